@@ -1,0 +1,3 @@
+"""mnist-tui: a terminal lab bench for MNIST-class neural networks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What to run: experiments as pure values. No TensorFlow, no Textual, no files but presets."""

@@ -1,0 +1,119 @@
+"""The optimizers of an experiment, each with its own arguments; names and defaults are those of Keras 3."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mnist_tui.experiment.layers import Part
+
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Optimizer(Part):
+    """What all optimizers share."""
+
+    learning_rate: Rate = Field(default=0.001, description="step size of the updates")
+
+
+class RMSprop(_Optimizer):
+    """RMSprop (Tieleman and Hinton, 2012)."""
+
+    name: Literal["rmsprop"] = "rmsprop"
+    rho: Share = Field(default=0.9, description="decay of the mean square of the gradients")
+    momentum: Share = Field(default=0.0, description="momentum")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    centered: bool = Field(default=False, description="normalise by the variance rather than the mean square")
+
+
+class Adam(_Optimizer):
+    """Adam (Kingma and Ba, 2015)."""
+
+    name: Literal["adam"] = "adam"
+    beta_1: Share = Field(default=0.9, description="decay of the first moment")
+    beta_2: Share = Field(default=0.999, description="decay of the second moment")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
+
+
+class AdamW(_Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+    name: Literal["adamw"] = "adamw"
+    weight_decay: Decay = Field(
+        default=0.004, description="share of the weights taken off at each step, times the rate"
+    )
+    beta_1: Share = Field(default=0.9, description="decay of the first moment")
+    beta_2: Share = Field(default=0.999, description="decay of the second moment")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
+
+
+class Nadam(_Optimizer):
+    """Adam with Nesterov momentum (Dozat, 2016)."""
+
+    name: Literal["nadam"] = "nadam"
+    beta_1: Share = Field(default=0.9, description="decay of the first moment")
+    beta_2: Share = Field(default=0.999, description="decay of the second moment")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+
+
+class Adamax(_Optimizer):
+    """Adam by the infinity norm (Kingma and Ba, 2015)."""
+
+    name: Literal["adamax"] = "adamax"
+    beta_1: Share = Field(default=0.9, description="decay of the first moment")
+    beta_2: Share = Field(default=0.999, description="decay of the infinity norm")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+
+
+class Adagrad(_Optimizer):
+    """Adagrad (Duchi et al., 2011)."""
+
+    name: Literal["adagrad"] = "adagrad"
+    initial_accumulator_value: Decay = Field(default=0.1, description="start of the sum of squared gradients")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+
+
+class Adadelta(_Optimizer):
+    """Adadelta (Zeiler, 2012)."""
+
+    name: Literal["adadelta"] = "adadelta"
+    rho: Share = Field(default=0.95, description="decay of the running means")
+    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+
+
+class SGD(_Optimizer):
+    """Stochastic gradient descent, with momentum if asked (Sutskever et al., 2013)."""
+
+    name: Literal["sgd"] = "sgd"
+    learning_rate: Rate = Field(default=0.01, description="step size of the updates")
+    momentum: Share = Field(default=0.0, description="momentum")
+    nesterov: bool = Field(default=False, description="look ahead before the gradient (Nesterov)")
+
+
+class Lion(_Optimizer):
+    """Lion: the sign of an interpolated momentum (Chen et al., 2023)."""
+
+    name: Literal["lion"] = "lion"
+    beta_1: Share = Field(default=0.9, description="weight of the momentum in the update")
+    beta_2: Share = Field(default=0.99, description="decay of the momentum")
+
+
+Optimizer = Annotated[
+    RMSprop | Adam | AdamW | Nadam | Adamax | Adagrad | Adadelta | SGD | Lion, Field(discriminator="name")
+]
+OPTIMIZERS: dict[str, type[RMSprop | Adam | AdamW | Nadam | Adamax | Adagrad | Adadelta | SGD | Lion]] = {
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": Nadam,
+    "adamax": Adamax,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "sgd": SGD,
+    "lion": Lion,
+}

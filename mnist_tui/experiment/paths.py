@@ -1,0 +1,66 @@
+"""Fields of an experiment by their TOML path: what `--set PATH=VALUE` does."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+from mnist_tui.experiment.problem import RequestError, SpecError
+from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
+
+
+def assigned(experiment: Experiment, assignment: str) -> Experiment:
+    """The experiment with one field set.
+
+    Args:
+        assignment: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as TOML has it, quotes may be left out.
+
+    Raises:
+        RequestError: the assignment has no ``=``, its path leads nowhere, or its value is not valid there.
+    """
+    path, separator, text = assignment.partition("=")
+    if not separator or not path.strip():
+        raise RequestError(f"--set {assignment} is not of the form PATH=VALUE, such as optimizer.rho=0.8")
+    doc = to_mapping(experiment)
+    try:
+        _put(doc, path.strip().split("."), value_of(text.strip()))
+        return from_mapping(doc)
+    except SpecError as error:
+        raise RequestError(f"--set {assignment}: {error}") from None
+
+
+def value_of(text: str) -> Any:
+    """The value of a TOML literal; any other text is itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
+    here: Any = doc
+    for depth, key in enumerate(keys):
+        last = depth == len(keys) - 1
+        if isinstance(here, list):
+            position = _position(keys[:depth], key, here)  # pyright: ignore[reportUnknownArgumentType]
+            if last:
+                here[position] = value
+                return
+            here = here[position]
+            continue
+        if last:
+            here[key] = value
+            return
+        if isinstance(here.get(key), str):
+            here[key] = {"name": here[key]}
+        elif not isinstance(here.setdefault(key, {}), (dict, list)):
+            raise RequestError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} has no parts")
+        here = here[key]
+
+
+def _position(before: list[str], key: str, items: list[Any]) -> int:
+    if not key.isdecimal() or int(key) >= len(items):
+        raise RequestError(
+            f"--set {'.'.join([*before, key])}: {'.'.join(before)} has places 0 to {len(items) - 1}, not {key!r}"
+        )
+    return int(key)

@@ -1,0 +1,221 @@
+"""The experiment: a frozen value that says all of what is trained, on what, and how.
+
+It has a TOML form (`from_mapping`, `to_mapping`; reading and writing files is `presets`' job). Which preset it
+came from and what was published for it are the preset's, not the experiment's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from mnist_tui.experiment.layers import GLOROT_UNIFORM, ZEROS, Initializer, Layer, Part
+from mnist_tui.experiment.optimizers import Optimizer, RMSprop
+from mnist_tui.experiment.problem import Problem, SpecError, problems_of
+from mnist_tui.experiment.shapes import (
+    CLASSES,
+    IMAGE_EDGE,
+    LayerError,
+    Shape,
+    hog_blocks,
+    hog_cells,
+    hog_length,
+    shapes_through,
+)
+
+Count = Annotated[int, Field(ge=1)]
+MAX_EPOCHS = 1_000_000
+
+
+class DatasetSpec(Part):
+    """Which images, and what plays validation."""
+
+    name: str = Field(
+        default="mnist", min_length=1, description="mnist, fashion-mnist, digits, or a folder of IDX files"
+    )
+    validation: Literal["test"] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(
+        default="test", description="test for the test set, or the share of the training images held out"
+    )
+    limit: Count | None = Field(default=None, description="use only the first N training images")
+
+
+class RawFeatures(Part):
+    """Pixels from 0 to 1."""
+
+    kind: Literal["raw"] = "raw"
+
+
+class HogFeatures(Part):
+    """Histograms of oriented gradients (Dalal and Triggs, 2005), blocks normalised by L2-Hys."""
+
+    kind: Literal["hog"] = "hog"
+    pixels_per_cell: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
+        default=4, description="edge of a cell in pixels"
+    )
+    orientations: Annotated[int, Field(ge=1, le=360)] = Field(default=8, description="bins of the gradient's direction")
+    cells_per_block: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
+        default=1, description="edge of a block in cells"
+    )
+
+    @model_validator(mode="after")
+    def _a_block_fits(self) -> HogFeatures:
+        cells = hog_cells(self.pixels_per_cell)
+        if hog_blocks(self.pixels_per_cell, self.cells_per_block) < 1:
+            raise ValueError(
+                f"a block of {self.cells_per_block}×{self.cells_per_block} cells does not fit the "
+                f"{cells}×{cells} cells of {self.pixels_per_cell} pixels; "
+                f"cells_per_block from 1 to {cells} works"
+            )
+        return self
+
+
+Features = Annotated[RawFeatures | HogFeatures, Field(discriminator="kind")]
+
+
+class OutputSpec(Part):
+    """The output layer: ten neurons with softmax; only its initialisers can be chosen."""
+
+    kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
+    bias_initializer: Initializer = Field(default=ZEROS, description="initialiser of the output's biases")
+
+
+class ConstantSchedule(Part):
+    """The optimizer's learning rate throughout."""
+
+    kind: Literal["constant"] = "constant"
+
+
+class ExponentialSchedule(Part):
+    """``lr`` before epoch `start` (counted from 0), then ``lr · exp(rate · (start − epoch))``."""
+
+    kind: Literal["exp"] = "exp"
+    start: Annotated[int, Field(ge=0)] = Field(description="first epoch, counted from 0, of the decay")
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="exponent per epoch")
+
+
+class CosineSchedule(Part):
+    """Half a cosine from ``lr`` towards 0 over the epochs (Loshchilov and Hutter, 2017)."""
+
+    kind: Literal["cosine"] = "cosine"
+
+
+Schedule = Annotated[ConstantSchedule | ExponentialSchedule | CosineSchedule, Field(discriminator="kind")]
+
+
+class EarlyStopping(Part):
+    """Stop when the monitored value has not improved for `patience` epochs."""
+
+    patience: Count = Field(default=10, description="epochs without improvement before training stops")
+    monitor: Literal["val_loss", "val_accuracy"] = Field(default="val_loss", description="the value watched")
+    min_delta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0.0, description="smallest change that counts"
+    )
+    restore_best_weights: bool = Field(default=True, description="end with the weights of the best epoch")
+
+
+class TrainingSpec(Part):
+    """How long and in what steps."""
+
+    batch_size: Annotated[int, Field(ge=1, le=10_000_000)] = Field(default=128, description="images a step")
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = Field(
+        default=10, description="passes over the training images"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        default=0, description="seed of weights, order, dropout and split"
+    )
+    schedule: Schedule = Field(default=ConstantSchedule(), description="learning rate over the epochs")
+    early_stopping: EarlyStopping | None = Field(default=None, description="when to stop before the last epoch")
+
+
+class Experiment(Part):
+    """Everything that is needed to run a training again."""
+
+    dataset: DatasetSpec = DatasetSpec()
+    features: Features = RawFeatures()
+    layers: tuple[Layer, ...] = Field(default=(), max_length=200)
+    output: OutputSpec = OutputSpec()
+    optimizer: Optimizer = RMSprop()
+    training: TrainingSpec = TrainingSpec()
+
+    @property
+    def input_shape(self) -> Shape:
+        """Shape of one example as it enters the first layer: ``(28, 28, 1)`` or ``(n,)``."""
+        if isinstance(self.features, HogFeatures):
+            f = self.features
+            return (hog_length(f.pixels_per_cell, f.orientations, f.cells_per_block),)
+        return (IMAGE_EDGE, IMAGE_EDGE, 1)
+
+    def shapes(self) -> list[Shape]:
+        """Shapes before the first layer, after each layer, and of the output."""
+        return [*shapes_through(self.input_shape, self.layers), (CLASSES,)]
+
+
+def from_mapping(doc: dict[str, Any]) -> Experiment:
+    """An experiment from its TOML form.
+
+    Raises:
+        SpecError: with every problem and its place.
+    """
+    return checked(parsed(doc))
+
+
+def parsed(doc: dict[str, Any]) -> Experiment:
+    """An experiment from its TOML form, each field valid; whether its layers fit each other is for `checked` to tell.
+
+    Raises:
+        SpecError: with every problem and its place.
+    """
+    try:
+        return Experiment.model_validate(doc)
+    except ValidationError as error:
+        raise SpecError(problems_of(error, doc)) from None
+
+
+def checked(experiment: Experiment) -> Experiment:
+    """The experiment itself, once its layers are known to fit each other.
+
+    Raises:
+        SpecError: a layer that does not fit, with its place.
+    """
+    try:
+        shapes = shapes_through(experiment.input_shape, experiment.layers)
+    except LayerError as error:
+        raise SpecError([Problem(("layers", error.position), str(error))]) from None
+    if len(shapes[-1]) != 1:
+        raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
+    return experiment
+
+
+def to_mapping(experiment: Experiment) -> dict[str, Any]:
+    """The TOML form: plain values, without what equals its default except the keys that say what a thing is."""
+    whole = experiment.model_dump(mode="json")
+    return _without_none(whole)
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(part) for key, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [_without_none(part) for part in value]
+    return value
+
+
+def revalidated(experiment: Experiment) -> Experiment:
+    """The same experiment after `model_copy(update=…)`, which does not validate.
+
+    Raises:
+        SpecError: with every problem and its place.
+    """
+    return from_mapping(to_mapping(experiment))
+
+
+def cautions(experiment: Experiment) -> tuple[str, ...]:
+    """What a person should know before trusting the figures of this experiment, in sentences."""
+    found: list[str] = []
+    if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
+        found.append(
+            "early stopping watches the test set, so the test accuracy is chosen by it and reads too well; "
+            "--validation 0.2 holds training images out instead"
+        )
+    return tuple(found)

@@ -1,0 +1,70 @@
+"""A run as the JSON document that scripts read: ``train --json`` and ``show --json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.presets import Reference
+from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.runs.events import EventTail
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.state import RunState, reduce
+
+
+def document(folder: RunFolder) -> dict[str, Any]:
+    """The whole document; what a run that has not ended does not know yet is null.
+
+    Args:
+        folder: a run in any state.
+
+    Returns:
+        A mapping of JSON values, without NaN or infinity.
+
+    Raises:
+        RunError, PresetError: the folder cannot be read.
+    """
+    preset = folder.preset()
+    state = reduce(RunState(), EventTail(folder.events_file).read_all())
+    results = folder.results() or {}
+    complexity = of(preset.experiment)
+    return {
+        "run": folder.id,
+        "folder": str(folder.path),
+        "state": folder.state(),
+        "reason": state.ended.reason if state.ended else "",
+        "preset": preset.name,
+        "command": folder.launch().command,
+        "dataset": results.get("dataset") or _dataset(state),
+        "experiment": to_mapping(preset.experiment),
+        "parameters": {"total": complexity.total, "trainable": complexity.trainable},
+        "epochs": [vars(row) for row in state.history],
+        "test": results.get("test"),
+        "train": results.get("train"),
+        "confusion_matrix": results.get("confusion_matrix"),
+        "timings": results.get("timings"),
+        "platform": results.get("platform") or (state.start.platform if state.start else {}),
+        "warnings": list(state.warnings),
+        "reference": _reference(preset.reference),
+    }
+
+
+def _dataset(state: RunState) -> dict[str, Any] | None:
+    data = state.data
+    if data is None:
+        return None
+    keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
+    return {key: getattr(data, key) for key in keys}
+
+
+def _reference(reference: Reference | None) -> dict[str, Any] | None:
+    if reference is None:
+        return None
+    return {
+        "accuracy": reference.accuracy,
+        "loss": reference.loss,
+        "train_accuracy": reference.train_accuracy,
+        "train_loss": reference.train_loss,
+        "source": reference.source,
+        "id": reference.id,
+    }

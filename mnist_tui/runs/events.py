@@ -1,0 +1,347 @@
+"""The events of a run: typed, one JSON object a line, append-only. The channel between a worker and every front end.
+
+Epochs and steps are counted from 1. Losses that are not finite travel as null, with their field's name in
+``nonfinite``, and arrive as None.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+Matrix = tuple[tuple[int, ...], ...]
+MAX_READ = 4_000_000
+"""Bytes that one look at a log reads at most, so that a screen's tick stays short."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What all events share.
+
+    Attributes:
+        time: seconds since the Unix epoch.
+    """
+
+    type: ClassVar[str]
+    time: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A worker took the run on; on disk before TensorFlow is imported.
+
+    Attributes:
+        epochs: epochs planned.
+        platform: operating system, CPU, Python, host, package versions; for reports.
+        total, trainable: parameters, by arithmetic.
+    """
+
+    type: ClassVar[str] = "run_started"
+    run: str
+    epochs: int
+    total: int
+    trainable: int
+    platform: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase(Event):
+    """What the worker is doing before, after and around training.
+
+    Attributes:
+        name: importing, downloading, reading, verifying, features, building, compiling, training, evaluating or saving.
+        done, total: progress in `unit`; total 0 where it is not known.
+    """
+
+    type: ClassVar[str] = "phase"
+    name: str
+    done: float = 0
+    total: float = 0
+    unit: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataReady(Event):
+    """The data a run really has.
+
+    Attributes:
+        train, validation, test: images in each part; validation is 0 where the test set plays it.
+        sample: True for the bundled digits, which are never called MNIST.
+        inputs: length of what enters the network for one image.
+    """
+
+    type: ClassVar[str] = "data"
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    sha256: dict[str, str]
+    source: str
+    sample: bool
+    verified: bool
+    train: int
+    validation: int
+    test: int
+    inputs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBuilt(Event):
+    """The model as Keras built it, and where it runs.
+
+    Attributes:
+        device: TensorFlow's name of the device (``CPU:0``, ``GPU:0``).
+        device_name: the hardware's own name.
+        program: how the steps are run (``graph``, ``xla``).
+        total, trainable: parameters by Keras' count.
+        steps: steps an epoch.
+    """
+
+    type: ClassVar[str] = "model"
+    device: str
+    device_name: str
+    program: str
+    total: int
+    trainable: int
+    steps: int
+    keras: str = ""
+    tensorflow: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """Where training stands inside an epoch.
+
+    Attributes:
+        loss, accuracy: means over the epoch so far, on the training batches (dropout on).
+        images_per_second: over the last moment.
+    """
+
+    type: ClassVar[str] = "progress"
+    epoch: int
+    step: int
+    steps: int
+    images_per_second: float
+    loss: float | None
+    accuracy: float | None
+    learning_rate: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnded(Event):
+    """An epoch's figures.
+
+    Attributes:
+        seconds: training and validation together, pauses left out.
+        confusion: counts on the validation images, rows true, columns predicted.
+    """
+
+    type: ClassVar[str] = "epoch"
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+    confusion: Matrix
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One GPU's load, as NVML tells it; None where it does not.
+
+    Attributes:
+        utilization: percent. memory_used, memory_total: bytes. temperature: degrees Celsius. power: watts.
+    """
+
+    index: int
+    name: str
+    utilization: float | None = None
+    memory_used: int | None = None
+    memory_total: int | None = None
+    temperature: float | None = None
+    power: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceLoad(Event):
+    """The load of the machine and of the worker itself.
+
+    Attributes:
+        cpu: percent of all cores. worker_cpu: percent of one core. memory in bytes.
+    """
+
+    type: ClassVar[str] = "device"
+    cpu: float
+    cores: int
+    memory_used: int
+    memory_total: int
+    worker_cpu: float
+    worker_memory: int
+    gpus: tuple[Gpu, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """Training waits."""
+
+    type: ClassVar[str] = "paused"
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """Training goes on after a pause, or, with `from_epoch`, from a checkpoint: epochs beyond it are dropped."""
+
+    type: ClassVar[str] = "resumed"
+    from_epoch: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    """A checkpoint is complete on disk; `epoch` epochs and `step` steps of the next are in it."""
+
+    type: ClassVar[str] = "checkpoint"
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something a person should know, in plain words."""
+
+    type: ClassVar[str] = "warning"
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """A run's last event but for resumption: one class for the four ways to end, told apart by `state`.
+
+    Attributes:
+        state: finished, stopped, diverged or failed.
+        reason: in words.
+        test_loss, test_accuracy, macro_f1: the final evaluation; None where there was none.
+        where: file and line of a failure.
+    """
+
+    type: ClassVar[str] = "ended"
+    state: str
+    reason: str
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    macro_f1: float | None = None
+    where: str = ""
+
+
+EVENTS: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        RunStarted, Phase, DataReady, ModelBuilt, Progress, EpochEnded, DeviceLoad, Paused, Resumed, CheckpointSaved,
+        Warned, Ended,
+    )
+}  # fmt: skip
+
+
+def encode(event: Event) -> str:
+    """One line of JSON, without the line's end."""
+    doc: dict[str, Any] = {"type": event.type}
+    nonfinite: list[str] = []
+    for entry in fields(event):
+        value = getattr(event, entry.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            nonfinite.append(entry.name)
+            value = None
+        elif isinstance(value, tuple) and value and isinstance(value[0], Gpu):
+            value = [vars(gpu) for gpu in value]  # pyright: ignore[reportUnknownVariableType]
+        doc[entry.name] = value
+    if nonfinite:
+        doc["nonfinite"] = nonfinite
+    return json.dumps(doc, separators=(",", ":"), allow_nan=False)
+
+
+def decode(line: str | bytes) -> Event | None:
+    """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
+    try:
+        doc = json.loads(line)
+        kind = EVENTS[doc["type"]]
+        known = {entry.name for entry in fields(kind)}
+        values = {key: _frozen(value) for key, value in doc.items() if key in known}
+        if "gpus" in values:
+            values["gpus"] = tuple(Gpu(**gpu) for gpu in values["gpus"])
+        return kind(**values)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+class EventTail:
+    """Follows an event log that someone else writes. A torn last line is waited for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+
+    def read(self, limit: int = MAX_READ) -> list[Event]:
+        """The events that have come since the last call, at most `limit` bytes of them; empty where there are none."""
+        try:
+            with self.path.open("rb") as log:
+                if os.fstat(log.fileno()).st_size < self._offset:
+                    self._offset, self._rest = 0, b""
+                log.seek(self._offset)
+                got = log.read(limit)
+        except OSError:
+            return []
+        self._offset += len(got)
+        *lines, self._rest = (self._rest + got).split(b"\n")
+        return [event for event in map(decode, lines) if event is not None]
+
+    def read_all(self) -> list[Event]:
+        """All events up to the log's present end."""
+        events: list[Event] = []
+        while got := self.read():
+            events += got
+        return events
+
+
+class EventLog:
+    """Appends to an event log; each line is written whole, in one call. For the run's one writer only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end_a_torn_line()
+        self._file = path.open("ab", buffering=0)
+
+    def append(self, event: Event) -> None:
+        self._file.write(encode(event).encode() + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _end_a_torn_line(self) -> None:
+        """A writer that was killed may have left half a line; it must not swallow the next one."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return
+        with self.path.open("r+b") as log:
+            log.seek(-1, os.SEEK_END)
+            if log.read(1) != b"\n":
+                log.write(b"\n")
+
+
+def epochs_of(path: Path) -> Iterator[EpochEnded]:
+    """Every epoch event of a log, matrices included, read anew from the file."""
+    for event in EventTail(path).read_all():
+        if isinstance(event, EpochEnded):
+            yield event

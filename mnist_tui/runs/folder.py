@@ -1,0 +1,245 @@
+"""A run's folder: its layout, its status, its lock, and the truth about whether its worker still lives.
+
+What the files hold is written by the worker (`training`); this file knows their names and how they are read.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import socket
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mnist_tui.experiment.files import write_json, write_text
+from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.state import LIVE
+
+HEARTBEAT_SECONDS = 2.0
+SILENT_SECONDS = 30.0
+"""After this long without a heartbeat a worker on another host is taken for dead."""
+STARTING_SECONDS = 60.0
+"""A run whose worker has not yet said who it is may be this old before it is taken for crashed."""
+
+
+class RunError(RequestError):
+    """A run that is not there or does not allow what was asked."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status.json` holds.
+
+    Attributes:
+        state: as the worker last wrote it; `RunFolder.state` corrects it for a worker that died.
+        pid, process_start: the worker and its start time (seconds since the epoch, by psutil); 0 before there is one.
+        heartbeat: when the worker last showed life.
+    """
+
+    state: str
+    pid: int = 0
+    process_start: float = 0.0
+    host: str = ""
+    heartbeat: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder. Cheap to make; nothing is read before it is asked for."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def experiment_file(self) -> Path:
+        return self.path / "experiment.toml"
+
+    @property
+    def status_file(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def control(self) -> Path:
+        return self.path / "control"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def results_file(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def predictions_file(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @property
+    def model_file(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def exports(self) -> Path:
+        return self.path / "exports"
+
+    def preset(self) -> Preset:
+        """The experiment with the preset's name, and the reference where it still applies."""
+        return load_preset(self.experiment_file)
+
+    def launch(self) -> Launch:
+        """How the run was asked for."""
+        return Launch(**_read_json(self.path / "launch.json"))
+
+    def write_launch(self, launch: Launch) -> None:
+        write_json(self.path / "launch.json", asdict(launch))
+
+    def results(self) -> dict[str, Any] | None:
+        """The results document; None while there is none."""
+        return _read_json(self.results_file) if self.results_file.exists() else None
+
+    def status(self) -> Status:
+        return Status(**_read_json(self.status_file))
+
+    def write_status(self, status: Status) -> None:
+        write_json(self.status_file, asdict(status))
+
+    def state(self, now: float | None = None) -> str:
+        """One of `state.STATES`; crashed where the status says that a worker lives and none does."""
+        status = self.status()
+        if status.state not in LIVE or is_alive(status, time.time() if now is None else now):
+            return status.state
+        return "crashed" if self.status() == status else self.status().state
+
+    def last_log_lines(self, count: int = 12) -> list[str]:
+        """The end of `worker.log`; empty where there is none."""
+        try:
+            with self.log_file.open("rb") as log:
+                log.seek(max(0, os.fstat(log.fileno()).st_size - 65_536))
+                return log.read().decode("utf-8", "replace").splitlines()[-count:]
+        except OSError:
+            return []
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run was asked for; what of it is not the experiment.
+
+    Attributes:
+        created: seconds since the epoch.
+        command: the command line that runs it again.
+        device: auto, cpu or gpu[:N].
+        data_dir: where to look for data first, or None.
+        allow_sample: whether the bundled digits may stand in for data that cannot be had.
+    """
+
+    created: float
+    command: str
+    device: str = "auto"
+    data_dir: str | None = None
+    allow_sample: bool = False
+
+
+def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
+    """Makes the folder of a new run, state starting.
+
+    Raises:
+        RunError: `runs_dir` cannot be written.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(launch.created))
+    slug = re.sub(r"[^a-z0-9]+", "-", preset.name.lower()).strip("-")[:40] or "run"
+    folder = RunFolder(runs_dir / f"{stamp}-{slug}-{secrets.token_hex(2)}")
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir()
+        folder.control.mkdir()
+        write_text(folder.experiment_file, dump_preset(replace(preset, origin="run")))
+        folder.write_launch(launch)
+        folder.write_status(Status("starting", host=socket.gethostname(), heartbeat=launch.created))
+    except OSError as error:
+        raise RunError(
+            f"the runs folder {runs_dir} cannot be written ({error.strerror or error}); "
+            "give a folder of yours with --runs-dir or MNIST_TUI_RUNS"
+        ) from None
+    return folder
+
+
+def this_process(state: str) -> Status:
+    """The status of a run whose worker is this process."""
+    return Status(state, os.getpid(), psutil.Process().create_time(), socket.gethostname(), time.time())
+
+
+def beaten(status: Status) -> Status:
+    """The status with a fresh heartbeat."""
+    return replace(status, heartbeat=time.time())
+
+
+def is_alive(status: Status, now: float) -> bool:
+    """Whether the worker that wrote `status` lives: by pid and start time on this host, else by its heartbeat."""
+    if status.host != socket.gethostname():
+        return now - status.heartbeat < SILENT_SECONDS
+    if not status.pid:
+        return now - status.heartbeat < STARTING_SECONDS
+    try:
+        process = psutil.Process(status.pid)
+        same = abs(process.create_time() - status.process_start) < 1.0
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+class Lock:
+    """The right to write a run; held until the process ends or `release`.
+
+    Raises:
+        RunError: someone else holds it; the text names the holder.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._file = folder.lock_file.open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise RunError(f"run {folder.id} is being written by {holder}") from None
+        self._file.truncate(0)
+        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        self._file.flush()
+
+    def release(self) -> None:
+        self._file.close()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        doc = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    if not isinstance(doc, dict):
+        raise RunError(f"{path} does not hold a JSON object")
+    return doc  # pyright: ignore[reportUnknownVariableType]

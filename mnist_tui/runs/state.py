@@ -1,0 +1,203 @@
+"""The one reducer: events → RunState. Every figure that a front end shows comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from mnist_tui.runs.events import (
+    CheckpointSaved,
+    DataReady,
+    DeviceLoad,
+    Ended,
+    EpochEnded,
+    Event,
+    Matrix,
+    ModelBuilt,
+    Paused,
+    Phase,
+    Progress,
+    Resumed,
+    RunStarted,
+    Warned,
+)
+
+LIVE = ("starting", "running", "paused")
+"""States of a run whose worker lives."""
+STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed")
+RECENT_EPOCHS = 5
+RUNNING_POINTS = 400
+LOADS = 120
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One epoch's figures, without its matrix; None where a value was not finite."""
+
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class RunningPoint:
+    """A running mean inside an epoch; `at` is in epochs (2.5: half of the third)."""
+
+    at: float
+    loss: float | None
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """All that a front end knows of a run at one moment.
+
+    Attributes:
+        state: one of STATES but crashed, which only the folder can tell (`folder.RunFolder.state`).
+        history: one row an epoch, in order.
+        running: the last RUNNING_POINTS progress points.
+        confusion: the newest epoch's counts, rows true, columns predicted.
+        loads: the last LOADS device readings.
+        paused_seconds: all pauses so far, the present one left out.
+    """
+
+    run: str = ""
+    state: str = "starting"
+    started: float | None = None
+    updated: float | None = None
+    epochs: int = 0
+    start: RunStarted | None = None
+    phase: Phase | None = None
+    data: DataReady | None = None
+    model: ModelBuilt | None = None
+    history: tuple[EpochRow, ...] = ()
+    progress: Progress | None = None
+    running: tuple[RunningPoint, ...] = ()
+    confusion: Matrix | None = None
+    confusion_epoch: int = 0
+    loads: tuple[DeviceLoad, ...] = ()
+    paused_since: float | None = None
+    paused_seconds: float = 0.0
+    checkpoint: CheckpointSaved | None = None
+    warnings: tuple[str, ...] = ()
+    ended: Ended | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    @property
+    def load(self) -> DeviceLoad | None:
+        return self.loads[-1] if self.loads else None
+
+    @property
+    def best(self) -> EpochRow | None:
+        """The epoch with the lowest validation loss."""
+        rows = [row for row in self.history if row.val_loss is not None]
+        return min(rows, key=lambda row: row.val_loss or 0.0, default=None)
+
+    @property
+    def seconds_an_epoch(self) -> float | None:
+        """Mean over the last few epochs; the first, which compiles, only while there is no other."""
+        rows = self.history[1:][-RECENT_EPOCHS:] or self.history
+        return sum(row.seconds for row in rows) / len(rows) if rows else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to the last planned epoch at the present pace, pauses left out; None while unknown."""
+        if not self.live:
+            return None
+        done, partial = len(self.history), 0.0
+        if self.progress is not None and self.progress.epoch == done + 1:
+            partial = self.progress.step / self.progress.steps
+        an_epoch = self.seconds_an_epoch
+        if an_epoch is None:
+            p = self.progress
+            if p is None or p.images_per_second <= 0 or self.data is None:
+                return None
+            an_epoch = self.data.train / p.images_per_second
+        return max(0.0, (self.epochs - done - partial) * an_epoch)
+
+
+def reduce(state: RunState, events: Iterable[Event]) -> RunState:
+    """The state after `events`. Pure; an event that fits nothing known changes nothing."""
+    for event in events:
+        state = replace(_after(state, event), updated=event.time)
+    return state
+
+
+def _after(state: RunState, event: Event) -> RunState:
+    match event:
+        case RunStarted():
+            return replace(
+                state,
+                run=event.run,
+                started=event.time,
+                epochs=event.epochs,
+                start=event,
+                ended=None,
+                state="starting",
+            )
+        case Phase():
+            return replace(state, phase=event)
+        case DataReady():
+            return replace(state, data=event)
+        case ModelBuilt():
+            return replace(state, model=event)
+        case Progress():
+            return _progressed(state, event)
+        case EpochEnded():
+            return _epoch_ended(state, event)
+        case DeviceLoad():
+            return replace(state, loads=(*state.loads, event)[-LOADS:])
+        case Paused():
+            return replace(state, state="paused", paused_since=event.time)
+        case Resumed():
+            return _resumed(state, event)
+        case CheckpointSaved():
+            return replace(state, checkpoint=event)
+        case Warned():
+            return replace(state, warnings=(*state.warnings, event.text))
+        case Ended():
+            return replace(state, state=event.state, ended=event, phase=None, paused_since=None)
+        case _:
+            return state
+
+
+def _progressed(state: RunState, event: Progress) -> RunState:
+    point = RunningPoint(event.epoch - 1 + event.step / event.steps, event.loss, event.accuracy)
+    running = (*state.running, point)[-RUNNING_POINTS:]
+    return replace(state, state="paused" if state.state == "paused" else "running", progress=event, running=running)
+
+
+def _epoch_ended(state: RunState, event: EpochEnded) -> RunState:
+    row = EpochRow(
+        event.epoch, event.loss, event.accuracy, event.val_loss, event.val_accuracy, event.learning_rate,
+        event.seconds, event.images_per_second,
+    )  # fmt: skip
+    return replace(
+        state,
+        state="paused" if state.state == "paused" else "running",
+        history=(*state.history, row),
+        confusion=event.confusion,
+        confusion_epoch=event.epoch,
+    )
+
+
+def _resumed(state: RunState, event: Resumed) -> RunState:
+    waited = event.time - state.paused_since if state.paused_since is not None else 0.0
+    state = replace(state, state="running", paused_since=None, paused_seconds=state.paused_seconds + waited, ended=None)
+    if event.from_epoch is None:
+        return state
+    kept = tuple(row for row in state.history if row.epoch <= event.from_epoch)
+    return replace(
+        state,
+        history=kept,
+        progress=None,
+        running=tuple(p for p in state.running if p.at <= event.from_epoch),
+    )

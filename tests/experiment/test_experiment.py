@@ -1,0 +1,131 @@
+"""The experiment's TOML form, its validation, and the presets' files."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mnist_tui.experiment import presets
+from mnist_tui.experiment.layers import INITIALIZERS
+from mnist_tui.experiment.optimizers import OPTIMIZERS
+from mnist_tui.experiment.presets import PresetError, dump_preset, edited, find_preset, list_presets, load_preset
+from mnist_tui.experiment.problem import SpecError
+from mnist_tui.experiment.spec import cautions, from_mapping, to_mapping
+from tests.experiment.strategies import experiments
+
+
+@given(experiments())
+@settings(max_examples=80, deadline=None)
+def test_any_experiment_survives_its_toml_form(experiment):
+    preset = replace(find_preset("raw"), experiment=experiment)
+    doc = tomllib.loads(dump_preset(preset))
+    for key in presets.META:
+        doc.pop(key, None)
+    assert from_mapping(doc) == experiment
+
+
+@given(st.sampled_from(INITIALIZERS))
+def test_an_initialiser_may_be_given_by_its_name_alone(name):
+    layer = {"kind": "dense", "units": 3, "kernel_initializer": name}
+    experiment = from_mapping({"layers": [{"kind": "flatten"}, layer]})
+    assert to_mapping(experiment)["layers"][1]["kernel_initializer"] == name
+
+
+def test_an_optimizer_has_the_defaults_of_keras():
+    keras = pytest.importorskip("keras")
+    for name, kind in OPTIMIZERS.items():
+        config = keras.optimizers.get(name).get_config()
+        for field, value in kind().model_dump(exclude={"name"}).items():
+            assert config[field] == pytest.approx(value), f"{name}.{field}"
+
+
+def test_the_starters_come_first_and_are_the_seeds_models():
+    listed = [preset.name for preset in list_presets()][:4]
+    assert listed == ["raw", "hog", "cnn", "fashion"]
+    assert find_preset("raw").experiment.shapes() == [(28, 28, 1), (784,), (250,), (250,), (10,)]
+    assert find_preset("hog").experiment.input_shape == (392,)
+    assert find_preset("cnn").experiment.training.batch_size == 256
+    assert find_preset("fashion").experiment.dataset.name == "fashion-mnist"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[[layers]]\nkind = "flatten"\n\n[[layers]]\nkind = "dense"\nunitz = 3\nunits = 3\n',
+            "line 6: layers.1.unitz: no such key",
+        ),
+        ("[training]\nepochs = 0\n", "line 2: training.epochs: 0 is too small; at least 1 is needed"),
+        ("[trainin]\nepochs = 1\n", "line 1: trainin: no such key"),
+        (
+            '[optimizer]\nname = "adam"\nlearning_rate = nan\n',
+            "line 3: optimizer.learning_rate: nan is not a finite number",
+        ),
+        ('[optimizer]\nname = "adm"\n', "'adm' is not known; rmsprop, adam"),
+        ("[training]\nepochs = \n", "is not valid TOML: invalid value (at line 2"),
+        ('[features]\nkind = "hog"\npixels_per_cell = 14\ncells_per_block = 3\n', "cells_per_block from 1 to 2 works"),
+        ('[[layers]]\nkind = "dense"\nunits = 3\n', "put a flatten layer before it"),
+        ('[[layers]]\nkind = "conv2d"\nfilters = 3\n', "end the layers with flatten"),
+    ],
+)
+def test_a_wrong_preset_file_is_refused_with_its_line_and_the_cure(tmp_path: Path, text: str, said: str):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(PresetError) as caught:
+        find_preset(str(path))
+    assert said in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_preset_is_answered_with_the_nearest_names():
+    with pytest.raises(PresetError, match="did you mean fashion"):
+        find_preset("fashon")
+
+
+def test_the_reference_stays_only_with_the_sources_own_experiment():
+    raw = find_preset("raw")
+    reseeded = from_mapping({**to_mapping(raw.experiment), "training": {"batch_size": 4096, "epochs": 150, "seed": 7}})
+    shorter = from_mapping({**to_mapping(raw.experiment), "training": {"batch_size": 4096, "epochs": 10}})
+    assert edited(raw, reseeded).reference == raw.reference
+    assert edited(raw, shorter).reference is None
+
+
+def test_a_preset_of_ones_own_is_saved_found_and_not_overwritten_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "settings.toml"))
+    hog = find_preset("hog")
+    presets.save_preset(hog, "mine")
+    assert find_preset("mine").experiment == hog.experiment
+    assert find_preset("mine").origin == "saved"
+    with pytest.raises(PresetError, match="already"):
+        presets.save_preset(hog, "mine")
+    presets.save_preset(hog, "mine", overwrite=True)
+    with pytest.raises(PresetError, match="built-in"):
+        presets.save_preset(hog, "raw")
+    with pytest.raises(PresetError, match="letters, digits"):
+        presets.save_preset(hog, "../raw")
+
+
+def test_text_in_a_preset_is_data(tmp_path: Path):
+    odd = replace(find_preset("raw"), title='a "quoted" [bracket] \\ back', about="line\nline\t\x07 end")
+    path = tmp_path / "odd.toml"
+    path.write_text(dump_preset(odd))
+    assert (load_preset(path).title, load_preset(path).about) == (odd.title, odd.about)
+
+
+def test_a_layer_that_does_not_fit_is_named_by_its_place():
+    with pytest.raises(SpecError) as caught:
+        from_mapping({"layers": [{"kind": "max_pooling2d", "pool_size": 28}, {"kind": "conv2d", "filters": 1}]})
+    assert caught.value.problems[0].path == ("layers", 1)
+
+
+def test_stopping_early_on_the_test_set_is_cautioned():
+    watched = from_mapping({"layers": [{"kind": "flatten"}], "training": {"early_stopping": {"patience": 3}}})
+    held_out = watched.model_copy(update={"dataset": watched.dataset.model_copy(update={"validation": 0.2})})
+    assert "--validation 0.2" in cautions(watched)[0]
+    assert cautions(held_out) == ()

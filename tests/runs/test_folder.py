@@ -1,0 +1,165 @@
+"""Run folders: made, found, told apart alive and dead, commanded, deleted."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs import control, folder, library
+from mnist_tui.runs.document import document
+from mnist_tui.runs.events import Ended, EventLog, RunStarted
+from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
+from tests.runs.test_events import epoch
+
+
+def new_run(runs_dir: Path, preset: str = "raw", created: float = 1_700_000_000.0) -> RunFolder:
+    return create(runs_dir, find_preset(preset), Launch(created=created, command=f"mnist-tui train --preset {preset}"))
+
+
+def finished_run(runs_dir: Path, created: float = 1_700_000_000.0) -> RunFolder:
+    run = new_run(runs_dir, created=created)
+    log = EventLog(run.events_file)
+    for event in (
+        RunStarted(time=created, run=run.id, epochs=150, total=198_760, trainable=198_760), epoch(1), epoch(2),
+        Ended(time=created + 9, state="finished", reason="all epochs", test_loss=0.1, test_accuracy=0.97, macro_f1=0.969),
+    ):  # fmt: skip
+        log.append(event)
+    log.close()
+    run.write_status(Status("finished"))
+    return run
+
+
+@pytest.fixture
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_new_run_holds_its_whole_experiment_and_where_it_came_from(tmp_path):
+    run = new_run(tmp_path, "hog")
+    assert run.preset().experiment == find_preset("hog").experiment
+    assert run.preset().name == "hog"
+    assert run.preset().reference == find_preset("hog").reference
+    assert run.launch().command == "mnist-tui train --preset hog"
+    assert find_preset(str(run.experiment_file)).experiment == run.preset().experiment
+    assert run.state(now=1_700_000_001.0) == "starting"
+
+
+def test_nothing_temporary_is_left(tmp_path):
+    run = new_run(tmp_path)
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "control",
+        "experiment.toml",
+        "launch.json",
+        "status.json",
+    ]
+
+
+@pytest.mark.parametrize("place", ["a file", "/proc/none"])
+def test_a_runs_folder_that_cannot_be_written_is_a_sentence(tmp_path, place):
+    target = tmp_path / "file"
+    target.write_text("")
+    with pytest.raises(RunError, match="cannot be written.*--runs-dir"):
+        new_run(target if place == "a file" else Path(place))
+
+
+def test_a_run_whose_worker_is_gone_is_crashed(tmp_path, dead_pid):
+    run = new_run(tmp_path)
+    run.write_status(this_process("running"))
+    assert run.state() == "running"
+    run.write_status(replace(this_process("running"), pid=dead_pid))
+    assert run.state() == "crashed"
+
+
+def test_a_process_that_got_the_workers_number_later_does_not_pass_for_it(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(replace(this_process("running"), process_start=psutil.Process().create_time() - 1000))
+    assert run.state() == "crashed"
+
+
+def test_on_another_host_the_heartbeat_tells(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=time.time()))
+    assert run.state() == "running"
+    assert run.state(now=time.time() + folder.SILENT_SECONDS + 1) == "crashed"
+
+
+def test_a_zombie_is_not_alive():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    info = psutil.Process(process.pid)
+    start = info.create_time()
+    while info.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert not folder.is_alive(replace(this_process("running"), pid=process.pid, process_start=start), time.time())
+    process.wait()
+
+
+def test_a_run_has_one_writer_and_the_second_is_told_who(tmp_path):
+    run = new_run(tmp_path)
+    first = Lock(run)
+    with pytest.raises(RunError, match=f"process {os.getpid()} on"):
+        Lock(run)
+    first.release()
+    Lock(run).release()
+
+
+def test_commands_arrive_once_and_in_order(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(this_process("running"))
+    for name in ("pause", "checkpoint", "continue", "stop"):
+        control.send(run, name)
+    (run.control / "99-odd.json").write_text("{")
+    assert [command.name for command in control.take(run)] == ["pause", "checkpoint", "continue", "stop"]
+    assert control.take(run) == []
+
+
+def test_a_run_without_a_worker_takes_no_commands(tmp_path):
+    with pytest.raises(RunError, match="is finished: there is no worker to pause it"):
+        control.send(finished_run(tmp_path), "pause")
+
+
+def test_runs_are_found_by_id_beginning_ending_folder_and_latest(tmp_path):
+    old, new = finished_run(tmp_path, 1_700_000_000.0), finished_run(tmp_path, 1_700_100_000.0)
+    assert library.find_run(tmp_path, "latest") == new
+    assert library.find_run(tmp_path, old.id).path == old.path
+    assert library.find_run(tmp_path, new.id[:12]) == new
+    assert library.find_run(tmp_path, str(old.path)).path == old.path
+    with pytest.raises(RunError, match="beginning of 2 runs"):
+        library.find_run(tmp_path, "2023")
+    with pytest.raises(RunError, match="there is no run 'zzz'"):
+        library.find_run(tmp_path, "zzz")
+    with pytest.raises(RunError, match="there are no runs in"):
+        library.find_run(tmp_path / "empty", "latest")
+
+
+def test_a_list_of_runs_passes_over_what_is_no_run(tmp_path):
+    run = finished_run(tmp_path)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "experiment.toml").write_text("broken = ")
+    (summary,) = library.list_runs(tmp_path)
+    assert (summary.run, summary.state, summary.epochs_done, summary.test_accuracy) == (run.id, "finished", 2, 0.97)
+
+
+def test_a_live_run_is_not_deleted(tmp_path):
+    run = finished_run(tmp_path)
+    run.write_status(this_process("running"))
+    with pytest.raises(RunError, match="stop it first"):
+        library.delete_run(run)
+    run.write_status(Status("finished"))
+    library.delete_run(run)
+    assert not run.path.exists()
+
+
+def test_the_document_of_an_unfinished_run_has_nulls_and_no_nan(tmp_path):
+    doc = document(new_run(tmp_path))
+    assert (doc["preset"], doc["test"], doc["confusion_matrix"], doc["epochs"]) == ("raw", None, None, [])
+    assert doc["reference"]["accuracy"] == 0.9762
+    assert doc["parameters"] == {"total": 198_760, "trainable": 198_760}
