@@ -1,0 +1,215 @@
+"""Datasets by name: find, verify, download, read, import. The door of this package.
+
+The search order is: the data folder a person named, the Keras cache, the program's own cache, a download.
+What is damaged in a folder that a person named is an error; what is damaged in a cache is passed over.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
+from mnist_tui.data.download import TEMPORARY, DownloadError
+from mnist_tui.data.download import download as fetch
+from mnist_tui.data.errors import DataError, MissingDataError
+from mnist_tui.data.places import (
+    Location,
+    download_cache,
+    file_list,
+    find,
+    in_folder,
+    named_data_folder,
+    search,
+    validate_name,
+)
+from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.data.reading import Dataset, read, recognised
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "DatasetStatus",
+    "Location",
+    "MissingDataError",
+    "OnProgress",
+    "Progress",
+    "clear_cache",
+    "find",
+    "import_folder",
+    "load",
+    "missing_message",
+    "status",
+    "validate_name",
+]
+
+
+def load(
+    name: str,
+    data_dir: Path | None = None,
+    *,
+    download: bool = True,
+    on_progress: OnProgress | None = None,
+) -> Dataset:
+    """Read a dataset from the first place that has it, or download it.
+
+    Args:
+        name: `mnist`, `fashion-mnist`, `digits`, or the path of a folder of MNIST-shaped IDX files.
+        data_dir: The data folder; without it, `MNIST_TUI_DATA`.
+        download: Whether to download what is on no disk.
+        on_progress: Told of every megabyte or so.
+
+    Raises:
+        MissingDataError: The dataset is nowhere and could not be downloaded.
+        DataError: The name means nothing, or files in a folder that a person named cannot be used.
+    """
+    damage = ""
+    for location in search(name, data_dir):
+        try:
+            return read(location, on_progress)
+        except DataError as error:
+            if location.binding:
+                raise
+            damage = damage or str(error)
+    folder = download_cache() / name
+    if not download:
+        raise MissingDataError(missing_message(name, data_dir, reason=damage))
+    try:
+        fetch(KNOWN[name], folder, on_progress)
+    except DownloadError as error:
+        reason = "; ".join(filter(None, (f"download failed: {error}", damage)))
+        raise MissingDataError(missing_message(name, data_dir, reason=reason)) from None
+    return read(next(in_folder(name, folder, "download cache")), on_progress)
+
+
+def missing_message(name: str, data_dir: Path | None = None, *, reason: str = "") -> str:
+    """One sentence: that a known dataset is not here, and how to bring its files."""
+    title = KNOWN[name].title
+    folder = named_data_folder(data_dir)
+    where = f"neither in {folder} nor in a cache" if folder else "not on this machine"
+    return (
+        f"{title} is {where}{f' ({reason})' if reason else ''}: put {file_list()}, or {name}.npz, into a "
+        f"folder named {name} and name the folder above it with --data-dir or MNIST_TUI_DATA, or take the small "
+        "bundled sample with --dataset digits"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """What `mnist-tui data status` tells of a known dataset.
+
+    Attributes:
+        name: The dataset's name.
+        title: Its title.
+        state: `found` is not yet read; `verified` has the published checksums.
+        location: Where it is, or where the damage is; None if missing.
+        size: Bytes on disk.
+        problem: What is wrong, as a sentence; empty if nothing is.
+    """
+
+    name: str
+    title: str
+    state: Literal["missing", "found", "verified", "damaged", "bundled"]
+    location: Location | None
+    size: int
+    problem: str = ""
+
+
+def status(data_dir: Path | None = None, *, verify: bool = True) -> tuple[DatasetStatus, ...]:
+    """Where each known dataset is, and (unless `verify` is false) whether its checksums are the published ones."""
+    return tuple(_status(name, data_dir, verify) for name in KNOWN)
+
+
+def _status(name: str, data_dir: Path | None, verify: bool) -> DatasetStatus:
+    title = KNOWN[name].title
+    damaged: DatasetStatus | None = None
+    for location in search(name, data_dir):
+        if location.kind == "bundled":
+            return DatasetStatus(name, title, "bundled", location, 0)
+        if not verify and not location.missing:
+            return DatasetStatus(name, title, "found", location, location.size)
+        try:
+            read(location)
+        except DataError as error:
+            damaged = damaged or DatasetStatus(name, title, "damaged", location, location.size, str(error))
+            if location.binding:
+                break
+        else:
+            return DatasetStatus(name, title, "verified", location, location.size)
+    return damaged or DatasetStatus(name, title, "missing", None, 0)
+
+
+def import_folder(path: Path) -> tuple[Location, ...]:
+    """Copy the known datasets that lie in a folder, or in its sub-folders of their names, into the own cache.
+
+    Returns:
+        Where each copy is.
+
+    Raises:
+        DataError: The folder holds none, or what it holds is damaged, unknown, or cannot be copied.
+    """
+    if not path.is_dir():
+        raise DataError(f"{path} is not a folder; name one that holds {file_list()}")
+    copies: list[Location] = []
+    for location in _importable(path):
+        dataset = read(location)
+        known = recognised(dataset.sha256)
+        if known is None:
+            raise DataError(
+                f"{location.source} holds neither {' nor '.join(_published())}; use it where it is with "
+                f"--dataset {location.folder}"
+            )
+        folder = download_cache() / known.name
+        try:
+            _copy(location, folder, known.name)
+        except OSError as failure:
+            raise DataError(f"{folder} cannot be written: {failure.strerror or failure}") from None
+        copies.append(next(in_folder(known.name, folder, "download cache")))
+    if not copies:
+        raise DataError(f"{path} holds no dataset; it needs {file_list()}, or mnist.npz")
+    return tuple(copies)
+
+
+def clear_cache() -> int:
+    """Remove every downloaded and imported dataset; bytes freed. Other places are left alone."""
+    cache = download_cache()
+    freed = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
+    try:
+        shutil.rmtree(cache)
+    except FileNotFoundError:
+        return 0
+    except OSError as failure:
+        raise DataError(f"{cache} cannot be removed: {failure.strerror or failure}") from None
+    return freed
+
+
+def _importable(path: Path) -> Iterator[Location]:
+    for name in (known.name for known in KNOWN.values() if not known.sample):
+        yield from list(in_folder(name, path / name, "data folder"))[:1]
+    for found in list(in_folder("mnist", path, "own folder"))[:1]:
+        yield replace(found, name=str(path.resolve()))
+
+
+def _copy(location: Location, folder: Path, name: str) -> None:
+    if location.kind == "npz":
+        names = [f"{name}.npz"]
+    else:
+        gzipped = [file.suffix == ".gz" for file in location.files]
+        names = [f"{FILE_NAMES[part]}{'.gz' * packed}" for part, packed in zip(PARTS, gzipped, strict=True)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder) as temporary:
+        for file, target in zip(location.files, names, strict=True):
+            shutil.copyfile(file, Path(temporary, target))
+        for target in names:
+            Path(temporary, target).replace(folder / target)
+    for old in folder.iterdir():
+        if old.is_file() and old.name not in names:
+            old.unlink()
+
+
+def _published() -> tuple[str, ...]:
+    return tuple(known.title for known in KNOWN.values() if not known.sample)

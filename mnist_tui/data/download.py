@@ -1,0 +1,194 @@
+"""Fetching a known dataset from its mirrors. Nothing half done ever bears a real file's name."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from mnist_tui.data.catalogue import FILE_NAMES, PART_TITLES, PARTS, KnownDataset, Part
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.idx import read_idx
+from mnist_tui.data.progress import OnProgress, Progress
+
+#: Seconds. A machine without network is found out in under five.
+PROBE_TIMEOUT: Final = 2.5
+CONNECT_TIMEOUT: Final = 1.5
+SILENCE_TIMEOUT: Final = 10.0
+
+_SETTLE: Final = 0.3
+_CHUNK: Final = 1 << 16
+_STALE: Final = 3600.0
+TEMPORARY: Final = ".download-"
+
+
+class DownloadError(DataError):
+    """No mirror gave a dataset's files; the message says what each one did."""
+
+
+def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None = None) -> None:
+    """Fetch the dataset's files into a folder, each verified before it gets its name.
+
+    Files that are there already and right are kept, so that after a break only the rest is fetched.
+
+    Raises:
+        DownloadError: No mirror answers, none has the right files, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        wanted: list[Part] = [part for part in PARTS if _problem(folder / packed_name(part), known, part) is not None]
+        if not wanted:
+            return
+        mirrors = reachable(known.mirrors)
+        if not mirrors:
+            hosts = ", ".join(dict.fromkeys(_host(mirror) for mirror in known.mirrors))
+            raise DownloadError(f"no connection to {hosts}")
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder) as temporary:
+            _fetch_all(known, wanted, mirrors, folder=folder, temporary=Path(temporary), on_progress=on_progress)
+    except DataError:
+        raise
+    except OSError as failure:
+        raise DownloadError(f"{folder} cannot be written: {failure.strerror or failure}") from None
+
+
+def packed_name(part: Part) -> str:
+    """The name under which mirrors offer a part, and under which it is kept."""
+    return f"{FILE_NAMES[part]}.gz"
+
+
+def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
+    """The mirrors, in their order, whose host (or proxy) accepts a connection; asked all at once.
+
+    Name resolution cannot be given a timeout, so each mirror is asked in a thread that may be left behind.
+    """
+    answers: SimpleQueue[tuple[str, bool]] = SimpleQueue()
+    for mirror in mirrors:
+        threading.Thread(target=_probe, args=(mirror, answers), daemon=True).start()
+    accepted: set[str] = set()
+    deadline = time.monotonic() + PROBE_TIMEOUT
+    for _ in mirrors:
+        try:
+            mirror, accepts = answers.get(timeout=max(deadline - time.monotonic(), 0.001))
+        except Empty:
+            break
+        if accepts:
+            accepted.add(mirror)
+            deadline = min(deadline, time.monotonic() + _SETTLE)
+    return tuple(mirror for mirror in mirrors if mirror in accepted)
+
+
+def _probe(mirror: str, answers: SimpleQueue[tuple[str, bool]]) -> None:
+    try:
+        socket.create_connection(_address(mirror), timeout=PROBE_TIMEOUT).close()
+    except (OSError, ValueError):
+        answers.put((mirror, False))
+    else:
+        answers.put((mirror, True))
+
+
+def _address(url: str) -> tuple[str, int]:
+    """Host and port that a request for the URL connects to: its own, or its proxy's."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    proxies = {} if proxy_bypass(host) else getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if proxy:
+        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class _Bar:
+    """What pooch wants of a progress bar, passed on as `Progress`."""
+
+    def __init__(self, on_progress: OnProgress, before: int, size: int, total: int, text: str) -> None:
+        self.total = 0
+        self._on_progress = on_progress
+        self._before, self._size, self._all, self._text = before, size, total, text
+        self._done = 0
+
+    def update(self, count: int) -> None:
+        self._done += count
+        done = min(self._before + min(self._done, self._size), self._all)
+        self._on_progress(Progress("downloading", done, self._all, self._text))
+
+    def reset(self) -> None:
+        self._done = 0
+
+    def close(self) -> None:
+        pass
+
+
+def _fetch_all(
+    known: KnownDataset,
+    wanted: Sequence[Part],
+    mirrors: Sequence[str],
+    *,
+    folder: Path,
+    temporary: Path,
+    on_progress: OnProgress | None,
+) -> None:
+    sizes: Mapping[Part, int] = known.packed_bytes
+    total, before = sum(sizes[part] for part in wanted), 0
+    for part in wanted:
+        name = packed_name(part)
+        complaints: list[str] = []
+        for mirror in mirrors:
+            text = f"downloading {known.title}: {name} from {_host(mirror)}"
+            bar = on_progress and _Bar(on_progress, before, sizes[part], total, text)
+            complaint = _fetch(mirror + name, temporary / name, bar) or _problem(temporary / name, known, part)
+            if complaint is None:
+                (temporary / name).replace(folder / name)
+                break
+            complaints.append(f"{_host(mirror)} {complaint}")
+        else:
+            raise DownloadError(f"{name}: {', '.join(complaints)}")
+        before += sizes[part]
+
+
+def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
+    """Download to a file, from its beginning; what went wrong, or None."""
+    import pooch  # type: ignore[import-untyped]
+    import requests
+
+    timeout = (CONNECT_TIMEOUT, SILENCE_TIMEOUT)
+    fetch = pooch.HTTPDownloader(progressbar=cast(bool, bar or False), chunk_size=_CHUNK, timeout=timeout)
+    try:
+        fetch(url, str(file), None)
+    except requests.HTTPError as error:
+        return "answered with an error" if error.response is None else f"answered {error.response.status_code}"
+    except requests.Timeout:
+        return "did not answer in time"
+    except requests.RequestException:
+        return "broke the connection off"
+    return None
+
+
+def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
+    """Why a file is not the published one, or None if it is."""
+    try:
+        content = read_idx(file, "images" if part.endswith("images") else "labels")
+    except DataError as error:
+        return f"gave a file that cannot be used ({str(error).removeprefix(f'{file} ')})"
+    if content.sha256 != known.sha256[part]:
+        return f"gave a file that is not {known.title}'s {PART_TITLES[part]} (its checksum is another)"
+    return None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what downloads and imports that were killed have left; a running one's folder is younger."""
+    for left in folder.glob(f"{TEMPORARY}*"):
+        if time.time() - left.stat().st_mtime > _STALE:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or url

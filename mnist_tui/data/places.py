@@ -1,0 +1,175 @@
+"""Where datasets lie: the search order, and what a folder holds by its file names.
+
+Reads no file and imports nothing heavy, not even numpy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final, Literal
+
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
+from mnist_tui.data.errors import DataError
+
+Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
+Kind = Literal["idx", "npz", "bundled"]
+
+DATA_VARIABLE: Final = "MNIST_TUI_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a dataset's files are.
+
+    Attributes:
+        name: The dataset's name, as `--dataset` takes it; a path for a folder of one's own.
+        kind: Four IDX files, one npz archive, or bundled with scikit-learn.
+        place: Which step of the search order this is.
+        folder: Holds the files; None for bundled data.
+        files: The four IDX files in the order of `PARTS`, or the archive.
+        missing: File names that should be in the folder beside those found.
+    """
+
+    name: str
+    kind: Kind
+    place: Place
+    folder: Path | None = None
+    files: tuple[Path, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def binding(self) -> bool:
+        """Whether a person named this place: then damage is an error, not a reason to look further."""
+        return self.place in ("data folder", "own folder")
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.files)
+
+    @property
+    def source(self) -> str:
+        """Where the data come from, for a person."""
+        if self.kind == "bundled":
+            return "bundled with scikit-learn"
+        return str(self.files[0] if self.kind == "npz" else self.folder)
+
+
+def validate_name(name: str) -> str:
+    """A known dataset's name as it is, or the path of an existing folder; `DataError` otherwise."""
+    if name in KNOWN:
+        return name
+    if name and Path(name).expanduser().is_dir():
+        return str(Path(name).expanduser())
+    near = get_close_matches(name.lower().replace("_", "-"), KNOWN, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise DataError(
+        f"{name!r} is neither a dataset nor a folder: {hint}{', '.join(KNOWN)} and folders of IDX files work"
+    )
+
+
+def find(name: str, data_dir: Path | None = None) -> Location | None:
+    """The first place that holds the dataset, by file names alone; None if it has to be downloaded.
+
+    A place that a person named is given even where files are missing from it (see `Location.missing`).
+
+    Raises:
+        DataError: The name means nothing, or `data_dir` is not a folder.
+    """
+    return next((found for found in search(name, data_dir) if found.binding or not found.missing), None)
+
+
+def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
+    """Every place that holds files of the dataset, in the order in which they count."""
+    name = validate_name(name)
+    if name not in KNOWN:
+        yield _own_folder(name)
+        return
+    if KNOWN[name].sample:
+        yield Location(name, "bundled", "bundled")
+        return
+    data_folder = named_data_folder(data_dir)
+    if data_folder is not None:
+        yield from _in_data_folder(name, data_folder)
+    keras = keras_cache()
+    yield from in_folder(name, keras / name, "Keras cache")
+    yield from in_folder(name, keras, "Keras cache", idx=False)
+    yield from in_folder(name, download_cache() / name, "download cache")
+
+
+def named_data_folder(data_dir: Path | None = None) -> Path | None:
+    """The data folder a person named: the argument, else `MNIST_TUI_DATA`.
+
+    Raises:
+        DataError: The argument is not a folder. A variable that names none is taken for an empty folder.
+    """
+    if data_dir is not None:
+        if not data_dir.expanduser().is_dir():
+            raise DataError(f"the data folder {data_dir} is not a folder; name the one that holds mnist/")
+        return data_dir.expanduser()
+    named = os.environ.get(DATA_VARIABLE)
+    return Path(named).expanduser() if named else None
+
+
+def keras_cache() -> Path:
+    """Where Keras keeps downloaded datasets."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".keras") / "datasets"
+
+
+def download_cache() -> Path:
+    """Where this program keeps downloaded and imported datasets, a folder each."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mnist-tui", appauthor=False) / "datasets"
+
+
+def _own_folder(name: str) -> Location:
+    folder = Path(name)
+    for found in in_folder("mnist", folder, "own folder"):
+        return replace(found, name=str(folder.resolve()))
+    raise DataError(f"{folder} holds no dataset; it needs {file_list()}, or mnist.npz")
+
+
+def _in_data_folder(name: str, folder: Path) -> Iterator[Location]:
+    yield from in_folder(name, folder / name, "data folder")
+    # files right in the data folder count unless the folder's name says that they are another dataset's
+    named_otherwise = folder.resolve().name in KNOWN.keys() - {name}
+    yield from in_folder(name, folder, "data folder", idx=not named_otherwise)
+
+
+def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
+    """What a folder holds of a dataset, whole or in part: IDX files (unless `idx` is false), `<name>.npz`."""
+    archive = folder / f"{name}.npz"
+    found = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
+    files = tuple(file for file in found.values() if file is not None)
+    missing = tuple(file_name for file_name, file in found.items() if file is None)
+    if files and not missing:
+        yield Location(name, "idx", place, folder, files)
+    if _is_file(archive):
+        yield Location(name, "npz", place, folder, (archive,))
+    elif files and missing:
+        yield Location(name, "idx", place, folder, files, missing)
+
+
+def _idx_file(folder: Path, file_name: str) -> Path | None:
+    dotted = file_name.replace("-idx", ".idx")
+    candidates = (folder / spelling for spelling in (f"{file_name}.gz", file_name, f"{dotted}.gz", dotted))
+    return next((file for file in candidates if _is_file(file)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
+
+
+def file_list() -> str:
+    """The four file names, as a person is told them."""
+    *most, last = FILE_NAMES.values()
+    return f"{', '.join(most)} and {last} (each as it is or as .gz)"

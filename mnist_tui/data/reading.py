@@ -1,0 +1,211 @@
+"""From files to a `Dataset`: reads what a `Location` points at and checks it against the published checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data.catalogue import (
+    CLASSES,
+    FILE_NAMES,
+    KNOWN,
+    PART_TITLES,
+    PARTS,
+    KnownDataset,
+    Part,
+    part_with_checksum,
+)
+from mnist_tui.data.digits import read_digits
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx
+from mnist_tui.data.npz import read_npz
+from mnist_tui.data.places import Location
+from mnist_tui.data.progress import OnProgress, Progress
+
+CLASSES_FILE: Final = "classes.txt"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dataset:
+    """Images and labels, and where they are from.
+
+    Attributes:
+        name: `mnist`, `fashion-mnist`, `digits`, or a folder's name.
+        title: What screens and reports call it.
+        class_names: The ten classes, by label.
+        train_images: uint8 (n, 28, 28), read-only.
+        train_labels: uint8 (n,), 0 to 9, read-only.
+        test_images: uint8 (m, 28, 28), read-only.
+        test_labels: uint8 (m,), 0 to 9, read-only.
+        sha256: Checksum of each part's uncompressed IDX bytes, the same whatever the packing.
+        source: Where it was read from, for a person.
+        sample: Whether this is the bundled stand-in.
+        verified: Whether all checksums are the published ones of one known dataset.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.uint8]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.uint8]
+    sha256: Mapping[Part, str]
+    source: str
+    sample: bool
+    verified: bool
+
+
+def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
+    """Read a dataset from where it lies.
+
+    Raises:
+        DataError: A file is missing, damaged, of another kind, or not the named dataset's.
+    """
+    if location.missing:
+        raise DataError(
+            f"{location.folder} has {_listed([file.name for file in location.files])} but not "
+            f"{_listed(location.missing)}; all four files are needed"
+        )
+    contents = _contents(location, on_progress)
+    _check_counts(location, contents, "train_images", "train_labels")
+    _check_counts(location, contents, "test_images", "test_labels")
+    sha256: dict[Part, str] = {part: contents[part].sha256 for part in PARTS}
+    title = KNOWN[location.name].title if location.name in KNOWN else location.source
+    if on_progress is not None:
+        on_progress(Progress("verifying", location.size, location.size, f"verifying {title}"))
+    if location.name in KNOWN:
+        known = KNOWN[location.name]
+        if not known.sample:
+            _check_sums(location, known, sha256)
+        return _dataset(
+            location,
+            contents,
+            name=known.name,
+            title=known.title,
+            class_names=known.class_names,
+            verified=not known.sample,
+        )
+    return _own_dataset(location, contents, sha256)
+
+
+def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
+    """The known dataset whose four published checksums these are, if any."""
+    return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
+
+
+def _contents(location: Location, on_progress: OnProgress | None) -> Mapping[Part, IdxContent]:
+    if location.kind == "bundled":
+        return {part: IdxContent(values, idx_sha256(values)) for part, values in read_digits().items()}
+    if location.kind == "npz":
+        (archive,) = location.files
+        if on_progress is not None:
+            on_progress(Progress("reading", 0, location.size, f"reading {archive.name}"))
+        return read_npz(archive)
+    contents: dict[Part, IdxContent] = {}
+    total, before = location.size, 0
+    for part, file in zip(PARTS, location.files, strict=True):
+
+        def report(position: int, before: int = before, file: Path = file) -> None:
+            if on_progress is not None:
+                on_progress(Progress("reading", before + position, total, f"reading {file.name}"))
+
+        contents[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
+        before += file.stat().st_size
+    return contents
+
+
+def _own_dataset(location: Location, contents: Mapping[Part, IdxContent], sha256: Mapping[Part, str]) -> Dataset:
+    folder = location.folder or Path()
+    name = folder.resolve().name
+    known = recognised(sha256)
+    if known is not None:
+        title, class_names = known.title, known.class_names
+    else:
+        title, class_names = _own_title(name), tuple(str(label) for label in range(CLASSES))
+    class_names = _class_names(folder) or class_names
+    return _dataset(location, contents, name=name, title=title, class_names=class_names, verified=known is not None)
+
+
+def _own_title(name: str) -> str:
+    taken = {taken.lower() for known in KNOWN.values() for taken in (known.name, known.title)}
+    return f"{name} (own images)" if name.lower() in taken else name
+
+
+def _dataset(
+    location: Location,
+    contents: Mapping[Part, IdxContent],
+    *,
+    name: str,
+    title: str,
+    class_names: tuple[str, ...],
+    verified: bool,
+) -> Dataset:
+    return Dataset(
+        name=name,
+        title=title,
+        class_names=class_names,
+        train_images=contents["train_images"].values,
+        train_labels=contents["train_labels"].values,
+        test_images=contents["test_images"].values,
+        test_labels=contents["test_labels"].values,
+        sha256={part: contents[part].sha256 for part in PARTS},
+        source=location.source,
+        sample=location.kind == "bundled",
+        verified=verified,
+    )
+
+
+def _class_names(folder: Path) -> tuple[str, ...] | None:
+    file = folder / CLASSES_FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise DataError(f"{file} is not UTF-8 text; it needs ten class names, one a line") from None
+    except OSError as failure:
+        raise DataError(f"{file} cannot be read: {failure.strerror or failure}") from None
+    names = tuple(line.strip() for line in text.strip().splitlines())
+    if len(names) != CLASSES or not all(names) or len(set(names)) != CLASSES:
+        raise DataError(f"{file} has {len(set(names) - {''})} different class names; it needs ten, one a line")
+    return names
+
+
+def _check_counts(location: Location, contents: Mapping[Part, IdxContent], images: Part, labels: Part) -> None:
+    image_count, label_count = len(contents[images].values), len(contents[labels].values)
+    if image_count != label_count:
+        raise DataError(
+            f"{_file(location, images)} has {image_count:,} images but {_file(location, labels)} has "
+            f"{label_count:,} labels; each image needs one label"
+        )
+
+
+def _check_sums(location: Location, known: KnownDataset, sha256: Mapping[Part, str]) -> None:
+    for part in PARTS:
+        if sha256[part] == known.sha256[part]:
+            continue
+        found = part_with_checksum(sha256[part])
+        if found is None:
+            what = f"not {known.title}'s {PART_TITLES[part]}: its SHA-256 is {sha256[part][:12]}…"
+            cure = f"{known.sha256[part][:12]}… is right, and a set of your own goes in with --dataset FOLDER"
+        else:
+            other, other_part = found
+            what = f"{other.title}'s {PART_TITLES[other_part]}, not {known.title}'s {PART_TITLES[part]}"
+            cure = "put the right file there" if other is known else f"--dataset {other.name} would take it"
+        raise DataError(f"{_file(location, part)} is {what}; {cure}")
+
+
+def _file(location: Location, part: Part) -> str:
+    if location.kind == "idx":
+        return str(location.files[PARTS.index(part)])
+    return f"{location.source}: {FILE_NAMES[part] if location.kind == 'bundled' else PART_TITLES[part]}"
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
