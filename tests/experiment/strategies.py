@@ -40,7 +40,8 @@ def experiments(draw: st.DrawFn) -> Experiment:
     doc: dict[str, Any] = {
         "optimizer": {"name": draw(st.sampled_from(sorted(OPTIMIZERS))), "learning_rate": draw(st.floats(1e-5, 1.0))},
         "training": {
-            "batch_size": draw(st.integers(1, 5000)), "epochs": draw(st.integers(1, 300)), "seed": draw(st.integers(0, 99)),
+            "batch_size": draw(st.integers(1, 5000)), "epochs": draw(st.integers(1, 300)),
+            "seed": draw(st.integers(0, 99)),
             "schedule": draw(
                 st.sampled_from([{"kind": "constant"}, {"kind": "cosine"}, {"kind": "exp", "start": 3, "rate": 0.1}])
             ),

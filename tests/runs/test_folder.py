@@ -27,7 +27,7 @@ def finished_run(runs_dir: Path, created: float = 1_700_000_000.0) -> RunFolder:
     log = EventLog(run.events_file)
     for event in (
         RunStarted(time=created, run=run.id, epochs=150, total=198_760, trainable=198_760), epoch(1), epoch(2),
-        Ended(time=created + 9, state="finished", reason="all epochs", test_loss=0.1, test_accuracy=0.97, macro_f1=0.969),
+        Ended(time=created + 9, state="finished", reason="all epochs", test_accuracy=0.97, macro_f1=0.969),
     ):  # fmt: skip
         log.append(event)
     log.close()
@@ -66,7 +66,7 @@ def test_nothing_temporary_is_left(tmp_path):
 def test_a_runs_folder_that_cannot_be_written_is_a_sentence(tmp_path, place):
     target = tmp_path / "file"
     target.write_text("")
-    with pytest.raises(RunError, match="cannot be written.*--runs-dir"):
+    with pytest.raises(RunError, match=r"cannot be written.*--runs-dir"):
         new_run(target if place == "a file" else Path(place))
 
 
