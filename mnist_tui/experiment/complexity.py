@@ -175,7 +175,8 @@ def _layer(name: str, layer: Part, inputs: Shape, output: Shape) -> LayerComplex
                 trainable=2 * features, non_trainable=2 * features, formula=formula,
             )  # fmt: skip
         case MaxPooling2D():
-            return LayerComplexity(name, layer.kind, text, size, output, formula=f"{written(inputs)} → {written(output)}")
+            formula = f"{written(inputs)} → {written(output)}"
+            return LayerComplexity(name, layer.kind, text, size, output, formula=formula)
         case Dropout():
             return LayerComplexity(name, layer.kind, text, size, output)
         case Flatten():

@@ -95,6 +95,12 @@ Initializer = Annotated[
     BeforeValidator(_from_name),
     PlainSerializer(_to_name),
 ]
+BiasInitializer = Annotated[
+    Annotated[PlainInitializer | RandomNormal | RandomUniform | Constant, Field(discriminator="name")],
+    BeforeValidator(_from_name),
+    PlainSerializer(_to_name),
+]
+"""An initialiser of a vector: no orthogonal matrix."""
 INITIALIZERS = (
     "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "random_normal",
     "truncated_normal", "random_uniform", "orthogonal", "zeros", "ones", "constant",
@@ -110,7 +116,7 @@ class Dense(Part):
     units: Size = Field(description="number of neurons")
     activation: Activation = Field(default="relu", description="activation function")
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the weights")
-    bias_initializer: Initializer = Field(default=ZEROS, description="initialiser of the biases")
+    bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
 
 
 class Dropout(Part):
@@ -144,7 +150,7 @@ class Conv2D(Part):
     padding: Literal["valid", "same"] = Field(default="valid", description="same pads with zeros, valid does not")
     activation: Activation = Field(default="relu", description="activation function")
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the weights")
-    bias_initializer: Initializer = Field(default=ZEROS, description="initialiser of the biases")
+    bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
 
 
 class MaxPooling2D(Part):

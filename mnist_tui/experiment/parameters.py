@@ -104,7 +104,7 @@ def by_name(name: str) -> Parameter:
 
 
 def changed(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
-    """The experiment with one parameter changed, not validated as a whole; ParameterError for a text wrong in itself."""
+    """The experiment with one parameter changed, not validated as a whole; ParameterError if the text is wrong."""
     try:
         return parameter.change(experiment, text)
     except ValueError as error:
@@ -372,7 +372,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "1 to 65536 each", lambda e: _joined([layer.filters for layer in _convolutions(e)]), _filters,
     ),
     Parameter(
-        "conv-activation", "NAME", "Convolutions' activation", "activation of the convolutions", "Network",
+        "conv-activation", "NAME", "Conv. activation", "activation of the convolutions", "Network",
         ", ".join(ACTIVATIONS), lambda e: _all_equal([layer.activation for layer in _convolutions(e)]),
         _conv_activation, ACTIVATIONS,
     ),

@@ -23,7 +23,7 @@ def assigned(experiment: Experiment, assignment: str) -> Experiment:
         raise RequestError(f"--set {assignment} is not of the form PATH=VALUE, such as optimizer.rho=0.8")
     doc = to_mapping(experiment)
     try:
-        _put(doc, path.strip().split("."), value_of(text.strip()))
+        put(doc, path.strip().split("."), value_of(text.strip()))
         return from_mapping(doc)
     except SpecError as error:
         raise RequestError(f"--set {assignment}: {error}") from None
@@ -37,7 +37,8 @@ def value_of(text: str) -> Any:
         return text
 
 
-def _put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
+def put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Sets one field of an experiment's TOML form; RequestError where the path leads nowhere."""
     here: Any = doc
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1

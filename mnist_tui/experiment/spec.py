@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mnist_tui.experiment.layers import GLOROT_UNIFORM, ZEROS, Initializer, Layer, Part
+from mnist_tui.experiment.layers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Initializer, Layer, Part
 from mnist_tui.experiment.optimizers import Optimizer, RMSprop
 from mnist_tui.experiment.problem import Problem, SpecError, problems_of
 from mnist_tui.experiment.shapes import (
@@ -77,7 +77,7 @@ class OutputSpec(Part):
     """The output layer: ten neurons with softmax; only its initialisers can be chosen."""
 
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
-    bias_initializer: Initializer = Field(default=ZEROS, description="initialiser of the output's biases")
+    bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the output's biases")
 
 
 class ConstantSchedule(Part):

@@ -1,0 +1,18 @@
+"""TensorFlow and Keras, imported in one place, with what must be set before and right after that import."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+# Neither library has usable types: both are Any on purpose.
+tf: Any = import_module("tensorflow")
+keras: Any = import_module("keras")
+
+# A person's own keras.json may say otherwise.
+keras.config.set_floatx("float32")
+keras.config.set_image_data_format("channels_last")

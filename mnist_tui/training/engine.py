@@ -1,0 +1,182 @@
+"""The epoch loop: chunks of steps, validation, early stopping, divergence. No files, no commands, no clock of its own.
+
+`Training.run` is a generator: whoever drives it decides between two moments whether to go on, to wait, to take a
+snapshot or to stop. It gives control back several times a second unless a single step takes longer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.events import EpochEnded, Progress
+from mnist_tui.training.early_stopping import EarlyStop
+from mnist_tui.training.program import Program, Resident, Scorer, Scores, scores
+from mnist_tui.training.schedule import learning_rate, order, steps_of
+from mnist_tui.training.snapshot import Position, Snapshot
+
+CHUNK_SECONDS = 0.12
+GROWTH = 4
+DIVERGED_LOSS = 100 * math.log(CLASSES)
+"""A hundred times the loss of guessing: saturated units can be this wrong for ever without reaching nan."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training came to its own end: finished or diverged, and why, in words."""
+
+    state: str
+    reason: str
+
+
+@dataclass
+class Training:
+    """One experiment's training.
+
+    Args:
+        model, optimizer: Keras' own, the optimizer built (by the program).
+        program, scorer: the device programs over `validation` and the training examples.
+        train_count: training images.
+        clock: seconds, standing still during pauses.
+
+    Attributes:
+        position: where it stands; true whenever the generator has yielded.
+        outcome: None until it has come to its own end.
+        best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before there is one.
+    """
+
+    experiment: Experiment
+    model: Any
+    optimizer: Any
+    program: Program
+    scorer: Scorer
+    validation: Resident
+    train_count: int
+    clock: Callable[[], float]
+    position: Position = field(default_factory=Position)
+    outcome: Outcome | None = None
+    best_epoch: int = 0
+    _best_loss: float = math.inf
+    _chunk: float = 1.0
+    _early: EarlyStop | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        stopping = self.experiment.training.early_stopping
+        self._early = EarlyStop(stopping) if stopping else None
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return steps_of(self.train_count, self.experiment.training.batch_size)
+
+    def run(self) -> Iterator[Progress | EpochEnded | None]:
+        """Trains from `position` to the last epoch, or until it diverges or early stopping ends it.
+
+        Yields:
+            Progress after each chunk of steps, EpochEnded after each epoch; None where there is nothing to tell.
+        """
+        epochs = self.experiment.training.epochs
+        while self.position.epoch < epochs and self.outcome is None:
+            yield from self._epoch(self.position.epoch)
+        if self.outcome is None:
+            self.outcome = Outcome("finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done")
+
+    def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
+        rate = learning_rate(self.experiment, epoch)
+        began = self.clock() - self.position.seconds
+        self.program.begin_epoch(order(self.experiment.training.seed, epoch, self.train_count), rate)
+        while self.position.step < self.steps:
+            progress = self._run_chunk(epoch, began, rate)
+            yield progress
+            if self.outcome is not None:
+                return
+        trained = max(self.clock() - began, 1e-9)
+        confusion = np.zeros((CLASSES, CLASSES), np.int64)
+        loss = 0.0
+        for block_loss, counts, _ in self.scorer.blocks(self.validation):
+            loss += block_loss
+            confusion += counts
+            self.position = replace(self.position, seconds=self.clock() - began)
+            yield None
+        yield self._ended(epoch, rate, scores(loss, confusion), trained, self.clock() - began)
+
+    def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
+        before, start = self.position, self.clock()
+        last = min(before.step + int(self._chunk), self.steps)
+        sums = self.program.run(before.step, last)
+        seconds = max(self.clock() - start, 1e-9)
+        self._chunk = max(1.0, min(self._chunk * GROWTH, CHUNK_SECONDS * (last - before.step) / seconds))
+        here = Position(
+            before.epoch, last, before.loss + sums.loss, before.correct + sums.correct, before.images + sums.images,
+            self.clock() - began,
+        )  # fmt: skip
+        self.position = here
+        if not math.isfinite(sums.loss):
+            what = "not a number" if math.isnan(sums.loss) else "infinite"
+            where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
+            self.outcome = Outcome("diverged", f"the loss became {what} {where}")
+        return Progress(
+            epoch=epoch + 1, step=last, steps=self.steps, images_per_second=sums.images / seconds,
+            loss=here.loss / here.images, accuracy=here.correct / here.images, learning_rate=rate,
+        )  # fmt: skip
+
+    def _ended(self, epoch: int, rate: float, validation: Scores, trained: float, seconds: float) -> EpochEnded:
+        done = self.position
+        loss = done.loss / done.images
+        self.position = Position(epoch + 1)
+        if validation.loss < self._best_loss:
+            self._best_loss, self.best_epoch = validation.loss, epoch + 1
+        if self._early is not None and self._early.saw(epoch + 1, validation, self.model):
+            self.outcome = Outcome("finished", self._early.reason)
+        if loss > DIVERGED_LOSS:
+            text = f"the mean loss of epoch {epoch + 1} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
+            self.outcome = Outcome("diverged", text)
+        elif not math.isfinite(validation.loss):
+            self.outcome = Outcome("diverged", f"the validation loss of epoch {epoch + 1} is not a finite number")
+        return EpochEnded(
+            epoch=epoch + 1, loss=loss, accuracy=done.correct / done.images, val_loss=validation.loss,
+            val_accuracy=validation.accuracy, learning_rate=rate, seconds=seconds,
+            images_per_second=done.images / trained,
+            confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
+        )  # fmt: skip
+
+    def restore_best(self) -> int:
+        """Puts the best epoch's weights back where early stopping is to; that epoch, else 0."""
+        best = self._early.best if self._early else None
+        if best is None or not best.weights:
+            return 0
+        self.model.set_weights(best.weights)
+        return best.epoch
+
+    def snapshot(self) -> Snapshot:
+        """What a checkpoint keeps; copied off the device."""
+        model, optimizer = self.model.variables, self.optimizer.variables
+        return Snapshot(
+            position=self.position,
+            model=tuple(np.array(each.numpy()) for each in model),
+            model_names=tuple(each.path for each in model),
+            optimizer=tuple(np.array(each.numpy()) for each in optimizer),
+            optimizer_names=tuple(each.path for each in optimizer),
+            learning_rate=float(self.optimizer.learning_rate),
+            best=self._early.best if self._early else None,
+            best_epoch=self.best_epoch,
+            best_loss=self._best_loss if self.best_epoch else None,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on where `snapshot` was taken, of the same experiment."""
+        for variable, value in zip(self.model.variables, snapshot.model, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self.optimizer.variables, snapshot.optimizer, strict=True):
+            variable.assign(value)
+        self.position = snapshot.position
+        self.best_epoch = snapshot.best_epoch
+        self._best_loss = math.inf if snapshot.best_loss is None else snapshot.best_loss
+        if self._early is not None:
+            self._early.best = snapshot.best

@@ -1,0 +1,147 @@
+"""What enters the network: the dataset that a run really has, its split, its features.
+
+No TensorFlow: it may still be loading meanwhile.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data import datasets
+from mnist_tui.data.errors import DataError, MissingDataError
+from mnist_tui.data.hog import hog_batch
+from mnist_tui.data.splits import validation_split
+from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.runs.events import DataReady, Warned
+from mnist_tui.runs.folder import Launch
+from mnist_tui.training.reporter import Reporter
+
+SAMPLE = "digits"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features and labels, row by row.
+
+    Attributes:
+        features: uint8 ``(n, 28, 28)`` pixels, or float32 ``(n, length)``.
+        labels: ``(n,)``.
+    """
+
+    features: NDArray[Any]
+    labels: NDArray[Any]
+
+    def rows(self, indices: NDArray[np.integer]) -> Examples:
+        return Examples(self.features[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run's data, ready for the device.
+
+    Attributes:
+        validation: None where the test set plays it.
+        data_seconds, features_seconds: what reading and feature extraction took.
+    """
+
+    dataset: datasets.Dataset
+    train: Examples
+    validation: Examples | None
+    test: Examples
+    data_seconds: float
+    features_seconds: float
+
+
+def prepare(experiment: Experiment, launch: Launch, reporter: Reporter) -> Inputs:
+    """Finds, reads, splits, extracts, and tells of it.
+
+    Raises:
+        DataError: the data cannot be had or used; the text says what would help.
+    """
+    began = time.perf_counter()
+    dataset = _load(experiment, launch, reporter)
+    limit = experiment.dataset.limit
+    images, labels = dataset.train_images[:limit], dataset.train_labels[:limit]
+    read = time.perf_counter()
+    train, test = _features(experiment, images, dataset.test_images, reporter)
+    seconds = time.perf_counter() - read if isinstance(experiment.features, HogFeatures) else 0.0
+    part, validation = _split(experiment, Examples(train, labels))
+    inputs = Inputs(dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
+    reporter.emit(_ready(experiment, inputs))
+    return inputs
+
+
+def _load(experiment: Experiment, launch: Launch, reporter: Reporter) -> datasets.Dataset:
+    name = experiment.dataset.name
+    data_dir = Path(launch.data_dir) if launch.data_dir else None
+
+    def tell(progress: datasets.Progress) -> None:
+        reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
+
+    reporter.phase("reading", text=name)
+    try:
+        return datasets.load(name, data_dir, on_progress=tell)
+    except MissingDataError as error:
+        if name != "mnist" or not launch.allow_sample:
+            raise
+        print(error, file=sys.stderr, flush=True)
+    instead = "this run trains on the bundled sample of 1,797 digits instead"
+    reporter.emit(Warned(text=f"MNIST is not here and could not be downloaded: {instead}"))
+    return datasets.load(SAMPLE, on_progress=tell)
+
+
+def _features(
+    experiment: Experiment, train: NDArray[np.uint8], test: NDArray[np.uint8], reporter: Reporter
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    spec = experiment.features
+    if not isinstance(spec, HogFeatures):
+        return train, test
+    total = len(train) + len(test)
+
+    def extract(images: NDArray[np.uint8], before: int) -> NDArray[Any]:
+        return hog_batch(
+            images,
+            orientations=spec.orientations,
+            pixels_per_cell=spec.pixels_per_cell,
+            cells_per_block=spec.cells_per_block,
+            on_progress=lambda done, _: reporter.phase("features", before + done, total, "images"),
+        )
+
+    reporter.phase("features", 0, total, "images")
+    return extract(train, 0), extract(test, len(train))
+
+
+def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples | None]:
+    share = experiment.dataset.validation
+    if share == "test":
+        return train, None
+    try:
+        kept, aside = validation_split(len(train.labels), share, experiment.training.seed)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return train.rows(kept), train.rows(aside)
+
+
+def _ready(experiment: Experiment, inputs: Inputs) -> DataReady:
+    dataset = inputs.dataset
+    return DataReady(
+        name=dataset.name,
+        title=dataset.title,
+        class_names=tuple(dataset.class_names),
+        sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
+        source=dataset.source,
+        sample=dataset.sample,
+        verified=dataset.verified,
+        train=len(inputs.train.labels),
+        validation=len(inputs.validation.labels) if inputs.validation else 0,
+        test=len(inputs.test.labels),
+        inputs=math.prod(experiment.input_shape),
+    )

@@ -1,0 +1,99 @@
+"""Experiment → Keras model and optimizer. Plain Keras: what is saved from here loads without this project."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from mnist_tui.experiment.complexity import Complexity, of
+from mnist_tui.experiment.layers import Dropout, Initializer, Layer
+from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.training.backend import keras
+
+KERNEL, BIAS, NOISE = range(3)
+"""What a layer draws random numbers for; each has a seed of its own."""
+
+
+def build(experiment: Experiment) -> Any:
+    """The experiment's model.
+
+    Args:
+        experiment: a valid one (`spec.checked`).
+
+    Returns:
+        A built `keras.Sequential`: float32 input ``(n, 28, 28, 1)`` in 0..1, or ``(n, length)`` of HOG features;
+        output ``(n, 10)``, softmax. Layers are named as in `complexity` (``dense_1``, ``conv2d_1``, ``output``).
+    """
+    seed = experiment.training.seed
+    counts: dict[str, int] = {}
+    layers: list[Any] = [keras.Input(experiment.input_shape, dtype="float32", name="input")]
+    for position, layer in enumerate(experiment.layers):
+        counts[layer.kind] = counts.get(layer.kind, 0) + 1
+        layers.append(_layer(layer, f"{layer.kind}_{counts[layer.kind]}", seed, position))
+    position = len(experiment.layers)
+    output = experiment.output
+    layers.append(
+        keras.layers.Dense(
+            CLASSES,
+            activation="softmax",
+            kernel_initializer=_initializer(output.kernel_initializer, seed, position, KERNEL),
+            bias_initializer=_initializer(output.bias_initializer, seed, position, BIAS),
+            name="output",
+        )
+    )
+    return keras.Sequential(layers, name="mnist_tui")
+
+
+def _layer(layer: Layer, name: str, seed: int, position: int) -> Any:
+    """The Keras layer of the same class name; the arguments, too, have Keras' names."""
+    arguments = {key: getattr(layer, key) for key in type(layer).model_fields if key != "kind"}
+    for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
+        if key in arguments:
+            arguments[key] = _initializer(arguments[key], seed, position, use)
+    if isinstance(layer, Dropout):
+        arguments["seed"] = derived_seed(seed, position, NOISE)
+    return getattr(keras.layers, type(layer).__name__)(**arguments, name=name)
+
+
+def _initializer(initializer: Initializer, seed: int, position: int, use: int) -> Any:
+    arguments = initializer.model_dump(exclude={"name"})
+    kind = getattr(keras.initializers, initializer.name.title().replace("_", ""))
+    if "seed" in signature(kind).parameters:
+        arguments["seed"] = derived_seed(seed, position, use)
+    return kind(**arguments)
+
+
+def derived_seed(seed: int, position: int, use: int) -> int:
+    """A seed for one use in the layer at `position`, independent of every other by numpy's SeedSequence."""
+    return int(np.random.SeedSequence([seed, position, use]).generate_state(1)[0] >> 1)
+
+
+def optimizer(experiment: Experiment) -> Any:
+    """The experiment's Keras optimizer with all its arguments; not yet built for a model's variables."""
+    spec = experiment.optimizer
+    return getattr(keras.optimizers, type(spec).__name__)(**spec.model_dump())
+
+
+def compiled(model: Any, used: Any) -> Any:
+    """The model ready for `evaluate` or further `fit` by whoever loads its file."""
+    model.compile(optimizer=used, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def check_counts(model: Any, experiment: Experiment) -> Complexity:
+    """The arithmetic complexity, once Keras has been found to count the same.
+
+    Raises:
+        AssertionError: the two disagree: one of them is wrong, and no report may be written.
+    """
+    counted = of(experiment)
+    total = int(model.count_params())
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    if (total, trainable) != (counted.total, counted.trainable):
+        raise AssertionError(
+            f"Keras counts {total} parameters ({trainable} trainable), arithmetic {counted.total} ({counted.trainable})"
+        )
+    return counted

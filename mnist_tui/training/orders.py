@@ -1,0 +1,130 @@
+"""What others ask of a worker: commands through the run's folder, and signals.
+
+They become flags; whoever trains looks at them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from mnist_tui.runs.control import take
+from mnist_tui.runs.folder import RunFolder
+
+LOOK_SECONDS = 0.1
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Orders:
+    """Pause, continue, checkpoint, stop.
+
+    Args:
+        leave: ends the process at once, with that reason; called for a stop while there is nothing to save yet, and
+            for a second signal.
+    """
+
+    def __init__(self, leave: Callable[[str], None]) -> None:
+        self._leave = leave
+        self._lock = threading.RLock()
+        self._changed = threading.Event()
+        self._signals = 0
+        self._worth_saving = False
+        self._checkpoint = False
+        self.paused = False
+        self.stopping = False
+
+    def watch(self, folder: RunFolder) -> None:
+        """Takes commands from the folder, in a thread, for as long as the process lives."""
+
+        def look() -> None:
+            while True:
+                for command in take(folder):
+                    self.give(command.name)
+                time.sleep(LOOK_SECONDS)
+
+        threading.Thread(target=look, name="orders", daemon=True).start()
+
+    def give(self, name: str) -> None:
+        """Takes one command."""
+        with self._lock:
+            match name:
+                case "pause":
+                    self.paused = True
+                case "continue":
+                    self.paused = False
+                case "checkpoint":
+                    self._checkpoint = True
+                case _:
+                    self.stopping = True
+                    if not self._worth_saving:
+                        self._leave("stopped before training began")
+            self._changed.set()
+
+    def signalled(self) -> None:
+        """Takes a signal: the first stops and saves, the second leaves at once."""
+        self._signals += 1
+        if self._signals > 1:
+            self._leave("stopped at once by a second signal; its last checkpoint is what is left")
+        self.give("stop")
+
+    def training_begins(self) -> None:
+        """From now on a stop saves first, and is left to whoever trains."""
+        with self._lock:
+            self._worth_saving = True
+
+    def checkpoint_wanted(self) -> bool:
+        """Whether a checkpoint was asked for since the last call."""
+        with self._lock:
+            wanted, self._checkpoint = self._checkpoint, False
+            return wanted
+
+    def wait(self, seconds: float) -> None:
+        """Waits for the next command, but no longer than that."""
+        self._changed.wait(seconds)
+        self._changed.clear()
+
+
+class Signals:
+    """SIGTERM and SIGINT, told to a thread of their own so that not even a long call into TensorFlow delays them.
+
+    To be made in the main thread. SIGHUP is ignored: the terminal's end is not training's.
+
+    Args:
+        has_run: whether there is a run already: then signals wait for `deliver_to`, else they end the process.
+    """
+
+    def __init__(self, has_run: bool) -> None:
+        self._lock = threading.Lock()
+        self._receiver: Callable[[], None] | None = None
+        self._has_run = has_run
+        self._early = 0
+        self._pipe, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        for number in SIGNALS:
+            # Python's own handler, run by the main thread when it gets to it, has nothing left to do.
+            signal.signal(number, lambda *_: None)
+        threading.Thread(target=self._listen, name="signals", daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            if os.read(self._pipe, 1)[0] not in SIGNALS:
+                continue
+            with self._lock:
+                receiver = self._receiver
+                self._early += 1
+            if receiver is not None:
+                receiver()
+            elif not self._has_run:
+                os._exit(0)
+
+    def deliver_to(self, receiver: Callable[[], None]) -> None:
+        """From now on `receiver` is told of each signal, and at once of those that came before."""
+        with self._lock:
+            self._receiver, early = receiver, self._early
+        for _ in range(early):
+            receiver()

@@ -1,0 +1,128 @@
+"""What a worker tells the world: events and status, thinned and in order, from whatever thread; the heartbeat."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from mnist_tui.runs.events import Ended, Event, EventLog, Phase, Progress
+from mnist_tui.runs.folder import HEARTBEAT_SECONDS, RunFolder, beaten, this_process
+from mnist_tui.training.load import LoadMeter
+
+PHASE_SECONDS = 0.2
+FRESH_SECONDS = 0.1
+"""Between two progress events at first; one in a hundredth of the time trained after that, up to LONG_SECONDS."""
+LONG_SECONDS = 5.0
+LOAD_SECONDS = 1.0
+
+
+class Reporter:
+    """The only writer of a run's events and status.
+
+    Args:
+        folder: the run's, whose lock the caller holds.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._lock = threading.RLock()
+        self._log = EventLog(folder.events_file)
+        self._status = this_process("starting")
+        self._folder.write_status(self._status)
+        self._over = threading.Event()
+        self._phase = Phase(name="")
+        self._held: Progress | None = None
+        self._told = 0.0
+        self._training_since: float | None = None
+
+    def emit(self, event: Event) -> None:
+        """Appends an event, stamped with the time; nothing follows the last one."""
+        with self._lock:
+            if not self._over.is_set():
+                self._log.append(replace(event, time=time.time()))
+
+    def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
+        """Tells what is being done; of a phase's many steps only some a second, and the last."""
+        event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=time.time())
+        with self._lock:
+            again = (name, text, total) == (self._phase.name, self._phase.text, self._phase.total)
+            if again and event.time - self._phase.time < PHASE_SECONDS and done != total:
+                return
+            self._phase = event
+            self.emit(event)
+
+    def progress(self, event: Progress) -> None:
+        """Tells of training's progress: the first at once, then as often as `pace` allows."""
+        now = time.monotonic()
+        if self._training_since is None:
+            self._training_since = now
+        self._held = event
+        if now - self._told >= pace(now - self._training_since, FRESH_SECONDS):
+            self.flush()
+
+    def flush(self) -> None:
+        """Tells of the progress that was held back, so that what follows finds the truth on record."""
+        if self._held is not None:
+            self.emit(self._held)
+            self._held = None
+            self._told = time.monotonic()
+
+    def drop(self) -> None:
+        """Forgets the progress that was held back: an epoch's own figures replace it."""
+        self._held = None
+
+    def state(self, state: str) -> None:
+        """Sets the run's state: running or paused."""
+        with self._lock:
+            if not self._over.is_set():
+                self._status = replace(beaten(self._status), state=state)
+                self._folder.write_status(self._status)
+
+    def end(self, ended: Ended) -> bool:
+        """Writes the last event, then the last status: whoever sees that finds all else complete.
+
+        Returns:
+            False where another thread has ended the run already.
+        """
+        with self._lock:
+            if self._over.is_set():
+                return False
+            try:
+                self.emit(ended)
+            finally:
+                self._over.set()
+                self._status = replace(beaten(self._status), state=ended.state, reason=ended.reason)
+                self._folder.write_status(self._status)
+            self._log.close()
+            return True
+
+    def start_heartbeat(self) -> None:
+        """Keeps the status fresh and tells of the load, in a thread, until the end."""
+        threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def _beat(self) -> None:
+        meter = LoadMeter()
+        began = told = beat = time.monotonic()
+        while not self._over.wait(LOAD_SECONDS / 4):
+            now = time.monotonic()
+            try:
+                if now - told >= pace(now - began, LOAD_SECONDS):
+                    told = now
+                    self.emit(meter.read())
+                if now - beat >= HEARTBEAT_SECONDS:
+                    beat = now
+                    self.state(self._status.state)
+            except OSError as error:
+                _say(f"the run's folder cannot be written: {error}")
+
+
+def pace(elapsed: float, least: float) -> float:
+    """Seconds between two events of a kind: `least` first, then a hundredth of the time gone, at most LONG_SECONDS."""
+    return min(LONG_SECONDS, max(least, elapsed / 100))
+
+
+def _say(*words: Any) -> None:
+    print(*words, file=sys.stderr, flush=True)

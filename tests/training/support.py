@@ -1,0 +1,96 @@
+"""What the tests of training share. TensorFlow is imported inside, so that collecting tests stays cheap."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.data.datasets import Dataset, load
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.spec import Experiment, from_mapping
+from mnist_tui.runs.events import Ended, Event, EventTail
+from mnist_tui.runs.folder import Launch, RunFolder, create
+
+FLATTEN = {"kind": "flatten"}
+
+
+def experiment(**changes: Any) -> Experiment:
+    """A small network on the bundled digits: 784-20-10, sgd, two epochs of 1,437 images; `changes` are TOML tables."""
+    doc: dict[str, Any] = {
+        "dataset": {"name": "digits"},
+        "layers": [FLATTEN, {"kind": "dense", "units": 20, "activation": "tanh"}],
+        "optimizer": {"name": "sgd", "learning_rate": 0.1},
+        "training": {"batch_size": 100, "epochs": 2, "seed": 3},
+    }
+    for key, value in changes.items():
+        doc[key] = {**doc.get(key, {}), **value} if isinstance(value, dict) and "kind" not in value else value
+    return from_mapping(doc)
+
+
+@cache
+def digits() -> Dataset:
+    return load("digits")
+
+
+def training(of: Experiment) -> Any:
+    """The engine, ready to train on the digits' first images; test images validate."""
+    from mnist_tui.training import models
+    from mnist_tui.training.engine import Training
+    from mnist_tui.training.program import GraphProgram, Resident, Scorer
+
+    data = digits()
+    limit = of.dataset.limit
+    train = Resident(data.train_images[:limit], data.train_labels[:limit])
+    validation = Resident(data.test_images, data.test_labels)
+    model, optimizer = models.build(of), models.optimizer(of)
+    program = GraphProgram(model, optimizer, train, of.training.batch_size)
+    scorer = Scorer(model, validation, 784)
+    return Training(of, model, optimizer, program, scorer, validation, train.count, time.perf_counter)
+
+
+def new_run(runs_dir: Path, of: Experiment, **launch: Any) -> RunFolder:
+    return create(runs_dir, Preset("test", of, origin="run"), Launch(time.time(), "mnist-tui train", **launch))
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
+    """What `condition` returns once it is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"nothing came within {seconds} s")
+
+
+class Watch:
+    """A run's events as they come."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._tail = EventTail(folder.events_file)
+        self.seen: list[Event] = []
+
+    def all(self, kind: type[Event]) -> list[Any]:
+        self.seen += self._tail.read()
+        return [event for event in self.seen if isinstance(event, kind)]
+
+    def wait_for_end(self) -> Ended:
+        """The last event, once the status, which is written after it, says the same."""
+        end = wait_for(lambda: self.all(Ended))[0]
+        wait_for(lambda: self._folder.state() == end.state)
+        return end
+
+    def wait(self, kind: type[Event], number: int = 1) -> Any:
+        """The `number`th event of that kind."""
+
+        def there() -> Any:
+            over = self._folder.state() in ("failed", "crashed")
+            found = self.all(kind)
+            if len(found) < number and over:
+                raise AssertionError("\n".join([self._folder.state(), *self._folder.last_log_lines(40)]))
+            return found[number - 1] if len(found) >= number else None
+
+        return wait_for(there)

@@ -1,0 +1,66 @@
+"""Orders: what commands and signals make of a worker's flags."""
+
+import pytest
+
+from mnist_tui.training.orders import Orders
+from mnist_tui.training.reporter import LONG_SECONDS, pace
+
+
+@pytest.fixture
+def left():
+    return []
+
+
+@pytest.fixture
+def orders(left):
+    return Orders(left.append)
+
+
+def test_pause_and_continue_follow_each_other(orders):
+    orders.give("pause")
+    assert orders.paused
+    orders.give("continue")
+    assert not orders.paused
+
+
+def test_a_checkpoint_is_asked_for_once(orders):
+    orders.give("checkpoint")
+    assert orders.checkpoint_wanted()
+    assert not orders.checkpoint_wanted()
+
+
+def test_a_stop_with_nothing_to_save_leaves_at_once(orders, left):
+    orders.give("stop")
+    assert left == ["stopped before training began"]
+
+
+def test_a_stop_while_training_is_left_to_whoever_trains(orders, left):
+    orders.training_begins()
+    orders.give("stop")
+    assert orders.stopping
+    assert left == []
+
+
+def test_the_first_signal_stops_and_saves_the_second_means_now(orders, left):
+    orders.training_begins()
+    orders.signalled()
+    assert (orders.stopping, left) == (True, [])
+    orders.signalled()
+    assert len(left) == 1
+    assert "second signal" in left[0]
+
+
+def test_a_wait_ends_with_the_next_order(orders):
+    orders.give("pause")
+    orders.wait(60)
+
+
+def test_a_days_progress_events_stay_few():
+    seconds, events = 0.0, 0
+    while seconds < 24 * 3600:
+        seconds += pace(seconds, 0.1)
+        events += 1
+    assert events < 20_000
+    assert pace(5, 0.1) == 0.1
+    assert pace(100, 0.1) == 1.0
+    assert pace(1e6, 0.1) == LONG_SECONDS
