@@ -1,0 +1,23 @@
+"""Nothing that a test writes lands outside its own folder; where the real data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and runs of this test alone."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("MNIST_TUI_CONFIG", str(home / "settings.toml"))
+    monkeypatch.setenv("MNIST_TUI_RUNS", str(home / "runs"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real MNIST and Fashion-MNIST; without it the test is skipped."""
+    folder = Path(os.environ.get("MNIST_TUI_DATA", "nowhere"))
+    if not (folder / "mnist").is_dir() or not (folder / "fashion-mnist").is_dir():
+        pytest.skip("the real MNIST and Fashion-MNIST are not here; set MNIST_TUI_DATA to the folder that holds both")
+    return folder

@@ -1,0 +1,108 @@
+"""A real terminal for tests: a program on a pseudo-terminal, its screen read by pyte."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import pyte
+
+COMMAND = (sys.executable, "-m", "mnist_tui")
+ENTER, ESCAPE = "\r", "\x1b"
+CTRL_C, CTRL_Q = "\x03", "\x11"
+
+
+class Terminal:
+    """`mnist-tui` on a terminal of its own; ends with the block, hung up on if need be."""
+
+    def __init__(
+        self, arguments: Sequence[str], columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self._master, worker_side = os.openpty()
+        fcntl.ioctl(worker_side, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        own = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "", "COLUMNS": ""}
+        merged = {**os.environ, **own, **(environment or {})}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments], stdin=worker_side, stdout=worker_side, stderr=worker_side, close_fds=True,
+            cwd=Path(__file__).parent.parent, env={key: value for key, value in merged.items() if value},
+            preexec_fn=_own_terminal,  # noqa: PLW1509 (no threads before it)
+        )  # fmt: skip
+        os.close(worker_side)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self.screen.display]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def pump(self, seconds: float = 0.05) -> None:
+        """Lets the program write for a moment."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self._master], [], [], left)[0]:
+                try:
+                    got = os.read(self._master, 65_536)
+                except OSError:
+                    return
+                if not got:
+                    return
+                # pyte does not know the private sequences by which kitty's keyboard protocol is asked for
+                self._stream.feed(got.replace(b"\x1b[>1u", b"").replace(b"\x1b[<u", b""))
+
+    def wait_for(self, seen: str | Callable[[str], bool], timeout: float = 60.0) -> str:
+        """The screen's text once it holds `seen`; AssertionError with the screen where that does not come."""
+        holds = (lambda text: seen in text) if isinstance(seen, str) else seen
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            self.pump()
+            if holds(self.text):
+                return self.text
+        raise AssertionError(f"not seen within {timeout:g} s: {seen}\n{self.text}")
+
+    def wait_for_exit(self, timeout: float = 20.0) -> int:
+        """The program's exit code."""
+        end = time.monotonic() + timeout
+        while self.process.poll() is None and time.monotonic() < end:
+            self.pump()
+        return self.process.wait(timeout=1)
+
+    def hang_up(self) -> None:
+        """Closes the terminal, as a dropped connection does: the program gets SIGHUP."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+def _own_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -1,0 +1,99 @@
+"""The main job in a real terminal: train, watch, detach, attach again, lose the terminal, find it finished."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.runs import control
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.library import default_runs_dir, find_run
+from tests.terminal import ENTER, Terminal
+
+pytestmark = pytest.mark.slow
+EVALUATED = re.compile(r"([\d,]+) images evaluated after epoch (\d+)")
+CELLS = re.compile(r"^.*?\s(\d)((?:\s+(?:\d+|·)){10})")
+
+
+def matrix_of(lines: list[str]) -> list[list[int]]:
+    """The ten rows of counts that the screen shows."""
+    rows: dict[int, list[int]] = {}
+    for line in lines:
+        half = line[len(line) // 3 :]
+        for found in re.finditer(r"(?<![\d,.])(\d)((?:\s+(?:\d+|·)){10})(?![\d,])", half):
+            rows[int(found[1])] = [0 if cell == "·" else int(cell) for cell in found[2].split()]
+    return [rows[label] for label in sorted(rows)]
+
+
+def frames(terminal: Terminal, count: int, timeout: float = 90.0) -> list[tuple[str, int, int]]:
+    """Different frames while it trains: text, images evaluated, sum of the matrix shown with them."""
+    seen: list[tuple[str, int, int]] = []
+    end = time.monotonic() + timeout
+    while len(seen) < count and time.monotonic() < end:
+        terminal.pump(0.3)
+        found = EVALUATED.search(terminal.text)
+        rows = matrix_of(terminal.lines)
+        if found and len(rows) == 10 and (not seen or seen[-1][0] != terminal.text):
+            seen.append((terminal.text, int(found[1].replace(",", "")), sum(map(sum, rows))))
+    return seen
+
+
+def wait_for_state(run: RunFolder, states: tuple[str, ...], timeout: float = 90.0) -> str:
+    end = time.monotonic() + timeout
+    while run.state() not in states and time.monotonic() < end:
+        time.sleep(0.1)
+    return run.state()
+
+
+def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_data: Path):
+    arguments = ["--preset", "hog", "--ppc", "7", "--epochs", "40", "--batch-size", "128"]
+    with Terminal(arguments, columns=120, rows=40) as terminal:
+        terminal.wait_for("images evaluated after epoch")
+        wide = frames(terminal, 5)
+        assert len({text for text, _, _ in wide}) >= 5
+        assert all(images == total == 10_000 for _, images, total in wide), terminal.text
+        terminal.press("q")
+        terminal.wait_for("Detach")
+        terminal.press(ENTER)
+        assert terminal.wait_for_exit() == 0
+
+    run = find_run(default_runs_dir(), "latest")
+    assert run.state() == "running"
+
+    with Terminal(["attach", "latest"], columns=80, rows=24) as terminal:
+        terminal.wait_for("images evaluated after epoch")
+        small = frames(terminal, 5)
+        assert len({text for text, _, _ in small}) >= 5
+        assert all(images == total == 10_000 for _, images, total in small), terminal.text
+        assert "loss" in terminal.text
+        assert re.search(r"epoch \d+ of 40", terminal.text)
+        terminal.hang_up()
+        assert terminal.process.returncode is not None
+
+    assert run.state() == "running"
+    control.send(run, "pause")
+    assert wait_for_state(run, ("paused",)) == "paused"
+    control.send(run, "continue")
+    assert wait_for_state(run, ("running",)) == "running"
+    assert wait_for_state(run, ("finished",), timeout=180) == "finished"
+    results = run.results()
+    assert results is not None
+    assert sum(map(sum, results["confusion_matrix"])) == 10_000
+
+
+def test_offline_without_data_the_app_says_so_and_trains_on_the_bundled_digits(tmp_path: Path):
+    nowhere = {
+        "MNIST_TUI_DATA": "", "KERAS_HOME": str(tmp_path / "keras"), "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
+    }  # fmt: skip
+    with Terminal(["--preset", "raw", "--epochs", "2"], columns=100, rows=30, environment=nowhere) as terminal:
+        terminal.wait_for(lambda text: "not MNIST" in text or "sample" in text, timeout=60)
+        terminal.wait_for("360 images evaluated after epoch 2")
+        assert "sample" in terminal.text
+    run = find_run(default_runs_dir(), "latest")
+    assert wait_for_state(run, ("finished",)) == "finished"
+    results = run.results()
+    assert results is not None
+    assert results["dataset"]["sample"] is True
+    assert "MNIST" not in results["dataset"]["title"]
