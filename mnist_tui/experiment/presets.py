@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tomlkit.exceptions import TOMLKitError
 
 from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
+EDITED = ", edited"
 META = ("title", "about", "preset", "reference")
 
 
@@ -70,9 +69,11 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """`preset` with another experiment; its reference stays only where no more than the seed, or nothing, differs."""
-    same = _unseeded(experiment) == _unseeded(preset.experiment)
-    return replace(preset, experiment=experiment, reference=preset.reference if same else None)
+    """`preset` with another experiment; what was published and said of it stays only where no more than the seed differs."""
+    if _unseeded(experiment) == _unseeded(preset.experiment):
+        return replace(preset, experiment=experiment)
+    title = preset.title if preset.title.endswith(EDITED) or not preset.title else preset.title + EDITED
+    return replace(preset, experiment=experiment, title=title, about="", reference=None)
 
 
 def _unseeded(experiment: Experiment) -> Experiment:
@@ -229,6 +230,8 @@ def line_of(text: str, problem: Problem) -> int | None:
 
 def dump_preset(preset: Preset) -> str:
     """The preset's file, as text."""
+    import tomlkit
+
     doc = tomlkit.document()
     if preset.origin == "run":
         doc["preset"] = preset.name
@@ -248,6 +251,8 @@ def save_preset(preset: Preset, name: str, *, overwrite: bool = False) -> Path:
     Raises:
         PresetError: the name is no file name, is taken by a built-in preset, or (without `overwrite`) by another.
     """
+    from tomlkit.exceptions import TOMLKitError
+
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise PresetError(f"{name!r} cannot name a preset; letters, digits, dots, hyphens and underscores can")
     if any(path.stem == name for path in builtin_folder().rglob("*.toml")):

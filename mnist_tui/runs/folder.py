@@ -189,7 +189,16 @@ def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
 
 def this_process(state: str) -> Status:
     """The status of a run whose worker is this process."""
-    return Status(state, os.getpid(), psutil.Process().create_time(), socket.gethostname(), time.time())
+    return status_of(os.getpid(), state)
+
+
+def status_of(pid: int, state: str) -> Status:
+    """The status of a run whose worker is that process of this host, as of now."""
+    try:
+        started = psutil.Process(pid).create_time()
+    except psutil.Error:
+        started = 0.0
+    return Status(state, pid, started, socket.gethostname(), time.time())
 
 
 def beaten(status: Status) -> Status:

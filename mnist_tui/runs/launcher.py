@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import RunFolder, status_of
 
 WORKER = "mnist_tui.training.worker"
 
@@ -37,6 +37,7 @@ class Standby:
         if stdin is None or not self.waiting:
             return False
         try:
+            folder.write_status(status_of(self.pid, "starting"))
             stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
             stdin.close()
         except OSError:
@@ -56,7 +57,9 @@ def start(folder: RunFolder, standby: Standby | None = None) -> None:
     if standby is not None and standby.give(folder):
         return
     with folder.log_file.open("ab") as log:
-        _reap(_spawn(["--run", str(folder.path.absolute())], log, stdin=subprocess.DEVNULL))
+        worker = _spawn(["--run", str(folder.path.absolute())], log, stdin=subprocess.DEVNULL)
+    folder.write_status(status_of(worker.pid, "starting"))
+    _reap(worker)
 
 
 def run_job(

@@ -1,0 +1,287 @@
+"""What `doctor` looks at, one function a subject. Each looks and says; none changes anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from mnist_tui import __version__
+from mnist_tui.cli.errors import PROGRAM
+from mnist_tui.report.wording import size
+
+PYTHONS = ((3, 11), (3, 13))
+PACKAGES = ("tensorflow", "keras", "numpy", "textual", "textual-plotext", "scikit-image", "scikit-learn", "pooch")
+DEVICE_SECONDS = 120
+LOGIND_SECONDS = 2
+GLYPHS = "─│█▁▄⣿×→✓é"
+LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), Path("/usr/lib/systemd/logind.conf.d"))
+_ASK_DEVICES = """
+import json, tensorflow
+print(json.dumps([device.name for device in tensorflow.config.list_physical_devices()]))
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        state: works, attention (training works, something else does not) or broken (training will not work).
+        advice: what to do; empty where nothing is to be done.
+    """
+
+    name: str
+    state: Literal["works", "attention", "broken"]
+    finding: str
+    advice: str = ""
+
+
+def installation() -> Iterator[Check]:
+    """Python and the packages."""
+    (low, high), now = PYTHONS, sys.version_info[:2]
+    fits = low <= now <= high
+    advice = (
+        "" if fits else f"install Python {low[0]}.{low[1]} to {high[0]}.{high[1]}: TensorFlow has no wheels for others"
+    )
+    yield Check("Python", "works" if fits else "broken", f"{platform.python_version()} ({sys.executable})", advice)
+    yield Check(PROGRAM, "works", __version__)
+    for package in PACKAGES:
+        try:
+            yield Check(package, "works", version(package))
+        except PackageNotFoundError:
+            yield Check(package, "broken", "is not installed", f"python -m pip install --upgrade {PROGRAM}")
+
+
+def machine(*, quick: bool) -> Iterator[Check]:
+    """Processor, memory, and what TensorFlow may compute on."""
+    import psutil
+
+    cores, memory = os.cpu_count() or 1, psutil.virtual_memory()
+    yield Check("processor", "works", f"{cores} cores, {size(memory.total)} of memory, {size(memory.available)} free")
+    gpus, why = _gpus()
+    seen: list[str] | None = None
+    if not quick:
+        check, seen = _devices()
+        yield check
+    yield _gpu_check(gpus, why, seen)
+
+
+def _gpus() -> tuple[list[str], str]:
+    """The GPUs that NVIDIA's driver knows, and why there are none."""
+    try:
+        import pynvml
+    except ImportError:
+        return [], "nvidia-ml-py is not installed"
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+        names = [pynvml.nvmlDeviceGetName(handle) for handle in handles]
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError as error:
+        return [], f"no NVIDIA driver answers ({error})"
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names], "the driver knows no GPU"
+
+
+def _devices() -> tuple[Check, list[str] | None]:
+    """What TensorFlow says, asked of a process of its own."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", _ASK_DEVICES],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEVICE_SECONDS, check=True,
+        )  # fmt: skip
+        names = [str(name) for name in json.loads(asked.stdout.splitlines()[-1])]
+    except subprocess.TimeoutExpired:
+        return Check("devices", "attention", f"TensorFlow did not start within {DEVICE_SECONDS} s", "try again"), None
+    except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
+        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        advice = "python -m pip install --force-reinstall tensorflow"
+        return Check("devices", "broken", f"TensorFlow does not start: {said[-1] if said else error}", advice), None
+    short = [name.removeprefix("/physical_device:") for name in names]
+    return Check("devices", "works", f"TensorFlow sees {', '.join(short)}"), short
+
+
+def _gpu_check(gpus: list[str], why: str, seen: list[str] | None) -> Check:
+    if not gpus:
+        return Check("GPU", "works", f"none: training runs on the processor ({why})")
+    names = ", ".join(gpus)
+    if seen is not None and any(device.startswith("GPU") for device in seen):
+        return Check("GPU", "works", names)
+    if not _installed("nvidia-cudnn-cu12") and not _installed("nvidia-cudnn-cu13"):
+        return Check(
+            "GPU", "attention", f"{names}, but its libraries are not installed", f"pip install '{PROGRAM}[gpu]'"
+        )
+    if seen is None:
+        return Check("GPU", "works", f"{names} (TensorFlow was not asked)")
+    advice = (
+        "see `python -c \"import tensorflow as tf; tf.config.list_physical_devices('GPU')\"` for the library it misses"
+    )
+    return Check("GPU", "attention", f"{names}, but TensorFlow does not see it", advice)
+
+
+def _installed(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def terminal() -> Iterator[Check]:
+    """Whether the app can be drawn here."""
+    term = os.environ.get("TERM", "")
+    if not sys.stdout.isatty():
+        yield Check(
+            "terminal", "attention", "stdout is none, so that the app cannot be drawn", f"`{PROGRAM} train` needs none"
+        )
+    elif term in ("", "dumb", "unknown"):
+        yield Check("terminal", "attention", f"TERM is {term or 'not set'}", "set TERM=xterm-256color, or use tmux")
+    else:
+        window = shutil.get_terminal_size()
+        small = window.columns < 60 or window.lines < 20
+        advice = "the app wants 60×20 at least, 80×24 better" if small else ""
+        yield Check("terminal", "attention" if small else "works", f"{term}, {window.columns}×{window.lines}", advice)
+    yield _colours(term)
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        GLYPHS.encode(encoding)
+        yield Check("glyphs", "works", f"{encoding} can write {GLYPHS}")
+    except (UnicodeEncodeError, LookupError):
+        advice = "set LANG=C.UTF-8 (or another UTF-8 locale) before starting"
+        yield Check("glyphs", "attention", f"{encoding} cannot write {GLYPHS!a}", advice)
+
+
+def _colours(term: str) -> Check:
+    if os.environ.get("NO_COLOR"):
+        return Check("colours", "works", "none, as NO_COLOR asks; numbers and marks carry the meaning")
+    if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return Check("colours", "works", "16 million (COLORTERM)")
+    many = "256 " if "256" in term else "16 "
+    return Check("colours", "works", f"{many}(set COLORTERM=truecolor where the terminal can do more)")
+
+
+def places(runs_dir: Path) -> Iterator[Check]:
+    """Whether the folders can be written."""
+    from mnist_tui.data.places import download_cache
+    from mnist_tui.experiment.presets import user_folder
+
+    for name, folder, advice in (
+        ("runs folder", runs_dir, "name another with --runs-dir or MNIST_TUI_RUNS"),
+        ("presets folder", user_folder(), "name another with MNIST_TUI_CONFIG"),
+        ("data cache", download_cache(), "bring data with --data-dir instead"),
+        ("log folder", Path(platformdirs.user_log_dir(PROGRAM)), "logs go to the temporary folder instead"),
+    ):
+        there = _first_that_exists(folder)
+        problem = _unwritable(there) if there.is_dir() else f"{there} is no folder"
+        if problem:
+            state = "broken" if name == "runs folder" else "attention"
+            yield Check(name, state, f"{folder} cannot be written: {problem}", advice)
+        else:
+            yield Check(name, "works", f"{folder} ({size(shutil.disk_usage(there).free)} free)")
+
+
+def _first_that_exists(folder: Path) -> Path:
+    folder = folder.expanduser().absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _unwritable(folder: Path) -> str:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def stock(data_dir: Path | None) -> Iterator[Check]:
+    """Which datasets are on this machine."""
+    from mnist_tui.data.datasets import DataError, status
+
+    try:
+        found = status(data_dir)
+    except DataError as error:
+        yield Check("data", "attention", str(error))
+        return
+    for one in found:
+        where = one.location.source if one.location else ""
+        match one.state:
+            case "damaged":
+                yield Check(one.title, "attention", one.problem, "remove or replace the files")
+            case "missing":
+                advice = f"`{PROGRAM} data get {one.name}`, or `{PROGRAM} data import DIR` where there is no network"
+                yield Check(one.title, "attention", "is not on this machine", advice)
+            case "bundled":
+                yield Check(one.title, "works", where)
+            case _:
+                yield Check(one.title, "works", f"{one.state}, in {where}")
+
+
+def logout() -> Iterator[Check]:
+    """Whether a training outlives the login that started it."""
+    inside = next((name for name, sign in (("tmux", "TMUX"), ("screen", "STY")) if os.environ.get(sign)), "")
+    where = f" (inside {inside})" if inside else ""
+    asked = _asked_logind()
+    if not (kills_user_processes(LOGIND) if asked is None else asked):
+        yield Check("logout", "works", f"a training goes on after a logout{where}: systemd-logind ends no processes")
+    elif _outside_the_session() and _lingers():
+        yield Check("logout", "works", f"a training goes on after a logout{where}: this shell belongs to no session")
+    else:
+        also = f"; {inside} does not protect from that" if inside else ""
+        advice = "once `loginctl enable-linger`, then start with `systemd-run --user --scope mnist-tui …`"
+        yield Check("logout", "attention", f"a logout ends trainings: KillUserProcesses is on{also}", advice)
+
+
+def _asked_logind() -> bool | None:
+    """KillUserProcesses as the running systemd-logind has it; None where it cannot be asked."""
+    name = "org.freedesktop.login1"
+    question = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager", "KillUserProcesses"]
+    try:
+        asked = subprocess.run(question, capture_output=True, text=True, timeout=LOGIND_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.split()[-1:] == ["true"]
+
+
+def _outside_the_session() -> bool:
+    """Whether this process runs under the user's own service manager, which a logout leaves alone if it lingers."""
+    try:
+        return "/user@" in Path("/proc/self/cgroup").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def kills_user_processes(configuration: tuple[Path, ...]) -> bool:
+    """Whether systemd-logind ends a user's processes at logout, by its configuration files (the last word counts)."""
+    files: list[Path] = []
+    for place in configuration:
+        files += sorted(place.glob("*.conf")) if place.is_dir() else [place]
+    answer = False
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for said in re.findall(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, flags=re.MULTILINE):
+            answer = said.lower() in ("yes", "true", "1", "on")
+    return answer
+
+
+def _lingers() -> bool:
+    import getpass
+
+    try:
+        return Path("/var/lib/systemd/linger", getpass.getuser()).exists()
+    except (OSError, KeyError):
+        return False

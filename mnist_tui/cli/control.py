@@ -1,0 +1,31 @@
+"""`pause`, `continue`, `stop`, `checkpoint`: commands to a run's worker, from any terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from mnist_tui.cli.options import Run, RunsDir, chosen_run
+from mnist_tui.runs.control import CommandName, send
+
+
+def _command(name: CommandName, told: str, doc: str) -> Callable[..., None]:
+    def command(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
+        folder = chosen_run(ctx, run, runs_dir)
+        send(folder, name)
+        print(told.format(run=folder.id), file=sys.stderr)
+
+    command.__doc__ = doc
+    return command
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "pause": _command(
+        "pause", "run {run} will pause; `mnist-tui continue` lets it go on", "Let a run's training wait."
+    ),
+    "continue": _command("continue", "run {run} goes on", "Let a paused run's training go on."),
+    "stop": _command("stop", "run {run} will stop and save", "Stop a run's training, evaluate and save it."),
+    "checkpoint": _command("checkpoint", "run {run} will save a checkpoint", "Have a run save a checkpoint now."),
+}

@@ -1,0 +1,108 @@
+"""`data status|get|import|clear`: datasets on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.errors import BenchGroup
+from mnist_tui.cli.options import DataDir, Json, data_folder
+from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.progress import Progress
+from mnist_tui.report.wording import size
+
+app = typer.Typer(cls=BenchGroup, help="Datasets: what is on this machine, and bringing more.")
+DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
+
+
+def _complete_name(incomplete: str) -> list[str]:
+    return [name for name in DOWNLOADABLE if name.startswith(incomplete)]
+
+
+@app.command()
+def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Where each dataset is, and whether its checksums are the published ones."""
+    from mnist_tui.data import datasets
+
+    found = datasets.status(data_folder(ctx, data_dir))
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": one.name,
+                    "title": one.title,
+                    "state": one.state,
+                    "place": one.location.place if one.location else None,
+                    "source": one.location.source if one.location else None,
+                    "bytes": one.size,
+                    "problem": one.problem or None,
+                }
+                for one in found
+            ]
+        )
+        return
+    table = plain_table("name", "dataset", "state", "size", "where", right=("size",))
+    for one in found:
+        where = one.problem or (one.location.source if one.location else f"`mnist-tui data get {one.name}` brings it")
+        table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", where)
+    print_table(table)
+
+
+@app.command()
+def get(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=" or ".join(DOWNLOADABLE), autocompletion=_complete_name)],
+    data_dir: DataDir = None,
+) -> None:
+    """Download a dataset, unless it is here, and verify it."""
+    from mnist_tui.data import datasets
+
+    teller = _Teller()
+    try:
+        dataset = datasets.load(name, data_folder(ctx, data_dir), on_progress=teller)
+    finally:
+        teller.end()
+    train, test = len(dataset.train_labels), len(dataset.test_labels)
+    print(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
+
+
+@app.command("import")
+def import_files(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds the files.")]) -> None:
+    """Copy MNIST or Fashion-MNIST from a folder to where every run finds it."""
+    from mnist_tui.data import datasets
+
+    for copy in datasets.import_folder(folder):
+        print(f"{KNOWN[copy.name].title}: {copy.source}")
+
+
+@app.command()
+def clear() -> None:
+    """Remove what was downloaded or imported; other folders are left alone."""
+    from mnist_tui.data import datasets
+
+    freed = datasets.clear_cache()
+    print(f"freed {size(freed)}" if freed else "there was nothing to remove")
+
+
+class _Teller:
+    """Tells a download's progress on stderr: one line that changes in a terminal, one a phase elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._said = ""
+
+    def __call__(self, progress: Progress) -> None:
+        if self._live:
+            share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
+            print(f"\r\x1b[K{progress.text}{share}", end="", file=sys.stderr, flush=True)
+        elif progress.text != self._said:
+            print(progress.text, file=sys.stderr, flush=True)
+        self._said = progress.text
+
+    def end(self) -> None:
+        if self._live and self._said:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,47 @@
+"""`doctor`: what of this machine works for training here, and what to do about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.checks import Check, installation, logout, machine, places, stock, terminal
+from mnist_tui.cli.errors import FAILED
+from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
+from mnist_tui.cli.output import print_json
+
+SIGNS = {"works": "✓", "attention": "!", "broken": "✗"}
+
+
+def doctor(
+    ctx: typer.Context,
+    as_json: Json = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not start TensorFlow to ask for its devices.")] = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Python, TensorFlow, devices, terminal, folders, data, logout: what works, what to do about the rest."""
+    found: list[Check] = []
+    for check in _checks(runs_folder(ctx, runs_dir), data_folder(ctx, data_dir), quick=quick):
+        found.append(check)
+        if not as_json:
+            advice = f"\n    → {check.advice}" if check.advice else ""
+            print(f"{SIGNS[check.state]} {check.name}: {check.finding}{advice}", flush=True)
+    broken = any(check.state == "broken" for check in found)
+    if as_json:
+        checks = [{"name": c.name, "state": c.state, "finding": c.finding, "advice": c.advice} for c in found]
+        print_json({"works": not broken, "checks": checks})
+    if broken:
+        raise typer.Exit(FAILED)
+
+
+def _checks(runs_dir: Path, data_dir: Path | None, *, quick: bool) -> Iterator[Check]:
+    yield from installation()
+    yield from machine(quick=quick)
+    yield from terminal()
+    yield from places(runs_dir)
+    yield from stock(data_dir)
+    yield from logout()

@@ -1,0 +1,216 @@
+"""Follows a run without screens: a line a phase and an epoch, and signals passed on to its worker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import TextIO
+
+from mnist_tui.report.wording import count, loss, percent, seconds
+from mnist_tui.runs.control import send
+from mnist_tui.runs.events import Event, EventTail, Phase
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
+
+LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.5
+"""How often the folder is asked whether the worker lives."""
+LAST_WORD_SECONDS = 3.0
+"""How long a run whose status says that it ended may still owe its last event."""
+LIVE_LINE_SECONDS = 0.25
+
+
+class StopSignals:
+    """Ctrl-C and SIGTERM while a run is followed: the first stops and saves, the second ends it now.
+
+    They are caught as long as the block lasts; a dropped terminal (SIGHUP) ends this process and leaves the worker.
+    """
+
+    CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.count = 0
+        self._passed_on = 0
+        self._say = say
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> StopSignals:
+        for number in self.CAUGHT:
+            self._before[number] = signal.signal(number, self._caught)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
+
+    def _caught(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.count += 1
+
+    def pass_on(self, folder: RunFolder) -> None:
+        """Does to the worker what the signals since the last call ask for."""
+        while self._passed_on < self.count:
+            self._passed_on += 1
+            if self._passed_on == 1:
+                self._say("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
+                with contextlib.suppress(RunError):
+                    send(folder, "stop")
+            elif self._passed_on == 2:
+                self._say("ending now")
+                end_worker(folder)
+
+
+def end_worker(folder: RunFolder) -> None:
+    """Ends the run's worker on this machine without evaluation; twice SIGTERM is what it understands as now."""
+    with contextlib.suppress(RunError, OSError):
+        status = folder.status()
+        if status.pid and folder.state() in LIVE:
+            os.kill(status.pid, signal.SIGTERM)
+            time.sleep(LOOK_SECONDS)
+            os.kill(status.pid, signal.SIGTERM)
+
+
+def follow(folder: RunFolder, teller: Teller, signals: StopSignals) -> RunState:
+    """Waits for the run's end, telling what happens.
+
+    Returns:
+        The run's last state, whose `state` is crashed where its worker died without a word.
+    """
+    tail, state, word = EventTail(folder.events_file), RunState(), "starting"
+    checked = silent_until = 0.0
+    while True:
+        signals.pass_on(folder)
+        now = time.monotonic()
+        if now - checked >= CHECK_SECONDS or state.ended is not None:
+            checked, word = now, folder.state()
+        events = tail.read_all()
+        state = reduce(state, events)
+        teller.tell(state, events)
+        if word not in LIVE and (state.ended is not None or word == "crashed" or now > silent_until):
+            return state if state.ended is not None else replace(state, state=word)
+        if word in LIVE:
+            silent_until = now + LAST_WORD_SECONDS
+        time.sleep(LOOK_SECONDS)
+
+
+class Teller:
+    """Tells a run's events in lines.
+
+    Args:
+        lines: where an epoch's line goes: a result without ``--json``.
+        notes: where everything else goes; a line that changes only where it is a terminal.
+    """
+
+    def __init__(self, lines: TextIO, notes: TextIO) -> None:
+        self._lines, self._notes = lines, notes
+        self._live = notes.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._drawn = 0.0
+        self._showing = False
+        self._told = RunState()
+        self._phases: set[str] = set()
+
+    def say(self, text: str) -> None:
+        """One note."""
+        self._clear()
+        print(text, file=self._notes, flush=True)
+
+    def tell(self, state: RunState, events: list[Event]) -> None:
+        """What is new in `state`."""
+        before, self._told = self._told, state
+        if state.start is not None and before.start is None:
+            self.say(f"run {state.run}: {count(state.start.total)} parameters, {count(state.epochs)} epochs")
+        if state.data is not None and before.data is None:
+            self.say(_data_line(state))
+        if state.model is not None and before.model is None:
+            self.say(f"on {state.model.device_name or state.model.device} ({state.model.device})")
+        for text in state.warnings[len(before.warnings) :]:
+            self.say(f"warning: {text}")
+        if state.state == "paused" and before.state != "paused":
+            self.say("paused; `mnist-tui continue` lets it go on")
+        self._phase(events)
+        rate = before.history[-1].learning_rate if before.history else None
+        for row in state.history[len(before.history) :]:
+            self._clear()
+            print(epoch_line(row, state.epochs, rate), file=self._lines, flush=True)
+            rate = row.learning_rate
+        if events:
+            self._draw(state)
+
+    def end(self) -> None:
+        """Leaves the terminal's line clean."""
+        self._clear()
+
+    def _phase(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Phase) and event.name != "training" and event.name not in self._phases:
+                self._phases.add(event.name)
+                self.say(f"{_phase_words(event)} …")
+
+    def _draw(self, state: RunState) -> None:
+        now = time.monotonic()
+        if not self._live or state.ended is not None or now - self._drawn < LIVE_LINE_SECONDS:
+            return
+        text = _live_line(state)
+        if text:
+            self._drawn, self._showing = now, True
+            columns = max(20, _columns(self._notes) - 1)
+            print(f"\r\x1b[K{text[:columns]}", end="", file=self._notes, flush=True)
+
+    def _clear(self) -> None:
+        if self._showing:
+            self._showing = False
+            print("\r\x1b[K", end="", file=self._notes, flush=True)
+
+
+def epoch_line(row: EpochRow, epochs: int, rate_before: float | None = None) -> str:
+    """One epoch's figures, in 80 columns; the learning rate only where it is not that of the epoch before."""
+    width = len(str(epochs))
+    rate = "" if rate_before in (None, row.learning_rate) else f"  learning rate {row.learning_rate:.4g}"
+    return (
+        f"epoch {row.epoch:>{width}}/{epochs}  loss {loss(row.loss)} (val {loss(row.val_loss)})  "
+        f"accuracy {percent(row.accuracy)} (val {percent(row.val_accuracy)})  {seconds(row.seconds)}{rate}"
+    )
+
+
+def _data_line(state: RunState) -> str:
+    data = state.data
+    assert data is not None
+    validation = f", {count(data.validation)} validation" if data.validation else ""
+    said = " (the bundled sample, not MNIST)" if data.sample else ""
+    return f"{data.title}{said}: {count(data.train)} training{validation} and {count(data.test)} test images"
+
+
+def _live_line(state: RunState) -> str:
+    progress, phase = state.progress, state.phase
+    if progress is not None and (phase is None or phase.name == "training"):
+        left = f" · {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        return (
+            f"epoch {progress.epoch}/{state.epochs} · step {progress.step:,}/{progress.steps:,} · "
+            f"loss {loss(progress.loss)} · accuracy {percent(progress.accuracy)} · "
+            f"{progress.images_per_second:,.0f} images/s{left}"
+        )
+    if phase is not None and phase.total:
+        return f"{_phase_words(phase)} {100 * phase.done / phase.total:.0f} %"
+    return ""
+
+
+def _phase_words(phase: Phase) -> str:
+    return phase.text if phase.text.startswith(phase.name) else f"{phase.name} {phase.text}".strip()
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return 80
+
+
+def standard(as_json: bool) -> Teller:
+    """A teller for this process: epochs on stdout, or, where a document is to stand there, on stderr."""
+    return Teller(sys.stderr if as_json else sys.stdout, sys.stderr)

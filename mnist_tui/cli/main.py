@@ -1,0 +1,94 @@
+"""The command `mnist-tui`: its commands gathered, and the app when there is none."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from mnist_tui import __version__
+from mnist_tui.cli import complexity, control, data, doctor, export, presets, runs, train
+from mnist_tui.cli.errors import PROGRAM, BenchGroup
+from mnist_tui.cli.options import DataDir, Request, RunsDir, with_experiment
+from mnist_tui.experiment.problem import RequestError
+
+WITH_EXPERIMENT = ("train", "complexity", "presets")
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=BenchGroup,
+    help="A terminal lab bench for MNIST-class neural networks. Without a command: the app.",
+    epilog="Exit codes: 0 done, 1 the work failed, 2 the request was wrong.",
+    context_settings={"help_option_names": ["--help", "-h"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+@with_experiment
+def bench(
+    ctx: typer.Context,
+    *,
+    request: Request,
+    edit: Annotated[bool, typer.Option("--edit", help="Open the preset in the editor instead of training it.")] = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """A terminal lab bench for MNIST-class neural networks. Without a command: the app.
+
+    With --preset the app goes straight to training; with --edit to the editor.
+    """
+    if ctx.invoked_subcommand is not None:
+        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *(["--edit"] if edit else [])])
+        return
+    from mnist_tui.cli.launch import launch_bench
+
+    launch_bench(ctx, request, edit=edit, data_dir=data_dir, runs_dir=runs_dir)
+
+
+def _refuse_options_before(command: str, flags: list[str]) -> None:
+    if not flags:
+        return
+    if "--edit" in flags:
+        raise RequestError(f"--edit is for the app; leave it out before {command}, or leave {command} out")
+    if command not in WITH_EXPERIMENT:
+        raise RequestError(f"{flags[0]} does not go with {command}: `{PROGRAM} {command} --help` shows its options")
+    raise RequestError(f"{flags[0]} belongs after its command: `{_in_order(command, sys.argv[1:])}`")
+
+
+def _in_order(command: str, arguments: list[str]) -> str:
+    """The command line with what stood before the command behind it."""
+    if command not in arguments:
+        return f"{PROGRAM} {command} --preset NAME"
+    place = arguments.index(command)
+    return shlex.join([PROGRAM, *arguments[place:], *arguments[:place]])
+
+
+app.add_typer(presets.app, name="presets")
+app.add_typer(data.app, name="data")
+for command in (train.train, complexity.complexity, runs.runs, runs.show, runs.logs, runs.attach):
+    app.command()(command)
+for name, command in control.COMMANDS.items():
+    app.command(name)(command)
+app.command()(runs.delete)
+app.command()(export.export)
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """The entry point."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    app(prog_name=PROGRAM)

@@ -1,0 +1,217 @@
+"""The options that commands share: an experiment's, made from the declaration of parameters, and the places.
+
+A command that takes an experiment is decorated with `with_experiment` and gets it as its argument `request`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.experiment import presets
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
+from mnist_tui.experiment.presets import STARTERS, Preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.library import default_runs_dir, find_run, run_folders
+
+STARTING_POINT = "Where to start"
+
+
+def complete_preset(incomplete: str) -> list[str]:
+    """The presets whose names begin so."""
+    return [name for name in presets.names() if name.startswith(incomplete)]
+
+
+def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The runs whose ids begin so, newest first."""
+    ids = [folder.id for folder in run_folders(runs_folder(ctx))]
+    return [name for name in ["latest", *ids] if name.startswith(incomplete)]
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", metavar="DIR", help="Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA)."),
+]
+RunsDir = Annotated[
+    Path | None, typer.Option("--runs-dir", metavar="DIR", help="Folder of the runs (or MNIST_TUI_RUNS).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run's id, a unique beginning of one, its folder, or latest.", autocompletion=complete_run
+    ),
+]
+
+
+def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
+    """The folder of the runs: the option after the command, before it, or the default."""
+    return given or _before(ctx, "runs_dir") or default_runs_dir()
+
+
+def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
+    """The data folder that was named by an option; None where none was."""
+    return given or _before(ctx, "data_dir")
+
+
+def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
+    """The run that the command names."""
+    return find_run(runs_folder(ctx, runs_dir), text)
+
+
+def _before(ctx: typer.Context, name: str) -> Path | None:
+    return ctx.find_root().params.get(name)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the experiment options said.
+
+    Attributes:
+        preset: name or file; None where it was not given.
+        texts: the parameters given, by name.
+        sets: the assignments of ``--set``.
+        device: auto, cpu or gpu[:N].
+    """
+
+    preset: str | None
+    texts: Mapping[str, str]
+    sets: tuple[str, ...]
+    device: str
+
+    @property
+    def flags(self) -> list[str]:
+        """The experiment options that were given, by their names on the command line."""
+        return [
+            *(["--preset"] if self.preset is not None else []),
+            *(parameter.flag for parameter in PARAMETERS if parameter.name in self.texts),
+            *(["--set"] if self.sets else []),
+        ]
+
+    def chosen(self) -> Preset:
+        """The preset with its parameters changed.
+
+        Raises:
+            RequestError: there is no preset, or the experiment is not valid.
+        """
+        if self.preset is None:
+            why = f"{self.flags[0]} changes a preset" if self.flags else "an experiment starts from a preset"
+            names = ", ".join(STARTERS[:-1])
+            raise RequestError(
+                f"{why}: add --preset with {names} or {STARTERS[-1]} (`mnist-tui presets list` shows all)"
+            )
+        preset = presets.find_preset(self.preset)
+        experiment = apply_texts(preset.experiment, _with_whole_path(self.texts), self.sets)
+        return presets.edited(preset, experiment)
+
+
+def _with_whole_path(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """A dataset's folder by its absolute path: the run and its TOML outlive the present folder."""
+    name = texts.get("dataset", "").strip()
+    if not name or name in KNOWN or not Path(name).expanduser().is_dir():
+        return texts
+    return {**texts, "dataset": str(Path(name).expanduser().absolute())}
+
+
+def checked_device(text: str) -> str:
+    """The device as a run records it.
+
+    Raises:
+        RequestError: it is none of auto, cpu, gpu and gpu:N.
+    """
+    if not re.fullmatch(r"auto|cpu|gpu(:\d{1,3})?", text.lower()):
+        raise RequestError(f"--device {text} is not known; auto, cpu, gpu and gpu:N (gpu:0 is the first) are")
+    return text.lower()
+
+
+def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command every experiment option; it receives them as `request`."""
+    own = [entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "request"]
+    options = [_preset_option(), *map(_option, PARAMETERS), *_other_options()]
+
+    def run(**values: Any) -> None:
+        texts = {parameter.name: values.pop(_variable(parameter)) for parameter in PARAMETERS}
+        request = Request(
+            preset=values.pop("preset"),
+            texts={name: text for name, text in texts.items() if text is not None},
+            sets=tuple(values.pop("assignments") or ()),
+            device=checked_device(values.pop("device")),
+        )
+        command(request=request, **values)
+
+    whole = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*own, *options)]
+    run.__signature__ = inspect.Signature(whole)  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {entry.name: entry.annotation for entry in whole}
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+def _variable(parameter: Parameter) -> str:
+    return parameter.name.replace("-", "_")
+
+
+def _help(parameter: Parameter) -> str:
+    text = (
+        parameter.help
+        if parameter.help.startswith(tuple(KNOWN))
+        else f"{parameter.help[:1].upper()}{parameter.help[1:]}"
+    )
+    return f"{text} ({parameter.bounds})."
+
+
+def _option(parameter: Parameter) -> inspect.Parameter:
+    choices = parameter.choices
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return _keyword(
+        _variable(parameter),
+        str | None,
+        typer.Option(
+            parameter.flag,
+            metavar=parameter.metavar,
+            help=_help(parameter),
+            rich_help_panel=parameter.group,
+            autocompletion=complete if choices else None,
+        ),
+    )
+
+
+def _preset_option() -> inspect.Parameter:
+    return _keyword(
+        "preset",
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME|FILE",
+            help="A built-in preset, a saved one, or a TOML file.",
+            rich_help_panel=STARTING_POINT,
+            autocompletion=complete_preset,
+        ),
+    )
+
+
+def _other_options() -> list[inspect.Parameter]:
+    anything = typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated.",
+        rich_help_panel=STARTING_POINT,
+    )
+    device = typer.Option(
+        "--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", rich_help_panel="Training", show_default=True
+    )
+    return [_keyword("assignments", list[str] | None, anything), _keyword("device", str, device, "auto")]
+
+
+def _keyword(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

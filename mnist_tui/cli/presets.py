@@ -1,0 +1,80 @@
+"""`presets list|show|save`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from mnist_tui.cli.errors import BenchGroup
+from mnist_tui.cli.options import Json, Request, complete_preset, with_experiment
+from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.experiment import presets as library
+from mnist_tui.experiment.complexity import of, to_document
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.report.wording import count, percent
+
+app = typer.Typer(cls=BenchGroup, help="Named experiments: list them, look at one, save your own.")
+
+
+@app.command("list")
+def list_all(as_json: Json = False) -> None:
+    """Every preset: the starters, the other built-in ones, your own."""
+    found = list(library.list_presets())
+    if as_json:
+        print_json([summary(preset) for preset in found])
+        return
+    table = plain_table("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
+    for preset in found:
+        published = percent(preset.reference.accuracy) if preset.reference else ""
+        total = count(of(preset.experiment).total)
+        table.add_row(preset.name, preset.title, preset.experiment.dataset.name, total, published)
+    print_table(table)
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A preset's name or file.", autocompletion=complete_preset)
+    ],
+    as_json: Json = False,
+) -> None:
+    """One preset, as the TOML that a file of yours may hold."""
+    preset = library.find_preset(name)
+    if as_json:
+        print_json({**summary(preset), "about": preset.about.strip(), "experiment": to_mapping(preset.experiment)})
+        return
+    sys.stdout.write(library.dump_preset(preset))
+
+
+@app.command()
+@with_experiment
+def save(
+    request: Request,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that --preset will take.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace your preset of that name.")] = False,
+) -> None:
+    """Save an experiment as a preset of your own."""
+    preset = request.chosen()
+    taken = library.user_folder() / f"{name}.toml"
+    if taken.exists() and not force:
+        raise RequestError(f"there is a preset {name!r} of yours already ({taken}); --force replaces it")
+    print(library.save_preset(preset, name, overwrite=force))
+
+
+def summary(preset: Preset) -> dict[str, Any]:
+    """What a list tells of a preset."""
+    complexity = to_document(of(preset.experiment))
+    return {
+        "name": preset.name,
+        "title": preset.title,
+        "origin": preset.origin,
+        "path": str(preset.path) if preset.path else None,
+        "dataset": preset.experiment.dataset.name,
+        "inputs": complexity["inputs"],
+        "parameters": {"total": complexity["total"], "trainable": complexity["trainable"]},
+        "reference": preset.reference.model_dump() if preset.reference else None,
+    }

@@ -1,0 +1,73 @@
+"""One run as text for a terminal: the figures of its JSON document, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnist_tui.cli.output import plain_table, rendered
+from mnist_tui.cli.train import published_line
+from mnist_tui.report.wording import count, loss, percent, seconds
+
+HISTORY = 10
+"""Epochs shown, the last ones; the rest is in the JSON document."""
+
+
+def as_text(doc: dict[str, Any]) -> str:
+    """The run that `runs.document` describes, in lines."""
+    total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
+    epochs: list[dict[str, Any]] = doc["epochs"]
+    lines = [
+        f"run        {doc['run']}",
+        f"state      {doc['state']}{f': {reason}' if (reason := doc['reason']) else ''}",
+        f"preset     {doc['preset']}",
+        f"command    {doc['command']}",
+        f"data       {_data(doc)}",
+        f"model      {count(total)} parameters, {count(trainable)} trainable",
+        f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
+    ]
+    if doc["test"] is not None:
+        test = doc["test"]
+        scores = (
+            f"accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {percent(test['macro_f1'])}"
+        )
+        lines.append(f"test       {scores}")
+    if doc["train"] is not None:
+        lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
+    lines += published_line(doc)
+    lines += [f"warning    {text}" for text in doc["warnings"]]
+    lines.append(f"folder     {doc['folder']}")
+    parts = ["\n".join(lines)]
+    if doc["test"] is not None:
+        parts.append(_per_class(doc["test"]["per_class"]))
+    if epochs:
+        parts.append(_history(epochs))
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(doc: dict[str, Any]) -> str:
+    data = doc["dataset"]
+    if data is None:
+        return f"{doc['experiment']['dataset']['name']} (not read yet)"
+    parts = ", ".join(f"{count(data[part])} {part}" for part in ("train", "validation", "test") if data[part])
+    return f"{data.get('title') or data['name']}{' (bundled sample)' if data.get('sample') else ''}: {parts}"
+
+
+def _per_class(rows: list[dict[str, Any]]) -> str:
+    right = ("precision", "recall", "F1", "images")
+    table = plain_table("class", *right, right=right)
+    for row in rows:
+        scores = (percent(row[key]) for key in ("precision", "recall", "f1"))
+        table.add_row(str(row["class"]), *scores, count(row["support"]))
+    return rendered(table)
+
+
+def _history(epochs: list[dict[str, Any]]) -> str:
+    right = ("epoch", "loss", "accuracy", "val loss", "val accuracy", "learning rate", "time")
+    table = plain_table(*right, right=right)
+    for row in epochs[-HISTORY:]:
+        table.add_row(
+            str(row["epoch"]), loss(row["loss"]), percent(row["accuracy"]), loss(row["val_loss"]),
+            percent(row["val_accuracy"]), f"{row['learning_rate']:.4g}", seconds(row["seconds"]),
+        )  # fmt: skip
+    left_out = len(epochs) - HISTORY
+    return rendered(table) + (f"\n({left_out} earlier epochs: --json has them)" if left_out > 0 else "")

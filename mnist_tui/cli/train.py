@@ -1,0 +1,116 @@
+"""`train`: a training without screens. The worker does it; this waits, tells and prints what came out."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from mnist_tui.cli.errors import PROGRAM, WorkFailedError
+from mnist_tui.cli.follow import StopSignals, follow, standard
+from mnist_tui.cli.options import DataDir, Json, Request, RunsDir, data_folder, runs_folder, with_experiment
+from mnist_tui.cli.output import print_json
+from mnist_tui.cli.supply import check_data
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.wording import loss, percent, seconds
+from mnist_tui.runs.document import document
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.launcher import start
+from mnist_tui.runs.state import RunState
+
+LOG_LINES = 12
+
+
+@with_experiment
+def train(
+    ctx: typer.Context,
+    *,
+    request: Request,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the run's id at once; training goes on.")] = False,
+    as_json: Json = False,
+    allow_sample: Annotated[
+        bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
+    ] = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save."""
+    preset = request.chosen()
+    data = data_folder(ctx, data_dir)
+    check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
+    launch = Launch(
+        created=time.time(),
+        command=shlex.join([PROGRAM, *sys.argv[1:]]),
+        device=request.device,
+        data_dir=str(data.expanduser().absolute()) if data else None,
+        allow_sample=allow_sample,
+    )
+    place = runs_folder(ctx, runs_dir)
+    if detach:
+        _detached(create(place, preset, launch), as_json=as_json)
+        return
+    teller = standard(as_json)
+    with StopSignals(teller.say) as signals:
+        folder = create(place, preset, launch)
+        start(folder)
+        state = follow(folder, teller, signals)
+    teller.end()
+    _told(folder, state, as_json=as_json)
+
+
+def _detached(folder: RunFolder, *, as_json: bool) -> None:
+    start(folder)
+    if as_json:
+        print_json({"run": folder.id, "folder": str(folder.path)})
+    else:
+        print(folder.id)
+    print(f"training goes on; `{PROGRAM} attach {folder.id}` shows it", file=sys.stderr)
+
+
+def _told(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
+    """The result on stdout.
+
+    Raises:
+        RequestError: the worker found that the request could not be met.
+        WorkFailedError: the work failed or the worker died.
+    """
+    reason = state.ended.reason if state.ended else ""
+    if state.state == "failed" and state.ended is not None and not state.ended.where:
+        raise RequestError(reason)
+    doc = document(folder)
+    if as_json:
+        print_json(doc)
+    else:
+        print(*_result_lines(folder, state, doc), sep="\n")
+    if state.state in ("failed", "crashed"):
+        why = reason or "; ".join(line.strip() for line in folder.last_log_lines(LOG_LINES)[-2:] if line.strip())
+        what = "failed" if state.state == "failed" else "crashed: its worker died without a word"
+        raise WorkFailedError(f"run {folder.id} {what}{f' ({why})' if why else ''}; its log is {folder.log_file}")
+
+
+def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> list[str]:
+    spent = (doc["timings"] or {}).get("train", sum(row.seconds for row in state.history))
+    reason = state.ended.reason if state.ended else ""
+    head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
+    lines = [f"{head} ({len(state.history)} of {state.epochs} epochs, {seconds(spent)} of training)"]
+    test = doc["test"]
+    if test is not None:
+        macro = percent(test["macro_f1"])
+        lines.append(f"test       accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {macro}")
+    if doc["train"] is not None:
+        lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
+    lines += published_line(doc)
+    return [*lines, f"run        {folder.id}", f"folder     {folder.path}"]
+
+
+def published_line(doc: dict[str, Any]) -> list[str]:
+    """What the source published, where the experiment is still the source's and it published a score."""
+    reference = doc["reference"]
+    if reference is None or (reference["accuracy"] is None and reference["loss"] is None):
+        return []
+    figures = [f"accuracy {percent(reference['accuracy'])}"] if reference["accuracy"] is not None else []
+    figures += [f"loss {loss(reference['loss'])}"] if reference["loss"] is not None else []
+    return [f"published  {'  '.join(figures)}  ({reference['source']})"]

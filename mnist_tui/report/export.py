@@ -1,0 +1,166 @@
+"""Files taken from a run's folder: weights, complexity, history, summary. For the command line and the screens."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.files import replacing, write_text
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.complexity_tables import in_format
+from mnist_tui.runs.events import EventTail
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.launcher import run_job
+from mnist_tui.runs.state import EpochRow, RunState, reduce
+
+WEIGHT_FORMATS = ("keras", "h5", "npz")
+COMPLEXITY_FORMATS = ("md", "csv", "json")
+HISTORY_FORMATS = ("csv",)
+ITEMS: dict[str, str] = {
+    "keras": "the whole model (.keras)",
+    "h5": "weights (.weights.h5, Keras)",
+    "npz": "weights (.npz, NumPy arrays by layer)",
+    "complexity.md": "complexity (Markdown)",
+    "complexity.csv": "complexity (CSV)",
+    "complexity.json": "complexity (JSON)",
+    "summary.md": "summary for a lab report (Markdown)",
+    "history.csv": "every epoch's figures (CSV)",
+}
+"""What can be exported, each with its label."""
+FILES = {"keras": "model.keras", "h5": "model.weights.h5", "npz": "weights.npz"}
+"""The files' names where they are not the items' own."""
+REFUSED = 2
+"""A worker's exit code for a request that cannot be met."""
+
+
+class ExportError(RequestError):
+    """Something cannot be exported.
+
+    Attributes:
+        refused: whether the request was wrong; False where the work itself failed.
+    """
+
+    def __init__(self, message: str, *, refused: bool = True) -> None:
+        self.refused = refused
+        super().__init__(message)
+
+
+class ExistsError(ExportError):
+    """Files that are there already would be replaced.
+
+    Attributes:
+        paths: those files.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        what = "file is" if len(paths) == 1 else "files are"
+        super().__init__(f"{len(paths)} {what} there already: {', '.join(map(str, paths))}")
+
+
+def target(item: str, out: Path) -> Path:
+    """Where an item is written to."""
+    return out / FILES.get(item, item)
+
+
+def export(folder: RunFolder, items: Sequence[str], out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Writes items of ITEMS into a folder, made if need be. No file is ever half there.
+
+    ``h5`` and ``npz`` start TensorFlow in a process of its own, which takes some seconds.
+
+    Returns:
+        The files, in the order of the items.
+
+    Raises:
+        ExistsError: files are there, and `overwrite` is not set; nothing was written.
+        ExportError: an item is unknown, the run has no model, the folder cannot be written, or the job failed.
+        RunError, PresetError: the run's folder cannot be read.
+    """
+    wanted = list(dict.fromkeys(items))
+    unknown = [item for item in wanted if item not in ITEMS]
+    if unknown:
+        raise ExportError(f"{unknown[0]!r} cannot be exported; {', '.join(ITEMS)} can")
+    paths = [target(item, out) for item in wanted]
+    there = [path for path in paths if path.exists()]
+    if there and not overwrite:
+        raise ExistsError(there)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write_weights(folder, [item for item in wanted if item in WEIGHT_FORMATS], out)
+        for item, path in zip(wanted, paths, strict=True):
+            if item not in WEIGHT_FORMATS:
+                write_text(path, text_of(folder, item))
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error.strerror or error}") from None
+    return paths
+
+
+def text_of(folder: RunFolder, item: str) -> str:
+    """A text item's contents."""
+    name, _, form = item.partition(".")
+    match name:
+        case "complexity":
+            preset = folder.preset()
+            return in_format(of(preset.experiment), form, title=preset.title or preset.name)
+        case "history":
+            return history_csv(folder)
+        case _:
+            from mnist_tui.report.summary import summary
+
+            return summary(folder)
+
+
+def history_csv(folder: RunFolder) -> str:
+    """One line an epoch; a value that was not finite is left empty."""
+    names = [entry.name for entry in fields(EpochRow)]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    for row in reduce(RunState(), EventTail(folder.events_file).read_all()).history:
+        writer.writerow([getattr(row, name) for name in names])
+    return out.getvalue()
+
+
+def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
+    if "keras" in formats and folder.model_file.exists():
+        formats = [name for name in formats if name != "keras"]
+        _copy(folder.model_file, target("keras", out))
+    if not formats:
+        return
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as temporary:
+        for path in _job(folder, formats, Path(temporary)):
+            path.replace(out / path.name)
+
+
+def _copy(source: Path, path: Path) -> None:
+    if path.exists() and path.samefile(source):
+        return
+    with replacing(path) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
+    """Has a worker write the weights; the files it wrote."""
+    try:
+        ended = run_job("export", folder, [*formats, "--out", str(out)])
+    except subprocess.TimeoutExpired as error:
+        raise ExportError(f"the export did not end within {error.timeout:.0f} s", refused=False) from None
+    said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+    if ended.returncode != 0:
+        raise ExportError(said[-1] if said else "the export failed", refused=ended.returncode == REFUSED)
+    try:
+        written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]
+    except (ValueError, IndexError, TypeError):
+        raise ExportError("the export's worker did not say what it wrote", refused=False) from None
+    expected = {FILES[name] for name in formats}
+    if {path.name for path in written} != expected:
+        raise ExportError(f"the export's worker wrote {', '.join(path.name for path in written)}", refused=False)
+    return written

@@ -1,0 +1,51 @@
+"""Figures in words, each with its unit: what reports and the command line print. Pure, and imports nothing heavy."""
+
+from __future__ import annotations
+
+import math
+import time
+
+DASH = "–"
+
+
+def count(value: float | None) -> str:
+    """``198760`` → ``198,760``."""
+    return DASH if value is None else f"{value:,}"
+
+
+def percent(value: float | None) -> str:
+    """``0.9841`` → ``98.41 %``."""
+    return DASH if value is None or not math.isfinite(value) else f"{100 * value:.2f} %"
+
+
+def loss(value: float | None) -> str:
+    """A loss with four decimals, or in powers of ten where it is huge."""
+    if value is None or not math.isfinite(value):
+        return "not finite"
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(value: float) -> str:
+    """Bytes: ``12.6 MB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def moment(value: float | None) -> str:
+    """A time of day in local time: ``2026-03-01 14:05``."""
+    return DASH if value is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(value))

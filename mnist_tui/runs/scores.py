@@ -1,0 +1,80 @@
+"""What a confusion matrix says: totals, recall, precision, and the worst confusions in words. Pure arithmetic.
+
+Matrices hold counts, rows the true class and columns the predicted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Counts = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Images of one class taken for another.
+
+    Attributes:
+        true, predicted: class numbers, with their names beside them.
+        count: images of `true` predicted as `predicted`.
+        total: images of `true`.
+    """
+
+    true: int
+    predicted: int
+    true_name: str
+    predicted_name: str
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """Share of the true class's images, 0 to 1."""
+        return self.count / self.total if self.total else 0.0
+
+
+def total(matrix: Counts) -> int:
+    """All images counted."""
+    return sum(map(sum, matrix))
+
+
+def accuracy(matrix: Counts) -> float | None:
+    """Share of the images on the diagonal; None for an empty matrix."""
+    count = total(matrix)
+    return sum(row[index] for index, row in enumerate(matrix)) / count if count else None
+
+
+def recalls(matrix: Counts) -> list[float | None]:
+    """For each class, the share of its images that were recognised; None for a class without images."""
+    return [row[index] / sum(row) if sum(row) else None for index, row in enumerate(matrix)]
+
+
+def precisions(matrix: Counts) -> list[float | None]:
+    """For each class, the share of right ones among the images predicted as it; None for one never predicted."""
+    columns = [sum(row[index] for row in matrix) for index in range(len(matrix))]
+    return [matrix[index][index] / column if column else None for index, column in enumerate(columns)]
+
+
+def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5) -> list[Confusion]:
+    """The confusions with the most images, largest first, at most `count`; those without an image are left out.
+
+    Example:
+        >>> [in_words(c) for c in worst_confusions([[8, 2], [0, 5]], ["0", "1"])]
+        ['0 read as 1: 2 of 10, 20.0 %']
+    """
+    found = [
+        Confusion(true, predicted, class_names[true], class_names[predicted], images, sum(row))
+        for true, row in enumerate(matrix)
+        for predicted, images in enumerate(row)
+        if true != predicted and images
+    ]
+    return sorted(found, key=lambda c: (-c.count, -c.share, c.true, c.predicted))[:count]
+
+
+def in_words(confusion: Confusion) -> str:
+    """``4 read as 9: 31 of 982, 3.2 %``."""
+    return (
+        f"{confusion.true_name} read as {confusion.predicted_name}: "
+        f"{confusion.count:,} of {confusion.total:,}, {100 * confusion.share:.1f} %"
+    )

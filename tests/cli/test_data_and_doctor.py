@@ -1,0 +1,63 @@
+"""`data` and `doctor`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.cli.checks import kills_user_processes
+from tests.cli.conftest import Command, sentence
+
+
+def test_status_names_every_dataset_and_what_brings_it(cli: Command, tmp_path: Path) -> None:
+    listed = json.loads(cli("data", "status", "--json", MNIST_TUI_DATA=str(tmp_path)).stdout)
+    states = {one["name"]: one["state"] for one in listed}
+    assert states == {"mnist": "missing", "fashion-mnist": "missing", "digits": "bundled"}
+    assert "`mnist-tui data get mnist`" in cli("data", "status", MNIST_TUI_DATA=str(tmp_path)).stdout
+
+
+def test_import_of_a_folder_without_data_is_refused(cli: Command, tmp_path: Path) -> None:
+    assert "holds no dataset" in sentence(cli("data", "import", tmp_path))
+
+
+def test_clear_without_a_cache_frees_nothing(cli: Command) -> None:
+    assert cli("data", "clear").stdout == "there was nothing to remove\n"
+
+
+def test_doctor_says_what_works_and_what_to_do_about_the_rest(cli: Command, tmp_path: Path) -> None:
+    environment = {"MNIST_TUI_DATA": str(tmp_path), "TERM": "dumb"}
+    result = cli("doctor", "--quick", "--json", **environment)
+    assert result.exit_code == 0, result.output
+    checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+    assert {"Python", "tensorflow", "GPU", "terminal", "glyphs", "runs folder", "data cache", "logout"} <= checks.keys()
+    assert checks["MNIST"]["state"] == "attention"
+    assert "data import DIR" in checks["MNIST"]["advice"]
+    text = cli("doctor", "--quick", **environment).stdout
+    assert "✓ Python" in text
+    assert "! MNIST" in text
+
+
+def test_doctor_fails_where_nothing_could_be_trained(cli: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    result = cli("doctor", "--quick", "--json", "--runs-dir", tmp_path / "file")
+    assert result.exit_code == 1
+    doc = json.loads(result.stdout)
+    assert doc["works"] is False
+    assert [check["name"] for check in doc["checks"] if check["state"] == "broken"] == ["runs folder"]
+
+
+@pytest.mark.parametrize(
+    ("main", "dropped_in", "kills"),
+    [
+        ("", "", False),
+        ("#KillUserProcesses=yes", "", False),
+        ("[Login]\nKillUserProcesses=yes\n", "", True),
+        ("KillUserProcesses=yes", "KillUserProcesses=no", False),
+    ],
+)
+def test_logind_files_are_read_as_logind_reads_them(tmp_path: Path, main: str, dropped_in: str, kills: bool) -> None:
+    folder = tmp_path / "logind.conf.d"
+    folder.mkdir()
+    (tmp_path / "logind.conf").write_text(main, encoding="utf-8")
+    (folder / "10.conf").write_text(dropped_in, encoding="utf-8")
+    assert kills_user_processes((tmp_path / "logind.conf", folder, tmp_path / "nowhere")) is kills

@@ -1,0 +1,135 @@
+"""The command as a process of its own: what it imports, how it ends, what it leaves on a broken pipe."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.report.recorded import recorded_run
+
+HEAVY = ("tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "textual", "jinja2")
+ASK = """
+import json, sys
+from mnist_tui.cli.main import main
+sys.argv = ["mnist-tui", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    print(json.dumps([end.code, [name for name in {heavy} if name in sys.modules]]), file=sys.stderr)
+""".replace("{heavy}", repr(HEAVY))
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    """This process's, with a home of its own."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "MNIST_TUI_", "TEXTUAL"))}
+    return {**kept, "HOME": str(tmp_path), "MNIST_TUI_RUNS": str(tmp_path / "runs"), **more}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "mnist_tui", *map(str, arguments)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["--version"],
+        ["--help"],
+        ["presets", "list"],
+        ["complexity", "--preset", "cnn"],
+        ["runs"],
+        ["show", "latest"],
+        ["train", "--preset", "raw", "--ppc", "29"],
+    ],
+    ids=" ".join,
+)
+def test_light_commands_import_nothing_heavy(tmp_path: Path, line: list[str]) -> None:
+    recorded_run(tmp_path / "runs")
+    ended = subprocess.run(
+        [sys.executable, "-c", ASK, *line], env=environment(tmp_path), capture_output=True, text=True, check=True
+    )
+    code, heavy = json.loads(ended.stderr.splitlines()[-1])
+    assert heavy == []
+    assert code == (2 if "29" in line else 0)
+
+
+def test_a_wrong_request_is_one_sentence_and_code_2_of_the_process(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        command("train", "--preset", "hgo"), env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("error: there is no preset 'hgo'; did you mean hog")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path) -> None:
+    recorded_run(tmp_path / "runs")
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        command("show", "latest", "--json"),
+        env=environment(tmp_path),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        os.close(writing)
+        os.close(reading)
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+def test_output_survives_a_locale_that_cannot_write_it(tmp_path: Path) -> None:
+    ascii_only = environment(tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    for form in ("table", "json"):
+        line = command("complexity", "--preset", "raw", "--format", form)
+        ended = subprocess.run(line, env=ascii_only, capture_output=True, text=True, check=True)
+        assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_terminal_that_cannot_draw_is_refused(tmp_path: Path, term: str) -> None:
+    master, slave = pty.openpty()
+    ended = subprocess.run(
+        command(), env=environment(tmp_path, TERM=term), stdin=slave, stdout=slave, stderr=subprocess.PIPE, check=False
+    )
+    os.close(slave)
+    os.close(master)
+    assert ended.returncode == 2
+    assert b"mnist-tui train --preset NAME" in ended.stderr
+
+
+def test_offline_train_says_within_five_seconds_how_to_bring_data(tmp_path: Path) -> None:
+    # a proxy that nobody serves is a network without an end
+    nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+    began = time.monotonic()
+    ended = subprocess.run(
+        command("train", "--preset", "fashion"),
+        env=environment(tmp_path, no_proxy="", NO_PROXY="", **nowhere),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert time.monotonic() - began < 5
+    assert ended.returncode == 2
+    assert "Fashion-MNIST is not on this machine" in ended.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_shown(tmp_path: Path, shell: str) -> None:
+    asked = environment(tmp_path, _MNIST_TUI_COMPLETE=f"source_{shell}")
+    ended = subprocess.run(command(), env=asked, capture_output=True, text=True, check=False)
+    assert "_MNIST_TUI_COMPLETE" in ended.stdout
+
+
+def test_completion_knows_presets_and_runs(tmp_path: Path) -> None:
+    run = recorded_run(tmp_path / "runs")
+    for words, expected in (("mnist-tui train --preset f", "fashion"), (f"mnist-tui show {run.id[:6]}", run.id)):
+        asked = environment(
+            tmp_path, _MNIST_TUI_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" "))
+        )
+        ended = subprocess.run(command(), env=asked, capture_output=True, text=True, check=False)
+        assert ended.stdout.split() == [expected]

@@ -1,0 +1,125 @@
+"""Commands about runs that there are, on recorded ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.control import take
+from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
+from tests.cli.conftest import Command, sentence
+from tests.report.recorded import CREATED, recorded_run
+
+
+@pytest.fixture
+def run(runs_dir: Path) -> RunFolder:
+    return recorded_run(runs_dir)
+
+
+@pytest.fixture
+def live(runs_dir: Path) -> RunFolder:
+    """A run whose worker is this process."""
+    folder = create(runs_dir, find_preset("hog"), Launch(created=CREATED + 60, command="mnist-tui train --preset hog"))
+    folder.write_status(this_process("running"))
+    return folder
+
+
+def test_runs_are_listed_newest_first(cli: Command, run: RunFolder, live: RunFolder) -> None:
+    listed = json.loads(cli("runs", "--json").stdout)
+    assert [one["run"] for one in listed] == [live.id, run.id]
+    assert {"run", "state", "preset", "started", "epochs_done", "epochs", "test_accuracy"} <= listed[0].keys()
+    assert (listed[1]["state"], listed[1]["test_accuracy"], listed[1]["epochs_done"]) == ("finished", 0.98, 3)
+    text = cli("runs").stdout
+    assert run.id in text
+    assert "98.00 %" in text
+
+
+def test_no_runs_are_an_empty_list_and_a_word_on_stderr(cli: Command) -> None:
+    assert json.loads(cli("runs", "--json").stdout) == []
+    result = cli("runs")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "there are no runs" in result.stderr
+
+
+def test_the_runs_folder_may_be_named_before_or_after_the_command(cli: Command, tmp_path: Path) -> None:
+    other = recorded_run(tmp_path / "elsewhere")
+    for line in (["--runs-dir", other.path.parent, "runs"], ["runs", "--runs-dir", other.path.parent]):
+        assert other.id in cli(*line).stdout
+
+
+def test_show_prints_the_document_of_the_contract(cli: Command, run: RunFolder) -> None:
+    doc = json.loads(cli("show", "latest", "--json").stdout)
+    assert {
+        "run", "folder", "state", "preset", "dataset", "experiment", "parameters", "epochs", "test", "train",
+        "confusion_matrix", "timings", "platform", "reference",
+    } <= doc.keys()  # fmt: skip
+    assert doc["epochs"][2]["loss"] is None
+    assert doc["dataset"]["sha256"]["train_images"].startswith("ba891046")
+    assert sum(map(sum, doc["confusion_matrix"])) == 10_000
+    text = cli("show", run.id[:12]).stdout
+    assert "accuracy 98.00 %" in text
+    assert "not finite" in text
+
+
+def test_show_of_a_run_that_still_trains_tells_what_is_known(cli: Command, live: RunFolder) -> None:
+    result = cli("show", live.id)
+    assert result.exit_code == 0, result.stderr
+    assert "state      running" in result.stdout
+
+
+def test_an_unknown_run_is_refused(cli: Command, run: RunFolder) -> None:
+    for command in ("show", "logs", "attach", "delete", "stop"):
+        assert "there is no run 'zzz'" in sentence(cli(command, "zzz"))
+
+
+def test_logs_prints_what_the_worker_printed(cli: Command, run: RunFolder) -> None:
+    assert "has printed nothing" in cli("logs", run.id).stderr
+    run.log_file.write_text("one\ntwo\nthree\n", encoding="utf-8")
+    assert cli("logs", run.id).stdout == "one\ntwo\nthree\n"
+    assert cli("logs", run.id, "-n", "2").stdout == "two\nthree\n"
+
+
+@pytest.mark.parametrize("name", ["pause", "continue", "stop", "checkpoint"])
+def test_commands_reach_the_runs_worker(cli: Command, live: RunFolder, name: str) -> None:
+    assert cli(name, "latest").exit_code == 0
+    assert [command.name for command in take(live)] == [name]
+
+
+def test_commands_to_a_run_that_has_ended_are_refused(cli: Command, run: RunFolder) -> None:
+    assert "is finished: there is no worker" in sentence(cli("pause", run.id))
+
+
+def test_delete_removes_a_run_but_not_one_that_trains(cli: Command, run: RunFolder, live: RunFolder) -> None:
+    assert "stop it first" in sentence(cli("delete", live.id))
+    assert live.path.exists()
+    assert cli("delete", run.id).exit_code == 0
+    assert not run.path.exists()
+
+
+def test_attach_needs_a_terminal(cli: Command, run: RunFolder) -> None:
+    assert "the app needs a terminal" in sentence(cli("attach", run.id))
+
+
+def test_export_prints_the_files_and_refuses_to_replace_them(cli: Command, run: RunFolder, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = ["export", "latest", "--weights", "keras", "--complexity", "md,csv,json", "--summary", "--history", "csv"]
+    result = cli(*line, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    names = ["model.keras", "complexity.md", "complexity.csv", "complexity.json", "summary.md", "history.csv"]
+    assert result.stdout.splitlines() == [str(out / name) for name in names]
+    assert "6 files are there already" in sentence(cli(*line, "-o", out))
+    assert cli(*line, "-o", out, "--force").exit_code == 0
+    assert cli(*line).stdout.splitlines()[0] == str(run.exports / "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "say what to export: --weights keras,h5,npz"),
+        (["--weights", "pt"], "--weights has no format 'pt'; keras, h5, npz are"),
+        (["--history", ""], "--history names no format; csv is"),
+    ],
+)
+def test_export_says_what_there_is_to_export(cli: Command, run: RunFolder, options: list[str], said: str) -> None:
+    assert said in sentence(cli("export", "latest", *options))

@@ -1,0 +1,87 @@
+"""Exports from a run's folder, without TensorFlow where none is needed."""
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.experiment.complexity import of, to_document
+from mnist_tui.report import export as exports
+from mnist_tui.report.export import ITEMS, ExistsError, ExportError, export
+from mnist_tui.runs.folder import RunFolder
+from tests.report.recorded import recorded_run
+
+TEXTS = ["complexity.md", "complexity.csv", "complexity.json", "summary.md", "history.csv"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return recorded_run(tmp_path / "runs")
+
+
+def test_text_items_and_the_model_are_written_without_a_worker(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "run_job", lambda *_: pytest.fail("a worker was started"))
+    out = tmp_path / "a" / "b"
+    paths = export(run, ["keras", *TEXTS], out)
+    assert paths == [out / "model.keras", *(out / name for name in TEXTS)]
+    assert (out / "model.keras").read_bytes() == run.model_file.read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in paths)
+    assert json.loads((out / "complexity.json").read_text(encoding="utf-8")) == to_document(of(run.preset().experiment))
+
+
+def test_the_history_has_a_line_an_epoch_and_a_gap_for_what_was_not_finite(run: RunFolder, tmp_path: Path) -> None:
+    (path,) = export(run, ["history.csv"], tmp_path)
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert rows[0]["val_loss"] == "0.5"
+    assert rows[2]["loss"] == ""
+
+
+def test_files_that_are_there_are_not_replaced_unless_asked(run: RunFolder, tmp_path: Path) -> None:
+    mine = tmp_path / "history.csv"
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(ExistsError) as caught:
+        export(run, ["summary.md", "history.csv"], tmp_path)
+    assert caught.value.paths == (mine,)
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "summary.md").exists()
+    export(run, ["history.csv"], tmp_path, overwrite=True)
+    assert mine.read_text(encoding="utf-8").startswith("epoch,")
+
+
+def test_exporting_the_model_onto_itself_leaves_it(run: RunFolder) -> None:
+    before = run.model_file.read_bytes()
+    assert export(run, ["keras"], run.path, overwrite=True) == [run.model_file]
+    assert run.model_file.read_bytes() == before
+
+
+def test_an_unknown_item_is_refused_with_those_that_there_are(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"'onnx' cannot be exported; keras, h5, npz"):
+        export(run, ["onnx"], tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ExportError, match=r"file cannot be written"):
+        export(run, ["history.csv"], tmp_path / "file")
+
+
+@pytest.mark.parametrize(("code", "refused"), [(2, True), (1, False)])
+def test_what_the_worker_says_is_what_the_person_reads(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, refused: bool
+) -> None:
+    ended = subprocess.CompletedProcess(["worker"], code, b"", b"noise\nthe checkpoint is torn\n")
+    monkeypatch.setattr(exports, "run_job", lambda *_: ended)
+    with pytest.raises(ExportError, match=r"^the checkpoint is torn$") as caught:
+        export(run, ["npz"], tmp_path / "out")
+    assert caught.value.refused is refused
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_every_item_has_a_file_of_its_own(tmp_path: Path) -> None:
+    assert len({exports.target(item, tmp_path) for item in ITEMS}) == len(ITEMS)

@@ -1,0 +1,121 @@
+"""The Markdown summary of a run."""
+
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from mnist_tui.experiment.parameters import apply_texts
+from mnist_tui.experiment.presets import Preset, edited, find_preset
+from mnist_tui.report.summary import summary
+from mnist_tui.runs.folder import Launch, create
+from tests.report.recorded import CREATED, recorded_run
+
+READER = MarkdownIt("commonmark").enable("table")
+
+
+def changed(name: str, **texts: str) -> Preset:
+    preset = find_preset(name)
+    return edited(preset, apply_texts(preset.experiment, texts))
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of all tables, as a reader sees their cells."""
+    rows: list[list[str]] = []
+    inside = False
+    for token in READER.parse(text):
+        if token.type == "tr_open":
+            rows.append([])
+        inside = inside or token.type in ("td_open", "th_open")
+        if inside and token.type == "inline":
+            rows[-1].append("".join(child.content for child in token.children or []))
+            inside = False
+    return rows
+
+
+def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
+    rows = {
+        row[0]: row[1:] for row in cells(summary(recorded_run(tmp_path, changed("cnn", optimizer="adam", epochs="3"))))
+    }
+    assert rows["cnn"] == ["7,465", "3", "256", "98.00 %", "99.50 %"]
+    assert rows["Name"] == ["MNIST"]
+    assert rows["Training set"] == ["60,000 images"]
+    assert rows["Test set"] == ["10,000 images"]
+    assert rows["Validation (dev) set"] == ["0; the test set plays validation"]
+    assert rows["Image size"] == ["28 × 28 pixels, 1 channel"]
+    assert rows["SHA-256, train images"][0].startswith("ba891046")
+    assert rows["Optimizer"] == ["Adam (Kingma and Ba, 2015)"]
+    assert (rows["Beta 1"], rows["Beta 2"], rows["Epsilon"]) == (["0.9"], ["0.999"], ["1e-07"])
+    assert (rows["Learning rate"], rows["Amsgrad"]) == (["0.001"], ["no"])
+    assert rows["Loss"] == ["categorical cross-entropy"]
+    assert (rows["Batch size"], rows["Shuffle"], rows["Seed"]) == (["256 images"], ["yes, before every epoch"], ["0"])
+    assert rows["Training time"] == ["4.60 s"]
+    assert rows["Device used"] == ["Test CPU (CPU:0, graph)"]
+    assert rows["Processor"] == ["Test | CPU_1 *fast*, 4 cores, x86_64"]
+    assert (rows["Python"], rows["Keras"], rows["TensorFlow"]) == (["3.11.9"], ["3.12.0"], ["2.21.0"])
+    assert rows["Weights"][0].endswith("model.keras")
+    assert rows["Timestamp"][0].startswith("2026-02-25")
+    assert rows["2"] == ["max_pooling2d_1 (MaxPooling2D)", "(14, 14, 9)", "2×2 windows, step 2, valid", "0", "conv2d_1"]
+    assert rows["8"][0] == "dense_1 (Dense)"
+    assert "25 neurons, relu" in rows["8"][2]
+    assert rows["8"][3:] == ["3,625", "flatten_1"]
+
+
+def test_scores_classes_matrix_confusions_and_history_are_there(tmp_path: Path) -> None:
+    text = summary(recorded_run(tmp_path))
+    rows = cells(text)
+    assert ["test", "98.00 %", "0.0700", "98.00 %"] in rows
+    assert ["training (after training, without dropout)", "99.50 %", "0.0200", "–"] in rows
+    assert ["7", "98.00 %", "98.00 %", "98.00 %", "1,000"] in rows
+    assert ["9", "20", *["0"] * 8, "980"] in rows
+    assert "9 read as 0: 20 of 1,000, 2.0 %" in text
+    assert ["3", "not finite", "93.00 %", "0.1667", "95.00 %", "0.001", "1.50", "40,000"] in rows
+
+
+def test_published_figures_stand_beside_ours_while_the_experiment_is_the_sources(tmp_path: Path) -> None:
+    source = recorded_run(tmp_path, changed("hog", seed="5"))
+    assert ["test, published (ARN – Report – Labo04)", "98.41 %", "0.0540", "–"] in cells(summary(source))
+    other = recorded_run(tmp_path, changed("hog", hidden="100"))
+    assert "published (" not in summary(other)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "said"),
+    [
+        ("stopped", "stopped after 3 of 100 epochs, and saved", "This run was stopped before its last epoch"),
+        ("diverged", "the loss is not finite", "This run diverged"),
+        ("failed", "there was not enough memory", "This run failed"),
+    ],
+)
+def test_a_run_that_did_not_finish_says_so_at_its_head(tmp_path: Path, state: str, reason: str, said: str) -> None:
+    head = summary(recorded_run(tmp_path, state=state, reason=reason)).split("## Summary")[0]
+    assert said in head
+    assert reason in head
+
+
+def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
+    folder = create(tmp_path, find_preset("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
+    text = summary(folder)
+    assert "worker died without a word" in text
+    assert "## Model" in text
+    assert "## Results" not in text
+
+
+def test_the_sample_is_named_as_such_and_never_called_mnist_alone(tmp_path: Path) -> None:
+    text = summary(recorded_run(tmp_path, title="digits sample", sample=True))
+    assert "The data are the bundled digits sample" in text
+    assert ["Name", "digits sample (sample)"] in cells(text)
+
+
+def test_a_users_text_comes_out_as_itself(tmp_path: Path) -> None:
+    names = ("a|b", "*c*", "_d_", "<e>", "[f](g)", "# h", "`i`", "1. j", "k & l", "m")
+    rows = cells(summary(recorded_run(tmp_path, class_names=names)))
+    assert ["true ╲ predicted", *names] in rows
+    assert all([name, "98.00 %", "98.00 %", "98.00 %", "1,000"] in rows for name in names)
+
+
+def test_the_whole_experiment_is_in_it(tmp_path: Path) -> None:
+    run = recorded_run(tmp_path)
+    fences = [token.content for token in READER.parse(summary(run)) if token.type == "fence"]
+    assert fences[0] == "mnist-tui train --preset raw --epochs 3\n"
+    assert fences[-1].strip() == run.experiment_file.read_text(encoding="utf-8").strip()
