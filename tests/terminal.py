@@ -23,10 +23,15 @@ CTRL_C, CTRL_Q = "\x03", "\x11"
 
 
 class Terminal:
-    """`mnist-tui` on a terminal of its own; ends with the block, hung up on if need be."""
+    """A program, `mnist-tui` unless told otherwise, on a terminal of its own; ends with the block, hung up on if need be."""
 
     def __init__(
-        self, arguments: Sequence[str], columns: int = 80, rows: int = 24, environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        columns: int = 80,
+        rows: int = 24,
+        environment: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
@@ -35,7 +40,7 @@ class Terminal:
         own = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "", "COLUMNS": ""}
         merged = {**os.environ, **own, **(environment or {})}
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], stdin=worker_side, stdout=worker_side, stderr=worker_side, close_fds=True,
+            [*command, *arguments], stdin=worker_side, stdout=worker_side, stderr=worker_side, close_fds=True,
             cwd=Path(__file__).parent.parent, env={key: value for key, value in merged.items() if value},
             preexec_fn=_own_terminal,  # noqa: PLW1509 (no threads before it)
         )  # fmt: skip

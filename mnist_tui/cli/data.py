@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.errors import BenchGroup
+from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, Json, data_folder
 from mnist_tui.cli.output import plain_table, print_json, print_table
 from mnist_tui.data.catalogue import KNOWN

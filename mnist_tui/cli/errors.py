@@ -1,5 +1,7 @@
 """What went wrong, as one sentence on stderr and an exit code. The only place that turns errors into either.
 
+No typer here: the app starts without it.
+
 0 done, 1 the work failed, 2 the request was wrong. What nobody expected goes whole into a log whose path is shown.
 """
 
@@ -13,13 +15,10 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-import typer
-from typer.core import TyperGroup
 
 from mnist_tui import __version__
 from mnist_tui.data.errors import DataError
@@ -33,29 +32,6 @@ class WorkFailedError(Exception):
     """The work failed for a reason that its text tells; no traceback would help."""
 
 
-class BenchGroup(TyperGroup):
-    """A group of commands whose errors are sentences."""
-
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
-        sys.exit(guarded(lambda: super(BenchGroup, self).main(*args, standalone_mode=False, **extra)))
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if (
-            args
-            and self.get_command(ctx, args[0]) is None
-            and not args[0].startswith("-")
-            and not ctx.resilient_parsing
-        ):
-            near = get_close_matches(args[0], self.commands, n=2, cutoff=0.5)
-            offer = f"did you mean {' or '.join(near)}? " if near else ""
-            raise RequestError(
-                f"there is no command {args[0]!r}; {offer}`{ctx.command_path} --help` lists the commands"
-            )
-        return super().resolve_command(ctx, args)
-
-
 def guarded(action: Callable[[], Any]) -> int:
     """The exit code of `action`, once whatever it raised has been told on stderr."""
     try:
@@ -66,9 +42,7 @@ def guarded(action: Callable[[], Any]) -> int:
         return _told(str(error), WRONG_REQUEST)
     except WorkFailedError as error:
         return _told(str(error), FAILED)
-    except typer.TyperException as error:
-        return _told(usage_sentence(error), WRONG_REQUEST)
-    except (typer.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return _told("interrupted", 130)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else DONE
@@ -79,22 +53,6 @@ def guarded(action: Callable[[], Any]) -> int:
         return _unexpected(error)
     except Exception as error:  # the last line of defence: logged whole, told in one sentence
         return _unexpected(error)
-
-
-def usage_sentence(error: typer.TyperException) -> str:
-    """A mistake in the command line's form, with where to look."""
-    context = getattr(error, "ctx", None)
-    command = getattr(context, "command_path", "") or PROGRAM
-    if hasattr(error, "possibilities"):
-        option = getattr(error, "option_name", "")
-        near: list[str] = list(getattr(error, "possibilities", None) or ())
-        offer = f"did you mean {' or '.join(near[:2])}? " if near else ""
-        return f"there is no option {option}; {offer}`{command} --help` lists the options"
-    subcommands = getattr(getattr(context, "command", None), "commands", None)
-    message = error.format_message().strip().rstrip(".")
-    if subcommands and message.startswith("Missing command"):
-        return f"{command} needs a command: {', '.join(subcommands)}"
-    return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"
 
 
 def _told(sentence: str, code: int) -> int:

@@ -8,10 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from mnist_tui.cli.options import Request, data_folder, runs_folder
 from mnist_tui.cli.supply import check_named_data
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import RunError, RunFolder
 
@@ -19,42 +17,43 @@ if TYPE_CHECKING:
     from mnist_tui.tui.app import AppOptions
 
 
-def launch_bench(
-    ctx: typer.Context, request: Request, *, edit: bool, data_dir: Path | None, runs_dir: Path | None
-) -> None:
-    """The app on its presets, in the editor or training, as the options say.
+def open_bench(
+    preset: Preset | None, *, edit: bool, runs_dir: Path, data_dir: Path | None, device: str = "auto"
+) -> int:
+    """The app: on its presets without a preset, in the editor or training with one; its exit code.
+
+    Args:
+        data_dir: the data folder that was named by an option; None where none was.
 
     Raises:
-        RequestError: the options do not go together, there is no terminal, or a folder or data cannot be used.
+        RequestError: there is no terminal, or a folder or the data cannot be used.
     """
-    preset = request.chosen() if request.flags or edit else None
-    runs, data = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
     require_terminal()
-    require_writable(runs)
-    if preset is not None and data is not None:
-        check_named_data(preset.experiment.dataset.name, data)
-
-    from mnist_tui.tui.app import AppOptions
-
+    require_writable(runs_dir)
+    if preset is not None and data_dir is not None:
+        check_named_data(preset.experiment.dataset.name, data_dir)
     action = "browse" if preset is None else "edit" if edit else "train"
-    _run(AppOptions(preset=preset, action=action, run=None, runs_dir=runs, data_dir=data, device=request.device))
+
+    from mnist_tui.tui.app import AppOptions
+
+    return _run(AppOptions(preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device))
 
 
-def launch_watching(run: RunFolder) -> None:
-    """The app on the training screen of a run."""
+def open_watching(run: RunFolder) -> int:
+    """The app on the training screen of a run; its exit code."""
     require_terminal()
 
     from mnist_tui.tui.app import AppOptions
 
-    _run(AppOptions(preset=None, action="watch", run=run, runs_dir=run.path.parent, data_dir=None, device="auto"))
+    return _run(AppOptions(action="watch", run=run, runs_dir=run.path.parent))
 
 
-def _run(options: AppOptions) -> None:
+def _run(options: AppOptions) -> int:
     from mnist_tui.tui.app import BenchApp
 
     bench = BenchApp(options)
     bench.run()
-    raise typer.Exit(bench.return_code or 0)
+    return bench.return_code or 0
 
 
 def require_terminal() -> None:

@@ -10,8 +10,9 @@ import typer
 
 from mnist_tui import __version__
 from mnist_tui.cli import complexity, control, data, doctor, export, presets, runs, train
-from mnist_tui.cli.errors import PROGRAM, BenchGroup
-from mnist_tui.cli.options import DataDir, Request, RunsDir, with_experiment
+from mnist_tui.cli.errors import PROGRAM
+from mnist_tui.cli.group import BenchGroup
+from mnist_tui.cli.options import DataDir, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.experiment.problem import RequestError
 
 WITH_EXPERIMENT = ("train", "complexity", "presets")
@@ -52,9 +53,11 @@ def bench(
     if ctx.invoked_subcommand is not None:
         _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *(["--edit"] if edit else [])])
         return
-    from mnist_tui.cli.launch import launch_bench
+    from mnist_tui.cli.launch import open_bench
 
-    launch_bench(ctx, request, edit=edit, data_dir=data_dir, runs_dir=runs_dir)
+    preset = request.chosen() if request.flags or edit else None
+    runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
+    raise typer.Exit(open_bench(preset, edit=edit, runs_dir=runs_dir, data_dir=data_dir, device=request.device))
 
 
 def _refuse_options_before(command: str, flags: list[str]) -> None:
@@ -84,11 +87,3 @@ for name, command in control.COMMANDS.items():
 app.command()(runs.delete)
 app.command()(export.export)
 app.command()(doctor.doctor)
-
-
-def main() -> None:
-    """The entry point."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
-    app(prog_name=PROGRAM)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.errors import BenchGroup
+from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, Request, complete_preset, with_experiment
 from mnist_tui.cli.output import plain_table, print_json, print_table
 from mnist_tui.experiment import presets as library

@@ -73,9 +73,9 @@ def logs(
 def attach(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
     """The app on a run's training screen, its curves from the start."""
     folder = chosen_run(ctx, run, runs_dir)
-    from mnist_tui.cli.launch import launch_watching
+    from mnist_tui.cli.launch import open_watching
 
-    launch_watching(folder)
+    raise typer.Exit(open_watching(folder))
 
 
 def delete(

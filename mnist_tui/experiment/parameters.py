@@ -138,7 +138,10 @@ def real(text: str) -> float:
 
 def positive(text: str) -> float:
     """A finite number above 0; ValueError otherwise."""
-    value = real(text)
+    try:
+        value = real(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; a small positive number such as 0.001 works") from None
     if value <= 0:
         raise ValueError("is not above 0; a small positive number such as 0.001 works")
     return value

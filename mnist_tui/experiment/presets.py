@@ -69,7 +69,7 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """`preset` with another experiment; what was published and said of it stays only where no more than the seed differs."""
+    """`preset` with another experiment; what was published for it stays only where no more than the seed differs."""
     if _unseeded(experiment) == _unseeded(preset.experiment):
         return replace(preset, experiment=experiment)
     title = preset.title if preset.title.endswith(EDITED) or not preset.title else preset.title + EDITED
@@ -251,8 +251,6 @@ def save_preset(preset: Preset, name: str, *, overwrite: bool = False) -> Path:
     Raises:
         PresetError: the name is no file name, is taken by a built-in preset, or (without `overwrite`) by another.
     """
-    from tomlkit.exceptions import TOMLKitError
-
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
         raise PresetError(f"{name!r} cannot name a preset; letters, digits, dots, hyphens and underscores can")
     if any(path.stem == name for path in builtin_folder().rglob("*.toml")):
@@ -263,6 +261,6 @@ def save_preset(preset: Preset, name: str, *, overwrite: bool = False) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, dump_preset(replace(preset, name=name, origin="saved")))
-    except (OSError, TOMLKitError) as error:
+    except OSError as error:
         raise PresetError(f"{path} cannot be written: {error}") from None
     return path

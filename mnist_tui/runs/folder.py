@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mnist_tui.experiment.files import write_json, write_text
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError
@@ -194,6 +192,8 @@ def this_process(state: str) -> Status:
 
 def status_of(pid: int, state: str) -> Status:
     """The status of a run whose worker is that process of this host, as of now."""
+    import psutil
+
     try:
         started = psutil.Process(pid).create_time()
     except psutil.Error:
@@ -208,6 +208,8 @@ def beaten(status: Status) -> Status:
 
 def is_alive(status: Status, now: float) -> bool:
     """Whether the worker that wrote `status` lives: by pid and start time on this host, else by its heartbeat."""
+    import psutil
+
     if status.host != socket.gethostname():
         return now - status.heartbeat < SILENT_SECONDS
     if not status.pid:

@@ -15,7 +15,7 @@ from tests.report.recorded import recorded_run
 HEAVY = ("tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "textual", "jinja2")
 ASK = """
 import json, sys
-from mnist_tui.cli.main import main
+from mnist_tui.cli.entry import main
 sys.argv = ["mnist-tui", *sys.argv[1:]]
 try:
     main()

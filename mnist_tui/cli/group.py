@@ -1,0 +1,60 @@
+"""The group of all commands, and how mistakes in a command line's form are told."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from mnist_tui.cli.errors import PROGRAM, guarded
+from mnist_tui.experiment.problem import RequestError
+
+
+class BenchGroup(TyperGroup):
+    """A group of commands whose errors are sentences."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
+        sys.exit(guarded(lambda: self._main(*args, **extra)))
+
+    def _main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, standalone_mode=False, **extra)
+        except typer.TyperException as error:
+            raise RequestError(usage_sentence(error)) from None
+        except typer.Abort:
+            raise KeyboardInterrupt from None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if (
+            args
+            and self.get_command(ctx, args[0]) is None
+            and not args[0].startswith("-")
+            and not ctx.resilient_parsing
+        ):
+            near = get_close_matches(args[0], self.commands, n=2, cutoff=0.5)
+            offer = f"did you mean {' or '.join(near)}? " if near else ""
+            raise RequestError(
+                f"there is no command {args[0]!r}; {offer}`{ctx.command_path} --help` lists the commands"
+            )
+        return super().resolve_command(ctx, args)
+
+
+def usage_sentence(error: typer.TyperException) -> str:
+    """A mistake in the command line's form, with where to look."""
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "") or PROGRAM
+    if hasattr(error, "possibilities"):
+        option = getattr(error, "option_name", "")
+        near: list[str] = list(getattr(error, "possibilities", None) or ())
+        offer = f"did you mean {' or '.join(near[:2])}? " if near else ""
+        return f"there is no option {option}; {offer}`{command} --help` lists the options"
+    subcommands = getattr(getattr(context, "command", None), "commands", None)
+    message = error.format_message().strip().rstrip(".")
+    if subcommands and message.startswith("Missing command"):
+        return f"{command} needs a command: {', '.join(subcommands)}"
+    return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"
