@@ -60,7 +60,7 @@ def require_terminal() -> None:
     """Refuses to draw where nobody could see it.
 
     Raises:
-        RequestError: stdout or stdin is no terminal, or one that cannot place characters.
+        RequestError: stdout, stdin or stderr is no terminal, or one that cannot place characters.
     """
     if os.environ.get("TEXTUAL_DRIVER"):
         return
@@ -69,6 +69,8 @@ def require_terminal() -> None:
         raise RequestError(f"the app needs a terminal and stdout is none; {instead}")
     if not sys.stdin.isatty():
         raise RequestError(f"the app needs a terminal and stdin is none; {instead}")
+    if not sys.stderr.isatty():
+        raise RequestError(f"the app draws on stderr, which is no terminal here; leave its redirection out, or {instead}")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         named = f"TERM={term}" if term else "TERM is not set, which"

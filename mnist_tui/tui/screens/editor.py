@@ -1,0 +1,334 @@
+"""The editor: every parameter of an experiment, its layers, and what they amount to, recomputed as one types.
+
+What may be edited is in `form.fields`, what an edit does in `form.draft`; this screen joins them to the panes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Horizontal
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, OptionList, Tab, Tabs
+
+from mnist_tui.experiment import complexity
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.tui.form import wording
+from mnist_tui.tui.form.choose_layer import ChooseLayerScreen
+from mnist_tui.tui.form.complexity_pane import ComplexityPane
+from mnist_tui.tui.form.confirm import UnsavedScreen
+from mnist_tui.tui.form.data_note import data_note
+from mnist_tui.tui.form.digit_pane import DigitPane
+from mnist_tui.tui.form.draft import Draft, differences, to_save
+from mnist_tui.tui.form.field_row import FieldRow
+from mnist_tui.tui.form.layers_pane import LayersPane
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.form.parameters_pane import ParametersPane
+from mnist_tui.tui.screens.save_preset import SavePresetScreen
+from mnist_tui.tui.widgets.status import Banner
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+PANES = {"parameters": "Parameters F2", "layers": "Layers F3", "complexity": "Complexity F4", "digit": "Digit F6"}
+
+
+class EditorScreen(Screen[None]):
+    """Edits a copy of a preset's experiment.
+
+    Args:
+        preset: where the edits start.
+    """
+
+    CSS_PATH = "editor.tcss"
+    TITLE = "Editor"
+    AUTO_FOCUS = ""
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall"), (48, "-towering")]
+    HELP = """
+    **Editor.** Everything that makes an experiment. What is typed is checked at once; a text that is refused stays,
+    with the reason, and until it is right the experiment is neither trained nor saved. The preset itself never changes.
+    """
+    BINDINGS = [
+        Binding("ctrl+t,f5", "train", "Train", key_display="^t", tooltip="Train the experiment as it stands"),
+        Binding("ctrl+s", "save", "Save", tooltip="Save as a preset of your own"),
+        Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit"),
+        Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False),
+        Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone"),
+        Binding("escape", "leave", "Presets", tooltip="Back to the presets"),
+        Binding("f2", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False),
+        Binding("f3", "pane('layers')", "Layers", tooltip="To the layers", show=False),
+        Binding("f4", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False),
+        Binding("f6", "pane('digit')", "HOG digit", tooltip="To the digit beside its HOG picture", show=False),
+        Binding("ctrl+n", "next_digit", "Next digit", tooltip="Another digit and its HOG picture", show=False),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    what = getters.query_one("#what", Line)
+    summary = getters.query_one("#summary", Line)
+    banner = getters.query_one(Banner)
+    tabs = getters.query_one(Tabs)
+    panes = getters.query_one("#panes", Container)
+    parameters = getters.query_one(ParametersPane)
+    stack = getters.query_one(LayersPane)
+    counts = getters.query_one(ComplexityPane)
+    digit = getters.query_one(DigitPane)
+    hint = getters.query_one("#hint", Line)
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self.draft = Draft(preset)
+        self._filled = False
+        self._dataset = ""
+        self._possible: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        features = self.draft.experiment.features
+        with Horizontal(id="top"):
+            yield Line("editor", id="word")
+            yield Line(id="what")
+            yield Line(id="summary", fixed=True)
+        yield Tabs(*(Tab(title, id=f"to-{name}") for name, title in PANES.items()))
+        hog = " -hog" if isinstance(features, HogFeatures) else ""
+        yield Container(id="panes", classes=f"-parameters{hog}")
+        yield Banner(id="data-note")
+        yield Line(id="hint")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._fill)
+
+    async def _fill(self) -> None:
+        """The panes, once the frame around them is drawn: the first of them is seen the sooner."""
+        state = self.draft.state
+        panes = (
+            ParametersPane(state, id="parameters", classes="pane"),
+            LayersPane(state, id="layers", classes="pane"),
+            ComplexityPane(id="complexity", classes="pane"),
+            DigitPane(id="digit", classes="pane"),
+        )
+        for pane in panes:
+            pane.border_title = PANES[pane.id or ""]
+        await self.panes.mount_all(panes)
+        self._filled = True
+        await self._follow(place=0)
+        self.query(FieldRow).first().control.focus()
+
+    # ── the draft, shown ──
+
+    async def _follow(self, *, place: int | None = None, typing: str = "") -> None:
+        """Shows the draft as it is now."""
+        draft, state = self.draft, self.draft.state
+        await self.parameters.follow(state, typing)
+        await self.stack.follow(state, place, typing)
+        self.counts.follow(state, draft.problems)
+        self.what.say(f"{draft.preset.name}{' · edited' if draft.is_edited else ''}")
+        self.summary.say(wording.summary(complexity.of(state.whole)) if draft.ready else "not valid yet")
+        self.summary.set_class(not draft.ready, "-wrong")
+        self._show_hint()
+        self._follow_features()
+        self._follow_dataset(state.experiment.dataset.name)
+        possible = (draft.can_undo, draft.can_redo, draft.is_edited, state.experiment.features.kind)
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
+
+    def _follow_features(self) -> None:
+        """The digit is there for HOG features alone."""
+        experiment = self.draft.experiment
+        is_hog = isinstance(experiment.features, HogFeatures)
+        self.panes.set_class(is_hog, "-hog")
+        if is_hog:
+            self.tabs.show("to-digit")
+            self.digit.follow(experiment, self.app.options.data_dir)
+        elif self.tabs.query_one("#to-digit").display:
+            self.tabs.hide("to-digit")
+            if self.tabs.active == "to-digit":
+                self.action_pane("parameters")
+
+    def _follow_dataset(self, name: str) -> None:
+        if name != self._dataset:
+            self._dataset = name
+            self._look_for(name)
+
+    @work(thread=True, group="data", exclusive=True)
+    def _look_for(self, name: str) -> None:
+        note = data_note(name, self.app.options.data_dir)
+        if self.is_attached and name == self._dataset:
+            self.app.call_from_thread(self.banner.say, note)
+
+    # ── edits ──
+
+    @on(FieldRow.Edited)
+    async def _edit(self, event: FieldRow.Edited) -> None:
+        if self.draft.enter(event.entry, event.text):
+            await self._follow(typing=event.entry.key)
+
+    async def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """A text that was accepted is written as it is read once its field is left."""
+        row = _row_of(event.widget)
+        if row is not None:
+            self.draft.settle()
+            row.show(self.draft.state)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        around = event.widget.ancestors_with_self
+        for pane in self.panes.children:
+            pane.set_class(pane in around, "-focused")
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        """What the focused field is, or why its text is refused."""
+        row = _row_of(self.focused)
+        wrong = self.draft.state.wrong.get(row.entry.key) if row else None
+        self.hint.set_class(wrong is not None, "-wrong")
+        said = row.entry.sentence if row else str(getattr(self.focused, "HINT", ""))
+        self.hint.say(wrong.message if wrong else said)
+
+    @on(OptionList.OptionHighlighted, "#layer-list")
+    async def _choose_layer(self) -> None:
+        await self.stack.choose()
+
+    @work
+    async def action_add_layer(self) -> None:
+        """Asks for a kind and adds it after the chosen layer."""
+        kind = await self.app.push_screen_wait(ChooseLayerScreen())
+        if kind is not None:
+            listing = self.stack.listing
+            after = -1 if not self.draft.experiment.layers else listing.place
+            await self._follow(place=self.draft.add_layer(kind, after))
+            listing.focus()
+
+    async def action_remove_layer(self) -> None:
+        """Removes the chosen layer; the output layer stays."""
+        place = self.stack.listing.place
+        if place >= len(self.draft.experiment.layers):
+            self.notify("The output layer stays: ten classes need ten neurons.", severity="warning")
+            return
+        self.draft.remove_layer(place)
+        await self._follow(place=place)
+
+    async def action_move_layer(self, by: int) -> None:
+        """Moves the chosen layer up or down."""
+        place = self.stack.listing.place
+        if place < len(self.draft.experiment.layers):
+            await self._follow(place=self.draft.move_layer(place, by))
+
+    def action_layer_fields(self) -> None:
+        """To the first field of the chosen layer."""
+        rows = self.stack.section.rows
+        if rows:
+            rows[0].control.focus()
+
+    async def action_undo(self) -> None:
+        self.draft.undo()
+        await self._follow()
+
+    async def action_redo(self) -> None:
+        self.draft.redo()
+        await self._follow()
+
+    async def action_reset(self) -> None:
+        self.draft.reset()
+        await self._follow()
+
+    # ── panes ──
+
+    def action_pane(self, name: str) -> None:
+        """Brings a pane to the front where there is not room for all, and focuses it."""
+        if name == "digit" and not self.panes.has_class("-hog"):
+            return
+        self.tabs.active = f"to-{name}"
+        self._bring(name)
+        first = {"parameters": "#parameters Input", "layers": "LayerList"}.get(name, f"#{name}")
+        self.call_after_refresh(self.query(first).first().focus)
+
+    @on(Tabs.TabActivated)
+    def _tab(self, event: Tabs.TabActivated) -> None:
+        self._bring((event.tab.id or "").removeprefix("to-"))
+
+    def _bring(self, name: str) -> None:
+        for pane in PANES:
+            self.panes.set_class(pane == name, f"-{pane}")
+
+    def action_next_digit(self) -> None:
+        """The next test image."""
+        self.digit.next()
+
+    # ── leaving ──
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        if not self._filled:
+            return action == "leave"
+        match action:
+            case "undo":
+                return self.draft.can_undo or None
+            case "redo":
+                return self.draft.can_redo or None
+            case "reset":
+                return self.draft.is_edited or None
+            case "next_digit":
+                return isinstance(self.draft.experiment.features, HogFeatures)
+            case _:
+                return True
+
+    def action_train(self) -> None:
+        """Trains the experiment, unless something in it is not valid."""
+        if self._is_ready("trained"):
+            self.app.train(self.draft.result())
+
+    @work
+    async def action_save(self) -> None:
+        """Saves the experiment as a preset."""
+        await self._save()
+
+    async def _save(self) -> bool:
+        if not self._is_ready("saved"):
+            return False
+        saved = await self.app.push_screen_wait(SavePresetScreen(to_save(self.draft)))
+        if saved is None:
+            return False
+        self.draft.saved_as(saved)
+        await self._follow()
+        self.notify(f"{saved.path}", title=f"Saved as {saved.name}", markup=False)
+        return True
+
+    @work
+    async def action_leave(self) -> None:
+        """Back to the presets; asks first where there are edits that no preset holds."""
+        if self.draft.is_edited:
+            changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
+                "layers or further arguments",
+            )
+            choice = await self.app.push_screen_wait(UnsavedScreen(changes))
+            if choice == "stay" or (choice == "save" and not await self._save()):
+                return
+        self.app.show_presets()
+
+    def _is_ready(self, what: str) -> bool:
+        """Whether the draft is valid; if not, says why and goes to the first wrong field."""
+        draft = self.draft
+        if draft.ready:
+            return True
+        self.notify("\n".join(draft.problems[:3]), title=f"Not {what}", severity="error", markup=False, timeout=8)
+        wrong = next(iter(draft.state.wrong), None)
+        for row in self.query(FieldRow):
+            if row.entry.key == wrong:
+                self._bring("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
+                self.call_after_refresh(row.control.focus)
+                return False
+        self.action_pane("layers")
+        return False
+
+
+def _row_of(widget: Widget | None) -> FieldRow | None:
+    """The field that a widget is the control of."""
+    nodes = widget.ancestors_with_self if widget is not None else []
+    return next((node for node in nodes if isinstance(node, FieldRow)), None)

@@ -1,0 +1,64 @@
+"""Asks what becomes of a training that goes on when the app is left."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+Leaving = Literal["detach", "stop", "cancel"]
+
+
+class LeaveScreen(ModalScreen[Leaving]):
+    """Detach (the default), stop and save, or stay."""
+
+    CSS_PATH = "leave.tcss"
+    HELP = """
+    **Leaving while a network trains.** Detach: the training goes on without this window, and
+    `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.
+    """
+    BINDINGS = [
+        Binding("d", "leave('detach')", "Detach"),
+        Binding("s", "leave('stop')", "Stop, save"),
+        Binding("escape,c", "leave('cancel')", "Stay"),
+        Binding("left", "app.focus_previous", show=False),
+        Binding("right", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, run_ids: list[str]) -> None:
+        super().__init__()
+        self._run_ids = run_ids
+
+    def compose(self) -> ComposeResult:
+        one = len(self._run_ids) == 1
+        with Vertical(id="leave"):
+            yield Static("[b]Training goes on[/b]", id="leave-title")
+            yield Static(
+                f"Run{'' if one else 's'} {', '.join(self._run_ids)} still train{'s' if one else ''}.", markup=False
+            )
+            yield Static("Detached, it needs no window: `mnist-tui attach latest` brings it back.", markup=False)
+            with Horizontal(id="leave-buttons"):
+                yield Button("[u]D[/u]etach", variant="primary", id="detach")
+                yield Button("[u]S[/u]top and save", variant="warning", id="stop")
+                yield Button("[u]C[/u]ancel", id="cancel")
+
+    def on_mount(self) -> None:
+        self.query_one("#detach").focus()
+
+    @on(Button.Pressed)
+    def _chosen(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "detach":
+                self.dismiss("detach")
+            case "stop":
+                self.dismiss("stop")
+            case _:
+                self.dismiss("cancel")
+
+    def action_leave(self, choice: Leaving) -> None:
+        self.dismiss(choice)

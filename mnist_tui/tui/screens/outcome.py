@@ -1,0 +1,42 @@
+"""What the training screen says in words: how a run ended, and the lines of its side panel. Text only."""
+
+from __future__ import annotations
+
+from mnist_tui.report.wording import loss, percent
+from mnist_tui.tui.watch import BROKEN, Snapshot
+from mnist_tui.tui.widgets.load import data_line, device_lines, model_line, place_line, validation_line
+
+
+def outcome_lines(snapshot: Snapshot) -> list[str]:
+    """How the run ended, in one or two lines; empty while it lives."""
+    if snapshot.live:
+        return []
+    ended = snapshot.run.ended
+    word = snapshot.word.capitalize()
+    lines = [f"{word}: {snapshot.reason}" if snapshot.reason and snapshot.word != "finished" else f"{word}."]
+    if ended is not None and ended.test_accuracy is not None:
+        scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
+        if ended.macro_f1 is not None:
+            scores += f", macro F1 {ended.macro_f1:.4f}"
+        lines.append(scores)
+    if len(lines) == 2 and len(lines[0]) <= len("Finished."):
+        return [f"{lines[0].rstrip('.')}: {lines[1]}"]
+    return lines
+
+
+def side_lines(snapshot: Snapshot) -> list[str]:
+    """Warnings and the log's end where there are such, then data, model, device and checkpoint."""
+    run = snapshot.run
+    lines = [f"warning: {text}" for text in run.warnings]
+    if snapshot.word in BROKEN:
+        where = run.ended.where if run.ended else ""
+        lines += [f"at {where}"] if where else []
+        lines += ["last lines of the log:", *(snapshot.log or ("(the log is empty)",))]
+        lines.append(f"whole log: {snapshot.folder.log_file}")
+    lines += [line for line in (data_line(run), model_line(run)) if line]
+    lines += device_lines(run)
+    lines += [line for line in (validation_line(run), place_line(run)) if line]
+    if run.checkpoint is not None:
+        steps = f", step {run.checkpoint.step} of the next" if run.checkpoint.step else ""
+        lines.append(f"checkpoint: after epoch {run.checkpoint.epoch}{steps}")
+    return lines

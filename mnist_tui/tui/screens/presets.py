@@ -1,0 +1,195 @@
+"""The first screen: every preset with a search, and beside the list what the chosen one is. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, OptionList
+from textual.widgets.option_list import Option
+
+from mnist_tui.experiment.presets import BrokenPreset, Preset, read_presets
+from mnist_tui.tui.form import wording
+from mnist_tui.tui.form.data_note import data_note
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.form.preset_details import PresetDetails
+from mnist_tui.tui.widgets.status import Banner
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+
+class PresetList(OptionList):
+    """The presets. A click only chooses: what trains is a key or a button."""
+
+    HELP = """
+    **Presets.** Each is a whole experiment: dataset, features, layers, optimizer, training. Enter or `t` trains the
+    chosen one as it is, `e` opens it in the editor, `/` searches by name, title, description and kinds of layers.
+    """
+    BINDINGS = [
+        Binding("enter", "screen.train", "Train", show=False),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
+
+
+class PresetSearch(Input):
+    """Filters the list as one types; the list's own keys go to the list."""
+
+    HELP = """
+    **Search.** Every word must be found in a preset's name, title, description, dataset, kinds of layers or optimizer.
+    The arrow keys move in the list, Enter goes there, Esc clears.
+    """
+    BINDINGS = [
+        Binding("down", "screen.move('cursor_down')", "Down", show=False),
+        Binding("up", "screen.move('cursor_up')", "Up", show=False),
+        Binding("pagedown", "screen.move('page_down')", "Page down", show=False),
+        Binding("pageup", "screen.move('page_up')", "Page up", show=False),
+        Binding("escape", "screen.clear_search", "Clear", tooltip="Clear the search and go to the list"),
+    ]
+
+
+class PresetsScreen(Screen[None]):
+    """Choose a preset.
+
+    Args:
+        selected: name of the preset that is chosen at first; without it, the first.
+    """
+
+    CSS_PATH = "presets.tcss"
+    TITLE = "Presets"
+    AUTO_FOCUS = "PresetList"
+    BINDINGS = [
+        Binding("t", "train", "Train", key_display="⏎/t", tooltip="Train the chosen preset as it is"),
+        Binding("e", "edit", "Edit", tooltip="Open the chosen preset in the editor"),
+        Binding("slash", "search", "Search", key_display="/", tooltip="Search the presets"),
+        Binding("escape", "clear_search", "All presets", tooltip="Clear the search", show=False),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    banner = getters.query_one(Banner)
+    search = getters.query_one(PresetSearch)
+    listing = getters.query_one(PresetList)
+    details = getters.query_one(PresetDetails)
+    found = getters.query_one("#found", Line)
+
+    def __init__(self, selected: str | None = None) -> None:
+        super().__init__()
+        self._selected = selected
+        self._presets = {preset.name: preset for preset in read_presets()}
+        self._notes: dict[str, str] = {}
+
+    @property
+    def chosen(self) -> Preset | BrokenPreset | None:
+        """The preset under the cursor."""
+        option = self.listing.highlighted_option
+        return self._presets.get(option.id or "") if option else None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            yield Line("presets", id="word")
+            yield PresetSearch(placeholder="/ searches name, title, kinds", compact=True, id="search")
+            yield Line(id="found")
+        with Horizontal(id="body"):
+            yield PresetList(compact=True, id="presets")
+            with Vertical(id="chosen"):
+                yield PresetDetails()
+                with Horizontal(id="buttons"):
+                    yield Button("Train [u]t[/u]", variant="primary", compact=True, id="train")
+                    yield Button("Edit [u]e[/u]", compact=True, id="edit")
+        yield Banner(id="data-note")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._list("")
+
+    def _list(self, query: str) -> None:
+        """Lists the presets that match; the chosen one stays chosen while it is among them."""
+        now = self.chosen
+        wanted = now.name if now else self._selected
+        names = [name for name, preset in self._presets.items() if wording.matches(preset, query)]
+        self.listing.set_options([Option(_prompt(self._presets[name]), id=name) for name in names])
+        if names:
+            self.listing.highlighted = names.index(wanted) if wanted in names else 0
+        self.found.say(f"{len(names)} of {len(self._presets)}" if query.strip() else f"{len(names)} presets")
+        if not names:
+            self._show_chosen()
+
+    @on(Input.Changed, "#search")
+    def _filter(self, event: Input.Changed) -> None:
+        self._list(event.value)
+
+    @on(Input.Submitted, "#search")
+    def _to_list(self) -> None:
+        self.listing.focus()
+
+    @on(OptionList.OptionHighlighted)
+    def _show_chosen(self) -> None:
+        chosen = self.chosen
+        self.details.show(chosen, self.search.value)
+        self.refresh_bindings()
+        usable = isinstance(chosen, Preset)
+        self.query_one("#buttons").display = usable
+        name = chosen.experiment.dataset.name if isinstance(chosen, Preset) else ""
+        self.banner.say(self._notes.get(name, ""))
+        if name and name not in self._notes:
+            self._look_for(name)
+
+    @work(thread=True, group="data", exit_on_error=False)
+    def _look_for(self, name: str) -> None:
+        """Whether the dataset is here: folders may be slow, and the first frame does not wait for them."""
+        note = data_note(name, self.app.options.data_dir)
+        self.app.call_from_thread(self._note, name, note)
+
+    def _note(self, name: str, note: str) -> None:
+        self._notes[name] = note
+        chosen = self.chosen
+        if isinstance(chosen, Preset) and chosen.experiment.dataset.name == name:
+            self.banner.say(note)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A preset that cannot be used is neither trained nor edited."""
+        if action in {"train", "edit"}:
+            return isinstance(self.chosen, Preset)
+        return True
+
+    @on(Button.Pressed, "#train")
+    def action_train(self) -> None:
+        """Trains the chosen preset."""
+        if isinstance(self.chosen, Preset):
+            self.app.train(self.chosen)
+
+    @on(Button.Pressed, "#edit")
+    def action_edit(self) -> None:
+        """Edits the chosen preset."""
+        if isinstance(self.chosen, Preset):
+            self.app.edit(self.chosen)
+
+    def action_search(self) -> None:
+        """To the search field."""
+        self.search.focus()
+
+    def action_clear_search(self) -> None:
+        """All presets again."""
+        self.search.value = ""
+        self.listing.focus()
+
+    def action_move(self, action: str) -> None:
+        """Moves the cursor of the list while the search has the focus."""
+        getattr(self.listing, f"action_{action}")()
+
+
+def _prompt(preset: Preset | BrokenPreset) -> Content:
+    """Two lines: the name with what marks it, and the title."""
+    if isinstance(preset, BrokenPreset):
+        mark, title = ("  broken", "$text-error"), "cannot be read"
+    else:
+        mark, title = ("  saved" if preset.origin == "saved" else "", "$text-accent"), preset.title
+    return Content.assemble((preset.name, "bold"), mark, "\n", title)

@@ -1,0 +1,131 @@
+"""What a run that has ended achieved: scores, classes, confusions, complexity, timings; and the way to its exports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.complexity_tables import as_table
+from mnist_tui.runs.document import document
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.screens import result_tables
+from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+
+class Section(Static):
+    """A block of lines under a title; it takes no room while it is empty."""
+
+    def __init__(self, title: str, *, id: str) -> None:
+        super().__init__("", id=id, markup=False)
+        self.border_title = f"[b]{title}[/b]"
+
+    def say(self, lines: list[str]) -> None:
+        self.update("\n".join(lines))
+        self.set_class(not lines, "-empty")
+
+
+class ResultsScreen(Screen[None]):
+    """Shows a run's results.
+
+    Args:
+        folder: the run.
+    """
+
+    CSS_PATH = "results.tcss"
+    AUTO_FOCUS = "#page"
+    HELP = """
+    **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
+    or of the best one where early stopping brings them back. `e` exports weights, tables and a summary.
+    """
+    BINDINGS = [
+        Binding("e", "export", "Export", tooltip="Weights, complexity, summary, history as files"),
+        Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves"),
+        Binding("d", "presets", "Presets", tooltip="Back to the presets"),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    status = getters.query_one(StatusLine)
+    sample = getters.query_one(Banner)
+    matrix = getters.query_one(ConfusionView)
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine("results", self.folder.id)
+        yield Banner()
+        with VerticalScroll(id="page"):
+            with Container(id="columns"):
+                with Vertical(id="left"):
+                    yield Section("scores", id="scores")
+                    yield Section("most confused", id="confused")
+                    yield Section("classes", id="classes")
+                with Vertical(id="right"):
+                    yield ConfusionView()
+                    yield Section("timings", id="timings")
+            yield Section("complexity", id="complexity")
+            yield Section("run", id="run")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._load()
+
+    @work(thread=True, exit_on_error=False)
+    def _load(self) -> None:
+        """Reads the folder; a long run's events take a moment."""
+        try:
+            doc = document(self.folder)
+            preset = self.folder.preset()
+            table = as_table(of(preset.experiment)).rstrip().splitlines()
+        except (RequestError, OSError, TypeError, KeyError) as error:
+            self.app.call_from_thread(self._fail, f"the run's folder cannot be read: {error}")
+            return
+        self.app.call_from_thread(self._show, doc, table, preset.title or preset.name)
+
+    def _fail(self, why: str) -> None:
+        self._section("scores").say([why])
+
+    def _show(self, doc: dict[str, Any], complexity: list[str], title: str) -> None:
+        self.status.show(doc["state"], title)
+        data = doc["dataset"] or {}
+        self.sample.say(sample_line(bool(data.get("sample"))))
+        self._section("scores").say(result_tables.score_lines(doc))
+        self._section("confused").say(result_tables.confused_lines(doc))
+        self._section("classes").say(result_tables.class_lines(doc))
+        self._section("timings").say(result_tables.timing_lines(doc))
+        self._section("complexity").say(complexity)
+        self._section("run").say(result_tables.run_lines(doc))
+        matrix = doc["confusion_matrix"]
+        self.matrix.set_class(not matrix, "-empty")
+        if matrix:
+            counts = tuple(tuple(row) for row in matrix)
+            self.matrix.show(counts, result_tables.class_names(doc), "of the test set, evaluated after training")
+
+    def _section(self, name: str) -> Section:
+        return self.query_one(f"#{name}", Section)
+
+    def action_export(self) -> None:
+        from mnist_tui.tui.screens.export import ExportScreen
+
+        self.app.push_screen(ExportScreen(self.folder))
+
+    def action_curves(self) -> None:
+        self.app.watch_run(self.folder)
+
+    def action_presets(self) -> None:
+        self.app.show_presets()

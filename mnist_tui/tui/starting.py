@@ -1,0 +1,109 @@
+"""How the app starts runs: folder, command line, worker; and the worker on standby that makes the start quick.
+
+Imported after the first frame, or with a run that is wanted at once. Nothing of Textual.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mnist_tui.experiment.presets import Preset, PresetError, find_preset
+from mnist_tui.runs import control, launcher
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.library import any_running_here
+from mnist_tui.runs.state import LIVE
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import AppOptions
+
+
+class Starter:
+    """Starts runs as the app's options say.
+
+    Args:
+        options: where runs and data lie, and the device.
+    """
+
+    def __init__(self, options: AppOptions) -> None:
+        self._options = options
+        self._standby: launcher.Standby | None = None
+        self._lock = threading.Lock()
+        self._dismissed = False
+
+    def start(self, preset: Preset) -> RunFolder:
+        """Makes the run's folder and has a worker train it: the one on standby, where there is one.
+
+        Raises:
+            RunError: the runs folder cannot be written.
+            OSError: no process can be started.
+        """
+        options = self._options
+        data_dir = str(options.data_dir) if options.data_dir else None
+        launch = Launch(time.time(), "", options.device, data_dir, allow_sample=True)
+        folder = create(options.runs_dir, replace(preset, origin="run"), launch)
+        folder.write_launch(replace(launch, command=self._command(preset, folder)))
+        with self._lock:
+            standby, self._standby = self._standby, None
+        launcher.start(folder, standby)
+        return folder
+
+    def prepare(self) -> None:
+        """Has a worker import TensorFlow ahead, unless one waits or a training needs the cores. For a thread."""
+        if any_running_here(self._options.runs_dir):
+            return
+        with self._lock:
+            if not self._dismissed and (self._standby is None or not self._standby.waiting):
+                self._standby = launcher.Standby()
+
+    def dismiss(self) -> None:
+        """Ends the worker on standby; none is started afterwards."""
+        with self._lock:
+            self._dismissed = True
+            if self._standby is not None:
+                self._standby.dismiss()
+                self._standby = None
+
+    def _command(self, preset: Preset, folder: RunFolder) -> str:
+        """The command line that runs this again: by the preset's name while it is that preset, else by its file."""
+        try:
+            unchanged = find_preset(preset.name).experiment == preset.experiment
+        except PresetError:
+            unchanged = False
+        words = ["mnist-tui", "train", "--preset", preset.name if unchanged else str(folder.experiment_file)]
+        if self._options.device != "auto":
+            words += ["--device", self._options.device]
+        if self._options.data_dir is not None:
+            words += ["--data-dir", str(self._options.data_dir)]
+        return shlex.join(words)
+
+
+def live(folders: Iterable[RunFolder]) -> list[RunFolder]:
+    """Those whose worker lives."""
+    return [folder for folder in folders if _is_live(folder)]
+
+
+def _is_live(folder: RunFolder) -> bool:
+    try:
+        return folder.state() in LIVE
+    except (RunError, TypeError):
+        return False
+
+
+def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
+    """Leaves runs behind, stopped or not; what becomes of each, in a sentence."""
+    notes: list[str] = []
+    for folder in folders:
+        if stop:
+            try:
+                control.send(folder, "stop")
+            except RunError as error:
+                notes.append(str(error))
+                continue
+        what = "stops and saves" if stop else "goes on"
+        notes.append(f"Run {folder.id} {what}; `mnist-tui attach {folder.id}` shows it.")
+    return notes

@@ -1,0 +1,122 @@
+"""Follows a run that someone else writes. The only thing that crosses to the screens is a frozen `Snapshot`.
+
+Nothing of Textual here: a screen runs `follow` in a thread of its own, tests call `RunWatch.look`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mnist_tui.runs.events import EventTail
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.state import LIVE, RunState, reduce
+
+LOOK_SECONDS = 0.2
+CHECK_SECONDS = 1.0
+"""How often a worker that should live is looked for."""
+CHUNK = 512 * 1024
+CHUNKS = 64
+"""Chunks read before a first snapshot is shown of a log longer than that."""
+LOG_LINES = 12
+BROKEN = ("failed", "crashed")
+"""Ends that the log may explain."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        run: what the reducer makes of the events so far.
+        word: one of `state.STATES`; unlike `run.state` it knows of crashes.
+        reason: why it ended, in words; empty where there is nothing to say.
+        log: the log's last lines, for a run that failed or crashed.
+    """
+
+    folder: RunFolder
+    run: RunState = field(default_factory=RunState)
+    word: str = "starting"
+    reason: str = ""
+    log: tuple[str, ...] = ()
+
+    @property
+    def live(self) -> bool:
+        return self.word in LIVE
+
+
+class RunWatch:
+    """Looks at a run's folder again and again.
+
+    Args:
+        clock: seconds, for how often the worker is looked for.
+    """
+
+    def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._tail = EventTail(folder.events_file)
+        self._run = RunState()
+        self._folder_word = "starting"
+        self._checked: float | None = None
+        self._log: tuple[str, ...] = ()
+        self._last: Snapshot | None = None
+
+    def look(self) -> Snapshot | None:
+        """The run as it is now; None where nothing has changed since the last look."""
+        self._check()
+        for _ in range(CHUNKS):
+            events = self._tail.read(CHUNK)
+            if not events:
+                break
+            self._run = reduce(self._run, events)
+        snapshot = self._snapshot()
+        if snapshot == self._last:
+            return None
+        self._last = snapshot
+        return snapshot
+
+    def _check(self) -> None:
+        """What the folder says goes before the events are read, so that a last event is never missed."""
+        now = self._clock()
+        if self._checked is not None and now - self._checked < CHECK_SECONDS:
+            return
+        self._checked = now
+        try:
+            self._folder_word = self.folder.state()
+        except (RunError, TypeError):
+            self._folder_word = "starting" if self.folder.path.is_dir() else "crashed"
+        if self._folder_word in BROKEN:
+            self._log = tuple(self.folder.last_log_lines(LOG_LINES))
+
+    def _snapshot(self) -> Snapshot:
+        run = self._run
+        dead = run.ended is None and self._folder_word not in LIVE
+        word = self._folder_word if dead else run.state
+        if word not in BROKEN:
+            return Snapshot(self.folder, run, word, run.ended.reason if run.ended else "")
+        return Snapshot(self.folder, run, word, self._why(word), self._log)
+
+    def _why(self, word: str) -> str:
+        if self._run.ended is not None:
+            return self._run.ended.reason
+        if not self.folder.path.is_dir():
+            return f"the run's folder {self.folder.path} is gone"
+        try:
+            reason = self.folder.status().reason
+        except (RunError, TypeError):
+            reason = ""
+        if reason:
+            return reason
+        return "the worker ended without a word" if word == "crashed" else ""
+
+
+def follow(watch: RunWatch, show: Callable[[Snapshot], object], stop: threading.Event) -> None:
+    """Calls `show` with every change until `stop` is set. Blocks: for a thread."""
+    while not stop.is_set():
+        snapshot = watch.look()
+        if snapshot is not None:
+            show(snapshot)
+        stop.wait(LOOK_SECONDS)

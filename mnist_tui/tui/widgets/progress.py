@@ -1,0 +1,152 @@
+"""How far a run is: epoch and batch as bars with numbers, and one line with pace, time and learning rate."""
+
+from __future__ import annotations
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Label, ProgressBar, Static
+
+from mnist_tui.report.wording import seconds
+from mnist_tui.runs.events import Phase
+from mnist_tui.runs.state import RunState
+from mnist_tui.tui.quantities import ticking
+
+MEGABYTE = 1e6
+PHASES = {
+    "importing": "importing TensorFlow",
+    "downloading": "downloading the data",
+    "reading": "reading the data",
+    "verifying": "verifying the data",
+    "features": "extracting features",
+    "building": "building the model",
+    "compiling": "compiling the training step",
+    "training": "training",
+    "evaluating": "evaluating on the test images",
+    "saving": "saving",
+}
+
+
+def elapsed(run: RunState, now: float, live: bool) -> float | None:
+    """Seconds since the start, pauses left out; up to the last event for a run that has ended."""
+    if run.started is None:
+        return None
+    end = now if live else (run.updated or run.started)
+    if live and run.paused_since is not None:
+        end = run.paused_since
+    return max(0.0, end - run.started - run.paused_seconds)
+
+
+def phase_text(phase: Phase | None) -> str:
+    """What the worker is doing, in words; empty between phases."""
+    if phase is None:
+        return ""
+    text = PHASES.get(phase.name, phase.name)
+    if phase.text.lower().startswith(phase.name):
+        return phase.text
+    return f"{text}: {phase.text}" if phase.text and phase.text.lower() not in text.lower() else text
+
+
+def phase_numbers(phase: Phase) -> str:
+    """``3 of 4 files``, ``0.2 of 11.3 MB``; the phase's name where it does not count."""
+    if not phase.total:
+        return phase.name
+    if phase.unit == "bytes":
+        return f"{phase.done / MEGABYTE:.1f} of {phase.total / MEGABYTE:.1f} MB"
+    return f"{phase.done:,.0f} of {phase.total:,.0f} {phase.unit}".rstrip()
+
+
+def in_training(run: RunState) -> bool:
+    """Whether the phase is the training itself."""
+    return run.phase is None or run.phase.name == "training"
+
+
+def pace_text(run: RunState, word: str, now: float) -> str:
+    """Learning rate, images per second, elapsed time and time left: each with its unit, what is not known left out."""
+    live = word in {"starting", "running", "paused"}
+    parts = [] if in_training(run) or not live else [phase_text(run.phase)]
+    last = run.history[-1] if run.history else None
+    rate = run.progress.learning_rate if run.progress else None
+    rate = rate if rate is not None else (last.learning_rate if last else None)
+    if rate is not None:
+        parts.append(f"learning rate {rate:.4g}")
+    if run.progress is not None and word == "running":
+        parts.append(f"{run.progress.images_per_second:,.0f} images/s")
+    elif last is not None and not live:
+        parts.append(f"{last.images_per_second:,.0f} images/s")
+    spent = elapsed(run, now, live)
+    begun = run.history or (run.progress is not None and run.progress.step > 1)
+    if live and begun and run.seconds_left is not None and in_training(run):
+        parts.append(f"ETA {ticking(run.seconds_left)}")
+    if spent is not None:
+        parts.append(f"elapsed {ticking(spent)}" if live else f"took {seconds(spent)}")
+    return " · ".join(parts)
+
+
+class Meter(Horizontal):
+    """A name, a bar, and the numbers that the bar stands for."""
+
+    DEFAULT_CSS = """
+    Meter {
+        height: 1;
+        & > .meter--name { width: 7; text-style: bold; }
+        & > ProgressBar { width: 1fr; & > Bar { width: 1fr; } }
+        & > .meter--numbers { width: auto; min-width: 18; padding-left: 1; text-align: right; }
+    }
+    """
+    bar = getters.query_one(ProgressBar)
+    name_label = getters.query_one(".meter--name", Label)
+    numbers = getters.query_one(".meter--numbers", Label)
+
+    def __init__(self, name: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._name_text = name
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._name_text, classes="meter--name")
+        yield ProgressBar(total=1.0, show_eta=False, show_percentage=False)
+        yield Label("", classes="meter--numbers")
+
+    def show(self, name: str, share: float, numbers: str) -> None:
+        """`share` from 0 to 1."""
+        self.name_label.update(name)
+        self.bar.update(progress=max(0.0, min(1.0, share)))
+        self.numbers.update(numbers)
+
+
+class RunProgress(Vertical):
+    """Both bars and the line below them."""
+
+    HELP = """
+    **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
+    planned epoch at the pace of the last few; pauses are in neither time.
+    """
+    DEFAULT_CSS = """
+    RunProgress {
+        height: auto;
+        padding: 0 1;
+    }
+    """
+    epoch_meter = getters.query_one("#epoch-meter", Meter)
+    batch_meter = getters.query_one("#batch-meter", Meter)
+    pace = getters.query_one("#pace", Static)
+
+    def compose(self) -> ComposeResult:
+        yield Meter("Epoch", id="epoch-meter")
+        yield Meter("Batch", id="batch-meter")
+        yield Static("", id="pace", markup=False)
+
+    def show(self, run: RunState, word: str, now: float, planned: int) -> None:
+        """Draws the run as it is at `now`, seconds since the Unix epoch; `planned` epochs until its events say so."""
+        done, planned = len(run.history), run.epochs or planned
+        progress = run.progress
+        partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
+        current = min(done + (1 if partial else 0), planned)
+        self.epoch_meter.show("Epoch", (done + partial) / planned if planned else 0.0, f"epoch {current} of {planned}")
+        if not in_training(run) and run.phase is not None:
+            share = run.phase.done / run.phase.total if run.phase.total else 0.0
+            self.batch_meter.show("Phase", share, phase_numbers(run.phase))
+        elif progress is not None:
+            step = progress.step if progress.epoch > done else progress.steps
+            self.batch_meter.show("Batch", step / progress.steps, f"step {step} of {progress.steps}")
+        self.pace.update(pace_text(run, word, now))

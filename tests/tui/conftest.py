@@ -1,0 +1,224 @@
+"""Recorded runs: folders with the events that a worker would have written, so that screens are tested without one."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.events import (
+    DataReady,
+    DeviceLoad,
+    Ended,
+    EpochEnded,
+    Event,
+    EventLog,
+    Gpu,
+    ModelBuilt,
+    Phase,
+    Progress,
+    RunStarted,
+)
+from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.tui.app import AppOptions, BenchApp
+
+START = 1_700_000_000.0
+TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+
+
+def confusion(epoch: int, counts: tuple[int, ...] = TEST_COUNTS, seed: int = 1) -> tuple[tuple[int, ...], ...]:
+    """A matrix of a network that has learnt for `epoch` epochs; row sums are `counts`."""
+    rng = random.Random(seed * 1000 + epoch)
+    right = 1 - 0.4 * math.exp(-epoch / 4) - 0.02
+    rows: list[tuple[int, ...]] = []
+    for true, total in enumerate(counts):
+        wrong = round(total * (1 - right))
+        row = [0] * len(counts)
+        for _ in range(wrong):
+            row[rng.choice([(true + step) % len(counts) for step in (1, 1, 1, 3, 5, 7)])] += 1
+        row[true] += total - wrong
+        rows.append(tuple(row))
+    return tuple(rows)
+
+
+@dataclass
+class Recording:
+    """One run's folder that a test writes as a worker would."""
+
+    folder: RunFolder
+    epochs: int
+    clock: float = START
+
+    def write(self, *events: Event) -> None:
+        log = EventLog(self.folder.events_file)
+        for event in events:
+            self.clock += 0.1
+            log.append(replace(event, time=event.time or self.clock))
+        log.close()
+
+    def begin(self, dataset: str = "mnist", gpu: bool = False) -> Recording:
+        known = KNOWN[dataset]
+        train, test = (1437, 360) if known.sample else (60_000, 10_000)
+        self.write(
+            RunStarted(run=self.folder.id, epochs=self.epochs, total=198_760, trainable=198_760),
+            Phase(name="importing"),
+            Phase(name="reading", done=3, total=4, unit="files"),
+            DataReady(
+                name=known.name, title=known.title, class_names=known.class_names, sha256={}, source="a folder",
+                sample=known.sample, verified=True, train=train, validation=0, test=test, inputs=784,
+            ),
+            ModelBuilt(
+                device="GPU:0" if gpu else "CPU:0", device_name="NVIDIA H200" if gpu else "Intel Xeon", program="xla",
+                total=198_760, trainable=198_760, steps=118,
+            ),
+            Phase(name="training"),
+            self.load(gpu),
+        )  # fmt: skip
+        return self
+
+    def load(self, gpu: bool = False) -> DeviceLoad:
+        gpus = ()
+        if gpu:
+            gpus = (
+                Gpu(index=0, name="NVIDIA H200", utilization=43, memory_used=12 * 2**30, memory_total=139 * 2**30,
+                    temperature=54, power=312.4),
+            )  # fmt: skip
+        return DeviceLoad(
+            cpu=87.4, cores=2, memory_used=3 * 2**30, memory_total=8 * 2**30, worker_cpu=181.2,
+            worker_memory=1_234_567_890, gpus=gpus,
+        )  # fmt: skip
+
+    def epoch(
+        self, number: int, *, steps: bool = True, finite: bool = True, seconds: float = 2.0, **given: Any
+    ) -> Recording:
+        loss = 0.08 + 2.0 * math.exp(-number / 5) if finite else None
+        if steps:
+            for step in range(0, 118, 12):
+                share = (step + 1) / 118
+                self.write(self.progress(number, step + 1, (loss or 0) + 0.3 * (1 - share) / number))
+        self.clock += seconds
+        self.write(self.ended_epoch(number, finite=finite, seconds=seconds, **given))
+        return self
+
+    def ended_epoch(self, number: int, *, finite: bool = True, seconds: float = 2.0, **given: Any) -> EpochEnded:
+        loss = 0.08 + 2.0 * math.exp(-number / 5) if finite else None
+        values: dict[str, Any] = {
+            "epoch": number, "loss": loss, "accuracy": 0.98 - 0.4 * math.exp(-number / 4),
+            "val_loss": 0.1 + 1.8 * math.exp(-number / 5) if finite else None,
+            "val_accuracy": 0.975 - 0.3 * math.exp(-number / 4), "learning_rate": 0.001, "seconds": seconds,
+            "images_per_second": 61_234.0, "confusion": confusion(number),
+        }  # fmt: skip
+        return EpochEnded(**{**values, **given})
+
+    def progress(self, epoch: int, step: int, loss: float | None) -> Progress:
+        return Progress(
+            epoch=epoch, step=step, steps=118, images_per_second=61_234.0, loss=loss, accuracy=0.9, learning_rate=0.001
+        )
+
+    def status(self, state: str, *, dead: bool = False) -> Recording:
+        """What `status.json` says; the test's own process plays the worker."""
+        me = psutil.Process()
+        started = me.create_time() - (500 if dead else 0)
+        self.folder.write_status(Status(state, os.getpid(), started, socket.gethostname(), time.time()))
+        return self
+
+    def finish(self, state: str = "finished", reason: str = "", **scores: Any) -> Recording:
+        self.write(Ended(state=state, reason=reason, **scores))
+        return self.status(state)
+
+    def results(self, epoch: int, names: tuple[str, ...]) -> Recording:
+        """The results document that goes with `confusion(epoch)`."""
+        matrix = confusion(epoch)
+        columns = [sum(row[index] for row in matrix) for index in range(10)]
+        per_class = [
+            {"class": name, "precision": matrix[i][i] / columns[i], "recall": matrix[i][i] / sum(matrix[i]), "f1": 0.97,
+             "support": sum(matrix[i])}
+            for i, name in enumerate(names)
+        ]  # fmt: skip
+        doc = {
+            "dataset": {"name": "mnist", "title": "MNIST", "train": 60_000, "test": 10_000, "sample": False},
+            "test": {"loss": 0.0812, "accuracy": 0.9764, "macro_f1": 0.9762, "per_class": per_class},
+            "train": {"loss": 0.0311, "accuracy": 0.9921},
+            "confusion_matrix": [list(row) for row in matrix],
+            "timings": {"data": 0.6, "features": 0.0, "build": 1.2, "train": 24.5, "evaluate": 0.9, "total": 28.1},
+            "platform": {"python": "3.11.7", "tensorflow": "2.21.0", "cpu": "Intel Xeon", "system": "Linux"},
+        }
+        self.folder.results_file.write_text(json.dumps(doc))
+        return self
+
+
+Record = Callable[..., Recording]
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+    """No TensorFlow is started; the runs that would have been are listed."""
+    started: list[RunFolder] = []
+    monkeypatch.setattr("mnist_tui.runs.launcher.start", lambda folder, standby=None: started.append(folder))
+    monkeypatch.setattr("mnist_tui.tui.app.BenchApp._prepare_standby", lambda app: None)
+    return started
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """Makes the folder of a run that lives; the test writes its events."""
+
+    def make(preset: str = "raw", epochs: int = 20) -> Recording:
+        found = find_preset(preset)
+        training = found.experiment.training.model_copy(update={"epochs": epochs})
+        shortened = replace(found, experiment=found.experiment.model_copy(update={"training": training}), origin="run")
+        folder = create(tmp_path / "runs", shortened, Launch(created=time.time(), command="mnist-tui train"))
+        return Recording(folder, epochs).status("running")
+
+    return make
+
+
+@pytest.fixture
+def app_on(tmp_path: Path) -> Callable[[RunFolder], BenchApp]:
+    """The app, watching a run."""
+    return lambda folder: BenchApp(AppOptions(action="watch", run=folder, runs_dir=tmp_path / "runs"))
+
+
+async def _until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Waits for a condition; fails with the screen's text."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "\n" + screen_text(pilot.app)
+        await pilot.pause(0.02)
+
+
+def screen_text(app: App[Any]) -> str:
+    """What a terminal would show of the top screen, as text."""
+    strips = app.screen._compositor.render_strips(app.size)  # pyright: ignore[reportPrivateUsage]
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Waits for a condition."""
+    return _until
+
+
+@pytest.fixture
+def shows() -> Callable[..., Any]:
+    """Waits until every given text is on the screen; the screen's text then."""
+
+    async def wait(pilot: Pilot[Any], *texts: str) -> str:
+        await _until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts))
+        return screen_text(pilot.app)
+
+    return wait

@@ -1,0 +1,259 @@
+"""The app: leaving, starting, commands, help, theme, standby; and what it must not import."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_tui.experiment.presets import find_preset, load_preset
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.screens.help import keys_of
+from mnist_tui.tui.screens.leave import LeaveScreen
+from mnist_tui.tui.theme import remembered_theme, settings_file
+
+prepare_standby = BenchApp._prepare_standby  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture
+def live(record: Any) -> Any:
+    """A run that trains."""
+    return record().begin().epoch(1)
+
+
+def commands(run: Any) -> list[str]:
+    return [path.stem.split("-", 1)[1] for path in sorted(run.folder.control.glob("*.json"))]
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
+async def test_leaving_a_training_asks_and_enter_detaches(key: str, live: Any, app_on: Any, shows: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        await pilot.press(key)
+        await shows(pilot, live.folder.id, "Detach", "Stop and save", "Cancel")
+        assert app.focused is not None
+        assert app.focused.id == "detach"
+        await pilot.press("enter")
+    assert app.return_code == 0
+    assert commands(live) == []
+    assert live.folder.state() == "running"
+
+
+async def test_leaving_can_stop_and_save(live: Any, app_on: Any, shows: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        await pilot.press("q")
+        await shows(pilot, "Stop and save")
+        await pilot.press("right", "enter")
+    assert commands(live) == ["stop"]
+
+
+async def test_leaving_can_be_thought_better_of(live: Any, app_on: Any, shows: Any, until: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        await pilot.press("q")
+        await shows(pilot, "Stop and save")
+        await pilot.press("escape")
+        await shows(pilot, "running", "p Pause")
+        assert app.is_running
+    assert commands(live) == []
+
+
+async def test_quitting_twice_detaches(live: Any, app_on: Any, shows: Any, until: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running or app._exit)
+    assert commands(live) == []
+
+
+async def test_leaving_asks_nothing_where_nothing_trains(live: Any, app_on: Any, shows: Any, until: Any) -> None:
+    live.finish("finished", test_accuracy=0.9)
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "finished")
+        await pilot.press("q")
+        await until(pilot, lambda: app._exit)
+
+
+async def test_training_makes_a_folder_that_holds_everything_to_run_it_again(
+    tmp_path: Path, no_worker: list[RunFolder], shows: Any
+) -> None:
+    options = AppOptions(
+        preset=find_preset("raw"),
+        action="train",
+        runs_dir=tmp_path / "runs",
+        data_dir=tmp_path / "my data",
+        device="cpu",
+    )
+    app = BenchApp(options)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "starting", "raw on mnist")
+    (folder,) = no_worker
+    launch = folder.launch()
+    assert shlex.split(launch.command) == [
+        "mnist-tui", "train", "--preset", "raw", "--device", "cpu", "--data-dir", str(tmp_path / "my data"),
+    ]  # fmt: skip
+    assert launch.allow_sample
+    assert (launch.device, launch.data_dir) == ("cpu", str(tmp_path / "my data"))
+    assert folder.preset().name == "raw"
+
+
+async def test_an_edited_preset_is_run_again_by_its_file(
+    tmp_path: Path, no_worker: list[RunFolder], shows: Any
+) -> None:
+    preset = find_preset("raw")
+    training = preset.experiment.training.model_copy(update={"epochs": 3})
+    changed = preset.experiment.model_copy(update={"training": training})
+    from mnist_tui.experiment.presets import edited
+
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.train(edited(preset, changed))
+        await shows(pilot, "epoch 0 of 3", "raw on mnist")
+    (folder,) = no_worker
+    path = Path(shlex.split(folder.launch().command)[-1])
+    assert path == folder.experiment_file
+    assert load_preset(path).experiment == changed
+
+
+async def test_a_runs_folder_that_cannot_be_written_is_said_and_the_app_goes_on(
+    tmp_path: Path, no_worker: list[RunFolder], until: Any
+) -> None:
+    (tmp_path / "file").write_text("")
+    app = BenchApp(AppOptions(preset=find_preset("raw"), action="train", runs_dir=tmp_path / "file" / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: any("cannot be written" in n.message for n in app._notifications))
+        assert type(app.screen).__name__ == "PresetsScreen"
+    assert no_worker == []
+
+
+async def test_the_palette_and_the_key_sheet_hold_every_key_of_the_footer(live: Any, app_on: Any, shows: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "p Pause")
+        shown = {a.binding.description for a in app.screen.active_bindings.values() if a.binding.show and a.enabled}
+        titles = {command.title for command in app.get_system_commands(app.screen)}
+        assert shown - {"palette", "Command palette", ""} <= titles
+        assert {"Pause", "Stop, save", "Checkpoint", "Detach", "Quit", "Help", "Theme"} <= titles
+        sheet = dict(keys_of(app.screen))
+        assert sheet["p, space"] == "Pause the training"
+        await pilot.press("f1")
+        await shows(pilot, "Training. The network trains", "Save a checkpoint now", "Esc closes")
+        await pilot.press("escape")
+        await shows(pilot, "p Pause")
+
+
+async def test_a_palette_command_does_what_its_key_does(live: Any, app_on: Any, shows: Any, until: Any) -> None:
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "p Pause")
+        await pilot.press("ctrl+p")
+        await pilot.press(*"Checkpoint")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: commands(live) == ["checkpoint"])
+
+
+async def test_the_theme_is_remembered_beside_other_settings(live: Any, app_on: Any, shows: Any, until: Any) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text('# mine\nrefresh = "slow"\n')
+    app = app_on(live.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        app.theme = "textual-light"
+        await until(pilot, lambda: remembered_theme() == "textual-light")
+    assert settings_file().read_text().startswith('# mine\nrefresh = "slow"\n')
+    assert app_on(live.folder).theme == "textual-light"
+
+
+def test_a_settings_file_that_is_no_toml_is_no_reason_not_to_start(app_on: Any, record: Any) -> None:
+    settings_file().parent.mkdir(parents=True, exist_ok=True)
+    settings_file().write_text("theme = ")
+    assert app_on(record().folder).theme == "textual-dark"
+
+
+class FakeStandby:
+    """Counts what is started and dismissed, without TensorFlow."""
+
+    made: list[FakeStandby]
+
+    def __init__(self) -> None:
+        self.waiting = True
+        FakeStandby.made.append(self)
+
+    def dismiss(self) -> None:
+        self.waiting = False
+
+
+@pytest.fixture
+def standby(monkeypatch: pytest.MonkeyPatch) -> type[FakeStandby]:
+    FakeStandby.made = []
+    monkeypatch.setattr("mnist_tui.runs.launcher.Standby", FakeStandby)
+    monkeypatch.setattr(BenchApp, "_prepare_standby", prepare_standby)
+    return FakeStandby
+
+
+async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_run_and_dismissed_at_the_end(
+    tmp_path: Path, standby: type[FakeStandby], monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr("mnist_tui.runs.launcher.start", lambda folder, worker=None: given.append(worker))
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(standby.made) == 1)
+        app.train(find_preset("raw"))
+        assert given == [standby.made[0]]
+    assert standby.made[0].waiting, "what was given a run is not dismissed"
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "elsewhere"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(standby.made) == 2)
+    assert not standby.made[1].waiting
+
+
+async def test_no_worker_is_put_on_standby_while_a_training_runs_here_or_one_only_watches(
+    tmp_path: Path, live: Any, app_on: Any, standby: type[FakeStandby], until: Any
+) -> None:
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: any(worker.group == "standby" for worker in app.workers) or not app.workers)
+        await pilot.pause(0.6)
+    live.finish("finished")
+    async with app_on(live.folder).run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.6)
+    assert standby.made == []
+
+
+def test_the_first_screen_imports_nothing_heavy(tmp_path: Path) -> None:
+    program = """
+import asyncio, sys
+from pathlib import Path
+from mnist_tui.tui.app import AppOptions, BenchApp
+BenchApp._prepare_standby = lambda app: None
+async def main():
+    async with BenchApp(AppOptions(runs_dir=Path(sys.argv[1]))).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert type(pilot.app.screen).__name__ == "PresetsScreen"
+asyncio.run(main())
+heavy = ["tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "plotext", "textual_plotext"]
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True, text=True, check=False, timeout=60, env=dict(os.environ),
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

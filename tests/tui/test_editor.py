@@ -1,0 +1,306 @@
+"""The editor: what is typed is checked, counted and drawn at once; what is wrong is kept, said, and not trained."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Select
+
+from mnist_tui.data.catalogue import FILE_NAMES
+from mnist_tui.experiment.presets import Preset, find_preset
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.form.field_row import FieldRow
+from mnist_tui.tui.screens.editor import EditorScreen
+
+SIZES = [(80, 24), (140, 45)]
+HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files of MNIST's names: a bright square in the middle of each of three images."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    image = bytes(255 if 8 <= row < 20 and 8 <= column < 20 else 0 for row in range(28) for column in range(28))
+    folder = tmp_path / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for part, name in FILE_NAMES.items():
+        if part.endswith("images"):
+            (folder / name).write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, 3, 28, 28) + 3 * image)
+        else:
+            (folder / name).write_bytes(struct.pack(">4BI", 0, 0, 8, 1, 3) + bytes([7, 2, 1]))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[Preset]:
+    """The presets that the app was asked to train."""
+    presets: list[Preset] = []
+    monkeypatch.setattr(BenchApp, "train", lambda _, preset: presets.append(preset))
+    return presets
+
+
+@pytest.fixture
+def editing(tmp_path: Path, data_dir: Path) -> Callable[[str], BenchApp]:
+    def edit(name: str) -> BenchApp:
+        options = AppOptions(preset=find_preset(name), action="edit", runs_dir=tmp_path / "runs", data_dir=data_dir)
+        return BenchApp(options)
+
+    return edit
+
+
+def editor(app: BenchApp) -> EditorScreen:
+    assert isinstance(app.screen, EditorScreen)
+    return app.screen
+
+
+def row(app: BenchApp, key: str) -> FieldRow:
+    return next(row for row in app.screen.query(FieldRow) if row.entry.key == key)
+
+
+async def type_into(pilot: Any, key: str, text: str) -> None:
+    """Replaces a field's text, as a person does who tabs to it and types."""
+    row(pilot.app, key).control.focus()
+    await pilot.pause()
+    names = {".": "full_stop", "-": "minus"}
+    await pilot.press("ctrl+u", *(names.get(character, character) for character in text))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_number_of_inputs_follows_the_pixels_per_cell_as_one_types(
+    size: tuple[int, int], editing: Any, shows: Any
+) -> None:
+    async with editing("hog").run_test(size=size) as pilot:
+        await shows(pilot, "392 inputs · 80,610 parameters", "Pixels per cell", "1 to 28")
+        await type_into(pilot, "ppc", "7")
+        await shows(pilot, "hog · edited", "128 inputs · 27,810 parameters")
+        await pilot.press("f4")
+        await shows(pilot, "128 = 4 × 4 cells × 8 orientations", "27,600 weights + 210 biases", "128 × 200 = 25,600")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_wrong_text_is_said_as_on_the_command_line_kept_and_not_trained(
+    size: tuple[int, int], editing: Any, shows: Any, trained: list[Preset]
+) -> None:
+    app = editing("raw")
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await shows(pilot, "Hidden neurons")
+        await type_into(pilot, "hidden", "0")
+        await shows(pilot, HIDDEN_0[:40], "not valid yet")
+        assert row(app, "hidden").control.value == "0"
+        await pilot.press("ctrl+t")
+        await shows(pilot, "Not trained")
+        assert trained == []
+        await pilot.press("f4")
+        await shows(pilot, "counts are those of the last valid state", "198,500", HIDDEN_0[:30])
+        await type_into(pilot, "hidden", "50")
+        await shows(pilot, "784 inputs · 39,760 parameters")
+        await pilot.press("f5")
+        assert [layer.units for layer in trained[0].experiment.layers if layer.kind == "dense"] == [50]
+        assert trained[0].reference is None
+
+
+async def test_only_the_seed_edited_keeps_what_was_published(editing: Any, trained: list[Preset], shows: Any) -> None:
+    async with editing("raw").run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Seed")
+        await type_into(pilot, "seed", "7")
+        await pilot.press("ctrl+t")
+        assert trained[0].experiment.training.seed == 7
+        assert trained[0].reference is not None
+
+
+async def test_another_optimizer_brings_its_own_arguments_and_what_does_not_apply_cannot_be_edited(
+    editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "Arguments of rmsprop", "Rho", "Centered", "only with HOG", "no convolution")
+        select = row(app, "optimizer").control
+        assert isinstance(select, Select)
+        select.value = "adam"
+        await shows(pilot, "Arguments of adam", "Beta 1", "Amsgrad", "adam has no momentum")
+        assert row(app, "momentum").control.disabled
+        await type_into(pilot, "optimizer.beta_2", "2")
+        await shows(pilot, "beta_2: 2 is too large; it must be below 1")
+        await type_into(pilot, "optimizer.beta_2", "0.99")
+        await until(pilot, lambda: editor(app).draft.ready)
+        row(app, "optimizer.amsgrad").control.focus()
+        await pilot.press("space")
+        await until(pilot, lambda: editor(app).draft.experiment.optimizer.amsgrad)
+        assert editor(app).draft.experiment.optimizer.beta_2 == 0.99
+
+
+async def test_early_stopping_shows_its_own_fields_once_it_is_on(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Dataset")
+        await type_into(pilot, "patience", "5")
+        await until(
+            pilot, lambda: any(row.entry.key.endswith("restore_best_weights") for row in app.screen.query(FieldRow))
+        )
+        rule = editor(app).draft.experiment.training.early_stopping
+        assert rule is not None
+        assert rule.patience == 5
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_layers_are_added_where_they_fit_moved_edited_and_removed(
+    size: tuple[int, int], editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("cnn")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f3")
+        await shows(pilot, "max_pooling2d_3", "Layer 1: a two-dimensional convolution", "Kernel size")
+        await pilot.press("a")
+        await shows(pilot, "Add a layer", "dropout")
+        await pilot.press("enter")
+        await shows(pilot, "dense_2", "100 neurons, relu")
+        assert editor(app).draft.ready, "a dense layer goes after the flatten"
+        kinds = [layer.kind for layer in editor(app).draft.experiment.layers]
+        assert kinds[-2:] == ["dense", "dense"]
+        await pilot.press("J")
+        await until(pilot, lambda: editor(app).draft.experiment.layers[-1].units == 100)
+        await pilot.press("enter", *"64")
+        await shows(pilot, "64 neurons, relu")
+        assert row(app, "hidden").control.value == "25x64"
+        await pilot.press("f3", "x")
+        await until(pilot, lambda: row(app, "hidden").control.value == "25")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: row(app, "hidden").control.value == "25x64")
+
+
+async def test_layers_that_do_not_fit_stay_and_say_why_until_they_do(
+    editing: Any, shows: Any, trained: list[Preset]
+) -> None:
+    app = editing("cnn")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f3", "end", "up", "up")
+        await shows(pilot, "Layer 7: lays an image's rows")
+        await pilot.press("delete")
+        await shows(pilot, "layer 7, dense: a dense layer takes a vector, not 3×3×16", "not valid yet")
+        await pilot.press("ctrl+t", "ctrl+s")
+        assert trained == []
+        assert isinstance(app.screen, EditorScreen)
+        await pilot.press("ctrl+z")
+        await shows(pilot, "784 inputs · 7,465 parameters")
+
+
+async def test_undo_takes_back_a_whole_text_and_reset_goes_back_to_the_preset(
+    editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "80,610")
+        await type_into(pilot, "hidden", "300x20")
+        await type_into(pilot, "epochs", "3")
+        await until(pilot, lambda: editor(app).draft.experiment.training.epochs == 3)
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: row(app, "epochs").control.value == "100")
+        assert row(app, "hidden").control.value == "300x20"
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: row(app, "hidden").control.value == "200")
+        await pilot.press("ctrl+y", "ctrl+r")
+        await until(pilot, lambda: not editor(app).draft.is_edited)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
+    size: tuple[int, int], editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("hog")
+    async with app.run_test(size=size) as pilot:
+        await pilot.press("f6")
+        await shows(pilot, "MNIST, test image 1: 7", "HOG: 7×7 cells of 4×4 pixels, 8 orientations", "▀▀▀▀")
+        pane = editor(app).digit
+        assert pane.image.pixels[14][14] == 255
+        assert len(pane.hog.pixels) == 28
+        before = pane.hog.pixels
+        await pilot.press("ctrl+n")
+        await shows(pilot, "MNIST, test image 2: 2")
+        await type_into(pilot, "ppc", "14")
+        await until(pilot, lambda: pane.hog.pixels != before)
+        await pilot.press("f6")
+        await shows(pilot, "HOG: 2×2 cells of 14×14 pixels")
+
+
+async def test_no_digit_is_drawn_for_raw_pixels(editing: Any, shows: Any) -> None:
+    app = editing("raw")
+    async with app.run_test(size=(140, 45)) as pilot:
+        text = await shows(pilot, "Complexity F4")
+        assert "Digit" not in text
+        select = row(app, "features").control
+        assert isinstance(select, Select)
+        select.value = "hog"
+        await shows(pilot, "Digit F6", "MNIST, test image 1: 7", "392 inputs")
+
+
+async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_asked(
+    editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Dataset")
+        await type_into(pilot, "ppc", "7")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "Save as a preset", "hog-mine", "hog, edited: 128-200-10")
+        app.screen.name_field.value = "raw"
+        await pilot.press("enter")
+        await shows(pilot, "'raw' is a built-in preset; choose another name")
+        app.screen.name_field.value = "coarse"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        saved = find_preset("coarse")
+        assert saved.experiment.features.pixels_per_cell == 7
+        assert saved.about == "Edited from hog: Pixels per cell: 4 → 7"
+        assert saved.reference is None
+        assert not editor(app).draft.is_edited
+        await type_into(pilot, "ppc", "14")
+        await pilot.press("ctrl+s", "enter")
+        await shows(pilot, "save again to replace it", "Replace")
+        await pilot.press("enter")
+        await until(pilot, lambda: find_preset("coarse").experiment.features.pixels_per_cell == 14)
+
+
+async def test_leaving_with_edits_asks_and_without_them_does_not(
+    editing: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[bool] = []
+    monkeypatch.setattr(BenchApp, "show_presets", lambda _: left.append(True))
+    app = editing("hog")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Dataset")
+        await pilot.press("escape")
+        await until(pilot, lambda: left == [True])
+        await type_into(pilot, "ppc", "7")
+        await pilot.press("escape")
+        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
+        await pilot.press("escape")
+        await shows(pilot, "128 inputs")
+        assert left == [True]
+        await pilot.press("escape", "d")
+        await until(pilot, lambda: left == [True, True])
+
+
+async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: Any) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Dataset")
+        row(app, "dropout").control.focus()
+        await shows(pilot, "Dropout: dropout after each dense hidden layer; 0 removes it (0 ≤ P < 1)")
+        await pilot.press("f1")
+        await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 ≤ P < 1")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 30), (120, 40), (200, 36), (200, 50)])
+@pytest.mark.parametrize("pane", ["f2", "f3", "f4"])
+async def test_every_pane_can_be_reached_at_every_size(
+    size: tuple[int, int], pane: str, editing: Any, shows: Any
+) -> None:
+    expected = {"f2": "Validation", "f3": "dense_1", "f4": "392 × 200 = 78,400"}
+    async with editing("hog").run_test(size=size) as pilot:
+        await pilot.press(pane)
+        text = await shows(pilot, expected[pane])
+        assert all(len(line) <= size[0] for line in text.splitlines())

@@ -1,0 +1,172 @@
+"""The first screen: what it lists, finds, shows and starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_tui.experiment.presets import Preset, find_preset, save_preset
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.form import wording
+from mnist_tui.tui.form.table import Column, table
+from mnist_tui.tui.screens.presets import PresetsScreen
+
+SIZES = [(80, 24), (140, 45)]
+HEAVY = ("numpy", "tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "plotext")
+
+
+@pytest.fixture(autouse=True)
+def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on every machine: no dataset is at hand."""
+    for variable in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.delenv("MNIST_TUI_DATA", raising=False)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the screen asked of the app: train or edit, and the preset's name."""
+    calls: list[tuple[str, str]] = []
+
+    def recorded(what: str) -> Callable[[BenchApp, Preset], None]:
+        return lambda _, preset: calls.append((what, preset.name))
+
+    for what in ("train", "edit"):
+        monkeypatch.setattr(BenchApp, what, recorded(what))
+    return calls
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., BenchApp]:
+    return lambda **given: BenchApp(AppOptions(runs_dir=tmp_path / "runs", **given))
+
+
+def listed(app: BenchApp) -> list[str | None]:
+    screen = app.screen
+    assert isinstance(screen, PresetsScreen)
+    return [option.id for option in screen.listing.options]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_what_was_published(
+    size: tuple[int, int], bench: Any, shows: Any
+) -> None:
+    async with bench(preset=find_preset("hog")).run_test(size=size) as pilot:
+        await shows(
+            pilot, "HOG features: 392-200-10, sigmoid", "A multilayer perceptron", "dense_1", "200 neurons, sigmoid",
+            "dropout_1", "rate 0.5", "output", "392 = 7 × 7 cells × 8 orientations", "HOG, cells of 4×4 pixels",
+            "80,610: 80,400 weights + 210 biases", "test accuracy 98.41 %, test loss",
+        )  # fmt: skip
+        await pilot.press("tab", "end")
+        await shows(pilot, "rmsprop, learning rate 0.001", "100 epochs, batches of 512")
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+async def test_the_starters_come_first_and_no_line_is_wider_than_the_window(
+    size: tuple[int, int], bench: Any, shows: Any
+) -> None:
+    app = bench()
+    async with app.run_test(size=size) as pilot:
+        text = await shows(pilot, "Raw pixels: 784-250-10, tanh", "Train t", "Edit e")
+        assert listed(app)[:4] == ["raw", "hog", "cnn", "fashion"]
+        assert all(len(line) <= size[0] for line in text.splitlines())
+
+
+async def test_the_search_finds_by_name_title_description_and_kinds_and_escape_shows_all(
+    bench: Any, shows: Any, until: Any
+) -> None:
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "4 presets")
+        for query, names in (("clothes", ["fashion"]), ("TANH", ["raw"]), ("hog sigm", ["hog"]), ("bat nor", [])):
+            app.screen.search.value = query
+            await until(pilot, lambda names=names: listed(app) == names)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(listed(app)) == 4)
+        await pilot.press("slash", *"conv2d")
+        await until(pilot, lambda: listed(app) == ["cnn", "fashion"])
+        await pilot.press("slash", "z", "z")
+        await shows(pilot, "No preset matches", "0 of 4")
+
+
+async def test_keys_train_and_edit_the_chosen_preset(bench: Any, asked: Any, shows: Any) -> None:
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "dense_1")
+        await pilot.press("enter", "j", "t", "down", "e", "k", "k", "t")
+        await pilot.click("#edit")
+        assert asked == [("train", "raw"), ("train", "hog"), ("edit", "cnn"), ("train", "raw"), ("edit", "raw")]
+
+
+async def test_a_click_chooses_and_does_not_train(bench: Any, asked: Any, shows: Any) -> None:
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "dense_1")
+        await pilot.click("#presets", offset=(3, 2))
+        await shows(pilot, "392 = 7 × 7 cells")
+        assert asked == []
+
+
+async def test_arrows_move_in_the_list_while_the_search_has_the_focus(bench: Any, asked: Any, until: Any) -> None:
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("slash", "c", "o", "n", "v", "down")
+        await until(pilot, lambda: app.screen.chosen is not None and app.screen.chosen.name == "fashion")
+        await pilot.press("enter", "e")
+        assert asked == [("edit", "fashion")]
+
+
+async def test_saved_presets_are_marked_and_a_broken_file_says_what_is_wrong(
+    bench: Any, asked: Any, shows: Any
+) -> None:
+    path = save_preset(replace(find_preset("raw"), title="My own"), "mine")
+    path.with_name("torn.toml").write_text("[training]\nepochs = 0\n")
+    app = bench()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "mine  saved", "torn  broken")
+        await pilot.press("end")
+        await shows(pilot, "torn cannot be used", "line 2: training.epochs: 0 is too small")
+        await pilot.press("t", "e", "enter")
+        assert asked == []
+
+
+async def test_a_dataset_that_is_not_here_is_said_with_what_will_happen(bench: Any, shows: Any) -> None:
+    async with bench().run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "MNIST is not on this machine: training downloads it (12 MB).", "bundled digits sample")
+        await pilot.press("end")
+        await shows(pilot, "Fashion-MNIST is not on this machine", "t10k-images-idx3-ubyte", "--data-dir")
+
+
+def test_the_screen_imports_nothing_heavy() -> None:
+    code = f"import sys, mnist_tui.tui.screens.presets; print([name for name in {HEAVY!r} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+# ── words and tables ──
+
+
+def test_every_starter_is_described() -> None:
+    for name in ("raw", "hog", "cnn", "fashion"):
+        facts = wording.facts(find_preset(name))
+        assert set(facts) == set(wording.FACTS)
+        assert all(facts.values())
+
+
+def test_long_numbers_are_grouped_wherever_they_stand() -> None:
+    assert wording.grouped("784 × 250 = 196000") == "784 × 250 = 196,000"
+    assert wording.grouped("1764 × 100 = 176400") == "1,764 × 100 = 176,400"
+
+
+@pytest.mark.parametrize("width", range(12, 60, 4))
+def test_a_table_never_exceeds_its_width_and_leaves_out_the_least_needed_column_first(width: int) -> None:
+    columns = [Column("Name", least=4), Column("A", right=True, need=2), Column("B", right=True, need=1)]
+    fitted = table(columns, [("a long name", "1,000", "2,000"), ("short", "1", "2")], width)
+    assert all(len(line) <= width for line in (fitted.header, *fitted.lines))
+    assert fitted.shown in ((0, 1, 2), (0, 1), (0,))

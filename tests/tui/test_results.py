@@ -1,0 +1,134 @@
+"""The results screen and its exports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.tui.screens.result_tables import aligned, score_lines
+from mnist_tui.tui.widgets.choice import Choice
+
+DIGITS = tuple("0123456789")
+
+
+def finished(record: Any, preset: str = "raw", names: tuple[str, ...] = DIGITS, epochs: int = 20) -> Any:
+    run = record(preset, epochs=epochs).begin().epoch(1).epoch(2).results(2, names)
+    run.finish("finished", "all epochs done", test_loss=0.0812, test_accuracy=0.9764, macro_f1=0.9762)
+    return run
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (140, 45)])
+async def test_scores_stand_beside_what_was_published(
+    size: tuple[int, int], record: Any, app_on: Any, shows: Any
+) -> None:
+    run = finished(record)
+    async with app_on(run.folder).run_test(size=size) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        text = await shows(
+            pilot, "finished", "ours  published", "97.64 %", "97.62 %", "0.0812", "0.0813", "macro F1 (test)", "0.9762",
+            "training accuracy, no dropout  99.21 %", "most confused", "0 read as", "ARN – Report – Labo04",
+        )  # fmt: skip
+        assert all(len(line) <= size[0] for line in text.splitlines())
+
+
+async def test_a_wide_window_has_classes_matrix_and_timings_beside_each_other(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    run = finished(record, "fashion", KNOWN["fashion-mnist"].class_names)
+    async with app_on(run.folder).run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        await shows(
+            pilot, "precision", "Ankle boot", "1,009", "10,000 images of the test set", "T-shirt/top read as Trouser:",
+            "reading the data", "24.5 s", "complexity", "dense_1",
+        )  # fmt: skip
+
+
+async def test_a_small_window_scrolls_to_everything(record: Any, app_on: Any, shows: Any) -> None:
+    run = finished(record)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        await shows(pilot, "ours  published")
+        await pilot.press("end")
+        await shows(
+            pilot,
+            "parameters: 198,760 = 198,500 weights + 260 biases",
+            "again    mnist-tui train",
+            str(run.folder.path)[:30],
+        )
+
+
+async def test_a_run_without_results_says_so_and_still_shows_its_complexity(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    run = record().begin().epoch(1, finite=False)
+    run.finish("diverged", "the loss was not finite in epoch 1")
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        await shows(pilot, "there are no scores", "complexity", "diverged: the loss was not finite in epoch 1")
+
+
+async def test_exports_are_chosen_written_and_named_and_ask_before_they_overwrite(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = finished(record)
+    app = app_on(run.folder)
+    wanted = run.folder.exports / "complexity.csv"
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        await shows(pilot, "ours  published")
+        await pilot.press("e")
+        await shows(pilot, "▐X▌ the whole model (.keras)", "▐ ▌ complexity (CSV)", "into the folder")
+        for choice in app.screen.query(Choice):
+            choice.value = choice.key == "complexity.csv"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "written:", "complexity.csv")
+        assert wanted.read_text().startswith("name,kind")
+        wanted.write_text("mine")
+        await pilot.press("ctrl+o")
+        assert wanted.read_text() == "mine", "nothing is overwritten before it was asked"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "already there:", "Ctrl+O overwrites", "Overwrite ^o")
+        assert wanted.read_text() == "mine"
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: wanted.read_text().startswith("name,kind"))
+        await pilot.press("escape")
+        await shows(pilot, "e Export")
+
+
+async def test_an_export_that_cannot_be_is_explained(record: Any, app_on: Any, shows: Any) -> None:
+    run = finished(record)
+    blocked = run.folder.path / "blocked"
+    blocked.write_text("a file")
+    app = app_on(run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "r Results")
+        await pilot.press("r")
+        await shows(pilot, "e Export")
+        await pilot.press("e")
+        await shows(pilot, "into the folder")
+        for choice in app.screen.query(Choice):
+            choice.value = False
+        await pilot.press("ctrl+s")
+        await shows(pilot, "nothing is chosen")
+        app.screen.query(Choice).last().value = True
+        app.screen.target.value = str(blocked / "below")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "not exported:")
+
+
+def test_columns_are_aligned_the_first_to_the_left() -> None:
+    assert aligned([["a", "1"], ["long", "200"]]) == ["a       1", "long  200"]
+
+
+def test_scores_without_a_reference_have_no_column_for_it() -> None:
+    test = {"accuracy": 0.5, "loss": None, "macro_f1": 0.4}
+    lines = score_lines({"test": test, "train": None, "reference": None})
+    assert lines[:2] == ["test accuracy                     50.00 %", "test loss                      not finite"]
+    assert not any("published" in line for line in lines)

@@ -1,0 +1,235 @@
+"""The training screen, on runs that a recording writes as a worker would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
+
+SIZES = [(80, 24), (120, 40), (140, 45)]
+
+
+def commands(run: Any) -> list[str]:
+    """The names of the commands that wait for the worker."""
+    return [path.stem.split("-", 1)[1] for path in sorted(run.folder.control.glob("*.json"))]
+
+
+def training(run: Any, epochs: int = 7) -> Any:
+    """A run in its next epoch after `epochs`."""
+    run.begin()
+    for epoch in range(1, epochs + 1):
+        run.epoch(epoch)
+    run.write(run.progress(epochs + 1, 50, 0.3))
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
+    size: tuple[int, int], record: Any, app_on: Any, shows: Any
+) -> None:
+    run = training(record())
+    async with app_on(run.folder).run_test(size=size) as pilot:
+        text = await shows(
+            pilot, "running", "raw on mnist", run.folder.id, "epoch 8 of 20", "step 50 of 118", "61,234 images/s",
+            "learning rate 0.001", "ETA 25 s", "elapsed", "loss", "train", "val", "◆", "epoch 10",
+            "10,000 images evaluated after epoch 7", "true ↓  predicted →",
+            "MNIST: 60,000 training, 10,000 test images",
+            "198,760 parameters", "CPU 87 % of 2 cores", "worker 181 % of one core, memory 1.2 GB", "Pause", "Detach",
+        )  # fmt: skip
+        assert "0 892" in text.replace("  ", " "), "the matrix's first cell"
+        assert any(0x2800 < ord(character) <= 0x28FF for character in text), "a line is drawn"
+        assert all(len(line) <= size[0] for line in text.splitlines())
+
+
+async def test_every_epoch_gives_another_frame_and_a_late_viewer_sees_the_curve_from_its_start(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    run = record().begin()
+    frames: list[str] = []
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        for epoch in range(1, 6):
+            run.epoch(epoch)
+            frames.append(await shows(pilot, f"10,000 images evaluated after epoch {epoch}", f"epoch {epoch} of 20"))
+    assert len(set(frames)) == 5
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        late = await shows(pilot, "10,000 images evaluated after epoch 5")
+    curves = ["\n".join(line[:34].rstrip() for line in text.splitlines()[4:23]) for text in (frames[-1], late)]
+    assert curves[0] == curves[1]
+
+
+async def test_before_the_first_epoch_ends_the_running_means_are_on_the_curve(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    run = record().begin()
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "waits for the first steps", "no epoch has ended yet")
+        run.write(run.progress(1, 12, 2.2))
+        text = await shows(pilot, "running mean", "2.200", "step 12 of 118")
+        assert "no epoch has ended yet" in text
+        assert "·" in "".join(line[:34] for line in text.splitlines()[5:12]), "the point itself"
+
+
+async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: Any) -> None:
+    run = record()
+    run.write(RunStarted(run=run.folder.id, epochs=20, total=198_760, trainable=198_760), Phase(name="importing"))
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "starting", "importing TensorFlow", "epoch 0 of 20")
+        run.write(Phase(name="features", done=1000, total=70_000, unit="images"))
+        await shows(pilot, "extracting features", "1,000 of 70,000 images")
+
+
+async def test_a_run_that_diverged_keeps_its_curves_and_says_why(record: Any, app_on: Any, shows: Any) -> None:
+    run = record().begin().epoch(1).epoch(2).epoch(3, finite=False, accuracy=0.1, val_accuracy=0.1)
+    run.finish("diverged", "the loss was not finite in epoch 3")
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "diverged", "Diverged: the loss was not finite in epoch 3", "train nan", "r Results")
+        assert "◆" in "".join(line[:34] for line in text.splitlines()[6:14])
+        assert "Pause" not in text
+
+
+async def test_losses_in_the_millions_are_drawn_and_written_short(record: Any, app_on: Any, shows: Any) -> None:
+    run = (
+        record()
+        .begin()
+        .epoch(1, loss=3.2e6, val_loss=5.1e6, steps=False)
+        .epoch(2, loss=2.9e6, val_loss=4e6, steps=False)
+    )
+    async with app_on(run.folder).run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "2.900e+06", "e+06┤")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_fashion_mnists_class_names_fit(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
+    run = record("fashion").begin("fashion-mnist").epoch(1)
+    async with app_on(run.folder).run_test(size=size) as pilot:
+        text = await shows(pilot, "10,000 images evaluated after epoch 1", "Fashion-MNIST: 60,000 training")
+        for name in ("T-s", "Tro", "Pul", "Dre", "Coa", "San", "Shi", "Sne", "Bag", "Ank"):
+            assert text.count(name) >= 2, f"{name} heads a row and a column"
+        assert all(len(line) <= size[0] for line in text.splitlines())
+
+
+async def test_pause_resume_checkpoint_and_stop_go_through_the_folder(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = training(record(), 2)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "p Pause")
+        await pilot.press("p")
+        await until(pilot, lambda: commands(run) == ["pause"])
+        run.write(Paused(epoch=3, step=50))
+        text = await shows(pilot, "paused", "p Resume")
+        assert "61,234 images/s" not in text
+        await pilot.press("space")
+        await until(pilot, lambda: commands(run) == ["pause", "continue"])
+        run.write(Resumed())
+        await shows(pilot, "running", "p Pause")
+        await pilot.press("c")
+        await until(pilot, lambda: commands(run)[-1] == "checkpoint")
+        run.write(CheckpointSaved(epoch=2, step=50))
+        await pilot.press("s")
+        await until(pilot, lambda: commands(run)[-1] == "stop")
+        run.finish("stopped", "stopped as asked, after 2 epochs", test_loss=0.5, test_accuracy=0.9, macro_f1=0.89)
+        await shows(
+            pilot, "stopped as asked, after 2 epochs", "test accuracy 90.00 %, test loss 0.5000, macro F1 0.8900"
+        )
+
+
+async def test_a_crash_shows_the_end_of_the_log_and_where_the_whole_is(record: Any, app_on: Any, shows: Any) -> None:
+    run = training(record(), 2)
+    run.folder.log_file.write_text("".join(f"line {number}\n" for number in range(40)) + "Killed\n")
+    run.status("running", dead=True)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "crashed", "the worker ended without a word", "line 39", "Killed", "whole log:")
+        assert "loss" in text
+        assert "Pause" not in text
+
+
+async def test_a_failure_says_what_and_where(record: Any, app_on: Any, shows: Any) -> None:
+    run = record().begin()
+    run.folder.log_file.write_text("ResourceExhaustedError: out of memory\n")
+    run.finish("failed", "the GPU's memory is full", where="training/engine.py:77")
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Failed: the GPU's memory is full", "at training/engine.py:77", "ResourceExhaustedError")
+
+
+async def test_sample_data_is_never_called_mnist(record: Any, app_on: Any, shows: Any) -> None:
+    run = record().begin("digits").epoch(1)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "The bundled digits sample of scikit-learn, not MNIST", "1,437 training")
+        assert "raw on digits" in text
+        assert "MNIST" not in text.replace("not MNIST", "")
+
+
+async def test_warnings_stay_in_the_panel_and_new_ones_pop_up(record: Any, app_on: Any, shows: Any, until: Any) -> None:
+    run = training(record(), 1)
+    run.write(Warned(text="early stopping watches the test set"))
+    app = app_on(run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "warning: early stopping watches the test set")
+        assert not app._notifications
+        run.write(Warned(text="the learning rate is high"))
+        await until(pilot, lambda: any("learning rate is high" in n.message for n in app._notifications))
+
+
+async def test_where_the_window_is_narrow_a_key_changes_between_curves_matrix_and_device(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    run = training(record())
+    async with app_on(run.folder).run_test(size=(60, 20)) as pilot:
+        text = await shows(pilot, "v View", "loss", "accuracy", "epoch 10")
+        assert "images evaluated" not in text
+        await pilot.press("v")
+        text = await shows(pilot, "10,000 images evaluated after epoch 7")
+        assert "accuracy" not in text
+        await pilot.press("v")
+        await shows(pilot, "CPU 87 % of 2 cores", "worker 181 %")
+        await pilot.press("v")
+        await shows(pilot, "accuracy")
+
+
+async def test_detaching_goes_back_to_the_presets_and_asks_nothing_of_the_worker(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = training(record(), 1)
+    app = app_on(run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "d Detach")
+        await pilot.press("d")
+        await until(pilot, lambda: type(app.screen).__name__ == "PresetsScreen")
+        assert commands(run) == []
+
+
+async def test_an_ended_run_leads_to_its_results_and_back(record: Any, app_on: Any, shows: Any) -> None:
+    run = record().begin().epoch(1).results(1, tuple("0123456789"))
+    run.finish("finished", test_loss=0.08, test_accuracy=0.97, macro_f1=0.97)
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Finished: test accuracy 97.00 %", "r Results", "d Presets")
+        await pilot.press("r")
+        await shows(pilot, "most confused", "e Export")
+        await pilot.press("escape")
+        await shows(pilot, "Finished: test accuracy 97.00 %")
+
+
+@pytest.mark.parametrize("theme", ["textual-light", "textual-ansi", "nord", "solarized-light"])
+async def test_every_kind_of_theme_draws_the_screen(theme: str, record: Any, app_on: Any, shows: Any) -> None:
+    run = training(record(), 2)
+    app = app_on(run.folder)
+    app.theme = (
+        theme if theme in app.available_themes else next(name for name in app.available_themes if "ansi" in name)
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "10,000 images evaluated after epoch 2", "◆")
+
+
+async def test_without_colour_numbers_and_marks_remain(
+    record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    run = training(record(), 2)
+    app = app_on(run.folder)
+    assert app.no_color
+    async with app.run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "10,000 images evaluated after epoch 2", "◆val", "train")
+        assert " running " in text
