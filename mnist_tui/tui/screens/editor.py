@@ -106,6 +106,8 @@ class EditorScreen(Screen[None]):
 
     async def _fill(self) -> None:
         """The panes, once the frame around them is drawn: the first of them is seen the sooner."""
+        if not self.is_attached:
+            return
         state = self.draft.state
         panes = (
             ParametersPane(state, id="parameters", classes="pane"),

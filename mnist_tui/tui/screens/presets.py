@@ -85,6 +85,7 @@ class PresetsScreen(Screen[None]):
         self._selected = selected
         self._presets = {preset.name: preset for preset in read_presets()}
         self._notes: dict[str, str] = {}
+        self._filled = False
 
     @property
     def chosen(self) -> Preset | BrokenPreset | None:
@@ -99,16 +100,24 @@ class PresetsScreen(Screen[None]):
             yield Line(id="found")
         with Horizontal(id="body"):
             yield PresetList(compact=True, id="presets")
-            with Vertical(id="chosen"):
-                yield PresetDetails()
-                with Horizontal(id="buttons"):
-                    yield Button("Train [u]t[/u]", variant="primary", compact=True, id="train")
-                    yield Button("Edit [u]e[/u]", compact=True, id="edit")
+            yield Vertical(id="chosen")
         yield Banner(id="data-note")
         yield Footer()
 
     def on_mount(self) -> None:
         self._list("")
+        self.call_after_refresh(self._fill)
+
+    async def _fill(self) -> None:
+        """What is beside the list, once the list is drawn: the first frame does not wait for it."""
+        if not self.is_attached:
+            return
+        train = Button("Train [u]t[/u]", variant="primary", compact=True, id="train")
+        edit = Button("Edit [u]e[/u]", compact=True, id="edit")
+        buttons = Horizontal(train, edit, id="buttons")
+        await self.query_one("#chosen").mount(PresetDetails(), buttons)
+        self._filled = True
+        self._show_chosen()
 
     def _list(self, query: str) -> None:
         """Lists the presets that match; the chosen one stays chosen while it is among them."""
@@ -132,11 +141,14 @@ class PresetsScreen(Screen[None]):
 
     @on(OptionList.OptionHighlighted)
     def _show_chosen(self) -> None:
+        if not self._filled:
+            return
         chosen = self.chosen
         self.details.show(chosen, self.search.value)
-        self.refresh_bindings()
-        usable = isinstance(chosen, Preset)
-        self.query_one("#buttons").display = usable
+        buttons, usable = self.query_one("#buttons"), isinstance(chosen, Preset)
+        if buttons.display != usable:
+            buttons.display = usable
+            self.refresh_bindings()
         name = chosen.experiment.dataset.name if isinstance(chosen, Preset) else ""
         self.banner.say(self._notes.get(name, ""))
         if name and name not in self._notes:
@@ -146,7 +158,8 @@ class PresetsScreen(Screen[None]):
     def _look_for(self, name: str) -> None:
         """Whether the dataset is here: folders may be slow, and the first frame does not wait for them."""
         note = data_note(name, self.app.options.data_dir)
-        self.app.call_from_thread(self._note, name, note)
+        if self.is_attached:
+            self.app.call_from_thread(self._note, name, note)
 
     def _note(self, name: str, note: str) -> None:
         self._notes[name] = note

@@ -1,0 +1,213 @@
+"""A field as a row: label, control, bounds; and, where its text is refused, the sentence that says why."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Select, Switch
+
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.tui.form.draft import State, Wrong
+from mnist_tui.tui.form.fields import Field
+from mnist_tui.tui.form.line import Line
+
+ABSENT, VARIOUS = "–", "various"
+LABEL_WIDTH, CONTROL_WIDTH = 18, 20
+
+
+def _way(keys: str, action: str, description: str) -> Binding:
+    """A key that goes to another field; with priority, so that of keys that arrive at once the next goes there too."""
+    return Binding(keys, action, description, show=False, priority=True)
+
+
+class TextControl(Input):
+    """A text; Up, Down and Enter go on to another field."""
+
+    BINDINGS = [
+        _way("up,shift+tab", "app.focus_previous", "Previous field"),
+        _way("down,tab,enter", "app.focus_next", "Next field"),
+    ]
+
+
+class Choice(Select[str]):
+    """One of some values; Up and Down go on to another field, as from every other one."""
+
+    BINDINGS = [
+        _way("up,shift+tab", "field('previous')", "Previous field"),
+        _way("down,tab", "field('next')", "Next field"),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "field" or not self.expanded
+
+    def action_field(self, way: str) -> None:
+        """To another field; while the list of values is open, the keys are the list's."""
+        if way == "next":
+            self.screen.focus_next()
+        else:
+            self.screen.focus_previous()
+
+
+class Toggle(Switch):
+    """On or off; Up and Down go on to another field."""
+
+    BINDINGS = [
+        _way("up,shift+tab", "app.focus_previous", "Previous field"),
+        _way("down,tab", "app.focus_next", "Next field"),
+    ]
+
+
+class FieldRow(Widget):
+    """One field. Label and note are drawn by the row itself: a form of many rows opens the sooner.
+
+    Args:
+        entry: what it edits.
+        experiment: where its first text comes from.
+    """
+
+    DEFAULT_CSS = f"""
+    FieldRow {{
+        layout: vertical;
+        height: auto;
+
+        & > .field--control {{
+            width: {CONTROL_WIDTH};
+            margin: 0 0 0 {LABEL_WIDTH + 1};
+            background: $foreground 8%;
+        }}
+        & > Select > SelectCurrent {{ background: transparent; padding: 0; }}
+        & > Select > SelectOverlay {{ border: none; padding: 0; }}
+        & > Switch.field--control, & > Switch.field--control:focus {{
+            width: 6;
+            height: 1;
+            border: none;
+            padding: 0;
+        }}
+        & > .field--error {{ height: auto; color: $text-error; padding: 0 0 0 2; }}
+    }}
+    """
+
+    class Edited(Message):
+        """The person gave the field another text."""
+
+        def __init__(self, entry: Field, text: str) -> None:
+            super().__init__()
+            self.entry, self.text = entry, text
+
+    def __init__(self, entry: Field, experiment: Experiment) -> None:
+        super().__init__()
+        self.entry = entry
+        self.control = _control(entry, entry.read(experiment))
+        self._label_style = ""
+        self._note = ""
+        self._error: Line | None = None
+        self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\n{_values(entry)}"  # pyright: ignore[reportAttributeAccessIssue]
+
+    def compose(self) -> ComposeResult:
+        self.control.add_class("field--control", update=False)
+        yield self.control
+
+    def render(self) -> Content:
+        """Label and note; the control covers what is between them."""
+        label = _cut(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH + CONTROL_WIDTH + 2)
+        note = _cut(self._note, self.content_size.width - len(label))
+        style = "bold $text-primary" if self.control.has_focus else ""
+        return Content.assemble((label, self._label_style or style), (note, "$foreground-muted"))
+
+    def show(self, state: State, *, typing: bool = False) -> None:
+        """Follows the draft; while the person is `typing` here, their text stays as they typed it."""
+        entry, experiment = self.entry, state.experiment
+        wrong, absent = state.wrong.get(entry.key), entry.absent(experiment)
+        if not typing:
+            self._set_text(wrong.text if wrong else entry.read(experiment), absent)
+        self.control.set_class(wrong is not None, "-invalid")
+        self.control.disabled = bool(absent)
+        self._explain(wrong)
+        bounds = entry.read(experiment) if entry.control == "switch" else "" if entry.choices else entry.bounds
+        drawn = ("bold $text-error" if wrong else "$foreground-disabled" if absent else "", absent or bounds)
+        if drawn != (self._label_style, self._note):
+            self._label_style, self._note = drawn
+            self.refresh()
+
+    def on_descendant_focus(self) -> None:
+        self.refresh()
+
+    def on_descendant_blur(self) -> None:
+        self.refresh()
+
+    def on_click(self) -> None:
+        self.control.focus()
+
+    def _explain(self, wrong: Wrong | None) -> None:
+        """The reason why a text is refused, below it; there is none in most rows, most of the time."""
+        if wrong is None:
+            if self._error is not None:
+                self._error.display = False
+            return
+        if self._error is None:
+            self._error = Line(classes="field--error")
+            self.mount(self._error)
+        self._error.display = True
+        self._error.say(f"✗ {wrong.message}")
+
+    def _set_text(self, text: str, absent: str) -> None:
+        match self.control:
+            case Input() as field:
+                if field.value != text:
+                    with field.prevent(Input.Changed):
+                        field.value = text
+                        field.cursor_position = len(text)
+            case Switch() as switch:
+                with switch.prevent(Switch.Changed):
+                    switch.value = text == "on"
+            case Select() as select:
+                if select.value == text and text:
+                    return
+                with select.prevent(Select.Changed):
+                    blank = [] if text else [(ABSENT if absent else VARIOUS, "")]
+                    select.set_options([*blank, *((choice, choice) for choice in self.entry.choices)])
+                    select.value = text
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Edited(self.entry, event.value))
+
+    @on(Select.Changed)
+    def _selected(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.value:
+            self.post_message(self.Edited(self.entry, str(event.value)))
+
+    @on(Switch.Changed)
+    def _switched(self, event: Switch.Changed) -> None:
+        event.stop()
+        self.post_message(self.Edited(self.entry, "on" if event.value else "off"))
+
+
+def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
+    match entry.control:
+        case "switch":
+            return Toggle(text == "on", animate=False)
+        case "choice":
+            options = [(choice, choice) for choice in (*([] if text else [""]), *entry.choices)]
+            return Choice(options, value=text, allow_blank=False, compact=True)
+        case _:
+            suggester = SuggestFromList(entry.suggestions) if entry.suggestions else None
+            return TextControl(text, compact=True, suggester=suggester, select_on_focus=True)
+
+
+def _values(entry: Field) -> str:
+    if entry.choices:
+        return f"Values: {', '.join(entry.choices)}."
+    also = f" Such as: {', '.join(entry.suggestions)}." if entry.suggestions else ""
+    return f"Values: {entry.bounds}.{also}"
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"

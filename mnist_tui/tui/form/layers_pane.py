@@ -1,0 +1,139 @@
+"""The stack of layers as a list that can be added to, taken from and reordered, above the chosen layer's own fields."""
+
+from __future__ import annotations
+
+from textual import events, getters
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, OptionList
+from textual.widgets.option_list import Option
+
+from mnist_tui.tui.form import wording
+from mnist_tui.tui.form.draft import State
+from mnist_tui.tui.form.fields import layer_fields
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.form.section import Section
+from mnist_tui.tui.form.stack import kind_about
+from mnist_tui.tui.form.table import table
+
+
+class LayerList(OptionList):
+    """Every layer, the output last, which stays where it is."""
+
+    HELP = """
+    **Layers**, from the inputs to the output. Each line: name, settings, what it gives to the next layer, parameters.
+    Add a layer after the chosen one, remove it, move it; Enter goes to its own fields. Layers that do not fit each
+    other are marked with the reason; they may stay so, but until they fit nothing is trained.
+    """
+    HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
+    BINDINGS = [
+        Binding("a,insert", "screen.add_layer", "Add", key_display="a", tooltip="Add a layer after the chosen one"),
+        Binding("x,delete", "screen.remove_layer", "Remove", key_display="x", tooltip="Remove the chosen layer"),
+        Binding("K,shift+up", "screen.move_layer(-1)", "Up", key_display="K", tooltip="Move the chosen layer up"),
+        Binding("J,shift+down", "screen.move_layer(1)", "Down", key_display="J", tooltip="Move the chosen layer down"),
+        Binding("j", "cursor_down", "Next layer", show=False),
+        Binding("k", "cursor_up", "Layer before", show=False),
+        Binding("enter", "screen.layer_fields", "Fields", tooltip="To the chosen layer's own fields"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(compact=True, id="layer-list")
+        self._state: State | None = None
+        self._width = 0
+        self._shown: list[Content] = []
+
+    @property
+    def place(self) -> int:
+        """The chosen layer's place from 0; the output's is after the last."""
+        return self.highlighted or 0
+
+    def follow(self, state: State, place: int | None = None) -> str:
+        """Shows the draft's layers, with the one at `place` chosen; the line of column titles."""
+        self._state = state
+        wanted = self.place if place is None else place
+        lines = wording.layer_lines(state.experiment)
+        fitted = table(wording.EDITED_COLUMNS, wording.short_rows(lines), max(20, self._width))
+        misfit = state.misfit
+        prompts = [Content(line) for line in fitted.lines]
+        if misfit:
+            reason = (f"\n✗ {misfit.sentence}", "$text-error on $error-muted")
+            prompts[misfit.place] = Content.assemble(prompts[misfit.place], reason)
+        if prompts != self._shown:
+            if len(prompts) == len(self._shown):
+                for at, (prompt, old) in enumerate(zip(prompts, self._shown, strict=True)):
+                    if prompt != old:
+                        self.replace_option_prompt_at_index(at, prompt)
+            else:
+                self.set_options([Option(prompt) for prompt in prompts])
+            self._shown = prompts
+        self.highlighted = min(wanted, len(prompts) - 1)
+        return fitted.header
+
+    def fit(self) -> str | None:
+        """Lays the lines out anew where the width has changed; the line of column titles, None where it has not."""
+        width = self.scrollable_content_region.width - 2
+        if width == self._width or self._state is None:
+            return None
+        self._width = width
+        return self.follow(self._state)
+
+
+class LayersPane(Vertical):
+    """The list, its buttons, and the chosen layer's fields."""
+
+    DEFAULT_CSS = """
+    LayersPane {
+        & > #layer-titles { height: 1; color: $text-muted; text-style: bold; padding: 0 1; }
+        & > #layer-list { height: auto; max-height: 60%; scrollbar-size-vertical: 1; background: $background; }
+        & > #layer-list > .option-list--option { padding: 0 1; }
+        & > #layer-buttons { height: 1; margin: 0 0 1 0; padding: 0 1; }
+        & > #layer-buttons Button { margin-right: 1; min-width: 10; }
+        & > #layer-form { height: 1fr; min-height: 3; padding: 0 1; scrollbar-size-vertical: 1; }
+    }
+    """
+    titles = getters.query_one("#layer-titles", Line)
+    listing = getters.query_one(LayerList)
+    section = getters.query_one("#layer-section", Section)
+
+    def __init__(self, state: State, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._state = state
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="layer-titles", fixed=True)
+        yield LayerList()
+        with Horizontal(id="layer-buttons"):
+            yield Button("Add [u]a[/u]", compact=True, id="add-layer", action="screen.add_layer")
+            yield Button("Remove [u]x[/u]", compact=True, id="remove-layer", action="screen.remove_layer")
+            yield Button("Up [u]K[/u]", compact=True, id="layer-up", action="screen.move_layer(-1)")
+            yield Button("Down [u]J[/u]", compact=True, id="layer-down", action="screen.move_layer(1)")
+        with VerticalScroll(id="layer-form", can_focus=False):
+            yield Section("", (), self._state, stays=True, id="layer-section")
+
+    async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
+        """Shows the draft's layers, and the fields of the chosen one."""
+        self._state = state
+        self.titles.say(self.listing.follow(state, place))
+        await self._show_fields(typing)
+
+    async def choose(self) -> None:
+        """The fields of the layer that the list's cursor is on."""
+        await self._show_fields("")
+
+    async def _show_fields(self, typing: str) -> None:
+        place, layers = self.listing.place, self._state.experiment.layers
+        if place < len(layers):
+            kind = layers[place].kind
+            title = f"Layer {place + 1}: {kind_about(kind)[:1].lower()}{kind_about(kind)[1:]}"
+        else:
+            title = "Output: ten neurons with softmax"
+        await self.section.replace(title, layer_fields(self._state.experiment, place), self._state, typing)
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        if (header := self.listing.fit()) is not None:
+            self.titles.say(header)

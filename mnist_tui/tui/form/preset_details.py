@@ -1,0 +1,61 @@
+"""What a preset is: title, description, layers, facts; or why its file cannot be used."""
+
+from __future__ import annotations
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+
+from mnist_tui.experiment.presets import BrokenPreset, Preset
+from mnist_tui.tui.form import wording
+from mnist_tui.tui.form.facts import Facts
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.form.table_view import TableView
+
+
+class PresetDetails(VerticalScroll):
+    """One preset in words and numbers."""
+
+    HELP = """
+    **The chosen preset**: its layers with what each gives to the next and how many parameters it trains, its inputs and
+    where their number comes from, and what its source published.
+    """
+    DEFAULT_CSS = """
+    PresetDetails {
+        height: 1fr;
+        padding: 0 1;
+        scrollbar-size-vertical: 1;
+        & > #title { text-style: bold; color: $text-primary; }
+        & > #about { margin-bottom: 1; color: $text-muted; }
+        & > TableView { margin-bottom: 1; }
+        &.-broken > #title { color: $text-error; }
+    }
+    """
+    title = getters.query_one("#title", Line)
+    about = getters.query_one("#about", Line)
+    table = getters.query_one(TableView)
+    facts = getters.query_one(Facts)
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="title")
+        yield Line(id="about")
+        yield TableView(wording.READ_COLUMNS)
+        yield Facts(wording.FACTS)
+
+    def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
+        """Shows a preset; None where nothing matches `query`."""
+        usable = isinstance(preset, Preset)
+        self.set_class(isinstance(preset, BrokenPreset), "-broken")
+        self.table.display = self.facts.display = usable
+        self.scroll_home(animate=False)
+        if preset is None:
+            self.title.say("No preset matches")
+            self.about.say(f"Nothing is found for “{query.strip()}”; Esc shows all.")
+        elif isinstance(preset, BrokenPreset):
+            self.title.say(f"{preset.name} cannot be used")
+            self.about.say(preset.message)
+        else:
+            self.title.say(preset.title or preset.name)
+            self.about.say(" ".join(preset.about.split()))
+            self.table.show(wording.short_rows(wording.layer_lines(preset.experiment)))
+            self.facts.show(wording.facts(preset))

@@ -1,0 +1,72 @@
+"""A table that leaves out columns rather than overflow its width (see `table`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from mnist_tui.tui.form.table import Column, table
+
+Rows = Sequence[Sequence[str]]
+
+
+class TableView(Widget):
+    """Rows of text below a header.
+
+    Args:
+        columns: those that may be shown.
+        total: whether the last row is a total.
+        below: the column that is written under its row where it does not fit beside it, and those columns of
+            which one has to count something for that.
+    """
+
+    DEFAULT_CSS = """
+    TableView { width: 1fr; height: auto; }
+    """
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        total: bool = False,
+        below: tuple[int, tuple[int, ...]] | None = None,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._columns, self._total, self._below = columns, total, below
+        self._rows: Rows = ()
+
+    def show(self, rows: Rows) -> None:
+        """Shows these rows."""
+        if rows != self._rows:
+            lines = len(self.lines(self.content_size.width))
+            self._rows = rows
+            self.refresh(layout=len(self.lines(self.content_size.width)) != lines)
+
+    def lines(self, width: int) -> list[Content]:
+        """What is drawn in that width, line by line."""
+        if not self._rows:
+            return []
+        fitted = table(self._columns, self._rows, width)
+        lines = [Content.styled(fitted.header, "bold $foreground-muted")]
+        for at, (line, row) in enumerate(zip(fitted.lines, self._rows, strict=True)):
+            last = self._total and at == len(self._rows) - 1
+            lines.append(Content.styled(line, "bold") if last else Content(line))
+            if text := self._text_below(row, fitted.shown):
+                lines.append(Content.styled(f"  {text}", "$foreground-muted"))
+        return lines
+
+    def _text_below(self, row: Sequence[str], shown: Sequence[int]) -> str:
+        if self._below is None or self._below[0] in shown:
+            return ""
+        column, counting = self._below
+        return row[column] if any(row[at].strip("–") for at in counting) else ""
+
+    def render(self) -> Content:
+        return Content("\n").join(self.lines(self.content_size.width))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines(width))

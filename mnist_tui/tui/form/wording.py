@@ -1,0 +1,239 @@
+"""Experiments and their complexity in words, for the preset screen and the editor. Text only, nothing of Textual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.experiment import complexity
+from mnist_tui.experiment.complexity import Complexity, LayerComplexity, configuration
+from mnist_tui.experiment.parameters import by_name
+from mnist_tui.experiment.presets import BrokenPreset, Preset, Reference
+from mnist_tui.experiment.shapes import LayerError, shapes_through, written
+from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.tui import quantities
+from mnist_tui.tui.form.table import Column
+
+
+def grouped(text: str) -> str:
+    """Numbers of four digits and more with commas: ``784 × 250 = 196,000``."""
+    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
+
+
+def count(number: int, noun: str) -> str:
+    """``1 layer``, ``2 layers``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+# ── an experiment ──
+
+
+def dataset(experiment: Experiment) -> str:
+    """``MNIST, validated on the test set``."""
+    spec = experiment.dataset
+    title = KNOWN[spec.name].title if spec.name in KNOWN else spec.name
+    limited = f", first {spec.limit:,} training images" if spec.limit else ""
+    if spec.validation == "test":
+        return f"{title}{limited}, validated on the test set"
+    return f"{title}{limited}, validated on {100 * spec.validation:g} % of the training set"
+
+
+def features(experiment: Experiment) -> str:
+    """``raw pixels``, or HOG with its arguments."""
+    chosen = experiment.features
+    if not isinstance(chosen, HogFeatures):
+        return "raw pixels"
+    edge, block = chosen.pixels_per_cell, chosen.cells_per_block
+    blocks = f", blocks of {block}×{block} cells" if block > 1 else ""
+    return f"HOG, cells of {edge}×{edge} pixels{blocks}, {count(chosen.orientations, 'orientation')}"
+
+
+def inputs(counts: Complexity) -> str:
+    """``392 = 7 × 7 cells × 8 orientations``."""
+    formula, _, _ = counts.inputs_formula.rpartition(" = ")
+    return f"{counts.inputs:,} = {formula}"
+
+
+def parameters(counts: Complexity) -> str:
+    """``80,610: 80,400 weights + 210 biases``."""
+    other = f" + {counts.other:,} other" if counts.other else ""
+    return f"{counts.total:,}: {count(counts.weights, 'weight')} + {counts.biases:,} biases{other}"
+
+
+def optimizer(experiment: Experiment) -> str:
+    """``rmsprop, learning rate 0.001``, with those further arguments that are not Keras' defaults."""
+    given = experiment.optimizer.model_dump(exclude_defaults=True, exclude={"name", "learning_rate"})
+    further = "".join(f", {name.replace('_', ' ')} {value}" for name, value in given.items())
+    schedule = by_name("schedule").read(experiment)
+    over = "" if schedule == "constant" else f", schedule {schedule}"
+    return f"{experiment.optimizer.name}, learning rate {experiment.optimizer.learning_rate:g}{further}{over}"
+
+
+def training(experiment: Experiment) -> str:
+    """``100 epochs, batches of 512, seed 0``."""
+    spec = experiment.training
+    stopping = spec.early_stopping
+    early = f", stops after {count(stopping.patience, 'epoch')} without a better {stopping.monitor}" if stopping else ""
+    return f"{count(spec.epochs, 'epoch')}, batches of {spec.batch_size:,}, seed {spec.seed}{early}"
+
+
+def published(reference: Reference | None) -> str:
+    """What a source says it reached, and which; empty where there is none."""
+    if reference is None:
+        return ""
+    figures = [
+        f"{name} {quantities.percent(value)}"
+        for name, value in (("test accuracy", reference.accuracy), ("training accuracy", reference.train_accuracy))
+        if value is not None
+    ]
+    figures[1:1] = [f"test loss {quantities.loss(reference.loss)}"] if reference.loss is not None else []
+    note = f"; {reference.note}" if reference.note else ""
+    return f"{', '.join(figures) or 'no accuracy'} ({reference.source}{note})"
+
+
+FACTS = ("Dataset", "Features", "Inputs", "Parameters", "Published", "Optimizer", "Training")
+
+
+def facts(preset: Preset) -> dict[str, str]:
+    """What the preset screen tells of a preset beside its layers, by the names in FACTS."""
+    experiment = preset.experiment
+    counts = complexity.of(experiment)
+    values = (
+        dataset(experiment), features(experiment), inputs(counts), parameters(counts),
+        published(preset.reference), optimizer(experiment), training(experiment),
+    )  # fmt: skip
+    return dict(zip(FACTS, values, strict=True))
+
+
+def searched(preset: Preset | BrokenPreset) -> str:
+    """The text that a preset is found by, in lower case."""
+    if isinstance(preset, BrokenPreset):
+        return f"{preset.name} broken".lower()
+    experiment = preset.experiment
+    kinds = " ".join(layer.kind for layer in experiment.layers)
+    parts = (
+        preset.name, preset.origin, preset.title, preset.about, experiment.dataset.name, experiment.features.kind,
+        kinds, experiment.optimizer.name,
+    )  # fmt: skip
+    return " ".join(parts).lower()
+
+
+def matches(preset: Preset | BrokenPreset, query: str) -> bool:
+    """Whether every word of the query is found in the preset."""
+    text = searched(preset)
+    return all(word in text for word in query.lower().split())
+
+
+# ── layers ──
+
+
+@dataclass(frozen=True)
+class LayerLine:
+    """One layer of a stack that may not fit; `counts` is None from the first layer on that does not."""
+
+    name: str
+    configuration: str
+    counts: LayerComplexity | None
+
+
+def layer_lines(experiment: Experiment) -> tuple[LayerLine, ...]:
+    """Every layer, the output last, as far as shapes can be told."""
+    layers = experiment.layers
+    fitting = len(layers)
+    try:
+        shapes = shapes_through(experiment.input_shape, layers)
+        whole = len(shapes[-1]) == 1
+    except LayerError as error:
+        fitting, whole = error.position, False
+    counted = complexity.of(experiment.model_copy(update={"layers": layers[:fitting]})).layers
+    lines = [LayerLine(entry.name, entry.configuration, entry) for entry in counted[:-1]]
+    seen = [layer.kind for layer in layers]
+    lines += [
+        LayerLine(f"{layer.kind}_{seen[: at + 1].count(layer.kind)}", configuration(layer), None)
+        for at, layer in enumerate(layers)
+        if at >= fitting
+    ]
+    output = counted[-1]
+    return (*lines, LayerLine(output.name, output.configuration, output if whole else None))
+
+
+def _short_columns(least: int) -> tuple[Column, ...]:
+    return (
+        Column("Layer"),
+        Column("Configuration", least=least),
+        Column("Output", right=True, need=1),
+        Column("Parameters", right=True, need=2),
+    )
+
+
+READ_COLUMNS, EDITED_COLUMNS = _short_columns(27), _short_columns(17)
+"""For reading, settings go before shapes; while the layers are edited, shapes matter and settings have fields."""
+
+
+def short_rows(lines: Sequence[LayerLine]) -> list[tuple[str, ...]]:
+    """A row of READ_COLUMNS or EDITED_COLUMNS for each layer."""
+    return [
+        (
+            line.name,
+            line.configuration,
+            *((grouped(written(c.output_shape)), _number(c.total)) if (c := line.counts) else ("?", "?")),
+        )
+        for line in lines
+    ]
+
+
+FULL_COLUMNS = (
+    Column("Layer", least=15),
+    Column("Inputs", right=True, need=3),
+    Column("Output", right=True, need=4),
+    Column("Weights", right=True, need=6),
+    Column("Biases", right=True, need=5),
+    Column("Other", right=True, need=5),
+    Column("MACs", right=True, need=1),
+    Column("How", need=2),
+)
+WEIGHTS, OTHER, HOW = 3, 5, 7
+
+
+def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
+    """A row of FULL_COLUMNS for each layer, and the totals."""
+    rows = [
+        (
+            layer.name, f"{layer.inputs:,}", grouped(written(layer.output_shape)), _number(layer.weights),
+            _number(layer.biases), _number(layer.other), _number(layer.macs), grouped(layer.formula),
+        )
+        for layer in counts.layers
+    ]  # fmt: skip
+    totals = (
+        "total", "", "", f"{counts.weights:,}", f"{counts.biases:,}", _number(counts.other), f"{counts.macs:,}", "",
+    )  # fmt: skip
+    rows = [*rows, totals]
+    return rows if counts.other else [(*row[:5], "", *row[6:]) for row in rows]
+
+
+TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory")
+
+
+def totals(counts: Complexity) -> dict[str, str]:
+    """What the editor tells beside the table of layers, by the names in TOTALS."""
+    connected = f"{counts.dense_inputs:,} inputs, {counts.dense_weights:,} weights, {counts.dense_biases:,} biases"
+    trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
+    return {
+        "Inputs": inputs(counts),
+        "Total": parameters(counts),
+        "Dense part": connected,
+        "Trainable": trained,
+        "MACs": f"{counts.macs:,} multiply-accumulates for one image",
+        "Memory": f"{counts.bytes / 1024:,.1f} KiB of parameters in float32",
+    }
+
+
+def summary(counts: Complexity) -> str:
+    """``392 inputs · 80,610 parameters``."""
+    return f"{count(counts.inputs, 'input')} · {count(counts.total, 'parameter')}"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else "–"

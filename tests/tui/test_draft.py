@@ -1,0 +1,281 @@
+"""The working copy of an experiment and its fields, without a screen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tui.experiment import complexity
+from mnist_tui.experiment.layers import LAYER_KINDS
+from mnist_tui.experiment.optimizers import OPTIMIZERS
+from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_text
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.tui.form.data_note import data_note
+from mnist_tui.tui.form.draft import Draft, differences, to_save
+from mnist_tui.tui.form.fields import (
+    Field,
+    layer_fields,
+    optimizer_fields,
+    parameter_fields,
+    stopping_fields,
+)
+from mnist_tui.tui.form.initializers import initializer_text, initializer_value
+from mnist_tui.tui.form.wording import layer_lines
+
+TAKES_IMAGES = ("conv2d", "max_pooling2d")
+STARTERS = ("raw", "hog", "cnn", "fashion")
+FIELDS = {field.key: field for field in parameter_fields()}
+
+
+def draft_of(name: str) -> Draft:
+    return Draft(find_preset(name))
+
+
+def enter(draft: Draft, **texts: str) -> None:
+    for name, text in texts.items():
+        draft.enter(FIELDS[name.replace("_", "-")], text)
+
+
+def kinds(draft: Draft) -> list[str]:
+    return [layer.kind for layer in draft.experiment.layers]
+
+
+def all_fields(experiment: Experiment) -> list[Field]:
+    layers = [field for at in range(len(experiment.layers) + 1) for field in layer_fields(experiment, at)]
+    return [*parameter_fields(), *optimizer_fields(experiment), *stopping_fields(experiment), *layers]
+
+
+# ── fields ──
+
+
+def test_there_is_a_field_for_every_parameter_and_every_field_has_help_and_values() -> None:
+    assert [field.key for field in parameter_fields()] == [parameter.name for parameter in PARAMETERS]
+    for name in STARTERS:
+        for field in all_fields(find_preset(name).experiment):
+            assert field.help, field.key
+            assert field.bounds or field.choices, field.key
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_fields_own_text_changes_nothing(name: str) -> None:
+    experiment = with_text(find_preset(name).experiment, "patience", "5")
+    for field in all_fields(experiment):
+        if field.applies(experiment) and field.read(experiment):
+            assert field.change(experiment, field.read(experiment)) == experiment, field.key
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizers_further_arguments_have_fields(name: str) -> None:
+    experiment = with_text(find_preset("raw").experiment, "optimizer", name)
+    shown = {field.key.partition(".")[2] for field in optimizer_fields(experiment)}
+    assert shown == set(OPTIMIZERS[name].model_fields) - {"name", "learning_rate", "momentum"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "text"),
+    [("ppc", "0"), ("ppc", "29"), ("hidden", "0"), ("dropout", "1"), ("lr", "nan"), ("epochs", "-1"), ("seed", "x")],
+)
+def test_a_wrong_text_gets_the_command_lines_own_sentence(parameter: str, text: str) -> None:
+    draft = draft_of("hog")
+    draft.enter(FIELDS[parameter], text)
+    with pytest.raises(ParameterError) as refused:
+        with_text(draft.preset.experiment, parameter, text)
+    assert draft.problems == (str(refused.value),)
+    assert draft.experiment == draft.preset.experiment
+
+
+def test_fields_that_do_not_apply_say_why() -> None:
+    raw, cnn = find_preset("raw").experiment, find_preset("cnn").experiment
+    adam = with_text(raw, "optimizer", "adam")
+    assert FIELDS["ppc"].absent(raw) == "only with HOG"
+    assert FIELDS["filters"].absent(raw) == "no convolution"
+    assert FIELDS["filters"].absent(cnn) == ""
+    assert FIELDS["momentum"].absent(adam) == "adam has no momentum"
+
+
+@pytest.mark.parametrize(
+    "text", ["he_normal", "random_normal(stddev=0.1)", "truncated_normal(mean=1, stddev=0.2)", "constant(value=-2)"]
+)
+def test_initialisers_are_written_as_they_are_read(text: str) -> None:
+    experiment = find_preset("raw").experiment
+    field = next(field for field in layer_fields(experiment, 1) if field.key == "layers.1.kernel_initializer")
+    changed = field.change(experiment, text)
+    assert field.read(changed) == text
+    assert initializer_text(changed.layers[1].kernel_initializer) == text
+
+
+@pytest.mark.parametrize("text", ["nonsense", "random_normal(", "random_normal(0.1)", "he_normal he_uniform", ""])
+def test_what_is_no_initialiser_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match=r"is no|is not known"):
+        initializer_value(text)
+
+
+def test_arguments_an_initialiser_does_not_have_or_allow_are_refused() -> None:
+    experiment = find_preset("raw").experiment
+    field = next(field for field in layer_fields(experiment, 1) if field.key == "layers.1.kernel_initializer")
+    for text, said in (
+        ("random_normal(stdev=1)", "stdev: no such key"),
+        ("random_normal(stddev=-1)", "-1 is too small"),
+    ):
+        with pytest.raises(RequestError, match=said):
+            field.change(experiment, text)
+
+
+# ── the draft ──
+
+
+def test_inputs_follow_the_pixels_per_cell() -> None:
+    draft = draft_of("hog")
+    enter(draft, ppc="7")
+    assert complexity.of(draft.state.whole).inputs == 4 * 4 * 8
+
+
+def test_a_wrong_text_that_becomes_right_counts() -> None:
+    draft = draft_of("hog")
+    enter(draft, cells_per_block="9")
+    assert "does not fit" in draft.problems[0]
+    enter(draft, ppc="2")
+    assert draft.ready
+    assert draft.experiment.features.cells_per_block == 9
+
+
+def test_a_wrong_text_is_forgotten_where_its_field_no_longer_applies() -> None:
+    draft = draft_of("hog")
+    enter(draft, ppc="99")
+    enter(draft, features="raw")
+    assert draft.ready
+    assert kinds(draft) == ["flatten", "dense", "dropout"]
+
+
+def test_texts_typed_in_a_row_are_undone_together_and_apart_after_a_pause() -> None:
+    draft = draft_of("raw")
+    for text in ("1", "12", "120"):
+        enter(draft, hidden=text)
+    draft.settle()
+    enter(draft, hidden="12")
+    draft.undo()
+    assert FIELDS["hidden"].read(draft.experiment) == "120"
+    draft.undo()
+    assert not draft.is_edited
+    draft.redo()
+    assert FIELDS["hidden"].read(draft.experiment) == "120"
+
+
+def test_an_edited_draft_keeps_the_reference_only_for_another_seed() -> None:
+    draft = draft_of("raw")
+    enter(draft, seed="5")
+    assert draft.result().reference is not None
+    enter(draft, epochs="5")
+    assert draft.result().reference is None
+
+
+def test_what_is_saved_after_an_edit_has_a_true_title_and_text() -> None:
+    draft = draft_of("hog")
+    enter(draft, ppc="7", hidden="100x50")
+    saved = to_save(draft)
+    assert (saved.name, saved.title) == ("hog-mine", "hog, edited: 128-100-50-10")
+    assert saved.about == "Edited from hog: Pixels per cell: 4 → 7, Hidden neurons: 200 → 100x50"
+    assert differences(draft.preset.experiment, draft.preset.experiment) == ()
+
+
+# ── layers ──
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in STARTERS for kind in LAYER_KINDS if name != "hog" or kind not in TAKES_IMAGES],
+)
+def test_a_new_layer_leaves_the_stack_valid_wherever_it_is_asked_for(name: str, kind: str) -> None:
+    for after in range(-1, len(find_preset(name).experiment.layers) + 1):
+        draft = draft_of(name)
+        place = draft.add_layer(kind, after)
+        assert draft.ready, draft.problems
+        assert draft.experiment.layers[place].kind == kind
+
+
+def test_a_convolution_on_vectors_stays_and_says_what_it_needs() -> None:
+    draft = draft_of("hog")
+    place = draft.add_layer("conv2d", 0)
+    assert draft.problems == (
+        "layer 2, conv2d: a convolution takes an image, not a vector of 200; "
+        "it needs raw pixels and no flatten before it",
+    )
+    assert complexity.of(draft.state.whole).total == 80_610
+    lines = layer_lines(draft.experiment)
+    assert [line.counts is not None for line in lines] == [True, False, False, False]
+    draft.remove_layer(place)
+    assert draft.ready
+
+
+def test_a_dense_layer_on_images_brings_a_flatten() -> None:
+    draft = draft_of("raw")
+    for _ in range(3):
+        draft.remove_layer(0)
+    assert "end the layers with flatten" in draft.problems[0]
+    assert draft.add_layer("dense", -1) == 1
+    assert kinds(draft) == ["flatten", "dense"]
+    assert draft.ready
+
+
+def test_a_wrong_text_in_a_layers_field_moves_with_its_layer_and_goes_with_it() -> None:
+    draft = draft_of("raw")
+    units = next(field for field in layer_fields(draft.experiment, 1) if field.key == "layers.1.units")
+    draft.enter(units, "0")
+    draft.add_layer("batch_normalization", -1)
+    assert list(draft.state.wrong) == ["layers.2.units"]
+    assert draft.move_layer(2, 1) == 3
+    assert list(draft.state.wrong) == ["layers.3.units"]
+    draft.remove_layer(3)
+    assert draft.ready
+
+
+def test_moves_stop_at_the_ends() -> None:
+    draft = draft_of("hog")
+    assert draft.move_layer(0, -1) == 0
+    assert draft.move_layer(1, 1) == 1
+    assert not draft.can_undo
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), st.sampled_from(list(LAYER_KINDS)), st.integers(-1, 9)),
+        st.tuples(st.just("remove"), st.integers(0, 9)),
+        st.tuples(st.just("move"), st.integers(0, 9), st.sampled_from([-1, 1])),
+        st.tuples(st.just("enter"), st.sampled_from(list(FIELDS)), st.sampled_from(["1", "0", "7", "raw", "hog", "x"])),
+    ),
+    max_size=12,
+)
+
+
+@given(name=st.sampled_from(STARTERS), steps=STEPS)
+def test_whatever_is_done_can_be_counted_drawn_and_undone(name: str, steps: list[tuple[object, ...]]) -> None:
+    draft = draft_of(name)
+    for step in steps:
+        place = len(draft.experiment.layers)
+        match step:
+            case ("add", str(kind), int(after)):
+                draft.add_layer(kind, min(after, place))
+            case ("remove", int(at)) if at < place:
+                draft.remove_layer(at)
+            case ("move", int(at), int(by)) if at < place:
+                draft.move_layer(at, by)
+            case ("enter", str(key), str(text)):
+                draft.enter(FIELDS[key], text)
+            case _:
+                continue
+        assert complexity.of(draft.state.whole).total > 0
+        assert len(layer_lines(draft.experiment)) == len(draft.experiment.layers) + 1
+        assert draft.ready == (not draft.problems)
+        if draft.ready:
+            assert draft.state.whole == draft.experiment
+    while draft.can_undo:
+        draft.undo()
+    assert not draft.is_edited
+
+
+def test_a_folder_that_is_no_dataset_is_said() -> None:
+    assert "neither a dataset nor a folder" in data_note("nowhere", None)
+    assert data_note("digits", None) == ""
