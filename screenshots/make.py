@@ -1,4 +1,4 @@
-"""Makes the pictures beside it from real trainings on the real data: `MNIST_TUI_DATA=… uv run python screenshots/make.py`.
+"""Makes the pictures beside it from real trainings: `MNIST_TUI_DATA=… uv run python screenshots/make.py`.
 
 Everything else that the app would write goes into a temporary folder.
 """

@@ -23,7 +23,7 @@ CTRL_C, CTRL_Q = "\x03", "\x11"
 
 
 class Terminal:
-    """A program, `mnist-tui` unless told otherwise, on a terminal of its own; ends with the block, hung up on if need be."""
+    """A program, `mnist-tui` unless told otherwise, on a terminal of its own; it ends with the block."""
 
     def __init__(
         self,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.experiment.presets import list_presets
+
 ROOT = Path(__file__).parent.parent
 NAMES = "from mnist_tui.experiment import presets; print(presets.builtin_folder()); print(*presets.names())"
 
@@ -54,6 +56,11 @@ def test_an_editable_install_finds_the_presets_of_the_checkout(tmp_path: Path):
     folder, names = run_python(NAMES, tmp_path, ROOT)
     assert folder == str(ROOT / "presets")
     assert names.split()[:4] == ["raw", "hog", "cnn", "fashion"]
+
+
+def test_no_built_in_preset_is_broken():
+    listed = {preset.name for preset in list_presets()}
+    assert {path.stem for path in (ROOT / "presets").rglob("*.toml")} <= listed
 
 
 def test_the_installed_command_lists_the_presets_from_anywhere(tmp_path: Path):

@@ -70,7 +70,7 @@ def require_terminal() -> None:
     if not sys.stdin.isatty():
         raise RequestError(f"the app needs a terminal and stdin is none; {instead}")
     if not sys.stderr.isatty():
-        raise RequestError(f"the app draws on stderr, which is no terminal here; leave its redirection out, or {instead}")
+        raise RequestError(f"the app draws on stderr, which is no terminal here; do not redirect it, or {instead}")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
         named = f"TERM={term}" if term else "TERM is not set, which"

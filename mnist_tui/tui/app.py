@@ -18,6 +18,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.tui.theme import remember_theme, remembered_theme
 
@@ -190,7 +191,7 @@ class BenchApp(App[None]):
         """A run that a worker trains; None, and a notice, where it cannot start."""
         try:
             return self.starter.start(preset)
-        except (RequestError, OSError) as error:
+        except (RequestError, DataError, OSError) as error:
             notice = partial(self.notify, title="The training cannot start", severity="error", timeout=15, markup=False)
             self.call_later(notice, str(error))
             return None

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mnist_tui.data.places import validate_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.runs import control, launcher
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
@@ -39,9 +40,11 @@ class Starter:
         """Makes the run's folder and has a worker train it: the one on standby, where there is one.
 
         Raises:
+            DataError: the dataset's name means nothing.
             RunError: the runs folder cannot be written.
             OSError: no process can be started.
         """
+        validate_name(preset.experiment.dataset.name)
         options = self._options
         data_dir = str(options.data_dir) if options.data_dir else None
         launch = Launch(time.time(), "", options.device, data_dir, allow_sample=True)

@@ -20,7 +20,7 @@ GZIPPED = gzip.compress(RAW_IMAGES)
 
 
 @pytest.mark.parametrize("name", ["images", "images.gz"])
-@pytest.mark.parametrize("content", [RAW_IMAGES, GZIPPED])
+@pytest.mark.parametrize("content", [RAW_IMAGES, GZIPPED], ids=["plain", "gzipped"])
 def test_packing_is_told_by_content_not_by_name(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     read = read_idx(tmp_path / name, "images")

@@ -16,6 +16,7 @@ from mnist_tui.runs.state import EpochRow, RunState
 Metric = Literal["loss", "accuracy"]
 Point = tuple[float, float]
 Segment = tuple[Point, ...]
+LONG_NUMBER = 100_000
 RUNNING_EPOCHS = 3
 """The running means of all epochs are drawn until this many epochs are done; afterwards those of the present one."""
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
@@ -158,8 +159,9 @@ def ticks(limits: Point, count: int) -> list[float]:
 
 def labels(values: Sequence[float], unit: str = "") -> list[str]:
     """The values written with as many decimals as tell them apart."""
-    if any(abs(value) >= 100_000 for value in values):
-        return [f"{value:.3g}{unit}" for value in values]
+    if any(abs(value) >= LONG_NUMBER for value in values):
+        written = ([f"{value:.{digits}g}{unit}" for value in values] for digits in range(3, 18))
+        return next((texts for texts in written if len(set(texts)) == len(set(values))), [str(v) for v in values])
     step = min((abs(b - a) for a, b in pairwise(values)), default=abs(values[0]) if values else 1.0)
     digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     if round(step * 10**digits, 6) % 1:
