@@ -79,6 +79,14 @@ class Terminal:
                 # pyte does not know the private sequences by which kitty's keyboard protocol is asked for
                 self._stream.feed(got.replace(b"\x1b[>1u", b"").replace(b"\x1b[<u", b""))
 
+    def settle(self, quiet: float = 0.1, timeout: float = 5.0) -> None:
+        """Waits until nothing has changed for a moment: no half-drawn frame."""
+        end = time.monotonic() + timeout
+        before = ""
+        while before != self.text and time.monotonic() < end:
+            before = self.text
+            self.pump(quiet)
+
     def wait_for(self, seen: str | Callable[[str], bool], timeout: float = 60.0) -> str:
         """The screen's text once it holds `seen`; AssertionError with the screen where that does not come."""
         holds = (lambda text: seen in text) if isinstance(seen, str) else seen

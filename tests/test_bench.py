@@ -13,7 +13,7 @@ from tests.terminal import ENTER, Terminal
 
 pytestmark = pytest.mark.slow
 EVALUATED = re.compile(r"([\d,]+) images evaluated after epoch (\d+)")
-CELLS = re.compile(r"^.*?\s(\d)((?:\s+(?:\d+|·)){10})")
+CELLS = re.compile(r"(?<![\d,.])(\d)((?:\s+(?:\d+|·)){10})(?![\d,])")
 
 
 def matrix_of(lines: list[str]) -> list[list[int]]:
@@ -21,7 +21,7 @@ def matrix_of(lines: list[str]) -> list[list[int]]:
     rows: dict[int, list[int]] = {}
     for line in lines:
         half = line[len(line) // 3 :]
-        for found in re.finditer(r"(?<![\d,.])(\d)((?:\s+(?:\d+|·)){10})(?![\d,])", half):
+        for found in CELLS.finditer(half):
             rows[int(found[1])] = [0 if cell == "·" else int(cell) for cell in found[2].split()]
     return [rows[label] for label in sorted(rows)]
 
@@ -31,7 +31,7 @@ def frames(terminal: Terminal, count: int, timeout: float = 90.0) -> list[tuple[
     seen: list[tuple[str, int, int]] = []
     end = time.monotonic() + timeout
     while len(seen) < count and time.monotonic() < end:
-        terminal.pump(0.3)
+        terminal.settle()
         found = EVALUATED.search(terminal.text)
         rows = matrix_of(terminal.lines)
         if found and len(rows) == 10 and (not seen or seen[-1][0] != terminal.text):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 STANDBY_AFTER_SECONDS = 0.3
 """After the first frame: drawing goes before TensorFlow's import."""
+STANDBY_RETRY_SECONDS = 3.0
+"""How often to look whether the training that has the cores has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +199,12 @@ class BenchApp(App[None]):
             return None
 
     def _prepare_standby(self) -> None:
-        self.run_worker(self.starter.prepare, thread=True, group="standby", exit_on_error=False)
+        self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
+
+    def _standby(self) -> None:
+        """In a thread: a worker on standby, or another look later where a training has the cores now."""
+        if not self.starter.prepare():
+            self.call_from_thread(self.set_timer, STANDBY_RETRY_SECONDS, self._prepare_standby)
 
     def _live_runs(self) -> list[RunFolder]:
         from mnist_tui.tui.starting import live

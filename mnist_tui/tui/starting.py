@@ -55,13 +55,18 @@ class Starter:
         launcher.start(folder, standby)
         return folder
 
-    def prepare(self) -> None:
-        """Has a worker import TensorFlow ahead, unless one waits or a training needs the cores. For a thread."""
+    def prepare(self) -> bool:
+        """Has a worker import TensorFlow ahead, unless one waits already. For a thread.
+
+        Returns:
+            False where a training of this machine needs the cores, so that there is none yet.
+        """
         if any_running_here(self._options.runs_dir):
-            return
+            return False
         with self._lock:
             if not self._dismissed and (self._standby is None or not self._standby.waiting):
                 self._standby = launcher.Standby()
+        return True
 
     def dismiss(self) -> None:
         """Ends the worker on standby; none is started afterwards."""

@@ -236,6 +236,18 @@ async def test_no_worker_is_put_on_standby_while_a_training_runs_here_or_one_onl
     assert standby.made == []
 
 
+async def test_once_the_training_that_had_the_cores_has_ended_a_worker_is_put_on_standby(
+    tmp_path: Path, live: Any, standby: type[FakeStandby], until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.tui.app.STANDBY_RETRY_SECONDS", 0.1)
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.8)
+        assert standby.made == []
+        live.finish("finished")
+        await until(pilot, lambda: len(standby.made) == 1)
+
+
 def test_the_first_screen_imports_nothing_heavy(tmp_path: Path) -> None:
     program = """
 import asyncio, sys
