@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from mnist_tui.experiment.files import replacing, write_json
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.runs.events import CheckpointSaved, Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import checkpoint, device, models
 from mnist_tui.training.engine import Outcome, Training
@@ -47,9 +47,7 @@ class Job:
         self._save(outcome)
 
     def _warn(self) -> None:
-        stopping = self._experiment.training.early_stopping
-        if stopping is not None and self._experiment.dataset.validation == "test":
-            text = "early stopping watches the test set: the test figures of the epoch it chooses are flattered"
+        for text in cautions(self._experiment):
             self._reporter.emit(Warned(text=text))
 
     def _build(self) -> None:
