@@ -47,7 +47,7 @@ def wait_for_state(run: RunFolder, states: tuple[str, ...], timeout: float = 90.
 
 
 def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_data: Path):
-    arguments = ["--preset", "hog", "--ppc", "7", "--epochs", "40", "--batch-size", "128"]
+    arguments = ["--preset", "hog", "--ppc", "7", "--epochs", "80", "--batch-size", "128"]
     with Terminal(arguments, columns=120, rows=40) as terminal:
         terminal.wait_for("images evaluated after epoch")
         wide = frames(terminal, 5)
@@ -67,7 +67,7 @@ def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_d
         assert len({text for text, _, _ in small}) >= 5
         assert all(images == total == 10_000 for _, images, total in small), terminal.text
         assert "loss" in terminal.text
-        assert re.search(r"epoch \d+ of 40", terminal.text)
+        assert re.search(r"epoch \d+ of 80", terminal.text)
         terminal.hang_up()
         assert terminal.process.returncode is not None
 
