@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mnist_tui.cli.supply import check_named_data
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder, unwritable
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import AppOptions
@@ -90,7 +90,4 @@ def require_writable(runs_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=runs_dir):
             pass
     except OSError as error:
-        raise RunError(
-            f"the runs folder {runs_dir} cannot be written ({error.strerror or error}); "
-            "give a folder of yours with --runs-dir or MNIST_TUI_RUNS"
-        ) from None
+        raise unwritable(runs_dir, error) from None

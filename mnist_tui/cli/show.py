@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnist_tui.cli.output import plain_table, rendered
-from mnist_tui.cli.train import published_line
+from mnist_tui.cli.train import score_lines
 from mnist_tui.report.wording import count, loss, percent, seconds
 
 HISTORY = 10
@@ -25,15 +25,7 @@ def as_text(doc: dict[str, Any]) -> str:
         f"model      {count(total)} parameters, {count(trainable)} trainable",
         f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
     ]
-    if doc["test"] is not None:
-        test = doc["test"]
-        scores = (
-            f"accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {percent(test['macro_f1'])}"
-        )
-        lines.append(f"test       {scores}")
-    if doc["train"] is not None:
-        lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
-    lines += published_line(doc)
+    lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines.append(f"folder     {doc['folder']}")
     parts = ["\n".join(lines)]

@@ -96,17 +96,23 @@ def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> li
     reason = state.ended.reason if state.ended else ""
     head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
     lines = [f"{head} ({len(state.history)} of {state.epochs} epochs, {seconds(spent)} of training)"]
+    lines += score_lines(doc)
+    return [*lines, f"run        {folder.id}", f"folder     {folder.path}"]
+
+
+def score_lines(doc: dict[str, Any]) -> list[str]:
+    """Test and training scores of a run that was evaluated, and what its source published."""
+    lines: list[str] = []
     test = doc["test"]
     if test is not None:
         macro = percent(test["macro_f1"])
         lines.append(f"test       accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {macro}")
     if doc["train"] is not None:
         lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
-    lines += published_line(doc)
-    return [*lines, f"run        {folder.id}", f"folder     {folder.path}"]
+    return lines + _published_line(doc)
 
 
-def published_line(doc: dict[str, Any]) -> list[str]:
+def _published_line(doc: dict[str, Any]) -> list[str]:
     """What the source published, where the experiment is still the source's and it published a score."""
     reference = doc["reference"]
     if reference is None or (reference["accuracy"] is None and reference["loss"] is None):

@@ -16,10 +16,9 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.files import replacing, write_text
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity_tables import in_format
-from mnist_tui.runs.events import EventTail
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.launcher import run_job
-from mnist_tui.runs.state import EpochRow, RunState, reduce
+from mnist_tui.runs.state import EpochRow, replayed
 
 WEIGHT_FORMATS = ("keras", "h5", "npz")
 COMPLEXITY_FORMATS = ("md", "csv", "json")
@@ -124,7 +123,7 @@ def history_csv(folder: RunFolder) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    for row in reduce(RunState(), EventTail(folder.events_file).read_all()).history:
+    for row in replayed(folder.events_file).history:
         writer.writerow([getattr(row, name) for name in names])
     return out.getvalue()
 

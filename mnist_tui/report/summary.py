@@ -23,9 +23,8 @@ from mnist_tui.report import markdown
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds, size
 from mnist_tui.runs import scores
 from mnist_tui.runs.document import document
-from mnist_tui.runs.events import EventTail
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import LIVE, RunState, reduce
+from mnist_tui.runs.state import LIVE, RunState, replayed
 
 TEMPLATE = "summary.md.j2"
 WORST = 10
@@ -63,7 +62,7 @@ def summary(folder: RunFolder) -> str:
 def contents(folder: RunFolder) -> dict[str, Any]:
     """What the template lays out."""
     preset, doc = folder.preset(), document(folder)
-    state = reduce(RunState(), EventTail(folder.events_file).read_all())
+    state = replayed(folder.events_file)
     results = folder.results() or {}
     experiment = preset.experiment
     complexity = of(experiment)

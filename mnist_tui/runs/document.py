@@ -7,9 +7,8 @@ from typing import Any
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Reference
 from mnist_tui.experiment.spec import to_mapping
-from mnist_tui.runs.events import EventTail
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.runs.state import RunState, replayed
 
 
 def document(folder: RunFolder) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def document(folder: RunFolder) -> dict[str, Any]:
         RunError, PresetError: the folder cannot be read.
     """
     preset = folder.preset()
-    state = reduce(RunState(), EventTail(folder.events_file).read_all())
+    state = replayed(folder.events_file)
     results = folder.results() or {}
     complexity = of(preset.experiment)
     return {

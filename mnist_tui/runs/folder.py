@@ -178,11 +178,16 @@ def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
         folder.write_launch(launch)
         folder.write_status(Status("starting", host=socket.gethostname(), heartbeat=launch.created))
     except OSError as error:
-        raise RunError(
-            f"the runs folder {runs_dir} cannot be written ({error.strerror or error}); "
-            "give a folder of yours with --runs-dir or MNIST_TUI_RUNS"
-        ) from None
+        raise unwritable(runs_dir, error) from None
     return folder
+
+
+def unwritable(runs_dir: Path, error: OSError) -> RunError:
+    """What to say of a folder for runs that cannot be written."""
+    return RunError(
+        f"the runs folder {runs_dir} cannot be written ({error.strerror or error}); "
+        "give a folder of yours with --runs-dir or MNIST_TUI_RUNS"
+    )
 
 
 def this_process(state: str) -> Status:

@@ -14,9 +14,8 @@ from typing import Any
 import platformdirs
 
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.runs.events import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder, is_alive
-from mnist_tui.runs.state import LIVE, RunState, reduce
+from mnist_tui.runs.state import LIVE, replayed
 
 RECENT = 50
 """Runs looked at when asked whether one trains now; older ones that still train are rare and show in the list."""
@@ -115,7 +114,7 @@ def _summaries(runs_dir: Path) -> Iterator[RunSummary]:
 def summary_of(folder: RunFolder) -> RunSummary:
     """One run's summary, from its folder."""
     preset, launch = folder.preset(), folder.launch()
-    state = reduce(RunState(), EventTail(folder.events_file).read_all())
+    state = replayed(folder.events_file)
     last = state.history[-1] if state.history else None
     ended = state.ended
     return RunSummary(

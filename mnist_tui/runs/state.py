@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mnist_tui.runs.events import (
     CheckpointSaved,
@@ -12,6 +13,7 @@ from mnist_tui.runs.events import (
     Ended,
     EpochEnded,
     Event,
+    EventTail,
     Matrix,
     ModelBuilt,
     Paused,
@@ -129,6 +131,11 @@ def reduce(state: RunState, events: Iterable[Event]) -> RunState:
     for event in events:
         state = replace(_after(state, event), updated=event.time)
     return state
+
+
+def replayed(log: Path) -> RunState:
+    """The state after all events of a log, read from its beginning."""
+    return reduce(RunState(), EventTail(log).read_all())
 
 
 def _after(state: RunState, event: Event) -> RunState:

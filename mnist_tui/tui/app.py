@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.timer import Timer
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
@@ -69,6 +70,7 @@ class BenchApp(App[None]):
         super().__init__()
         self.options = options
         self._starter: Starter | None = None
+        self._retry: Timer | None = None
         self._followed: dict[str, RunFolder] = {}
         self._selected = options.preset.name if options.preset else None
         theme = remembered_theme()
@@ -204,7 +206,13 @@ class BenchApp(App[None]):
     def _standby(self) -> None:
         """In a thread: a worker on standby, or another look later where a training has the cores now."""
         if not self.starter.prepare():
-            self.call_from_thread(self.set_timer, STANDBY_RETRY_SECONDS, self._prepare_standby)
+            self.call_from_thread(self._look_again)
+
+    def _look_again(self) -> None:
+        """Sets the one timer of the next look."""
+        if self._retry is not None:
+            self._retry.stop()
+        self._retry = self.set_timer(STANDBY_RETRY_SECONDS, self._prepare_standby)
 
     def _live_runs(self) -> list[RunFolder]:
         from mnist_tui.tui.starting import live
