@@ -8,10 +8,11 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings and runs of this test alone."""
+    """Settings, runs and caches of this test alone."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("MNIST_TUI_CONFIG", str(home / "settings.toml"))
     monkeypatch.setenv("MNIST_TUI_RUNS", str(home / "runs"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,10 @@ def _complete_name(incomplete: str) -> list[str]:
 
 @app.command()
 def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) -> None:
-    """Where each dataset is, and whether its checksums are the published ones."""
-    from mnist_tui.data import datasets
+    """Where each dataset is, whether its checksums are the published ones, and how large the cache of features is."""
+    from mnist_tui.data import datasets, feature_cache
 
+    kept = feature_cache.status()
     found = datasets.status(data_folder(ctx, data_dir))
     if as_json:
         print_json(
@@ -43,12 +44,26 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
                 }
                 for one in found
             ]
+            + [
+                {
+                    "name": "features",
+                    "title": "HOG features",
+                    "state": "kept" if kept.files else "none",
+                    "place": "feature cache",
+                    "source": str(kept.folder),
+                    "bytes": kept.size,
+                    "problem": None,
+                    "files": kept.files,
+                }
+            ]
         )
         return
     table = plain_table("name", "dataset", "state", "size", "where", right=("size",))
     for one in found:
         where = one.problem or (one.location.source if one.location else f"`mnist-tui data get {one.name}` brings it")
         table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", where)
+    files = f"{kept.files} file{'s' * (kept.files != 1)}" if kept.files else "none"
+    table.add_row("", "HOG features", files, size(kept.size) if kept.size else "", str(kept.folder))
     print_table(table)
 
 
@@ -81,10 +96,10 @@ def import_files(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Fol
 
 @app.command()
 def clear() -> None:
-    """Remove what was downloaded or imported; other folders are left alone."""
-    from mnist_tui.data import datasets
+    """Remove what was downloaded or imported, and HOG features kept; other folders are left alone."""
+    from mnist_tui.data import datasets, feature_cache
 
-    freed = datasets.clear_cache()
+    freed = datasets.clear_cache() + feature_cache.clear()
     print(f"freed {size(freed)}" if freed else "there was nothing to remove")
 
 

@@ -5,25 +5,30 @@ CVPR 2005 (doi:10.1109/CVPR.2005.177), as `skimage.feature.hog` computes it for 
 `block_norm="L2-Hys"`: its roundings are reproduced, so that results agree bit for bit.
 
 A gradient of uint8 pixels takes one of 511 values in each direction. Magnitude and orientation bin are
-therefore looked up in a table of 511 × 511 entries instead of being computed for every pixel.
+therefore looked up in tables instead of being computed for every pixel. Within a chunk of images the image is
+the last axis: whatever the geometry of the cells, every operation runs along contiguous memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
+from typing import Final, TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-_GRADIENTS = 511  # -255 … 255
-_FLAT = 255 * _GRADIENTS + 255  # the table's place of a zero gradient
+#: Of the results: one more whenever `hog_batch` gives other bits, for features are kept on disk.
+VERSION: Final = 1
+
+_Pixel = TypeVar("_Pixel", np.uint8, np.uint16)
+
 _EPSILON = 1e-5
 _HYSTERESIS = 0.2
-_CELLS_AT_ONCE = 8_000
-_PIXELS_AT_ONCE = 1_600_000
+# of one chunk, so that what is worked on stays in a core's cache
+_PIXELS_AT_ONCE = 400_000
+_VALUES_AT_ONCE = 100_000
 
 
 def hog_batch(
@@ -57,14 +62,17 @@ def hog_batch(
     count, height, width = images.shape
     down, across = height // pixels_per_cell, width // pixels_per_cell
     blocks = (down - cells_per_block + 1) * (across - cells_per_block + 1)
-    block_length = cells_per_block**2 * orientations
-    features = np.zeros((count, blocks * block_length), dtype)
-    chunk = max(1, min(_CELLS_AT_ONCE // (down * across), _PIXELS_AT_ONCE // (height * width)))
+    length = blocks * cells_per_block**2 * orientations
+    features = np.empty((count, length), dtype)
+    chunk = max(1, min(_PIXELS_AT_ONCE // (height * width), _VALUES_AT_ONCE // length))
     for start in range(0, count, chunk):
         stop = min(start + chunk, count)
-        histograms = cell_histograms(images[start:stop], orientations, pixels_per_cell)
-        sloped, normalised = _normalised_blocks(_blocks(histograms, cells_per_block))
-        features[start:stop].reshape(-1, block_length)[sloped] = normalised
+        values = _blocks(_cell_means(images[start:stop], orientations, pixels_per_cell), cells_per_block)
+        _normalise(values)
+        # (values of a block, blocks, n) → (n, blocks · values of a block), long runs first
+        rows = np.empty((blocks, cells_per_block**2 * orientations, stop - start), dtype)
+        rows[:] = values.reshape(-1, blocks, stop - start).swapaxes(0, 1)
+        features[start:stop] = rows.reshape(length, -1).T
         if on_progress is not None:
             on_progress(stop, count)
     return features
@@ -81,92 +89,132 @@ def cell_histograms(images: NDArray[np.uint8], orientations: int, pixels_per_cel
     Returns:
         Array of shape (n, cells down, cells across, orientations), grey levels per pixel step.
     """
+    means = _cell_means(images, orientations, pixels_per_cell)
+    return np.ascontiguousarray(means.transpose(3, 1, 2, 0), np.float64)
+
+
+def _cell_means(images: NDArray[np.uint8], orientations: int, side: int) -> NDArray[np.float32]:
+    """`cell_histograms` as (orientations, cells down, cells across, n)."""
+    count, height, width = images.shape
+    down, across = height // side, width // side
+    cells = down * across * count
     magnitudes, bins = _gradient_tables(orientations)
-    down, across = images.shape[1] // pixels_per_cell, images.shape[2] // pixels_per_cell
-    gradients = _cell_pixels(_gradient_places(images), pixels_per_cell)
-    cells = gradients.shape[1]
-    first_bins = np.arange(cells) * orientations
+    steps, signs = _gradients(images)
+    steps, signs = _cell_pixels(steps, side), _cell_pixels(signs, side)
+    sloped = np.flatnonzero(steps != 0)
+    places = steps.take(sloped).astype(np.intp)
+    added = magnitudes.take(places)
+    places += np.left_shift(signs.take(sloped), 16, dtype=np.intp)
+    targets = np.multiply(bins.take(places), cells, dtype=np.intp)
+    targets += sloped
     # scikit-image adds a cell's pixels row by row, each sum rounded to float32. Taking one pixel of every
     # cell at a time keeps that order, and no bin is addressed twice in one step.
-    totals = np.zeros(cells * orientations, np.float32)
-    for pixel in gradients:
-        sloped = np.flatnonzero(pixel != _FLAT)
-        places = pixel.take(sloped)
-        targets = first_bins.take(sloped)
-        targets += bins.take(places)
-        totals[targets] = totals.take(targets) + magnitudes.take(places)
-    means = totals / np.float32(pixels_per_cell**2)
-    return means.astype(np.float64).reshape(len(images), down, across, orientations)
+    totals = np.zeros((orientations + 1) * cells, np.float32)
+    bounds = np.searchsorted(sloped, np.arange(side**2 + 1) * cells).tolist()
+    for pixel, (start, stop) in enumerate(pairwise(bounds)):
+        where = targets[start:stop]
+        where -= pixel * cells
+        totals[where] = (totals.take(where) + added[start:stop]).astype(np.float32)
+    totals /= np.float32(side**2)
+    return totals.reshape(-1, down, across, count)[:orientations]
 
 
 @lru_cache(maxsize=4)
-def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Magnitude and orientation bin for every gradient of uint8 pixels, at `_gradient_places`.
+def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np.unsignedinteger]]:
+    """Magnitudes by `_gradients`' steps, orientation bins by its signs · 65,536 + steps.
 
-    scikit-image compares a double angle with bin edges in float32. Where the last edge rounds to below 180°,
-    the angles beyond it belong to no bin: their magnitude is 0 here.
+    scikit-image compares a double angle with bin edges in float32. Angles beyond the last edge, should it round to
+    below 180°, belong to no bin: theirs is one bin more than there are.
     """
-    steps = np.arange(-255.0, 256.0)
-    along_rows, along_columns = np.meshgrid(steps, steps, indexing="ij")
-    angles = np.arctan2(along_rows, along_columns)
+    levels = np.arange(256.0)
+    along_rows, along_columns = np.meshgrid(levels, levels, indexing="ij")
+    magnitudes = np.hypot(along_columns, along_rows).ravel()
+    turns = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+    angles = np.concatenate([np.arctan2(down * along_rows, right * along_columns).ravel() for down, right in turns])
     angles *= 180 / np.pi
     np.remainder(angles, 180, out=angles)
     edges = (180.0 / orientations * np.arange(orientations + 1)).astype(np.float32).astype(np.float64)
-    bins = np.searchsorted(edges, angles.ravel(), side="right").astype(np.int32) - 1
-    magnitudes = np.hypot(along_columns, along_rows).ravel()
-    outside = bins == orientations
-    magnitudes[outside] = 0
-    bins[outside] = 0
+    bins = (np.searchsorted(edges, angles, side="right") - 1).astype(np.min_scalar_type(orientations))
     magnitudes.setflags(write=False)
     bins.setflags(write=False)
     return magnitudes, bins
 
 
-def _gradient_places(images: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Each pixel's central differences as one place in the tables; 0 on the border along its axis."""
-    levels = images.astype(np.int32)
-    places = np.full(levels.shape, _FLAT, np.int32)
-    places[:, 1:-1] += (levels[:, 2:] - levels[:, :-2]) * _GRADIENTS
-    places[:, :, 1:-1] += levels[:, :, 2:]
-    places[:, :, 1:-1] -= levels[:, :, :-2]
-    return places
-
-
-def _cell_pixels(pixels: NDArray[np.int32], side: int) -> NDArray[np.int32]:
-    """(n, height, width) → (side², n · cells): a row holds the same pixel of every whole cell."""
-    count, height, width = pixels.shape
-    down, across = height // side, width // side
-    whole = pixels[:, : down * side, : across * side]
-    cells = whole.reshape(count, down, side, across, side)
-    return np.ascontiguousarray(cells.transpose(2, 4, 0, 1, 3)).reshape(side * side, -1)
-
-
-def _blocks(histograms: NDArray[np.float64], cells_per_block: int) -> NDArray[np.float64]:
-    """(n, down, across, orientations) → (n · blocks, cells_per_block² · orientations), one block a row."""
-    if cells_per_block > 1:
-        window = (cells_per_block, cells_per_block)
-        histograms = sliding_window_view(histograms, window, axis=(1, 2)).transpose(0, 1, 2, 4, 5, 3)
-    return np.ascontiguousarray(histograms).reshape(-1, cells_per_block**2 * histograms.shape[-1])
-
-
-def _normalised_blocks(blocks: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """L2-Hys: to unit length, values limited to 0.2, to unit length again (Lowe 2004).
+def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Each pixel's central differences, 0 on the border along its axis, as (height, width, n).
 
     Returns:
-        The rows that have any gradient, as indices, and these rows normalised; every other row stays 0.
+        The absolute differences along rows · 256 + those along columns; 2 where the first is negative + 1 where
+        the second is.
     """
-    energy = np.square(blocks).sum(axis=1)
-    sloped = np.flatnonzero(energy)
-    normalised = blocks.take(sloped, axis=0)
-    normalised /= _length(energy.take(sloped))
-    np.minimum(normalised, _HYSTERESIS, out=normalised)
-    normalised /= _length(np.square(normalised).sum(axis=1))
-    return sloped, normalised
+    count, height, width = images.shape
+    levels = np.ascontiguousarray(images.reshape(count, -1).T).reshape(height, width, count)
+    steps, signs = np.zeros(levels.shape, np.uint16), np.zeros(levels.shape, np.uint8)
+    after, before = levels[2:], levels[:-2]
+    steps[1:-1] = np.maximum(after, before) - np.minimum(after, before)
+    steps <<= 8
+    signs[1:-1] = after < before
+    signs <<= 1
+    after, before = levels[:, 2:], levels[:, :-2]
+    steps[:, 1:-1] |= np.maximum(after, before) - np.minimum(after, before)
+    signs[:, 1:-1] |= after < before
+    return steps, signs
 
 
-def _length(energy: NDArray[np.float64]) -> NDArray[np.float64]:
-    length: NDArray[np.float64] = np.sqrt(energy + _EPSILON**2)
-    return length[:, np.newaxis]
+def _cell_pixels(pixels: NDArray[_Pixel], side: int) -> NDArray[_Pixel]:
+    """(height, width, n) → side² · cells · n values: the first pixel of every whole cell, then the second and so on."""
+    height, width, count = pixels.shape
+    down, across = height // side, width // side
+    cells = pixels[: down * side, : across * side].reshape(down, side, across, side, count)
+    return np.ascontiguousarray(cells.transpose(1, 3, 0, 2, 4)).reshape(-1)
+
+
+def _blocks(means: NDArray[np.float32], cells_per_block: int) -> NDArray[np.float64]:
+    """(orientations, down, across, n) → (cells_per_block² · orientations, blocks · n), one block a column."""
+    orientations, down, across, count = means.shape
+    shape = down - cells_per_block + 1, across - cells_per_block + 1
+    blocks = np.empty((cells_per_block, cells_per_block, orientations, *shape, count))
+    for row, column in product(range(cells_per_block), repeat=2):
+        blocks[row, column] = means[:, row : row + shape[0], column : column + shape[1]]
+    return blocks.reshape(cells_per_block**2 * orientations, -1)
+
+
+def _normalise(blocks: NDArray[np.float64]) -> None:
+    """L2-Hys, in place: columns to unit length, values limited to 0.2, to unit length again (Lowe 2004)."""
+    blocks /= _lengths(blocks)
+    np.minimum(blocks, _HYSTERESIS, out=blocks)
+    blocks /= _lengths(blocks)
+
+
+def _lengths(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    energy = _sum([np.square(values) for values in blocks])
+    energy += _EPSILON**2
+    return np.sqrt(energy, out=energy)
+
+
+def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Their sum in the order, and so with the roundings, in which `np.sum` adds up a row: pairwise, by eights.
+
+    The terms may be overwritten. N. J. Higham, "The Accuracy of Floating Point Summation", 1993
+    (doi:10.1137/0914050), on pairwise summation.
+    """
+    if len(terms) > 128:
+        half = len(terms) // 2 // 8 * 8
+        total = _sum(terms[:half])
+        total += _sum(terms[half:])
+        return total
+    whole = len(terms) // 8 * 8
+    for start in range(8, whole, 8):
+        for lane in range(8):
+            terms[lane][:] += terms[start + lane]
+    step = 1
+    while whole and step < 8:
+        for lane in range(0, 8, 2 * step):
+            terms[lane][:] += terms[lane + step]
+        step *= 2
+    for term in terms[max(whole, 1) :]:
+        terms[0][:] += term
+    return terms[0]
 
 
 def hog_picture(

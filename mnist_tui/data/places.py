@@ -128,6 +128,13 @@ def download_cache() -> Path:
     return user_cache_path("mnist-tui", appauthor=False) / "datasets"
 
 
+def feature_cache() -> Path:
+    """Where this program keeps HOG features."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mnist-tui", appauthor=False) / "features"
+
+
 def _own_folder(name: str) -> Location:
     folder = Path(name)
     for found in in_folder("mnist", folder, "own folder"):

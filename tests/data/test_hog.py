@@ -73,6 +73,19 @@ def test_every_gradient_of_bytes_falls_into_the_bin_of_scikit_image() -> None:
     np.testing.assert_array_equal(batch64(some, 9, 3, 1), reference(some, 9, 3, 1))
 
 
+@pytest.mark.parametrize("orientations", [255, 256, 360])
+def test_as_many_bins_as_one_likes_equal_scikit_image(orientations: int) -> None:
+    images = noise(5)
+    np.testing.assert_array_equal(batch64(images, orientations, 9, 2), reference(images, orientations, 9, 2))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 2), (30, 17)])
+def test_images_of_other_shapes_equal_scikit_image(height: int, width: int) -> None:
+    images = noise(6, side=30)[:, :height, :width]
+    geometry = (8, min(height, 4), 1)
+    np.testing.assert_array_equal(batch64(images, *geometry), reference(images, *geometry))
+
+
 def test_single_precision_is_the_double_result_rounded() -> None:
     images = noise(3)
     features = hog_batch(images, orientations=8, pixels_per_cell=7)

@@ -1,0 +1,184 @@
+"""HOG features on disk, so that the second start on the same images computes none. One file a stack of images.
+
+A file is a head of 4,096 bytes, JSON padded with spaces, and the features as little-endian float32. The head says
+what they are of and has their SHA-256: what does not match is removed and computed again, never trusted. Nothing
+here fails a training: a folder that cannot be written is a cache that keeps nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.hog import VERSION
+from mnist_tui.data.places import feature_cache
+from mnist_tui.experiment.files import replacing
+
+LIMIT_BYTES: Final = 2_000_000_000
+_SUFFIX: Final = ".features"
+_HEAD_BYTES: Final = 4096
+_ABANDONED_SECONDS: Final = 3600.0
+_FLOAT32: Final = np.dtype("<f4")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureKey:
+    """What features are of, and how they were computed.
+
+    Attributes:
+        images: SHA-256 of the dataset's images, as `Dataset.sha256` has it.
+        count: How many of them, from the first.
+        orientations, pixels_per_cell, cells_per_block: As `hog_batch` takes them.
+        version: Of `hog_batch`.
+    """
+
+    images: str
+    count: int
+    orientations: int
+    pixels_per_cell: int
+    cells_per_block: int
+    version: int = VERSION
+
+    @property
+    def file(self) -> Path:
+        """Where these features are, if they are kept."""
+        name = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:32]
+        return feature_cache() / f"{name}{_SUFFIX}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCacheStatus:
+    """What is kept, and where: number of files, bytes."""
+
+    folder: Path
+    files: int
+    size: int
+
+
+def load(key: FeatureKey) -> NDArray[np.float32] | None:
+    """The features kept for `key`, float32 (count, length); None where there are none, or none to be trusted."""
+    file = key.file
+    try:
+        features = _read(file, key)
+        if features is None:
+            file.unlink(missing_ok=True)
+        else:
+            _mark_used(file)
+    except OSError:
+        return None
+    return features
+
+
+def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT_BYTES) -> bool:
+    """Keep features, and remove those longest unused until the cache has at most `limit` bytes.
+
+    Args:
+        key: What they are of.
+        features: float32 (key.count, length).
+        limit: Bytes of all files together.
+
+    Returns:
+        Whether they are kept: not if they are larger than the limit, or if they cannot be written.
+    """
+    values = np.ascontiguousarray(features, _FLOAT32)
+    size = _HEAD_BYTES + values.nbytes
+    if not values.size or size > limit:
+        return False
+    head = json.dumps({**asdict(key), "sha256": _checksum(values)}).encode()
+    try:
+        key.file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(key.file) as temporary, temporary.open("wb") as stream:
+            stream.write(head.ljust(_HEAD_BYTES))
+            stream.write(_bytes(values))
+        _make_room(limit)
+    except OSError:
+        return False
+    return key.file.exists()
+
+
+def status() -> FeatureCacheStatus:
+    """What the cache holds."""
+    sizes = [size for _, _, size in _entries()]
+    return FeatureCacheStatus(feature_cache(), len(sizes), sum(sizes))
+
+
+def clear() -> int:
+    """Remove every file of features; bytes freed.
+
+    Raises:
+        DataError: One cannot be removed.
+    """
+    freed = 0
+    for file, _, size in [*_entries(), *_entries(f".tmp-*{_SUFFIX}")]:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as failure:
+            raise DataError(f"{file} cannot be removed: {failure.strerror or failure}") from None
+        freed += size
+    with suppress(OSError):
+        feature_cache().rmdir()
+    return freed
+
+
+def _read(file: Path, key: FeatureKey) -> NDArray[np.float32] | None:
+    """The features of a file; None where it does not hold what it should."""
+    with file.open("rb") as stream:
+        try:
+            head = json.loads(stream.read(_HEAD_BYTES))
+            checksum = head.pop("sha256")
+        except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
+            return None
+        length, rest = divmod(os.fstat(stream.fileno()).st_size - _HEAD_BYTES, key.count * _FLOAT32.itemsize)
+        if head != asdict(key) or rest or length < 1:
+            return None
+        features = np.empty((key.count, length), _FLOAT32)
+        stream.readinto(_bytes(features))
+    return features.astype(np.float32, copy=False) if _checksum(features) == checksum else None
+
+
+def _checksum(values: NDArray[np.float32]) -> str:
+    return hashlib.sha256(_bytes(values)).hexdigest()
+
+
+def _bytes(values: NDArray[np.float32]) -> memoryview:
+    """The memory of an array itself."""
+    return values.reshape(-1).view(np.uint8).data
+
+
+def _make_room(limit: int) -> None:
+    """Remove the files longest unused until the rest has at most `limit` bytes, and what killed writers left."""
+    for abandoned, used, _ in _entries(f".tmp-*{_SUFFIX}"):
+        if time.time() - used > _ABANDONED_SECONDS:
+            abandoned.unlink(missing_ok=True)
+    entries = sorted(_entries(), key=lambda entry: entry[1])
+    total = sum(size for _, _, size in entries)
+    for file, _, size in entries:
+        if total <= limit:
+            return
+        file.unlink(missing_ok=True)
+        total -= size
+
+
+def _entries(pattern: str = f"[!.]*{_SUFFIX}") -> Iterator[tuple[Path, float, int]]:
+    """Files of the cache, when each was last used (seconds since the epoch), bytes; other files are left alone."""
+    for file in feature_cache().glob(pattern):
+        # another process may have removed it by now
+        with suppress(OSError):
+            stat = file.stat()
+            yield file, stat.st_mtime, stat.st_size
+
+
+def _mark_used(file: Path) -> None:
+    with suppress(OSError):
+        os.utime(file)
