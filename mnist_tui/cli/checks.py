@@ -1,8 +1,7 @@
-"""What `doctor` looks at, one function a subject. Each looks and says; none changes anything."""
+"""What `doctor` looks at, one function a subject; GPUs are `gpu_checks`. Each looks and says; none changes anything."""
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -24,14 +23,9 @@ from mnist_tui.report.wording import size
 
 PYTHONS = ((3, 11), (3, 13))
 PACKAGES = ("tensorflow", "keras", "numpy", "textual", "textual-plotext", "scikit-image", "scikit-learn", "pooch")
-DEVICE_SECONDS = 120
 LOGIND_SECONDS = 2
 GLYPHS = "─│█▁▄⣿×→✓é"
 LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), Path("/usr/lib/systemd/logind.conf.d"))
-_ASK_DEVICES = """
-import json, tensorflow
-print(json.dumps([device.name for device in tensorflow.config.list_physical_devices()]))
-"""
 
 
 @dataclass(frozen=True)
@@ -65,78 +59,12 @@ def installation() -> Iterator[Check]:
             yield Check(package, "broken", "is not installed", f"python -m pip install --upgrade {PROGRAM}")
 
 
-def machine(*, quick: bool) -> Iterator[Check]:
-    """Processor, memory, and what TensorFlow may compute on."""
+def machine() -> Iterator[Check]:
+    """Processor and memory."""
     import psutil
 
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory()
     yield Check("processor", "works", f"{cores} cores, {size(memory.total)} of memory, {size(memory.available)} free")
-    gpus, why = _gpus()
-    seen: list[str] | None = None
-    if not quick:
-        check, seen = _devices()
-        yield check
-    yield _gpu_check(gpus, why, seen)
-
-
-def _gpus() -> tuple[list[str], str]:
-    """The GPUs that NVIDIA's driver knows, and why there are none."""
-    try:
-        import pynvml
-    except ImportError:
-        return [], "nvidia-ml-py is not installed"
-    try:
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
-        names = [pynvml.nvmlDeviceGetName(handle) for handle in handles]
-        pynvml.nvmlShutdown()
-    except pynvml.NVMLError as error:
-        return [], f"no NVIDIA driver answers ({error})"
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names], "the driver knows no GPU"
-
-
-def _devices() -> tuple[Check, list[str] | None]:
-    """What TensorFlow says, asked of a process of its own."""
-    try:
-        asked = subprocess.run(
-            [sys.executable, "-c", _ASK_DEVICES],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEVICE_SECONDS, check=True,
-        )  # fmt: skip
-        names = [str(name) for name in json.loads(asked.stdout.splitlines()[-1])]
-    except subprocess.TimeoutExpired:
-        return Check("devices", "attention", f"TensorFlow did not start within {DEVICE_SECONDS} s", "try again"), None
-    except (subprocess.CalledProcessError, OSError, ValueError, IndexError) as error:
-        said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-        advice = "python -m pip install --force-reinstall tensorflow"
-        return Check("devices", "broken", f"TensorFlow does not start: {said[-1] if said else error}", advice), None
-    short = [name.removeprefix("/physical_device:") for name in names]
-    return Check("devices", "works", f"TensorFlow sees {', '.join(short)}"), short
-
-
-def _gpu_check(gpus: list[str], why: str, seen: list[str] | None) -> Check:
-    if not gpus:
-        return Check("GPU", "works", f"none: training runs on the processor ({why})")
-    names = ", ".join(gpus)
-    if seen is not None and any(device.startswith("GPU") for device in seen):
-        return Check("GPU", "works", names)
-    if not _installed("nvidia-cudnn-cu12") and not _installed("nvidia-cudnn-cu13"):
-        return Check(
-            "GPU", "attention", f"{names}, but its libraries are not installed", f"pip install '{PROGRAM}[gpu]'"
-        )
-    if seen is None:
-        return Check("GPU", "works", f"{names} (TensorFlow was not asked)")
-    advice = (
-        "see `python -c \"import tensorflow as tf; tf.config.list_physical_devices('GPU')\"` for the library it misses"
-    )
-    return Check("GPU", "attention", f"{names}, but TensorFlow does not see it", advice)
-
-
-def _installed(package: str) -> bool:
-    try:
-        version(package)
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def terminal() -> Iterator[Check]:

@@ -10,6 +10,7 @@ import typer
 
 from mnist_tui.cli.checks import Check, installation, logout, machine, places, stock, terminal
 from mnist_tui.cli.errors import FAILED
+from mnist_tui.cli.gpu_checks import gpu
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
 from mnist_tui.cli.output import print_json
 
@@ -40,7 +41,8 @@ def doctor(
 
 def _checks(runs_dir: Path, data_dir: Path | None, *, quick: bool) -> Iterator[Check]:
     yield from installation()
-    yield from machine(quick=quick)
+    yield from machine()
+    yield from gpu(quick=quick)
     yield from terminal()
     yield from places(runs_dir)
     yield from stock(data_dir)

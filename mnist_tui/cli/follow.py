@@ -12,9 +12,9 @@ from dataclasses import replace
 from types import FrameType
 from typing import TextIO
 
-from mnist_tui.report.wording import count, loss, percent, seconds
+from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
-from mnist_tui.runs.events import Event, EventTail, Phase
+from mnist_tui.runs.events import EpochEnded, Event, EventTail, Phase, Resumed
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
 
@@ -76,14 +76,24 @@ def end_worker(folder: RunFolder) -> None:
             os.kill(status.pid, signal.SIGTERM)
 
 
-def follow(folder: RunFolder, teller: Teller, signals: StopSignals) -> RunState:
+def follow(
+    folder: RunFolder,
+    teller: Teller,
+    signals: StopSignals,
+    tail: EventTail | None = None,
+    state: RunState | None = None,
+) -> RunState:
     """Waits for the run's end, telling what happens.
+
+    Args:
+        tail, state: how far the run's events have been read already, and what they said; nothing of it is told.
 
     Returns:
         The run's last state, whose `state` is crashed where its worker died without a word.
     """
-    tail, state, word = EventTail(folder.events_file), RunState(), "starting"
+    tail, state, word = tail or EventTail(folder.events_file), state or RunState(), "starting"
     checked = silent_until = 0.0
+    teller.has_told(state)
     while True:
         signals.pass_on(folder)
         now = time.monotonic()
@@ -113,6 +123,7 @@ class Teller:
         self._drawn = 0.0
         self._showing = False
         self._told = RunState()
+        self._rate: float | None = None
         self._phases: set[str] = set()
 
     def say(self, text: str) -> None:
@@ -120,25 +131,27 @@ class Teller:
         self._clear()
         print(text, file=self._notes, flush=True)
 
+    def has_told(self, state: RunState) -> None:
+        """Takes all of `state` as known."""
+        self._told = state
+        self._rate = state.history[-1].learning_rate if state.history else None
+
     def tell(self, state: RunState, events: list[Event]) -> None:
         """What is new in `state`."""
         before, self._told = self._told, state
-        if state.start is not None and before.start is None:
+        if state.start is not None and state.start is not before.start:
             self.say(f"run {state.run}: {count(state.start.total)} parameters, {count(state.epochs)} epochs")
-        if state.data is not None and before.data is None:
+        if state.data is not None and state.data is not before.data:
             self.say(_data_line(state))
-        if state.model is not None and before.model is None:
-            self.say(f"on {state.model.device_name or state.model.device} ({state.model.device})")
+        if state.model is not None and state.model is not before.model:
+            model = state.model
+            self.say(f"on {model.device_name or model.device} ({model.device}): {computation(model)}")
         for text in state.warnings[len(before.warnings) :]:
             self.say(f"warning: {text}")
         if state.state == "paused" and before.state != "paused":
             self.say("paused; `mnist-tui continue` lets it go on")
-        self._phase(events)
-        rate = before.history[-1].learning_rate if before.history else None
-        for row in state.history[len(before.history) :]:
-            self._clear()
-            print(epoch_line(row, state.epochs, rate), file=self._lines, flush=True)
-            rate = row.learning_rate
+        for event in events:
+            self._happened(event, state)
         if events:
             self._draw(state)
 
@@ -146,11 +159,19 @@ class Teller:
         """Leaves the terminal's line clean."""
         self._clear()
 
-    def _phase(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, Phase) and event.name != "training" and event.name not in self._phases:
+    def _happened(self, event: Event, state: RunState) -> None:
+        match event:
+            case Phase() if event.name != "training" and event.name not in self._phases:
                 self._phases.add(event.name)
                 self.say(f"{_phase_words(event)} …")
+            case Resumed(from_epoch=int(epoch)):
+                self.say(resumed_line(epoch, event.step, state))
+            case EpochEnded():
+                self._clear()
+                print(epoch_line(event, state.epochs, self._rate), file=self._lines, flush=True)
+                self._rate = event.learning_rate
+            case _:
+                pass
 
     def _draw(self, state: RunState) -> None:
         now = time.monotonic()
@@ -168,7 +189,15 @@ class Teller:
             print("\r\x1b[K", end="", file=self._notes, flush=True)
 
 
-def epoch_line(row: EpochRow, epochs: int, rate_before: float | None = None) -> str:
+def resumed_line(epoch: int, step: int, state: RunState) -> str:
+    """From where a resumed run goes on."""
+    if not epoch and not step:
+        return "it was not yet saved: it begins again with its first epoch"
+    steps = f" and step {count(step)} of {count(state.model.steps)} of the next" if step and state.model else ""
+    return f"goes on after epoch {epoch} of {count(state.epochs)}{steps}"
+
+
+def epoch_line(row: EpochRow | EpochEnded, epochs: int, rate_before: float | None = None) -> str:
     """One epoch's figures, in 80 columns; the learning rate only where it is not that of the epoch before."""
     width = len(str(epochs))
     rate = "" if rate_before in (None, row.learning_rate) else f"  learning rate {row.learning_rate:.4g}"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui import __version__
-from mnist_tui.cli import complexity, control, data, doctor, export, presets, runs, train
+from mnist_tui.cli import complexity, control, data, doctor, export, presets, resume, runs, train
 from mnist_tui.cli.errors import PROGRAM
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, Request, RunsDir, data_folder, runs_folder, with_experiment
@@ -84,6 +84,7 @@ for command in (train.train, complexity.complexity, runs.runs, runs.show, runs.l
     app.command()(command)
 for name, command in control.COMMANDS.items():
     app.command(name)(command)
+app.command()(resume.resume)
 app.command()(runs.delete)
 app.command()(export.export)
 app.command()(doctor.doctor)

@@ -50,7 +50,9 @@ def train(
     )
     place = runs_folder(ctx, runs_dir)
     if detach:
-        _detached(create(place, preset, launch), as_json=as_json)
+        folder = create(place, preset, launch)
+        start(folder)
+        tell_detached(folder, as_json=as_json)
         return
     teller = standard(as_json)
     with StopSignals(teller.say) as signals:
@@ -58,11 +60,11 @@ def train(
         start(folder)
         state = follow(folder, teller, signals)
     teller.end()
-    _told(folder, state, as_json=as_json)
+    tell_outcome(folder, state, as_json=as_json)
 
 
-def _detached(folder: RunFolder, *, as_json: bool) -> None:
-    start(folder)
+def tell_detached(folder: RunFolder, *, as_json: bool) -> None:
+    """The id of a run that a worker trains now."""
     if as_json:
         print_json({"run": folder.id, "folder": str(folder.path)})
     else:
@@ -70,7 +72,7 @@ def _detached(folder: RunFolder, *, as_json: bool) -> None:
     print(f"training goes on; `{PROGRAM} attach {folder.id}` shows it", file=sys.stderr)
 
 
-def _told(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
+def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     """The result on stdout.
 
     Raises:
@@ -78,6 +80,8 @@ def _told(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         WorkFailedError: the work failed or the worker died.
     """
     reason = state.ended.reason if state.ended else ""
+    if state.ended is not None and state.ended.refused:
+        raise RequestError(f"run {folder.id} was not resumed and is as it was: {state.ended.refused}")
     if state.state == "failed" and state.ended is not None and not state.ended.where:
         raise RequestError(reason)
     doc = document(folder)

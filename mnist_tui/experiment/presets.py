@@ -69,15 +69,17 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """`preset` with another experiment; what was published for it stays only where no more than the seed differs."""
-    if _unseeded(experiment) == _unseeded(preset.experiment):
+    """`preset` with another experiment; what was published stays only where just the seed or the program differs."""
+    if _same_mathematics(experiment, preset.experiment):
         return replace(preset, experiment=experiment)
     title = preset.title if preset.title.endswith(EDITED) or not preset.title else preset.title + EDITED
     return replace(preset, experiment=experiment, title=title, about="", reference=None)
 
 
-def _unseeded(experiment: Experiment) -> Experiment:
-    return experiment.model_copy(update={"training": experiment.training.model_copy(update={"seed": 0})})
+def _same_mathematics(one: Experiment, other: Experiment) -> bool:
+    """Whether they differ in nothing but the seed and the way the steps are run."""
+    alike = other.training.model_copy(update={"seed": one.training.seed, "program": one.training.program})
+    return one == other.model_copy(update={"training": alike})
 
 
 def builtin_folder() -> Path:

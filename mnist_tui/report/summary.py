@@ -20,9 +20,9 @@ from mnist_tui.experiment.spec import (
     HogFeatures,
 )
 from mnist_tui.report import markdown
-from mnist_tui.report.wording import DASH, count, loss, percent, seconds, size
+from mnist_tui.report.wording import DASH, computation, count, loss, percent, seconds, size
 from mnist_tui.runs import scores
-from mnist_tui.runs.document import document
+from mnist_tui.runs.document import document, results_of
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE, RunState, replayed
 
@@ -63,7 +63,7 @@ def contents(folder: RunFolder) -> dict[str, Any]:
     """What the template lays out."""
     preset, doc = folder.preset(), document(folder)
     state = replayed(folder.events_file)
-    results = folder.results() or {}
+    results = results_of(folder, state) or {}
     experiment = preset.experiment
     complexity = of(experiment)
     names = results.get("class_names") or (state.data.class_names if state.data else [str(n) for n in range(10)])
@@ -262,9 +262,10 @@ def _platform(doc: dict[str, Any], folder: RunFolder, state: RunState) -> Facts:
     versions = dict(known.get("versions") or {})
     model = state.model
     device = model.device_name or model.device if model else known.get("device_name") or known.get("device") or DASH
-    on = f" ({model.device}, {model.program})" if model else ""
+    on = f" ({model.device})" if model else ""
     facts: Facts = [
         ("Device used", f"{device}{on}"),
+        ("Computation", ", ".join(filter(None, (computation(model), model.cpu_features))) if model else DASH),
         ("Processor", f"{known.get('cpu', DASH)}, {known.get('cores', DASH)} cores, {known.get('machine', DASH)}"),
         ("Memory", size(known["memory"]) if known.get("memory") else DASH),
         ("Operating system", str(known.get("os", DASH))),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from mnist_tui.runs.events import ModelBuilt
+
 DASH = "–"
 
 
@@ -44,6 +46,16 @@ def size(value: float) -> str:
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def computation(model: ModelBuilt) -> str:
+    """How a run computes: ``xla program in float32, TF32 on, 8 threads``; what was not recorded is left out."""
+    parts = [f"{model.program} program in {model.precision}"]
+    if model.tf32 is not None:
+        parts.append(f"TF32 {'on' if model.tf32 else 'off'}")
+    if model.threads:
+        parts.append(f"{model.threads} thread{'s' if model.threads > 1 else ''}")
+    return ", ".join(parts)
 
 
 def moment(value: float | None) -> str:

@@ -25,7 +25,7 @@ def document(folder: RunFolder) -> dict[str, Any]:
     """
     preset = folder.preset()
     state = replayed(folder.events_file)
-    results = folder.results() or {}
+    results = results_of(folder, state) or {}
     complexity = of(preset.experiment)
     return {
         "run": folder.id,
@@ -46,6 +46,14 @@ def document(folder: RunFolder) -> dict[str, Any]:
         "warnings": list(state.warnings),
         "reference": _reference(preset.reference),
     }
+
+
+def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
+    """The results of the end that `state` tells of; None without one, even where an earlier end left results."""
+    ended, results = state.ended, folder.results()
+    if ended is None or results is None or results.get("state", ended.state) != ended.state:
+        return None
+    return results
 
 
 def _dataset(state: RunState) -> dict[str, Any] | None:

@@ -98,6 +98,10 @@ class ModelBuilt(Event):
         device: TensorFlow's name of the device (``CPU:0``, ``GPU:0``).
         device_name: the hardware's own name.
         program: how the steps are run (``graph``, ``xla``).
+        precision: what the layers compute in, as in the experiment.
+        threads: threads that one operation of TensorFlow's is spread over; 0 where it was not recorded.
+        cpu_features: the processor's vector instructions, which decide TensorFlow's kernels.
+        tf32: whether a GPU may multiply float32 in TensorFloat-32; None without a GPU.
         total, trainable: parameters by Keras' count.
         steps: steps an epoch.
     """
@@ -111,6 +115,10 @@ class ModelBuilt(Event):
     steps: int
     keras: str = ""
     tensorflow: str = ""
+    precision: str = "float32"
+    threads: int = 0
+    cpu_features: str = ""
+    tf32: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,10 +207,16 @@ class Paused(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Event):
-    """Training goes on after a pause, or, with `from_epoch`, from a checkpoint: epochs beyond it are dropped."""
+    """Training goes on after a pause, or, with `from_epoch`, in another worker: what lies beyond it is dropped.
+
+    Attributes:
+        from_epoch: whole epochs that are kept; None after a pause.
+        step: steps of the next epoch that are kept. Both are 0 where there was no checkpoint to go on from.
+    """
 
     type: ClassVar[str] = "resumed"
     from_epoch: int | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +245,7 @@ class Ended(Event):
         reason: in words.
         test_loss, test_accuracy, macro_f1: the final evaluation; None where there was none.
         where: file and line of a failure.
+        refused: why the run could not be resumed; it is as it was when it was stopped, and so is the rest of this.
     """
 
     type: ClassVar[str] = "ended"
@@ -240,6 +255,7 @@ class Ended(Event):
     test_accuracy: float | None = None
     macro_f1: float | None = None
     where: str = ""
+    refused: str = ""
 
 
 EVENTS: dict[str, type[Event]] = {
@@ -341,7 +357,14 @@ class EventLog:
 
 
 def epochs_of(path: Path) -> Iterator[EpochEnded]:
-    """Every epoch event of a log, matrices included, read anew from the file."""
+    """Every epoch of a log in order, matrices included, read anew; those that a resumption dropped are left out."""
+    epochs: dict[int, EpochEnded] = {}
     for event in EventTail(path).read_all():
-        if isinstance(event, EpochEnded):
-            yield event
+        match event:
+            case EpochEnded():
+                epochs[event.epoch] = event
+            case Resumed(from_epoch=int(kept)):
+                epochs = {number: epoch for number, epoch in epochs.items() if number <= kept}
+            case _:
+                pass
+    yield from epochs.values()

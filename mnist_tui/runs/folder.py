@@ -230,12 +230,20 @@ def is_alive(status: Status, now: float) -> bool:
 class Lock:
     """The right to write a run; held until the process ends or `release`.
 
+    A process that starts another may hand it over with the open file: then it is the other's until that ends.
+
+    Args:
+        handed_over: the lock's open file, by its number, from the process that held it.
+
     Raises:
         RunError: someone else holds it; the text names the holder.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self._file = folder.lock_file.open("a+")
+    def __init__(self, folder: RunFolder, handed_over: int | None = None) -> None:
+        try:
+            self._file = folder.lock_file.open("a+") if handed_over is None else os.fdopen(handed_over, "a+")
+        except OSError as error:
+            raise RunError(f"{folder.lock_file} cannot be written: {error.strerror or error}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -243,11 +251,17 @@ class Lock:
             holder = self._file.read().strip() or "another process"
             self._file.close()
             raise RunError(f"run {folder.id} is being written by {holder}") from None
+        os.set_inheritable(self._file.fileno(), False)
         self._file.truncate(0)
         self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         self._file.flush()
 
+    def fileno(self) -> int:
+        """The open file's number, to be handed over."""
+        return self._file.fileno()
+
     def release(self) -> None:
+        """Gives the right up, unless it was handed over."""
         self._file.close()
 
 

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from mnist_tui.runs.folder import RunFolder, status_of
+from mnist_tui.runs.folder import Lock, RunFolder, status_of
 
 WORKER = "mnist_tui.training.worker"
 
@@ -62,6 +62,15 @@ def start(folder: RunFolder, standby: Standby | None = None) -> None:
     _reap(worker)
 
 
+def start_holding(folder: RunFolder, lock: Lock) -> None:
+    """Has a new worker train the run, whose lock this process holds and hands over to it."""
+    with folder.log_file.open("ab") as log:
+        arguments = ["--run", str(folder.path.absolute()), "--lock", str(lock.fileno())]
+        worker = _spawn(arguments, log, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
+    folder.write_status(status_of(worker.pid, "starting"))
+    _reap(worker)
+
+
 def run_job(
     job: str, folder: RunFolder, arguments: list[str], timeout: float = 300
 ) -> subprocess.CompletedProcess[bytes]:
@@ -85,7 +94,7 @@ def run_job(
     )
 
 
-def _spawn(arguments: list[str], log: IO[bytes], stdin: int) -> subprocess.Popen[bytes]:
+def _spawn(arguments: list[str], log: IO[bytes], stdin: int, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", WORKER, *arguments],
         stdin=stdin,
@@ -94,6 +103,7 @@ def _spawn(arguments: list[str], log: IO[bytes], stdin: int) -> subprocess.Popen
         start_new_session=True,
         env=_environment(),
         close_fds=True,
+        pass_fds=pass_fds,
     )
 
 

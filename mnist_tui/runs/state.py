@@ -27,6 +27,8 @@ from mnist_tui.runs.events import (
 LIVE = ("starting", "running", "paused")
 """States of a run whose worker lives."""
 STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed")
+RESUMABLE = ("stopped", "failed", "crashed")
+"""States of a run that can go on."""
 RECENT_EPOCHS = 5
 RUNNING_POINTS = 400
 LOADS = 120
@@ -65,7 +67,8 @@ class RunState:
         running: the last RUNNING_POINTS progress points.
         confusion: the newest epoch's counts, rows true, columns predicted.
         loads: the last LOADS device readings.
-        paused_seconds: all pauses so far, the present one left out.
+        started: of the first worker, seconds since the epoch.
+        paused_seconds: all pauses so far, and the times between two workers; the present pause left out.
     """
 
     run: str = ""
@@ -141,15 +144,7 @@ def replayed(log: Path) -> RunState:
 def _after(state: RunState, event: Event) -> RunState:
     match event:
         case RunStarted():
-            return replace(
-                state,
-                run=event.run,
-                started=event.time,
-                epochs=event.epochs,
-                start=event,
-                ended=None,
-                state="starting",
-            )
+            return _started(state, event)
         case Phase():
             return replace(state, phase=event)
         case DataReady():
@@ -169,11 +164,29 @@ def _after(state: RunState, event: Event) -> RunState:
         case CheckpointSaved():
             return replace(state, checkpoint=event)
         case Warned():
-            return replace(state, warnings=(*state.warnings, event.text))
+            known = event.text in state.warnings
+            return state if known else replace(state, warnings=(*state.warnings, event.text))
         case Ended():
             return replace(state, state=event.state, ended=event, phase=None, paused_since=None)
         case _:
             return state
+
+
+def _started(state: RunState, event: RunStarted) -> RunState:
+    """A worker takes the run on, the first or, after the former's death or end, another."""
+    since = state.paused_since if state.paused_since is not None else state.updated
+    return replace(
+        state,
+        run=event.run,
+        started=event.time if state.started is None else state.started,
+        epochs=event.epochs,
+        start=event,
+        phase=None,
+        paused_since=None,
+        paused_seconds=state.paused_seconds + (0.0 if since is None else max(0.0, event.time - since)),
+        ended=None,
+        state="starting",
+    )
 
 
 def _progressed(state: RunState, event: Progress) -> RunState:
@@ -202,9 +215,13 @@ def _resumed(state: RunState, event: Resumed) -> RunState:
     if event.from_epoch is None:
         return state
     kept = tuple(row for row in state.history if row.epoch <= event.from_epoch)
+    at = event.from_epoch + (event.step / state.model.steps if state.model is not None else 0.0)
+    shown = state.confusion_epoch <= event.from_epoch
     return replace(
         state,
         history=kept,
         progress=None,
-        running=tuple(p for p in state.running if p.at <= event.from_epoch),
+        running=tuple(point for point in state.running if point.at <= at),
+        confusion=state.confusion if shown else None,
+        confusion_epoch=state.confusion_epoch if shown else 0,
     )

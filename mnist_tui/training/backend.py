@@ -6,12 +6,15 @@ import os
 from importlib import import_module
 from typing import Any
 
+from mnist_tui.training.importing import OPTIONAL, Absent, short_turns
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 # Neither library has usable types: both are Any on purpose.
-tf: Any = import_module("tensorflow")
-keras: Any = import_module("keras")
+with Absent(OPTIONAL), short_turns():
+    tf: Any = import_module("tensorflow")
+    keras: Any = import_module("keras")
 
 # A person's own keras.json may say otherwise.
 keras.config.set_floatx("float32")

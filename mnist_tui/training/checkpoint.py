@@ -1,12 +1,13 @@
 """A run's checkpoint: the newest complete one, whole at every moment. numpy and JSON alone; nothing is pickled.
 
 `checkpoint/checkpoint.json` holds all but the arrays and names the file beside it that holds those. It is replaced
-only once that file is complete; the older arrays are removed after.
+only once that file is complete and on the disk; the older arrays are removed after.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -15,16 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import replacing, write_json
+from mnist_tui.experiment.files import replacing
 from mnist_tui.runs.folder import RunError
-from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot
+from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
 
 FORMAT = 1
 POINTER = "checkpoint.json"
 
 
 def save(folder: Path, snapshot: Snapshot) -> None:
-    """Makes `snapshot` the folder's checkpoint."""
+    """Makes `snapshot` the folder's checkpoint; it outlasts a loss of power from when this returns.
+
+    Raises:
+        OSError: it cannot be written; the one before is whole.
+    """
     folder.mkdir(exist_ok=True)
     position, best = snapshot.position, snapshot.best
     name = f"epoch-{position.epoch:06d}-step-{position.step:08d}-{secrets.token_hex(4)}.npz"
@@ -35,6 +40,8 @@ def save(folder: Path, snapshot: Snapshot) -> None:
     }
     with replacing(folder / name) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
+        sync(temporary)
+    sync(folder)
     document = {
         "format": FORMAT,
         "arrays": name,
@@ -45,11 +52,24 @@ def save(folder: Path, snapshot: Snapshot) -> None:
         "best": None if best is None else {"epoch": best.epoch, "value": best.value, "waited": best.waited},
         "best_epoch": snapshot.best_epoch,
         "best_loss": snapshot.best_loss,
+        "spent": asdict(snapshot.spent),
     }
-    write_json(folder / POINTER, document)
-    for old in folder.glob("epoch-*.npz"):
+    with replacing(folder / POINTER) as temporary:
+        temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        sync(temporary)
+    sync(folder)
+    for old in (*folder.glob("epoch-*.npz"), *folder.glob(".tmp-*")):
         if old.name != name:
             old.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or a folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def exists(folder: Path) -> bool:
@@ -90,6 +110,7 @@ def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Snap
         best=None if best is None else BestSoFar(**best, weights=_in_order("best", arrays)),
         best_epoch=document["best_epoch"],
         best_loss=document["best_loss"],
+        spent=Spent(**document.get("spent", {})),
     )
 
 

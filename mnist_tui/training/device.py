@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.training.backend import tf
-from mnist_tui.training.machine import cpu_name
+from mnist_tui.training.machine import cpu_name, usable_cores
 
 
 class DeviceError(RequestError):
@@ -25,6 +26,10 @@ class Device:
 
     name: str
     hardware: str
+
+    @property
+    def is_gpu(self) -> bool:
+        return self.name.startswith("GPU")
 
 
 def choose(asked: str) -> Device:
@@ -51,6 +56,18 @@ def choose(asked: str) -> Device:
     tf.config.experimental.set_memory_growth(gpus[index], True)
     details = tf.config.experimental.get_device_details(gpus[index])
     return Device(f"GPU:{index}", details.get("device_name", "GPU"))
+
+
+def tf32(device: Device) -> bool | None:
+    """Whether matrices of float32 may be multiplied in TensorFloat-32, TensorFlow's setting; None off GPUs."""
+    return bool(tf.config.experimental.tensor_float_32_execution_enabled()) if device.is_gpu else None
+
+
+def threads() -> int:
+    """Threads over which TensorFlow spreads one operation on the CPU."""
+    set_here = int(tf.config.threading.get_intra_op_parallelism_threads())
+    from_outside = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    return set_here or (int(from_outside) if from_outside.isdecimal() else 0) or usable_cores()
 
 
 def has_gpus() -> bool:

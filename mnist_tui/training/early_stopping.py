@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mnist_tui.experiment.spec import EarlyStopping
-from mnist_tui.training.program import Scores
+from mnist_tui.training.scorer import Scores
 from mnist_tui.training.snapshot import BestSoFar
 
 

@@ -17,8 +17,10 @@ from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.early_stopping import EarlyStop
-from mnist_tui.training.program import Program, Resident, Scorer, Scores, scores
+from mnist_tui.training.program import Program, Sums
+from mnist_tui.training.resident import Resident
 from mnist_tui.training.schedule import learning_rate, order, steps_of
+from mnist_tui.training.scorer import Scorer, Scores, scores
 from mnist_tui.training.snapshot import Position, Snapshot
 
 CHUNK_SECONDS = 0.12
@@ -90,7 +92,7 @@ class Training:
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
         rate = learning_rate(self.experiment, epoch)
         began = self.clock() - self.position.seconds
-        self.program.begin_epoch(order(self.experiment.training.seed, epoch, self.train_count), rate)
+        self.program.begin_epoch(epoch, order(self.experiment.training.seed, epoch, self.train_count), rate)
         while self.position.step < self.steps:
             progress = self._run_chunk(epoch, began, rate)
             yield progress
@@ -109,20 +111,17 @@ class Training:
     def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
         before, start = self.position, self.clock()
         last = min(before.step + int(self._chunk), self.steps)
-        sums = self.program.run(before.step, last)
+        sums = self.program.run(before.step, last, Sums(before.loss, before.correct, before.images))
         seconds = max(self.clock() - start, 1e-9)
         self._chunk = max(1.0, min(self._chunk * GROWTH, CHUNK_SECONDS * (last - before.step) / seconds))
-        here = Position(
-            before.epoch, last, before.loss + sums.loss, before.correct + sums.correct, before.images + sums.images,
-            self.clock() - began,
-        )  # fmt: skip
+        here = Position(before.epoch, last, sums.loss, sums.correct, sums.images, self.clock() - began)
         self.position = here
         if not math.isfinite(sums.loss):
             what = "not a number" if math.isnan(sums.loss) else "infinite"
             where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
             self.outcome = Outcome("diverged", f"the loss became {what} {where}")
         return Progress(
-            epoch=epoch + 1, step=last, steps=self.steps, images_per_second=sums.images / seconds,
+            epoch=epoch + 1, step=last, steps=self.steps, images_per_second=(sums.images - before.images) / seconds,
             loss=here.loss / here.images, accuracy=here.correct / here.images, learning_rate=rate,
         )  # fmt: skip
 

@@ -1,11 +1,10 @@
-"""The final evaluation: how good the model is, class by class, and what it got wrong. Figures by scikit-learn."""
+"""The final evaluation: how good the model is, class by class, and what it got wrong."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from mnist_tui.experiment.files import replacing
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.training.program import Resident, Scorer, Scores, scores
-
-metrics: Any = import_module("sklearn.metrics")
+from mnist_tui.runs.scores import precisions, recalls
+from mnist_tui.training.resident import Resident
+from mnist_tui.training.scorer import Scorer, Scores, scores
 
 
 @dataclass(frozen=True)
@@ -40,24 +39,38 @@ class Evaluation:
 
     @property
     def macro_f1(self) -> float:
-        """Mean F1 over the classes that occur."""
-        return float(metrics.f1_score(self.labels, self.predicted, average="macro", zero_division=0))
+        """Mean F1 over the classes that occur, as a true class or as a predicted one."""
+        found = [f1 for f1 in self._f1() if f1 is not None]
+        return sum(found) / len(found)
 
     def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
         """Precision, recall, F1 and number of test images of each class; 0 where a ratio has no denominator."""
-        table = metrics.precision_recall_fscore_support(
-            self.labels, self.predicted, labels=range(CLASSES), zero_division=0
-        )
-        keys = ("precision", "recall", "f1", "support")
+        matrix = self.confusion()
+        columns = zip(class_names, precisions(matrix), recalls(matrix), self._f1(), matrix, strict=True)
         return [
-            {"class": name, **{key: value.item() for key, value in zip(keys, row, strict=True)}}
-            for name, *row in zip(class_names, *table, strict=True)
+            {
+                "class": name,
+                "precision": precision or 0.0,
+                "recall": recall or 0.0,
+                "f1": f1 or 0.0,
+                "support": sum(row),
+            }
+            for name, precision, recall, f1, row in columns
         ]
 
     def confusion(self) -> list[list[int]]:
         """Counts on the test images, rows true, columns predicted."""
-        counts: NDArray[np.int64] = metrics.confusion_matrix(self.labels, self.predicted, labels=range(CLASSES))
-        return counts.tolist()
+        cells = self.labels.astype(np.int64) * CLASSES + self.predicted
+        return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).tolist()
+
+    def _f1(self) -> list[float | None]:
+        """F1 of each class, the harmonic mean of precision and recall; None for a class that does not occur."""
+        matrix = np.array(self.confusion())
+        occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)
+        return [
+            2 * hits / both if both else None
+            for hits, both in zip(matrix.diagonal().tolist(), occurrences.tolist(), strict=True)
+        ]
 
 
 def evaluate(

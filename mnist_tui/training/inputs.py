@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data import datasets
+from mnist_tui.data import datasets, feature_cache
+from mnist_tui.data.catalogue import Part
 from mnist_tui.data.errors import DataError, MissingDataError
+from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import Experiment, HogFeatures
@@ -60,18 +62,24 @@ class Inputs:
     features_seconds: float
 
 
-def prepare(experiment: Experiment, launch: Launch, reporter: Reporter) -> Inputs:
+def prepare(experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady | None = None) -> Inputs:
     """Finds, reads, splits, extracts, and tells of it.
 
+    Args:
+        recorded: the data that the run had before, which a resumed one must have again.
+
     Raises:
-        DataError: the data cannot be had or used; the text says what would help.
+        DataError: the data cannot be had or used, or are not those recorded; the text says what would help.
     """
     began = time.perf_counter()
-    dataset = _load(experiment, launch, reporter)
+    if recorded is None:
+        dataset = _load(experiment, launch, reporter)
+    else:
+        dataset = _load_again(experiment, launch, reporter, recorded)
     limit = experiment.dataset.limit
-    images, labels = dataset.train_images[:limit], dataset.train_labels[:limit]
+    labels = dataset.train_labels[:limit]
     read = time.perf_counter()
-    train, test = _features(experiment, images, dataset.test_images, reporter)
+    train, test = _features(experiment, dataset, reporter)
     seconds = time.perf_counter() - read if isinstance(experiment.features, HogFeatures) else 0.0
     part, validation = _split(experiment, Examples(train, labels))
     inputs = Inputs(dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
@@ -81,42 +89,77 @@ def prepare(experiment: Experiment, launch: Launch, reporter: Reporter) -> Input
 
 def _load(experiment: Experiment, launch: Launch, reporter: Reporter) -> datasets.Dataset:
     name = experiment.dataset.name
-    data_dir = Path(launch.data_dir) if launch.data_dir else None
-
-    def tell(progress: datasets.Progress) -> None:
-        reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
-
-    reporter.phase("reading", text=name)
     try:
-        return datasets.load(name, data_dir, on_progress=tell)
+        return _read(name, launch, reporter)
     except MissingDataError as error:
         if name != "mnist" or not launch.allow_sample:
             raise
         print(error, file=sys.stderr, flush=True)
     instead = "this run trains on the bundled sample of 1,797 digits instead"
     reporter.emit(Warned(text=f"MNIST is not here and could not be downloaded: {instead}"))
-    return datasets.load(SAMPLE, on_progress=tell)
+    return _read(SAMPLE, launch, reporter)
+
+
+def _load_again(experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady) -> datasets.Dataset:
+    """The data of a resumed run, which are the bundled sample where they were."""
+    dataset = _read(SAMPLE if recorded.sample else experiment.dataset.name, launch, reporter)
+    found = {str(part): checksum for part, checksum in dataset.sha256.items()}
+    other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
+    if other:
+        raise DataError(
+            f"the {' and the '.join(other)} of {dataset.source} are not those that this run was trained on "
+            f"({recorded.title}, {recorded.source}): their SHA-256 differ; --data-dir may name where the right ones are"
+        )
+    return dataset
+
+
+def _read(name: str, launch: Launch, reporter: Reporter) -> datasets.Dataset:
+    def tell(progress: datasets.Progress) -> None:
+        reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
+
+    reporter.phase("reading", text=name)
+    return datasets.load(name, Path(launch.data_dir) if launch.data_dir else None, on_progress=tell)
 
 
 def _features(
-    experiment: Experiment, train: NDArray[np.uint8], test: NDArray[np.uint8], reporter: Reporter
+    experiment: Experiment, dataset: datasets.Dataset, reporter: Reporter
 ) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What the network sees of the training images and of the test images."""
+    train, test = dataset.train_images[: experiment.dataset.limit], dataset.test_images
     spec = experiment.features
     if not isinstance(spec, HogFeatures):
         return train, test
+    train_key, test_key = (
+        _feature_key(spec, dataset, "train_images", train),
+        _feature_key(spec, dataset, "test_images", test),
+    )
+    train_features, test_features = feature_cache.load(train_key), feature_cache.load(test_key)
     total = len(train) + len(test)
+    if train_features is not None and test_features is not None:
+        reporter.phase("features", total, total, "images", "from the cache")
+        return train_features, test_features
 
-    def extract(images: NDArray[np.uint8], before: int) -> NDArray[Any]:
-        return hog_batch(
+    def extract(key: FeatureKey, images: NDArray[np.uint8], before: int) -> NDArray[Any]:
+        features = hog_batch(
             images,
             orientations=spec.orientations,
             pixels_per_cell=spec.pixels_per_cell,
             cells_per_block=spec.cells_per_block,
             on_progress=lambda done, _: reporter.phase("features", before + done, total, "images"),
         )
+        feature_cache.store(key, features)
+        return features
 
     reporter.phase("features", 0, total, "images")
-    return extract(train, 0), extract(test, len(train))
+    if train_features is None:
+        train_features = extract(train_key, train, 0)
+    if test_features is None:
+        test_features = extract(test_key, test, len(train))
+    return train_features, test_features
+
+
+def _feature_key(spec: HogFeatures, dataset: datasets.Dataset, part: Part, images: NDArray[np.uint8]) -> FeatureKey:
+    return FeatureKey(dataset.sha256[part], len(images), spec.orientations, spec.pixels_per_cell, spec.cells_per_block)
 
 
 def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples | None]:

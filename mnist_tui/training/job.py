@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 from mnist_tui.experiment.files import replacing, write_json
 from mnist_tui.experiment.spec import Experiment, cautions
-from mnist_tui.runs.events import CheckpointSaved, Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
-from mnist_tui.training import checkpoint, device, models
+from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
+from mnist_tui.training import device, models, resumption
+from mnist_tui.training.checkpoint_writer import CheckpointWriter
 from mnist_tui.training.engine import Outcome, Training
 from mnist_tui.training.evaluation import Evaluation, evaluate, finite, save_predictions
 from mnist_tui.training.inputs import Inputs
-from mnist_tui.training.program import GraphProgram, Resident, Scorer
+from mnist_tui.training.machine import cpu_features
+from mnist_tui.training.program import LoopProgram, kind_for
+from mnist_tui.training.resident import Resident
+from mnist_tui.training.scorer import Scorer
 from mnist_tui.training.session import Session
+from mnist_tui.training.snapshot import Snapshot, Spent
 from mnist_tui.training.stopwatch import Stopwatch
 
-CHECKPOINT_SECONDS = 5.0
 PAUSE_LOOK_SECONDS = 0.2
+COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32")
+"""Fields of ModelBuilt that a run's results repeat."""
 
 
 class Job:
@@ -34,7 +41,7 @@ class Job:
         self._experiment: Experiment = session.experiment
         self._folder, self._reporter, self._orders = session.folder, session.reporter, session.orders
         self._stopwatch = Stopwatch()
-        self._checkpointed = time.monotonic()
+        self._spent = Spent()
         self._timings = {"data": inputs.data_seconds, "features": inputs.features_seconds}
 
     def run(self) -> None:
@@ -43,6 +50,8 @@ class Job:
         self._warn()
         self._build()
         self._timings["build"] = time.perf_counter() - began
+        if self._session.resumes:
+            self._go_on()
         outcome = self._train()
         self._save(outcome)
 
@@ -62,27 +71,44 @@ class Job:
         held_out = inputs.validation
         validation = Resident(held_out.features, held_out.labels) if held_out else self._test_set
         self._reporter.phase("compiling")
-        program = GraphProgram(self._model, self._optimizer, self._train_set, experiment.training.batch_size)
+        earlier, training = self._session.earlier, experiment.training
+        kind = earlier.program if earlier else kind_for(experiment, self._device.is_gpu)
+        program = LoopProgram(
+            kind, self._model, self._optimizer, self._train_set, batch_size=training.batch_size, seed=training.seed
+        )
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
         self._training = Training(
             experiment, self._model, self._optimizer, program, self._scorer, validation, self._train_set.count,
             self._stopwatch,
         )  # fmt: skip
         versions = self._session.platform["versions"]
-        self._reporter.emit(
-            ModelBuilt(
-                device=self._device.name, device_name=self._device.hardware, program=program.name,
-                total=self._counted.total, trainable=self._counted.trainable, steps=self._training.steps,
-                keras=versions.get("keras", ""), tensorflow=versions.get("tensorflow", ""),
-            )
+        self._built = ModelBuilt(
+            device=self._device.name, device_name=self._device.hardware, program=program.name,
+            total=self._counted.total, trainable=self._counted.trainable, steps=self._training.steps,
+            keras=versions.get("keras", ""), tensorflow=versions.get("tensorflow", ""),
+            precision=experiment.training.precision, threads=device.threads(), cpu_features=cpu_features(),
+            tf32=device.tf32(self._device),
         )  # fmt: skip
+        self._reporter.emit(self._built)
+
+    def _go_on(self) -> None:
+        """Takes up what an earlier session left: its checkpoint, or nothing but the order to begin."""
+        session, training, reporter = self._session, self._training, self._reporter
+        snapshot = resumption.restore(training, self._folder.checkpoint)
+        if snapshot is not None:
+            self._spent = snapshot.spent
+            if session.earlier is not None and (differences := resumption.differences(session.earlier, self._built)):
+                reporter.emit(Warned(text=differences))
+        session.goes_on()
+        reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
 
     def _train(self) -> Outcome:
         training, orders = self._training, self._orders
         orders.training_begins()
         self._reporter.phase("training")
         self._reporter.state("running")
-        began = self._stopwatch()
+        self._began = self._stopwatch()
+        self._checkpoints = CheckpointWriter(self._folder, self._reporter, self._snapshot)
         for moment in training.run():
             self._tell(moment)
             if training.outcome is not None:
@@ -90,15 +116,15 @@ class Job:
             if orders.stopping:
                 break
             if orders.checkpoint_wanted():
-                self._checkpoint()
+                self._checkpoints.save()
+            else:
+                self._checkpoints.save_if_due()
             if orders.paused:
                 self._pause()
         self._reporter.flush()
-        self._timings["train"] = self._stopwatch() - began
-        outcome = training.outcome or self._stopped()
-        if outcome.state != "diverged":
-            self._checkpoint()
-        return outcome
+        self._timings["train"] = self._now_spent().train
+        problem = self._checkpoints.save() if not training.outcome or training.outcome.state != "diverged" else ""
+        return training.outcome or self._stopped(problem)
 
     def _tell(self, moment: Progress | EpochEnded | None) -> None:
         match moment:
@@ -107,8 +133,6 @@ class Job:
             case EpochEnded():
                 self._reporter.drop()
                 self._reporter.emit(moment)
-                if self._checkpoint_due():
-                    self._checkpoint()
             case None:
                 pass
 
@@ -118,32 +142,30 @@ class Job:
         with self._stopwatch.held():
             reporter.emit(Paused(epoch=position.epoch + 1, step=position.step))
             reporter.state("paused")
-            self._checkpoint()
+            self._checkpoints.save()
             while orders.paused and not orders.stopping:
                 orders.wait(PAUSE_LOOK_SECONDS)
                 if orders.checkpoint_wanted():
-                    self._checkpoint()
+                    self._checkpoints.save()
             if not orders.stopping:
                 reporter.emit(Resumed())
                 reporter.state("running")
 
-    def _checkpoint_due(self) -> bool:
-        goes_on = self._training.outcome is None and self._training.position.epoch < self._experiment.training.epochs
-        return goes_on and time.monotonic() - self._checkpointed >= CHECKPOINT_SECONDS
+    def _snapshot(self) -> Snapshot:
+        return replace(self._training.snapshot(), spent=self._now_spent())
 
-    def _checkpoint(self) -> None:
-        position = self._training.position
-        checkpoint.save(self._folder.checkpoint, self._training.snapshot())
-        self._checkpointed = time.monotonic()
-        self._reporter.emit(CheckpointSaved(epoch=position.epoch, step=position.step))
+    def _now_spent(self) -> Spent:
+        """What this session and those before it, as far as they are still worth anything, have taken up to now."""
+        train, total = self._stopwatch() - self._began, time.perf_counter() - self._session.began
+        return Spent(self._spent.train + train, self._spent.total + total)
 
-    def _stopped(self) -> Outcome:
-        position, epochs = self._training.position, self._experiment.training.epochs
-        if position.step == 0:
-            return Outcome("stopped", f"stopped after {position.epoch} of {epochs} epochs, and saved")
-        steps = self._training.steps
-        where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
-        return Outcome("stopped", f"stopped {where}, and saved")
+    def _stopped(self, problem: str) -> Outcome:
+        position, epochs, steps = self._training.position, self._experiment.training.epochs, self._training.steps
+        where = f"after {position.epoch} of {epochs} epochs"
+        if position.step:
+            where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
+        saved = f"but its checkpoint could not be written ({problem})" if problem else "and saved"
+        return Outcome("stopped", f"stopped {where}, {saved}")
 
     def _save(self, outcome: Outcome) -> None:
         reporter, folder, inputs = self._reporter, self._folder, self._inputs
@@ -158,7 +180,7 @@ class Job:
         save_predictions(folder.predictions_file, evaluation, inputs.dataset.test_images)
         with replacing(folder.model_file) as temporary:
             models.compiled(self._model, self._optimizer).save(temporary)
-        self._timings["total"] = time.perf_counter() - self._session.began
+        self._timings["total"] = self._now_spent().total
         results = self._results(outcome, evaluation, restored)
         write_json(folder.results_file, results)
         reporter.end(
@@ -197,7 +219,12 @@ class Job:
             "train": {"loss": finite(evaluation.train.loss), "accuracy": evaluation.train.accuracy},
             "confusion_matrix": evaluation.confusion(),
             "timings": self._timings,
-            "platform": {**self._session.platform, "device": self._device.name, "device_name": self._device.hardware},
+            "platform": {
+                **self._session.platform,
+                "device": self._device.name,
+                "device_name": self._device.hardware,
+                **{key: getattr(self._built, key) for key in COMPUTATION},
+            },
             "epochs_run": position.epoch,
             "best_epoch": self._training.best_epoch,
             "weights_of_epoch": restored or (round(position.epoch + part, 3) if part else position.epoch),

@@ -13,6 +13,11 @@ from typing import Any
 import psutil
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mnist-tui")
+VECTOR_INSTRUCTIONS = (
+    "avx", "avx2", "fma", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
+    "amx_int8", "asimd", "asimddp", "bf16", "i8mm", "sve", "sve2",
+)  # fmt: skip
+"""In the names of Linux, of x86 and ARM."""
 
 
 def facts() -> dict[str, Any]:
@@ -48,9 +53,24 @@ def operating_system() -> str:
 
 def cpu_name() -> str:
     """The processor's own name where the system tells it."""
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def cpu_features() -> str:
+    """Those of the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
+    known = (_cpu_info("flags") or _cpu_info("Features")).split()
+    return " ".join(name for name in VECTOR_INSTRUCTIONS if name in known)
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu_info(wanted: str) -> str:
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name":
+            if key.strip() == wanted:
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return ""

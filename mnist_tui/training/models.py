@@ -25,14 +25,15 @@ def build(experiment: Experiment) -> Any:
 
     Returns:
         A built `keras.Sequential`: float32 input ``(n, 28, 28, 1)`` in 0..1, or ``(n, length)`` of HOG features;
-        output ``(n, 10)``, softmax. Layers are named as in `complexity` (``dense_1``, ``conv2d_1``, ``output``).
+        output float32 ``(n, 10)``, softmax. Layers are named as in `complexity` (``dense_1``, ``conv2d_1``,
+        ``output``). All layers but the output compute in the training's precision; variables are float32.
     """
-    seed = experiment.training.seed
+    seed, precision = experiment.training.seed, experiment.training.precision
     counts: dict[str, int] = {}
     layers: list[Any] = [keras.Input(experiment.input_shape, dtype="float32", name="input")]
     for position, layer in enumerate(experiment.layers):
         counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        layers.append(_layer(layer, f"{layer.kind}_{counts[layer.kind]}", seed, position))
+        layers.append(_layer(layer, f"{layer.kind}_{counts[layer.kind]}", seed, position, precision))
     position = len(experiment.layers)
     output = experiment.output
     layers.append(
@@ -41,13 +42,14 @@ def build(experiment: Experiment) -> Any:
             activation="softmax",
             kernel_initializer=_initializer(output.kernel_initializer, seed, position, KERNEL),
             bias_initializer=_initializer(output.bias_initializer, seed, position, BIAS),
+            dtype="float32",
             name="output",
         )
     )
     return keras.Sequential(layers, name="mnist_tui")
 
 
-def _layer(layer: Layer, name: str, seed: int, position: int) -> Any:
+def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:
     """The Keras layer of the same class name; the arguments, too, have Keras' names."""
     arguments = {key: getattr(layer, key) for key in type(layer).model_fields if key != "kind"}
     for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
@@ -55,7 +57,7 @@ def _layer(layer: Layer, name: str, seed: int, position: int) -> Any:
             arguments[key] = _initializer(arguments[key], seed, position, use)
     if isinstance(layer, Dropout):
         arguments["seed"] = derived_seed(seed, position, NOISE)
-    return getattr(keras.layers, type(layer).__name__)(**arguments, name=name)
+    return getattr(keras.layers, type(layer).__name__)(**arguments, dtype=precision, name=name)
 
 
 def _initializer(initializer: Initializer, seed: int, position: int, use: int) -> Any:
@@ -72,9 +74,15 @@ def derived_seed(seed: int, position: int, use: int) -> int:
 
 
 def optimizer(experiment: Experiment) -> Any:
-    """The experiment's Keras optimizer with all its arguments; not yet built for a model's variables."""
+    """The experiment's Keras optimizer with all its arguments; not yet built for a model's variables.
+
+    With mixed_float16 it scales the loss, so that small gradients do not vanish (Micikevicius et al., 2018).
+    """
     spec = experiment.optimizer
-    return getattr(keras.optimizers, type(spec).__name__)(**spec.model_dump())
+    plain = getattr(keras.optimizers, type(spec).__name__)(**spec.model_dump())
+    if experiment.training.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(plain)
+    return plain
 
 
 def compiled(model: Any, used: Any) -> Any:

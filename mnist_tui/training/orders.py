@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 
 from mnist_tui.runs.control import take
@@ -30,6 +29,8 @@ class Orders:
         self._leave = leave
         self._lock = threading.RLock()
         self._changed = threading.Event()
+        self._over = threading.Event()
+        self._watcher: threading.Thread | None = None
         self._signals = 0
         self._worth_saving = False
         self._checkpoint = False
@@ -37,15 +38,21 @@ class Orders:
         self.stopping = False
 
     def watch(self, folder: RunFolder) -> None:
-        """Takes commands from the folder, in a thread, for as long as the process lives."""
+        """Takes commands from the folder, in a thread, until `unwatch`."""
 
         def look() -> None:
-            while True:
+            while not self._over.wait(LOOK_SECONDS):
                 for command in take(folder):
                     self.give(command.name)
-                time.sleep(LOOK_SECONDS)
 
-        threading.Thread(target=look, name="orders", daemon=True).start()
+        self._watcher = threading.Thread(target=look, name="orders", daemon=True)
+        self._watcher.start()
+
+    def unwatch(self) -> None:
+        """Leaves the folder's commands to others from when this returns."""
+        self._over.set()
+        if self._watcher is not None:
+            self._watcher.join()
 
     def give(self, name: str) -> None:
         """Takes one command."""

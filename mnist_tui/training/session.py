@@ -10,13 +10,15 @@ import sys
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.events import Ended, RunStarted
+from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder
+from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
 from mnist_tui.training.inputs import Inputs, prepare
 from mnist_tui.training.orders import Orders
@@ -33,15 +35,21 @@ class Session:
     Args:
         folder: the run's.
         importing: whether TensorFlow's import is still to be waited for.
+        lock: the run's lock, where whoever started this process held it and handed it over.
+
+    Attributes:
+        before: the run as earlier sessions left it; without a `start` where this is the first.
 
     Raises:
         RunError: another worker holds the run, or its files cannot be read.
     """
 
-    def __init__(self, folder: RunFolder, importing: bool) -> None:
+    def __init__(self, folder: RunFolder, importing: bool, lock: int | None = None) -> None:
         self.began = time.perf_counter()
         self.folder = folder
-        self._lock = Lock(folder)
+        self._lock = Lock(folder, lock)
+        self.before = replayed(folder.events_file)
+        self._goes_on = False
         self.reporter = Reporter(folder)
         try:
             self.launch = folder.launch()
@@ -67,6 +75,22 @@ class Session:
             self.reporter.phase("importing", text="TensorFlow")
         self._data.start()
 
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier session took the run on."""
+        return self.before.start is not None
+
+    @property
+    def earlier(self) -> ModelBuilt | None:
+        """The model as an earlier session had it; None where none got that far. It decides the program."""
+        return self.before.model
+
+    def goes_on(self) -> None:
+        """From now on the run is no longer as an earlier session left it: what that session achieved is removed."""
+        self._goes_on = True
+        for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
+            path.unlink(missing_ok=True)
+
     def train(self) -> int:
         """Trains the run to its end, whatever that is; the process's exit code."""
         try:
@@ -78,6 +102,8 @@ class Session:
             Job(self, self._inputs).run()
         except Exception as error:
             return self.fail(error)
+        finally:
+            self._let_go()
         return DONE
 
     def fail(self, error: Exception) -> int:
@@ -88,21 +114,33 @@ class Session:
         else:
             reason, where = in_words(error), place_of(error)
             traceback.print_exception(error)
-        self.reporter.end(Ended(state="failed", reason=reason, where=where))
+        self._end(Ended(state="failed", reason=reason, where=where))
         return FAILED
 
     def _prepare(self) -> None:
         try:
-            self._inputs = prepare(self.experiment, self.launch, self.reporter)
+            self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data)
         except Exception as error:
             # Not left to the main thread: the import that it may be in takes seconds.
             os._exit(self.fail(error))
         if self._importing:
             self.reporter.phase("importing", text="TensorFlow")
 
+    def _let_go(self) -> None:
+        """Leaves the run to others: the process may take seconds to end."""
+        self.orders.unwatch()
+        self._lock.release()
+
     def _leave(self, reason: str) -> None:
-        self.reporter.end(Ended(state="stopped", reason=reason))
+        self._end(Ended(state="stopped", reason=reason))
         os._exit(DONE)
+
+    def _end(self, ended: Ended) -> None:
+        """Ends the run; one that was stopped and could not go on stays stopped, with what it had achieved."""
+        as_before = self.before.ended
+        if as_before is not None and as_before.state == "stopped" and not self._goes_on and not ended.where:
+            ended = replace(as_before, refused=ended.reason)
+        self.reporter.end(ended)
 
 
 def in_words(error: Exception) -> str:

@@ -43,6 +43,14 @@ class BestSoFar:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Seconds of all sessions up to a snapshot: of training, pauses left out, and altogether."""
+
+    train: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All of a training that must be kept to go on with it as if it had never stopped.
 
@@ -52,6 +60,7 @@ class Snapshot:
         model: every variable, seeds' states included, in the model's order. optimizer: likewise.
         best: None without early stopping or before the first epoch's end.
         best_epoch, best_loss: the lowest validation loss so far; 0 and None before there is one.
+        spent: what it took to get here.
     """
 
     position: Position
@@ -63,3 +72,4 @@ class Snapshot:
     best: BestSoFar | None = None
     best_epoch: int = 0
     best_loss: float | None = None
+    spent: Spent = Spent()

@@ -9,7 +9,9 @@ import numpy as np
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training import device, models
-from mnist_tui.training.program import GraphProgram, Resident, Scorer
+from mnist_tui.training.program import GRAPH, XLA, LoopProgram, Sums
+from mnist_tui.training.resident import Resident
+from mnist_tui.training.scorer import Scorer
 
 
 def warm() -> None:
@@ -21,10 +23,9 @@ def warm() -> None:
     if device.has_gpus():
         return
     experiment = Experiment(layers=(Flatten(), Dense(units=2), Dropout()))
-    model, optimizer = models.build(experiment), models.optimizer(experiment)
     examples = Resident(np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
-    program = GraphProgram(model, optimizer, examples, 2)
-    program.begin_epoch(np.arange(4), 0.001)
-    program.run(0, 1)
+    for kind in (XLA, GRAPH):
+        model, optimizer = models.build(experiment), models.optimizer(experiment)
+        LoopProgram(kind, model, optimizer, examples, batch_size=2, seed=0).run(0, 1, Sums())
     for _ in Scorer(model, examples, 784).blocks(examples):
         pass

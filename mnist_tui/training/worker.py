@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         signals = Signals(has_run=not arguments.standby)
         if arguments.standby:
             return Standby(signals).serve()
-        return _take_on(RunFolder(arguments.run), signals, importing=True).train()
+        return _take_on(RunFolder(arguments.run), signals, importing=True, lock=arguments.lock).train()
     except RequestError as error:
         print(error, file=sys.stderr, flush=True)
         return REFUSED
@@ -37,14 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--run", type=Path, metavar="FOLDER", help="the run to take on")
     what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
+    parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
     parser.add_argument("--job", choices=["train", "export"], default="train")
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help="export: keras, h5 or npz")
     parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
     return parser
 
 
-def _take_on(folder: RunFolder, signals: Signals, importing: bool) -> Session:
-    session = Session(folder, importing)
+def _take_on(folder: RunFolder, signals: Signals, importing: bool, lock: int | None = None) -> Session:
+    session = Session(folder, importing, lock)
     signals.deliver_to(session.orders.signalled)
     return session
 

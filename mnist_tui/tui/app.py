@@ -128,6 +128,13 @@ class BenchApp(App[None]):
         if folder is not None:
             self.watch_run(folder)
 
+    def resume_run(self, folder: RunFolder) -> None:
+        """Has a worker go on with a run; says what is wrong where it cannot."""
+        try:
+            self.starter.resume(folder)
+        except (RequestError, OSError) as error:
+            self.notify(str(error), title="The training cannot go on", severity="error", timeout=15, markup=False)
+
     def watch_run(self, folder: RunFolder) -> None:
         """The training screen, on any run."""
         self._go(self._training_screen(folder))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.data.places import validate_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
-from mnist_tui.runs import control, launcher
+from mnist_tui.runs import control, launcher, resumption
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.library import any_running_here
 from mnist_tui.runs.state import LIVE
@@ -54,6 +54,15 @@ class Starter:
             standby, self._standby = self._standby, None
         launcher.start(folder, standby)
         return folder
+
+    def resume(self, folder: RunFolder) -> None:
+        """Has a new worker go on with a run that was stopped, failed or crashed.
+
+        Raises:
+            RunError: it cannot be resumed.
+            OSError: no process can be started.
+        """
+        resumption.resume(folder)
 
     def prepare(self) -> bool:
         """Has a worker import TensorFlow ahead, unless one waits already. For a thread.

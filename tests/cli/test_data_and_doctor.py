@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mnist_tui.cli.checks import kills_user_processes
+from mnist_tui.data import feature_cache
+from mnist_tui.data.feature_cache import FeatureKey
 from tests.cli.conftest import Command, sentence
 
 
 def test_status_names_every_dataset_and_what_brings_it(cli: Command, tmp_path: Path) -> None:
     listed = json.loads(cli("data", "status", "--json", MNIST_TUI_DATA=str(tmp_path)).stdout)
     states = {one["name"]: one["state"] for one in listed}
-    assert states == {"mnist": "missing", "fashion-mnist": "missing", "digits": "bundled"}
+    assert states == {"mnist": "missing", "fashion-mnist": "missing", "digits": "bundled", "features": "none"}
     assert "`mnist-tui data get mnist`" in cli("data", "status", MNIST_TUI_DATA=str(tmp_path)).stdout
 
 
@@ -21,6 +24,21 @@ def test_import_of_a_folder_without_data_is_refused(cli: Command, tmp_path: Path
 
 
 def test_clear_without_a_cache_frees_nothing(cli: Command) -> None:
+    assert cli("data", "clear").stdout == "there was nothing to remove\n"
+
+
+def test_features_kept_are_told_of_and_cleared(cli: Command, tmp_path: Path) -> None:
+    key = FeatureKey("0" * 64, count=300, orientations=8, pixels_per_cell=4, cells_per_block=1)
+    assert feature_cache.store(key, np.ones((300, 392), np.float32))
+    size = key.file.stat().st_size
+    (listed,) = (one for one in json.loads(cli("data", "status", "--json").stdout) if one["name"] == "features")
+    assert (listed["state"], listed["files"], listed["bytes"]) == ("kept", 1, size)
+    assert listed["source"] == str(key.file.parent)
+    (line,) = (line for line in cli("data", "status").stdout.splitlines() if "HOG features" in line)
+    assert "1 file" in line
+    assert "474.5 kB" in line
+    assert cli("data", "clear").stdout == "freed 474.5 kB\n"
+    assert feature_cache.load(key) is None
     assert cli("data", "clear").stdout == "there was nothing to remove\n"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, Teller, epoch_line, follow
-from mnist_tui.cli.train import _told
+from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
@@ -39,10 +39,12 @@ def test_an_epochs_line_fits_80_columns() -> None:
     assert len(epoch_line(EpochRow(100, 0.1, 0.9999, 0.1, 0.9999, 0.001, 59.9, 50_000), 100)) <= 80
 
 
-def test_a_run_is_told_phase_by_phase_and_epoch_by_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_istell_outcome_phase_by_phase_and_epoch_by_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = recorded_run(tmp_path)
     state = ended(folder, sys.stdout)
-    _told(folder, state, as_json=False)
+    tell_outcome(folder, state, as_json=False)
     text = capsys.readouterr().out
     assert [line[:9] for line in text.splitlines() if line.startswith("epoch")] == [
         "epoch 1/3",
@@ -55,11 +57,11 @@ def test_a_run_is_told_phase_by_phase_and_epoch_by_epoch(tmp_path: Path, capsys:
 
 def test_diverged_is_no_failure_but_failed_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diverged = recorded_run(tmp_path, state="diverged", reason="diverged in epoch 3: the loss is not finite")
-    _told(diverged, ended(diverged, sys.stderr), as_json=True)
+    tell_outcome(diverged, ended(diverged, sys.stderr), as_json=True)
     assert json.loads(capsys.readouterr().out)["state"] == "diverged"
     failed = recorded_run(tmp_path, state="failed", reason="there was not enough memory")
     with pytest.raises(WorkFailedError, match=r"failed \(there was not enough memory\); its log is .*worker\.log"):
-        _told(failed, ended(failed, sys.stderr), as_json=True)
+        tell_outcome(failed, ended(failed, sys.stderr), as_json=True)
     assert json.loads(capsys.readouterr().out)["state"] == "failed"
 
 
@@ -70,17 +72,17 @@ def test_a_failure_without_a_place_in_the_code_was_the_requests(
     text = folder.events_file.read_text(encoding="utf-8").replace('"where":"job.py:1"', '"where":""')
     folder.events_file.write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match=r"^there is no gpu:7 here$"):
-        _told(folder, ended(folder, sys.stderr), as_json=True)
+        tell_outcome(folder, ended(folder, sys.stderr), as_json=True)
     assert capsys.readouterr().out == ""
 
 
 DIGITS = ["train", "--preset", "raw", "--dataset", "digits", "--device", "cpu"]
 
 
-def started(tmp_path: Path) -> subprocess.Popen[str]:
+def started(tmp_path: Path, epochs: int = 100_000) -> subprocess.Popen[str]:
     """A long training, followed by a process in a session of its own, as in a terminal of its own."""
     return subprocess.Popen(
-        command(*DIGITS, "--epochs", "100000"),
+        command(*DIGITS, "--epochs", epochs),
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -187,7 +189,7 @@ def test_a_dropped_terminal_leaves_the_training_running(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_is_told_as_crashed(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_istell_outcome_as_crashed(tmp_path: Path) -> None:
     with started(tmp_path) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -103,6 +103,11 @@ def test_another_optimizer_brings_its_own_learning_rate_unless_told():
         ("training.batch_size.x=3", "training.batch_size has no parts"),
         ("optimizer.rho=2", "optimizer.rho: 2 is too large; it must be below 1"),
         ("dataset.validation=1.5", "dataset.validation: 1.5"),
+        ("training.program=jax", "training.program: 'jax' is not one of 'auto', 'xla' or 'graph'"),
+        (
+            "training.precision=float64",
+            "training.precision: 'float64' is not one of 'float32', 'mixed_float16' or 'mixed_bfloat16'",
+        ),
     ],
 )
 def test_a_wrong_path_is_refused(assignment, said):
@@ -116,9 +121,11 @@ def test_any_field_can_be_set_by_its_path():
         find_preset("raw").experiment,
         {},
         ["optimizer.rho=0.8", "layers.1.units=9", "training.early_stopping.patience=4",
+         "training.program=xla", "training.precision=mixed_float16",
          "layers.1.kernel_initializer={name='random_normal', stddev=0.1}", "layers.1.kernel_initializer.stddev=0.2"],
     )  # fmt: skip
     assert changed.optimizer.rho == 0.8
     assert changed.layers[1].units == 9
     assert changed.layers[1].kernel_initializer.stddev == 0.2
     assert changed.training.early_stopping.patience == 4
+    assert (changed.training.program, changed.training.precision) == ("xla", "mixed_float16")

@@ -82,6 +82,8 @@ def recorded_run(
             total=counted.total,
             trainable=counted.trainable,
             steps=118,
+            threads=4,
+            cpu_features="avx2 fma",
         )
     )
     for epoch in range(1, 4):

@@ -50,7 +50,8 @@ def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
     assert rows["Loss"] == ["categorical cross-entropy"]
     assert (rows["Batch size"], rows["Shuffle"], rows["Seed"]) == (["256 images"], ["yes, before every epoch"], ["0"])
     assert rows["Training time"] == ["4.60 s"]
-    assert rows["Device used"] == ["Test CPU (CPU:0, graph)"]
+    assert rows["Device used"] == ["Test CPU (CPU:0)"]
+    assert rows["Computation"] == ["graph program in float32, 4 threads, avx2 fma"]
     assert rows["Processor"] == ["Test | CPU_1 *fast*, 4 cores, x86_64"]
     assert (rows["Python"], rows["Keras"], rows["TensorFlow"]) == (["3.11.9"], ["3.12.0"], ["2.21.0"])
     assert rows["Weights"][0].endswith("model.keras")

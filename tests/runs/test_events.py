@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from mnist_tui.runs.events import (
     Gpu,
     Phase,
     Progress,
+    Resumed,
     RunStarted,
     decode,
     encode,
@@ -101,6 +103,16 @@ def test_reading_is_bounded_and_complete(tmp_path):
     assert 0 < len(first) < 300
     assert [event.epoch for event in [*first, *tail.read_all()]] == list(range(1, 301))
     assert sum(1 for _ in epochs_of(path)) == 300
+
+
+def test_epochs_that_a_resumption_dropped_are_left_out_and_none_comes_twice(tmp_path):
+    path = tmp_path / "events.jsonl"
+    log = EventLog(path)
+    again = [replace(epoch(number), loss=9.0) for number in (3, 4)]
+    for event in (*map(epoch, range(1, 6)), Resumed(), Resumed(from_epoch=2, step=3), *again):
+        log.append(event)
+    log.close()
+    assert [(row.epoch, row.loss) for row in epochs_of(path)] == [(1, 0.1), (2, 0.1), (3, 9.0), (4, 9.0)]
 
 
 def test_the_first_event_needs_no_platform():

@@ -110,6 +110,17 @@ def test_a_run_has_one_writer_and_the_second_is_told_who(tmp_path):
     Lock(run).release()
 
 
+def test_a_lock_that_was_handed_over_outlives_the_one_who_had_it(tmp_path):
+    run = new_run(tmp_path)
+    lock = Lock(run)
+    keeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=(lock.fileno(),))
+    lock.release()
+    with pytest.raises(RunError, match="is being written by process"):
+        Lock(run)
+    keeper.communicate()
+    Lock(run).release()
+
+
 def test_commands_arrive_once_and_in_order(tmp_path):
     run = new_run(tmp_path)
     run.write_status(this_process("running"))
@@ -146,6 +157,19 @@ def test_a_list_of_runs_passes_over_what_is_no_run(tmp_path):
     (tmp_path / "half" / "experiment.toml").write_text("broken = ")
     (summary,) = library.list_runs(tmp_path)
     assert (summary.run, summary.state, summary.epochs_done, summary.test_accuracy) == (run.id, "finished", 2, 0.97)
+
+
+def test_results_of_an_earlier_end_are_not_those_of_a_run_that_goes_on_or_crashed_then(tmp_path):
+    run = finished_run(tmp_path)
+    run.results_file.write_text('{"state": "stopped", "test": {"accuracy": 0.5}}')
+    log = EventLog(run.events_file)
+    log.append(Ended(time=1.0, state="stopped", reason="as asked"))
+    assert document(run)["test"] == {"accuracy": 0.5}
+    log.append(RunStarted(time=2.0, run=run.id, epochs=150, total=1, trainable=1))
+    assert document(run)["test"] is None
+    log.append(Ended(time=3.0, state="failed", reason="a bug", where="job.py:1"))
+    log.close()
+    assert document(run)["test"] is None
 
 
 def test_a_live_run_is_not_deleted(tmp_path):

@@ -61,6 +61,40 @@ def test_resumption_from_a_checkpoint_drops_what_lies_beyond():
     assert all(point.at <= 3 for point in state.running)
 
 
+def test_a_checkpoint_in_mid_epoch_keeps_the_running_line_up_to_its_step():
+    model = ModelBuilt(device="CPU:0", device_name="x", program="graph", total=5, trainable=5, steps=9)
+    points = [replace(progress(step), epoch=2) for step in range(1, 9)]
+    state = reduce(RunState(), [STARTED, model, epoch(1), *points, epoch(2), Resumed(time=9.0, from_epoch=1, step=4)])
+    assert [point.at for point in state.running] == [1 + step / 9 for step in (1, 2, 3, 4)]
+    assert [row.epoch for row in state.history] == [1]
+    assert (state.confusion, state.confusion_epoch) == (None, 0)
+    state = reduce(state, [replace(progress(5), epoch=2), epoch(2)])
+    assert [row.epoch for row in state.history] == [1, 2]
+
+
+def test_a_second_worker_keeps_the_history_and_the_time_between_the_two_is_a_pause():
+    first = [STARTED, replace(epoch(1), time=110.0), Paused(time=112.0, epoch=2, step=1)]
+    state = reduce(RunState(), [*first, replace(STARTED, time=500.0)])
+    assert (state.state, state.started, state.paused_seconds, state.paused_since) == ("starting", 100.0, 388.0, None)
+    assert [row.epoch for row in state.history] == [1]
+    state = reduce(RunState(), [*first[:2], replace(STARTED, time=500.0), Resumed(time=505.0, from_epoch=1)])
+    assert (state.state, state.paused_seconds) == ("running", 390.0)
+
+
+def test_a_resumed_run_has_not_ended_and_the_time_left_counts_from_its_checkpoint():
+    rows = [replace(epoch(n), seconds=2.0) for n in range(1, 7)]
+    stopped = Ended(time=150.0, state="stopped", reason="as asked", test_accuracy=0.9)
+    state = reduce(RunState(), [STARTED, *rows, stopped, replace(STARTED, time=200.0)])
+    assert (state.ended, state.live) == (None, True)
+    state = reduce(state, [Resumed(time=201.0, from_epoch=4, step=0)])
+    assert state.seconds_left == pytest.approx(6 * 2.0)
+
+
+def test_a_warning_that_is_repeated_stands_once():
+    state = reduce(RunState(), [Warned(text="a"), Warned(text="b"), Warned(text="a")])
+    assert state.warnings == ("a", "b")
+
+
 def test_what_is_kept_of_a_long_run_is_bounded():
     events = [replace(progress(1), epoch=number) for number in range(1, 2000)]
     state = reduce(RunState(), events)

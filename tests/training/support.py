@@ -39,14 +39,18 @@ def training(of: Experiment) -> Any:
     """The engine, ready to train on the digits' first images; test images validate."""
     from mnist_tui.training import models
     from mnist_tui.training.engine import Training
-    from mnist_tui.training.program import GraphProgram, Resident, Scorer
+    from mnist_tui.training.program import LoopProgram, kind_for
+    from mnist_tui.training.resident import Resident
+    from mnist_tui.training.scorer import Scorer
 
     data = digits()
     limit = of.dataset.limit
     train = Resident(data.train_images[:limit], data.train_labels[:limit])
     validation = Resident(data.test_images, data.test_labels)
     model, optimizer = models.build(of), models.optimizer(of)
-    program = GraphProgram(model, optimizer, train, of.training.batch_size)
+    kind = kind_for(of, on_gpu=False)
+    batch_size, seed = of.training.batch_size, of.training.seed
+    program = LoopProgram(kind, model, optimizer, train, batch_size=batch_size, seed=seed)
     scorer = Scorer(model, validation, 784)
     return Training(of, model, optimizer, program, scorer, validation, train.count, time.perf_counter)
 

@@ -5,11 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.runs.folder import RunError
 from mnist_tui.training import checkpoint
 from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot
-from tests.training.support import FLATTEN, experiment, training
 
 
 def snapshot(epoch=3, step=7):
@@ -61,35 +59,3 @@ def test_a_folder_without_one_says_so(tmp_path):
     assert not checkpoint.exists(tmp_path)
     with pytest.raises(RunError, match="no checkpoint"):
         checkpoint.load(tmp_path)
-
-
-@pytest.mark.slow
-def test_training_resumed_in_mid_epoch_ends_where_it_would_have(tmp_path, monkeypatch):
-    of = experiment(
-        layers=[FLATTEN, {"kind": "dense", "units": 20}, {"kind": "batch_normalization"}, {"kind": "dropout"}],
-        optimizer={"name": "adam", "learning_rate": 0.01},
-        training={"epochs": 3, "early_stopping": {"patience": 9}, "schedule": {"kind": "cosine"}},
-    )
-    straight = training(of)
-    expected = [moment for moment in straight.run() if isinstance(moment, EpochEnded)]
-
-    monkeypatch.setattr("mnist_tui.training.engine.CHUNK_SECONDS", 0.0)
-    broken_off = training(of)
-    for moment in broken_off.run():
-        if isinstance(moment, Progress) and moment.epoch == 2 and 0 < moment.step < moment.steps:
-            checkpoint.save(tmp_path, broken_off.snapshot())
-            break
-    resumed = training(of)
-    resumed.restore(checkpoint.load(tmp_path))
-    assert resumed.position.epoch == 1
-    assert 0 < resumed.position.step < resumed.steps
-    rest = [moment for moment in resumed.run() if isinstance(moment, EpochEnded)]
-
-    assert [row.epoch for row in rest] == [2, 3]
-    for row, wanted in zip(rest, expected[1:], strict=True):
-        figures = (row.loss, row.accuracy, row.val_loss, row.val_accuracy, row.learning_rate)
-        wanted_figures = (wanted.loss, wanted.accuracy, wanted.val_loss, wanted.val_accuracy, wanted.learning_rate)
-        assert figures == pytest.approx(wanted_figures, abs=1e-5)
-    for one, other in zip(resumed.model.get_weights(), straight.model.get_weights(), strict=True):
-        assert np.allclose(one, other, atol=1e-5)
-    assert resumed.best_epoch == straight.best_epoch

@@ -106,6 +106,55 @@ def test_a_saved_model_needs_nothing_of_this_project(tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(loaded.get_weights(), model.get_weights(), strict=True))
 
 
+PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_all_layers_but_the_output_compute_in_the_precision_and_all_weights_stay_float32(precision):
+    from mnist_tui.training import models
+
+    model = models.build(experiment(layers=EVERY_LAYER, training={"precision": precision}))
+    computed = precision.removeprefix("mixed_")
+    *hidden, output = model.layers
+    assert {layer.compute_dtype for layer in hidden} == {computed}
+    assert (output.compute_dtype, model.outputs[0].dtype) == ("float32", "float32")
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_model_of_each_precision_learns_and_its_file_loads_in_bare_keras(precision, tmp_path):
+    from mnist_tui.training import models
+    from mnist_tui.training.backend import keras
+
+    of = experiment(layers=EVERY_LAYER, optimizer={"name": "adam", "learning_rate": 0.01},
+                    training={"precision": precision})  # fmt: skip
+    model = models.compiled(models.build(of), models.optimizer(of))
+    data = digits()
+    images = data.train_images[:512, ..., None].astype("float32") / 255
+    history = model.fit(images, data.train_labels[:512], batch_size=32, epochs=4, verbose=0).history["loss"]
+    assert history[-1] < 0.9 * history[0]
+    assert {weight.dtype for weight in model.get_weights()} == {np.dtype("float32")}
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = keras.models.load_model(path)
+    assert [layer.compute_dtype for layer in loaded.layers] == [layer.compute_dtype for layer in model.layers]
+    probabilities = loaded.predict(images[:9], verbose=0)
+    assert probabilities.dtype == np.float32
+    assert np.array_equal(probabilities, model.predict(images[:9], verbose=0))
+    loaded.fit(images[:64], data.train_labels[:64], epochs=1, verbose=0)
+
+
+def test_only_float16_scales_its_loss_and_the_learning_rate_is_still_the_optimizers():
+    from mnist_tui.training import models
+    from mnist_tui.training.backend import keras
+
+    used = {name: models.optimizer(experiment(training={"precision": name})) for name in PRECISIONS}
+    scaled = used["mixed_float16"]
+    assert [isinstance(each, keras.optimizers.LossScaleOptimizer) for each in used.values()] == [False, True, False]
+    scaled.learning_rate = 0.25
+    assert float(scaled.inner_optimizer.learning_rate) == 0.25
+
+
 def _values_of(key, doc):
     if isinstance(doc, list):
         return [value for part in doc for value in _values_of(key, part)]

@@ -2,8 +2,11 @@
 
 import pytest
 
+from mnist_tui.runs.control import take
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import LONG_SECONDS, pace
+from tests.training.support import wait_for
 
 
 @pytest.fixture
@@ -21,6 +24,17 @@ def test_pause_and_continue_follow_each_other(orders):
     assert orders.paused
     orders.give("continue")
     assert not orders.paused
+
+
+def test_commands_are_left_to_others_once_the_folder_is_no_longer_watched(orders, tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.control.mkdir()
+    orders.watch(folder)
+    (folder.control / "1-pause.json").write_text('{"name": "pause"}')
+    wait_for(lambda: orders.paused)
+    orders.unwatch()
+    (folder.control / "2-continue.json").write_text('{"name": "continue"}')
+    assert [command.name for command in take(folder)] == ["continue"]
 
 
 def test_a_checkpoint_is_asked_for_once(orders):

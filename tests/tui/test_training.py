@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
+from mnist_tui.runs.folder import Lock
 
 SIZES = [(80, 24), (120, 40), (140, 45)]
 
@@ -144,6 +145,41 @@ async def test_a_crash_shows_the_end_of_the_log_and_where_the_whole_is(record: A
         text = await shows(pilot, "crashed", "the worker ended without a word", "line 39", "Killed", "whole log:")
         assert "loss" in text
         assert "Pause" not in text
+
+
+async def test_a_run_that_was_stopped_or_crashed_goes_on_with_a_key(
+    record: Any, app_on: Any, shows: Any, until: Any, no_worker: list[Any]
+) -> None:
+    run = record().begin().epoch(1).epoch(2)
+    run.finish("stopped", "stopped after 2 of 20 epochs, and saved")
+    async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Stopped", "p Resume")
+        await pilot.press("p")
+        await until(pilot, lambda: no_worker == [run.folder])
+        run.status("starting")
+        run.write(RunStarted(run=run.folder.id, epochs=20, total=198_760, trainable=198_760))
+        await shows(pilot, "starting", "epoch 2 of 20")
+        run.status("running").write(Resumed(from_epoch=1), run.progress(2, 50, 0.3))
+        await shows(pilot, "running", "epoch 2 of 20", "step 50 of 118", "p Pause")
+        run.status("running", dead=True)
+        await shows(pilot, "crashed", "p Resume")
+
+
+async def test_a_run_that_cannot_go_on_says_why_and_one_that_finished_does_not_offer_it(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = record().begin().epoch(1)
+    run.finish("stopped", "as asked", refused="the data are other ones")
+    app = app_on(run.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Not resumed: the data are other ones", "p Resume")
+        lock = Lock(run.folder)
+        await pilot.press("p")
+        await until(pilot, lambda: any("is being written by process" in n.message for n in app._notifications))
+        lock.release()
+    done = record().begin().epoch(1).finish("finished", "all epochs done")
+    async with app_on(done.folder).run_test(size=(80, 24)) as pilot:
+        assert "Resume" not in await shows(pilot, "Finished", "r Results")
 
 
 async def test_a_failure_says_what_and_where(record: Any, app_on: Any, shows: Any) -> None:

@@ -19,6 +19,8 @@ def outcome_lines(snapshot: Snapshot) -> list[str]:
         if ended.macro_f1 is not None:
             scores += f", macro F1 {ended.macro_f1:.4f}"
         lines.append(scores)
+    if ended is not None and ended.refused:
+        lines.append(f"Not resumed: {ended.refused}")
     if len(lines) == 2 and len(lines[0]) <= len("Finished."):
         return [f"{lines[0].rstrip('.')}: {lines[1]}"]
     return lines

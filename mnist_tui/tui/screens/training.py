@@ -18,6 +18,7 @@ from textual.widgets import Footer, Static
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.state import RESUMABLE
 from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN, RunWatch, Snapshot, follow
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
@@ -44,11 +45,12 @@ class TrainingScreen(Screen[None]):
     HELP = """
     **Training.** The network trains in a process of its own. Pause, stop and checkpoint are asked of it and happen
     between two chunks of steps. Detach goes back to the presets and leaves it training; `mnist-tui attach latest` shows
-    it again.
+    it again. A run that was stopped, failed or crashed can be resumed.
     """
     BINDINGS = [
         Binding("p,space", "send('pause')", "Pause", tooltip="Pause the training"),
         Binding("p,space", "send('continue')", "Resume", tooltip="Go on with the training"),
+        Binding("p,space", "resume", "Resume", tooltip="Go on with the training, from its checkpoint"),
         Binding("r", "results", "Results", tooltip="Scores, confusions, complexity, export"),
         Binding("v", "view", "View", tooltip="Curves, matrix or device, where the window is narrow"),
         Binding("s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt"),
@@ -176,6 +178,8 @@ class TrainingScreen(Screen[None]):
                 return live
             case "detach", _:
                 return live
+            case "resume", _:
+                return word in RESUMABLE
             case "presets" | "results", _:
                 return not live
             case "view", _:
@@ -192,6 +196,9 @@ class TrainingScreen(Screen[None]):
             return
         if command in {"stop", "checkpoint"}:
             self.notify("asked to stop and save" if command == "stop" else "checkpoint asked for", timeout=3)
+
+    def action_resume(self) -> None:
+        self.app.resume_run(self.folder)
 
     def action_detach(self) -> None:
         self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached", markup=False)

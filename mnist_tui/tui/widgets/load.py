@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_tui.report.wording import size
+from mnist_tui.report.wording import computation, size
 from mnist_tui.runs.events import DeviceLoad, Gpu
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.quantities import used_of
@@ -60,8 +60,8 @@ def model_line(run: RunState) -> str:
 
 
 def place_line(run: RunState) -> str:
-    """``on CPU:0 (Intel Xeon), as one xla program``."""
+    """``on CPU:0 (Intel Xeon), xla program in float32, 8 threads``."""
     model = run.model
     if model is None:
         return ""
-    return f"on {model.device}{f' ({model.device_name})' if model.device_name else ''}, {model.program} program"
+    return f"on {model.device}{f' ({model.device_name})' if model.device_name else ''}, {computation(model)}"

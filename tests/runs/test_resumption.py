@@ -1,0 +1,132 @@
+"""Who may resume a run, and that of two only one does."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from mnist_tui.runs import launcher
+from mnist_tui.runs.folder import Lock, RunError, Status, this_process
+from mnist_tui.runs.resumption import check_resumable, resume
+from tests.runs.test_folder import new_run
+
+
+def crashed_run(runs_dir):
+    run = new_run(runs_dir)
+    run.write_status(replace(this_process("running"), process_start=1.0))
+    assert run.state() == "crashed"
+    return run
+
+
+@pytest.fixture
+def idle_worker(tmp_path, monkeypatch):
+    """In the worker's place a module that holds what it was given until its stdin or its parent ends."""
+    (tmp_path / "idle_worker.py").write_text("import sys, time\nprint(*sys.argv[1:], flush=True)\ntime.sleep(60)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "WORKER", "idle_worker")
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_what_was_stopped_or_failed_can_be_resumed(tmp_path, state):
+    run = new_run(tmp_path)
+    run.write_status(Status(state))
+    check_resumable(run)
+
+
+def test_a_crashed_run_can_be_resumed(tmp_path):
+    check_resumable(crashed_run(tmp_path))
+
+
+@pytest.mark.parametrize("state", ["finished", "diverged"])
+def test_a_run_that_came_to_its_own_end_is_not_resumed_and_says_why(tmp_path, state):
+    run = new_run(tmp_path)
+    run.write_status(Status(state, reason="the reason"))
+    with pytest.raises(RunError, match=f"has {state}: the reason; only what was stopped, failed or crashed"):
+        resume(run)
+    assert run.status() == Status(state, reason="the reason")
+
+
+def test_a_run_that_trains_is_not_resumed_and_its_holder_is_named(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(this_process("running"))
+    with pytest.raises(RunError, match=f"is running, by process {os.getpid()} on {socket.gethostname()}"):
+        resume(run)
+
+
+def test_a_run_that_another_resumes_at_this_moment_is_left_alone(tmp_path):
+    run = crashed_run(tmp_path)
+    lock, before = Lock(run), run.status()
+    with pytest.raises(RunError, match=f"is being written by process {os.getpid()}"):
+        resume(run)
+    lock.release()
+    assert run.status() == before
+    assert not run.log_file.exists()
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_of_many_resumptions_at_once_one_gets_the_run(tmp_path):
+    run = crashed_run(tmp_path / "runs")
+    resume_it = f"""
+import sys
+sys.stdin.readline()
+from pathlib import Path
+from mnist_tui.runs import launcher
+launcher.WORKER = "idle_worker"
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.resumption import resume
+try:
+    resume(RunFolder(Path({str(run.path)!r})))
+except RunError as error:
+    sys.exit(str(error))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    rivals = [
+        subprocess.Popen(
+            [sys.executable, "-c", resume_it], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        for _ in range(4)
+    ]
+    for rival in rivals:
+        assert rival.stdin is not None
+        rival.stdin.write("\n")
+        rival.stdin.flush()
+    said = [rival.communicate()[1] for rival in rivals]
+    status = run.status()
+    worker = launcher_process(status.pid)
+    try:
+        assert sorted(rival.returncode for rival in rivals) == [0, 1, 1, 1], said
+        assert all("process" in text for text in said if text)
+        assert status.state == "starting"
+        assert run.state() == "starting"
+        assert sum(line.startswith("--run") for line in run.log_file.read_text().splitlines()) <= 1
+        with pytest.raises(RunError, match="is being written by"):
+            Lock(run)
+    finally:
+        worker.kill()
+
+
+def launcher_process(pid):
+    import psutil
+
+    return psutil.Process(pid)
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_commands_that_nobody_obeyed_and_half_files_are_gone_and_the_launch_is_as_asked(tmp_path):
+    run = crashed_run(tmp_path / "runs")
+    (run.control / "1-stop.json").write_text('{"name": "stop"}')
+    (run.path / ".tmp-half.keras").write_bytes(b"half")
+    before = run.launch()
+    resume(run, device="cpu")
+    worker = launcher_process(run.status().pid)
+    try:
+        assert run.state(time.time()) == "starting"
+        assert list(run.control.iterdir()) == []
+        assert not list(run.path.glob(".tmp-*"))
+        assert run.launch() == replace(before, device="cpu")
+    finally:
+        worker.kill()

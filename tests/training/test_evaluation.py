@@ -1,0 +1,26 @@
+"""The final evaluation's figures, against scikit-learn's."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+pytestmark = pytest.mark.slow
+CLASS_NAMES = tuple("abcdefghij")
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_scores_are_scikit_learns_also_for_classes_that_do_not_occur(pairs):
+    from mnist_tui.training.evaluation import Evaluation
+    from mnist_tui.training.scorer import Scores
+
+    true, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    unused = Scores(0.0, 0.0, np.zeros((10, 10), np.int64), len(pairs))
+    ours = Evaluation(unused, unused, np.eye(10, dtype=np.float32)[predicted], true.astype(np.uint8))
+    assert ours.confusion() == confusion_matrix(true, predicted, labels=range(10)).tolist()
+    assert ours.macro_f1 == pytest.approx(f1_score(true, predicted, average="macro", zero_division=0), abs=1e-12)
+    table = precision_recall_fscore_support(true, predicted, labels=range(10), zero_division=0)
+    rows = [[row[key] for key in ("precision", "recall", "f1", "support")] for row in ours.per_class(CLASS_NAMES)]
+    np.testing.assert_allclose(rows, np.transpose(table), atol=1e-12)
