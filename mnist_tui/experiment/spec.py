@@ -127,7 +127,7 @@ class TrainingSpec(Part):
     schedule: Schedule = Field(default=ConstantSchedule(), description="learning rate over the epochs")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop before the last epoch")
     program: Literal["auto", "xla", "graph"] = Field(
-        default="auto", description="how the steps are run: xla, graph, or auto for the one that suits network and device"
+        default="auto", description="how the steps are run: xla, graph, or auto for what suits network and device"
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         default="float32", description="what the layers compute in; weights stay float32"

@@ -4,12 +4,13 @@ Whole processes on a pseudo-terminal, from start to the text being on the screen
 """
 
 import os
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.benchmarks import results
+from tests.benchmarks.pairs import ratio
 from tests.terminal import COMMAND, Terminal
 
 PAIRS = 9
@@ -42,10 +43,13 @@ def main() -> None:
             (seconds_until("fashion", COMMAND), seconds_until("one label drawn", (sys.executable, str(script))))
             for _ in range(PAIRS + 1)
         ][1:]
-    ours, label = (statistics.median(times) for times in zip(*pairs, strict=True))
-    low, ratio, high = statistics.quantiles([a / b for a, b in pairs], n=4)
-    print(f"first frame: presets {ours:.2f} s, one label {label:.2f} s (medians of {PAIRS} pairs)")
-    print(f"ratio: {ratio:.2f} (quartiles {low:.2f} to {high:.2f}); at most 2 is wanted")
+    found = ratio(pairs)
+    body = (
+        f"presets {found.first:.2f} s, one label {found.second:.2f} s (medians of {found.pairs} pairs); "
+        f"ratio **{found}**, at most 2 is wanted"
+    )
+    print(body)
+    results.write("First frame", body)
 
 
 if __name__ == "__main__":

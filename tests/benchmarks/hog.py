@@ -1,21 +1,27 @@
-"""Batched HOG against a loop over `skimage.feature.hog`: `python -m tests.benchmarks.hog`.
+"""Batched HOG, and its cache, against a loop over `skimage.feature.hog`: `python -m tests.benchmarks.hog`.
 
-The two take turns. The loop does 2,000 images a turn and is scaled to all of them; ratios are of each turn.
+The three take turns. The loop does 2,000 images a turn and is scaled to all of them; ratios are of each turn. The
+cache is a temporary folder's.
 """
 
 from __future__ import annotations
 
-import platform
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import hog
 
+from mnist_tui.data import feature_cache
 from mnist_tui.data.datasets import load
+from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
+from mnist_tui.data.idx import idx_sha256
+from tests.benchmarks import results
 
 LOOPED = 2_000
 TURNS = 5
@@ -28,26 +34,42 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(images: NDArray[np.uint8], pixels_per_cell: int) -> None:
-    """Print one row: seconds for all images either way, and the ratio's median and quartiles."""
+def compare(images: NDArray[np.uint8], key: FeatureKey) -> str:
+    """The table's row of one cell size."""
     some = images[:: len(images) // LOOPED][:LOOPED]
-    cell = (pixels_per_cell, pixels_per_cell)
+    cell = (key.pixels_per_cell, key.pixels_per_cell)
 
-    def batch() -> object:
-        return hog_batch(images, orientations=ORIENTATIONS, pixels_per_cell=pixels_per_cell)
+    def batch() -> NDArray[np.floating]:
+        return hog_batch(images, orientations=ORIENTATIONS, pixels_per_cell=key.pixels_per_cell)
+
+    def cache() -> object:
+        return feature_cache.load(key)
 
     def loop() -> object:
         return [hog(image, ORIENTATIONS, cell, (1, 1), "L2-Hys") for image in some]
 
-    batch()
+    features = batch()
+    assert feature_cache.store(key, features)
+    found = feature_cache.load(key)
+    assert found is not None
+    assert found.tobytes() == features.tobytes()
     scale = len(images) / len(some)
-    turns = [(seconds(batch), seconds(loop) * scale) for _ in range(TURNS)]
-    low, middle, high = statistics.quantiles([looped / batched for batched, looped in turns], n=4)
-    batched, looped = (statistics.median(column) for column in zip(*turns, strict=True))
-    print(
-        f"{pixels_per_cell:>16} {batched:>10.2f} {looped:>10.1f} {middle:>8.1f} {low:>8.1f} {high:>8.1f}",
-        flush=True,
+    turns = [(seconds(batch), seconds(cache), seconds(loop) * scale) for _ in range(TURNS)]
+    batched, cached, looped = zip(*turns, strict=True)
+    cells = (
+        str(key.pixels_per_cell),
+        *(f"{statistics.median(column):.2f}" for column in (looped, batched)),
+        ratio(looped, batched),
+        f"{statistics.median(cached):.3f}",
+        ratio(looped, cached),
     )
+    return f"| {' | '.join(cells)} |"
+
+
+def ratio(peer: Sequence[float], ours: Sequence[float]) -> str:
+    """Median (quartiles) of one turn's seconds by the other's."""
+    low, middle, high = statistics.quantiles([theirs / own for theirs, own in zip(peer, ours, strict=True)], n=4)
+    return f"**{middle:.1f}** ({low:.1f}–{high:.1f})"
 
 
 def main() -> None:
@@ -58,11 +80,21 @@ def main() -> None:
         dataset = load("digits")
     images = np.concatenate([dataset.train_images, dataset.test_images])
     images = np.resize(images, (70_000, 28, 28))
-    print(f"{len(images):,} images of {dataset.title}, {ORIENTATIONS} orientations, 1 cell per block")
-    print(f"{platform.machine()}, {platform.python_implementation()} {platform.python_version()}, {TURNS} turns")
-    print(f"{'pixels per cell':>16} {'batch, s':>10} {'loop, s':>10} {'ratio':>8} {'Q1':>8} {'Q3':>8}")
-    for pixels_per_cell in (4, 7, 14):
-        compare(images, pixels_per_cell)
+    checksum = idx_sha256(images)
+    lines = [
+        f"{len(images):,} images of {dataset.title}, {ORIENTATIONS} orientations, 1 cell per block, {TURNS} turns; one "
+        "process, one thread. Ratios are scikit-image's seconds by ours: median (quartiles). From the cache means: "
+        "the file read, its SHA-256 checked.",
+        "",
+        "| pixels per cell | scikit-image, s | batch, s | ratio | from the cache, s | ratio |",
+        "| --: | --: | --: | --: | --: | --: |",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        for pixels_per_cell in (4, 7, 14):
+            lines.append(compare(images, FeatureKey(checksum, len(images), ORIENTATIONS, pixels_per_cell, 1)))
+            print(lines[-1], flush=True)
+    results.write("HOG", "\n".join(lines))
 
 
 if __name__ == "__main__":
