@@ -18,6 +18,7 @@ from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training.backend import tf
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.step import TrainingStep
+from mnist_tui.training.updates import fused
 
 XLA, GRAPH = "xla", "graph"
 
@@ -78,9 +79,11 @@ class LoopProgram:
         self._batch = min(batch_size, examples.count)
         self._full = examples.count // self._batch
         optimizer.build(model.trainable_variables)
-        self._step = TrainingStep(model, optimizer, examples, seed, own_update=kind == GRAPH)
+        update = fused(optimizer, model.trainable_variables) if kind == GRAPH else None
+        self._step = TrainingStep(model, optimizer, examples, seed, update)
         self._loops: dict[int, Any] = {}
         self.begin_epoch(0, np.arange(examples.count), float(optimizer.learning_rate))
+        # no steps: this traces and compiles
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))
 
     def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:

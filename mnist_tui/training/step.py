@@ -1,17 +1,23 @@
 """One training step: gather, forward, loss, gradient, update. Traced into a program, never run by itself.
 
-Layers, loss and optimizer are Keras' own; what differs is that dropout draws its mask by counter and that the loss
-takes the output layer's logits, as Keras' own training does.
+Layers, loss and optimizer are Keras' own. What differs: dropout draws its mask by counter; the loss takes the output
+layer's logits, as Keras' own training does; and a convolution is pooled before bias and activation are applied, which
+is the same where the activation never falls, and a quarter of the work.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from mnist_tui.training import counter
 from mnist_tui.training.backend import keras, tf
 from mnist_tui.training.models import NOISE
 from mnist_tui.training.resident import Resident
+from mnist_tui.training.updates import Update
+
+RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "selu", "leaky_relu"})
+"""Activations that never fall, by Keras' names."""
 
 
 class TrainingStep:
@@ -21,13 +27,12 @@ class TrainingStep:
         model, optimizer: Keras' own, the optimizer built.
         examples: where its rows come from.
         seed: of the dropout masks.
-        own_update: whether the update is compiled for itself: into one pass over each variable, where the program
-            around it is not compiled.
+        update: what applies the gradients; Keras' own `apply` where it is None.
     """
 
-    def __init__(self, model: Any, optimizer: Any, examples: Resident, seed: int, own_update: bool) -> None:
+    def __init__(self, model: Any, optimizer: Any, examples: Resident, seed: int, update: Update | None = None) -> None:
         self._model, self._optimizer, self._examples, self._seed = model, optimizer, examples, seed
-        self._update = tf.function(self._apply, jit_compile=True, autograph=False) if own_update else self._apply
+        self._update = update or self._apply
 
     def __call__(self, places: Any, epoch: Any, step: Any) -> tuple[Any, Any]:
         """Takes the step.
@@ -54,10 +59,14 @@ class TrainingStep:
     def logits(self, inputs: Any, epoch: Any, step: Any) -> Any:
         """The network's outputs before softmax, float32 ``(rows, 10)``, dropout on, with the masks of that step."""
         *layers, output = self._model.layers
-        values = inputs
-        for position, layer in enumerate(layers):
+        values, convolved = inputs, None
+        for position, (layer, following) in enumerate(pairwise((*layers, output))):
             if isinstance(layer, keras.layers.Dropout):
                 values = self._dropped(values, layer.rate, position, epoch, step)
+            elif _pooled_first(layer, following):
+                values, convolved = _convolved(layer, values), layer
+            elif convolved is not None:
+                values, convolved = convolved.activation(layer(values) + _cast(convolved.bias, convolved)), None
             else:
                 values = layer(values, training=True)
         return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
@@ -72,3 +81,18 @@ class TrainingStep:
 
     def _apply(self, gradients: Any) -> None:
         self._optimizer.apply(gradients, self._model.trainable_variables)
+
+
+def _pooled_first(layer: Any, following: Any) -> bool:
+    """Whether the layer is a convolution whose maximum can be taken before its bias and activation."""
+    convolves = isinstance(layer, keras.layers.Conv2D) and isinstance(following, keras.layers.MaxPooling2D)
+    return convolves and layer.activation.__name__ in RISING
+
+
+def _convolved(layer: Any, values: Any) -> Any:
+    """The convolution alone, in the layer's precision."""
+    return layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
+
+
+def _cast(variable: Any, layer: Any) -> Any:
+    return tf.cast(variable, layer.compute_dtype)

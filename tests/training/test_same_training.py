@@ -120,6 +120,18 @@ def test_every_steps_loss_over_an_epoch_is_kerass(layers, kind):
         assert sums.loss / sums.images == pytest.approx(theirs.step(step), abs=1e-3), f"step {step}"
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_a_convolution_before_pooling_is_kerass_whether_its_activation_falls_or_not(activation):
+    from mnist_tui.training.program import Sums
+
+    convolution = {"kind": "conv2d", "filters": 4, "activation": activation, "bias_initializer": "random_normal"}
+    spec = of([convolution, {"kind": "max_pooling2d"}, FLATTEN])
+    ours, _, _ = program(spec, "graph")
+    theirs = BareKeras(spec)
+    losses = [ours.run(step, step + 1, Sums()).loss / BATCH for step in range(3)]
+    assert losses == pytest.approx([theirs.step(step) for step in range(3)], abs=1e-5)
+
+
 @pytest.mark.parametrize("step", [0, 14], ids=["whole batch", "partial batch"])
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
 def test_the_gradients_of_a_step_are_kerass(layers, step, kind):
