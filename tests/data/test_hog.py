@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-from mnist_tui.data.hog import cell_histograms, hog_batch, hog_picture
+from mnist_tui.data.hog import cell_histograms, hog_batch
+from mnist_tui.data.hog_picture import hog_picture
 
 Images = NDArray[np.uint8]
 

@@ -58,7 +58,7 @@ class DigitSource:
 
     def pictures(self, dataset: str, features: HogFeatures, index: int) -> Pictures:
         """Test image number `index` (from 0, taken modulo those at hand) and its HOG picture."""
-        from mnist_tui.data.hog import hog_picture
+        from mnist_tui.data.hog_picture import hog_picture
 
         if dataset not in self._read:
             self._read[dataset] = self._examples(dataset)
