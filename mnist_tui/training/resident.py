@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.training.backend import tf
 
-PIXELS = IMAGE_EDGE * IMAGE_EDGE
-
 
 class Resident:
     """Labelled examples on the device.
