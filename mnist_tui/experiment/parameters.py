@@ -355,5 +355,11 @@ PARAMETERS: tuple[Parameter, ...] = (
         "patience", "N|none", "Patience", "early stopping on validation loss, best weights restored", "Training",
         "N ≥ 1, or none", _read_patience, _patience,
     ),
+    Parameter(
+        "plain-loss", "on|off", "Plain loss",
+        "training loss with dropout off, too, after each epoch on a fixed part of the images", "Training", "on or off",
+        lambda e: "on" if e.training.plain_loss else "off",
+        lambda e, text: _part(e, "training", plain_loss=chosen(text, ("off", "on")) == "on"), ("off", "on"),
+    ),
 )  # fmt: skip
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}

@@ -69,7 +69,7 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """`preset` with another experiment; what was published stays only where just the seed or the program differs."""
+    """`preset` with another experiment; what was published stays where the mathematics is the same."""
     if _same_mathematics(experiment, preset.experiment):
         return replace(preset, experiment=experiment)
     title = preset.title if preset.title.endswith(EDITED) or not preset.title else preset.title + EDITED
@@ -77,9 +77,9 @@ def edited(preset: Preset, experiment: Experiment) -> Preset:
 
 
 def _same_mathematics(one: Experiment, other: Experiment) -> bool:
-    """Whether they differ in nothing but the seed and the way the steps are run."""
-    alike = other.training.model_copy(update={"seed": one.training.seed, "program": one.training.program})
-    return one == other.model_copy(update={"training": alike})
+    """Whether they differ in nothing but the seed, the way the steps are run, and what is measured beside them."""
+    kept = {key: getattr(one.training, key) for key in ("seed", "program", "plain_loss")}
+    return one == other.model_copy(update={"training": other.training.model_copy(update=kept)})
 
 
 def builtin_folder() -> Path:

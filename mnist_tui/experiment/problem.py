@@ -106,6 +106,8 @@ def _sentence(entry: Any) -> str:
             return f"{given!r} is not a whole number"
         case "float_parsing" | "float_type":
             return f"{given!r} is not a number"
+        case "bool_parsing" | "bool_type":
+            return f"{given!r} is neither true nor false"
         case "value_error":
             return str(context["error"])
         case _:

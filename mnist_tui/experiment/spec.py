@@ -132,6 +132,10 @@ class TrainingSpec(Part):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         default="float32", description="what the layers compute in; weights stay float32"
     )
+    plain_loss: bool = Field(
+        default=False,
+        description="measure after each epoch the training loss with dropout off, too, on a fixed part of the images",
+    )
 
 
 class Experiment(Part):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from mnist_tui.experiment.files import write_json
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
 
-CommandName = Literal["pause", "continue", "stop", "checkpoint"]
+CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 
 
@@ -20,13 +20,16 @@ class Command:
     """What a front end asks of a worker.
 
     Attributes:
-        name: pause, continue, stop (and save), or checkpoint (now).
+        name: pause; continue; step (to the end of the epoch that is next or begun, then pause); stop (and save);
+            checkpoint (now); extend; discard (end at once and save nothing).
+        epochs: how many more are planned from now on, for extend.
     """
 
     name: CommandName
+    epochs: int = 0
 
 
-def send(folder: RunFolder, name: CommandName) -> None:
+def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
     """Leaves a command for the run's worker.
 
     Raises:
@@ -35,7 +38,12 @@ def send(folder: RunFolder, name: CommandName) -> None:
     state = folder.state()
     if state not in LIVE:
         raise RunError(f"run {folder.id} is {state}: there is no worker to {name} it")
-    write_json(folder.control / f"{time.time_ns():020d}-{name}.json", {"name": name})
+    leave(folder, Command(name, epochs))
+
+
+def leave(folder: RunFolder, command: Command) -> None:
+    """Leaves a command, whether there is a worker yet or not."""
+    write_json(folder.control / f"{time.time_ns():020d}-{command.name}.json", asdict(command))
 
 
 def take(folder: RunFolder) -> list[Command]:
@@ -45,10 +53,11 @@ def take(folder: RunFolder) -> list[Command]:
         if path.name.startswith("."):
             continue
         try:
-            name = json.loads(path.read_text(encoding="utf-8"))["name"]
+            doc = json.loads(path.read_text(encoding="utf-8"))
+            command = Command(doc["name"], int(doc.get("epochs", 0)))
         except (OSError, ValueError, KeyError, TypeError):
-            name = None
+            command = None
         path.unlink(missing_ok=True)
-        if name in COMMANDS:
-            commands.append(Command(name))
+        if command is not None and command.name in COMMANDS:
+            commands.append(command)
     return commands

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,7 +54,8 @@ class Phase(Event):
     """What the worker is doing before, after and around training.
 
     Attributes:
-        name: importing, downloading, reading, verifying, features, building, compiling, training, evaluating or saving.
+        name: waiting (for a device), importing, downloading, reading, verifying, features, building, compiling,
+            training, evaluating or saving.
         done, total: progress in `unit`; total 0 where it is not known.
     """
 
@@ -147,6 +148,8 @@ class EpochEnded(Event):
     Attributes:
         seconds: training and validation together, pauses left out.
         confusion: counts on the validation images, rows true, columns predicted.
+        plain_loss, plain_accuracy: after the epoch, dropout off, on a fixed part of the training images; None where
+            that was not asked for.
     """
 
     type: ClassVar[str] = "epoch"
@@ -159,6 +162,52 @@ class EpochEnded(Event):
     seconds: float
     images_per_second: float
     confusion: Matrix
+    plain_loss: float | None = None
+    plain_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """How the values of one array are spread.
+
+    Attributes:
+        low, high: the smallest and the largest; the ends of the histogram.
+        counts: values in each of equally wide bins from `low` to `high`.
+        mean, deviation: of the values; the deviation is the population's.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerWeights:
+    """One layer's parameters at one moment.
+
+    Attributes:
+        name: as in `complexity.of`.
+        weights, biases: batch normalisation's are its scale and offset. None where the layer has none, or where one is
+            not finite.
+        dead: share of its units (neurons; a convolution's filters) whose output is zero for every image looked at; None
+            for activations other than relu, and where a weight up to here is not finite.
+    """
+
+    name: str
+    weights: Distribution | None = None
+    biases: Distribution | None = None
+    dead: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSeen(Event):
+    """The parameters after an epoch, 0 for those that training began with. Not told after every epoch of a long run."""
+
+    type: ClassVar[str] = "weights"
+    epoch: int
+    layers: tuple[LayerWeights, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +269,14 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extended(Event):
+    """The plan has changed: `epochs` are planned now."""
+
+    type: ClassVar[str] = "extended"
+    epochs: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
     """A checkpoint is complete on disk; `epoch` epochs and `step` steps of the next are in it."""
 
@@ -261,8 +318,8 @@ class Ended(Event):
 EVENTS: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        RunStarted, Phase, DataReady, ModelBuilt, Progress, EpochEnded, DeviceLoad, Paused, Resumed, CheckpointSaved,
-        Warned, Ended,
+        RunStarted, Phase, DataReady, ModelBuilt, Progress, EpochEnded, WeightsSeen, DeviceLoad, Paused, Resumed,
+        Extended, CheckpointSaved, Warned, Ended,
     )
 }  # fmt: skip
 
@@ -276,8 +333,8 @@ def encode(event: Event) -> str:
         if isinstance(value, float) and not math.isfinite(value):
             nonfinite.append(entry.name)
             value = None
-        elif isinstance(value, tuple) and value and isinstance(value[0], Gpu):
-            value = [vars(gpu) for gpu in value]  # pyright: ignore[reportUnknownVariableType]
+        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+            value = [asdict(part) for part in value]  # pyright: ignore[reportUnknownVariableType, reportArgumentType]
         doc[entry.name] = value
     if nonfinite:
         doc["nonfinite"] = nonfinite
@@ -293,9 +350,20 @@ def decode(line: str | bytes) -> Event | None:
         values = {key: _frozen(value) for key, value in doc.items() if key in known}
         if "gpus" in values:
             values["gpus"] = tuple(Gpu(**gpu) for gpu in values["gpus"])
+        if "layers" in values:
+            values["layers"] = tuple(map(_layer, values["layers"]))
         return kind(**values)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _layer(doc: dict[str, Any]) -> LayerWeights:
+    parts = {key: Distribution(**_frozen_values(doc[key])) for key in ("weights", "biases") if doc[key] is not None}
+    return LayerWeights(name=doc["name"], dead=doc["dead"], **parts)
+
+
+def _frozen_values(doc: dict[str, Any]) -> dict[str, Any]:
+    return {key: _frozen(value) for key, value in doc.items()}
 
 
 def _frozen(value: Any) -> Any:

@@ -89,12 +89,20 @@ class RunFolder:
         return self.path / "predictions.npz"
 
     @property
+    def predicted_file(self) -> Path:
+        return self.path / "predicted.bin"
+
+    @property
     def model_file(self) -> Path:
         return self.path / "model.keras"
 
     @property
     def log_file(self) -> Path:
         return self.path / "worker.log"
+
+    @property
+    def label_file(self) -> Path:
+        return self.path / "label.json"
 
     @property
     def lock_file(self) -> Path:
@@ -152,6 +160,7 @@ class Launch:
         device: auto, cpu or gpu[:N].
         data_dir: where to look for data first, or None.
         allow_sample: whether the bundled digits may stand in for data that cannot be had.
+        wait: whether to stand in line behind the earlier runs on the same device (`queue`).
     """
 
     created: float
@@ -159,6 +168,7 @@ class Launch:
     device: str = "auto"
     data_dir: str | None = None
     allow_sample: bool = False
+    wait: bool = False
 
 
 def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:

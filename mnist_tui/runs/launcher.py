@@ -94,6 +94,23 @@ def run_job(
     )
 
 
+def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Has a worker do a job that answers on stdout what it is asked on stdin, until that ends.
+
+    Args:
+        job: the worker's name of it.
+        errors: gets its stderr.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", WORKER, "--job", job, "--run", str(folder.path.absolute())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        start_new_session=True,
+        env=_environment(),
+    )
+
+
 def _spawn(arguments: list[str], log: IO[bytes], stdin: int, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", WORKER, *arguments],

@@ -6,48 +6,19 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs.folder import RunError, RunFolder, is_alive
-from mnist_tui.runs.state import LIVE, replayed
+from mnist_tui.runs.state import LIVE
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.summaries import RunSummary
 
 RECENT = 50
 """Runs looked at when asked whether one trains now; older ones that still train are rare and show in the list."""
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """One line of a list of runs.
-
-    Attributes:
-        started: seconds since the epoch.
-        test_accuracy, macro_f1: of the final evaluation; None where there was none.
-        seconds: training time; None before the end.
-    """
-
-    run: str
-    folder: str
-    state: str
-    preset: str
-    dataset: str
-    started: float
-    epochs_done: int
-    epochs: int
-    parameters: int | None
-    test_accuracy: float | None
-    test_loss: float | None
-    macro_f1: float | None
-    val_accuracy: float | None
-    seconds: float | None
-
-    def to_document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def default_runs_dir() -> Path:
@@ -100,39 +71,9 @@ def _created(folder: RunFolder) -> float:
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
     """A summary of every run that can be read, newest first."""
-    return list(_summaries(runs_dir))
+    from mnist_tui.runs.listing import listed
 
-
-def _summaries(runs_dir: Path) -> Iterator[RunSummary]:
-    for folder in run_folders(runs_dir):
-        try:
-            yield summary_of(folder)
-        except (RunError, PresetError, TypeError):
-            continue
-
-
-def summary_of(folder: RunFolder) -> RunSummary:
-    """One run's summary, from its folder."""
-    preset, launch = folder.preset(), folder.launch()
-    state = replayed(folder.events_file)
-    last = state.history[-1] if state.history else None
-    ended = state.ended
-    return RunSummary(
-        run=folder.id,
-        folder=str(folder.path),
-        state=folder.state(),
-        preset=preset.name,
-        dataset=state.data.name if state.data else preset.experiment.dataset.name,
-        started=launch.created,
-        epochs_done=len(state.history),
-        epochs=preset.experiment.training.epochs,
-        parameters=state.start.total if state.start else None,
-        test_accuracy=ended.test_accuracy if ended else None,
-        test_loss=ended.test_loss if ended else None,
-        macro_f1=ended.macro_f1 if ended else None,
-        val_accuracy=last.val_accuracy if last else None,
-        seconds=sum(row.seconds for row in state.history) if state.history else None,
-    )
+    return listed(runs_dir)
 
 
 def any_running_here(runs_dir: Path) -> bool:

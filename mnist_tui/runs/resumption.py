@@ -1,4 +1,4 @@
-"""Going on with a run whose worker has ended or died. Whether it can; the worker knows from where.
+"""Going on with a run whose worker has ended or died, as planned or further. If it can; the worker knows from where.
 
 All that is written here is written under the run's lock, which the new worker inherits: of two who resume a run at
 once, one finds it taken and has changed nothing.
@@ -6,11 +6,14 @@ once, one finds it taken and has changed nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.runs.control import Command, leave, send
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding
-from mnist_tui.runs.state import LIVE, RESUMABLE
+from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 
 def check_resumable(folder: RunFolder) -> None:
@@ -39,15 +42,75 @@ def resume(folder: RunFolder, *, device: str | None = None, data_dir: str | None
     Raises:
         RunError: the run cannot be resumed, or another process resumes it at this moment.
     """
-    check_resumable(folder)
+    _go_on(folder, check_resumable, device, data_dir)
+
+
+def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
+    """Sees that the run can train that many epochs more.
+
+    Raises:
+        RunError: there are none or too many of them, it has diverged, or has left nothing to go on from.
+    """
+    if not 1 <= epochs <= MAX_EPOCHS:
+        raise RunError(f"{epochs} is no number of epochs to add; 1 to {MAX_EPOCHS:,} are")
+    status, state = folder.status(), folder.state()
+    if state not in EXTENDABLE:
+        why = f": {status.reason}" if status.reason else ""
+        raise RunError(
+            f"run {folder.id} has {state}{why}; more epochs would not mend its weights, "
+            "a new run with a lower learning rate may"
+        )
+    if state == "finished" and not any(folder.checkpoint.glob("*.json")):
+        raise RunError(f"run {folder.id} has {state} and left no checkpoint to go on from")
+
+
+def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_dir: str | None = None) -> bool:
+    """Has the run train that many epochs more: its worker where it lives, else a new one, from its checkpoint.
+
+    They are added to those planned; to those done where the run has finished (early stopping may have ended it before).
+
+    Args:
+        device, data_dir: as for `resume`; of no consequence for a run that lives.
+
+    Returns:
+        Whether a new worker was started.
+
+    Raises:
+        RunError: it cannot be extended, or another process goes on with it at this moment.
+    """
+    check_extendable(folder, epochs)
+    if folder.state() in LIVE:
+        send(folder, "extend", epochs)
+        return False
+    _go_on(folder, _check_over_and_extendable, device, data_dir, Command("extend", epochs))
+    return True
+
+
+def _check_over_and_extendable(folder: RunFolder) -> None:
+    if folder.state() in LIVE:
+        check_resumable(folder)
+    check_extendable(folder)
+
+
+def _go_on(
+    folder: RunFolder,
+    check: Callable[[RunFolder], None],
+    device: str | None,
+    data_dir: str | None,
+    command: Command | None = None,
+) -> None:
+    """Starts a new worker, which finds `command` waiting; it does not stand in line."""
+    check(folder)
     lock = Lock(folder)
     try:
-        check_resumable(folder)
+        check(folder)
         _sweep(folder)
         launch = folder.launch()
-        asked = replace(launch, device=device or launch.device, data_dir=data_dir or launch.data_dir)
+        asked = replace(launch, device=device or launch.device, data_dir=data_dir or launch.data_dir, wait=False)
         if asked != launch:
             folder.write_launch(asked)
+        if command is not None:
+            leave(folder, command)
         start_holding(folder, lock)
     finally:
         lock.release()

@@ -14,6 +14,7 @@ from mnist_tui.runs.events import (
     EpochEnded,
     Event,
     EventTail,
+    Extended,
     Matrix,
     ModelBuilt,
     Paused,
@@ -22,6 +23,7 @@ from mnist_tui.runs.events import (
     Resumed,
     RunStarted,
     Warned,
+    WeightsSeen,
 )
 
 LIVE = ("starting", "running", "paused")
@@ -29,6 +31,8 @@ LIVE = ("starting", "running", "paused")
 STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed")
 RESUMABLE = ("stopped", "failed", "crashed")
 """States of a run that can go on."""
+EXTENDABLE = (*LIVE, *RESUMABLE, "finished")
+"""States of a run that more epochs can be added to."""
 RECENT_EPOCHS = 5
 RUNNING_POINTS = 400
 LOADS = 120
@@ -46,6 +50,8 @@ class EpochRow:
     learning_rate: float
     seconds: float
     images_per_second: float
+    plain_loss: float | None = None
+    plain_accuracy: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,12 @@ class RunState:
         state: one of STATES but crashed, which only the folder can tell (`folder.RunFolder.state`).
         history: one row an epoch, in order.
         running: the last RUNNING_POINTS progress points.
-        confusion: the newest epoch's counts, rows true, columns predicted.
+        confusion: the newest epoch's counts, rows true, columns predicted; `epochs.EpochFile` finds older ones.
+        weights: the newest that were told of.
         loads: the last LOADS device readings.
         started: of the first worker, seconds since the epoch.
-        paused_seconds: all pauses so far, and the times between two workers; the present pause left out.
+        paused_seconds: all pauses so far, times in line and times between two workers; the present pause left out.
+        paused_since: when the present pause, or the wait in line, began.
     """
 
     run: str = ""
@@ -85,6 +93,7 @@ class RunState:
     running: tuple[RunningPoint, ...] = ()
     confusion: Matrix | None = None
     confusion_epoch: int = 0
+    weights: WeightsSeen | None = None
     loads: tuple[DeviceLoad, ...] = ()
     paused_since: float | None = None
     paused_seconds: float = 0.0
@@ -146,7 +155,7 @@ def _after(state: RunState, event: Event) -> RunState:
         case RunStarted():
             return _started(state, event)
         case Phase():
-            return replace(state, phase=event)
+            return _phase_began(state, event)
         case DataReady():
             return replace(state, data=event)
         case ModelBuilt():
@@ -155,6 +164,10 @@ def _after(state: RunState, event: Event) -> RunState:
             return _progressed(state, event)
         case EpochEnded():
             return _epoch_ended(state, event)
+        case WeightsSeen():
+            return replace(state, weights=event)
+        case Extended():
+            return replace(state, epochs=event.epochs)
         case DeviceLoad():
             return replace(state, loads=(*state.loads, event)[-LOADS:])
         case Paused():
@@ -189,6 +202,18 @@ def _started(state: RunState, event: RunStarted) -> RunState:
     )
 
 
+def _phase_began(state: RunState, event: Phase) -> RunState:
+    """The time in line for a device counts as a pause."""
+    waits, waited = event.name == "waiting", state.phase is not None and state.phase.name == "waiting"
+    if waits:
+        since = state.paused_since if state.paused_since is not None else event.time
+        return replace(state, phase=event, paused_since=since)
+    if not waited or state.paused_since is None:
+        return replace(state, phase=event)
+    seconds = state.paused_seconds + event.time - state.paused_since
+    return replace(state, phase=event, paused_since=None, paused_seconds=seconds)
+
+
 def _progressed(state: RunState, event: Progress) -> RunState:
     point = RunningPoint(event.epoch - 1 + event.step / event.steps, event.loss, event.accuracy)
     running = (*state.running, point)[-RUNNING_POINTS:]
@@ -198,7 +223,7 @@ def _progressed(state: RunState, event: Progress) -> RunState:
 def _epoch_ended(state: RunState, event: EpochEnded) -> RunState:
     row = EpochRow(
         event.epoch, event.loss, event.accuracy, event.val_loss, event.val_accuracy, event.learning_rate,
-        event.seconds, event.images_per_second,
+        event.seconds, event.images_per_second, event.plain_loss, event.plain_accuracy,
     )  # fmt: skip
     return replace(
         state,
@@ -224,4 +249,5 @@ def _resumed(state: RunState, event: Resumed) -> RunState:
         running=tuple(point for point in state.running if point.at <= at),
         confusion=state.confusion if shown else None,
         confusion_epoch=state.confusion_epoch if shown else 0,
+        weights=state.weights if state.weights is not None and state.weights.epoch <= event.from_epoch else None,
     )

@@ -107,7 +107,9 @@ class CheckpointWriter:
         began, position = time.thread_time(), snapshot.position
         try:
             # Whatever a checkpoint outlasts, the epochs that led to it must too.
-            checkpoint.sync(self._folder.events_file)
+            for path in (self._folder.events_file, self._folder.predicted_file):
+                if path.exists():
+                    checkpoint.sync(path)
             checkpoint.save(self._folder.checkpoint, snapshot)
             self._reporter.emit(CheckpointSaved(epoch=position.epoch, step=position.step))
             return ""

@@ -7,7 +7,7 @@ snapshot or to stop. It gives control back several times a second unless a singl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,11 +46,13 @@ class Training:
         program, scorer: the device programs over `validation` and the training examples.
         train_count: training images.
         clock: seconds, standing still during pauses.
+        plain: training examples to score after each epoch, dropout off; None for none.
 
     Attributes:
         position: where it stands; true whenever the generator has yielded.
         outcome: None until it has come to its own end.
         best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before there is one.
+        probabilities: of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
     """
 
     experiment: Experiment
@@ -61,9 +63,11 @@ class Training:
     validation: Resident
     train_count: int
     clock: Callable[[], float]
+    plain: Resident | None = None
     position: Position = field(default_factory=Position)
     outcome: Outcome | None = None
     best_epoch: int = 0
+    probabilities: list[Any] = field(default_factory=list[Any])
     _best_loss: float = math.inf
     _chunk: float = 1.0
     _early: EarlyStop | None = field(init=False)
@@ -83,10 +87,10 @@ class Training:
         Yields:
             Progress after each chunk of steps, EpochEnded after each epoch; None where there is nothing to tell.
         """
-        epochs = self.experiment.training.epochs
-        while self.position.epoch < epochs and self.outcome is None:
+        while self.position.epoch < self.experiment.training.epochs and self.outcome is None:
             yield from self._epoch(self.position.epoch)
         if self.outcome is None:
+            epochs = self.experiment.training.epochs
             self.outcome = Outcome("finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done")
 
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
@@ -99,14 +103,23 @@ class Training:
             if self.outcome is not None:
                 return
         trained = max(self.clock() - began, 1e-9)
+        validation, self.probabilities = yield from self._scored(self.validation, began)
+        plain = None
+        if self.plain is not None:
+            plain, _ = yield from self._scored(self.plain, began)
+        yield self._ended(epoch, rate, validation, trained, self.clock() - began, plain=plain)
+
+    def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
+        """Scores examples block by block; their scores and probabilities."""
         confusion = np.zeros((CLASSES, CLASSES), np.int64)
-        loss = 0.0
-        for block_loss, counts, _ in self.scorer.blocks(self.validation):
+        loss, blocks = 0.0, list[Any]()
+        for block_loss, counts, probabilities in self.scorer.blocks(examples):
             loss += block_loss
             confusion += counts
+            blocks.append(probabilities)
             self.position = replace(self.position, seconds=self.clock() - began)
             yield None
-        yield self._ended(epoch, rate, scores(loss, confusion), trained, self.clock() - began)
+        return scores(loss, confusion), blocks
 
     def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
         before, start = self.position, self.clock()
@@ -125,7 +138,9 @@ class Training:
             loss=here.loss / here.images, accuracy=here.correct / here.images, learning_rate=rate,
         )  # fmt: skip
 
-    def _ended(self, epoch: int, rate: float, validation: Scores, trained: float, seconds: float) -> EpochEnded:
+    def _ended(
+        self, epoch: int, rate: float, validation: Scores, trained: float, seconds: float, *, plain: Scores | None
+    ) -> EpochEnded:
         done = self.position
         loss = done.loss / done.images
         self.position = Position(epoch + 1)
@@ -143,7 +158,18 @@ class Training:
             val_accuracy=validation.accuracy, learning_rate=rate, seconds=seconds,
             images_per_second=done.images / trained,
             confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
+            plain_loss=plain.loss if plain else None, plain_accuracy=plain.accuracy if plain else None,
         )  # fmt: skip
+
+    def extend(self, experiment: Experiment) -> None:
+        """Trains up to the last epoch of `experiment`, which differs in nothing else.
+
+        Early stopping that had ended the training begins to wait anew; the best weights so far stay the best.
+        """
+        self.experiment = experiment
+        if self.outcome is not None and self._early is not None and self._early.best is not None:
+            self._early.best = replace(self._early.best, waited=0)
+        self.outcome = None
 
     def restore_best(self) -> int:
         """Puts the best epoch's weights back where early stopping is to; that epoch, else 0."""

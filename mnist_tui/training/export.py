@@ -57,17 +57,10 @@ def _check_source(folder: RunFolder) -> None:
 
 
 def _model(folder: RunFolder) -> Any:
-    """The model, built from the experiment; of the run's files only arrays are read, which can execute nothing."""
-    from mnist_tui.training import models
+    from mnist_tui.training import models, saved
 
-    experiment = folder.preset().experiment
-    model = models.build(experiment)
-    if folder.model_file.exists():
-        model.load_weights(folder.model_file)
-    else:
-        for variable, value in zip(model.variables, checkpoint.load(folder.checkpoint).model, strict=True):
-            variable.assign(value)
-    return models.compiled(model, models.optimizer(experiment))
+    model, _ = saved.load(folder, "model" if folder.model_file.exists() else "checkpoint")
+    return models.compiled(model, models.optimizer(folder.preset().experiment))
 
 
 def _write(model: Any, folder: RunFolder, path: Path) -> None:

@@ -8,14 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from mnist_tui.experiment.files import replacing, write_json
+from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models, resumption
 from mnist_tui.training.checkpoint_writer import CheckpointWriter
 from mnist_tui.training.engine import Outcome, Training
 from mnist_tui.training.evaluation import Evaluation, evaluate, finite, save_predictions
-from mnist_tui.training.inputs import Inputs
+from mnist_tui.training.extension import extend
+from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
+from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
 from mnist_tui.training.program import LoopProgram, kind_for
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.scorer import Scorer
@@ -70,6 +73,9 @@ class Job:
         self._test_set = Resident(inputs.test.features, inputs.test.labels)
         held_out = inputs.validation
         validation = Resident(held_out.features, held_out.labels) if held_out else self._test_set
+        plain = None
+        if experiment.training.plain_loss:
+            plain = self._part_of(inputs.train, plain_count(self._train_set.count, validation.count))
         self._reporter.phase("compiling")
         earlier, training = self._session.earlier, experiment.training
         kind = earlier.program if earlier else kind_for(experiment, self._device.is_gpu)
@@ -79,8 +85,10 @@ class Job:
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
         self._training = Training(
             experiment, self._model, self._optimizer, program, self._scorer, validation, self._train_set.count,
-            self._stopwatch,
+            self._stopwatch, plain,
         )  # fmt: skip
+        looked_at = self._part_of(held_out or inputs.test, LOOKED_AT)
+        self._measures = Measures(self._folder, self._reporter, self._model, looked_at, self._scorer.block)
         versions = self._session.platform["versions"]
         self._built = ModelBuilt(
             device=self._device.name, device_name=self._device.hardware, program=program.name,
@@ -90,6 +98,10 @@ class Job:
             tf32=device.tf32(self._device),
         )  # fmt: skip
         self._reporter.emit(self._built)
+
+    def _part_of(self, examples: Examples, count: int) -> Resident:
+        part = examples.rows(spread(count, len(examples.labels)))
+        return Resident(part.features, part.labels)
 
     def _go_on(self) -> None:
         """Takes up what an earlier session left: its checkpoint, or nothing but the order to begin."""
@@ -101,9 +113,11 @@ class Job:
                 reporter.emit(Warned(text=differences))
         session.goes_on()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
+        self._extend_if_asked()
 
     def _train(self) -> Outcome:
         training, orders = self._training, self._orders
+        self._measures.begin(training.position)
         orders.training_begins()
         self._reporter.phase("training")
         self._reporter.state("running")
@@ -115,6 +129,9 @@ class Job:
                 continue
             if orders.stopping:
                 break
+            self._extend_if_asked()
+            if isinstance(moment, EpochEnded) and moment.epoch < training.experiment.training.epochs:
+                orders.epoch_ended()
             if orders.checkpoint_wanted():
                 self._checkpoints.save()
             else:
@@ -122,6 +139,7 @@ class Job:
             if orders.paused:
                 self._pause()
         self._reporter.flush()
+        self._measures.catch_up(training.position)
         self._timings["train"] = self._now_spent().train
         problem = self._checkpoints.save() if not training.outcome or training.outcome.state != "diverged" else ""
         return training.outcome or self._stopped(problem)
@@ -132,7 +150,9 @@ class Job:
                 self._reporter.progress(moment)
             case EpochEnded():
                 self._reporter.drop()
+                self._measures.predicted(moment, self._training.probabilities)
                 self._reporter.emit(moment)
+                self._measures.weights(moment.epoch)
             case None:
                 pass
 
@@ -142,14 +162,23 @@ class Job:
         with self._stopwatch.held():
             reporter.emit(Paused(epoch=position.epoch + 1, step=position.step))
             reporter.state("paused")
+            self._measures.catch_up(position)
             self._checkpoints.save()
             while orders.paused and not orders.stopping:
                 orders.wait(PAUSE_LOOK_SECONDS)
+                self._extend_if_asked()
                 if orders.checkpoint_wanted():
                     self._checkpoints.save()
             if not orders.stopping:
                 reporter.emit(Resumed())
                 reporter.state("running")
+
+    def _extend_if_asked(self) -> None:
+        if more := self._orders.more_epochs():
+            try:
+                extend(self._folder, self._training, self._reporter, more)
+            except (OSError, RequestError) as error:
+                self._reporter.emit(Warned(text=f"the run was not extended: {error}"))
 
     def _snapshot(self) -> Snapshot:
         return replace(self._training.snapshot(), spent=self._now_spent())
@@ -160,7 +189,8 @@ class Job:
         return Spent(self._spent.train + train, self._spent.total + total)
 
     def _stopped(self, problem: str) -> Outcome:
-        position, epochs, steps = self._training.position, self._experiment.training.epochs, self._training.steps
+        training = self._training
+        position, epochs, steps = training.position, training.experiment.training.epochs, training.steps
         where = f"after {position.epoch} of {epochs} epochs"
         if position.step:
             where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
@@ -183,6 +213,8 @@ class Job:
         self._timings["total"] = self._now_spent().total
         results = self._results(outcome, evaluation, restored)
         write_json(folder.results_file, results)
+        if more := self._orders.more_epochs():
+            reporter.emit(Warned(text=f"{more} more epochs were asked for when training was over: ask once more"))
         reporter.end(
             Ended(
                 state=outcome.state, reason=outcome.reason, test_loss=evaluation.test.loss,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import psutil
 
+from mnist_tui.runs import gpus
 from mnist_tui.runs.events import DeviceLoad, Gpu
 
 
@@ -20,7 +20,7 @@ class LoadMeter:
         self._cores = os.cpu_count() or 1
         self._process.cpu_percent()
         psutil.cpu_percent()
-        self._nvml = _nvml()
+        self._nvml = gpus.nvml()
 
     def read(self) -> DeviceLoad:
         """The load since the last reading."""
@@ -43,19 +43,6 @@ class LoadMeter:
             return tuple(_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount()))
         except nvml.NVMLError:
             return ()
-
-
-def _nvml() -> Any:
-    """NVML's binding, started; None where there is no driver."""
-    try:
-        nvml = import_module("pynvml")
-    except ImportError:
-        return None
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError:
-        return None
-    return nvml
 
 
 def _gpu(nvml: Any, index: int) -> Gpu:

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from mnist_tui.runs.control import take
+from mnist_tui.runs.control import Command, CommandName, take
 from mnist_tui.runs.folder import RunFolder
 
 LOOK_SECONDS = 0.1
@@ -18,11 +18,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Orders:
-    """Pause, continue, checkpoint, stop.
+    """Pause, continue, one epoch, checkpoint, extend, stop, discard.
 
     Args:
-        leave: ends the process at once, with that reason; called for a stop while there is nothing to save yet, and
-            for a second signal.
+        leave: ends the process at once, with that reason; called for a stop while there is nothing to save yet, for
+            discard, and for a second signal.
+
+    Attributes:
+        paused, stopping: what is asked for now.
     """
 
     def __init__(self, leave: Callable[[str], None]) -> None:
@@ -33,19 +36,24 @@ class Orders:
         self._watcher: threading.Thread | None = None
         self._signals = 0
         self._worth_saving = False
-        self._checkpoint = False
+        self._checkpoint = self._stepping = False
+        self._more_epochs = 0
         self.paused = False
         self.stopping = False
 
     def watch(self, folder: RunFolder) -> None:
-        """Takes commands from the folder, in a thread, until `unwatch`."""
+        """Takes commands from the folder, those that wait there at once, then in a thread, until `unwatch`."""
 
         def look() -> None:
-            while not self._over.wait(LOOK_SECONDS):
-                for command in take(folder):
-                    self.give(command.name)
+            for command in take(folder):
+                self.obey(command)
 
-        self._watcher = threading.Thread(target=look, name="orders", daemon=True)
+        def look_again() -> None:
+            while not self._over.wait(LOOK_SECONDS):
+                look()
+
+        look()
+        self._watcher = threading.Thread(target=look_again, name="orders", daemon=True)
         self._watcher.start()
 
     def unwatch(self) -> None:
@@ -54,17 +62,27 @@ class Orders:
         if self._watcher is not None:
             self._watcher.join()
 
-    def give(self, name: str) -> None:
+    def give(self, name: CommandName) -> None:
+        """Takes one command that needs no number."""
+        self.obey(Command(name))
+
+    def obey(self, command: Command) -> None:
         """Takes one command."""
         with self._lock:
-            match name:
+            match command.name:
                 case "pause":
-                    self.paused = True
+                    self.paused, self._stepping = True, False
                 case "continue":
-                    self.paused = False
+                    self.paused = self._stepping = False
+                case "step":
+                    self.paused, self._stepping = False, True
                 case "checkpoint":
                     self._checkpoint = True
-                case _:
+                case "extend":
+                    self._more_epochs += max(0, command.epochs)
+                case "discard":
+                    self._leave("discarded")
+                case "stop":
                     self.stopping = True
                     if not self._worth_saving:
                         self._leave("stopped before training began")
@@ -87,6 +105,18 @@ class Orders:
         with self._lock:
             wanted, self._checkpoint = self._checkpoint, False
             return wanted
+
+    def more_epochs(self) -> int:
+        """How many epochs more were asked for since the last call."""
+        with self._lock:
+            more, self._more_epochs = self._more_epochs, 0
+            return more
+
+    def epoch_ended(self) -> None:
+        """Tells that an epoch has ended and another follows: where one alone was asked for, it is time to pause."""
+        with self._lock:
+            if self._stepping:
+                self.paused, self._stepping = True, False
 
     def wait(self, seconds: float) -> None:
         """Waits for the next command, but no longer than that."""

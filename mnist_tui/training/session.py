@@ -21,16 +21,21 @@ from mnist_tui.runs.folder import Lock, RunFolder
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
 from mnist_tui.training.inputs import Inputs, prepare
+from mnist_tui.training.line import wait_in_line
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import Reporter
 
 PACKAGE = Path(__file__).resolve().parent.parent
 DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
+AS_BEFORE = ("stopped", "finished")
+"""Ends that stay a run's own where it cannot go on."""
 
 
 class Session:
     """A run taken on: lock, first event, heartbeat, orders, and the data on their way while TensorFlow is imported.
+
+    A run that is to wait for its device does so in `train`, before any of the data or of TensorFlow is in memory.
 
     Args:
         folder: the run's.
@@ -45,7 +50,6 @@ class Session:
     """
 
     def __init__(self, folder: RunFolder, importing: bool, lock: int | None = None) -> None:
-        self.began = time.perf_counter()
         self.folder = folder
         self._lock = Lock(folder, lock)
         self.before = replayed(folder.events_file)
@@ -71,9 +75,8 @@ class Session:
         self._importing = importing
         self._inputs: Inputs | None = None
         self._data = threading.Thread(target=self._prepare, name="data", daemon=True)
-        if importing:
-            self.reporter.phase("importing", text="TensorFlow")
-        self._data.start()
+        if not self.launch.wait:
+            self._begin()
 
     @property
     def resumes(self) -> bool:
@@ -91,9 +94,18 @@ class Session:
         for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
             path.unlink(missing_ok=True)
 
+    def _begin(self) -> None:
+        self.began = time.perf_counter()
+        if self._importing:
+            self.reporter.phase("importing", text="TensorFlow")
+        self._data.start()
+
     def train(self) -> int:
         """Trains the run to its end, whatever that is; the process's exit code."""
         try:
+            if self.launch.wait:
+                wait_in_line(self.folder, self.launch, self.reporter)
+                self._begin()
             from mnist_tui.training.job import Job
 
             self._importing = False
@@ -136,9 +148,9 @@ class Session:
         os._exit(DONE)
 
     def _end(self, ended: Ended) -> None:
-        """Ends the run; one that was stopped and could not go on stays stopped, with what it had achieved."""
+        """Ends the run; one that had ended well and could not go on stays as it was, with what it had achieved."""
         as_before = self.before.ended
-        if as_before is not None and as_before.state == "stopped" and not self._goes_on and not ended.where:
+        if as_before is not None and as_before.state in AS_BEFORE and not self._goes_on and not ended.where:
             ended = replace(as_before, refused=ended.reason)
         self.reporter.end(ended)
 

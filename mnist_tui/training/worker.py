@@ -1,4 +1,4 @@
-"""The worker process: `python -m mnist_tui.training.worker --run FOLDER | --standby | --job export --run FOLDER …`.
+"""The worker process: `python -m mnist_tui.training.worker --run FOLDER | --standby | --job JOB --run FOLDER …`.
 
 Started by `runs.launcher`. It takes a run on, and says so in the run's folder, before it imports TensorFlow.
 """
@@ -23,6 +23,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.job == "export":
             return _export(arguments)
+        if arguments.job == "predict":
+            return _predict(arguments)
         signals = Signals(has_run=not arguments.standby)
         if arguments.standby:
             return Standby(signals).serve()
@@ -38,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--run", type=Path, metavar="FOLDER", help="the run to take on")
     what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
     parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
-    parser.add_argument("--job", choices=["train", "export"], default="train")
+    parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
     parser.add_argument("formats", nargs="*", metavar="FORMAT", help="export: keras, h5 or npz")
     parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
     return parser
@@ -98,6 +100,15 @@ def _export(arguments: argparse.Namespace) -> int:
     if arguments.run is None or arguments.out is None or not arguments.formats:
         raise RunError("an export needs --run FOLDER, --out DIR and at least one format")
     export(RunFolder(arguments.run), arguments.formats, arguments.out)
+    return DONE
+
+
+def _predict(arguments: argparse.Namespace) -> int:
+    from mnist_tui.training.predictor import serve
+
+    if arguments.run is None:
+        raise RunError("a prediction needs --run FOLDER")
+    serve(RunFolder(arguments.run))
     return DONE
 
 

@@ -97,12 +97,13 @@ def test_the_reference_stays_only_with_the_sources_own_experiment():
 def test_the_way_the_steps_are_run_leaves_the_reference_but_half_precision_does_not():
     raw = find_preset("raw")
 
-    def with_training(**values: str) -> presets.Preset:
+    def with_training(**values: str | bool) -> presets.Preset:
         doc = to_mapping(raw.experiment)
         return edited(raw, from_mapping({**doc, "training": {**doc["training"], **values}}))
 
     assert with_training(program="xla").reference == raw.reference
     assert with_training(program="graph").title == raw.title
+    assert with_training(plain_loss=True).reference == raw.reference
     assert with_training(precision="mixed_bfloat16").reference is None
 
 

@@ -39,6 +39,7 @@ def test_what_a_parameter_reads_it_also_takes(parameter):
         ("raw", {"schedule": "exp:0.5:1"}, "such as exp:15:0.05"),
         ("raw", {"validation": "1"}, "test, or a share between 0 and 1, works"),
         ("raw", {"patience": "0"}, "none turns early stopping off"),
+        ("raw", {"plain-loss": "maybe"}, "--plain-loss maybe is not known; off, on are"),
         ("raw", {"batch-size": "0"}, "--batch-size 0 is out of bounds; a whole number of at least"),
     ],
 )
@@ -104,6 +105,7 @@ def test_another_optimizer_brings_its_own_learning_rate_unless_told():
         ("optimizer.rho=2", "optimizer.rho: 2 is too large; it must be below 1"),
         ("dataset.validation=1.5", "dataset.validation: 1.5"),
         ("training.program=jax", "training.program: 'jax' is not one of 'auto', 'xla' or 'graph'"),
+        ("training.plain_loss=maybe", "training.plain_loss: 'maybe' is neither true nor false"),
         (
             "training.precision=float64",
             "training.precision: 'float64' is not one of 'float32', 'mixed_float16' or 'mixed_bfloat16'",
@@ -121,7 +123,7 @@ def test_any_field_can_be_set_by_its_path():
         find_preset("raw").experiment,
         {},
         ["optimizer.rho=0.8", "layers.1.units=9", "training.early_stopping.patience=4",
-         "training.program=xla", "training.precision=mixed_float16",
+         "training.program=xla", "training.precision=mixed_float16", "training.plain_loss=true",
          "layers.1.kernel_initializer={name='random_normal', stddev=0.1}", "layers.1.kernel_initializer.stddev=0.2"],
     )  # fmt: skip
     assert changed.optimizer.rho == 0.8
@@ -129,3 +131,4 @@ def test_any_field_can_be_set_by_its_path():
     assert changed.layers[1].kernel_initializer.stddev == 0.2
     assert changed.training.early_stopping.patience == 4
     assert (changed.training.program, changed.training.precision) == ("xla", "mixed_float16")
+    assert changed.training.plain_loss is True

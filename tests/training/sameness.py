@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import EventTail, epochs_of
+from mnist_tui.runs.predicted import PredictedFile, is_kept
 from mnist_tui.training import checkpoint
 
 
@@ -35,8 +37,26 @@ def same_snapshot(one, other):
     return same_arrays and numbers[0] == numbers[1]
 
 
+def same_measures(one, other):
+    """Whether two runs predicted the same after each epoch, and had the same weights where both told of them."""
+    predicted = [PredictedFile(run.predicted_file) for run in (one, other)]
+    both = sorted(set(predicted[0].epochs()) & set(predicted[1].epochs()))
+    assert set(both) >= {epoch.epoch for epoch in epochs_of(one.events_file) if is_kept(epoch.epoch)}
+    for epoch in both:
+        a, b = (file.read(epoch) for file in predicted)
+        assert (a.classes.tobytes(), a.probabilities.tobytes()) == (b.classes.tobytes(), b.probabilities.tobytes())
+    first, second = (
+        {each.epoch: each.layers for each in EpochFile(run.events_file).all_weights()} for run in (one, other)
+    )
+    shared = first.keys() & second.keys()
+    assert {0, both[-1]} <= shared
+    assert all(first[epoch] == second[epoch] for epoch in shared)
+    return True
+
+
 def same_run(one, other):
     """Whether two runs have, to the bit, the same weights, optimizer, history, scores and probabilities."""
+    assert same_measures(one, other)
     assert figures(epochs_of(one.events_file)) == figures(epochs_of(other.events_file))
     assert same_snapshot(checkpoint.load(one.checkpoint), checkpoint.load(other.checkpoint))
     first, second = one.results(), other.results()

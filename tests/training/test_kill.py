@@ -79,7 +79,7 @@ def resumed_to_its_end(folder):
 def test_a_worker_killed_in_training_and_inside_a_checkpoint_ends_as_one_left_alone(tmp_path):
     of = experiment(
         layers=[FLATTEN, {"kind": "dense", "units": 50}, {"kind": "dropout"}],
-        training={"epochs": 12, "batch_size": 4, "early_stopping": {"patience": 12}},
+        training={"epochs": 12, "batch_size": 4, "early_stopping": {"patience": 12}, "plain_loss": True},
     )
     alone = undisturbed(tmp_path, of)
     folder = new_run(tmp_path, of)

@@ -114,7 +114,9 @@ def die_at(kind, **values):
     return look
 
 
-FOUR = experiment(layers=[FLATTEN, {"kind": "dense", "units": 20}, {"kind": "dropout"}], training={"epochs": 4})
+FOUR = experiment(
+    layers=[FLATTEN, {"kind": "dense", "units": 20}, {"kind": "dropout"}], training={"epochs": 4, "plain_loss": True}
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,82 @@
+"""What a log keeps of single epochs (confusion matrix, weights), read when asked for and not held."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from mnist_tui.runs.events import EpochEnded, Event, Resumed, WeightsSeen, decode
+
+EPOCH, WEIGHTS, RESUMED = (f'{{"type":"{kind}"'.encode() for kind in ("epoch", "weights", "resumed"))
+NUMBER = re.compile(rb'"epoch":(\d+)')
+
+
+class EpochFile:
+    """Finds an epoch's events in a log that may still be written; holds no more than where they are.
+
+    For one thread at a time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._end = 0
+        self._epochs: dict[int, int] = {}
+        self._weights: dict[int, int] = {}
+
+    def epoch(self, number: int) -> EpochEnded | None:
+        """The epoch's figures and matrix; None where it has not ended."""
+        self._scan()
+        event = self._at(self._epochs.get(number))
+        return event if isinstance(event, EpochEnded) else None
+
+    def weights(self, number: int) -> WeightsSeen | None:
+        """The newest told of at `number` or before it; None where there are none."""
+        self._scan()
+        told = [epoch for epoch in self._weights if epoch <= number]
+        event = self._at(self._weights[max(told)]) if told else None
+        return event if isinstance(event, WeightsSeen) else None
+
+    def all_weights(self) -> list[WeightsSeen]:
+        """All that were told of, in order of their epochs."""
+        self._scan()
+        events = [self._at(self._weights[epoch]) for epoch in sorted(self._weights)]
+        return [event for event in events if isinstance(event, WeightsSeen)]
+
+    def _at(self, offset: int | None) -> Event | None:
+        if offset is None:
+            return None
+        try:
+            with self.path.open("rb") as log:
+                log.seek(offset)
+                return decode(log.readline())
+        except OSError:
+            return None
+
+    def _scan(self) -> None:
+        """Notes where the events are that have come since the last look; a torn last line is left for later."""
+        try:
+            with self.path.open("rb") as log:
+                if os.fstat(log.fileno()).st_size < self._end:
+                    self._end, self._epochs, self._weights = 0, {}, {}
+                log.seek(self._end)
+                for line in log:
+                    if not line.endswith(b"\n"):
+                        break
+                    self._note(line, self._end)
+                    self._end += len(line)
+        except OSError:
+            return
+
+    def _note(self, line: bytes, offset: int) -> None:
+        number = NUMBER.search(line)
+        if line.startswith(EPOCH) and number:
+            self._epochs[int(number[1])] = offset
+        elif line.startswith(WEIGHTS) and number:
+            self._weights[int(number[1])] = offset
+        elif line.startswith(RESUMED):
+            event = decode(line)
+            if isinstance(event, Resumed) and event.from_epoch is not None:
+                kept = event.from_epoch
+                self._epochs = {epoch: at for epoch, at in self._epochs.items() if epoch <= kept}
+                self._weights = {epoch: at for epoch, at in self._weights.items() if epoch <= kept}

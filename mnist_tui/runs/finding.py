@@ -1,0 +1,46 @@
+"""One thing that a run's figures say, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["problem", "warning", "note", "good"]
+SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note", "good")
+"""A problem spoils the run, a warning costs accuracy, a note explains, good is good. Worst first."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A diagnosis with its grounds.
+
+    Attributes:
+        kind: one word that tells it from others: diverged, stuck, overfitting …
+        headline: at most 48 characters, without a full stop.
+        evidence: the figures that it stands on, with their epochs, in sentences.
+        advice: what to try, in sentences; empty where there is nothing to do.
+        since: the epoch from which on it holds; None where it has none.
+    """
+
+    kind: str
+    severity: Severity
+    headline: str
+    evidence: str
+    advice: str = ""
+    since: int | None = None
+
+
+def loss(value: float) -> str:
+    """Four decimals; fewer, or powers of ten, for large ones."""
+    return f"{value:.4f}" if value < 100 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """``97.62 %`` for 0.9762."""
+    return f"{100 * share:.2f} %"
+
+
+def change(before: float, after: float) -> str:
+    """``+12 %`` or ``-3.4 %``."""
+    share = 100 * (after - before) / before
+    return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"

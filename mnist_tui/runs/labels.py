@@ -1,0 +1,56 @@
+"""What a person calls a run and notes of it: `label.json` in the run's folder, whose own name never changes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from mnist_tui.experiment.files import write_json
+from mnist_tui.runs.folder import RunError, RunFolder
+
+LONGEST_NAME, LONGEST_NOTE = 60, 500
+
+
+@dataclass(frozen=True)
+class Label:
+    """A display name and a note, each a line of text; empty for none."""
+
+    name: str = ""
+    note: str = ""
+
+
+def read_label(folder: RunFolder) -> Label:
+    """The run's label; an empty one where there is none, or none that can be read."""
+    try:
+        doc = json.loads(folder.label_file.read_text(encoding="utf-8"))
+        return Label(one_line(str(doc.get("name") or "")), one_line(str(doc.get("note") or "")))
+    except (OSError, ValueError, AttributeError):
+        return Label()
+
+
+def write_label(folder: RunFolder, label: Label) -> Label:
+    """Labels the run; blanks and line ends become single spaces. An empty label removes the file.
+
+    Returns:
+        The label as written.
+
+    Raises:
+        RunError: a text is too long, or the run's folder is gone or cannot be written.
+    """
+    label = Label(one_line(label.name), one_line(label.note))
+    for what, text, longest in (("name", label.name, LONGEST_NAME), ("note", label.note, LONGEST_NOTE)):
+        if len(text) > longest:
+            raise RunError(f"the {what} has {len(text)} characters; at most {longest} work")
+    try:
+        if label == Label():
+            folder.label_file.unlink(missing_ok=True)
+        else:
+            write_json(folder.label_file, asdict(label))
+    except OSError as error:
+        raise RunError(f"{folder.label_file} cannot be written: {error.strerror or error}") from None
+    return label
+
+
+def one_line(text: str) -> str:
+    """The text without control characters, its blanks single."""
+    return " ".join("".join(part if part.isprintable() else " " for part in text).split())

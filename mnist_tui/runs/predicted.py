@@ -1,0 +1,152 @@
+"""`predicted.bin`: what the network said of each validation image after each epoch, for the images behind a matrix.
+
+Record by record: epoch (uint32), length (uint32), then zlib of ``n`` predicted classes (uint8) followed by ``n``
+probabilities of that class (uint8, in 255ths). Length 0 says that what lies beyond that epoch is dropped, as a
+resumption does. A torn last record is normal. An epoch that comes again replaces what came before. Of a long run not
+every epoch is there (`is_kept`); the newest of a session that has ended is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HEAD = struct.Struct("<II")
+EVERY_EPOCH = 500
+"""Up to here every epoch is kept; then every second one up to twice as far, every fourth up to four times as far, …"""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """An epoch's predictions on the validation images, in their order.
+
+    Attributes:
+        classes: uint8 ``(n,)``, the most probable class.
+        probabilities: float32 ``(n,)``, how probable, in steps of 1/255.
+    """
+
+    epoch: int
+    classes: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+def is_kept(epoch: int) -> bool:
+    """Whether an epoch belongs into the file even where a later one has come: 250 for each doubling of a long run."""
+    stride = 1
+    while epoch > EVERY_EPOCH * stride:
+        stride *= 2
+    return epoch % stride == 0
+
+
+def go_on_after(path: Path, epoch: int) -> None:
+    """Makes the file ready for a writer that goes on after `epoch`: what lies beyond is dropped, a torn record cut off.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if not path.exists():
+        return
+    there = PredictedFile(path)
+    beyond = [number for number in there.epochs() if number > epoch]
+    os.truncate(path, there.end)
+    if beyond:
+        _write(path, HEAD.pack(epoch, 0))
+
+
+def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
+    """Adds an epoch, whole or not at all. For the run's one writer.
+
+    Args:
+        probabilities: ``(n, 10)``.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import numpy as np
+
+    classes = probabilities.argmax(axis=1).astype(np.uint8)
+    certainty = np.rint(np.nan_to_num(probabilities.max(axis=1)) * 255).astype(np.uint8)
+    packed = zlib.compress(classes.tobytes() + certainty.tobytes(), 1)
+    _write(path, HEAD.pack(epoch, len(packed)) + packed)
+
+
+def _write(path: Path, record: bytes) -> None:
+    with path.open("ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            if file.write(record) != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(before)
+            raise
+
+
+class PredictedFile:
+    """Reads single epochs from the file, which may still be written. For one thread at a time.
+
+    Attributes:
+        end: bytes of the file that were whole records when it was last looked at.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.end = 0
+        self._at: dict[int, tuple[int, int]] = {}
+
+    def epochs(self) -> list[int]:
+        """Those that are in the file, in order."""
+        self._scan()
+        return sorted(self._at)
+
+    def nearest(self, epoch: int) -> int | None:
+        """The newest in the file that is `epoch` or before it; None where there is none."""
+        return max((number for number in self.epochs() if number <= epoch), default=None)
+
+    def read(self, epoch: int) -> Predicted | None:
+        """An epoch's predictions; None where they are not in the file."""
+        import numpy as np
+
+        self._scan()
+        if epoch not in self._at:
+            return None
+        offset, length = self._at[epoch]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                values = np.frombuffer(zlib.decompress(file.read(length)), np.uint8)
+        except (OSError, zlib.error):
+            return None
+        count = len(values) // 2
+        return Predicted(epoch, values[:count], (values[count:] / np.float32(255)).astype(np.float32))
+
+    def _scan(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size < self.end:
+                    self.end, self._at = 0, {}
+                while self.end + HEAD.size <= size:
+                    file.seek(self.end)
+                    epoch, length = HEAD.unpack(file.read(HEAD.size))
+                    body = self.end + HEAD.size
+                    if body + length > size:
+                        break
+                    self._note(epoch, body, length)
+                    self.end = body + length
+        except (OSError, struct.error):
+            return
+
+    def _note(self, epoch: int, body: int, length: int) -> None:
+        if length:
+            self._at[epoch] = (body, length)
+        else:
+            self._at = {number: at for number, at in self._at.items() if number <= epoch}

@@ -1,0 +1,123 @@
+"""Runs on one device, one after another: who trains there now, and whom a run that waits has before it.
+
+Nobody manages the line. A run that waits looks at the others' folders and begins once all that were made before it, on
+this machine and for this device, have ended; a worker that died is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_tui.runs import gpus
+from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.runs.library import run_folders
+from mnist_tui.runs.state import LIVE
+
+MUCH = 0.5
+"""Share of a GPU's memory beyond which others are said to use it."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The runs that one waits for.
+
+    Attributes:
+        runs: in the order in which they were made.
+        waiting: how many of them wait themselves.
+    """
+
+    runs: tuple[RunFolder, ...]
+    waiting: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.runs)
+
+    @property
+    def text(self) -> str:
+        """``waiting for run 20250101-… to end; place 2 in line``."""
+        return f"waiting for run {self.runs[0].id} to end; place {self.waiting + 1} in line"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Why a device is busy.
+
+    Attributes:
+        text: in a sentence.
+        line: whether there is a line to wait in: a run of ours that will end.
+    """
+
+    text: str
+    line: bool
+
+
+def device_of(asked: str) -> str:
+    """``cpu`` or ``gpu:N``: the device that a run asked for; auto is the first GPU where the driver shows one."""
+    match asked:
+        case "auto":
+            return "gpu:0" if gpus.count() else "cpu"
+        case "gpu":
+            return "gpu:0"
+        case _:
+            return asked
+
+
+def live_on(runs_dir: Path, device: str) -> list[RunFolder]:
+    """The live runs of this machine on a device (as `device_of` says it), in the order in which they were made."""
+    return [folder for _, folder, _ in _live(run_folders(runs_dir), device)]
+
+
+def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | None = None) -> Ahead:
+    """The live runs of this machine that were made before this one, for the same device.
+
+    Args:
+        launch: the run's own.
+        among: runs to look at; None for all that lie beside it.
+    """
+    others = run_folders(folder.path.parent) if among is None else among
+    here = (launch.created, folder.id)
+    found = [
+        (other, waits)
+        for created, other, waits in _live(others, device_of(launch.device))
+        if (created, other.id) < here
+    ]
+    return Ahead(tuple(other for other, _ in found), sum(waits for _, waits in found))
+
+
+def busy(runs_dir: Path, asked: str) -> Busy | None:
+    """Whether a device is busy now, and why; None where it is free.
+
+    Args:
+        asked: auto, cpu or gpu[:N].
+    """
+    device = device_of(asked)
+    where = "the CPU" if device == "cpu" else device.upper().replace(":", " ")
+    live = live_on(runs_dir, device)
+    if live:
+        more = f" and {len(live) - 1} more" if len(live) > 1 else ""
+        return Busy(f"Run {live[0].id}{more} {'are' if more else 'is'} on {where} already.", line=True)
+    index = None if device == "cpu" else int(device.partition(":")[2] or 0)
+    memory = gpus.memory(index) if index is not None else None
+    if memory is None or memory.used <= MUCH * memory.total:
+        return None
+    share = f"{memory.used / 2**30:.1f} of {memory.total / 2**30:.1f} GiB"
+    return Busy(f"Others use {share} of the memory of {where}; a run may find too little.", line=False)
+
+
+def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[float, RunFolder, bool]]:
+    """Live runs of this machine on a device, each with when it was made and whether it waits; in that order."""
+    host, found = socket.gethostname(), list[tuple[float, RunFolder, bool]]()
+    for folder in folders:
+        try:
+            status = folder.status()
+            if status.state not in LIVE or status.host != host:
+                continue
+            launch = folder.launch()
+            if device_of(launch.device) == device and folder.state() in LIVE:
+                found.append((launch.created, folder, launch.wait and status.state == "starting"))
+        except (RunError, TypeError):
+            continue
+    return sorted(found, key=lambda each: (each[0], each[1].id))

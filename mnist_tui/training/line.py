@@ -1,0 +1,23 @@
+"""Standing in line for a device: a worker that has its run and does nothing yet."""
+
+from __future__ import annotations
+
+import time
+
+from mnist_tui.runs.folder import Launch, RunFolder
+from mnist_tui.runs.queue import ahead_of
+from mnist_tui.training.reporter import Reporter
+
+LOOK_SECONDS = 0.5
+
+
+def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter) -> None:
+    """Returns once every live run that was made before this one, here and for the same device, has ended.
+
+    It tells which it waits for. Commands reach the worker meanwhile; a stop ends it.
+    """
+    ahead = ahead_of(folder, launch)
+    while ahead:
+        reporter.phase("waiting", text=ahead.text)
+        time.sleep(LOOK_SECONDS)
+        ahead = ahead_of(folder, launch, ahead.runs) or ahead_of(folder, launch)

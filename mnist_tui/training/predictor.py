@@ -1,0 +1,153 @@
+"""The predict job: a run's model answers what it sees in pictures, a JSON line for a JSON line, until stdin ends.
+
+First, on stdout, once the model is loaded: ``{"ready": true, "weights": "model" | "checkpoint", "epoch": 7 | null,
+"milliseconds": 5210}``, or ``{"error": "…"}`` and the end. Then for each line of stdin: ``{"images": ["…", …]}``, every
+image its 784 bytes in base64, row by row, light on black, is answered ``{"probabilities": [[…]×10, …],
+"milliseconds": 1.2}``, null for what is not finite; or ``{"error": "…"}``. Whatever else is printed goes to stderr.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data.hog import hog_batch
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.runs.folder import RunFolder
+
+PIXELS = IMAGE_EDGE**2
+MOST_IMAGES = 10_000
+"""In one request."""
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def serve(folder: RunFolder) -> None:
+    """Answers until stdin ends; that ends it even while TensorFlow is still being imported.
+
+    Raises:
+        RequestError: the run has no model that can be loaded; that has been said on stdout, too.
+    """
+    began = time.perf_counter()
+    answers = _own_stdout()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    loaded = threading.Event()
+    threading.Thread(target=_listen, args=(lines, loaded), name="stdin", daemon=True).start()
+    try:
+        predict, weights, epoch = _loaded(folder)
+    except RequestError as error:
+        _say(answers, {"error": str(error)})
+        raise
+    loaded.set()
+    _say(answers, {"ready": True, "weights": weights, "epoch": epoch, "milliseconds": _since(began)})
+    while line := lines.get():
+        _say(answers, answer(line, predict))
+
+
+def answer(line: bytes, predict: Predict) -> dict[str, Any]:
+    """What is said to one line; an error where the line is no request."""
+    began = time.perf_counter()
+    try:
+        images = _images(line)
+    except ValueError as error:
+        return {"error": str(error)}
+    rows = [[_finite(value) for value in row] for row in predict(images).tolist()]
+    return {"probabilities": rows, "milliseconds": _since(began)}
+
+
+def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np.float32]:
+    """What the experiment's network takes, from uint8 ``(n, 28, 28)``."""
+    spec = experiment.features
+    if not isinstance(spec, HogFeatures):
+        return images[..., np.newaxis].astype(np.float32) / np.float32(255)
+    return hog_batch(
+        images,
+        orientations=spec.orientations,
+        pixels_per_cell=spec.pixels_per_cell,
+        cells_per_block=spec.cells_per_block,
+    ).astype(np.float32, copy=False)
+
+
+def _loaded(folder: RunFolder) -> tuple[Predict, str, int | None]:
+    """The model as one traced function on the CPU, whose first, slow call is over."""
+    from mnist_tui.training import saved
+
+    experiment = folder.preset().experiment
+    source = saved.newest(folder)
+    from mnist_tui.training import device
+    from mnist_tui.training.backend import tf
+
+    device.choose("cpu")
+    model, epoch = saved.load(folder, source)
+    signature = tf.TensorSpec((None, *experiment.input_shape), tf.float32)
+
+    def forward(inputs: Any) -> Any:
+        return model(inputs, training=False)
+
+    traced = tf.function(forward, autograph=False).get_concrete_function(signature)
+
+    def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return traced(tf.constant(features_of(images, experiment))).numpy()
+
+    predict(np.zeros((1, IMAGE_EDGE, IMAGE_EDGE), np.uint8))
+    return predict, source, epoch
+
+
+def _images(line: bytes) -> NDArray[np.uint8]:
+    try:
+        packed = json.loads(line)["images"]
+        pixels = [base64.b64decode(image, validate=True) for image in packed]
+    except (ValueError, TypeError, KeyError, binascii.Error):
+        raise ValueError('a request is {"images": ["…", …]}, every image its 784 bytes in base64') from None
+    if not 1 <= len(pixels) <= MOST_IMAGES:
+        raise ValueError(f"a request has 1 to {MOST_IMAGES:,} images, not {len(pixels):,}")
+    for image in pixels:
+        if len(image) != PIXELS:
+            raise ValueError(f"an image has {IMAGE_EDGE}×{IMAGE_EDGE} = {PIXELS} bytes, not {len(image)}")
+    return np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, IMAGE_EDGE, IMAGE_EDGE)
+
+
+def _own_stdout() -> TextIO:
+    """The stdout for answers alone: what libraries print from here on goes to stderr."""
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _listen(lines: queue.SimpleQueue[bytes], loaded: threading.Event) -> None:
+    """In a thread: hands on whole lines, then an empty one."""
+    asked = False
+    # not sys.stdin, which an interpreter that ends meanwhile cannot close
+    for line in os.fdopen(os.dup(0), "rb"):
+        asked = True
+        lines.put(line if line.endswith(b"\n") else line + b"\n")
+    if not asked and not loaded.is_set():
+        os._exit(0)
+    lines.put(b"")
+
+
+def _say(answers: TextIO, doc: dict[str, Any]) -> None:
+    print(json.dumps(doc, allow_nan=False), file=answers, flush=True)
+
+
+def _since(began: float) -> float:
+    return round(1000 * (time.perf_counter() - began), 3)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

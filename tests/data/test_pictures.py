@@ -1,0 +1,101 @@
+"""Image files, written by Pillow: which side of the grey is ink, and what is said of files that are no images."""
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from mnist_tui.data.centring import centred
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.pictures import LARGEST_SIDE, read_picture
+
+
+def seven(size: tuple[int, int] = (120, 160), mode: str = "L", ink: object = 255, paper: object = 0) -> Image.Image:
+    """A seven of straight strokes."""
+    image = Image.new(mode, size, paper)  # pyright: ignore[reportArgumentType]
+    width, height = size
+    corners = [(width * 0.2, height * 0.15), (width * 0.8, height * 0.15), (width * 0.4, height * 0.85)]
+    ImageDraw.Draw(image).line(corners, fill=ink, width=max(2, width // 10))  # pyright: ignore[reportArgumentType]
+    return image
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Of both as MNIST would hold them, one pixel to any side allowed."""
+    shifted = (np.roll(centred(one), shift, (0, 1)) for shift in product((-1, 0, 1), repeat=2))
+    return max(float(np.corrcoef(image.ravel(), centred(other).ravel())[0, 1]) for image in shifted)
+
+
+def saved(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_a_28_by_28_image_is_read_to_the_bit(tmp_path: Path):
+    pixels = np.random.default_rng(1).integers(0, 256, (28, 28), dtype=np.uint8)
+    pixels[[0, -1]] = pixels[:, [0, -1]] = 0
+    light, dark = Image.fromarray(pixels), Image.fromarray(255 - pixels)
+    assert np.array_equal(read_picture(saved(light, tmp_path / "light.png")).pixels, pixels)
+    got = read_picture(saved(dark, tmp_path / "dark.png"))
+    assert np.array_equal(got.pixels, pixels)
+    assert got.words == "28×28 pixels, dark on light"
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("dark.jpg", seven(ink=0, paper=255)),
+        ("blue-on-yellow.png", seven(mode="RGB", ink=(20, 20, 120), paper=(250, 240, 160))),
+        ("palette.gif", seven(ink=0, paper=255).convert("P")),
+        ("two-levels.png", seven(mode="1", ink=0, paper=1)),
+        ("sixteen-bits.png", Image.fromarray(np.asarray(seven(), np.uint16) * 257)),
+        ("dark-on-nothing.png", seven(mode="RGBA", ink=(10, 10, 10, 255), paper=(0, 0, 0, 0))),
+        ("light-on-nothing.png", seven(mode="RGBA", ink=(250, 250, 250, 255), paper=(255, 255, 255, 0))),
+        ("huge.tif", seven((2400, 3200))),
+        ("half-grey.bmp", seven(ink=230, paper=110)),
+    ],
+)
+def test_ink_is_found_whatever_the_file(tmp_path: Path, name: str, image: Image.Image):
+    got = read_picture(saved(image, tmp_path / name))
+    assert got.size == image.size
+    assert max(got.pixels.shape) <= LARGEST_SIDE
+    assert correlation(got.pixels, np.asarray(seven(image.size))) > 0.95
+
+
+def test_a_photographs_noise_is_no_ink(tmp_path: Path):
+    clean = np.asarray(seven((300, 400), ink=40, paper=200), np.float64)
+    shade = np.linspace(-15, 15, 300) + np.random.default_rng(2).normal(0, 6, clean.shape)
+    photograph = Image.fromarray(np.clip(clean + shade, 0, 255).astype(np.uint8))
+    got = read_picture(saved(photograph, tmp_path / "photograph.jpg", quality=70))
+    assert correlation(got.pixels, np.asarray(seven((300, 400)))) > 0.9
+    paper = Image.fromarray(np.clip(200 + np.random.default_rng(3).normal(0, 3, (60, 60)), 0, 255).astype(np.uint8))
+    assert read_picture(saved(paper, tmp_path / "paper.png")).pixels.mean() < 5
+
+
+def test_a_turned_photograph_is_put_upright(tmp_path: Path):
+    turned = seven().rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    got = read_picture(saved(turned, tmp_path / "turned.jpg", exif=exif))
+    assert correlation(got.pixels, np.asarray(seven())) > 0.95
+
+
+def test_files_that_are_no_images_are_told_in_a_sentence(tmp_path: Path):
+    (tmp_path / "text.png").write_text("hello")
+    whole = saved(seven(), tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "torn.jpg").write_bytes(whole[: len(whole) // 2])
+    for path, why in (
+        (tmp_path / "absent.png", "there is no file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "text.png", "is not an image that can be read; PNG"),
+        (tmp_path / "torn.jpg", "is damaged"),
+    ):
+        with pytest.raises(DataError, match=why) as caught:
+            read_picture(path)
+        assert str(path) in str(caught.value)
+
+
+def test_nothing_on_a_plain_ground_is_no_ink(tmp_path: Path):
+    for level in (0, 90, 255):
+        assert not read_picture(saved(Image.new("L", (50, 50), level), tmp_path / f"{level}.png")).pixels.any()

@@ -1,0 +1,306 @@
+"""Findings on simulated runs: each case is found, its figures are the run's own, and healthy runs are left in peace."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitializer
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.diagnosis import diagnose, headlines
+from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
+from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.runs.trends import fall, jumps, noise, trend
+
+RAW = find_preset("raw").experiment
+PLAIN = RAW.model_copy(update={"layers": (Flatten(), Dense(units=250, activation="relu"))})
+GOOD: Matrix = tuple(tuple(90 if row == column else 1 for column in range(10)) for row in range(10))
+seeds = st.integers(0, 10_000)
+
+
+def run_of(
+    losses: list[float | None],
+    val_losses: list[float | None],
+    val_accuracies: list[float] | None = None,
+    *,
+    matrix: Matrix = GOOD,
+    plain: float | None = None,
+    rate: float | list[float] = 0.001,
+    ended: str = "finished",
+    more: tuple[Event, ...] = (),
+) -> RunState:
+    """The state of a run with these curves."""
+    accuracies = val_accuracies or [0.95] * len(losses)
+    rates = rate if isinstance(rate, list) else [rate] * len(losses)
+    events: list[Event] = [RunStarted(run="r", epochs=len(losses), total=1, trainable=1), Phase(name="training")]
+    events += [
+        EpochEnded(
+            epoch=epoch, loss=loss, accuracy=0.9, val_loss=val_loss, val_accuracy=accuracy,
+            learning_rate=rates[epoch - 1], seconds=1, images_per_second=1, confusion=matrix, plain_loss=plain,
+        )
+        for epoch, (loss, val_loss, accuracy) in enumerate(zip(losses, val_losses, accuracies, strict=True), start=1)
+    ]  # fmt: skip
+    events += more
+    return reduce(RunState(), [*events, Ended(state=ended, reason="")] if ended else events)
+
+
+def kinds(run: RunState, experiment: Experiment = RAW) -> list[str]:
+    return [finding.kind for finding in diagnose(run, experiment)]
+
+
+def noisy(curve: list[float], seed: int, share: float = 0.01) -> list[float | None]:
+    rng = random.Random(seed)
+    return [value * (1 + rng.gauss(0, share)) for value in curve]
+
+
+def falling(epochs: int, start: float = 1.2, end: float = 0.1, pace: float = 5.0) -> list[float]:
+    return [end + start * math.exp(-epoch / pace) for epoch in range(epochs)]
+
+
+@given(seeds, st.integers(35, 120), st.floats(0.0, 0.015))
+def test_a_run_that_has_converged_is_left_in_peace(seed: int, epochs: int, share: float) -> None:
+    run = run_of(
+        noisy(falling(epochs, pace=4), seed, share / 2), noisy(falling(epochs, end=0.12, pace=3), seed + 1, share)
+    )
+    assert not {"overfitting", "unconverged", "jumping", "rate-too-high", "rate-too-low", "stuck"} & set(kinds(run))
+    assert "well" in kinds(run)
+
+
+@given(seeds, st.integers(5, 12), st.integers(12, 40), st.floats(0.0, 0.01))
+def test_overfitting_is_found_with_the_epoch_of_the_lowest_validation_loss(
+    seed: int, low: int, after: int, share: float
+) -> None:
+    down = [0.3 + 0.7 * math.exp(-epoch / 2) for epoch in range(low)]
+    values = down + [down[-1] * (1 + 0.03 * step) for step in range(1, after + 1)]
+    run = run_of(noisy([math.exp(-epoch / 8) for epoch in range(low + after)], seed, 0.005), noisy(values, seed, share))
+    found = next(finding for finding in diagnose(run, RAW) if finding.kind == "overfitting")
+    assert run.best is not None
+    assert found.since == run.best.epoch
+    assert abs(found.since - low) <= 3
+    assert f"{run.best.val_loss:.4f}" in found.evidence
+    assert f"{run.history[-1].val_loss:.4f}" in found.evidence
+    assert "unconverged" not in kinds(run)
+
+
+@given(seeds)
+def test_a_rising_validation_loss_without_falling_training_loss_is_not_overfitting(seed: int) -> None:
+    values = [0.2 + 0.02 * epoch for epoch in range(20)]
+    assert "overfitting" not in kinds(run_of(noisy([0.3] * 20, seed, 0.005), noisy(values, seed)))
+
+
+def test_early_stopping_that_is_on_is_not_advised() -> None:
+    values: list[float | None] = [0.3, 0.2, *(0.2 + 0.02 * step for step in range(1, 12))]
+    run = run_of([0.5 * 0.8**epoch for epoch in range(13)], values)
+    stopping = find_preset("raw").experiment.training.model_copy(update={"early_stopping": {"patience": 5}})
+    advice = {
+        on: next(f.advice for f in diagnose(run, experiment) if f.kind == "overfitting")
+        for on, experiment in ((False, RAW), (True, RAW.model_copy(update={"training": stopping})))
+    }
+    assert "--patience" in advice[False]
+    assert "--patience" not in advice[True]
+    assert "More dropout than 0.5" in advice[False]
+
+
+@given(seeds, st.integers(6, 60), st.floats(0.0, 0.003))
+def test_a_run_that_still_improves_is_not_yet_converged_once_it_has_ended(seed: int, epochs: int, share: float) -> None:
+    curve = noisy([0.97**epoch for epoch in range(epochs)], seed, share)
+    lower = noisy([0.9 * 0.97**epoch for epoch in range(epochs)], seed + 1, share)
+    accuracies = [0.95] * epochs
+    assert "unconverged" in kinds(run_of(curve, lower, accuracies))
+    live = diagnose(run_of(curve, lower, accuracies, ended=""), RAW)
+    assert "improving" in [finding.kind for finding in live]
+    assert not [finding for finding in live if finding.severity in {"problem", "warning"}]
+
+
+def test_a_schedule_that_has_ended_is_not_asked_to_go_on() -> None:
+    curve: list[float | None] = [0.9 * 0.95**epoch for epoch in range(30)]
+    rates = [0.0005 * (1 + math.cos(math.pi * epoch / 30)) for epoch in range(30)]
+    assert "unconverged" not in kinds(run_of(curve, curve, rate=rates))
+
+
+def test_no_new_minimum_for_some_epochs_is_not_called_improving() -> None:
+    values: list[float | None] = [*(1 * 0.95**epoch for epoch in range(40)), *([0.95**39 * 1.01] * 5)]
+    assert "unconverged" not in kinds(run_of(values, values))
+
+
+def test_a_loss_that_is_not_finite_has_diverged_and_the_rate_is_named() -> None:
+    found = diagnose(run_of([0.5, 0.4, None], [0.5, 0.4, None], rate=0.5), RAW)
+    assert [finding.kind for finding in found] == ["diverged"]
+    assert found[0].since == 3
+    assert "--lr 0.05" in found[0].advice
+    assert "0.4000" in found[0].evidence
+
+
+def test_a_run_that_diverged_in_its_first_epoch_has_no_epochs_and_is_told_so() -> None:
+    assert kinds(run_of([], [], ended="diverged")) == ["diverged"]
+
+
+@given(seeds, st.integers(3, 30))
+def test_a_run_at_chance_is_stuck(seed: int, epochs: int) -> None:
+    rng = random.Random(seed)
+    ln10 = [2.3026 + rng.gauss(0, 0.002) for _ in range(epochs)]
+    one_column: Matrix = tuple((100, *([0] * 9)) for _ in range(10))
+    run = run_of([*ln10], [*ln10], [0.1 + rng.uniform(-0.01, 0.015) for _ in range(epochs)], matrix=one_column)
+    found = diagnose(run, RAW)
+    assert [finding.kind for finding in found] == ["stuck"]
+    assert found[0].since == 1
+    assert "2.303" in found[0].evidence
+
+
+def test_a_run_that_fell_back_to_chance_says_since_when() -> None:
+    losses: list[float | None] = [1.0, 0.5, 0.4, 2.31, 2.303, 2.303]
+    found = diagnose(run_of(losses, losses, [0.7, 0.85, 0.9, 0.1, 0.1, 0.1]), RAW)
+    assert (found[0].kind, found[0].since) == ("stuck", 4)
+
+
+def test_equal_weights_are_named_as_the_cause_where_the_run_began_with_them() -> None:
+    zeros = PlainInitializer(name="zeros")
+    experiment = RAW.model_copy(update={"layers": (Flatten(), Dense(units=9, kernel_initializer=zeros))})
+    stuck = run_of([2.302] * 5, [2.302] * 5, [0.1] * 5)
+    assert "glorot_uniform" in diagnose(stuck, experiment)[0].advice
+    assert "--lr" in diagnose(stuck, RAW)[0].advice
+
+
+@given(seeds, st.integers(5, 40))
+def test_a_steady_small_fall_is_a_rate_that_is_too_low(seed: int, epochs: int) -> None:
+    curve = [2.6 - 0.3 * epoch / epochs for epoch in range(epochs)]
+    assert kinds(run_of(noisy(curve, seed, 0.0003), noisy(curve, seed, 0.0003), [0.12] * epochs)) == ["rate-too-low"]
+
+
+@given(seeds, st.integers(5, 40), st.floats(1.5, 6))
+def test_a_usual_beginning_is_not_called_too_slow(seed: int, epochs: int, pace: float) -> None:
+    curve = noisy(falling(epochs, start=1.5, end=0.3, pace=pace), seed, 0.005)
+    assert "rate-too-low" not in kinds(run_of(curve, curve, [0.85] * epochs))
+
+
+def test_a_training_loss_that_jumps_or_lies_above_guessing_is_a_rate_that_is_too_high() -> None:
+    jumpy: list[float | None] = [1.0, 0.7, 1.1, 0.6, 0.9, 0.5, 0.8, 0.6]
+    assert kinds(run_of(jumpy, jumpy, [0.7] * 8)) == ["rate-too-high"]
+    huge: list[float | None] = [203.0, 74.0, 59.0, 55.0, 54.0]
+    found = diagnose(run_of(huge, huge, [0.8] * 5, rate=1.0), RAW)
+    assert found[0].kind == "rate-too-high"
+    assert "80.00 %" in found[0].evidence
+    assert "--lr 0.33" in found[0].advice
+
+
+def test_a_validation_loss_that_jumps_under_a_smooth_training_loss_is_told_apart() -> None:
+    values: list[float | None] = [0.8, 0.6, 0.5, 0.8, 0.4, 0.34, 0.32, 0.2, 0.59, 0.17, 0.24, 0.25, 0.15, 0.32]
+    smooth: list[float | None] = [1.8 * 0.82**epoch for epoch in range(14)]
+    assert "jumping" in kinds(run_of(smooth, values))
+    scattered = noisy([0.3] * 20, 3, 0.1)
+    assert "jumping" in kinds(run_of([*smooth, *smooth[-6:]], scattered))
+
+
+def test_training_above_validation_loss_is_explained_by_dropout_and_proven_where_it_was_measured() -> None:
+    losses: list[float | None] = [0.5, 0.3, 0.25, 0.24, 0.24, 0.24]
+    lower: list[float | None] = [0.3, 0.2, 0.19, 0.19, 0.19, 0.19]
+    unproven = _gap(run_of(losses, lower), RAW)
+    assert "dropout (rate 0.5) on" in unproven
+    assert "--set training.plain_loss=true" in unproven
+    below = _gap(run_of(losses, lower, plain=0.15), RAW)
+    assert "0.1500: below the validation loss" in below
+    assert "plain_loss=true" not in below
+    assert "about the validation loss" in _gap(run_of(losses, lower, plain=0.195), RAW)
+    assert "explains only a part" in _gap(run_of(losses, lower, plain=0.22), RAW)
+
+
+def test_without_dropout_the_averaging_alone_explains_it() -> None:
+    text = _gap(run_of([1.0, 0.4], [0.5, 0.3]), PLAIN)
+    assert "no dropout" in text
+    assert "0.5000 before the epoch and 0.3000 after it; the training loss lies between" in text
+
+
+@pytest.mark.parametrize("experiment", [RAW, PLAIN])
+def test_training_below_validation_loss_needs_no_explanation(experiment: Experiment) -> None:
+    assert "loss-gap" not in kinds(run_of([0.3, 0.2, 0.1], [0.3, 0.25, 0.2]), experiment)
+
+
+def test_a_rate_of_zero_is_no_dropout() -> None:
+    experiment = RAW.model_copy(update={"layers": (*PLAIN.layers, Dropout(rate=0.0))})
+    assert "no dropout" in _gap(run_of([1.0, 0.4], [0.5, 0.3]), experiment)
+
+
+def _gap(run: RunState, experiment: Experiment) -> str:
+    found = next(finding for finding in diagnose(run, experiment) if finding.kind == "loss-gap")
+    return f"{found.evidence} {found.advice}"
+
+
+def test_a_class_that_is_never_predicted_is_named_with_its_images() -> None:
+    matrix: Matrix = tuple(tuple(0 if column == 8 else 100 for column in range(10)) for _ in range(10))
+    found = next(f for f in diagnose(run_of([0.5, 0.4], [0.5, 0.4], matrix=matrix), RAW) if f.kind == "never-predicted")
+    assert found.headline == "Class 8 is never predicted"
+    assert "8: 0 of 9,000, though 900 are" in found.evidence
+
+
+def test_a_class_without_images_is_not_missed() -> None:
+    matrix = (*GOOD[:9], (0,) * 10)
+    without: Matrix = tuple((*row[:9], 0) for row in matrix)
+    assert "never-predicted" not in kinds(run_of([0.5, 0.4], [0.5, 0.4], matrix=without))
+
+
+def test_dead_relus_are_counted_from_the_share_of_the_layers_units() -> None:
+    def seen(share: float, epoch: int = 5) -> RunState:
+        event = WeightsSeen(epoch=epoch, layers=(LayerWeights(name="dense_1", dead=share), LayerWeights(name="output")))
+        return run_of([0.3] * 5, [0.3] * 5, more=(event,))
+
+    found = next(finding for finding in diagnose(seen(0.208), PLAIN) if finding.kind == "dead-units")
+    assert "52 of 250 units of dense_1 (20.80 %)" in found.evidence
+    assert found.severity == "warning"
+    assert diagnose(seen(0.6), PLAIN)[0].severity == "problem"
+    assert "dead-units" not in kinds(seen(0.05), PLAIN)
+    assert "dead-units" not in kinds(seen(0.6, epoch=0), PLAIN)
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_too_few_epochs_are_said_to_be_too_few(epochs: int) -> None:
+    found = diagnose(run_of([0.3] * epochs, [0.4] * epochs, ended=""), RAW)
+    assert [finding.kind for finding in found] == ["too-early"]
+
+
+@given(
+    st.lists(st.tuples(*[st.none() | st.floats(1e-9, 1e9)] * 2, st.floats(0, 1)), max_size=40),
+    st.sampled_from(["", "finished", "diverged", "stopped"]),
+    st.none() | st.floats(0, 1e6),
+)
+def test_whatever_the_curves_there_is_a_finding_that_fits_a_panel(
+    curves: list[tuple[float | None, float | None, float]], ended: str, plain: float | None
+) -> None:
+    run = run_of(
+        [a for a, _, _ in curves], [b for _, b, _ in curves], [c for _, _, c in curves], ended=ended, plain=plain
+    )
+    found = diagnose(run, RAW)
+    assert found
+    assert all(len(line) <= 60 for line in headlines(found))
+    assert all(len(finding.headline) <= 48 and finding.evidence.endswith(".") for finding in found)
+    assert all(finding.since is None or 1 <= finding.since <= len(curves) + 1 for finding in found)
+
+
+@given(seeds, st.floats(0.01, 1.0), st.floats(-0.1, 0.1))
+def test_noise_is_the_deviation_about_a_straight_trend(seed: int, deviation: float, slope: float) -> None:
+    rng = random.Random(seed)
+    values = [slope * at + rng.gauss(0, deviation) for at in range(4000)]
+    assert noise(values) == pytest.approx(deviation, rel=0.1)
+
+
+def test_trend_is_the_share_of_rising_pairs_less_that_of_falling_ones() -> None:
+    assert trend([1, 2, 3]) == 1
+    assert trend([3, 2, 1]) == -1
+    assert trend([1, 3, 2]) == pytest.approx(1 / 3)
+    assert trend([5]) == 0
+    assert trend([*range(10_000)]) == 1
+
+
+def test_jumps_and_falls_are_relative() -> None:
+    assert jumps([1, 1.3, 1.31, 1.0, 1.5], 0.2, 0.02) == [1, 4]
+    assert fall([4, 4, 4, 2, 2, 2], 3) == pytest.approx(0.5)
+    assert fall([1, 2, 1, 2, 1, 2], 3) == 0
+
+
+def test_ten_thousand_epochs_are_judged_at_once() -> None:
+    run = run_of(noisy(falling(10_000, pace=500), 1), noisy(falling(10_000, pace=400), 2))
+    assert "well" in kinds(run)

@@ -1,0 +1,274 @@
+"""More epochs than were planned, one epoch at a time, and the wait in line: real trainings on the bundled digits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from mnist_tui.experiment.spec import from_mapping, to_mapping
+from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs.events import (
+    Ended,
+    EpochEnded,
+    Extended,
+    Paused,
+    Phase,
+    Progress,
+    Resumed,
+    RunStarted,
+    Warned,
+    epochs_of,
+)
+from mnist_tui.runs.folder import Launch, Lock, status_of
+from mnist_tui.runs.state import replayed
+from mnist_tui.training.line import LOOK_SECONDS
+from mnist_tui.tui.feed import RunFeed
+from tests.training.sameness import events, same_run
+from tests.training.support import FLATTEN, Watch, experiment, new_run, wait_for
+from tests.training.test_resume import ADAM, FOUR, STOPPING, ran
+
+pytestmark = pytest.mark.slow
+
+
+def planned(of, epochs):
+    doc = to_mapping(of)
+    return from_mapping({**doc, "training": {**doc["training"], "epochs": epochs}})
+
+
+def extended(folder, epochs, on_event=None):
+    """One session that finds the command waiting, as a new worker does; its exit code."""
+    control.leave(folder, control.Command("extend", epochs))
+    return ran(folder, on_event)
+
+
+def at(kind, do, **values):
+    def look(session, event):
+        if isinstance(event, kind) and all(getattr(event, key) == value for key, value in values.items()):
+            do(session)
+
+    return look
+
+
+ADAM_FIVE = planned(
+    from_mapping(
+        {**to_mapping(ADAM), "training": {**to_mapping(ADAM)["training"], "early_stopping": {"patience": 20}}}
+    ),
+    5,
+)
+
+
+@pytest.mark.parametrize("five", [planned(FOUR, 5), ADAM_FIVE], ids=["sgd", "adam, norm, schedule, best weights"])
+def test_three_epochs_and_two_more_are_five_to_the_byte(tmp_path, five):
+    straight, folder = new_run(tmp_path, five), new_run(tmp_path, planned(five, 3))
+    assert ran(straight) == 0
+    assert ran(folder) == 0
+    assert (folder.state(), replayed(folder.events_file).epochs) == ("finished", 3)
+    assert extended(folder, 2) == 0
+    assert same_run(folder, straight)
+    assert folder.preset().experiment == five
+    state = replayed(folder.events_file)
+    assert (state.state, state.epochs, [row.epoch for row in state.history]) == ("finished", 5, [1, 2, 3, 4, 5])
+    assert folder.status().reason == "all 5 epochs done"
+    assert [event.epochs for event in events(folder, RunStarted)] == [3, 3]
+
+
+def test_a_stopped_run_is_extended_beyond_its_plan(tmp_path):
+    straight, folder = new_run(tmp_path, planned(FOUR, 6)), new_run(tmp_path, FOUR)
+    assert ran(straight) == 0
+    assert ran(folder, at(EpochEnded, lambda session: session.orders.give("stop"), epoch=2)) == 0
+    assert folder.state() == "stopped"
+    assert extended(folder, 2) == 0
+    assert same_run(folder, straight)
+
+
+def test_a_run_that_trains_is_extended_at_once_and_paused_too(tmp_path):
+    straight, folder = new_run(tmp_path, planned(FOUR, 6)), new_run(tmp_path, planned(FOUR, 2))
+    assert ran(straight) == 0
+    more = control.Command("extend", 2)
+
+    def look(session, event):
+        match event:
+            case EpochEnded(epoch=2):
+                session.orders.obey(more)
+            case EpochEnded(epoch=3):
+                session.orders.give("pause")
+            case Paused():
+                session.orders.obey(more)
+                session.orders.give("continue")
+            case _:
+                pass
+
+    assert ran(folder, look) == 0
+    assert [event.epochs for event in events(folder, Extended)] == [4, 6]
+    assert same_run(folder, straight)
+    assert folder.preset().experiment == straight.preset().experiment
+    assert not events(folder, Warned)
+
+
+def test_early_stopping_that_ended_a_run_waits_anew(tmp_path):
+    folder = new_run(tmp_path, STOPPING)
+    assert ran(folder) == 0
+    done = len(list(epochs_of(folder.events_file)))
+    assert done < 30
+    assert "early stopping" in folder.status().reason
+    assert extended(folder, 2) == 0
+    assert len(list(epochs_of(folder.events_file))) == done + 2
+    assert folder.preset().experiment.training.epochs == done + 2
+    assert folder.status().reason == f"all {done + 2} epochs done"
+
+
+def test_a_cosine_schedule_is_stretched_and_says_so(tmp_path):
+    folder = new_run(tmp_path, experiment(training={"epochs": 2, "schedule": {"kind": "cosine"}}))
+    assert ran(folder) == 0
+    assert extended(folder, 2) == 0
+    (warning,) = [event.text for event in events(folder, Warned)]
+    assert "stretched from 2 to 4, it goes on in epoch 3 with learning rate 0.05 after 0.05" in warning
+    rates = [row.learning_rate for row in epochs_of(folder.events_file)]
+    assert rates == pytest.approx([0.1, 0.05, 0.05, 0.1 * 0.5 * (1 - 2**-0.5)])
+
+
+def test_more_epochs_that_come_while_it_is_evaluated_are_not_lost_without_a_word(tmp_path):
+    folder = new_run(tmp_path, experiment())
+    more = control.Command("extend", 3)
+    assert ran(folder, at(Phase, lambda session: session.orders.obey(more), name="saving")) == 0
+    assert folder.preset().experiment.training.epochs == 2
+    (warning,) = events(folder, Warned)
+    assert warning.text == "3 more epochs were asked for when training was over: ask once more"
+
+
+def test_a_run_that_cannot_go_on_keeps_its_end_and_its_plan(tmp_path, monkeypatch):
+    folder = new_run(tmp_path, experiment())
+    assert ran(folder) == 0
+    before = folder.results(), folder.preset(), replayed(folder.events_file).history
+    folder.write_launch(Launch(time.time(), "", device="gpu:7"))
+    assert extended(folder, 3) == 1
+    state = replayed(folder.events_file)
+    assert (state.state, folder.state()) == ("finished", "finished")
+    assert state.ended is not None
+    assert state.ended.refused.startswith("there is no gpu:7 here")
+    assert (folder.results(), folder.preset(), state.history) == before
+
+
+def test_one_epoch_at_a_time_and_no_pause_after_the_last(tmp_path):
+    straight, folder = new_run(tmp_path, FOUR), new_run(tmp_path, FOUR)
+    assert ran(straight) == 0
+
+    def step(session, event):
+        if isinstance(event, Paused) or (isinstance(event, Phase) and event.name == "training"):
+            session.orders.give("step")
+
+    assert ran(folder, step) == 0
+    assert [(event.epoch, event.step) for event in events(folder, Paused)] == [(2, 0), (3, 0), (4, 0)]
+    assert same_run(folder, straight)
+
+
+@pytest.fixture
+def workers():
+    """Starts workers; those that a test leaves alive are killed."""
+    pids = []
+
+    def start(folder, begin=launcher.start):
+        begin(folder)
+        pids.append(folder.status().pid)
+        return Watch(folder)
+
+    yield start
+    for pid in pids:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+class Viewer:
+    """What a feed tells; in the place of a screen."""
+
+    def __init__(self, folder):
+        self.feed = RunFeed(folder)
+        self.feed.join(self)  # pyright: ignore[reportArgumentType]
+
+    def post_message(self, message):
+        del message
+
+    @property
+    def run(self):
+        return self.feed.snapshot.run
+
+
+def test_two_viewers_of_one_run_see_each_others_commands(tmp_path, workers):
+    folder = new_run(tmp_path, experiment(training={"epochs": 900_000, "batch_size": 7}))
+    watch = workers(folder)
+    watch.wait(EpochEnded)
+    one, other = Viewer(folder), Viewer(folder)
+
+    def both_see(what):
+        wait_for(lambda: what(one.run) and what(other.run))
+
+    control.send(one.feed.folder, "pause")
+    both_see(lambda run: run.state == "paused")
+    control.send(other.feed.folder, "step")
+    stepped = watch.wait(Paused, 2)
+    assert (stepped.epoch, stepped.step) == (watch.all(Paused)[0].epoch + 1, 0)
+    both_see(lambda run: run.state == "paused" and len(run.history) == stepped.epoch - 1)
+    control.send(one.feed.folder, "extend", 5)
+    both_see(lambda run: run.epochs == 900_005)
+    control.send(other.feed.folder, "continue")
+    both_see(lambda run: run.state == "running")
+    control.send(one.feed.folder, "stop")
+    both_see(lambda run: run.state == "stopped")
+    assert one.run.history == other.run.history
+    pauses = [end.time - begin.time for begin, end in zip(watch.all(Paused), watch.all(Resumed), strict=True)]
+    assert one.run.paused_seconds == pytest.approx(sum(pauses), abs=0.01)
+
+
+def test_a_run_waits_in_line_and_begins_when_the_one_before_has_ended(tmp_path, workers):
+    first = new_run(tmp_path, experiment(training={"epochs": 1_000_000, "batch_size": 7}), device="cpu")
+    lock = Lock(first)
+    first.write_status(status_of(os.getpid(), "running"))
+    second = new_run(tmp_path, experiment(), device="cpu", wait=True)
+    third = new_run(tmp_path, experiment(), device="cpu", wait=True)
+    seconds = workers(second)
+    assert seconds.wait(Phase).text == f"waiting for run {first.id} to end; place 1 in line"
+    thirds = workers(third)
+    assert thirds.wait(Phase).text == f"waiting for run {first.id} to end; place 2 in line"
+    loaded = {path.path for path in psutil.Process(third.status().pid).memory_maps()}
+    assert not any("tensorflow" in path for path in loaded)
+    time_in_line = time.time() - seconds.all(Phase)[0].time
+    control.send(third, "stop")
+    assert thirds.wait_for_end().reason == "stopped before training began"
+    first.write_status(status_of(os.getpid(), "stopped"))
+    lock.release()
+    phase = wait_for(lambda: next((event for event in seconds.all(Phase) if event.name != "waiting"), None))
+    assert phase.name in {"importing", "reading"}
+    assert seconds.wait_for_end().state == "finished"
+    state = replayed(second.events_file)
+    assert state.paused_seconds > time_in_line
+    assert second.results()["timings"]["total"] < state.updated - state.started - time_in_line
+
+
+def test_a_worker_that_died_is_in_nobodys_way(tmp_path, workers):
+    first = new_run(tmp_path, experiment(training={"epochs": 1_000_000}), device="cpu", wait=True)
+    blocker = new_run(tmp_path, experiment(), device="cpu")
+    blocker.write_launch(Launch(0.0, "", device="cpu"))
+    blocker.write_status(status_of(os.getpid(), "running"))
+    firsts = workers(first)
+    firsts.wait(Phase)
+    second = new_run(tmp_path, experiment(), device="cpu", wait=True)
+    seconds = workers(second)
+    assert "place 2 in line" in seconds.wait(Phase).text
+    os.kill(first.status().pid, signal.SIGKILL)
+    wait_for(lambda: "place 1 in line" in seconds.all(Phase)[-1].text, 10 * LOOK_SECONDS)
+
+
+def test_a_finished_run_is_extended_by_a_worker_of_its_own(tmp_path, workers):
+    folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 2}))
+    workers(folder).wait_for_end()
+    wait_for(lambda: not psutil.pid_exists(folder.status().pid))
+    watch = workers(folder, lambda run: resumption.extend(run, 1))
+    watch.wait(Extended)
+    wait_for(lambda: folder.state() == "finished")
+    assert [event.epoch for event in events(folder, EpochEnded)] == [1, 2, 3]
+    assert [event.state for event in events(folder, Ended)] == ["finished", "finished"]
+    assert events(folder, Progress)
