@@ -8,8 +8,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings, runs and caches of this test alone."""
+    """Settings, runs and caches of this test alone; the first-run tour has been seen."""
     home = tmp_path_factory.mktemp("home")
+    (home / "settings.toml").write_text("toured = true\n")
     monkeypatch.setenv("MNIST_TUI_CONFIG", str(home / "settings.toml"))
     monkeypatch.setenv("MNIST_TUI_RUNS", str(home / "runs"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))

@@ -9,7 +9,7 @@ import pytest
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import default_runs_dir, find_run
-from tests.terminal import ENTER, Terminal
+from tests.terminal import ENTER, ESCAPE, Terminal
 
 pytestmark = pytest.mark.slow
 EVALUATED = re.compile(r"([\d,]+) images evaluated after epoch (\d+)")
@@ -97,3 +97,70 @@ def test_offline_without_data_the_app_says_so_and_trains_on_the_bundled_digits(t
     assert results is not None
     assert results["dataset"]["sample"] is True
     assert "MNIST" not in results["dataset"]["title"]
+
+
+def test_a_person_watches_looks_back_opens_the_images_leaves_comes_back_and_exports(real_data: Path):
+    with Terminal(["--preset", "hog", "--ppc", "7", "--epochs", "2000"], columns=120, rows=40) as terminal:
+        terminal.wait_for("images evaluated after epoch 4", timeout=90)
+        terminal.press("p")
+        terminal.wait_for("paused")
+        terminal.settle()
+        here = evaluated_after(terminal)
+        terminal.press(",")
+        terminal.wait_for(f"evaluated after epoch {here - 1}")
+        terminal.press(",")
+        terminal.wait_for(f"evaluated after epoch {here - 2}")
+        scrubbed = matrix_of(terminal.lines)
+
+        terminal.press("m")
+        terminal.wait_for(lambda text: "worst confusions" in text and f"evaluated after epoch {here - 2}" in text)
+        terminal.press("n")
+        terminal.settle()
+        true, said, count = worst_of(scrubbed)
+        terminal.press(ENTER)
+        terminal.wait_for(f"{count} images: {true} read as {said}, after epoch {here - 2}")
+        terminal.press(ESCAPE)
+        terminal.wait_for("worst confusions")
+        terminal.press(ESCAPE)
+        terminal.wait_for("device")
+
+        terminal.press("p")
+        terminal.wait_for("running")
+        terminal.press("d")
+        terminal.wait_for("presets")
+        terminal.press("q")
+        terminal.wait_for("Stop and save")
+        terminal.press(ENTER)
+        assert terminal.wait_for_exit() == 0
+
+    run = find_run(default_runs_dir(), "latest")
+    assert run.state() == "running"
+    with Terminal(["attach", "latest"], columns=120, rows=40) as terminal:
+        terminal.wait_for("running")
+        terminal.press("s")
+        terminal.wait_for("Stopped", timeout=60)
+        terminal.press("r")
+        terminal.wait_for("most confused")
+        terminal.press("e")
+        terminal.wait_for("into the folder")
+        terminal.press("\x13")
+        terminal.wait_for("written:")
+        terminal.press(ESCAPE)
+        terminal.wait_for(lambda text: "into the folder" not in text)
+        terminal.press("q")
+        assert terminal.wait_for_exit() == 0
+    assert run.state() == "stopped"
+    assert any(run.exports.iterdir())
+
+
+def evaluated_after(terminal: Terminal) -> int:
+    found = EVALUATED.search(terminal.text)
+    assert found is not None, terminal.text
+    return int(found[2])
+
+
+def worst_of(matrix: list[list[int]]) -> tuple[int, int, int]:
+    """The most frequent confusion: true class, predicted class, images."""
+    wrong = [(count, -true, -said) for true, row in enumerate(matrix) for said, count in enumerate(row) if true != said]
+    count, true, said = max(wrong)
+    return -true, -said, count

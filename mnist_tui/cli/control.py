@@ -1,4 +1,4 @@
-"""`pause`, `continue`, `stop`, `checkpoint`: commands to a run's worker, from any terminal."""
+"""`pause`, `continue`, `step`, `stop`, `checkpoint`: commands to a run's worker, from any terminal."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
         "pause", "run {run} will pause; `mnist-tui continue` lets it go on", "Let a run's training wait."
     ),
     "continue": _command("continue", "run {run} goes on", "Let a paused run's training go on."),
+    "step": _command(
+        "step",
+        "run {run} will pause after the epoch it is in, or its next",
+        "Train one epoch, or the rest of one, and pause.",
+    ),
     "stop": _command("stop", "run {run} will stop and save", "Stop a run's training, evaluate and save it."),
     "checkpoint": _command("checkpoint", "run {run} will save a checkpoint", "Have a run save a checkpoint now."),
 }

@@ -26,6 +26,6 @@ def main() -> None:
 
 def _bench() -> int:
     from mnist_tui.cli.launch import open_bench
-    from mnist_tui.runs.library import default_runs_dir
+    from mnist_tui.cli.places import usual_runs_dir
 
-    return open_bench(None, edit=False, runs_dir=default_runs_dir(), data_dir=None)
+    return open_bench(None, edit=False, runs_dir=usual_runs_dir(), data_dir=None)

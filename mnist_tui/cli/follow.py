@@ -14,7 +14,7 @@ from typing import TextIO
 
 from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
-from mnist_tui.runs.events import EpochEnded, Event, EventTail, Phase, Resumed
+from mnist_tui.runs.events import EpochEnded, Event, EventTail, Extended, Phase, Resumed
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
 
@@ -166,6 +166,8 @@ class Teller:
                 self.say(f"{_phase_words(event)} …")
             case Resumed(from_epoch=int(epoch)):
                 self.say(resumed_line(epoch, event.step, state))
+            case Extended(epochs=epochs):
+                self.say(f"extended: {count(epochs)} epochs are planned now")
             case EpochEnded():
                 self._clear()
                 print(epoch_line(event, state.epochs, self._rate), file=self._lines, flush=True)

@@ -15,15 +15,23 @@ from mnist_tui.runs.folder import RunFolder, unwritable
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import AppOptions
+    from mnist_tui.tui.settings import Refresh
 
 
 def open_bench(
-    preset: Preset | None, *, edit: bool, runs_dir: Path, data_dir: Path | None, device: str = "auto"
+    preset: Preset | None,
+    *,
+    edit: bool,
+    runs_dir: Path,
+    data_dir: Path | None,
+    device: str = "auto",
+    refresh: Refresh | None = None,
 ) -> int:
     """The app: on its presets without a preset, in the editor or training with one; its exit code.
 
     Args:
         data_dir: the data folder that was named by an option; None where none was.
+        refresh: how often live screens are redrawn; None as the settings say.
 
     Raises:
         RequestError: there is no terminal, or a folder or the data cannot be used.
@@ -36,16 +44,19 @@ def open_bench(
 
     from mnist_tui.tui.app import AppOptions
 
-    return _run(AppOptions(preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device))
+    options = AppOptions(
+        preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device, refresh=refresh
+    )
+    return _run(options)
 
 
-def open_watching(run: RunFolder) -> int:
+def open_watching(run: RunFolder, refresh: Refresh | None = None) -> int:
     """The app on the training screen of a run; its exit code."""
     require_terminal()
 
     from mnist_tui.tui.app import AppOptions
 
-    return _run(AppOptions(action="watch", run=run, runs_dir=run.path.parent))
+    return _run(AppOptions(action="watch", run=run, runs_dir=run.path.parent, refresh=refresh))
 
 
 def _run(options: AppOptions) -> int:

@@ -9,10 +9,23 @@ from typing import Annotated
 import typer
 
 from mnist_tui import __version__
-from mnist_tui.cli import complexity, control, data, doctor, export, presets, resume, runs, train
+from mnist_tui.cli import (
+    compare,
+    complexity,
+    control,
+    data,
+    doctor,
+    export,
+    predict,
+    presets,
+    resume,
+    runs,
+    serve,
+    train,
+)
 from mnist_tui.cli.errors import PROGRAM
 from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import DataDir, Request, RunsDir, data_folder, runs_folder, with_experiment
+from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.experiment.problem import RequestError
 
 WITH_EXPERIMENT = ("train", "complexity", "presets")
@@ -40,6 +53,7 @@ def bench(
     *,
     request: Request,
     edit: Annotated[bool, typer.Option("--edit", help="Open the preset in the editor instead of training it.")] = False,
+    refresh: RefreshOption = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
     version: Annotated[
@@ -51,20 +65,27 @@ def bench(
     With --preset the app goes straight to training; with --edit to the editor.
     """
     if ctx.invoked_subcommand is not None:
-        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *(["--edit"] if edit else [])])
+        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *_of_the_app(edit, refresh)])
         return
     from mnist_tui.cli.launch import open_bench
 
     preset = request.chosen() if request.flags or edit else None
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
-    raise typer.Exit(open_bench(preset, edit=edit, runs_dir=runs_dir, data_dir=data_dir, device=request.device))
+    raise typer.Exit(
+        open_bench(preset, edit=edit, runs_dir=runs_dir, data_dir=data_dir, device=request.device, refresh=refresh)
+    )
+
+
+def _of_the_app(edit: bool, refresh: str | None) -> list[str]:
+    return [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
 
 
 def _refuse_options_before(command: str, flags: list[str]) -> None:
     if not flags:
         return
-    if "--edit" in flags:
-        raise RequestError(f"--edit is for the app; leave it out before {command}, or leave {command} out")
+    for flag in ("--edit", "--refresh"):
+        if flag in flags:
+            raise RequestError(f"{flag} is for the app; leave it out before {command}, or leave {command} out")
     if command not in WITH_EXPERIMENT:
         raise RequestError(f"{flags[0]} does not go with {command}: `{PROGRAM} {command} --help` shows its options")
     raise RequestError(f"{flags[0]} belongs after its command: `{_in_order(command, sys.argv[1:])}`")
@@ -85,6 +106,10 @@ for command in (train.train, complexity.complexity, runs.runs, runs.show, runs.l
 for name, command in control.COMMANDS.items():
     app.command(name)(command)
 app.command()(resume.resume)
+app.command()(resume.extend)
 app.command()(runs.delete)
+app.command()(compare.compare)
 app.command()(export.export)
+app.command()(predict.predict)
+app.command()(serve.serve)
 app.command()(doctor.doctor)

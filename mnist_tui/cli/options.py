@@ -14,13 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
+from mnist_tui.cli.places import usual_runs_dir
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import default_runs_dir, find_run, run_folders
+from mnist_tui.runs.library import find_run, run_folders
+from mnist_tui.tui.settings import Refresh
 
 STARTING_POINT = "Where to start"
 
@@ -43,6 +45,12 @@ DataDir = Annotated[
 RunsDir = Annotated[
     Path | None, typer.Option("--runs-dir", metavar="DIR", help="Folder of the runs (or MNIST_TUI_RUNS).")
 ]
+RefreshOption = Annotated[
+    Refresh | None,
+    typer.Option(
+        "--refresh", metavar="normal|slow|auto", help="How often live screens are redrawn; auto: by the terminal."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Run = Annotated[
     str,
@@ -53,8 +61,8 @@ Run = Annotated[
 
 
 def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
-    """The folder of the runs: the option after the command, before it, or the default."""
-    return given or _before(ctx, "runs_dir") or default_runs_dir()
+    """The folder of the runs: the option after the command, before it, or the usual one."""
+    return given or _before(ctx, "runs_dir") or usual_runs_dir()
 
 
 def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:

@@ -1,7 +1,9 @@
-"""`resume`: going on with a run that was stopped, failed or crashed, without screens."""
+"""`resume` and `extend`: going on with a run whose worker has ended, as planned or further, without screens."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +14,20 @@ from mnist_tui.cli.follow import StopSignals, follow, standard
 from mnist_tui.cli.options import DataDir, Json, Run, RunsDir, checked_device, chosen_run, data_folder
 from mnist_tui.cli.supply import check_data
 from mnist_tui.cli.train import tell_detached, tell_outcome
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.texts import whole
 from mnist_tui.runs.events import EventTail
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.resumption import check_resumable
+from mnist_tui.runs.resumption import check_extendable, check_resumable
+from mnist_tui.runs.resumption import extend as further
 from mnist_tui.runs.resumption import resume as begin
-from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.runs.state import LIVE, RunState, reduce
+
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="auto|cpu|gpu[:N]", help="Where to train; as before where it is not given."),
+]
 
 
 def resume(
@@ -25,29 +36,73 @@ def resume(
     run: Run,
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; training goes on.")] = False,
     as_json: Json = False,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", metavar="auto|cpu|gpu[:N]", help="Where to train; as before where it is not given."),
-    ] = None,
+    device: Device = None,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
     """Go on with a run that was stopped, failed or crashed, from its checkpoint. Ctrl-C and SIGTERM stop and save."""
     folder = chosen_run(ctx, run, runs_dir)
     check_resumable(folder)
-    asked = None if device is None else checked_device(device)
+    asked, place = _device(device), _place(ctx, data_dir)
+    _go_on(folder, lambda: begin(folder, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
+
+
+def extend(
+    ctx: typer.Context,
+    *,
+    run: Run,
+    more: Annotated[str, typer.Option("--epochs", metavar="N", help="How many epochs more (N ≥ 1).")],
+    detach: Annotated[bool, typer.Option("--detach", help="Return at once; training goes on.")] = False,
+    as_json: Json = False,
+    device: Device = None,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Train N epochs more: a run that trains is told so, one that has ended goes on from its checkpoint."""
+    folder = chosen_run(ctx, run, runs_dir)
+    epochs = _whole(more)
+    check_extendable(folder)
+    if folder.state() in LIVE:
+        further(folder, epochs)
+        print(f"run {folder.id} will train {epochs:,} epoch{'s' if epochs > 1 else ''} more", file=sys.stderr)
+        return
+    asked, place = _device(device), _place(ctx, data_dir)
+    _go_on(
+        folder, lambda: further(folder, epochs, device=asked, data_dir=place), place, detach=detach, as_json=as_json
+    )  # fmt: skip
+
+
+def _whole(text: str) -> int:
+    try:
+        return whole(text, 1, MAX_EPOCHS)
+    except ValueError as error:
+        raise RequestError(f"--epochs {text} {error}") from None
+
+
+def _device(text: str | None) -> str | None:
+    return None if text is None else checked_device(text)
+
+
+def _place(ctx: typer.Context, data_dir: Path | None) -> str | None:
+    """The data folder that was named, from the root."""
     data = data_folder(ctx, data_dir)
-    place = str(data.expanduser().absolute()) if data else None
+    return str(data.expanduser().absolute()) if data else None
+
+
+def _go_on(
+    folder: RunFolder, start: Callable[[], object], data_dir: str | None, *, detach: bool, as_json: bool
+) -> None:
+    """Starts a worker and follows the run from there to its end, unless it is to be left."""
     tail = EventTail(folder.events_file)
     before = reduce(RunState(), tail.read_all())
-    _check_data(folder, before, place)
+    _check_data(folder, before, data_dir)
     if detach:
-        begin(folder, device=asked, data_dir=place)
+        start()
         tell_detached(folder, as_json=as_json)
         return
     teller = standard(as_json)
     with StopSignals(teller.say) as signals:
-        begin(folder, device=asked, data_dir=place)
+        start()
         state = follow(folder, teller, signals, tail, replace(before, state="starting", ended=None))
     teller.end()
     tell_outcome(folder, state, as_json=as_json)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run, runs_folder
+from mnist_tui.cli.options import Json, RefreshOption, Run, RunsDir, chosen_run, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_table
 from mnist_tui.cli.show import as_text
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import count, moment, percent
+from mnist_tui.runs.discard import discard
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import delete_run, list_runs
@@ -30,11 +31,13 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
         print(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one", file=sys.stderr)
         return
     right = ("epochs", "test accuracy", "macro F1", "parameters")
-    table = plain_table("run", "state", "preset", "started", *right, right=right)
+    own = [title for title in ("name", "note") if any(getattr(run, title) for run in found)]
+    table = plain_table("run", "state", "preset", "changed", "started", *right, *own, right=right)
     for run in found:
         epochs = f"{run.epochs_done:,}/{run.epochs:,}"
-        scores = (percent(run.test_accuracy), percent(run.macro_f1))
-        table.add_row(run.run, run.state, run.preset, moment(run.started), epochs, *scores, count(run.parameters))
+        figures = (epochs, percent(run.test_accuracy), percent(run.macro_f1), count(run.parameters))
+        mine = (getattr(run, title) for title in own)
+        table.add_row(run.run, run.state, run.preset, run.differs, moment(run.started), *figures, *mine)
     print_table(table)
 
 
@@ -70,18 +73,19 @@ def logs(
         print(line)
 
 
-def attach(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
+def attach(ctx: typer.Context, run: Run, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
     """The app on a run's training screen, its curves from the start."""
     folder = chosen_run(ctx, run, runs_dir)
     from mnist_tui.cli.launch import open_watching
 
-    raise typer.Exit(open_watching(folder))
+    raise typer.Exit(open_watching(folder, refresh))
 
 
 def delete(
     ctx: typer.Context,
     *,
     run: Run,
+    stop: Annotated[bool, typer.Option("--stop", help="Also one that trains: it ends and saves nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, in a terminal.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -90,7 +94,10 @@ def delete(
     if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not _agreed(folder):
         print("kept", file=sys.stderr)
         return
-    delete_run(folder)
+    if stop:
+        discard(folder)
+    else:
+        delete_run(folder)
     print(f"deleted run {folder.id}", file=sys.stderr)
 
 

@@ -19,6 +19,7 @@ from mnist_tui.report.wording import loss, percent, seconds
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.launcher import start
+from mnist_tui.runs.queue import busy
 from mnist_tui.runs.state import RunState
 
 LOG_LINES = 12
@@ -30,6 +31,9 @@ def train(
     *,
     request: Request,
     detach: Annotated[bool, typer.Option("--detach", help="Print the run's id at once; training goes on.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stand in line behind the runs that train on the same device.")
+    ] = False,
     as_json: Json = False,
     allow_sample: Annotated[
         bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
@@ -47,8 +51,11 @@ def train(
         device=request.device,
         data_dir=str(data.expanduser().absolute()) if data else None,
         allow_sample=allow_sample,
+        wait=wait,
     )
     place = runs_folder(ctx, runs_dir)
+    if not wait and (taken := busy(place, request.device)) is not None:
+        print(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}", file=sys.stderr)
     if detach:
         folder = create(place, preset, launch)
         start(folder)

@@ -14,18 +14,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.tui.theme import remember_theme, remembered_theme
+from mnist_tui.tui.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.tui.feed import RunFeed
+    from mnist_tui.tui.settings import Refresh
     from mnist_tui.tui.starting import Starter
 
 STANDBY_AFTER_SECONDS = 0.3
@@ -42,6 +44,7 @@ class AppOptions:
         preset: what to select, edit or train, as `action` says.
         run: the run to watch.
         device: auto, cpu or gpu[:N].
+        refresh: how often live screens are redrawn; None as the settings say.
     """
 
     preset: Preset | None = None
@@ -50,9 +53,10 @@ class AppOptions:
     runs_dir: Path
     data_dir: Path | None = None
     device: str = "auto"
+    refresh: Refresh | None = None
 
 
-class BenchApp(App[None]):
+class BenchApp(TerminalApp):
     """The lab bench."""
 
     TITLE = "mnist-tui"
@@ -61,20 +65,22 @@ class BenchApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall")]
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", tooltip="Leave; asks where a training goes on", show=False, priority=True),
-        Binding("q", "quit", "Quit", tooltip="Leave; asks where a training goes on"),
+        Binding("q", "quit", "Quit", tooltip="Leave; asks where a training goes on", id="app.quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, system=True),
-        Binding("f1", "help", "Help", tooltip="Help for what has the focus, and all keys"),
+        Binding("f1", "help", "Help", tooltip="Help for what has the focus, and all keys", id="app.help"),
+        Binding("f2", "go('presets')", "Presets", tooltip="The presets", show=False, id="app.presets"),
+        Binding("f3", "go('runs')", "Runs", tooltip="All runs: sort, filter, compare", show=False, id="app.runs"),
+        Binding("f4", "go('draw')", "Draw", tooltip="Draw a digit and have it read", show=False, id="app.draw"),
+        Binding("f9", "go('settings')", "Settings", tooltip="Theme, glyphs, keys", show=False, id="app.settings"),
     ]
 
     def __init__(self, options: AppOptions) -> None:
-        super().__init__()
+        super().__init__(options.refresh)
         self.options = options
         self._starter: Starter | None = None
         self._retry: Timer | None = None
         self._followed: dict[str, RunFolder] = {}
         self._selected = options.preset.name if options.preset else None
-        theme = remembered_theme()
-        self.theme = theme if theme in self.available_themes else self.theme
 
     @property
     def starter(self) -> Starter:
@@ -93,6 +99,9 @@ class BenchApp(App[None]):
         if options.action == "edit" and options.preset is not None:
             return self._editor_screen(options.preset)
         if options.action == "train" and options.preset is not None:
+            if self.starter.busy() is not None:
+                self.call_after_refresh(self.train, options.preset)
+                return self._presets_screen()
             folder = self._started(options.preset)
             if folder is not None:
                 return self._training_screen(folder)
@@ -100,12 +109,13 @@ class BenchApp(App[None]):
 
     def on_mount(self) -> None:
         self._go(self._first_screen())
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
         if threading.current_thread() is threading.main_thread():
             leave = partial(self.exit, return_code=128 + signal.SIGTERM)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
         if self.options.action != "watch":
             self.call_after_refresh(self.set_timer, STANDBY_AFTER_SECONDS, self._prepare_standby)
+        if self.options.action == "browse" and not self.settings.toured:
+            self.call_after_refresh(self.show_tour)
 
     def on_unmount(self) -> None:
         if self._starter is not None:
@@ -122,16 +132,22 @@ class BenchApp(App[None]):
         self._go(self._editor_screen(preset))
 
     def train(self, preset: Preset) -> None:
-        """Starts a training and shows it; says what is wrong where it cannot start."""
+        """Starts a training and shows it; asks first where the device is busy."""
         self._selected = preset.name
-        folder = self._started(preset)
-        if folder is not None:
+        self.run_worker(self._train(preset), group="train", exclusive=True)
+
+    async def _train(self, preset: Preset) -> None:
+        from mnist_tui.tui.conduct import wait_or_not
+
+        wait = await wait_or_not(self)
+        if wait is not None and (folder := self._started(preset, wait=wait)) is not None:
             self.watch_run(folder)
 
     def resume_run(self, folder: RunFolder) -> None:
         """Has a worker go on with a run; says what is wrong where it cannot."""
         try:
             self.starter.resume(folder)
+            self.following.follow_again(folder)
         except (RequestError, OSError) as error:
             self.notify(str(error), title="The training cannot go on", severity="error", timeout=15, markup=False)
 
@@ -145,10 +161,50 @@ class BenchApp(App[None]):
 
         self._go(ResultsScreen(folder))
 
-    def action_help(self) -> None:
-        from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of
+    def show_of_run(self, what: str, feed: RunFeed, cell: tuple[int, int] | None = None) -> None:
+        """A screen of a run over the present one: matrix, gallery (of a cell), weights or diagnosis."""
+        self.push_screen(_screen_of_run(what, feed, cell))
 
-        self.push_screen(HelpScreen(help_of(self.screen), keys_of(self.screen)))
+    def show_runs(self) -> None:
+        """The browser of all runs."""
+        from mnist_tui.tui.screens.runs import RunsScreen
+
+        self._go(RunsScreen())
+
+    def show_draw(self, folder: RunFolder | None = None) -> None:
+        """The canvas, over the present screen; read by that run's model, or by the newest there is."""
+        from mnist_tui.tui.screens.draw import DrawScreen
+
+        self.push_screen(DrawScreen(folder))
+
+    def show_settings(self) -> None:
+        """The settings, over the present screen."""
+        from mnist_tui.tui.screens.settings import SettingsScreen
+
+        self.push_screen(SettingsScreen())
+
+    def show_tour(self) -> None:
+        """What the app is for, on one screen over the present one."""
+        from mnist_tui.tui.screens.tour import TourScreen
+
+        self.push_screen(TourScreen())
+
+    def action_go(self, where: str) -> None:
+        """Goes to one of the app's own places."""
+        match where:
+            case "presets":
+                self.show_presets()
+            case "runs":
+                self.show_runs()
+            case "draw":
+                self.show_draw(getattr(self.screen, "folder", None))
+            case _:
+                self.show_settings()
+
+    def action_help(self) -> None:
+        from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of
+
+        self.push_screen(HelpScreen(help_of(self.screen), keys_of(self.screen), more_of(self.screen)))
 
     async def action_quit(self) -> None:
         """Leaves at once where nothing trains; asks where something does. Asked twice, it detaches."""
@@ -176,7 +232,9 @@ class BenchApp(App[None]):
         yield from (command for command in super().get_system_commands(screen) if command.title not in names)
 
     def _go(self, screen: Screen[Any]) -> None:
-        """Shows a screen in place of the present one; below it there is only Textual's empty first screen."""
+        """Shows a screen in place of all present ones; below it there is only Textual's empty first screen."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
         else:
@@ -196,18 +254,21 @@ class BenchApp(App[None]):
         from mnist_tui.tui.screens.training import TrainingScreen
 
         self._followed[folder.id] = folder
-        return TrainingScreen(folder)
+        return TrainingScreen(self.follow(folder))
 
-    def _started(self, preset: Preset) -> RunFolder | None:
+    def _started(self, preset: Preset, *, wait: bool = False) -> RunFolder | None:
         """A run that a worker trains; None, and a notice, where it cannot start."""
         try:
-            return self.starter.start(preset)
+            return self.starter.start(preset, wait=wait)
         except (RequestError, DataError, OSError) as error:
             notice = partial(self.notify, title="The training cannot start", severity="error", timeout=15, markup=False)
             self.call_later(notice, str(error))
             return None
 
     def _prepare_standby(self) -> None:
+        """A worker ahead of its run; none for each visitor of a web page."""
+        if self.is_web:
+            return
         self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
 
     def _standby(self) -> None:
@@ -232,8 +293,22 @@ class BenchApp(App[None]):
         if choice in {"detach", "stop"}:
             self.exit(message="\n".join(left(live, stop=choice == "stop")))
 
-    def _remember(self, theme: str) -> None:
-        try:
-            remember_theme(theme)
-        except (OSError, ValueError) as error:
-            self.notify(f"The theme is not remembered: {error}", severity="warning")
+
+def _screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Screen[Any]:
+    match what:
+        case "matrix":
+            from mnist_tui.tui.screens.matrix import MatrixScreen
+
+            return MatrixScreen(feed)
+        case "gallery":
+            from mnist_tui.tui.screens.gallery import GalleryScreen
+
+            return GalleryScreen(feed, cell)
+        case "weights":
+            from mnist_tui.tui.screens.weights import WeightsScreen
+
+            return WeightsScreen(feed)
+        case _:
+            from mnist_tui.tui.screens.diagnosis import DiagnosisScreen
+
+            return DiagnosisScreen(feed)

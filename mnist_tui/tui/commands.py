@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from textual.binding import Binding
@@ -19,6 +19,7 @@ class Command:
         keys: every key that does it, as the footer writes them.
         name: as the footer says it. about: in more words, where there are such.
         own: whether it is this program's, not the scrolling and focusing that every Textual screen has.
+        shown: whether the footer has it.
     """
 
     node: DOMNode
@@ -27,10 +28,11 @@ class Command:
     name: str
     about: str
     own: bool
+    shown: bool
 
 
 def commands_of(screen: Screen[Any]) -> list[Command]:
-    """What works now, the program's own commands first."""
+    """What works now, the program's own commands first, and of those the footer's."""
     found = [_command(screen, node, binding) for node, binding in _active(screen)]
     merged: dict[tuple[str, str], Command] = {}
     for command in found:
@@ -38,8 +40,8 @@ def commands_of(screen: Screen[Any]) -> list[Command]:
         known = merged.get(key)
         keys = (*known.keys, *command.keys) if known else command.keys
         first = known or command
-        merged[key] = Command(first.node, first.action, tuple(dict.fromkeys(keys)), first.name, first.about, first.own)
-    return sorted(merged.values(), key=lambda command: not command.own)
+        merged[key] = replace(first, keys=tuple(dict.fromkeys(keys)))
+    return sorted(merged.values(), key=lambda command: (not command.own, not command.shown))
 
 
 def _active(screen: Screen[Any]) -> Iterator[tuple[DOMNode, Binding]]:
@@ -50,7 +52,8 @@ def _active(screen: Screen[Any]) -> Iterator[tuple[DOMNode, Binding]]:
 
 def _command(screen: Screen[Any], node: DOMNode, binding: Binding) -> Command:
     shown = screen.app.get_key_display(binding)
-    return Command(node, binding.action, (shown,), binding.description, binding.tooltip, _own(node, binding.action))
+    own = _own(node, binding.action)
+    return Command(node, binding.action, (shown,), binding.description, binding.tooltip, own, binding.show)
 
 
 def _own(node: DOMNode, action: str) -> bool:

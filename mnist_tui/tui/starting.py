@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from mnist_tui.data.places import validate_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs.discard import discard
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.library import any_running_here
+from mnist_tui.runs.queue import Busy, busy
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
@@ -36,8 +38,16 @@ class Starter:
         self._lock = threading.Lock()
         self._dismissed = False
 
-    def start(self, preset: Preset) -> RunFolder:
+    def busy(self) -> Busy | None:
+        """Whether the device is busy now, and why. Reads many files: for a thread."""
+        return busy(self._options.runs_dir, self._options.device)
+
+    def start(self, preset: Preset, *, wait: bool = False) -> RunFolder:
         """Makes the run's folder and has a worker train it: the one on standby, where there is one.
+
+        Args:
+            wait: whether the run stands in line behind those on the same device; a worker that has not imported
+                TensorFlow yet does that.
 
         Raises:
             DataError: the dataset's name means nothing.
@@ -47,11 +57,13 @@ class Starter:
         validate_name(preset.experiment.dataset.name)
         options = self._options
         data_dir = str(options.data_dir) if options.data_dir else None
-        launch = Launch(time.time(), "", options.device, data_dir, allow_sample=True)
+        launch = Launch(time.time(), "", options.device, data_dir, allow_sample=True, wait=wait)
         folder = create(options.runs_dir, replace(preset, origin="run"), launch)
         folder.write_launch(replace(launch, command=self._command(preset, folder)))
-        with self._lock:
-            standby, self._standby = self._standby, None
+        standby = None
+        if not wait:
+            with self._lock:
+                standby, self._standby = self._standby, None
         launcher.start(folder, standby)
         return folder
 
@@ -63,6 +75,23 @@ class Starter:
             OSError: no process can be started.
         """
         resumption.resume(folder)
+
+    def extend(self, folder: RunFolder, epochs: int) -> bool:
+        """Has a run train that many epochs more; whether a new worker does it, for a run that had ended.
+
+        Raises:
+            RunError: it cannot be extended.
+            OSError: no process can be started.
+        """
+        return resumption.extend(folder, epochs)
+
+    def discard(self, folder: RunFolder) -> None:
+        """Ends a run, saves nothing and deletes its folder. Blocks until its worker has ended: for a thread.
+
+        Raises:
+            RunError: its worker does not answer, or the folder cannot be deleted.
+        """
+        discard(folder)
 
     def prepare(self) -> bool:
         """Has a worker import TensorFlow ahead, unless one waits already. For a thread.

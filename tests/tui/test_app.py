@@ -16,7 +16,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.help import keys_of
 from mnist_tui.tui.screens.leave import LeaveScreen
-from mnist_tui.tui.theme import remembered_theme, settings_file
+from mnist_tui.tui.settings import remembered, settings_file
 
 prepare_standby = BenchApp._prepare_standby  # pyright: ignore[reportPrivateUsage]
 
@@ -174,7 +174,7 @@ async def test_the_theme_is_remembered_beside_other_settings(live: Any, app_on: 
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "running")
         app.theme = "textual-light"
-        await until(pilot, lambda: remembered_theme() == "textual-light")
+        await until(pilot, lambda: remembered()[0].theme == "textual-light")
     assert settings_file().read_text().startswith('# mine\nrefresh = "slow"\n')
     assert app_on(live.folder).theme == "textual-light"
 
@@ -215,7 +215,7 @@ async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_ru
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(standby.made) == 1)
         app.train(find_preset("raw"))
-        assert given == [standby.made[0]]
+        await until(pilot, lambda: given == [standby.made[0]])
     assert standby.made[0].waiting, "what was given a run is not dismissed"
     app = BenchApp(AppOptions(runs_dir=tmp_path / "elsewhere"))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -37,7 +37,7 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
             "learning rate 0.001", "ETA 25 s", "elapsed", "loss", "train", "val", "◆", "epoch 10",
             "10,000 images evaluated after epoch 7", "true ↓  predicted →",
             "MNIST: 60,000 training, 10,000 test images",
-            "198,760 parameters", "CPU 87 % of 2 cores", "worker 181 % of one core, memory 1.2 GB", "Pause", "Detach",
+            "198,760 parameters", "CPU 87 % of 2 cores", "worker 181 % of one core", "1.2 GB", "Pause", "Detach",
         )  # fmt: skip
         assert "0 892" in text.replace("  ", " "), "the matrix's first cell"
         assert any(0x2800 < ord(character) <= 0x28FF for character in text), "a line is drawn"
@@ -267,5 +267,5 @@ async def test_without_colour_numbers_and_marks_remain(
     app = app_on(run.folder)
     assert app.no_color
     async with app.run_test(size=(80, 24)) as pilot:
-        text = await shows(pilot, "10,000 images evaluated after epoch 2", "◆val", "train")
+        text = await shows(pilot, "10,000 images evaluated after epoch 2", "◆ val", "train")
         assert " running " in text

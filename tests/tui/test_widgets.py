@@ -1,8 +1,7 @@
-"""What the widgets draw, from values: curves, confusion cells, progress and device in words."""
+"""What the widgets draw, from values: confusion cells, progress and device in words."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,78 +11,9 @@ from hypothesis import strategies as st
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
-from mnist_tui.runs.state import EpochRow, RunningPoint, RunState, reduce
-from mnist_tui.tui.widgets import load, progress, series
+from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.tui.widgets import load, progress
 from mnist_tui.tui.widgets.confusion import heads, row_texts, sizes_for
-
-finite = st.floats(0, 1e6, allow_nan=False)
-
-
-def row(epoch: int, loss: float | None, val_loss: float | None = 1.0) -> EpochRow:
-    return EpochRow(epoch, loss, 0.5, val_loss, 0.5, 0.001, 1.0, 100.0)
-
-
-def history(losses: list[float | None]) -> RunState:
-    rows = tuple(row(number, loss) for number, loss in enumerate(losses, 1))
-    return RunState(state="running", epochs=max(1, len(losses)), history=rows)
-
-
-@given(st.lists(finite, min_size=1, max_size=2000), st.integers(2, 100))
-def test_a_decimated_curve_is_short_and_keeps_ends_and_extremes(values: list[float], columns: int) -> None:
-    points = tuple((float(x), y) for x, y in enumerate(values, 1))
-    kept = series.decimate(points, (0.0, float(len(values))), columns)
-    assert len(kept) <= 4 * (columns + 1)
-    assert set(kept) <= set(points)
-    assert list(kept) == sorted(kept)
-    assert (kept[0], kept[-1]) == (points[0], points[-1])
-    assert {min(values), max(values)} <= {y for _, y in kept}
-
-
-@given(st.lists(st.one_of(st.none(), finite), max_size=60))
-def test_values_that_were_not_finite_are_gaps_and_no_axis_minds_them(losses: list[float | None]) -> None:
-    curves = series.curves_of(history(losses), "loss", 200, 10)
-    assert [y for part in curves.training for _, y in part] == [loss for loss in losses if loss is not None]
-    for part in curves.training:
-        xs = [x for x, _ in part]
-        assert xs == list(range(int(xs[0]), int(xs[0]) + len(xs))), "a line never crosses a gap"
-    assert all(map(math.isfinite, (*curves.x_limits, *curves.y_limits)))
-    assert curves.y_limits[0] < curves.y_limits[1]
-
-
-@given(finite, st.floats(1e-6, 1e6), st.integers(2, 12))
-def test_ticks_are_round_inside_the_limits_and_told_apart(low: float, span: float, count: int) -> None:
-    values = series.ticks((low, low + span), count)
-    assert 1 <= len(values) <= max(count, 12)
-    assert all(low - 1e-6 * span <= value <= low + span * (1 + 1e-6) for value in values)
-    if span > 1e-3 * max(1.0, low):
-        assert len(set(series.labels(values))) == len(values)
-
-
-@pytest.mark.parametrize(
-    ("epoch", "planned", "end"), [(1, 100, 2), (8, 20, 10), (30, 100, 50), (99, 100, 100), (7, 7, 7)]
-)
-def test_the_epoch_axis_grows_with_the_training_up_to_the_planned_epochs(epoch: int, planned: int, end: int) -> None:
-    run = replace(history([1.0] * epoch), epochs=planned)
-    assert series.curves_of(run, "loss", 60, 10).x_limits == (0.0, float(end))
-
-
-def test_the_epoch_axis_names_its_end_and_has_room_for_every_number() -> None:
-    assert series.epoch_ticks(10.0, 60) == [0, 5, 10]
-    assert series.epoch_ticks(100.0, 26) == [0, 100]
-    assert series.epoch_ticks(1.0, 26) == [0, 1]
-
-
-def test_running_means_are_drawn_from_the_first_step_and_only_for_the_present_epoch_later() -> None:
-    points = tuple(RunningPoint(at / 4, 1.0, 0.5) for at in range(1, 20))
-    young = RunState(state="running", epochs=10, running=points[:3])
-    assert [x for part in series.curves_of(young, "loss", 60, 10).running for x, _ in part] == [0.25, 0.5, 0.75]
-    old = replace(history([1.0] * 4), running=points, epochs=10)
-    assert [x for part in series.curves_of(old, "loss", 60, 10).running for x, _ in part] == [4.25, 4.5, 4.75]
-
-
-def test_accuracy_is_drawn_in_percent() -> None:
-    curves = series.curves_of(history([1.0]), "accuracy", 60, 10)
-    assert curves.training == (((1.0, 50.0),),)
 
 
 @given(st.lists(st.integers(0, 999), min_size=9, max_size=9), st.integers(0, 9), st.integers(0, 1999))
@@ -154,6 +84,28 @@ def test_a_gpu_is_told_with_what_nvml_knows_of_it(record: Any) -> None:
 def test_a_gpu_that_tells_nothing_is_said_to(record: Any) -> None:
     gpu = replace(record().load(gpu=True).gpus[0], utilization=None, memory_used=None, temperature=None, power=None)
     assert load.gpu_line(gpu) == "GPU 0 NVIDIA H200: NVML tells nothing"
+
+
+def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
+    run = record().begin(gpu=True)
+    for busy in (0, 25, 50, 75, 100):
+        reading = run.load(gpu=True)
+        run.write(replace(reading, gpus=(replace(reading.gpus[0], utilization=busy),)))
+    lines = load.device_lines(_state(run), 60)
+    assert lines[0] == "GPU 0 NVIDIA H200"
+    assert lines[1].split("  ")[0] == "GPU 0 100 % busy"
+    assert lines[1].endswith("▄▁▃▅▆█"), "43 %, then the five"
+    assert [line.split("  ")[0] for line in lines[2:5]] == [
+        "GPU 0 memory 12.9 of 149.3 GB",
+        "GPU 0 54 °C",
+        "GPU 0 312 W",
+    ]
+    assert all(len(line) <= 60 for line in lines)
+    assert load.device_lines(_state(run), 60, "ascii")[1].isascii()
+
+
+def test_a_machine_without_a_gpu_says_so_and_where_to_ask(record: Any) -> None:
+    assert "no GPU seen (`mnist-tui doctor` says why)" in load.device_lines(_state(record().begin()), 60)
 
 
 def _state(run: Any) -> RunState:

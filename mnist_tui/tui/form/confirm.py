@@ -41,9 +41,9 @@ class UnsavedScreen(ModalScreen[Choice]):
     }
     """
     BINDINGS = [
-        Binding("s", "answer('save')", "Save as preset"),
-        Binding("d", "answer('discard')", "Discard"),
-        Binding("escape,k", "answer('stay')", "Keep editing"),
+        Binding("s", "answer('save')", "Save as preset", id="confirm.save"),
+        Binding("d", "answer('discard')", "Discard", id="confirm.discard"),
+        Binding("escape,k", "answer('stay')", "Keep editing", id="confirm.stay"),
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]

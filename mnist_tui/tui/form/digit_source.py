@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mnist_tui.data.catalogue import KNOWN, PARTS
+from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.places import Location, find
 from mnist_tui.experiment.shapes import hog_cells
@@ -89,27 +89,12 @@ class DigitSource:
 
 
 def _first(location: Location) -> _Examples:
-    images, labels = _test_part(location)
+    from mnist_tui.data.part import read_parts
+
+    images, labels = (part.values for part in read_parts(location, ("test_images", "test_labels")))
     known = KNOWN.get(location.name)
     names = known.class_names if known else tuple(map(str, range(10)))
     return _Examples(known.title if known else location.name, names, images[:EXAMPLES].copy(), labels[:EXAMPLES].copy())
-
-
-def _test_part(location: Location) -> tuple[Any, Any]:
-    if location.kind == "bundled":
-        from mnist_tui.data.digits import read_digits
-
-        parts = read_digits()
-        return parts["test_images"], parts["test_labels"]
-    if location.kind == "npz":
-        from mnist_tui.data.npz import read_npz
-
-        contents = read_npz(location.files[0])
-        return contents["test_images"].values, contents["test_labels"].values
-    from mnist_tui.data.idx import read_idx
-
-    files = dict(zip(PARTS, location.files, strict=True))
-    return read_idx(files["test_images"], "images").values, read_idx(files["test_labels"], "labels").values
 
 
 def _rows(image: NDArray[np.uint8]) -> Pixels:

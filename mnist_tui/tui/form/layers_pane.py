@@ -29,13 +29,43 @@ class LayerList(OptionList):
     """
     HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
     BINDINGS = [
-        Binding("a,insert", "screen.add_layer", "Add", key_display="a", tooltip="Add a layer after the chosen one"),
-        Binding("x,delete", "screen.remove_layer", "Remove", key_display="x", tooltip="Remove the chosen layer"),
-        Binding("K,shift+up", "screen.move_layer(-1)", "Up", key_display="K", tooltip="Move the chosen layer up"),
-        Binding("J,shift+down", "screen.move_layer(1)", "Down", key_display="J", tooltip="Move the chosen layer down"),
+        Binding(
+            "a,insert",
+            "screen.add_layer",
+            "Add",
+            key_display="a",
+            tooltip="Add a layer after the chosen one",
+            id="layers.add",
+        ),
+        Binding(
+            "x,delete",
+            "screen.remove_layer",
+            "Remove",
+            key_display="x",
+            tooltip="Remove the chosen layer",
+            id="layers.remove",
+        ),
+        Binding(
+            "K,shift+up",
+            "screen.move_layer(-1)",
+            "Up",
+            key_display="K",
+            tooltip="Move the chosen layer up",
+            id="layers.up",
+        ),
+        Binding(
+            "J,shift+down",
+            "screen.move_layer(1)",
+            "Down",
+            key_display="J",
+            tooltip="Move the chosen layer down",
+            id="layers.down",
+        ),
         Binding("j", "cursor_down", "Next layer", show=False),
         Binding("k", "cursor_up", "Layer before", show=False),
-        Binding("enter", "screen.layer_fields", "Fields", tooltip="To the chosen layer's own fields"),
+        Binding(
+            "enter", "screen.layer_fields", "Fields", tooltip="To the chosen layer's own fields", id="layers.fields"
+        ),
     ]
 
     def __init__(self) -> None:

@@ -54,17 +54,42 @@ class EditorScreen(Screen[None]):
     with the reason, and until it is right the experiment is neither trained nor saved. The preset itself never changes.
     """
     BINDINGS = [
-        Binding("ctrl+t,f5", "train", "Train", key_display="^t", tooltip="Train the experiment as it stands"),
-        Binding("ctrl+s", "save", "Save", tooltip="Save as a preset of your own"),
-        Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit"),
-        Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False),
-        Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone"),
-        Binding("escape", "leave", "Presets", tooltip="Back to the presets"),
-        Binding("f2", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False),
-        Binding("f3", "pane('layers')", "Layers", tooltip="To the layers", show=False),
-        Binding("f4", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False),
-        Binding("f6", "pane('digit')", "HOG digit", tooltip="To the digit beside its HOG picture", show=False),
-        Binding("ctrl+n", "next_digit", "Next digit", tooltip="Another digit and its HOG picture", show=False),
+        Binding(
+            "ctrl+t,f5",
+            "train",
+            "Train",
+            key_display="^t",
+            tooltip="Train the experiment as it stands",
+            id="editor.train",
+        ),
+        Binding("ctrl+s", "save", "Save", tooltip="Save as a preset of your own", id="editor.save"),
+        Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit", id="editor.undo"),
+        Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False, id="editor.redo"),
+        Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone", id="editor.reset"),
+        Binding("escape", "leave", "Presets", tooltip="Back to the presets", id="editor.presets"),
+        Binding(
+            "f2", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False, id="editor.parameters"
+        ),
+        Binding("f3", "pane('layers')", "Layers", tooltip="To the layers", show=False, id="editor.layers"),
+        Binding(
+            "f4", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False, id="editor.complexity"
+        ),
+        Binding(
+            "f6",
+            "pane('digit')",
+            "HOG digit",
+            tooltip="To the digit beside its HOG picture",
+            show=False,
+            id="editor.digit",
+        ),
+        Binding(
+            "ctrl+n",
+            "next_digit",
+            "Next digit",
+            tooltip="Another digit and its HOG picture",
+            show=False,
+            id="editor.next-digit",
+        ),
     ]
 
     if TYPE_CHECKING:

@@ -33,8 +33,14 @@ class ExportScreen(ModalScreen[None]):
     `.npz` take some seconds, for TensorFlow writes them. Files that are there already are asked about.
     """
     BINDINGS = [
-        Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files"),
-        Binding("ctrl+o", "write(True)", "Overwrite", tooltip="Replace the files that are there already"),
+        Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files", id="export.write"),
+        Binding(
+            "ctrl+o",
+            "write(True)",
+            "Overwrite",
+            tooltip="Replace the files that are there already",
+            id="export.overwrite",
+        ),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys"),
         Binding("escape", "dismiss", "Close"),
         Binding("down", "app.focus_next", show=False),

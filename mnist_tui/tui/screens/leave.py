@@ -23,9 +23,9 @@ class LeaveScreen(ModalScreen[Leaving]):
     `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.
     """
     BINDINGS = [
-        Binding("d", "leave('detach')", "Detach"),
-        Binding("s", "leave('stop')", "Stop, save"),
-        Binding("escape,c", "leave('cancel')", "Stay"),
+        Binding("d", "leave('detach')", "Detach", id="leave.detach"),
+        Binding("s", "leave('stop')", "Stop, save", id="leave.stop"),
+        Binding("escape,c", "leave('cancel')", "Stay", id="leave.stay"),
         Binding("left", "app.focus_previous", show=False),
         Binding("right", "app.focus_next", show=False),
     ]

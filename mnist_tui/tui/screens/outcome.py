@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from mnist_tui.report.wording import loss, percent
+from mnist_tui.runs.diagnosis import headlines
+from mnist_tui.runs.finding import Finding
+from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.watch import BROKEN, Snapshot
 from mnist_tui.tui.widgets.load import data_line, device_lines, model_line, place_line, validation_line
+
+GRAVE = ("problem", "warning")
+"""Findings that come before everything else."""
 
 
 def outcome_lines(snapshot: Snapshot) -> list[str]:
@@ -26,19 +32,28 @@ def outcome_lines(snapshot: Snapshot) -> list[str]:
     return lines
 
 
-def side_lines(snapshot: Snapshot) -> list[str]:
-    """Warnings and the log's end where there are such, then data, model, device and checkpoint."""
+def side_lines(
+    snapshot: Snapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
+) -> list[str]:
+    """Warnings and the log's end where there are such, then data, model, device and checkpoint; what is well, last.
+
+    Args:
+        width: characters of a line; the load's histories take what is left of one.
+        findings: the run's diagnosis.
+    """
     run = snapshot.run
     lines = [f"warning: {text}" for text in run.warnings]
+    grave = tuple(finding for finding in findings if finding.severity in GRAVE)
+    lines += headlines(grave)
     if snapshot.word in BROKEN:
         where = run.ended.where if run.ended else ""
         lines += [f"at {where}"] if where else []
         lines += ["last lines of the log:", *(snapshot.log or ("(the log is empty)",))]
         lines.append(f"whole log: {snapshot.folder.log_file}")
     lines += [line for line in (data_line(run), model_line(run)) if line]
-    lines += device_lines(run)
+    lines += device_lines(run, width, glyphs)
     lines += [line for line in (validation_line(run), place_line(run)) if line]
     if run.checkpoint is not None:
         steps = f", step {run.checkpoint.step} of the next" if run.checkpoint.step else ""
         lines.append(f"checkpoint: after epoch {run.checkpoint.epoch}{steps}")
-    return lines
+    return lines + headlines(tuple(finding for finding in findings if finding not in grave))

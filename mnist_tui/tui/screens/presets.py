@@ -65,10 +65,12 @@ class PresetsScreen(Screen[None]):
     TITLE = "Presets"
     AUTO_FOCUS = "PresetList"
     BINDINGS = [
-        Binding("t", "train", "Train", key_display="⏎/t", tooltip="Train the chosen preset as it is"),
-        Binding("e", "edit", "Edit", tooltip="Open the chosen preset in the editor"),
-        Binding("slash", "search", "Search", key_display="/", tooltip="Search the presets"),
-        Binding("escape", "clear_search", "All presets", tooltip="Clear the search", show=False),
+        Binding(
+            "t", "train", "Train", key_display="⏎/t", tooltip="Train the chosen preset as it is", id="presets.train"
+        ),
+        Binding("e", "edit", "Edit", tooltip="Open the chosen preset in the editor", id="presets.edit"),
+        Binding("slash", "search", "Search", key_display="/", tooltip="Search the presets", id="presets.search"),
+        Binding("escape", "clear_search", "All presets", tooltip="Clear the search", show=False, id="presets.all"),
     ]
 
     if TYPE_CHECKING:

@@ -47,12 +47,14 @@ class ResultsScreen(Screen[None]):
     AUTO_FOCUS = "#page"
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
-    or of the best one where early stopping brings them back. `e` exports weights, tables and a summary.
+    or of the best one where early stopping brings them back. `e` exports weights, tables and a summary;
+    `y` copies the summary.
     """
     BINDINGS = [
-        Binding("e", "export", "Export", tooltip="Weights, complexity, summary, history as files"),
-        Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves"),
-        Binding("d", "presets", "Presets", tooltip="Back to the presets"),
+        Binding("e", "export", "Export", tooltip="Weights, complexity, summary, history as files", id="results.export"),
+        Binding("y", "copy", "Copy", tooltip="The summary to the clipboard, and into a file", id="results.copy"),
+        Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves", id="results.curves"),
+        Binding("d", "presets", "Presets", tooltip="Back to the presets", id="results.presets"),
     ]
 
     if TYPE_CHECKING:
@@ -123,6 +125,19 @@ class ResultsScreen(Screen[None]):
         from mnist_tui.tui.screens.export import ExportScreen
 
         self.app.push_screen(ExportScreen(self.folder))
+
+    @work(thread=True, exit_on_error=False)
+    def action_copy(self) -> None:
+        """The summary for a lab report, by the clipboard and by a file beside the run's exports."""
+        from mnist_tui.report.export import text_of
+        from mnist_tui.tui.clipboard import copy
+
+        try:
+            text = text_of(self.folder, "summary.md")
+        except (RequestError, OSError, TypeError, KeyError) as error:
+            self.app.call_from_thread(self.notify, f"the run's folder cannot be read: {error}", severity="error")
+            return
+        self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
 
     def action_curves(self) -> None:
         self.app.watch_run(self.folder)

@@ -2,91 +2,117 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from textual import getters, on, work
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
-from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.state import RESUMABLE
+from mnist_tui.runs.diagnosis import diagnose
+from mnist_tui.runs.finding import Finding
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
+from mnist_tui.tui import conduct
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.screens.discard import DiscardScreen
+from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
-from mnist_tui.tui.watch import BROKEN, RunWatch, Snapshot, follow
+from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.curves import Curve
+from mnist_tui.tui.widgets.curve_plots import CURVE_KEYS, CurvePlots
+from mnist_tui.tui.widgets.curves import CURVE_HELP
+from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.tui.widgets.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-REDRAWS_A_SECOND = 3
 VIEWS = ("-curves", "-matrix", "-device")
+ROOMY_LINES = 8
+"""Lines of the device panel from which on each reading has its own."""
+
+DIAGNOSIS_SHARE = 0.005
+"""Of the time, at most, that a live run's diagnosis takes."""
 
 
-class TrainingScreen(Screen[None]):
+@dataclass(frozen=True)
+class Diagnosed:
+    """The findings of a run at one moment, and until when they need not be made anew (seconds, monotonic)."""
+
+    history: tuple[EpochRow, ...]
+    state: str
+    findings: tuple[Finding, ...]
+    good_until: float
+
+
+class TrainingScreen(RunScreen):
     """Watches one run, live or ended.
 
     Args:
-        folder: the run.
+        feed: the run's.
         clock: seconds since the Unix epoch.
     """
 
     CSS_PATH = "training.tcss"
     HELP = """
-    **Training.** The network trains in a process of its own. Pause, stop and checkpoint are asked of it and happen
-    between two chunks of steps. Detach goes back to the presets and leaves it training; `mnist-tui attach latest` shows
-    it again. A run that was stopped, failed or crashed can be resumed.
+    **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
+    its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. Where it was stopped, failed or
+    crashed it can be resumed. Arrow keys or the mouse look at an earlier epoch; `f` follows the newest again.
     """
+    MORE_HELP = CURVE_HELP
     BINDINGS = [
-        Binding("p,space", "send('pause')", "Pause", tooltip="Pause the training"),
-        Binding("p,space", "send('continue')", "Resume", tooltip="Go on with the training"),
-        Binding("p,space", "resume", "Resume", tooltip="Go on with the training, from its checkpoint"),
-        Binding("r", "results", "Results", tooltip="Scores, confusions, complexity, export"),
-        Binding("v", "view", "View", tooltip="Curves, matrix or device, where the window is narrow"),
-        Binding("s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt"),
-        Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on"),
-        Binding("c", "send('checkpoint')", "Checkpoint", tooltip="Save a checkpoint now"),
-        Binding("d,escape", "presets", "Presets", tooltip="Back to the presets"),
-    ]
-
-    class Changed(Message):
-        """The run is no longer as it was."""
-
-        def __init__(self, snapshot: Snapshot) -> None:
-            super().__init__()
-            self.snapshot = snapshot
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
+        Binding("p,space", "send('pause')", "Pause", tooltip="Pause the training", id="training.pause"),
+        Binding("p,space", "send('continue')", "Resume", tooltip="Go on with the training", id="training.continue"),
+        Binding(
+            "p,space", "resume", "Resume", tooltip="Go on with the training, from its checkpoint", id="training.resume"
+        ),
+        Binding("r", "results", "Results", tooltip="Scores, confusions, complexity, export", id="training.results"),
+        Binding(
+            "v", "view", "View", tooltip="Curves, matrix or device, where the window is narrow", id="training.view"
+        ),
+        Binding(
+            "s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt",
+            id="training.stop",
+        ),
+        Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on", id="training.detach"),
+        Binding("d,escape", "presets", "Presets", tooltip="Back to the presets", id="training.presets"),
+        Binding("m", "show('matrix')", "Matrix", tooltip="The confusion matrix in full", id="training.matrix"),
+        Binding("g", "show('gallery')", "Images", tooltip="The images behind the matrix", id="training.gallery"),
+        Binding("w", "show('weights')", "Weights", tooltip="Weights and biases layer by layer", id="training.weights"),
+        Binding(
+            "i", "show('diagnosis')", "Diagnosis", tooltip="What the figures say, in words", id="training.diagnosis"
+        ),
+        Binding("c", "send('checkpoint')", "Checkpoint", tooltip="Save a checkpoint now", id="training.checkpoint"),
+        Binding("n", "send('step')", "One epoch", tooltip="Train one epoch, then pause", id="training.step"),
+        Binding("e", "extend", "Extend", tooltip="Plan more epochs, also after the end", id="training.extend"),
+        Binding("x", "discard", "Discard", tooltip="End it, save nothing, delete its files", id="training.discard"),
+        *CURVE_KEYS,
+    ]  # fmt: skip
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
-    outcome = getters.query_one("#outcome", Static)
+    outcome = getters.query_one("#outcome", Lines)
     progress = getters.query_one(RunProgress)
+    plots = getters.query_one(CurvePlots)
     matrix = getters.query_one(ConfusionView)
     panel = getters.query_one("#device-panel", VerticalScroll)
-    side = getters.query_one("#device", Static)
+    side = getters.query_one("#device", Lines)
 
-    def __init__(self, folder: RunFolder, clock: Callable[[], float] = time.time) -> None:
-        super().__init__()
-        self.folder = folder
-        self.snapshot = Snapshot(folder)
+    def __init__(self, feed: RunFeed, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(feed)
+        self.folder = feed.folder
         self._clock = clock
-        self._stop = threading.Event()
-        self._dirty = False
+        self._word = ""
         self._warned: int | None = None
+        self._diagnosed: Diagnosed | None = None
         try:
-            self._preset = folder.preset()
+            self._preset = feed.folder.preset()
         except PresetError:
             self._preset = None
 
@@ -94,15 +120,13 @@ class TrainingScreen(Screen[None]):
         yield StatusLine(self._what(), self.folder.id)
         yield Banner(id="sample")
         yield RunProgress()
-        yield Static("", id="outcome", markup=False)
+        yield Lines(id="outcome")
         with Horizontal(id="body"):
-            with Vertical(id="curves"):
-                yield Curve("loss", id="loss")
-                yield Curve("accuracy", id="accuracy")
+            yield CurvePlots(id="curves")
             with Vertical(id="side"):
                 yield ConfusionView()
                 with VerticalScroll(id="device-panel"):
-                    yield Static("", id="device", markup=False)
+                    yield Lines(id="device")
         yield Footer()
 
     def _what(self, data: str | None = None) -> str:
@@ -113,23 +137,13 @@ class TrainingScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
-        self._follow()
-        self.set_interval(1 / REDRAWS_A_SECOND, self._redraw)
 
-    def on_unmount(self) -> None:
-        self._stop.set()
-
-    @work(thread=True, group="watch")
-    def _follow(self) -> None:
-        follow(RunWatch(self.folder), lambda snapshot: self.post_message(self.Changed(snapshot)), self._stop)
-
-    @on(Changed)
-    def _take(self, message: Changed) -> None:
-        before, self.snapshot = self.snapshot, message.snapshot
-        self._dirty = True
-        self._warn(message.snapshot.run.warnings)
-        if before.word != self.snapshot.word:
-            self._redraw()
+    def took(self) -> None:
+        if self.snapshot.run.updated is not None:
+            self._warn(self.snapshot.run.warnings)
+        if self._word != self.snapshot.word:
+            self._word = self.snapshot.word
+            self.redraw()
             self.refresh_bindings()
 
     def _warn(self, warnings: tuple[str, ...]) -> None:
@@ -139,32 +153,47 @@ class TrainingScreen(Screen[None]):
                 self.notify(text, severity="warning", timeout=10, markup=False)
         self._warned = len(warnings)
 
-    def on_screen_resume(self) -> None:
-        self._dirty = True
+    def tick(self) -> None:
+        planned = self._preset.experiment.training.epochs if self._preset else 0
+        self.progress.show(self.snapshot.run, self.snapshot.word, self._clock(), planned)
 
-    def _redraw(self) -> None:
-        """Draws what has changed; the clock of a live run ticks even where nothing has."""
-        if not self.is_current or not self.is_mounted:
-            return
+    def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run
-        if snapshot.live or self._dirty:
-            planned = self._preset.experiment.training.epochs if self._preset else 0
-            self.progress.show(run, snapshot.word, self._clock(), planned)
-        if not self._dirty:
-            return
-        self._dirty = False
         self.status.show(snapshot.word, self._what(run.data.name if run.data else None))
         self.sample.say(sample_line(run.data is not None and run.data.sample))
-        self.outcome.update("\n".join(outcome_lines(snapshot)))
+        self.outcome.say("\n".join(outcome_lines(snapshot)))
         self.outcome.display = not snapshot.live
-        for curve in self.query(Curve):
-            curve.show(run)
-        names = run.data.class_names if run.data else DIGITS
-        self.matrix.show(run.confusion, names, f"evaluated after epoch {run.confusion_epoch}")
+        self.plots.show(run, self.feed.cursor)
+        self._draw_matrix()
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
         self.set_class(snapshot.word in BROKEN, "-broken")
         self.panel.border_title = "[b]log and device[/b]" if snapshot.word in BROKEN else "[b]device[/b]"
-        self.side.update("\n".join(side_lines(snapshot)))
+        room = self.panel.scrollable_content_region
+        width = room.width if room.height >= ROOMY_LINES else 0
+        self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))
+
+    def _findings(self) -> tuple[Finding, ...]:
+        """The diagnosis, made anew when an epoch has ended; less often where it takes long."""
+        run = self.snapshot.run
+        if self._preset is None or not run.history:
+            return ()
+        last, now = self._diagnosed, time.monotonic()
+        if last is not None and last.state == run.state and (last.history is run.history or now < last.good_until):
+            return last.findings
+        findings = diagnose(run, self._preset.experiment)
+        took = time.monotonic() - now
+        self._diagnosed = Diagnosed(run.history, run.state, findings, now + took / DIAGNOSIS_SHARE)
+        return findings
+
+    def _draw_matrix(self) -> None:
+        """The matrix of the epoch that is looked at."""
+        run, epoch = self.snapshot.run, self.feed.epoch
+        matrix = run.confusion
+        if epoch != run.confusion_epoch and (ended := self.feed.ended(epoch)) is not None:
+            matrix = ended.confusion
+        else:
+            epoch = run.confusion_epoch
+        self.matrix.show(matrix, run.data.class_names if run.data else DIGITS, f"evaluated after epoch {epoch}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""
@@ -174,12 +203,16 @@ class TrainingScreen(Screen[None]):
                 return word == "running"
             case "send", ("continue",):
                 return word == "paused"
+            case "send", ("step",):
+                return word in {"running", "paused"} and not self._trained
             case "send", _:
                 return live
             case "detach", _:
                 return live
             case "resume", _:
                 return word in RESUMABLE
+            case "extend", _:
+                return word in EXTENDABLE and not (live and self._trained)
             case "presets" | "results", _:
                 return not live
             case "view", _:
@@ -197,6 +230,32 @@ class TrainingScreen(Screen[None]):
         if command in {"stop", "checkpoint"}:
             self.notify("asked to stop and save" if command == "stop" else "checkpoint asked for", timeout=3)
 
+    @property
+    def _trained(self) -> bool:
+        """Whether training is over and the rest is being done."""
+        phase = self.snapshot.run.phase
+        return phase is not None and phase.name in {"evaluating", "saving"}
+
+    def action_extend(self) -> None:
+        """Asks for how many epochs."""
+        experiment = self._preset.experiment if self._preset else None
+        self.app.push_screen(ExtendScreen(self.snapshot, experiment), self._extend)
+
+    def _extend(self, epochs: int | None) -> None:
+        if epochs is not None:
+            conduct.extend(self.app, self.folder, epochs)
+
+    def action_discard(self) -> None:
+        """Asks first, unless the settings say otherwise."""
+        if self.app.settings.confirm:
+            self.app.push_screen(DiscardScreen(self.snapshot), self._discard)
+        else:
+            self._discard(True)
+
+    def _discard(self, agreed: bool | None) -> None:
+        if agreed:
+            conduct.discard(self.app, self.folder)
+
     def action_resume(self) -> None:
         self.app.resume_run(self.folder)
 
@@ -206,6 +265,22 @@ class TrainingScreen(Screen[None]):
 
     def action_presets(self) -> None:
         self.app.show_presets()
+
+    def action_show(self, what: str) -> None:
+        """Another screen of this run, over this one."""
+        self.app.show_of_run(what, self.feed)
+
+    def action_plot(self, what: str) -> None:
+        """Zoom, pan, scale or choice of the curves."""
+        self.plots.act(what)
+
+    @on(ConfusionView.Chosen)
+    def _cell_chosen(self, message: ConfusionView.Chosen) -> None:
+        self.app.show_of_run("gallery", self.feed, (message.true, message.predicted))
+
+    @on(Plot.Looked)
+    def _looked(self, message: Plot.Looked) -> None:
+        self.look_at(message.epoch)
 
     def action_results(self) -> None:
         self.app.show_results(self.folder)

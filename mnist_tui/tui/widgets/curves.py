@@ -1,126 +1,158 @@
-"""A run's loss or accuracy as a curve: training as a line, validation as marks; the legend has their values."""
+"""A run over its epochs: loss, accuracy, learning rate or speed; training as a line, validation as marks."""
 
 from __future__ import annotations
 
-from textual.app import RenderResult
-from textual.color import Color
-from textual.content import Content
-from textual_plotext import PlotextPlot
+import time
+from dataclasses import replace
 
-from mnist_tui.report.wording import loss
+from textual.timer import Timer
+
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.quantities import share
-from mnist_tui.tui.widgets.series import Curves, Metric, curves_of, epoch_ticks, labels, ticks
+from mnist_tui.tui.widgets.chart import AXIS_COLUMNS, drawn, plane_of
+from mnist_tui.tui.widgets.legend import Legend
+from mnist_tui.tui.widgets.marks import Marks
+from mnist_tui.tui.widgets.plot import Plot
+from mnist_tui.tui.widgets.raster import Picture, Row, paint
+from mnist_tui.tui.widgets.series import MEASURES, Curves, Metric, axis_of, curves_of, history_of, running_shown
+from mnist_tui.tui.widgets.zoom import Window
 
-VALIDATION_MARK = "◆"
-RUNNING_MARK = "·"
-LINE_MARK = "⠤⠒"
-AXIS_COLUMNS = 8
-LONG_LEGEND = 62
-SHORT_LEGEND = 42
+RUNNING_SECONDS = 1.0
+"""Between two redraws of which nothing but the running mean is new."""
+CAPTION_ROWS = 9
+LEAST_ROWS = 5
+LEAST_COLUMNS = 16
 
-
-class Curve(PlotextPlot):
-    """Loss or accuracy over the epochs."""
-
-    HELP = """
+CURVE_HELP = """
     **A curve over the epochs.** The line is training, measured while the weights change and dropout is on, averaged
-    over the epoch. The diamonds are validation, measured after the epoch. Dots are the running mean inside an epoch.
-    A value that was not finite leaves a gap.
+    over the epoch. The diamonds are validation, measured after the epoch; circles are training without dropout, where
+    it is measured. Early on and in long epochs, dots are the running mean inside the epoch, and the line in front of
+    them its exponential average; values of whole epochs are never smoothed. A value that was not finite
+    leaves a gap, and so does one that is not above 0 where the axis is logarithmic.
+
+    `←` `→` and the mouse move the epoch cursor, `f` follows the newest again. `+` `-` and the wheel zoom, `[` `]`,
+    shift and wheel, and the right mouse button pan; `0` or a double click shows all epochs. A zoomed view stays where
+    it is; panned to its right end it follows the newest epoch. `l` changes to a logarithmic axis, `u` to the learning
+    rate and the images per second.
     """
-    COMPONENT_CLASSES = {"curve--training", "curve--validation", "curve--running"}
+
+
+class Curve(Plot):
+    """One measure over the epochs.
+
+    Attributes:
+        window: the epochs in view.
+        logarithmic: whether the axis is logarithmic, where the measure has such an axis.
+    """
+
+    HELP = CURVE_HELP
     DEFAULT_CSS = """
-    Curve {
-        border-top: solid $primary-muted;
-        border-title-color: $foreground;
-        padding: 0;
-        & > .curve--training { color: $text-primary; }
-        & > .curve--validation { color: $text-accent; }
-        & > .curve--running { color: $foreground-muted; }
-    }
+    Curve.-other { display: none; }
     """
 
     def __init__(self, metric: Metric, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
+        self.window = Window()
+        self.logarithmic = False
         self._run = RunState()
-        self.theme = "textual-default"
+        self._cursor: int | None = None
+        self._history = history_of(metric)
+        self._picture: tuple[Picture, Marks] | None = None
+        self._painted: list[Row] = []
+        self._drawn = 0.0
+        self._later: Timer | None = None
 
-    def show(self, run: RunState) -> None:
-        """Draws the run as it is now; nothing where nothing of it concerns this curve."""
+    def show(self, run: RunState, cursor: int | None = None) -> None:
+        """Draws the run as it is now; nothing where nothing of it concerns this curve.
+
+        Args:
+            cursor: the epoch looked at; None for the newest, without a line.
+        """
         before, self._run = self._run, run
-        if run.history is not before.history or run.running is not before.running or run.epochs != before.epochs:
-            self._legend()
-            self.refresh()
+        moved, self._cursor = cursor != self._cursor, cursor
+        other = self._picture is not None and self._picture[1] is not self.marks
+        new = run.history is not before.history or run.epochs != before.epochs or run.ended != before.ended
+        if new or moved or other:
+            self.draw()
+        elif run.running is not before.running and (running_shown(run) or self._picture is None):
+            self._draw_running()
 
-    def on_resize(self) -> None:
-        self._legend()
+    def draw(self) -> None:
+        self._drawn = time.monotonic()
+        if self._later is not None:
+            self._later.stop()
+            self._later = None
+        super().draw()
 
-    def _legend(self) -> None:
-        """The legend is the title, where it never hides a point."""
-        last, now = self._run.history[-1] if self._run.history else None, self._run.progress
-        long, short = self.size.width >= LONG_LEGEND, self.size.width < SHORT_LEGEND
-        space = "" if short else " "
-        parts = [Content.styled("acc." if short and self.metric == "accuracy" else self.metric, "bold")]
-        if last is not None:
-            value = self._written(getattr(last, self.metric), short)
-            validation = self._written(getattr(last, f"val_{self.metric}"), short)
-            parts += [Content("  "[: 1 + len(space)]), Content.styled(LINE_MARK[: 1 + len(space)], "$text-primary")]
-            parts += [Content(f"{space}{'training' if long else 'train'} {value} {space}")]
-            parts += [Content.styled(VALIDATION_MARK, "$text-accent")]
-            parts += [Content(f"{space}{'validation' if long else 'val'} {validation}")]
-        elif now is not None:
-            parts += [Content.styled(f"  {RUNNING_MARK}", "$text-muted"), Content(" running mean ")]
-            parts += [Content(self._written(getattr(now, self.metric), short))]
-        self.border_title = Content.assemble(*parts)  # pyright: ignore[reportAttributeAccessIssue]
+    def _draw_running(self) -> None:
+        """At once, or as soon as a second has passed since the last time."""
+        wait = self._drawn + RUNNING_SECONDS - time.monotonic()
+        if wait <= 0 or self._picture is None:
+            self.draw()
+        elif self._later is None:
+            self._later = self.set_timer(wait, self.draw)
 
-    def _written(self, value: float | None, short: bool) -> str:
-        if value is None and short:
-            return "nan"
-        if self.metric == "accuracy":
-            return share(value, 1 if short else 2)
-        return f"{value:.3f}" if short and value is not None and value < 100 else loss(value)
-
-    def render(self) -> RenderResult:
+    def lines(self) -> list[Row]:
         width, height = self.size
-        if width < 12 or height < 3:
-            return ""
-        curves = curves_of(self._run, self.metric, width - AXIS_COLUMNS, height - 2)
+        measure = MEASURES[self.metric]
+        self._history.take(self._run.history)
+        window = self.window.limits(axis_of(self._run))
+        legend = Legend(
+            self._run, measure, self._history, self.marks, self._cursor, self._logarithmic, self._span(window)
+        )
+        heading = legend.heading(width)
+        if width < LEAST_COLUMNS or height < LEAST_ROWS:
+            return [heading]
+        captions = [legend.caption(width)] if height >= CAPTION_ROWS else []
+        rows = height - 1 - len(captions)
+        curves = curves_of(
+            self._run,
+            self.metric,
+            width - AXIS_COLUMNS,
+            rows - 2,
+            span=window,
+            log=self._logarithmic,
+            history=self._history,
+        )
         if curves.empty:
-            return Content.styled(self._waiting(), "$text-muted")
-        self._axes(curves, width, height)
-        for segment in curves.running:
-            self._draw(segment, "curve--running", marker=RUNNING_MARK, line=False)
-        for segment in curves.training:
-            self._draw(segment, "curve--training", marker="braille", line=True)
-        for segment in curves.validation:
-            self._draw(segment, "curve--validation", marker=VALIDATION_MARK, line=False)
-        return super().render()
+            self.plane, self._picture = None, None
+            return [heading, (("muted", ""),), (("muted", f" {self._waiting()}"),)]
+        return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
+
+    @property
+    def _logarithmic(self) -> bool:
+        return self.logarithmic and MEASURES[self.metric].log
+
+    def _span(self, window: tuple[float, float]) -> str:
+        """The view in words, where it is not all."""
+        if self.window.span is None:
+            return ""
+        of = f"epochs {window[0]:.3g} to {window[1]:.3g} of {axis_of(self._run).end:.0f}"
+        return f"{of}, follows" if self.window.follows else of
 
     def _waiting(self) -> str:
-        if self._run.progress is not None or self._run.history:
-            return f"\n no finite {self.metric} to draw"
-        return "\n waits for the first steps"
+        measure = MEASURES[self.metric]
+        if self._run.history and self.window.span is not None:
+            return "nothing in view; 0 shows all epochs"
+        if self._run.history or (self._run.progress is not None and measure.running):
+            return f"no finite {measure.title} to draw"
+        return "waits for the first steps" if measure.running else "waits for the first epoch"
 
-    def _axes(self, curves: Curves, width: int, height: int) -> None:
-        plot = self.plt
-        plot.clear_figure()
-        plot.xaxes(True, False)
-        plot.yaxes(True, False)
-        plot.xlim(*curves.x_limits)
-        plot.ylim(*curves.y_limits)
-        values = ticks(curves.y_limits, max(2, (height - 2) // 2 if height < 14 else (height - 2) // 3))
-        plot.yticks(values, labels(values, " %" if self.metric == "accuracy" else ""))
-        epochs = epoch_ticks(curves.x_limits[1], width - AXIS_COLUMNS)
-        plot.xticks([float(epoch) for epoch in epochs], [*map(str, epochs[:-1]), f"epoch {epochs[-1]}"])
-
-    def _draw(self, segment: tuple[tuple[float, float], ...], component: str, *, marker: str, line: bool) -> None:
-        xs, ys = [x for x, _ in segment], [y for _, y in segment]
-        colour = _plotext_colour(self.get_component_styles(component).color)
-        draw = self.plt.plot if line and len(xs) > 1 else self.plt.scatter
-        draw(xs, ys, marker=marker, color=colour)
-
-
-def _plotext_colour(colour: Color) -> tuple[int, int, int] | str:
-    """A terminal's own colours have no RGB; such a theme's curves are told apart by their marks."""
-    return "default" if colour.ansi is not None else colour.rgb
+    def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
+        """The plot's lines; painted anew only where they would not look as they do."""
+        measure, marks = MEASURES[self.metric], self.marks
+        plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=self._logarithmic)
+        best = self._history.tracks["val_loss"].lowest
+        flags = [(best[0], marks.best)] if best is not None else []
+        flags += [(float(stopped), marks.stopped)] if stopped is not None else []
+        placed = ((plane.column(epoch), mark, "best") for epoch, mark in flags)
+        picture = replace(
+            axes,
+            strokes=drawn(curves, plane, marks),
+            cursor=None if self._cursor is None else plane.column(self._cursor),
+            flags=tuple((column, mark, tone) for column, mark, tone in placed if column is not None),
+        )
+        self.plane, self.margin = plane, picture.margin
+        if (picture, marks) != self._picture:
+            self._picture, self._painted = (picture, marks), paint(picture, marks)
+        return self._painted

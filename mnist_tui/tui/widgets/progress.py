@@ -5,12 +5,13 @@ from __future__ import annotations
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Label, ProgressBar, Static
+from textual.widgets import ProgressBar
 
 from mnist_tui.report.wording import seconds
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.quantities import ticking
+from mnist_tui.tui.widgets.lines import Lines
 
 MEGABYTE = 1e6
 PHASES = {
@@ -95,23 +96,23 @@ class Meter(Horizontal):
     }
     """
     bar = getters.query_one(ProgressBar)
-    name_label = getters.query_one(".meter--name", Label)
-    numbers = getters.query_one(".meter--numbers", Label)
+    name_label = getters.query_one(".meter--name", Lines)
+    numbers = getters.query_one(".meter--numbers", Lines)
 
     def __init__(self, name: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._name_text = name
 
     def compose(self) -> ComposeResult:
-        yield Label(self._name_text, classes="meter--name")
+        yield Lines(self._name_text, classes="meter--name")
         yield ProgressBar(total=1.0, show_eta=False, show_percentage=False)
-        yield Label("", classes="meter--numbers")
+        yield Lines("", classes="meter--numbers")
 
     def show(self, name: str, share: float, numbers: str) -> None:
         """`share` from 0 to 1."""
-        self.name_label.update(name)
+        self.name_label.say(name)
         self.bar.update(progress=max(0.0, min(1.0, share)))
-        self.numbers.update(numbers)
+        self.numbers.say(numbers)
 
 
 class RunProgress(Vertical):
@@ -129,12 +130,12 @@ class RunProgress(Vertical):
     """
     epoch_meter = getters.query_one("#epoch-meter", Meter)
     batch_meter = getters.query_one("#batch-meter", Meter)
-    pace = getters.query_one("#pace", Static)
+    pace = getters.query_one("#pace", Lines)
 
     def compose(self) -> ComposeResult:
         yield Meter("Epoch", id="epoch-meter")
         yield Meter("Batch", id="batch-meter")
-        yield Static("", id="pace", markup=False)
+        yield Lines("", id="pace")
 
     def show(self, run: RunState, word: str, now: float, planned: int) -> None:
         """Draws the run as it is at `now`, seconds since the Unix epoch; `planned` epochs until its events say so."""
@@ -149,4 +150,4 @@ class RunProgress(Vertical):
         elif progress is not None:
             step = progress.step if progress.epoch > done else progress.steps
             self.batch_meter.show("Batch", step / progress.steps, f"step {step} of {progress.steps}")
-        self.pace.update(pace_text(run, word, now))
+        self.pace.say(pace_text(run, word, now))

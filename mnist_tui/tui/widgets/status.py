@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from mnist_tui.runs.state import STATES
+from mnist_tui.tui.widgets.lines import Lines
 
 
 def sample_line(sample: bool) -> str:
@@ -31,22 +32,22 @@ class StatusLine(Horizontal):
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
     """
-    word = getters.query_one("#word", Static)
-    what = getters.query_one("#what", Static)
+    word = getters.query_one("#word", Lines)
+    what = getters.query_one("#what", Lines)
 
     def __init__(self, what: str, run_id: str) -> None:
         super().__init__()
         self._what, self._run_id = what, run_id
 
     def compose(self) -> ComposeResult:
-        yield Static("starting", id="word", markup=False)
-        yield Static(self._what, id="what", markup=False)
+        yield Lines("starting", id="word")
+        yield Lines(self._what, id="what")
         yield Static(self._run_id, id="run-id", markup=False)
 
     def show(self, word: str, what: str) -> None:
         """The state, in the word that the commands use, and what the run is."""
-        self.word.update(word)
-        self.what.update(what)
+        self.word.say(word)
+        self.what.say(what)
         for state in STATES:
             self.word.set_class(state == word, f"-{state}")
 

@@ -1,0 +1,112 @@
+"""`predict`: what a run's model sees in image files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mnist_tui.cli.errors import WorkFailedError
+from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
+from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.report.wording import percent
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.predictions import Answer, Loaded, PredictionError, Predictor, class_names
+
+LOADING = "loading the model (TensorFlow takes some seconds) …"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model sees in one file.
+
+    Attributes:
+        label: the most probable class, 0 to 9; None where the network's figures are not finite.
+        probabilities: of the ten classes.
+    """
+
+    file: Path
+    label: int | None
+    probabilities: tuple[float | None, ...]
+
+    def to_document(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "file": str(self.file),
+            "class": None if self.label is None else names[self.label],
+            "label": self.label,
+            "probability": None if self.label is None else self.probabilities[self.label],
+            "probabilities": dict(zip(names, self.probabilities, strict=True)),
+        }
+
+
+def predict(
+    ctx: typer.Context,
+    *,
+    run: Run,
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE…", help="Image files: PNG, JPEG, …, dark on light or light on dark.")
+    ],
+    centre: Annotated[
+        bool | None,
+        typer.Option(
+            "--centre/--no-centre",
+            help="Bring the drawing to MNIST's size and place first; by default where the classes are digits.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """What a run's model sees in image files: the class and all ten probabilities."""
+    from mnist_tui.data.centring import centred, centres, fitted
+    from mnist_tui.data.pictures import read_picture
+
+    folder = chosen_run(ctx, run, runs_dir)
+    names = class_names(folder)
+    centre = centres(names) if centre is None else centre
+    pictures = [read_picture(path).pixels for path in images]
+    for path, pixels in zip(images, pictures, strict=True):
+        if not pixels.any():
+            print(f"warning: {path} shows nothing", file=sys.stderr)
+    frames = [(centred if centre else fitted)(pixels).tobytes() for pixels in pictures]
+    loaded, answer = _asked(folder, frames)
+    found = [_prediction(path, row) for path, row in zip(images, answer.probabilities, strict=True)]
+    if as_json:
+        print_json(
+            {
+                "run": folder.id,
+                "weights": loaded.weights,
+                "epoch": loaded.epoch,
+                "centred": centre,
+                "predictions": [one.to_document(names) for one in found],
+            }
+        )
+        return
+    placed = "centred as MNIST's digits are" if centre else "as they are, fitted into 28×28 pixels"
+    print(f"asked {loaded.words}; the images are {placed}", file=sys.stderr)
+    table = plain_table("file", "class", "probability", *names, right=("probability", *names))
+    for one in found:
+        label = "no finite figure" if one.label is None else names[one.label]
+        best = None if one.label is None else one.probabilities[one.label]
+        table.add_row(str(one.file), label, percent(best), *map(percent, one.probabilities))
+    print_table(table)
+
+
+def _asked(folder: RunFolder, frames: list[bytes]) -> tuple[Loaded, Answer]:
+    print(LOADING, file=sys.stderr, flush=True)
+    try:
+        with Predictor(folder) as predictor:
+            return predictor.wait_ready(), predictor.ask(frames)
+    except PredictionError as error:
+        if error.refused:
+            raise
+        raise WorkFailedError(str(error)) from None
+
+
+def _prediction(path: Path, probabilities: tuple[float | None, ...]) -> Prediction:
+    finite = {label: value for label, value in enumerate(probabilities) if value is not None}
+    label = max(finite, key=lambda each: finite[each]) if len(finite) == len(probabilities) else None
+    return Prediction(path, label, probabilities)

@@ -1,0 +1,75 @@
+"""Copies text to the clipboard of the terminal's own machine (OSC 52), and names a file that holds the same text.
+
+A terminal never says whether it took the text, so nobody is left with the clipboard alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from mnist_tui.experiment.files import write_text
+
+MOST = 74_994
+"""Bytes of base64 that xterm takes, and others after it."""
+TMUX_SECONDS = 2.0
+
+
+def sequence(text: str) -> str:
+    """The escape sequence that hands the text to the terminal."""
+    return f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07"
+
+
+def through_tmux(inner: str) -> str:
+    """A sequence wrapped so that tmux hands it on to the terminal that it runs in, where allow-passthrough is on."""
+    return f"\x1bPtmux;{inner.replace(chr(27), chr(27) * 2)}\x1b\\"
+
+
+def copy(app: App[Any], text: str, path: Path) -> None:
+    """Copies `text`, sees that the file `path` holds it, and says both in a notice."""
+    app.copy_to_clipboard(text)
+    app.run_worker(partial(_say, app, text, path), thread=True, group="clipboard", exit_on_error=False)
+
+
+def _say(app: App[Any], text: str, path: Path) -> None:
+    """In a thread: the file, and tmux, which is another process."""
+    kept, severity = f"saved to {path}", "information"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+            write_text(path, text)
+    except OSError as error:
+        kept, severity = f"not saved to {path} ({error.strerror or error})", "warning"
+    hindrance = _too_long(text) or (_tmux_hindrance() if os.environ.get("TMUX") and not app.is_web else "")
+    said = f"{hindrance or 'Copied'}; {kept}"
+    app.call_from_thread(
+        app.notify, said, title="Copy", severity="warning" if hindrance else severity, timeout=10, markup=False
+    )
+
+
+def _too_long(text: str) -> str:
+    encoded = len(base64.b64encode(text.encode()))
+    return "Too long for many terminals' clipboards" if encoded > MOST else ""
+
+
+def _tmux_hindrance() -> str:
+    """What keeps the copy inside tmux, in a sentence; nothing where its options let it through."""
+    if _tmux_option("-sv", "set-clipboard") == "on" or _tmux_option("-Apv", "allow-passthrough") in {"on", "all"}:
+        return ""
+    return "tmux may keep the copy for itself: `tmux set -g set-clipboard on` lets it through"
+
+
+def _tmux_option(flags: str, name: str) -> str:
+    try:
+        asked = subprocess.run(
+            ["tmux", "show-options", flags, name], capture_output=True, text=True, timeout=TMUX_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return asked.stdout.strip()

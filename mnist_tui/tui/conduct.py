@@ -1,0 +1,60 @@
+"""What becomes of runs at a key press: asks where something must be asked, does it, tells what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mnist_tui.experiment.problem import RequestError
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.tui.app import BenchApp
+
+NOTICE_SECONDS = 15
+
+
+async def wait_or_not(app: BenchApp) -> bool | None:
+    """Whether a new run is to stand in line; asked where the device is busy. None where none is to start.
+
+    To be called in a worker of the app's.
+    """
+    busy = await asyncio.to_thread(app.starter.busy)
+    if busy is None:
+        return False
+    from mnist_tui.tui.screens.busy import BusyScreen
+
+    choice = await app.push_screen_wait(BusyScreen(busy))
+    return None if choice == "cancel" else choice == "wait"
+
+
+def extend(app: BenchApp, folder: RunFolder, epochs: int) -> None:
+    """Has a run train that many epochs more, with a new worker where it has ended; says what is wrong if it cannot."""
+    try:
+        if app.starter.extend(folder, epochs):
+            app.following.follow_again(folder)
+    except (RequestError, OSError) as error:
+        _refused(app, "The run cannot be extended", str(error))
+        return
+    app.notify(f"{epochs} epoch{'s' if epochs > 1 else ''} more asked for", timeout=3)
+
+
+def discard(app: BenchApp, folder: RunFolder) -> None:
+    """Leaves a run's screens, ends the run and deletes it, in a thread; tells what came of it."""
+    app.following.forget(folder)
+    app.show_presets()
+    app.run_worker(partial(_discarded, app, folder), thread=True, group="discard", exit_on_error=False)
+
+
+def _discarded(app: BenchApp, folder: RunFolder) -> None:
+    try:
+        app.starter.discard(folder)
+    except (RequestError, OSError) as error:
+        app.call_from_thread(_refused, app, "The run is not discarded", str(error))
+        return
+    app.call_from_thread(app.notify, f"run {folder.id} and its files are gone", title="Discarded", markup=False)
+
+
+def _refused(app: BenchApp, what: str, why: str) -> None:
+    app.notify(why, title=what, severity="error", timeout=NOTICE_SECONDS, markup=False)

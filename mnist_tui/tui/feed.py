@@ -1,0 +1,98 @@
+"""One run as all its screens see it: the newest snapshot, and the epoch looked at. One thread reads the folder."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from mnist_tui.runs.epochs import EpochFile
+from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.watch import RunWatch, Snapshot, follow
+
+CACHED_EPOCHS = 8
+
+
+class RunFeed:
+    """Follows a run for as long as a screen shows it.
+
+    Attributes:
+        snapshot: the run as it was last seen.
+        cursor: the epoch that is looked at; None follows the newest.
+    """
+
+    class Changed(Message):
+        """The run, or the epoch that is looked at, is no longer as it was."""
+
+        def __init__(self, feed: RunFeed) -> None:
+            super().__init__()
+            self.feed = feed
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.snapshot = Snapshot(folder)
+        self.cursor: int | None = None
+        self.epochs = EpochFile(folder.events_file)
+        self._read: dict[int, EpochEnded] = {}
+        self._viewers: list[MessagePump] = []
+        self._stop: threading.Event | None = None
+
+    def join(self, viewer: MessagePump) -> None:
+        """From now on the viewer gets `Changed`; the first one starts the reading."""
+        self._viewers.append(viewer)
+        if self._stop is None:
+            self._stop = stop = threading.Event()
+            watch = RunWatch(self.folder)
+            threading.Thread(target=follow, args=(watch, self._take, stop), name="watch", daemon=True).start()
+        viewer.post_message(self.Changed(self))
+
+    def leave(self, viewer: MessagePump) -> None:
+        """The viewer gets nothing more; the last one ends the reading."""
+        if viewer in self._viewers:
+            self._viewers.remove(viewer)
+        if not self._viewers and self._stop is not None:
+            self._stop.set()
+            self._stop = None
+
+    @property
+    def newest(self) -> int:
+        """The last epoch that has ended; 0 before the first."""
+        history = self.snapshot.run.history
+        return history[-1].epoch if history else 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is looked at: the cursor's, else the newest; 0 before the first."""
+        return self.newest if self.cursor is None else min(self.cursor, self.newest)
+
+    def move(self, to: int | None) -> None:
+        """Looks at that epoch, or the nearest there is; None follows the newest again."""
+        cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
+        if cursor != self.cursor:
+            self.cursor = cursor
+            self._tell()
+
+    def ended(self, epoch: int) -> EpochEnded | None:
+        """An epoch's event with its matrix, from the log; None where it has not ended."""
+        if epoch not in self._read:
+            found = self.epochs.epoch(epoch)
+            if found is None:
+                return None
+            while len(self._read) >= CACHED_EPOCHS:
+                del self._read[next(iter(self._read))]
+            self._read[epoch] = found
+        return self._read[epoch]
+
+    def _take(self, snapshot: Snapshot) -> Any:
+        """In the reading thread."""
+        if len(snapshot.run.history) < len(self.snapshot.run.history):
+            self._read = {}
+        self.snapshot = snapshot
+        self._tell()
+
+    def _tell(self) -> None:
+        for viewer in tuple(self._viewers):
+            viewer.post_message(self.Changed(self))

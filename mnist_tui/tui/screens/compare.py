@@ -1,0 +1,253 @@
+"""Runs side by side: curves over each other, the parameters that differ with the scores, accuracy against size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.glance import LogGlance
+from mnist_tui.runs.groups import seed_groups
+from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.runs.summaries import RunSummary, summary_of
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.screens import compare_series
+from mnist_tui.tui.widgets.overlay import OverlaidCurves
+from mnist_tui.tui.widgets.plot import Plot
+from mnist_tui.tui.widgets.row_table import RowTable
+from mnist_tui.tui.widgets.scatter import Scatter
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+VIEWS = ("-view-curves", "-view-table", "-view-points")
+LOOK_SECONDS = 2.0
+JUMP = 10
+
+
+class CompareScreen(Screen[None]):
+    """Compares runs; those that differ in nothing but their seed are taken together.
+
+    Args:
+        runs: at least two, in the order of their marks.
+    """
+
+    CSS_PATH = "compare.tcss"
+    TITLE = "Compare"
+    AUTO_FOCUS = "#table"
+    HELP = """
+    **Runs side by side.** The curves are those of validation, one mark and colour a run. Runs that differ in their seed
+    alone are one curve, their mean, with a band one standard deviation to each side; `g` takes them apart. The table
+    has only the parameters that differ. The arrow keys left and right read all curves at an epoch; `+` `-` zoom.
+    """
+    BINDINGS = [
+        Binding("escape", "back", "Back", tooltip="Back to the list", id="compare.back"),
+        Binding("enter", "open", "Open", tooltip="The run's own screen", id="compare.open"),
+        Binding("v", "view", "View", tooltip="Curves, table or points, where the window is small", id="compare.view"),
+        Binding("g", "seeds", "Seeds", tooltip="Seeds as mean ± deviation, or each alone", id="compare.seeds"),
+        Binding(
+            "left,comma", "epoch(-1)", "Earlier", tooltip="Read the epoch before", id="compare.earlier", show=False
+        ),
+        Binding("right,full_stop", "epoch(1)", "Later", tooltip="Read the next epoch", id="compare.later", show=False),
+        Binding(
+            "shift+left,less_than_sign", f"epoch({-JUMP})", "10 earlier", tooltip="Read ten epochs back",
+            id="compare.much-earlier", show=False,
+        ),
+        Binding(
+            "shift+right,greater_than_sign", f"epoch({JUMP})", "10 later", tooltip="Read ten epochs on",
+            id="compare.much-later", show=False,
+        ),
+        Binding("f", "last", "Last values", tooltip="Read the last epoch of each again", id="compare.last", show=False),
+        Binding("plus,equals_sign", "both('zoom', 0.64)", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
+        Binding("minus", "both('zoom', 1.5625)", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
+        Binding(
+            "left_square_bracket", "both('pan', -0.15)", "Pan left", tooltip="Earlier epochs", id="compare.left",
+            show=False,
+        ),
+        Binding(
+            "right_square_bracket", "both('pan', 0.15)", "Pan right", tooltip="Later epochs", id="compare.right",
+            show=False,
+        ),
+        Binding("0", "both('whole')", "All epochs", tooltip="All epochs in view again", id="compare.all", show=False),
+        Binding("l", "log", "Log scale", tooltip="Logarithmic axis for the loss", id="compare.log"),
+    ]  # fmt: skip
+
+    class Read(Message):
+        """What the logs say now."""
+
+        def __init__(self, histories: dict[str, tuple[EpochRow, ...]], runs: list[RunSummary]) -> None:
+            super().__init__()
+            self.histories, self.runs = histories, runs
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    accuracy = getters.query_one("#accuracy", OverlaidCurves)
+    loss = getters.query_one("#loss", OverlaidCurves)
+    table = getters.query_one("#table", RowTable)
+    points = getters.query_one(Scatter)
+    what = getters.query_one("#what", Line)
+    details = getters.query_one("#told", Line)
+
+    def __init__(self, runs: Sequence[RunSummary]) -> None:
+        super().__init__()
+        self._runs = list(runs)
+        self._glances = {run.run: LogGlance(_folder(run).events_file) for run in runs}
+        self._histories: dict[str, tuple[EpochRow, ...]] = {}
+        self._together = True
+        self._cursor: int | None = None
+        self._reading = False
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            yield Line("compare", id="word")
+            yield Line("reading …", id="what")
+        with Horizontal(id="body"):
+            with Vertical(id="curves"):
+                yield OverlaidCurves("accuracy", id="accuracy")
+                yield OverlaidCurves("loss", id="loss")
+            with Vertical(id="side"):
+                yield RowTable(id="table")
+                yield Line(id="told")
+                yield Scatter()
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.add_class(VIEWS[0])
+        self._look()
+        self.set_interval(LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self.is_current and not self._reading and any(run.state in LIVE for run in self._runs):
+            self._look()
+
+    def _look(self) -> None:
+        self._reading = True
+        self._read_logs(list(self._runs))
+
+    @work(thread=True, exit_on_error=False)
+    def _read_logs(self, runs: list[RunSummary]) -> None:
+        """The histories; and, of runs that lived, what is known of them now."""
+        histories = {run.run: self._glances[run.run].look().history for run in runs}
+        self.post_message(self.Read(histories, [_anew(run) for run in runs]))
+
+    @on(Read)
+    def _take(self, message: Read) -> None:
+        message.stop()
+        self._reading = False
+        self._histories, self._runs = message.histories, message.runs
+        self._draw()
+
+    def _draw(self) -> None:
+        series = compare_series.series_of(self._runs, together=self._together)
+        for plot, metric in ((self.accuracy, "val_accuracy"), (self.loss, "val_loss")):
+            plot.show(compare_series.curves(series, self._histories, metric), self._cursor)
+        self.table.show(*compare_series.table(series, self.accuracy.marks))
+        self.points.show(compare_series.points(series))
+        seeds = seed_groups(self._runs)
+        together = f", {len(series)} curves: seeds are mean ± standard deviation" if seeds and self._together else ""
+        self.what.say(f"{len(self._runs)} runs{together}")
+        self._tell()
+        self.refresh_bindings()
+
+    @on(RowTable.Moved)
+    def _tell(self) -> None:
+        run = self._chosen
+        if run is None:
+            self.details.say("mean ± standard deviation over the seeds that finished" if self.table.chosen else "")
+            return
+        own = compare_series.telling(self._runs)
+        at = self._runs.index(run)
+        differs = ", ".join(f"{name} {texts[at]}" for name, texts in own.items() if texts[at]) or "the same parameters"
+        self.details.say(f"{run.run} · {differs}{f' · {run.note}' if run.note else ''}")
+
+    @property
+    def _chosen(self) -> RunSummary | None:
+        return next((run for run in self._runs if run.run == self.table.chosen), None)
+
+    @property
+    def _newest(self) -> int:
+        return max((rows[-1].epoch for rows in self._histories.values() if rows), default=0)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        match action:
+            case "view":
+                return self.has_class("-narrow") or self.has_class("-normal")
+            case "seeds":
+                return bool(seed_groups(self._runs))
+            case _:
+                return True
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """The chosen run's own screen."""
+        run = self._chosen
+        if run is None:
+            return
+        if run.state in LIVE:
+            self.app.watch_run(_folder(run))
+        else:
+            self.app.show_results(_folder(run))
+
+    def action_view(self) -> None:
+        """The next of curves, table and points."""
+        now = next(view for view in VIEWS if self.has_class(view))
+        self.remove_class(now)
+        self.add_class(VIEWS[(VIEWS.index(now) + 1) % len(VIEWS)])
+
+    def action_seeds(self) -> None:
+        self._together = not self._together
+        self._draw()
+
+    def action_epoch(self, by: int) -> None:
+        """Reads the curves at another epoch."""
+        if self._newest:
+            at = self._newest if self._cursor is None else self._cursor
+            self._cursor = max(1, min(at + by, self._newest))
+            self._draw()
+
+    def action_last(self) -> None:
+        self._cursor = None
+        self._draw()
+
+    @on(Plot.Looked)
+    def _looked(self, message: Plot.Looked) -> None:
+        message.stop()
+        self._cursor = max(1, min(message.epoch, self._newest)) if self._newest else None
+        self._draw()
+
+    def action_both(self, action: str, *arguments: float) -> None:
+        """Zooms or pans both curves."""
+        for plot in (self.accuracy, self.loss):
+            getattr(plot, f"action_{action}")(*arguments)
+
+    def action_log(self) -> None:
+        self.loss.action_log()
+
+
+def _folder(run: RunSummary) -> RunFolder:
+    return RunFolder(Path(run.folder))
+
+
+def _anew(run: RunSummary) -> RunSummary:
+    """The run's summary now, if it lived; as it was where its folder has gone."""
+    if run.state not in LIVE:
+        return run
+    try:
+        return summary_of(_folder(run))
+    except (RunError, ValueError, TypeError):
+        return replace(run, state="crashed")

@@ -1,0 +1,145 @@
+"""What is compared: runs and groups of seeds as series with a mark each, their curves, points and rows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mnist_tui.report.wording import DASH, count, loss, percent, seconds
+from mnist_tui.runs.groups import SeedGroup, band, differing, grouped
+from mnist_tui.runs.state import EpochRow
+from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.tui.screens.run_rows import plus_minus, tone
+from mnist_tui.tui.widgets.marks import Marks
+from mnist_tui.tui.widgets.overlay import Overlaid
+from mnist_tui.tui.widgets.row_table import Column, Row
+from mnist_tui.tui.widgets.scatter import Dotted
+
+Histories = Mapping[str, Sequence[EpochRow]]
+LONGEST = 22
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: a run, or a group of seeds.
+
+    Attributes:
+        label: short, different from all others.
+    """
+
+    label: str
+    runs: tuple[RunSummary, ...]
+
+    @property
+    def together(self) -> bool:
+        return len(self.runs) > 1
+
+
+def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[Series]:
+    """The runs, or where `together` their groups of seeds, in their order."""
+    groups = grouped(runs) if together else [SeedGroup(run.run, (run,), ()) for run in runs]
+    labels = _labels([group.runs for group in groups])
+    return [Series(label, group.runs) for label, group in zip(labels, groups, strict=True)]
+
+
+def _labels(members: Sequence[Sequence[RunSummary]]) -> list[str]:
+    """A person's name, or the preset with what tells it from the others here; the id's end where that is not enough."""
+    firsts = [runs[0] for runs in members]
+    changes = [run.differs.split(", ") for run in firsts]
+    shared = set(changes[0]).intersection(*changes[1:])
+    labels: list[str] = []
+    for run, runs, words in zip(firsts, members, changes, strict=True):
+        own = [word for word in words if word not in shared and not (len(runs) > 1 and word.startswith("seed "))]
+        label = run.name or " ".join([run.preset, ", ".join(own)]).strip()
+        labels.append(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
+    return [
+        label if labels.count(label) == 1 else f"{label[: LONGEST - 5]} {run.run[-4:]}"
+        for label, run in zip(labels, firsts, strict=True)
+    ]
+
+
+def telling(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
+    """The parameters that differ, without those that merely do not apply to some of the runs."""
+    return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
+
+
+def curves(series: Sequence[Series], histories: Histories, metric: str) -> list[Overlaid]:
+    """Each series' curve of one of a row's figures; a group's is its mean with its deviation."""
+    found: list[Overlaid] = []
+    for one in series:
+        rows = [histories[run.run] for run in one.runs if histories.get(run.run)]
+        if len(rows) > 1:
+            spread = band(rows, metric)
+            points = tuple((float(epoch), mean) for epoch, mean in zip(spread.epochs, spread.mean, strict=True))
+            found.append(Overlaid(f"{one.label}, n={len(rows)}", points, spread.std))
+        else:
+            points = tuple((float(row.epoch), getattr(row, metric)) for row in (rows[0] if rows else ()))
+            found.append(Overlaid(one.label, points))
+    return found
+
+
+def points(series: Sequence[Series]) -> list[Dotted]:
+    """Test accuracy against parameters, where both are known."""
+    found: list[Dotted] = []
+    for at, one in enumerate(series):
+        size = next((run.parameters for run in one.runs if run.parameters), None)
+        if size is None:
+            continue
+        if not one.together:
+            accuracy = one.runs[0].test_accuracy
+            found += [Dotted(at, size, accuracy)] if accuracy is not None else []
+            continue
+        (group,) = grouped(one.runs)
+        spread = group.spread("test_accuracy")
+        found += [Dotted(at, size, spread.mean, spread.std)] if spread else []
+    return found
+
+
+def table(series: Sequence[Series], marks: Marks) -> tuple[list[Column], list[Row]]:
+    """A row a run, those of a group of seeds followed by their mean; the parameters that differ, then the scores."""
+    runs = [run for one in series for run in one.runs]
+    own = telling(runs)
+    columns = [
+        Column("mark", ""),
+        Column("name", "run", least=12),
+        *(Column(name, name, right=True, need=12 - at if at < 3 else 2) for at, name in enumerate(own)),
+        Column("accuracy", "test acc.", right=True),
+        Column("f1", "macro F1", right=True, need=5),
+        Column("loss", "test loss", right=True, need=4),
+        Column("parameters", "parameters", right=True, need=7),
+        Column("epochs", "epochs", right=True, need=6),
+        Column("time", "time", right=True, need=3),
+        Column("state", "state", need=8, toned=True),
+    ]
+    rows: list[Row] = []
+    place = 0
+    for at, one in enumerate(series):
+        mark = marks.runs[at] if at < len(marks.runs) else marks.running
+        for run in one.runs:
+            cells = (
+                mark, run.name or run.short, *(texts[place] or DASH for texts in own.values()),
+                percent(run.test_accuracy), percent(run.macro_f1), _loss(run.test_loss), count(run.parameters),
+                f"{run.epochs_done:,}/{run.epochs:,}", seconds(run.seconds), run.state,
+            )  # fmt: skip
+            rows.append(Row(run.run, cells, tone=tone(run.state)))
+            place += 1
+        if one.together:
+            rows.append(_mean(one, mark, len(own)))
+    return columns, rows
+
+
+def _mean(one: Series, mark: str, own: int) -> Row:
+    (group,) = grouped(one.runs)
+    cost = group.spread("test_loss")
+    took = group.spread("seconds")
+    around = f"{loss(cost.mean)}{f' ± {loss(cost.std)}' if cost.std is not None else ''}" if cost else DASH
+    cells = (
+        mark, f"mean, n = {len(group.scored)}", *([""] * own), plus_minus(group.spread("test_accuracy")),
+        plus_minus(group.spread("macro_f1")), around, count(one.runs[0].parameters), "",
+        seconds(took.mean if took else None), "",
+    )  # fmt: skip
+    return Row(group.group, cells)
+
+
+def _loss(value: float | None) -> str:
+    return DASH if value is None else loss(value)

@@ -1,0 +1,163 @@
+"""What a run's figures say, in plain words: each finding with its evidence and what to try, worst first."""
+
+from __future__ import annotations
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.markup import escape
+from textual.message import Message
+from textual.widgets import Footer, Static
+
+from mnist_tui.experiment.presets import PresetError
+from mnist_tui.runs.diagnosis import diagnose
+from mnist_tui.runs.finding import SEVERITIES, Finding
+from mnist_tui.runs.state import RunState
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.status import StatusLine
+
+
+class FindingView(Static, can_focus=True):
+    """One finding.
+
+    Args:
+        finding: what it says.
+    """
+
+    HELP = """
+    **Finding.** A diagnosis, the figures that it stands on, and what to try. Where it holds from some epoch on, Enter
+    or a click moves the epoch cursor there, for the curves and the matrix, too.
+    """
+    BINDINGS = [
+        Binding(
+            "enter", "look", "To that epoch", tooltip="Move the epoch cursor to where the finding begins",
+            id="diagnosis.look",
+        ),
+    ]  # fmt: skip
+
+    class Chosen(Message):
+        """The epoch from which a finding holds is to be looked at."""
+
+        def __init__(self, epoch: int) -> None:
+            super().__init__()
+            self.epoch = epoch
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(classes=f"-{finding.severity}")
+        self.finding = finding
+
+    def on_mount(self) -> None:
+        self.show(self.finding)
+
+    def show(self, finding: Finding) -> None:
+        """Says another finding."""
+        self.finding = finding
+        for severity in SEVERITIES:
+            self.set_class(severity == finding.severity, f"-{severity}")
+        self.border_title = f"[b]{finding.severity.upper()}[/b] [b $foreground]{escape(finding.headline)}[/]"
+        self.update(Content("\n").join(_lines(finding)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "look" or self.finding.since is not None
+
+    def action_look(self) -> None:
+        if self.finding.since is not None:
+            self.post_message(self.Chosen(self.finding.since))
+
+    def on_click(self) -> None:
+        self.action_look()
+
+
+def _lines(finding: Finding) -> list[Content]:
+    lines = [Content(finding.evidence)]
+    if finding.advice:
+        lines.append(Content.assemble(("Advice: ", "bold"), finding.advice))
+    return lines
+
+
+class DiagnosisScreen(RunScreen):
+    """The findings of one run, renewed with each epoch.
+
+    Args:
+        feed: the run's.
+    """
+
+    CSS_PATH = "diagnosis.tcss"
+    HELP = """
+    **Diagnosis.** Rules look at the run's own figures: losses, accuracies, the confusion matrix, the weights. A
+    *problem* spoils the run, a *warning* costs accuracy, a *note* explains. Each says what it stands on, so that it can
+    be quoted; none looks at anything that is not in the run's folder.
+    """
+    BINDINGS = [
+        Binding("up,k", "step(-1)", "Up", tooltip="The finding before", show=False, id="diagnosis.up"),
+        Binding("down,j", "step(1)", "Down", tooltip="The next finding", show=False, id="diagnosis.down"),
+        Binding("pageup", "page(-1)", "Page up", tooltip="Scroll up", show=False, id="diagnosis.page-up"),
+        Binding("pagedown", "page(1)", "Page down", tooltip="Scroll down", show=False, id="diagnosis.page-down"),
+        Binding("escape,i", "back", "Back", tooltip="Back to the run", id="diagnosis.back"),
+    ]
+
+    status = getters.query_one(StatusLine)
+
+    def __init__(self, feed: RunFeed) -> None:
+        super().__init__(feed)
+        self._judged: RunState | None = None
+        self._findings: tuple[Finding, ...] = ()
+        try:
+            self._experiment = feed.folder.preset().experiment
+        except PresetError:
+            self._experiment = None
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine("diagnosis", self.feed.folder.id)
+        with Vertical(id="findings"):
+            yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)
+        yield Footer()
+
+    def draw(self) -> None:
+        run = self.snapshot.run
+        self.status.show(self.snapshot.word, f"diagnosis after epoch {self.feed.newest}{self._looking()}")
+        self.query_one("#nothing").display = self._experiment is None
+        if self._experiment is None or run is self._judged:
+            return
+        self._judged = run
+        findings = diagnose(run, self._experiment)
+        if findings != self._findings:
+            self._findings = findings
+            self._show(findings)
+
+    def _looking(self) -> str:
+        cursor = self.feed.cursor
+        return "" if cursor is None else f"; cursor at {cursor}"
+
+    def _show(self, findings: tuple[Finding, ...]) -> None:
+        """Says the findings in the views that are there; the focus stays at its place."""
+        views = list(self.query(FindingView))
+        for view, finding in zip(views, findings, strict=False):
+            view.show(finding)
+        for view in views[len(findings) :]:
+            view.remove()
+        self.query_one("#findings").mount_all(FindingView(finding) for finding in findings[len(views) :])
+        if not views:
+            self.call_after_refresh(self.action_step, 1)
+
+    @on(FindingView.Chosen)
+    def _chosen(self, message: FindingView.Chosen) -> None:
+        message.stop()
+        self.look_at(message.epoch)
+
+    def action_step(self, by: int) -> None:
+        """Moves the focus by that many findings; it stops at the ends."""
+        views = list(self.query(FindingView))
+        if views:
+            at = views.index(self.focused) + by if isinstance(self.focused, FindingView) else 0
+            views[max(0, min(at, len(views) - 1))].focus()
+
+    def action_page(self, by: int) -> None:
+        findings = self.query_one("#findings")
+        findings.scroll_relative(y=by * findings.size.height, animate=False)
+
+    def action_back(self) -> None:
+        self.dismiss()

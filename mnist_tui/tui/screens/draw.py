@@ -1,0 +1,317 @@
+"""A canvas, what a run's network sees of it, and what its model says: while one draws."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from mnist_tui.data.centring import centred, fitted
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.pictures import Picture
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.drawing_words import answer_words, centring_words, pen_words
+from mnist_tui.tui.images import Images, test_images
+from mnist_tui.tui.reading import Reader, Reading
+from mnist_tui.tui.sight import Sight, see
+from mnist_tui.tui.subject import Subject, newest_with_model, offered, subject_of
+from mnist_tui.tui.widgets.canvas import Canvas
+from mnist_tui.tui.widgets.probabilities import Probabilities
+from mnist_tui.tui.widgets.seen import SeenPane
+from mnist_tui.tui.widgets.status import Banner, sample_line
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+FRAME = 2
+SIDE_LEAST = 20
+BARS_LEAST = 5
+LINES_ELSE = 2
+"""Status and footer."""
+NO_RUN = "there is no run with a model yet: train one first (F2), then come back"
+
+
+class DrawScreen(Screen[None]):
+    """Draw a picture and have a run's model read it.
+
+    Args:
+        folder: the run; None for the newest that has a model.
+    """
+
+    CSS_PATH = "draw.tcss"
+    AUTO_FOCUS = "Canvas"
+    HELP = """
+    **Draw.** What stands on the canvas is read by a run's model while you draw, in a process of its own that ends with
+    this screen. Digits are first brought to MNIST's own size and place (`c` turns that off); clothes are not. Beside
+    the canvas stands what the network sees, for a HOG run its oriented gradients (`g` shows the pixels). `r` puts a
+    random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
+    """
+    BINDINGS = [
+        Binding("r", "random", "Random", tooltip="Put a random test image of the run's data on the canvas",
+                id="draw.random"),
+        Binding("i", "image", "Image", tooltip="Read an image file onto the canvas", id="draw.image"),
+        Binding("o", "run", "Run", tooltip="Have another run's model read", id="draw.run"),
+        Binding("c", "centre", "Centre", tooltip="Bring the drawing to MNIST's size and place first, or leave it",
+                id="draw.centre"),
+        Binding("g", "glyphs", "HOG", tooltip="Show what the network sees as gradients or as pixels",
+                id="draw.glyphs"),
+        Binding("v", "view", "View", tooltip="Probabilities or what the network sees, where there is no room for both",
+                id="draw.view"),
+        Binding("l", "load", "Load again", tooltip="Start the model's process anew, with the run's newest weights",
+                show=False, id="draw.load"),
+        Binding("escape,f4", "back", "Back", tooltip="Back; the model's process ends", id="draw.back"),
+    ]  # fmt: skip
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    heading = getters.query_one("#draw-heading", Static)
+    sample = getters.query_one(Banner)
+    canvas = getters.query_one(Canvas)
+    seen = getters.query_one(SeenPane)
+    answer = getters.query_one("#draw-answer", Static)
+    facts = getters.query_one("#draw-facts", Static)
+
+    def __init__(self, folder: RunFolder | None = None) -> None:
+        super().__init__()
+        self._folder = folder
+        self._subject: Subject | None = None
+        self._reading = Reading(self)
+        self._centring = True
+        self._source = ""
+        self._untouched: NDArray[np.uint8] | None = None
+        self._sight: Sight | None = None
+        self._looking = self._stale = False
+        self._images: Images | None = None
+        self._path = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="draw-heading", markup=False)
+        yield Banner()
+        with Horizontal(id="draw-pictures"):
+            with Vertical(id="draw-canvas-box", classes="frame") as box:
+                box.border_title = "[b]canvas[/b]"
+                yield Canvas()
+            yield SeenPane(id="draw-seen", classes="frame")
+            with VerticalScroll(id="draw-side", can_focus=False):
+                yield Static("", id="draw-answer", markup=False)
+                yield Probabilities(id="draw-bars-aside")
+                yield Static("", id="draw-facts", markup=False)
+        yield Probabilities(id="draw-bars")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._say()
+        self._choose(self._folder)
+
+    def on_unmount(self) -> None:
+        self._reading.stop()
+
+    def on_resize(self) -> None:
+        """Pictures twice as large where there is room: the canvas first."""
+        width, height = self.app.size
+        small, large = IMAGE_EDGE + FRAME, 2 * IMAGE_EDGE + FRAME
+        tall = height >= IMAGE_EDGE + FRAME + BARS_LEAST + LINES_ELSE
+        self.canvas.double(tall and width >= large + small + SIDE_LEAST)
+        self.seen.enlarge(tall and width >= 2 * large + SIDE_LEAST)
+
+    @work(thread=True, exclusive=True, group="choose", exit_on_error=False)
+    def _choose(self, folder: RunFolder | None) -> None:
+        """In a thread: looks at the run, or finds one."""
+        subject, why = None, ""
+        try:
+            found = folder or newest_with_model(self.app.options.runs_dir)
+            subject, why = (None, NO_RUN) if found is None else (subject_of(found), "")
+        except (RequestError, OSError, TypeError) as error:
+            why = f"the run's folder cannot be read: {error}"
+        if self.is_attached:
+            self.app.call_from_thread(self._chosen, subject, why)
+
+    def _chosen(self, subject: Subject | None, why: str) -> None:
+        if subject is None:
+            if self._subject is None:
+                self._reading.words = why
+            else:
+                self.notify(why, severity="error", markup=False)
+            self._say()
+            return
+        self._subject, self._images = subject, None
+        self._centring = subject.centres
+        self.sample.say(sample_line(subject.data is not None and subject.data.sample))
+        self.action_load()
+        self.refresh_bindings()
+        self._look()
+
+    def action_load(self) -> None:
+        """Starts the run's model anew."""
+        if self._subject is not None:
+            self._reading.start(self._subject.folder)
+            self._say()
+
+    @on(Reader.Ready)
+    @on(Reader.Answered)
+    @on(Reader.Lost)
+    def _told(self, message: Reader.Told) -> None:
+        if self._reading.take(message):
+            if isinstance(message, Reader.Ready):
+                self._ask()
+            self._say()
+
+    @on(Canvas.Changed)
+    def _drawn(self, message: Canvas.Changed) -> None:
+        if message.picture:
+            self._look()
+        self._say()
+
+    def _look(self) -> None:
+        """Has the newest drawing looked at, as soon as the one before has been."""
+        if self._looking:
+            self._stale = True
+            return
+        self._looking, self._stale = True, False
+        self._see(self.canvas.pixels, self._centring, self._subject.hog if self._subject else None)
+
+    @work(thread=True, group="see", exit_on_error=False)
+    def _see(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
+        """In a thread: what the network gets."""
+        sight = see(drawing, centring=centring, hog=hog)
+        if self.is_attached:
+            self.app.call_from_thread(self._saw, sight)
+
+    def _saw(self, sight: Sight) -> None:
+        self._looking, self._sight = False, sight
+        if self._stale:
+            self._look()
+        self.seen.show(sight, centred=self._centring)
+        self._ask()
+        self._say()
+
+    def _ask(self) -> None:
+        if self._sight is not None:
+            self._reading.ask(self._sight.pixels)
+
+    def _say(self) -> None:
+        """Brings every word up to date."""
+        subject = self._subject
+        what = f"read by {subject.words}  {subject.folder.id}" if subject else "no run reads"
+        self.heading.update(f"Draw  {what}")
+        blank, answer = not self.canvas.pixels.any(), self._reading.answer
+        names = subject.names if subject else tuple(map(str, range(10)))
+        shown = (None,) * len(names) if blank or answer is None else answer
+        for bars in self.query(Probabilities):
+            bars.show(names, shown, full="#" if self.app.settings.glyphs == "ascii" else "█")
+        self.answer.update(answer_words(names, answer, blank=blank))
+        self.facts.update("\n".join(self._fact_lines()))
+
+    def _fact_lines(self) -> list[str]:
+        edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
+        lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
+        lines.append(self._reading.words)
+        if self._subject is not None:
+            lines.append(centring_words(self._subject, centring=self._centring))
+        return [*lines, pen_words(self.canvas.pen, self.canvas.at)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        match action:
+            case "glyphs":
+                return self._subject is not None and self._subject.hog is not None
+            case "random":
+                return self._subject is not None and self._subject.data is not None
+            case "load":
+                return self._subject is not None
+            case "view":
+                return self.has_class("-narrow")
+            case _:
+                return True
+
+    def action_centre(self) -> None:
+        self._centring = not self._centring
+        self._look()
+        self._say()
+
+    def action_glyphs(self) -> None:
+        self.seen.toggle()
+
+    def action_view(self) -> None:
+        self.toggle_class("-seen")
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def action_image(self) -> None:
+        from mnist_tui.tui.screens.open_image import OpenImageScreen
+
+        self.app.push_screen(OpenImageScreen(self._path), self._opened)
+
+    def _opened(self, got: tuple[str, Picture] | None) -> None:
+        if got is not None:
+            self._path, picture = got
+            if not picture.pixels.any():
+                self.notify(f"{self._path} shows nothing", severity="warning", markup=False)
+            pixels = (centred if self._centring else fitted)(picture.pixels)
+            self._put(pixels, f"{Path(self._path).name}, {picture.words}")
+
+    def _put(self, pixels: NDArray[np.uint8], source: str) -> None:
+        self._source, self._untouched = source, pixels
+        self.canvas.put(pixels)
+
+    def action_random(self) -> None:
+        self._pick(self._images)
+
+    @work(thread=True, exclusive=True, group="images", exit_on_error=False)
+    def _pick(self, images: Images | None) -> None:
+        """In a thread: reads the test images where that has not been done, and takes one."""
+        subject = self._subject
+        if subject is None or subject.data is None:
+            return
+        try:
+            images = images or test_images(subject.folder, subject.data, (self.app.options.data_dir,))
+        except (DataError, RequestError, OSError) as error:
+            self.app.call_from_thread(self.notify, str(error), severity="warning", markup=False)
+            return
+        index = random.randrange(len(images.labels))
+        if self.is_attached:
+            self.app.call_from_thread(self._picked, subject, images, index)
+
+    def _picked(self, subject: Subject, images: Images, index: int) -> None:
+        if subject is not self._subject:
+            return
+        self._images = images
+        true = subject.names[int(images.labels[index])]
+        number = int(images.numbers[index])
+        self._put(images.pixels[index], f"true class {true}: number {number:,} of the {images.what}")
+
+    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
+    def action_run(self) -> None:
+        """In a thread: lists the runs that can read, then asks which."""
+        found = offered(self.app.options.runs_dir)
+        if self.is_attached:
+            self.app.call_from_thread(self._offer, [folder for folder, _ in found], [line for _, line in found])
+
+    def _offer(self, folders: list[RunFolder], lines: list[str]) -> None:
+        from mnist_tui.tui.screens.choose import ChooseScreen
+
+        if not folders:
+            self.notify(NO_RUN, severity="warning", markup=False)
+            return
+        now = self._subject.folder if self._subject else None
+        chosen = next((index for index, folder in enumerate(folders) if now and folder.id == now.id), 0)
+
+        def take(index: int | None) -> None:
+            if index is not None:
+                self._choose(folders[index])
+
+        self.app.push_screen(ChooseScreen("Whose model reads: run, data, state, test accuracy", lines, chosen), take)

@@ -1,0 +1,113 @@
+"""Asks how many epochs more a run is to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import getters, on
+from textual.binding import Binding
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
+from mnist_tui.report.wording import count, seconds
+from mnist_tui.tui.screens.dialog import DialogScreen
+from mnist_tui.tui.watch import Snapshot
+
+USUAL = 5
+
+
+class ExtendScreen(DialogScreen[int | None]):
+    """A number of epochs; None to leave the plan as it is.
+
+    Args:
+        snapshot: the run as it is now.
+        experiment: the run's; None where it cannot be read.
+    """
+
+    TITLE = "Extend the run"
+    FIRST = "Input"
+    HELP = """
+    **More epochs.** A run that trains only changes its plan; one that has ended goes on from its checkpoint, exactly as
+    if it had been planned so. Where early stopping had ended it, its patience begins anew. A cosine schedule spans all
+    epochs and is stretched.
+    """
+    BINDINGS = [
+        Binding("escape", "cancel", "Cancel", tooltip="Leave the plan as it is", id="extend.cancel"),
+        Binding("up", "more(1)", "One more", tooltip="One epoch more", id="extend.more", show=False),
+        Binding("down", "more(-1)", "One less", tooltip="One epoch less", id="extend.less", show=False),
+    ]
+
+    number = getters.query_one(Input)
+    plan = getters.query_one("#plan", Static)
+    problem = getters.query_one(".problem", Static)
+
+    def __init__(self, snapshot: Snapshot, experiment: Experiment | None) -> None:
+        super().__init__()
+        self._snapshot, self._experiment = snapshot, experiment
+
+    def body(self) -> Iterable[Widget]:
+        run = self._snapshot.run
+        epochs = f"{count(len(run.history))} of {count(self._planned())} epochs done"
+        yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.word}, {epochs}", markup=False)
+        yield Label("Epochs more:")
+        yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
+        yield Static("", id="plan", markup=False)
+        yield Static("", classes="problem", markup=False)
+
+    def buttons(self) -> Iterable[Button]:
+        yield Button("Extend (enter)", variant="primary", id="extend")
+        yield Button("Cancel (esc)", id="cancel")
+
+    def on_mount(self) -> None:
+        self._tell()
+
+    def _planned(self) -> int:
+        planned = self._experiment.training.epochs if self._experiment is not None else 0
+        return self._snapshot.run.epochs or planned
+
+    def _epochs(self) -> int | None:
+        """What was typed; None where it cannot be added."""
+        text = self.number.value.strip()
+        epochs = int(text) if text.isdecimal() else 0
+        return epochs if 1 <= epochs <= MAX_EPOCHS - self._base() else None
+
+    def _base(self) -> int:
+        """The number of epochs that more are added to: see `runs.resumption.extend`."""
+        return len(self._snapshot.run.history) if self._snapshot.word == "finished" else self._planned()
+
+    @on(Input.Changed)
+    def _tell(self) -> None:
+        epochs = self._epochs()
+        if epochs is None:
+            self.problem.update(f"A whole number from 1 to {MAX_EPOCHS - self._base():,} is needed.")
+        else:
+            self.plan.update("\n".join(self._lines(epochs)))
+        self.problem.set_class(epochs is None, "-said")
+        self.plan.display = epochs is not None
+        self.query_one("#extend", Button).disabled = epochs is None
+
+    def _lines(self, epochs: int) -> Iterable[str]:
+        run, total = self._snapshot.run, self._base() + epochs
+        yield f"{count(total)} epochs will be planned."
+        if (each := run.seconds_an_epoch) is not None:
+            yield f"{count(epochs)} more at {seconds(each)} each: {seconds(epochs * each)}."
+        training = self._experiment.training if self._experiment is not None else None
+        if training is not None and isinstance(training.schedule, CosineSchedule):
+            yield "The cosine schedule is stretched over the new total: its learning rate rises again."
+        if training is not None and training.early_stopping is not None:
+            yield "Early stopping may still end it sooner."
+
+    @on(Input.Submitted)
+    def action_extend(self) -> None:
+        epochs = self._epochs()
+        if epochs is None:
+            self.number.focus()
+        else:
+            self.dismiss(epochs)
+
+    def action_more(self, by: int) -> None:
+        self.number.value = str(max(1, (self._epochs() or 1) + by))
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,319 @@
+"""The images behind a confusion matrix, with what the network said of them after the epoch that is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import Footer, Static
+
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.runs.events import DataReady
+from mnist_tui.tui.answers import Answers, Failure, answers_of
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.hog_drawings import HogDrawings
+from mnist_tui.tui.picking import ORDER_WORDS, ORDERS, Filter, Order, picked
+from mnist_tui.tui.screens.choose import ChooseScreen
+from mnist_tui.tui.screens.jump import JumpScreen
+from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets import image_words
+from mnist_tui.tui.widgets.confusion import DIGITS
+from mnist_tui.tui.widgets.picture_grid import PictureGrid, Size, Tile
+from mnist_tui.tui.widgets.pictures import Ink
+from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+
+SIZES: tuple[Size, ...] = ("automatic", "large", "small")
+FINAL = 0
+"""Stands for the final evaluation where epochs are counted from 1."""
+
+
+class GalleryScreen(RunScreen):
+    """Images of a run.
+
+    Args:
+        cell: opens on the images of that true class read as that class; without it on all wrong ones.
+        final: opens on the final evaluation, not on an epoch.
+    """
+
+    CSS_PATH = "gallery.tcss"
+    HELP = """
+    **Images.** Each picture has its true class, what it was read as, how probable the network held that, and its
+    number in the dataset. Worst first: the surest errors before the others, then the right ones, the most doubtful
+    before the others. `t` and `p` choose a true and a predicted class, `e` wrong images only or all, `x` all again,
+    `o` another order, `j` jumps to a number, `z` changes the size, `h` shows the HOG picture or hides it. Comma and
+    full stop look at the epoch before and after, `u` at the final evaluation.
+    """
+    BINDINGS = [
+        Binding("o", "order", "Order", tooltip="Worst first, surest first, doubtful first, by number",
+                id="gallery.order"),
+        Binding("e", "errors", "Errors", tooltip="Wrong images only, or all", id="gallery.errors"),
+        Binding("t", "choose('true')", "True", tooltip="Choose the true class", id="gallery.true"),
+        Binding("p", "choose('predicted')", "Read as", tooltip="Choose the predicted class", id="gallery.predicted"),
+        Binding("x", "all", "All", tooltip="Show all images, right and wrong", id="gallery.all", show=False),
+        Binding("j", "jump", "Jump", tooltip="Jump to an image by its number", id="gallery.jump", show=False),
+        Binding("h", "hog", "HOG", tooltip="Show or hide the HOG pictures", id="gallery.hog", show=False),
+        Binding("z", "size", "Size", tooltip="Large pictures, small ones, or what fits", id="gallery.size", show=False),
+        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="gallery.final"),
+        Binding("escape", "back", "Back", tooltip="Back to where you were", id="gallery.back"),
+    ]  # fmt: skip
+
+    status = getters.query_one(StatusLine)
+    sample = getters.query_one("#sample", Banner)
+    missing = getters.query_one("#missing", Banner)
+    head = getters.query_one("#head", Static)
+    grid = getters.query_one(PictureGrid)
+    detail = getters.query_one("#detail", Static)
+    bars = getters.query_one("#bars", Static)
+
+    def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, *, final: bool = False) -> None:
+        super().__init__(feed)
+        self.chosen = Filter(*cell) if cell else Filter(errors=True)
+        self.order: Order = "worst"
+        self.final = final
+        self.answers: Answers | Failure | None = None
+        self.indices: list[int] = []
+        self._read_for: int | None = None
+        self._newest = 0
+        self._ended = False
+        self._edge: Size = "automatic"
+        self._drawings = _hog_drawings(feed)
+        self._hog = self._drawings is not None
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine("images", self.feed.folder.id)
+        yield Banner(id="sample")
+        yield Banner(id="missing")
+        yield Static("", id="head", markup=False)
+        with Horizontal(id="body"):
+            yield PictureGrid()
+            yield Static("", id="bars", markup=False)
+        yield Static("", id="detail", markup=False)
+        yield Footer()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes."""
+        data = self.snapshot.run.data
+        return data.class_names if data else DIGITS
+
+    def took(self) -> None:
+        if (self.snapshot.run.ended is not None) != self._ended:
+            self._ended = not self._ended
+            self.refresh_bindings()
+
+    def draw(self) -> None:
+        run = self.snapshot.run
+        self.sample.say(sample_line(run.data is not None and run.data.sample))
+        wanted = FINAL if self.final else self.feed.epoch
+        if self.feed.newest < self._newest:
+            self._read_for = self.answers = None
+        self._newest = self.feed.newest
+        if run.data is not None and (wanted or run.ended) and self._outdated(wanted):
+            self._read_for = wanted
+            self._read(wanted, run.data)
+        self._draw_head()
+
+    def _outdated(self, wanted: int) -> bool:
+        """Whether what is shown is not what is wanted, or was not there yet when it was last looked for."""
+        there = isinstance(self.answers, Answers) and self.answers.epoch == wanted
+        return wanted != self._read_for or (self.snapshot.live and not there)
+
+    @work(thread=True, group="answers", exit_on_error=False)
+    def _read(self, wanted: int, data: DataReady) -> None:
+        """In a thread: the answers, and the images when they are first asked for."""
+        source = answers_of(self.feed, self.app.options.data_dir)
+        with source.lock:
+            answers = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
+            if isinstance(answers, str) and wanted != FINAL and self.snapshot.run.ended is not None:
+                final = source.final(data)
+                if isinstance(final, Answers):
+                    answers = replace(
+                        final, missing=f"{answers}: this is the final evaluation. {final.missing}".strip()
+                    )
+        if self.is_attached:
+            self.app.call_from_thread(self._take, wanted, answers)
+
+    def _take(self, wanted: int, answers: Answers | Failure) -> None:
+        """Shows the answers; the picture that is looked at stays it, unless that is the first."""
+        shown = self.answers
+        if wanted != self._read_for:
+            return
+        if isinstance(shown, Answers) and isinstance(answers, Answers) and shown.what == answers.what:
+            if shown.epoch == answers.epoch:
+                return
+            keep = self._looked_at() if self.grid.selected else None
+        else:
+            keep = None
+        self.answers = answers
+        self._pick(keep)
+
+    def _pick(self, keep: int | None = None) -> None:
+        """Chooses and orders anew; the picture with index `keep` stays the one that is looked at."""
+        answers = self.answers
+        if isinstance(answers, Answers):
+            self.indices = picked(answers, self.chosen, self.order).tolist()
+        else:
+            self.indices = []
+        self._show_pictures(self.indices.index(keep) if keep in self.indices else 0)
+
+    def _show_pictures(self, selected: int) -> None:
+        beside = 2 if self._hog else 1
+        self.grid.show(
+            len(self.indices), self._tile, selected=selected, pictures=beside, size=self._edge, ink=self._ink()
+        )
+
+    def _ink(self) -> Ink:
+        glyphs = self.app.settings.glyphs
+        if self.app.no_color or self.app.native_ansi_color:
+            return Ink(glyphs=glyphs)
+        return Ink(self.grid.background_colors[1], self.grid.colors[3], glyphs)
+
+    def _tile(self, at: int, width: int) -> Tile:
+        assert isinstance(self.answers, Answers)
+        index = self.indices[at]
+        pictures = [self.answers.picture(index)]
+        if self._hog and self._drawings is not None:
+            pictures.append(self._drawings.get(self.answers, index))
+        glyphs = self.app.settings.glyphs
+        return Tile(tuple(pictures), image_words.caption(self.answers, index, self.names, width, glyphs))
+
+    @on(PictureGrid.Looked)
+    def _draw_head(self) -> None:
+        """What is shown, in words; and the HOG pictures of the page where they are not drawn yet."""
+        answers = self.answers
+        self.missing.say(answers.missing if isinstance(answers, Answers) else "")
+        self.status.show(self.snapshot.word, f"images, {self._when()}")
+        if not isinstance(answers, Answers):
+            self.head.update(answers or self._waiting())
+            self.detail.update("")
+            self.bars.update("")
+            return
+        self.head.update(self._what_is_shown(answers))
+        if self.indices:
+            index = self.indices[self.grid.selected]
+            lines = image_words.probability_lines(answers, index, self.names, self.app.settings.glyphs)
+            self.detail.update(image_words.sentence(answers, index, self.names))
+            self.bars.update("\n".join(["probability of each class", *lines] if lines else []))
+            self.bars.set_class(not lines, "-empty")
+        else:
+            self.detail.update("x shows all images")
+            self.bars.update("")
+        if self._hog and self._drawings is not None:
+            self._draw_hog(self._drawings, answers, [self.indices[at] for at in self.grid.shown])
+
+    def _waiting(self) -> str:
+        if self.snapshot.run.data is None:
+            return "the run has not read its data yet"
+        return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
+
+    def _when(self) -> str:
+        if isinstance(self.answers, Answers):
+            return image_words.when(self.answers.epoch)
+        return image_words.when(None if self.final else self.feed.epoch)
+
+    def _what_is_shown(self, answers: Answers) -> str:
+        count, grid = len(self.indices), self.grid
+        words = f"{count:,} image{'' if count == 1 else 's'}: {self.chosen.words(self.names)}, {self._when()}"
+        if not self.final and answers.epoch not in {None, self.feed.epoch}:
+            words += f" (nothing was kept of epoch {self.feed.epoch})"
+        page = f" · page {grid.page + 1} of {grid.pages}" if count else ""
+        return f"{words} · {ORDER_WORDS[self.order]}{page}"
+
+    @work(thread=True, exclusive=True, group="hog", exit_on_error=False)
+    def _draw_hog(self, drawings: HogDrawings, answers: Answers, indices: list[int]) -> None:
+        """In a thread: the HOG pictures of a page."""
+        if drawings.draw(answers, indices) and self.is_attached:
+            self.app.call_from_thread(self._has_hog, answers)
+
+    def _has_hog(self, answers: Answers) -> None:
+        if answers is self.answers:
+            self._show_pictures(self.grid.selected)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        match action:
+            case "hog":
+                return self._drawings is not None
+            case "final":
+                return self.snapshot.run.ended is not None
+            case _:
+                return True
+
+    def look_at(self, epoch: int | None) -> None:
+        self.final = False
+        super().look_at(epoch)
+
+    def _looked_at(self) -> int | None:
+        return self.indices[self.grid.selected] if self.indices else None
+
+    def _choose(self, chosen: Filter) -> None:
+        self.chosen = chosen
+        self._pick(self._looked_at())
+
+    def action_order(self) -> None:
+        self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
+        self._pick()
+
+    def action_errors(self) -> None:
+        self._choose(replace(self.chosen, errors=not self.chosen.errors))
+
+    def action_all(self) -> None:
+        self._choose(Filter())
+
+    def action_choose(self, which: str) -> None:
+        """Asks for the true or the predicted class."""
+        now: int | None = getattr(self.chosen, which)
+        lines = [*(f"{at} {name}" if name != str(at) else name for at, name in enumerate(self.names)), "any class"]
+        title = "True class" if which == "true" else "Read as"
+        screen = ChooseScreen(title, lines, len(lines) - 1 if now is None else now, digits=True)
+
+        def take(at: int | None) -> None:
+            if at is not None:
+                self._choose(replace(self.chosen, **{which: at if at < len(self.names) else None}))
+
+        self.app.push_screen(screen, take)
+
+    def action_jump(self) -> None:
+        if isinstance(self.answers, Answers):
+            self.app.push_screen(JumpScreen(int(self.answers.numbers.max()), self.answers.what), self._jump)
+
+    def _jump(self, number: int | None) -> None:
+        if number is None or not isinstance(self.answers, Answers):
+            return
+        found = (self.answers.numbers == number).nonzero()[0].tolist()
+        if not found:
+            self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")
+        elif found[0] not in self.indices:
+            words = image_words.sentence(self.answers, found[0], self.names)
+            self.notify(f"{words}: not among those shown; x shows all", severity="warning", markup=False)
+        else:
+            self.grid.look_at(self.indices.index(found[0]))
+
+    def action_hog(self) -> None:
+        self._hog = not self._hog
+        self._show_pictures(self.grid.selected)
+
+    def action_size(self) -> None:
+        self._edge = SIZES[(SIZES.index(self._edge) + 1) % len(SIZES)]
+        self._show_pictures(self.grid.selected)
+        self.notify(f"size: {self._edge}{', where it fits' if self._edge == 'large' else ''}", timeout=2)
+
+    def action_final(self) -> None:
+        self.final = not self.final
+        self.draw()
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+
+def _hog_drawings(feed: RunFeed) -> HogDrawings | None:
+    """None where the run has other features."""
+    try:
+        features = feed.folder.preset().experiment.features
+    except RequestError:
+        return None
+    return HogDrawings(features) if isinstance(features, HogFeatures) else None

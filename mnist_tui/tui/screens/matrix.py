@@ -1,0 +1,264 @@
+"""The confusion matrix in full: any epoch, three views, differences, and the way to the images of a cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, VerticalScroll
+from textual.widgets import Footer, Static
+
+from mnist_tui.runs.events import Matrix
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.library import list_runs
+from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
+from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.tui.bases import Base, base_of_run, final_of
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.quantities import share
+from mnist_tui.tui.screens.choose import ChooseScreen
+from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.cell_matrix import CellMatrix
+from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
+from mnist_tui.tui.widgets.confusion_cells import VIEWS, View, signed
+from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.worst import WorstConfusions
+
+
+class MatrixScreen(RunScreen):
+    """A run's confusion matrix."""
+
+    CSS_PATH = "matrix.tcss"
+    HELP = """
+    **Confusion matrix in full.** The arrow keys move the cell that is looked at; comma and full stop look at the epoch
+    before and after, `<` and `>` ten away, `f` follows the newest. `v` changes between counts, row percentages and
+    errors only. `b` takes the present epoch as the base: every other epoch is then shown as its difference; `o` takes
+    another run's final matrix, or its newest; `x` ends it. `u` shows the final evaluation. Enter opens the images of
+    the cell.
+    """
+    BINDINGS = [
+        Binding("v", "view", "View", tooltip="Counts, row percentages, errors only", id="matrix.view"),
+        Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
+        Binding("o", "other", "Other run", tooltip="Compare with another run", id="matrix.other"),
+        Binding("x", "no_base", "No base", tooltip="End the comparison", id="matrix.no-base"),
+        Binding("n", "next_worst", "Worst", tooltip="Look at the next of the worst confusions", id="matrix.worst"),
+        Binding(
+            "u", "final", "Final", tooltip="The final evaluation on the test images, or the epochs again",
+            id="matrix.final",
+        ),
+        Binding("g", "gallery", "All images", tooltip="All wrong images", id="matrix.gallery", show=False),
+        Binding("escape", "back", "Back", tooltip="Back to where you were", id="matrix.back"),
+    ]  # fmt: skip
+
+    status = getters.query_one(StatusLine)
+    sample = getters.query_one("#sample", Banner)
+    matrix = getters.query_one(CellMatrix)
+    cell = getters.query_one("#cell", Static)
+    worst = getters.query_one(WorstConfusions)
+    facts = getters.query_one("#facts", Static)
+
+    def __init__(self, feed: RunFeed) -> None:
+        super().__init__(feed)
+        self.view: View = "counts"
+        self.base: Base | None = None
+        self.final = False
+        self._final: Base | None = None
+        self._asked = False
+        self._candidates: list[RunSummary] = []
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine("confusion matrix", self.feed.folder.id)
+        yield Banner(id="sample")
+        with Container(id="body"):
+            yield CellMatrix()
+            with VerticalScroll(id="words", can_focus=False):
+                yield Static("", id="cell", markup=False)
+                yield WorstConfusions()
+                yield Static("", id="facts", markup=False)
+        yield Footer()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes."""
+        data = self.snapshot.run.data
+        return data.class_names if data else DIGITS
+
+    def shown(self) -> Base | None:
+        """The matrix that is looked at; None before the first epoch has ended."""
+        if self.final and self._final is not None:
+            return self._final
+        run, epoch = self.snapshot.run, self.feed.epoch
+        if epoch == run.confusion_epoch:
+            return Base(run.confusion, f"epoch {epoch}") if run.confusion else None
+        ended = self.feed.ended(epoch)
+        return Base(ended.confusion, f"epoch {epoch}") if ended else None
+
+    def took(self) -> None:
+        if self.snapshot.live:
+            self.final, self._final, self._asked = False, None, False
+        elif not self._asked and self.snapshot.run.ended is not None:
+            self._asked = True
+            self._read_final()
+
+    def draw(self) -> None:
+        run, shown = self.snapshot.run, self.shown()
+        matrix = shown.matrix if shown else None
+        self.sample.say(sample_line(run.data is not None and run.data.sample))
+        self.status.show(self.snapshot.word, self._what(shown))
+        self.matrix.show(matrix, self.names, self._caption(shown), view=self.view, base=self._base_matrix())
+        self.worst.show(matrix, self.names, self._base_matrix())
+        self.facts.update("\n".join(self._facts(shown)))
+        self._draw_cell()
+
+    def _what(self, shown: Base | None) -> str:
+        if shown is None:
+            return "confusion matrix"
+        newest = self.feed.cursor is None and not self.final and self.snapshot.live
+        return f"confusion, {shown.words}{', the newest' if newest else ''}"
+
+    def _base_matrix(self) -> Matrix | None:
+        return self.base.matrix if self.base else None
+
+    def _caption(self, shown: Base | None) -> str:
+        if shown is None:
+            return ""
+        if self.base is not None:
+            return f"of {shown.words} against {self.base.words}"
+        return "of the test set, evaluated after training" if self.final else f"evaluated after {shown.words}"
+
+    def _facts(self, shown: Base | None) -> list[str]:
+        """The accuracy, the base, and a warning where two matrices do not count the same images."""
+        if shown is None:
+            return []
+        lines = [f"accuracy {share(accuracy(shown.matrix), 2)} of {total(shown.matrix):,} images"]
+        if self.base is not None:
+            lines.append(f"base: {self.base.words}, accuracy {share(accuracy(self.base.matrix), 2)}")
+            if [sum(row) for row in shown.matrix] != [sum(row) for row in self.base.matrix]:
+                lines.append("They were measured on different images: compare percentages (v), not counts.")
+        return lines
+
+    @on(CellMatrix.Moved)
+    def _draw_cell(self) -> None:
+        """The cell that is looked at, in words."""
+        shown, (true, predicted) = self.shown(), self.matrix.cell
+        if shown is None:
+            self.cell.update("")
+            return
+        row, names = shown.matrix[true], self.names
+        words = in_words(Confusion(true, predicted, names[true], names[predicted], row[predicted], sum(row)))
+        if self.base is not None:
+            before = self.base.matrix[true][predicted]
+            words += f"; in the base {before:,} ({signed(row[predicted] - before, 0)})"
+        self.cell.update(f"[ ] {words}")
+
+    @on(ConfusionView.Chosen)
+    def _open_cell(self, message: ConfusionView.Chosen) -> None:
+        self.matrix.look_at((message.true, message.predicted))
+        self._open((message.true, message.predicted))
+
+    @on(WorstConfusions.Chosen)
+    def _look_at_worst(self, message: WorstConfusions.Chosen) -> None:
+        self.matrix.look_at((message.confusion.true, message.confusion.predicted))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        match action:
+            case "no_base":
+                return self.base is not None
+            case "final":
+                return self._final is not None
+            case _:
+                return True
+
+    def look_at(self, epoch: int | None) -> None:
+        self.final = False
+        super().look_at(epoch)
+
+    def action_view(self) -> None:
+        self.view = VIEWS[(VIEWS.index(self.view) + 1) % len(VIEWS)]
+        self.draw()
+
+    def action_base(self) -> None:
+        """The matrix looked at becomes the base; it is none any more where it was."""
+        shown = self.shown()
+        self._compare(None if shown == self.base else shown)
+        if self.base is not None:
+            self.notify(f"compared with {self.base.words}; , and . look at other epochs, x ends it", timeout=4)
+
+    def action_no_base(self) -> None:
+        self._compare(None)
+
+    def _compare(self, base: Base | None) -> None:
+        self.base = base
+        self.refresh_bindings()
+        self.draw()
+
+    def action_final(self) -> None:
+        self.final = not self.final
+        self.draw()
+
+    def action_next_worst(self) -> None:
+        pairs = [(pair.true, pair.predicted) for pair in self.worst.confusions]
+        if pairs:
+            at = pairs.index(self.matrix.cell) + 1 if self.matrix.cell in pairs else 0
+            self.matrix.look_at(pairs[at % len(pairs)])
+
+    def action_gallery(self) -> None:
+        self._open(None)
+
+    def _open(self, cell: tuple[int, int] | None) -> None:
+        from mnist_tui.tui.screens.gallery import GalleryScreen
+
+        self.app.push_screen(GalleryScreen(self.feed, cell, final=self.final))
+
+    def action_back(self) -> None:
+        self.app.pop_screen()
+
+    def action_other(self) -> None:
+        self._list_runs(self.app.options.runs_dir)
+
+    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
+    def _list_runs(self, runs_dir: Path) -> None:
+        """In a thread: the other runs on the same data of which an epoch has ended."""
+        data = self.snapshot.run.data
+        name = data.name if data else ""
+        own = self.feed.folder.id
+        found = [run for run in list_runs(runs_dir) if run.run != own and run.dataset == name and run.epochs_done]
+        self.app.call_from_thread(self._ask_for_run, found)
+
+    def _ask_for_run(self, found: list[RunSummary]) -> None:
+        if not self.is_current:
+            return
+        if not found:
+            self.notify("there is no other run on the same data of which an epoch has ended", severity="warning")
+            return
+        self._candidates = found
+        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in found]), self._read_chosen)
+
+    def _read_chosen(self, at: int | None) -> None:
+        if at is not None:
+            self._read_base(RunFolder(Path(self._candidates[at].folder)))
+
+    @work(thread=True, exclusive=True, group="base", exit_on_error=False)
+    def _read_base(self, folder: RunFolder) -> None:
+        base = base_of_run(folder)
+        if base is None:
+            self.app.call_from_thread(self.notify, f"{folder.id} has no matrix", severity="warning", markup=False)
+        else:
+            self.app.call_from_thread(self._compare, base)
+
+    @work(thread=True, exclusive=True, group="final", exit_on_error=False)
+    def _read_final(self) -> None:
+        final = final_of(self.feed.folder, self.snapshot.run)
+        self.app.call_from_thread(self._has_final, final)
+
+    def _has_final(self, final: Base | None) -> None:
+        self._final = final
+        self.refresh_bindings()
+
+
+def _line(run: RunSummary) -> str:
+    score = f"test accuracy {share(run.test_accuracy, 2)}" if run.test_accuracy is not None else f"{run.state}"
+    return f"{run.run}  {run.epochs_done} epochs, {score}"

@@ -1,0 +1,160 @@
+"""What can be done with a run of a list: opened, resumed, edited, labelled, deleted. The list is a subclass's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import getters, work
+from textual.binding import Binding
+from textual.screen import Screen
+
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.labels import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
+from mnist_tui.runs.library import delete_run
+from mnist_tui.runs.state import LIVE, RESUMABLE
+from mnist_tui.runs.summaries import RunSummary
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+
+class RunActions(Screen[None]):
+    """Acts on the run under a list's cursor, or on the marked ones."""
+
+    BINDINGS = [
+        Binding("enter", "open", "Open", tooltip="Watch it while it trains, else its results", id="runs.open"),
+        Binding("w", "watch", "Curves", tooltip="Its curves on the training screen", id="runs.watch", show=False),
+        Binding("r", "report", "Results", tooltip="Scores, confusions, export", id="runs.report", show=False),
+        Binding("R", "rename", "Rename", tooltip="A name of your own for it", id="runs.rename", show=False),
+        Binding("e", "edit", "Edit", tooltip="Its experiment in the editor, as a new one", id="runs.edit", show=False),
+        Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    @property
+    def chosen(self) -> Sequence[RunSummary]:
+        """The run under the cursor, or the runs of its group; none where the list is empty."""
+        raise NotImplementedError
+
+    @property
+    def targets(self) -> Sequence[RunSummary]:
+        """The marked runs, else the chosen ones."""
+        raise NotImplementedError
+
+    def look_again(self) -> None:
+        """Has the list follow what was done to a run."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something for what is chosen."""
+        if not self.is_mounted:
+            return True
+        chosen = self.chosen
+        one = chosen[0] if len(chosen) == 1 else None
+        match action:
+            case "open" | "mark" | "mark_all" | "compare" | "delete" | "edit":
+                return bool(chosen)
+            case "note" | "rename" | "watch":
+                return one is not None
+            case "report":
+                return one is not None and one.state not in LIVE
+            case "resume":
+                return one is not None and one.state in RESUMABLE
+            case _:
+                return True
+
+    def open_run(self) -> None:
+        """The chosen run's screen: training while it lives, else its results."""
+        if not self.chosen:
+            return
+        run = self.chosen[0]
+        if run.state in LIVE:
+            self.app.watch_run(folder_of(run))
+        else:
+            self.app.show_results(folder_of(run))
+
+    def action_watch(self) -> None:
+        self.app.watch_run(folder_of(self.chosen[0]))
+
+    def action_report(self) -> None:
+        self.app.show_results(folder_of(self.chosen[0]))
+
+    def action_edit(self) -> None:
+        try:
+            self.app.edit(folder_of(self.chosen[0]).preset())
+        except RequestError as error:
+            self._refuse("cannot be edited", str(error))
+
+    def action_resume(self) -> None:
+        self.app.resume_run(folder_of(self.chosen[0]))
+        self.look_again()
+
+    def action_note(self) -> None:
+        self._ask("note", "Note", "What you want to remember of this run; `note=` in a filter finds it.", LONGEST_NOTE)
+
+    def action_rename(self) -> None:
+        self._ask("name", "Name", "Shown in place of the preset's name; its folder keeps its own.", LONGEST_NAME)
+
+    def _ask(self, field: str, title: str, about: str, longest: int) -> None:
+        from mnist_tui.tui.screens.ask_text import AskTextScreen
+
+        run = self.chosen[0]
+        label = read_label(folder_of(run))
+
+        def keep(text: str | None) -> None:
+            if text is not None:
+                changed = Label(text, label.note) if field == "name" else Label(label.name, text)
+                self._label(run, changed)
+
+        self.app.push_screen(AskTextScreen(f"{title} of {run.run}", about, getattr(label, field), longest), keep)
+
+    def _label(self, run: RunSummary, label: Label) -> None:
+        try:
+            write_label(folder_of(run), label)
+        except RunError as error:
+            self._refuse("is not labelled", str(error))
+        self.look_again()
+
+    def action_delete(self) -> None:
+        """Deletes the marked runs, else the chosen; none that lives. Several are always asked about."""
+        targets = self.targets
+        live = [run for run in targets if run.state in LIVE]
+        ended = [run for run in targets if run.state not in LIVE]
+        if live:
+            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
+            self._refuse("is not deleted", f"{some}: stop it first, on its training screen (w, then s)")
+        if not ended:
+            return
+        if not self.app.settings.confirm and len(ended) == 1:
+            self._delete(ended)
+            return
+        from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
+
+        lines = [f"{run.run}  {run.shown_name}, {run.state}" for run in ended]
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._delete(ended)
+
+        self.app.push_screen(AskDeleteScreen(lines), answered)
+
+    @work(thread=True, group="delete", exit_on_error=False)
+    def _delete(self, runs: Sequence[RunSummary]) -> None:
+        for run in runs:
+            try:
+                delete_run(folder_of(run))
+            except RunError as error:
+                self.app.call_from_thread(self._refuse, "is not deleted", str(error))
+        self.app.call_from_thread(self.look_again)
+
+    def _refuse(self, what: str, why: str) -> None:
+        self.notify(why, title=f"The run {what}", severity="warning", timeout=10, markup=False)
+
+
+def folder_of(run: RunSummary) -> RunFolder:
+    return RunFolder(Path(run.folder))

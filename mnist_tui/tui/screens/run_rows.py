@@ -1,0 +1,163 @@
+"""Runs, and groups of seeds, as rows of the browser: columns, cells, order. Text only, nothing of Textual's screens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_tui.report.wording import DASH, count, loss, moment, percent, seconds
+from mnist_tui.runs.groups import SeedGroup, Spread, grouped
+from mnist_tui.runs.state import LIVE, STATES
+from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.tui.widgets.row_table import Column, Row
+
+COLUMNS = (
+    Column("state", "state", toned=True),
+    Column("name", "name", least=8),
+    Column("changes", "changed", need=6, least=18),
+    Column("epochs", "epochs", right=True, need=7),
+    Column("accuracy", "test acc.", right=True),
+    Column("f1", "macro F1", right=True, need=4),
+    Column("parameters", "parameters", right=True, need=5),
+    Column("time", "time", right=True, need=3),
+    Column("started", "started", need=2),
+    Column("note", "note", need=1, least=8),
+)
+FIRST_DESCENDING = {"epochs", "accuracy", "f1", "parameters", "time", "started"}
+"""Columns whose largest value comes first when one begins to sort by them."""
+SEED = re.compile(r"(?:^|, )seed \d+")
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the rows are sorted."""
+
+    column: str = "started"
+    descending: bool = True
+
+    def by(self, column: str) -> Order:
+        """Sorted by that column; the other way round where it is already."""
+        if column == self.column:
+            return Order(column, not self.descending)
+        return Order(column, column in FIRST_DESCENDING)
+
+    def next(self) -> Order:
+        """Sorted by the column after this."""
+        keys = [column.key for column in COLUMNS]
+        column = keys[(keys.index(self.column) + 1) % len(keys)]
+        return Order(column, column in FIRST_DESCENDING)
+
+
+def tone(state: str) -> str:
+    """The component class of a state's cell."""
+    if state in LIVE:
+        return "row-table--live"
+    return {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "row-table--bad"}.get(
+        state, "row-table--odd"
+    )
+
+
+KEYS: dict[str, Callable[[RunSummary], Any]] = {
+    "state": lambda run: STATES.index(run.state) if run.state in STATES else len(STATES),
+    "name": lambda run: run.shown_name.casefold(),
+    "changes": lambda run: run.differs or None,
+    "epochs": lambda run: run.epochs_done,
+    "accuracy": lambda run: run.test_accuracy,
+    "f1": lambda run: run.macro_f1,
+    "parameters": lambda run: run.parameters,
+    "time": lambda run: run.seconds,
+    "started": lambda run: run.started,
+    "note": lambda run: run.note.casefold() or None,
+}
+
+
+def in_order(runs: Iterable[RunSummary], order: Order) -> list[RunSummary]:
+    """The runs sorted; those without a value come last either way, equal ones newest first."""
+    newest = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
+    key = KEYS[order.column]
+    having = [run for run in newest if key(run) is not None]
+    having.sort(key=key, reverse=order.descending)
+    return having + [run for run in newest if key(run) is None]
+
+
+def rows_of(runs: Sequence[RunSummary], marked: set[str]) -> list[Row]:
+    """A row a run."""
+    return [
+        Row(
+            run.run,
+            (
+                run.state, run.shown_name, run.differs, f"{run.epochs_done:,}/{run.epochs:,}",
+                percent(run.test_accuracy), percent(run.macro_f1), count(run.parameters), seconds(run.seconds),
+                moment(run.started), run.note,
+            ),
+            run.run in marked,
+            tone(run.state),
+        )
+        for run in runs
+    ]  # fmt: skip
+
+
+def group_rows(groups: Sequence[SeedGroup], marked: set[str]) -> list[Row]:
+    """A row a group of seeds, figures as mean ± deviation; a run alone has the row of a run."""
+    rows: list[Row] = []
+    for group in groups:
+        newest = group.runs[0]
+        if len(group.runs) == 1:
+            rows += [Row(group.group, row.cells, row.marked, row.tone) for row in rows_of(group.runs, marked)]
+            continue
+        accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
+        seeds = len({run.seed for run in group.runs})
+        cells = (
+            f"{len(group.scored)}/{seeds} seeds", newest.preset, SEED.sub("", newest.differs).lstrip(", "),
+            f"{newest.epochs:,}", plus_minus(accuracy), plus_minus(f1), count(newest.parameters),
+            seconds(took.mean if took else None), moment(newest.started), "",
+        )  # fmt: skip
+        whole = all(run.run in marked for run in group.runs)
+        rows.append(Row(group.group, cells, whole, "row-table--good" if group.scored else "row-table--odd"))
+    return rows
+
+
+def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
+    """The runs by experiment, in their order, the newest of each first."""
+    return [SeedGroup(group.group, tuple(in_order(group.runs, Order())), group.scored) for group in grouped(runs)]
+
+
+def plus_minus(found: Spread | None) -> str:
+    """``97.62 ± 0.11 %``."""
+    if found is None:
+        return DASH
+    return percent(found.mean) if found.std is None else f"{100 * found.mean:.2f} ± {100 * found.std:.2f} %"
+
+
+def told(run: RunSummary) -> list[str]:
+    """All that the list knows of a run, in two lines."""
+    sample = " (bundled sample, not MNIST)" if run.sample else ""
+    scores = [
+        f"test accuracy {percent(run.test_accuracy)}",
+        f"macro F1 {percent(run.macro_f1)}",
+        f"validation accuracy {percent(run.val_accuracy)}",
+        *([f"test loss {loss(run.test_loss)}"] if run.test_loss is not None else []),
+        f"{count(run.parameters)} parameters",
+        f"trained {seconds(run.seconds)}",
+    ]
+    first = [
+        run.run, f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}", f"{run.dataset}{sample}",
+        *([run.note] if run.note else []),
+    ]  # fmt: skip
+    return [" · ".join(first), " · ".join(scores)]
+
+
+def told_of_group(group: SeedGroup) -> list[str]:
+    """What the list knows of a group of seeds, in two lines."""
+    newest = group.runs[0]
+    n = len(group.scored)
+    changes = SEED.sub("", newest.differs).lstrip(", ") or "unchanged"
+    return [
+        f"{newest.preset}, {changes} · {len(group.runs)} runs that differ in their seed alone, seeds "
+        + ", ".join(str(seed) for seed in sorted({run.seed for run in group.runs})),
+        f"test accuracy {plus_minus(group.spread('test_accuracy'))} · "
+        f"macro F1 {plus_minus(group.spread('macro_f1'))} · "
+        f"mean ± standard deviation over n = {n} finished seed{'' if n == 1 else 's'}",
+    ]

@@ -1,0 +1,121 @@
+"""What all screens of one run share: its feed, a redraw now and then where something changed, the epoch cursor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import getters, on
+from textual.binding import Binding
+from textual.screen import Screen
+
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.watch import Snapshot
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+JUMP = 10
+
+
+class RunScreen(Screen[None]):
+    """Shows a run, live or ended; a subclass composes it and draws.
+
+    Args:
+        feed: the run's, shared by all screens that show it.
+    """
+
+    BINDINGS = [
+        Binding("left,comma", "epoch(-1)", "Earlier", tooltip="Look at the epoch before", id="run.earlier", show=False),
+        Binding("right,full_stop", "epoch(1)", "Later", tooltip="Look at the next epoch", id="run.later", show=False),
+        Binding(
+            "shift+left,less_than_sign", f"epoch({-JUMP})", "10 earlier", tooltip="Look ten epochs back",
+            id="run.much-earlier", show=False,
+        ),
+        Binding(
+            "shift+right,greater_than_sign", f"epoch({JUMP})", "10 later", tooltip="Look ten epochs on",
+            id="run.much-later", show=False,
+        ),
+        Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
+        Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
+    ]  # fmt: skip
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    def __init__(self, feed: RunFeed) -> None:
+        super().__init__()
+        self.feed = feed
+        self._dirty = True
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The run as it was last seen."""
+        return self.feed.snapshot
+
+    def draw(self) -> None:
+        """Brings the screen up to `self.snapshot` and `self.feed.epoch`; called when something changed."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """Called at each redraw of a live run, changed or not: clocks."""
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._begin)
+        self.set_timer(self.app.refresh_seconds, self._redraw_again)
+
+    def _begin(self) -> None:
+        """Shows at once what other screens of the run have seen already."""
+        self.feed.join(self)
+        if self.snapshot.run.updated is not None:
+            self.took()
+            self.redraw()
+
+    def on_unmount(self) -> None:
+        self.feed.leave(self)
+
+    def on_screen_resume(self) -> None:
+        self._dirty = True
+        self.call_after_refresh(self._seen_again)
+
+    def _seen_again(self) -> None:
+        if self.snapshot.run.updated is not None:
+            self.redraw()
+
+    def _redraw_again(self) -> None:
+        """Redraws now and, after as long as the settings and the terminal want it, again."""
+        self.redraw()
+        self.set_timer(self.app.refresh_seconds, self._redraw_again)
+
+    def redraw(self) -> None:
+        """Draws what has changed, where this screen is the one that is seen."""
+        if not self.is_current or not self.is_mounted:
+            return
+        if self.snapshot.live or self._dirty:
+            self.tick()
+        if self._dirty:
+            self._dirty = False
+            self.draw()
+
+    @on(RunFeed.Changed)
+    def _changed(self, message: RunFeed.Changed) -> None:
+        message.stop()
+        self._dirty = True
+        self.took()
+
+    def took(self) -> None:
+        """Called with every change, before it is drawn: what cannot wait for the next redraw."""
+
+    def action_epoch(self, by: int) -> None:
+        self.look_at(self.feed.epoch + by)
+
+    def action_epoch_at(self, epoch: int) -> None:
+        self.look_at(epoch)
+
+    def action_follow(self) -> None:
+        self.look_at(None)
+
+    def look_at(self, epoch: int | None) -> None:
+        """Moves the epoch cursor, for all screens of the run, and draws at once; None follows the newest."""
+        self.feed.move(epoch)
+        self._dirty = True
+        self.redraw()

@@ -1,0 +1,280 @@
+"""All runs: found, sorted, marked, compared, labelled, deleted, opened. A thread looks at the folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Footer, Input
+
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.filters import parse
+from mnist_tui.runs.listing import Change, Listing
+from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.screens import run_rows
+from mnist_tui.tui.screens.run_actions import RunActions
+from mnist_tui.tui.screens.run_rows import Order
+from mnist_tui.tui.widgets.row_table import RowTable
+from mnist_tui.tui.widgets.run_filter import RunFilter
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+LOOK_SECONDS = 1.0
+WHOLE_LOOK = 10
+"""Every so many looks the files of all runs are looked at, not only those of live ones."""
+FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97%, state=finished, dataset=fashion-mnist"
+
+
+class RunsScreen(RunActions):
+    """The browser of all runs."""
+
+    CSS_PATH = "runs.tcss"
+    TITLE = "Runs"
+    AUTO_FOCUS = "RowTable"
+    HELP = """
+    **Runs.** Enter opens a run: one that trains on its training screen, one that has ended on its results. Space marks;
+    `o` lays the marked runs' curves over each other and compares their parameters and scores, without marks those of
+    the run's seeds. `v` shows runs that differ only in their seed as one row, mean ± standard deviation. Name and note
+    are yours; the run's folder keeps its name.
+    """
+    BINDINGS = [
+        Binding("space", "mark", "Mark", tooltip="Mark the run, or its group, for comparing", id="runs.mark"),
+        Binding(
+            "o", "compare", "Compare", tooltip="Overlay and compare the marked runs, or the seeds of this one",
+            id="runs.compare",
+        ),
+        Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the list", id="runs.filter"),
+        Binding("s", "sort", "Sort", tooltip="Sort by the next column", id="runs.sort"),
+        Binding("S", "reverse", "Reverse", tooltip="Sort the other way round", id="runs.reverse", show=False),
+        Binding("v", "groups", "Seeds", tooltip="Groups of seeds as one row, and back", id="runs.groups"),
+        Binding("n", "note", "Note", tooltip="A note of your own", id="runs.note"),
+        Binding("a", "mark_all", "Mark all", tooltip="Mark all that are listed, or none", id="runs.all", show=False),
+        Binding("delete,x", "delete", "Delete", tooltip="Delete it, or the marked ones", id="runs.delete"),
+        Binding("escape", "clear", "Presets", tooltip="Clear the filter; then back to the presets", id="runs.back"),
+    ]  # fmt: skip
+
+    class Looked(Message):
+        """A part of a look at the folders; None at its end."""
+
+        def __init__(self, change: Change | None) -> None:
+            super().__init__()
+            self.change = change
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    table = getters.query_one(RowTable)
+    terms = getters.query_one(RunFilter)
+    found = getters.query_one("#found", Line)
+    wrong = getters.query_one("#wrong", Line)
+    nothing = getters.query_one("#nothing", Line)
+    details = getters.query_one("#told", Line)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs: dict[str, RunSummary] = {}
+        self._listed: list[RunSummary] = []
+        self._marked: set[str] = set()
+        self._order = Order()
+        self._test = parse("")
+        self._grouped = False
+        self._looks = 0
+        self._looking = False
+        self._kind = (0, "")
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="top"):
+            yield Line("runs", id="word")
+            yield RunFilter(placeholder=FILTER_HELP, compact=True, id="filter")
+            yield Line("reading …", id="found")
+        yield Line(id="wrong")
+        yield Line(id="nothing")
+        yield RowTable()
+        yield Line(id="told")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._listing = Listing(self.app.options.runs_dir)
+        self.look_again()
+        self.set_interval(LOOK_SECONDS, self.look_again)
+
+    def look_again(self) -> None:
+        """Has the folders looked at, unless that is being done, or nobody sees this."""
+        if self.is_current and not self._looking:
+            self._looking = True
+            self._look(self._looks % WHOLE_LOOK == 0)
+            self._looks += 1
+
+    @work(thread=True, group="look", exit_on_error=False)
+    def _look(self, whole: bool) -> None:
+        try:
+            for change in self._listing.look(whole=whole):
+                self.post_message(self.Looked(change))
+            if whole:
+                self._listing.save()
+        finally:
+            self.post_message(self.Looked(None))
+
+    @on(Looked)
+    def _take(self, message: Looked) -> None:
+        message.stop()
+        change = message.change
+        if change is None:
+            self._looking = False
+        else:
+            self._runs |= {run.run: run for run in change.runs}
+            for run in change.gone:
+                self._runs.pop(run, None)
+                self._marked.discard(run)
+        if change is not None or self._looks == 1:
+            self._list()
+
+    def _list(self) -> None:
+        """Lists what the filter lets through, in order."""
+        self._listed = run_rows.in_order(filter(self._test, self._runs.values()), self._order)
+        order = (self._order.column, self._order.descending)
+        if self._grouped:
+            rows = run_rows.group_rows(self._groups(), self._marked)
+        else:
+            rows = run_rows.rows_of(self._listed, self._marked)
+        self.table.show(run_rows.COLUMNS, rows, order)
+        listed, all_runs = f"{len(self._listed):,}", f"{len(self._runs):,}"
+        shown = f"{listed} of {all_runs}" if self.terms.value.strip() else f"{all_runs} runs"
+        marked = f", {len(self._marked):,} marked" if self._marked else ""
+        self.found.say(("reading … " if self._looks == 1 and self._looking else "") + shown + marked)
+        self.set_class(not rows, "-empty")
+        self.nothing.say(self._why_nothing() if not rows else "")
+        self._tell()
+
+    def _why_nothing(self) -> str:
+        if self._runs:
+            return "no run fits the filter; Esc clears it"
+        if self._looking:
+            return ""
+        return f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
+
+    def _groups(self) -> list[run_rows.SeedGroup]:
+        return run_rows.groups_of(self._listed)
+
+    @property
+    def chosen(self) -> Sequence[RunSummary]:
+        """The run under the cursor, or the runs of its group; none where the list is empty."""
+        key = self.table.chosen
+        if self._grouped:
+            return next((group.runs for group in self._groups() if group.group == key), ())
+        return (self._runs[key],) if key in self._runs else ()
+
+    @property
+    def targets(self) -> list[RunSummary]:
+        """The marked runs, else the chosen one."""
+        return [self._runs[run] for run in sorted(self._marked) if run in self._runs] or list(self.chosen)
+
+    @on(RowTable.Moved)
+    def _tell(self) -> None:
+        chosen = self.chosen
+        if not chosen:
+            self.details.say("")
+        elif len(chosen) == 1:
+            self.details.say("\n".join(run_rows.told(chosen[0])))
+        else:
+            group = next(group for group in self._groups() if group.group == self.table.chosen)
+            self.details.say("\n".join(run_rows.told_of_group(group)))
+        kind = (len(chosen), chosen[0].state if chosen else "")
+        if kind != self._kind:
+            self._kind = kind
+            self.refresh_bindings()
+
+    @on(Input.Changed, "#filter")
+    def _filtered(self, event: Input.Changed) -> None:
+        """A filter that means nothing leaves the list as it is."""
+        try:
+            self._test = parse(event.value)
+        except RequestError as error:
+            self.wrong.say(f"{error}; the list is as before")
+            self.wrong.add_class("-said")
+            return
+        self.wrong.remove_class("-said")
+        self._list()
+
+    @on(Input.Submitted, "#filter")
+    def _to_list(self) -> None:
+        self.table.focus()
+
+    @on(RowTable.HeadClicked)
+    def _sort_by(self, event: RowTable.HeadClicked) -> None:
+        self._order = self._order.by(event.column)
+        self._list()
+
+    @on(RowTable.Marked)
+    def action_mark(self) -> None:
+        """Marks what is chosen, or takes its mark away; then on to the next row."""
+        runs = {run.run for run in self.chosen}
+        self._marked = self._marked - runs if runs <= self._marked else self._marked | runs
+        self._list()
+        self.table.action_move(1)
+
+    def action_mark_all(self) -> None:
+        runs = {run.run for run in self._listed}
+        self._marked = self._marked - runs if runs <= self._marked else self._marked | runs
+        self._list()
+
+    def action_sort(self) -> None:
+        self._order = self._order.next()
+        self._list()
+
+    def action_reverse(self) -> None:
+        self._order = Order(self._order.column, not self._order.descending)
+        self._list()
+
+    def action_groups(self) -> None:
+        """Groups of seeds as one row each, and back; the cursor stays with its run."""
+        chosen = self.chosen
+        self._grouped = not self._grouped
+        self._list()
+        if chosen:
+            self.table.choose(chosen[0].group if self._grouped else chosen[0].run)
+
+    def action_filter(self) -> None:
+        self.terms.focus()
+
+    def action_clear(self) -> None:
+        """All runs again; where they are all there already, back to the presets."""
+        if self.terms.value or self.terms.has_focus:
+            self.terms.value = ""
+            self.table.focus()
+        else:
+            self.app.show_presets()
+
+    def action_table(self, action: str, by: int) -> None:
+        """Moves the cursor of the list while the filter has the focus."""
+        getattr(self.table, f"action_{action}")(by)
+
+    @on(RowTable.Opened)
+    def action_open(self) -> None:
+        """The run's screen; a group is compared."""
+        if len(self.chosen) > 1:
+            self._compare(self.chosen)
+        else:
+            self.open_run()
+
+    def action_compare(self) -> None:
+        """The marked runs; else the runs that differ from the chosen one in their seed alone."""
+        marked = [self._runs[run] for run in self._marked if run in self._runs]
+        group = self.chosen[0].group
+        runs = marked or [run for run in self._runs.values() if run.group == group]
+        if len(runs) < 2:
+            self.notify("Mark two runs or more with Space, then o compares them.", title="Nothing to compare with")
+            return
+        self._compare(runs)
+
+    def _compare(self, runs: Sequence[RunSummary]) -> None:
+        from mnist_tui.tui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen(sorted(runs, key=lambda run: run.started)))

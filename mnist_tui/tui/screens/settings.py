@@ -1,0 +1,218 @@
+"""The settings: how the app looks, draws and asks, where runs go, and every key. All is taken over at once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import DataTable, Footer, Input, Label, Select, Static, TabbedContent, TabPane
+
+from mnist_tui.runs.library import default_runs_dir
+from mnist_tui.tui.form.field_row import Choice as Values
+from mnist_tui.tui.keymap import entries, shown
+from mnist_tui.tui.screens.press_key import PressKeyScreen
+from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file
+from mnist_tui.tui.widgets.choice import Choice
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+GLYPHS: dict[Glyphs, str] = {
+    "braille": "braille, finest",
+    "block": "blocks, where braille looks torn",
+    "ascii": "ASCII, for any terminal",
+}
+SAMPLES: dict[Glyphs, str] = {
+    "braille": "⡇⠑⢄⡀       \n⡇  ⠈⠑⠢⢄⣀⡀  \n⡇      ⠈⠉⠒⠒",
+    "block": "█▙▖         \n█ ▝▀▄▖      \n█    ▝▀▀▄▄▄▖",
+    "ascii": "|*          \n|  **       \n|    ****** ",
+}
+REFRESH = {
+    "auto": "automatic",
+    "normal": f"every {REFRESH_SECONDS['normal']:g} s",
+    "slow": f"every {REFRESH_SECONDS['slow']:g} s",
+}
+CONFIRM = "ask before something is lost"
+BELL = "ring the terminal's bell when a run ends"
+OWN = "*"
+"""Marks a key of the user's own."""
+
+
+class Row(Horizontal):
+    """A label and what sets it."""
+
+    def __init__(self, label: str, control: Widget) -> None:
+        super().__init__(Label(label), control, classes="row")
+
+
+class KeyTable(DataTable[str]):
+    """Every key of the app."""
+
+    HELP = """
+    **Keys.** Each line is an action and its keys; a star marks your own. Enter asks for a new key, Backspace brings the
+    default back. Keys stand in the settings file under `[keys]`, where one action may have several, joined by commas.
+    """
+    BINDINGS = [
+        Binding("enter", "select_cursor", "New key", tooltip="Press a new key for the action", id="settings.new-key"),
+        Binding(
+            "backspace,delete", "screen.default_key", "Default", tooltip="The action's default keys again",
+            id="settings.default-key",
+        ),
+    ]  # fmt: skip
+
+
+class SettingsScreen(Screen[None]):
+    """Shows and changes the settings."""
+
+    CSS_PATH = "settings.tcss"
+    AUTO_FOCUS = "#theme"
+    HELP = """
+    **Settings.** What you change counts at once and is remembered in the settings file. A flag or an environment
+    variable beats the file. The second page has every key; Enter there asks for a new one.
+    """
+    BINDINGS = [
+        Binding("f8", "view", "Settings/Keys", tooltip="Between the settings and the keys", id="settings.view"),
+        Binding("ctrl+r", "defaults", "All defaults", tooltip="Every key as it was at first", id="settings.defaults"),
+        Binding("escape,f9", "back", "Back", tooltip="Back to where you were", id="settings.back"),
+        Binding("down", "app.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+    ]
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    pages = getters.query_one(TabbedContent)
+    table = getters.query_one(KeyTable)
+
+    def compose(self) -> ComposeResult:
+        settings = self.app.settings
+        with TabbedContent(initial="settings"):
+            with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):
+                themes = [(name, name) for name in sorted(self.app.available_themes)]
+                yield Row("theme", Values(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme"))
+                yield Row("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
+                yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
+                yield Row("redraw", _values(REFRESH, settings.refresh, "refresh"))
+                yield Static(
+                    f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}", classes="note indented"
+                )
+                yield Choice(CONFIRM, "confirm", settings.confirm)
+                yield Choice(BELL, "bell", settings.bell)
+                default = str(default_runs_dir())
+                runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
+                yield Row("runs folder", runs_dir)
+                yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
+                yield Static(f"remembered in {settings_file()}", classes="note", markup=False)
+            with TabPane("Keys", id="keys-page"):
+                yield KeyTable(cursor_type="row", zebra_stripes=True, id="keys")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        for name, width in (("where", 10), ("key", 14), ("what", None)):
+            self.table.add_column(name, width=width, key=name)
+        self._read_keys()
+
+    @work(thread=True)
+    def _read_keys(self) -> None:
+        """Imports every screen, so not in the event loop."""
+        entries()
+        self.app.call_from_thread(self._fill)
+
+    def _fill(self) -> None:
+        row = self.table.cursor_row
+        self.table.clear()
+        own = self.app.settings.keys
+        for entry in entries():
+            mark = OWN if entry.ids[0] in own else ""
+            what = f"{entry.name}: {entry.about}" if entry.about and entry.name else entry.about or entry.name
+            self.table.add_row(entry.section, f"{shown(entry.now(own))}{mark}", what, key=entry.ids[0])
+        self.table.move_cursor(row=row)
+
+    def _runs_note(self) -> str:
+        given = os.environ.get("MNIST_TUI_RUNS")
+        if given:
+            return f"MNIST_TUI_RUNS names {given} and beats this"
+        return f"from the next start on; now {self.app.options.runs_dir}"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are reset where they are shown."""
+        return self.pages.active == "keys-page" if action == "defaults" else True
+
+    @on(Select.Changed)
+    def _chosen(self, event: Select.Changed) -> None:
+        name, value = str(event.select.id), event.value
+        if name == "theme":
+            self.app.theme = str(value)
+        elif value != getattr(self.app.settings, name):
+            self.app.change_settings(**{name: value})
+        self.query_one("#sample", Static).update(SAMPLES[self.app.settings.glyphs])
+
+    @on(Choice.Changed)
+    def _switched(self, event: Choice.Changed) -> None:
+        if isinstance(event.checkbox, Choice):
+            self.app.change_settings(**{event.checkbox.key: event.value})
+
+    @on(Input.Submitted, "#runs-dir")
+    @on(Input.Blurred, "#runs-dir")
+    def _folder_given(self, event: Input.Submitted | Input.Blurred) -> None:
+        given = event.value.strip() or None
+        wanted = folder_problem(given) if given else ""
+        note = self.query_one("#runs-note", Static)
+        note.update(f"{given} is not {wanted}" if wanted else self._runs_note())
+        if not wanted and given != self.app.settings.runs_dir:
+            self.app.change_settings(runs_dir=given)
+
+    @on(TabbedContent.TabActivated)
+    def _turned(self) -> None:
+        self.refresh_bindings()
+
+    @on(DataTable.RowSelected)
+    def _ask_for_key(self, event: DataTable.RowSelected) -> None:
+        name = str(event.row_key.value)
+        entry = next(entry for entry in entries() if entry.ids[0] == name)
+
+        def answered(key: str | None) -> None:
+            if key is not None:
+                self._set_key(name, key)
+
+        self.app.push_screen(PressKeyScreen(entry, self.app.settings.keys), answered)
+
+    def _set_key(self, name: str, key: str) -> None:
+        """A new key for that action, and those that share its keys; none for the default."""
+        entry = next(entry for entry in entries() if entry.ids[0] == name)
+        own = {known: keys for known, keys in self.app.settings.keys.items() if known not in entry.ids}
+        if key and (key,) != entry.keys:
+            own |= dict.fromkeys(entry.ids, key)
+        self._take(own)
+
+    def _take(self, own: dict[str, Any]) -> None:
+        self.app.change_settings(keys=own)
+        self._fill()
+
+    def action_default_key(self) -> None:
+        if self.table.row_count:
+            self._set_key(str(self.table.coordinate_to_cell_key(self.table.cursor_coordinate).row_key.value), "")
+
+    def action_defaults(self) -> None:
+        self._take({})
+        self.notify("Every key is as it was at first", timeout=3)
+
+    def action_view(self) -> None:
+        """The other page, with the focus on it."""
+        keys = self.pages.active == "settings"
+        self.pages.active = "keys-page" if keys else "settings"
+        self.call_after_refresh((self.table if keys else self.query_one("#theme")).focus)
+
+    def action_back(self) -> None:
+        self.set_focus(None)
+        self.dismiss()
+
+
+def _values(texts: dict[Any, str], value: str, name: str) -> Values:
+    return Values([(text, key) for key, text in texts.items()], value=value, allow_blank=False, compact=True, id=name)

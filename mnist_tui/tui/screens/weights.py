@@ -1,0 +1,285 @@
+"""The weights and biases of a run, layer by layer and epoch by epoch; and the first layer's as pictures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.geometry import Region
+from textual.widgets import Footer, Static
+
+from mnist_tui.experiment.complexity import LayerComplexity, of
+from mnist_tui.experiment.presets import PresetError
+from mnist_tui.runs import control
+from mnist_tui.runs.epochs import EpochFile
+from mnist_tui.runs.events import WeightsSeen
+from mnist_tui.runs.folder import RunError
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.distributions import DistributionView, Told
+from mnist_tui.tui.widgets.layer_table import LayerTable, rows_of
+from mnist_tui.tui.widgets.status import StatusLine
+from mnist_tui.tui.widgets.weight_pictures import WeightPictures
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.first_weights import FirstWeights
+
+READING = "reading …"
+
+
+class WeightsScreen(RunScreen):
+    """The distributions of one run's parameters.
+
+    Args:
+        feed: the run's.
+    """
+
+    CSS_PATH = "weights.tcss"
+    HELP = """
+    **Weights.** How the weights (`b`: the biases) of each layer are spread, over the whole training: epochs to the
+    right, values upwards, denser signs where more of them lie. The bars and the table show the epoch that is looked at.
+    `p` shows the first layer's weights as pictures, from the model or the newest checkpoint.
+    """
+    BINDINGS = [
+        Binding("up,k", "layer(-1)", "Layer", tooltip="The layer before", key_display="↑↓", id="weights.layer-before"),
+        Binding("down,j", "layer(1)", "Next layer", tooltip="The next layer", show=False, id="weights.layer-after"),
+        Binding("b", "biases", "Biases", tooltip="The biases instead of the weights", id="weights.biases"),
+        Binding("b", "weights", "Weights", tooltip="The weights instead of the biases", id="weights.weights"),
+        Binding("p", "pictures", "Pictures", tooltip="The first layer's weights as pictures", id="weights.pictures"),
+        Binding("p", "distributions", "Spread", tooltip="How the values are spread", id="weights.distributions"),
+        Binding("pageup", "turn(-1)", "Page", tooltip="The pictures before", key_display="PgUp/Dn",
+                id="weights.page-up"),
+        Binding("pagedown", "turn(1)", "Next page", tooltip="The next pictures", show=False, id="weights.page-down"),
+        Binding("s", "signs", "Signs", tooltip="Signs instead of colours, and back", id="weights.signs"),
+        Binding("z", "resize", "Size", tooltip="Another size of the pictures", id="weights.size"),
+        Binding("r", "renew", "Renew", tooltip="Newer pictures: asks a live run for a checkpoint", id="weights.renew"),
+        Binding("escape,w", "back", "Back", tooltip="Back to the run", id="weights.back"),
+    ]  # fmt: skip
+
+    status = getters.query_one(StatusLine)
+    view = getters.query_one(DistributionView)
+    table = getters.query_one(LayerTable)
+    pictures = getters.query_one(WeightPictures)
+    about = getters.query_one("#about", Static)
+
+    def __init__(self, feed: RunFeed) -> None:
+        super().__init__(feed)
+        self._file = EpochFile(feed.folder.events_file)
+        self._told: tuple[WeightsSeen, ...] = ()
+        self._read_for: WeightsSeen | None = None
+        self._read_once = self._reading = False
+        self._chosen = 0
+        self._biases = False
+        self._first: FirstWeights | None = None
+        self._first_why = READING
+        self._first_of: object = None
+        self._layers: dict[str, LayerComplexity] = {}
+        try:
+            self._experiment = feed.folder.preset().experiment
+        except PresetError:
+            self._experiment = None
+        if self._experiment is not None:
+            self._layers = {layer.name: layer for layer in of(self._experiment).layers}
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.app.settings.glyphs
+        yield StatusLine("weights", self.feed.folder.id)
+        yield Static("", id="about", markup=False)
+        yield DistributionView(glyphs)
+        yield WeightPictures(signs=self.app.no_color or glyphs == "ascii")
+        with Vertical(id="layers"):
+            yield LayerTable()
+        yield Footer()
+
+    @property
+    def _picturing(self) -> bool:
+        return self.has_class("-pictures")
+
+    def draw(self) -> None:
+        self.status.show(self.snapshot.word, "weights" if not self._biases else "biases")
+        self._read_if_new()
+        if self._picturing:
+            self._read_first_if_new()
+            self.pictures.show(self._first, self._first_why)
+            self.about.update(self._about_pictures())
+        else:
+            self._draw_distributions()
+
+    def _draw_distributions(self) -> None:
+        seen = self._seen
+        if seen is None:
+            self.view.show((), 0, self._nothing())
+            self.about.update("")
+            self.table.show([], 0)
+            return
+        self._chosen = max(0, min(self._chosen, len(seen.layers) - 1))
+        layer = seen.layers[self._chosen].name
+        told = tuple(
+            Told(event.epoch, spread)
+            for event in self._told
+            for part in event.layers
+            if part.name == layer and (spread := part.biases if self._biases else part.weights) is not None
+        )
+        what = "biases" if self._biases else "weights"
+        self.view.show(told, self.feed.epoch, f"{layer} has no {what} that could be drawn")
+        self.about.update(self._about_layer(layer, seen, what))
+        at_first = self._told[0].layers if self._told[0].epoch == 0 else ()
+        units = {name: known.output_shape[-1] for name, known in self._layers.items()}
+        self.table.show(rows_of(seen.layers, at_first, self._biases, units, self._chosen), self._chosen)
+        self.query_one("#layers").scroll_to_region(Region(0, self._chosen + 1, 1, 1), animate=False)
+
+    @property
+    def _seen(self) -> WeightsSeen | None:
+        """The newest told of at the epoch that is looked at, or before it."""
+        return next((event for event in reversed(self._told) if event.epoch <= self.feed.epoch), None)
+
+    def _nothing(self) -> str:
+        if not self._read_once:
+            return READING
+        return "Nothing was told of weights yet." if self.snapshot.live else "This run told nothing of its weights."
+
+    def _about_layer(self, name: str, seen: WeightsSeen, what: str) -> str:
+        known = self._layers.get(name)
+        after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
+        configuration = f", {known.configuration}" if known is not None and known.configuration else ""
+        older = f" (the newest told of at epoch {self.feed.epoch})" if seen.epoch != self.feed.epoch else ""
+        return f"{what} of {name}{configuration}; {after}{older}"
+
+    def _about_pictures(self) -> Content:
+        first = self._first
+        if first is None:
+            return Content("")
+        shown, count = self.pictures.shown, self.pictures.count
+        begin = self.pictures.first + 1
+        epoch = "" if math.isnan(first.epoch) else f", after epoch {first.epoch:g}"
+        what = (
+            f"{first.layer}: {first.units} {begin} to {min(count, begin + shown - 1)} of {count}{epoch} "
+            f"({first.source}); full shade from ±{first.strong:.3g}; "
+        )
+        if self.pictures.signs:
+            return Content(f"{what}+ # positive, - = negative")
+        return Content.assemble(what, ("██", "$primary"), " positive, ", ("██", "$accent"), " negative")
+
+    def _read_if_new(self) -> None:
+        """Reads the log again where it tells of weights that are not here yet."""
+        newest = self.snapshot.run.weights
+        if not self._reading and (newest is not self._read_for or not self._read_once):
+            self._reading, self._read_for = True, newest
+            self._read()
+
+    @work(thread=True, exit_on_error=False, group="weights")
+    def _read(self) -> None:
+        told = tuple(self._file.all_weights())
+        self.app.call_from_thread(self._took_weights, told)
+
+    def _took_weights(self, told: tuple[WeightsSeen, ...]) -> None:
+        self._told, self._reading, self._read_once = told, False, True
+        self._dirty = True
+        self.redraw()
+
+    def _read_first_if_new(self) -> None:
+        newest = (self.snapshot.run.checkpoint, self.snapshot.word)
+        if newest != self._first_of:
+            self._first_of = newest
+            self._read_first()
+
+    @work(thread=True, exit_on_error=False, group="first", exclusive=True)
+    def _read_first(self) -> None:
+        from mnist_tui.runs.first_weights import first_weights
+
+        if self._experiment is None:
+            self.app.call_from_thread(self._took_first, None, "experiment.toml cannot be read")
+            return
+        try:
+            self.app.call_from_thread(self._took_first, first_weights(self.feed.folder, self._experiment), "")
+        except RunError as error:
+            self.app.call_from_thread(self._took_first, None, str(error))
+
+    def _took_first(self, first: FirstWeights | None, why: str) -> None:
+        self._first, self._first_why = first, why
+        self._dirty = True
+        self.redraw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something now."""
+        match action:
+            case "layer":
+                return not self._picturing
+            case "biases":
+                return not self._picturing and not self._biases
+            case "weights":
+                return not self._picturing and self._biases
+            case "pictures":
+                return not self._picturing
+            case "distributions" | "turn" | "signs" | "resize" | "renew":
+                return self._picturing
+            case _:
+                return True
+
+    def _changed_view(self) -> None:
+        self._dirty = True
+        self.redraw()
+        self.refresh_bindings()
+
+    def action_layer(self, by: int) -> None:
+        self._chosen = max(0, self._chosen + by)
+        self._changed_view()
+
+    @on(LayerTable.Picked)
+    def _picked(self, message: LayerTable.Picked) -> None:
+        message.stop()
+        self._chosen = message.at
+        self._changed_view()
+
+    @on(DistributionView.Picked)
+    def _looked(self, message: DistributionView.Picked) -> None:
+        message.stop()
+        self.look_at(message.epoch)
+
+    def action_biases(self) -> None:
+        self._biases = True
+        self._changed_view()
+
+    def action_weights(self) -> None:
+        self._biases = False
+        self._changed_view()
+
+    def action_pictures(self) -> None:
+        self.add_class("-pictures")
+        self._changed_view()
+
+    def action_distributions(self) -> None:
+        self.remove_class("-pictures")
+        self._changed_view()
+
+    def action_turn(self, pages: int) -> None:
+        self.pictures.turn(pages)
+        self._changed_view()
+
+    def action_signs(self) -> None:
+        self.pictures.signs = not self.pictures.signs
+        self.pictures.refresh()
+        self._changed_view()
+
+    def action_resize(self) -> None:
+        self.pictures.resize()
+        self._changed_view()
+
+    def action_renew(self) -> None:
+        """Has a live run write a checkpoint; the pictures follow when it is there."""
+        if self.snapshot.live:
+            try:
+                control.send(self.feed.folder, "checkpoint")
+                self.notify("A checkpoint was asked for; the pictures follow", markup=False)
+            except (RunError, OSError) as error:
+                self.notify(str(error), severity="error", markup=False)
+        self._first_of = None
+        self._changed_view()
+
+    def action_back(self) -> None:
+        self.dismiss()

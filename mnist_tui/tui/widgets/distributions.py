@@ -1,0 +1,294 @@
+"""How a layer's values are spread, epoch by epoch: a strip shaded by density, and bars at the epoch looked at.
+
+Value upwards, epochs to the right; both share the value axis. Shades are glyphs, so that nothing needs colour.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.runs.events import Distribution
+from mnist_tui.tui.settings import Glyphs
+
+Pen = tuple[str, Style]
+SHADES: dict[Glyphs, str] = {"braille": " ·░▒▓█", "block": " ·░▒▓█", "ascii": " .:-=+*#%@"}
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+LABEL = 9
+BARS, FEWEST_COLUMNS, GAP = 22, 24, 2
+HEAD, FOOT, PERCENT = 1, 1, 7
+TONES = 16
+SMALLEST = 1e-12
+"""Values that lie no further apart are one."""
+MARKED = Style(reverse=True)
+WIDEST = 4.0
+"""Standard deviations about the mean that the axis shows; its two end lines hold all that lies beyond."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """The distribution of one array after an epoch."""
+
+    epoch: int
+    spread: Distribution
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The values that lines stand for, from `high` at the top to `low`.
+
+    Attributes:
+        beyond: whether there are values below and above, which the end lines hold.
+    """
+
+    low: float
+    high: float
+    lines: int
+    beyond: tuple[bool, bool] = (False, False)
+
+    @property
+    def step(self) -> float:
+        """What a line covers."""
+        return (self.high - self.low) / self.lines
+
+    def line_of(self, value: float) -> int:
+        """The line, from above, in which a value lies."""
+        return max(0, min(self.lines - 1, int((self.high - value) / self.step)))
+
+
+def axis_of(told: Sequence[Told], lines: int) -> Axis:
+    """An axis for all epochs; few values far out do not press the others together."""
+    spreads = [one.spread for one in told]
+    least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
+    low = max(least, min(spread.mean - WIDEST * spread.deviation for spread in spreads))
+    high = min(most, max(spread.mean + WIDEST * spread.deviation for spread in spreads))
+    if high - low <= SMALLEST:
+        margin = abs(low) / 10 or 0.01
+        low, high = low - margin, high + margin
+    return Axis(low, high, max(1, lines), (least < low, most > high))
+
+
+def shares(spread: Distribution, axis: Axis) -> list[float]:
+    """The share of the values in each line of the axis, from above; a bin across lines is divided evenly."""
+    found, total = [0.0] * axis.lines, sum(spread.counts)
+    if not total:
+        return found
+    if spread.high - spread.low <= SMALLEST * max(1.0, axis.step):
+        found[axis.line_of(spread.low)] = 1.0
+        return found
+    width = (spread.high - spread.low) / len(spread.counts)
+    for number, count in enumerate(spread.counts):
+        if count:
+            upper = (axis.high - (spread.low + number * width)) / axis.step
+            _divide(found, upper - width / axis.step, upper, count / total)
+    return found
+
+
+def _divide(found: list[float], begin: float, end: float, share: float) -> None:
+    """Adds a share that is spread evenly between two places, in lines from above; what lies beyond to the end lines."""
+    count, whole = len(found), end - begin
+    found[0] += share * max(0.0, min(end, 0) - begin) / whole
+    found[-1] += share * max(0.0, end - max(begin, count)) / whole
+    first, last = max(0, int(begin)), min(len(found) - 1, int(end))
+    for line in range(first, last + 1):
+        overlap = min(end, line + 1) - max(begin, line)
+        found[line] += share * max(0.0, overlap) / whole
+
+
+def columns_of(first: int, last: int, width: int) -> list[int]:
+    """The epoch of each column: equal bands where there are fewer epochs than columns, else evenly chosen ones."""
+    count = last - first + 1
+    if count <= width:
+        return [first + column * count // width for column in range(width)]
+    return [first + round(column * (count - 1) / max(1, width - 1)) for column in range(width)]
+
+
+class DistributionView(Widget):
+    """The strip and the bars of one layer's weights or biases."""
+
+    HELP = """
+    **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
+    lie there. The bars at the right are the epoch that is looked at. A click on a column looks at its epoch.
+    """
+    COMPONENT_CLASSES = {"spread--density", "spread--bar", "spread--label"}
+    DEFAULT_CSS = """
+    DistributionView {
+        height: 1fr;
+        min-height: 6;
+        & > .spread--density { color: $primary; }
+        & > .spread--bar { color: $accent; }
+        & > .spread--label { color: $text-muted; }
+    }
+    """
+
+    class Picked(Message):
+        """A column was clicked."""
+
+        def __init__(self, epoch: int) -> None:
+            super().__init__()
+            self.epoch = epoch
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.glyphs: Glyphs = glyphs
+        self._told: tuple[Told, ...] = ()
+        self._epoch = 0
+        self._nothing = ""
+        self._drawn: tuple[object, ...] = ()
+        self._lines: list[list[Segment]] = []
+
+    def show(self, told: tuple[Told, ...], epoch: int, nothing: str = "") -> None:
+        """Draws the distributions, in order of their epochs, with those at `epoch` as bars.
+
+        Args:
+            nothing: what is said where there are none.
+        """
+        if (told, epoch, nothing) != (self._told, self._epoch, self._nothing):
+            self._told, self._epoch, self._nothing = told, epoch, nothing
+            self.refresh()
+
+    @property
+    def looked_at(self) -> Told | None:
+        """The newest told of at the epoch that is looked at, or before it."""
+        at = bisect_right(self._told, self._epoch, key=lambda one: one.epoch)
+        return self._told[max(0, at - 1)] if self._told else None
+
+    @property
+    def _columns(self) -> list[int]:
+        bars = BARS if self.size.width >= LABEL + FEWEST_COLUMNS + GAP + BARS else BARS // 2
+        return columns_of(self._told[0].epoch, self._told[-1].epoch, max(1, self.size.width - LABEL - GAP - bars))
+
+    def on_click(self, event: events.Click) -> None:
+        if self._told and 0 <= event.x - LABEL < len(columns := self._columns):
+            self.post_message(self.Picked(columns[event.x - LABEL]))
+
+    def render_line(self, y: int) -> Strip:
+        wanted = (self._told, self._epoch, self._nothing, self.size, self.glyphs, self.rich_style, self.app.theme)
+        if wanted != self._drawn:
+            self._drawn, self._lines = wanted, self._draw()
+        segments = self._lines[y] if y < len(self._lines) else []
+        strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
+        return strip.apply_style(self.rich_style)
+
+    def _draw(self) -> list[list[Segment]]:
+        looked_at = self.looked_at
+        if looked_at is None:
+            return [[Segment(self._nothing)]]
+        columns = self._columns
+        axis = axis_of(self._told, self.size.height - HEAD - FOOT)
+        cursor = _band(columns, self._epoch)
+        places = [self._of(epoch) for epoch in columns]
+        densities = {place: shares(self._told[place].spread, axis) for place in set(places)}
+        most = max(map(max, densities.values())) or 1.0
+        tones = {place: [_tone(share, most) for share in density] for place, density in densities.items()}
+        pens = self._pens
+        bars = shares(looked_at.spread, axis)
+        lines = [self._head(len(columns), looked_at.epoch, most)]
+        for line in range(axis.lines):
+            shaded = _shaded([tones[place][line] for place in places], cursor, pens)
+            lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
+        lines.append(self._foot(columns, cursor))
+        return lines
+
+    def _of(self, epoch: int) -> int:
+        """The place of the distribution that holds at an epoch."""
+        return max(0, bisect_right(self._told, epoch, key=lambda one: one.epoch) - 1)
+
+    def _head(self, columns: int, epoch: int, most: float) -> list[Segment]:
+        label = self.get_component_rich_style("spread--label")
+        legend = f"{SHADES[self.glyphs][-1]} = {100 * most:.0f} % of the values"
+        over = "value".rjust(LABEL - 2) + "  " + legend[:columns].ljust(columns + GAP)
+        after = f"after epoch {epoch}" if epoch else "before training"
+        return [Segment(over, label), Segment(after[: self.size.width - LABEL - GAP - columns], label)]
+
+    def _label(self, line: int, axis: Axis) -> Segment:
+        text = f"{_value_at(line, axis)[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
+        return Segment(text, self.get_component_rich_style("spread--label"))
+
+    def _bar(self, bars: list[float], line: int, columns: int) -> list[Segment]:
+        room = self.size.width - LABEL - GAP - columns - PERCENT
+        text = _bar(bars[line], max(bars) or 1.0, room, self.glyphs)
+        share = f" {100 * bars[line]:.1f} %" if bars[line] >= 0.0005 else ""
+        return [
+            Segment(text, self.get_component_rich_style("spread--bar")),
+            Segment(share[:PERCENT], self.get_component_rich_style("spread--label")),
+        ]
+
+    @property
+    def _pens(self) -> list[Pen]:
+        """Glyph and style of each tone: denser is nearer to the full colour, in finer steps than there are glyphs."""
+        shades, last = SHADES[self.glyphs], TONES - 1
+        tone, ground = self.get_component_styles("spread--density").color, self.background_colors[1]
+        plain = tone.ansi is not None or ground.ansi is not None
+        return [
+            (
+                shades[max(level > 0, round(level / last * (len(shades) - 1)))],
+                Style() if plain else Style(color=ground.blend(tone, 0.4 + 0.6 * level / last).rich_color),
+            )
+            for level in range(TONES)
+        ]
+
+    def _foot(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
+        """First and last epoch, and the cursor's under its column."""
+        width, line = len(columns), [" "] * len(columns)
+        middle, text = (cursor[0] + cursor[1] - 1) // 2, f"{'^' if self.glyphs == 'ascii' else '▲'} {self._epoch}"
+        begin = max(0, min(middle, width - len(text)))
+        line[begin : begin + len(text)] = text
+        first, last = f"{columns[0]}", f"{columns[-1]}"
+        if begin > len(first):
+            line[: len(first)] = first
+        if self._epoch != columns[-1] and begin + len(text) < width - len(last):
+            line[width - len(last) :] = last
+        label = self.get_component_rich_style("spread--label")
+        return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
+
+
+def _value_at(line: int, axis: Axis) -> str:
+    """The label of a line: its outer end at the two ends, 0 where that lies, else nothing."""
+    if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
+        return "0"
+    if line == 0:
+        return f"{'>' if axis.beyond[1] else ''}{axis.high:.2g}"
+    if line == axis.lines - 1:
+        return f"{'<' if axis.beyond[0] else ''}{axis.low:.2g}"
+    return ""
+
+
+def _tone(share: float, most: float) -> int:
+    """The tone of a share: by its root, so that tails are seen; every share above none has one."""
+    return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
+
+
+def _shaded(tones: Sequence[int], cursor: tuple[int, int], pens: Sequence[Pen]) -> list[Segment]:
+    """A line of the strip; the columns of the epoch that is looked at are reversed where there are others."""
+    begin, end = cursor if cursor[1] - cursor[0] < len(tones) else (0, 0)
+    segments: list[Segment] = []
+    for part, marked in ((tones[:begin], False), (tones[begin:end], True), (tones[end:], False)):
+        for tone, run in groupby(part):
+            glyph, style = pens[tone]
+            segments.append(Segment(glyph * len(list(run)), style + MARKED if marked else style))
+    return segments
+
+
+def _band(columns: Sequence[int], epoch: int) -> tuple[int, int]:
+    """The first column of an epoch, and the one behind its last."""
+    last = bisect_right(columns, epoch)
+    shown = columns[max(0, last - 1)]
+    return columns.index(shown), max(last, 1)
+
+
+def _bar(share: float, most: float, room: int, glyphs: Glyphs) -> str:
+    if glyphs == "ascii":
+        return "#" * max(1 if share > 0 else 0, round(share / most * room))
+    whole, rest = divmod(round(share / most * max(room, 1) * 8), 8)
+    text = "█" * whole + (EIGHTHS[rest] if rest else "")
+    return text or (EIGHTHS[1] if share > 0 else "")

@@ -1,0 +1,89 @@
+"""Grey pictures in a terminal: two pixels a character, in the theme's colours or in shades without any. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from mnist_tui.tui.settings import Glyphs
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LEVELS = 32
+"""Shades drawn; finer ones cannot be told apart, and styles are made once for each pair."""
+KEPT = 256
+"""Drawn pictures that are kept: those of a few pages."""
+UPPER, LOWER = "▀", "▄"
+SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
+EDGE_CONTRAST = 96
+"""Levels between two pixels of one character from which a half block says more than a shade."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How pictures are drawn.
+
+    Attributes:
+        paper, ink: the colours of 0 and of 255; None for shades that need no colours.
+        glyphs: the user's glyph set.
+    """
+
+    paper: Color | None = None
+    ink: Color | None = None
+    glyphs: Glyphs = "block"
+
+    def line(self, upper: bytes, lower: bytes) -> list[Segment]:
+        """One line of characters, from two rows of brightness values from 0 to 255."""
+        if self.glyphs == "ascii" or self.paper is None or self.ink is None:
+            glyph = _ascii if self.glyphs == "ascii" else _shade
+            return [Segment("".join(glyph(*pair) for pair in zip(upper, lower, strict=True)))]
+        pairs = ((high * LEVELS // 256, low * LEVELS // 256) for high, low in zip(upper, lower, strict=True))
+        return [
+            Segment((" " if levels[0] == levels[1] else UPPER) * len(list(run)), _style(self.paper, self.ink, *levels))
+            for levels, run in groupby(pairs)
+        ]
+
+    def lines(self, picture: NDArray[np.uint8]) -> tuple[list[Segment], ...]:
+        """A whole picture, its rows even in number: half as many lines as it has rows."""
+        return _lines(self, picture.tobytes(), picture.shape[1])
+
+
+@lru_cache(maxsize=KEPT)
+def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
+    rows = [pixels[at : at + width] for at in range(0, len(pixels), width)]
+    return tuple(ink.line(*pair) for pair in zip(rows[::2], rows[1::2], strict=True))
+
+
+def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Half as wide and high, each pixel the mean of four; as bright at its brightest point as before."""
+    import numpy as np
+
+    height, width = picture.shape
+    means = picture.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return np.rint(means * (picture.max() / max(means.max(), 1))).astype(np.uint8)
+
+
+def _shade(upper: int, lower: int) -> str:
+    if upper - lower >= EDGE_CONTRAST:
+        return UPPER
+    if lower - upper >= EDGE_CONTRAST:
+        return LOWER
+    return SHADES[(upper + lower) // 2 * len(SHADES) // 256]
+
+
+def _ascii(upper: int, lower: int) -> str:
+    return ASCII[(upper + lower) // 2 * len(ASCII) // 256]
+
+
+@lru_cache(maxsize=4 * LEVELS * LEVELS)
+def _style(paper: Color, ink: Color, upper: int, lower: int) -> Style:
+    high, low = (paper.blend(ink, level / (LEVELS - 1)).rich_color for level in (upper, lower))
+    return Style(color=high, bgcolor=low)

@@ -1,0 +1,272 @@
+"""A table of many rows of which only those that are seen are drawn: a thousand cost what twenty do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+GAP = 2
+MARKS = 2
+"""Columns at the left: `>` at the cursor, `*` at marked rows."""
+WIDEST = 60
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        need: columns of lower need are left out first where the width is short; those of 0 stay.
+        least: cells may be cut with … to this width before a column is left out; 0 for never.
+        toned: whether its cells have the row's tone.
+    """
+
+    key: str
+    title: str
+    right: bool = False
+    need: int = 0
+    least: int = 0
+    toned: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: a text a column.
+
+    Attributes:
+        tone: a component class of the table (``row-table--good``), for the toned columns.
+    """
+
+    key: str
+    cells: tuple[str, ...]
+    marked: bool = False
+    tone: str = ""
+
+
+def fitted(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[tuple[int, int]]:
+    """Places and widths of the columns that are shown in `width` columns of text.
+
+    Args:
+        wanted: what each column would take; one of 0 has no text and is left out.
+    """
+    shown = {at: size for at, size in enumerate(wanted) if size}
+
+    def excess() -> int:
+        return sum(shown.values()) + GAP * (len(shown) - 1) - width
+
+    def slack() -> int:
+        return sum(max(0, size - columns[at].least) for at, size in shown.items() if columns[at].least)
+
+    while excess() > slack() and (spare := [at for at in shown if columns[at].need]):
+        del shown[min(spare, key=lambda at: columns[at].need)]
+    flexible = sorted((at for at in shown if columns[at].least), key=lambda at: -shown[at])
+    for at in flexible:
+        shown[at] -= min(max(0, excess()), max(0, shown[at] - columns[at].least))
+    return sorted(shown.items())
+
+
+class RowTable(ScrollView, can_focus=True):
+    """Rows with a cursor, marks, and heads that can be clicked."""
+
+    HELP = """
+    **The list.** Arrow keys, page up and down, home and end move; a click chooses, a second one opens. A click at the
+    left edge marks, one on a head sorts by it.
+    """
+    COMPONENT_CLASSES = {
+        "row-table--head", "row-table--cursor", "row-table--marked", "row-table--good", "row-table--live",
+        "row-table--odd", "row-table--bad",
+    }  # fmt: skip
+    DEFAULT_CSS = """
+    RowTable {
+        height: 1fr;
+        background: $background;
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+        & > .row-table--head { color: $foreground-muted; text-style: bold; background: $panel; }
+        & > .row-table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
+        &:focus > .row-table--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
+        & > .row-table--marked { text-style: bold; color: $text-accent; }
+        & > .row-table--good { color: $text-success; }
+        & > .row-table--live { color: $text-primary; text-style: bold; }
+        & > .row-table--odd { color: $text-warning; }
+        & > .row-table--bad { color: $text-error; }
+    }
+    """
+    BINDINGS = [
+        Binding("up,k", "move(-1)", "Up", show=False, tooltip="The row above", id="table.up"),
+        Binding("down,j", "move(1)", "Down", show=False, tooltip="The row below", id="table.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="table.page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="table.page-down"),
+        Binding("home", "to(0)", "First", show=False, tooltip="The first row", id="table.first"),
+        Binding("end", "to(-1)", "Last", show=False, tooltip="The last row", id="table.last"),
+    ]
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Opened(Message):
+        """A row was clicked twice."""
+
+    class Marked(Message):
+        """The place for a row's mark was clicked."""
+
+    class HeadClicked(Message):
+        """A column's head was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._columns: Sequence[Column] = ()
+        self._rows: Sequence[Row] = ()
+        self._wanted: list[int] = []
+        self._sorted: tuple[str, bool] = ("", False)
+        self._cursor = 0
+
+    @property
+    def chosen(self) -> str | None:
+        """The key of the row under the cursor; None where there are no rows."""
+        return self._rows[self._cursor].key if self._rows else None
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all rows, in order."""
+        return [row.key for row in self._rows]
+
+    def show(self, columns: Sequence[Column], rows: Sequence[Row], sorted_by: tuple[str, bool] = ("", False)) -> None:
+        """Shows these rows; the cursor stays on its row while that is among them.
+
+        Args:
+            sorted_by: a column's key, and whether its largest value comes first.
+        """
+        if (columns, rows, sorted_by) == (self._columns, self._rows, self._sorted):
+            return
+        chosen, place = self.chosen, self._cursor
+        self._columns, self._rows, self._sorted = columns, rows, sorted_by
+        self._wanted = [self._width_of(at) for at in range(len(columns))]
+        keys = self.keys
+        self._cursor = keys.index(chosen) if chosen in keys else max(0, min(place, len(rows) - 1))
+        self.virtual_size = Size(0, len(rows) + 1)
+        self._into_view()
+        self.refresh()
+        if self.chosen != chosen:
+            self.post_message(self.Moved())
+
+    def choose(self, key: str) -> None:
+        """Moves the cursor to that row, if there is one."""
+        if key in self.keys:
+            self._move_to(self.keys.index(key))
+
+    def _width_of(self, at: int) -> int:
+        longest = max((cell_len(row.cells[at]) for row in self._rows), default=0)
+        column = self._columns[at]
+        arrow = 2 if column.key == self._sorted[0] else 0
+        return min(WIDEST, max(longest, len(column.title) + arrow)) if longest else 0
+
+    def action_move(self, by: int) -> None:
+        self._move_to(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self._move_to(self._cursor + by * max(1, self.size.height - 2))
+
+    def action_to(self, row: int) -> None:
+        self._move_to(row if row >= 0 else len(self._rows) - 1)
+
+    def _move_to(self, row: int) -> None:
+        row = max(0, min(row, len(self._rows) - 1))
+        if row != self._cursor:
+            self._cursor = row
+            self._into_view()
+            self.refresh()
+            self.post_message(self.Moved())
+
+    def _into_view(self) -> None:
+        first, seen = round(self.scroll_y), max(1, self.size.height - 1)
+        if self._cursor < first:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= first + seen:
+            self.scroll_to(y=self._cursor - seen + 1, animate=False)
+
+    def on_resize(self) -> None:
+        self._into_view()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            column = self._column_at(event.x)
+            if column is not None:
+                self.post_message(self.HeadClicked(column))
+            return
+        row = round(self.scroll_y) + event.y - 1
+        if row >= len(self._rows):
+            return
+        self._move_to(row)
+        if event.x < MARKS or event.ctrl:
+            self.post_message(self.Marked())
+        elif event.chain == 2:
+            self.post_message(self.Opened())
+
+    def _column_at(self, x: int) -> str | None:
+        left = MARKS
+        for at, width in self._fitted():
+            if left <= x < left + width + GAP:
+                return self._columns[at].key
+            left += width + GAP
+        return None
+
+    def _fitted(self) -> list[tuple[int, int]]:
+        return fitted(self._columns, self._wanted, self.scrollable_content_region.width - MARKS)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y == 0:
+            style = self.get_component_rich_style("row-table--head")
+            return Strip([Segment(" " * MARKS + self._head(), style)]).adjust_cell_length(width, style)
+        at = round(self.scroll_y) + y - 1
+        if at >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        return self._line(self._rows[at], at == self._cursor, width)
+
+    def _head(self) -> str:
+        key, descending = self._sorted
+        titles: list[str] = []
+        for at, width in self._fitted():
+            column = self._columns[at]
+            arrow = (" ▼" if descending else " ▲") if column.key == key else ""
+            titles.append(_cell(column.title + arrow, width, column.right))
+        return (" " * GAP).join(titles)
+
+    def _line(self, row: Row, cursor: bool, width: int) -> Strip:
+        plain = self.rich_style
+        marked = self.get_component_rich_style("row-table--marked", partial=True)
+        under = self.get_component_rich_style("row-table--cursor") if cursor else None
+
+        def style(own: Style | None) -> Style:
+            return under or (plain if own is None else plain + own)
+
+        segments = [Segment(f"{'>' if cursor else ' '}{'*' if row.marked else ' '}", style(marked))]
+        tone = self.get_component_rich_style(row.tone, partial=True) if row.tone else None
+        for at, size in self._fitted():
+            column = self._columns[at]
+            own = tone if column.toned else marked if row.marked else None
+            segments.append(Segment(_cell(row.cells[at], size, column.right) + " " * GAP, style(own)))
+        return Strip(segments).adjust_cell_length(width, style(None))
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…"
+    space = " " * (width - length)
+    return space + text if right else text + space

@@ -1,0 +1,217 @@
+"""A layer's weights as small pictures side by side, one a unit: one colour for positive, another for negative.
+
+Without colour, or where signs are wanted, ``+ #`` are positive and ``- =`` negative, weak and strong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.first_weights import FirstWeights
+
+Picture = Sequence[Sequence[float]]
+Palette = tuple[list[Color], list[Color]]
+UPPER_HALF = "▀"
+LEVELS = 16
+"""Shades of one sign; finer ones cannot be told apart."""
+WEAK, STRONG = 0.2, 0.6
+FEW = 6
+"""The largest size that shows so many pictures at once is taken."""
+GAP = 2
+
+
+def resampled(picture: Picture, width: int, height: int) -> list[list[float]]:
+    """The picture in that many columns and rows: means of what falls together, repetition where there are more."""
+    rows, columns = len(picture), len(picture[0])
+    if (rows, columns) == (height, width):
+        return [list(row) for row in picture]
+    return [
+        [
+            _mean([value for row in picture[begin:end] for value in row[left:right]])
+            for left, right in _parts(columns, width)
+        ]
+        for begin, end in _parts(rows, height)
+    ]
+
+
+def _parts(size: int, count: int) -> list[tuple[int, int]]:
+    starts = [at * size // count for at in range(count)]
+    return [(start, max(start + 1, (at + 1) * size // count)) for at, start in enumerate(starts)]
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def sign_of(weight: float, strong: float) -> str:
+    """``#`` and ``+`` for strongly and weakly positive, ``=`` and ``-`` for negative, a space near 0, ``?`` for NaN."""
+    if math.isnan(weight):
+        return "?"
+    part = abs(weight) / strong if strong else 0.0
+    if part < WEAK:
+        return " "
+    return ("#" if weight > 0 else "=") if part >= STRONG else ("+" if weight > 0 else "-")
+
+
+def sizes_of(edge: int) -> list[tuple[int, int]]:
+    """The sizes that pictures of that edge are drawn in, in columns and lines, largest first."""
+    if edge > 8:
+        return [(2 * edge, edge), (edge, -(-edge // 2)), (-(-edge // 2), -(-edge // 4))]
+    return [(2 * scale * edge, scale * edge) for scale in (4, 3, 2, 1)]
+
+
+class WeightPictures(Widget):
+    """As many pictures as fit, from the first one shown on."""
+
+    HELP = """
+    **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One
+    colour is positive, the other negative; `s` shows signs instead: `+` and `#` positive, `-` and `=` negative, a space
+    near 0. `z` changes the size, Page Up and Page Down or the wheel turn pages.
+    """
+    COMPONENT_CLASSES = {"picture--positive", "picture--negative", "picture--caption"}
+    DEFAULT_CSS = """
+    WeightPictures {
+        height: 1fr;
+        & > .picture--positive { color: $primary; }
+        & > .picture--negative { color: $accent; }
+        & > .picture--caption { color: $text-muted; }
+    }
+    """
+
+    def __init__(self, *, signs: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.signs = signs
+        self.first = 0
+        self._weights: FirstWeights | None = None
+        self._nothing = ""
+        self._size_at: int | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._lines: list[list[Segment]] = []
+
+    def show(self, weights: FirstWeights | None, nothing: str = "") -> None:
+        """Draws the weights; `nothing` says why there are none."""
+        if weights is not self._weights or nothing != self._nothing:
+            self._weights, self._nothing = weights, nothing
+            self.first = min(self.first, max(0, self.count - 1))
+            self.refresh()
+
+    @property
+    def count(self) -> int:
+        """Pictures there are."""
+        return 0 if self._weights is None else len(self._weights.pictures)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Columns and lines of a picture: the size that was chosen, else the largest that shows enough of them."""
+        sizes = sizes_of(0 if self._weights is None else self._weights.pictures.shape[2])
+        if self._size_at is not None:
+            return sizes[self._size_at % len(sizes)]
+        enough = min(FEW, self.count)
+        return next((size for size in sizes if self._fitting(size) >= enough), sizes[-1])
+
+    @property
+    def shown(self) -> int:
+        """Pictures that fit at once."""
+        return max(1, self._fitting(self.picture_size))
+
+    def _fitting(self, size: tuple[int, int]) -> int:
+        return ((self.size.width + GAP) // (size[0] + GAP)) * (self.size.height // (size[1] + 1))
+
+    def resize(self) -> None:
+        """The next size, from large to small and round again."""
+        if self._weights is not None:
+            sizes = sizes_of(self._weights.pictures.shape[2])
+            self._size_at = (sizes.index(self.picture_size) + 1) % len(sizes)
+            self.refresh()
+
+    def turn(self, pages: int) -> None:
+        """So many pages on; it stops at the ends."""
+        last = max(0, (self.count - 1) // self.shown * self.shown)
+        self.first = max(0, min(self.first // self.shown * self.shown + pages * self.shown, last))
+        self.refresh()
+
+    def on_mouse_scroll_down(self) -> None:
+        self.turn(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        self.turn(-1)
+
+    def render_line(self, y: int) -> Strip:
+        wanted = (self._weights, self._nothing, self.first, self.size, self.picture_size, self.signs, self.rich_style)
+        if wanted != self._drawn or self.app.theme not in self._drawn:
+            self._drawn, self._lines = (*wanted, self.app.theme), self._draw()
+        segments = self._lines[y] if y < len(self._lines) else []
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
+
+    def _draw(self) -> list[list[Segment]]:
+        if self._weights is None:
+            return [[Segment(self._nothing)]]
+        width, height = self.picture_size
+        across = max(1, (self.size.width + GAP) // (width + GAP))
+        numbers = range(self.first, min(self.count, self.first + self.shown))
+        lines: list[list[Segment]] = []
+        for begin in range(0, len(numbers), across):
+            row = numbers[begin : begin + across]
+            lines += self._row([self._weights.pictures[number].tolist() for number in row], width, height)
+            caption = "".join(f"{number + 1}".center(width + GAP) for number in row)
+            lines.append([Segment(caption, self.get_component_rich_style("picture--caption"))])
+        return lines
+
+    def _row(self, pictures: list[list[list[float]]], width: int, height: int) -> list[list[Segment]]:
+        lines: list[list[Segment]] = [[] for _ in range(height)]
+        palette = self._palette
+        for picture in pictures:
+            drawn = resampled(picture, width, height if palette is None else 2 * height)
+            for line in range(height):
+                lines[line] += (
+                    self._signs(drawn[line]) if palette is None else _halves(drawn, line, palette, self._strong)
+                )
+                lines[line].append(Segment(" " * GAP))
+        return lines
+
+    def _signs(self, row: list[float]) -> list[Segment]:
+        return [Segment("".join(sign_of(weight, self._strong) for weight in row))]
+
+    @property
+    def _strong(self) -> float:
+        return self._weights.strong if self._weights is not None else 0.0
+
+    @property
+    def _palette(self) -> Palette | None:
+        """Shades of positive and of negative, weak to strong; None where signs are drawn."""
+        positive = self.get_component_styles("picture--positive").color
+        negative = self.get_component_styles("picture--negative").color
+        ground = self.background_colors[1]
+        if self.signs or any(color.ansi is not None for color in (positive, negative, ground)):
+            return None
+        shares = [level / (LEVELS - 1) for level in range(LEVELS)]
+        return [ground.blend(positive, share) for share in shares], [ground.blend(negative, share) for share in shares]
+
+
+def _halves(drawn: list[list[float]], line: int, palette: Palette, strong: float) -> list[Segment]:
+    upper, lower = ([_level(weight, strong) for weight in drawn[2 * line + half]] for half in (0, 1))
+    return [
+        Segment(UPPER_HALF * len(list(run)), Style(color=_shade(pair[0], palette), bgcolor=_shade(pair[1], palette)))
+        for pair, run in groupby(zip(upper, lower, strict=True))
+    ]
+
+
+def _level(weight: float, strong: float) -> int:
+    """The shade, below 0 for negative weights."""
+    part = min(1.0, abs(weight) / strong) if strong and not math.isnan(weight) else 0.0
+    return round(math.copysign(part * (LEVELS - 1), weight))
+
+
+def _shade(level: int, palette: Palette) -> RichColor:
+    return palette[level < 0][abs(level)].rich_color

@@ -1,0 +1,66 @@
+"""`compare`, and what a list of runs says of a person's own names and notes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.labels import Label, write_label
+from tests.cli.conftest import Command, sentence
+from tests.runs.synthetic import BEGIN, finished_run
+
+ACCURACIES = (0.95, 0.96, 0.98)
+
+
+@pytest.fixture
+def seeds(runs_dir: Path) -> list[RunFolder]:
+    """Three runs that differ in their seed alone."""
+    return [
+        finished_run(runs_dir, texts={"seed": str(seed)}, test_accuracy=accuracy, created=BEGIN + 60 * seed)
+        for seed, accuracy in enumerate(ACCURACIES)
+    ]
+
+
+def test_json_has_a_row_a_run_and_groups_of_seeds_as_mean_deviation_and_count(
+    cli: Command, runs_dir: Path, seeds: list[RunFolder]
+) -> None:
+    other = finished_run(runs_dir, "hog", created=BEGIN + 900)
+    doc = json.loads(cli("compare", *(folder.id for folder in seeds), other.id, "--json").stdout)
+    assert [row["run"] for row in doc["runs"]] == [*(folder.id for folder in seeds), other.id]
+    assert [row["test_accuracy"] for row in doc["runs"]] == [*ACCURACIES, 0.97]
+    (group,) = doc["groups"]
+    assert group["seeds"] == [0, 1, 2]
+    assert group["test"]["accuracy"] == {
+        "mean": pytest.approx(statistics.mean(ACCURACIES)), "std": pytest.approx(statistics.stdev(ACCURACIES)), "n": 3,
+    }  # fmt: skip
+    assert doc["differ"]["seed"] == ["0", "1", "2", "0"]
+    assert "dataset" not in doc["differ"]
+
+
+def test_the_text_has_what_differs_and_the_group_in_words(cli: Command, seeds: list[RunFolder]) -> None:
+    text = cli("compare", *(folder.id for folder in seeds)).stdout
+    assert "seed" in text.splitlines()[0]
+    assert "hidden" not in text
+    assert "raw, seeds 0, 1, 2: test accuracy 96.33 % ± 1.53 %" in text
+    assert "n = 3" in text
+
+
+def test_less_than_two_runs_are_refused(cli: Command, seeds: list[RunFolder]) -> None:
+    assert "two different runs" in sentence(cli("compare", seeds[0].id, str(seeds[0].path)))
+    assert "there is no run 'zzz'" in sentence(cli("compare", "zzz", "latest"))
+    assert "--help" in sentence(cli("compare"))
+
+
+def test_a_list_has_names_and_notes_where_there_are_some(cli: Command, seeds: list[RunFolder]) -> None:
+    assert "name" not in cli("runs").stdout.splitlines()[0]
+    write_label(seeds[1], Label("the middle one", "kept"))
+    text = cli("runs").stdout
+    assert "the middle one" in text
+    assert "kept" in text
+    listed = {row["run"]: row for row in json.loads(cli("runs", "--json").stdout)}
+    assert (listed[seeds[1].id]["name"], listed[seeds[1].id]["note"]) == ("the middle one", "kept")
+    assert listed[seeds[0].id]["name"] == ""

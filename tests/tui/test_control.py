@@ -1,0 +1,258 @@
+"""One epoch, more epochs, discarding, and the question before a second training: keys, dialogs, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs import control, queue
+from mnist_tui.runs.events import Paused, Phase
+from mnist_tui.runs.folder import Lock
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.screens.busy import BusyScreen
+from mnist_tui.tui.screens.discard import DiscardScreen
+from mnist_tui.tui.screens.extend import ExtendScreen
+from tests.tui.conftest import screen_text
+from tests.tui.test_training import training
+
+SIZES = [(60, 20), (80, 24), (140, 45)]
+
+
+def commands(run: Any) -> list[control.Command]:
+    return control.take(run.folder)
+
+
+def on_device(run: Any, device: str = "cpu") -> Any:
+    run.folder.write_launch(replace(run.folder.launch(), device=device))
+    return run
+
+
+def finished(run: Any) -> Any:
+    training(run, 3).finish("finished", "all 3 epochs done", test_accuracy=0.97)
+    run.folder.checkpoint.mkdir()
+    (run.folder.checkpoint / "checkpoint.json").write_text("{}")
+    return run
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Any:
+    """The app on its presets."""
+    return lambda **options: BenchApp(AppOptions(runs_dir=tmp_path / "runs", device="cpu", **options))
+
+
+def on(pilot: Any, kind: type) -> bool:
+    return isinstance(pilot.app.screen, kind) and pilot.app.screen.is_mounted
+
+
+async def test_one_epoch_is_asked_for_while_it_trains_and_while_it_is_paused(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    run = training(record(), 2)
+    async with app_on(run.folder).run_test(size=(140, 45)) as pilot:
+        await shows(pilot, "step 50 of 118")
+        await pilot.press("n")
+        assert commands(run) == [control.Command("step")]
+        run.write(Paused(epoch=3, step=0))
+        await shows(pilot, "paused")
+        await pilot.press("n")
+        assert commands(run) == [control.Command("step")]
+        run.finish("stopped", "stopped after 2 of 20 epochs, and saved")
+        await shows(pilot, "Stopped: stopped after 2 of 20")
+        await pilot.press("n")
+        assert commands(run) == []
+
+
+class TestExtension:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_a_live_run_is_told_of_more_epochs(
+        self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = training(record(), 2)
+        async with app_on(run.folder).run_test(size=size) as pilot:
+            await shows(pilot, "step 50 of 118")
+            await pilot.press("e")
+            await until(pilot, lambda: on(pilot, ExtendScreen))
+            text = await shows(
+                pilot,
+                "2 of 20 epochs done",
+                "25 epochs will be planned",
+                "5 more at 2.00 s each: 10.0 s",
+                "Cancel (esc)",
+            )
+            assert all(len(line) <= size[0] for line in text.splitlines())
+            await pilot.press("up", "up", "down")
+            await shows(pilot, "26 epochs will be planned")
+            await pilot.press("enter")
+            await until(pilot, lambda: not on(pilot, ExtendScreen))
+            assert commands(run) == [control.Command("extend", 6)]
+
+    @pytest.mark.parametrize("typed", ["", "0", "-3", "9999999", "+"])
+    async def test_what_is_no_number_of_epochs_is_refused_until_it_is_one(
+        self, typed: str, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = training(record(), 2)
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "step 50 of 118")
+            await pilot.press("e")
+            await until(pilot, lambda: on(pilot, ExtendScreen))
+            await pilot.press("backspace", *typed)
+            await shows(pilot, "A whole number from 1 to 999,980 is needed.")
+            await pilot.press("enter")
+            assert on(pilot, ExtendScreen)
+            pilot.app.screen.query_one(Input).value = "7"
+            await shows(pilot, "27 epochs will be planned")
+            await pilot.click("#extend")
+            await until(pilot, lambda: not on(pilot, ExtendScreen))
+            assert commands(run) == [control.Command("extend", 7)]
+
+    async def test_a_finished_run_gets_a_new_worker(
+        self, record: Any, app_on: Any, shows: Any, until: Any, no_worker: Any
+    ) -> None:
+        run = finished(record(epochs=3))
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "Finished")
+            await pilot.press("e")
+            await shows(pilot, "3 of 3 epochs done", "8 epochs will be planned")
+            await pilot.press("enter")
+            await until(pilot, lambda: bool(no_worker))
+            assert commands(run) == [control.Command("extend", 5)]
+
+    async def test_what_forbids_it_is_said(self, record: Any, app_on: Any, shows: Any, until: Any) -> None:
+        run = finished(record(epochs=3))
+        lock = Lock(run.folder)
+        async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
+            await shows(pilot, "Finished")
+            await pilot.press("e")
+            await until(pilot, lambda: on(pilot, ExtendScreen))
+            await pilot.press("enter")
+            await shows(pilot, "The run cannot be extended", "being written by")
+        lock.release()
+
+    async def test_nothing_is_asked_where_nothing_would_come_of_it(
+        self, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = training(record(), 2)
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "step 50 of 118")
+            run.write(Phase(name="evaluating", done=1, total=2))
+            await shows(pilot, "evaluating")
+            await pilot.press("e", "n")
+            assert not on(pilot, ExtendScreen)
+            run.finish("diverged", "the loss became infinite")
+            await shows(pilot, "Diverged")
+            await pilot.press("e")
+            assert not on(pilot, ExtendScreen)
+            assert commands(run) == []
+
+
+class TestDiscard:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_it_asks_and_keeps_the_run_unless_told_otherwise(
+        self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = finished(record(epochs=3))
+        async with app_on(run.folder).run_test(size=size, notifications=True) as pilot:
+            await shows(pilot, "Finished")
+            for keep in ("escape", "enter", "k"):
+                await pilot.press("x")
+                await until(pilot, lambda: on(pilot, DiscardScreen))
+                text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard (x)")
+                assert all(len(line) <= size[0] for line in text.splitlines())
+                await pilot.press(keep)
+                await until(pilot, lambda: not on(pilot, DiscardScreen))
+                assert run.folder.path.exists()
+            await pilot.press("x", "x")
+            await until(pilot, lambda: not run.folder.path.exists())
+            await shows(pilot, "Discarded")
+            assert "crashed" not in screen_text(pilot.app)
+
+    async def test_by_mouse_and_with_a_live_worker_that_obeys(
+        self, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = training(record(), 2)
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "step 50 of 118")
+            await pilot.press("x")
+            await shows(pilot, "running, 2 of 20 epochs done", "It ends at once and nothing is saved")
+            await pilot.click("#discard")
+            waiting: list[control.Command] = []
+            await until(pilot, lambda: bool(waiting.extend(commands(run)) or waiting))
+            assert waiting == [control.Command("discard")]
+            run.folder.write_status(replace(run.folder.status(), state="stopped", pid=0))
+            await until(pilot, lambda: not run.folder.path.exists())
+
+    async def test_without_confirmations_it_does_not_ask(
+        self, record: Any, app_on: Any, shows: Any, until: Any
+    ) -> None:
+        run = finished(record(epochs=3))
+        app = app_on(run.folder)
+        app.settings = replace(app.settings, confirm=False)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "Finished")
+            await pilot.press("x")
+            await until(pilot, lambda: not run.folder.path.exists())
+
+
+class TestBusy:
+    """Another training while one is on the device."""
+
+    @pytest.mark.parametrize(
+        ("size", "press", "waits"),
+        [(SIZES[0], "enter", True), (SIZES[1], "w", True), (SIZES[1], "s", False), (SIZES[2], "#now", False)],
+    )
+    async def test_it_asks_and_waits_by_default(self, size: Any, press: str, waits: bool, together: Any) -> None:
+        record, bench, shows, until, no_worker = together
+        run = on_device(training(record(), 2))
+        async with bench().run_test(size=size) as pilot:
+            await until(pilot, lambda: pilot.app.is_running)
+            pilot.app.train(find_preset("hog"))
+            await until(pilot, lambda: on(pilot, BusyScreen))
+            text = await shows(pilot, "is on the CPU already.", "Wait in line", "Start now", "Cancel")
+            assert run.folder.id in text
+            await (pilot.click(press) if press.startswith("#") else pilot.press(press))
+            await until(pilot, lambda: bool(no_worker))
+            (new,) = no_worker
+            assert new.launch().wait is waits
+
+    @pytest.fixture
+    def together(self, record: Any, bench: Any, shows: Any, until: Any, no_worker: Any) -> Any:
+        return record, bench, shows, until, no_worker
+
+    async def test_cancelled_it_starts_nothing(self, record: Any, bench: Any, until: Any, no_worker: Any) -> None:
+        on_device(training(record(), 2))
+        async with bench(preset=find_preset("hog"), action="train").run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: on(pilot, BusyScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: not on(pilot, BusyScreen))
+            assert no_worker == []
+
+    async def test_where_there_is_no_line_none_is_offered(
+        self, bench: Any, shows: Any, until: Any, no_worker: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy = queue.Busy("Others use 6.0 of 8.0 GiB of the memory of GPU 0; a run may find too little.", line=False)
+        monkeypatch.setattr("mnist_tui.tui.starting.busy", lambda runs_dir, device: busy)
+        async with bench().run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: pilot.app.is_running)
+            pilot.app.train(find_preset("hog"))
+            await shows(pilot, "Others use 6.0 of 8.0 GiB")
+            assert [button.id for button in pilot.app.screen.query(Button)] == ["now", "cancel"]
+            await pilot.press("w")
+            assert on(pilot, BusyScreen)
+            await pilot.press("enter")
+            await until(pilot, lambda: bool(no_worker))
+
+    async def test_a_free_device_is_not_asked_about(self, bench: Any, until: Any, no_worker: Any) -> None:
+        async with bench(preset=find_preset("hog"), action="train").run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: bool(no_worker))
+            assert not on(pilot, BusyScreen)
+
+    async def test_a_run_in_line_says_for_whom_it_waits(self, record: Any, app_on: Any, shows: Any) -> None:
+        run = record().status("starting")
+        run.write(Phase(name="waiting", text="waiting for run 20250101-000000-raw-abcd to end; place 2 in line"))
+        async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
+            await shows(pilot, "starting", "waiting for run 20250101-000000-raw-abcd to end; place 2 in line")

@@ -1,0 +1,387 @@
+"""The gallery: which images, in what order, drawn how. On the bundled digits, so that it needs no other data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.color import Color
+
+from mnist_tui.data import datasets
+from mnist_tui.data.errors import DataError
+from mnist_tui.data.splits import validation_split
+from mnist_tui.runs import predicted
+from mnist_tui.runs.events import DataReady, RunStarted
+from mnist_tui.tui.answers import Answers, RunAnswers
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.images import validation_images
+from mnist_tui.tui.picking import ORDERS, Filter, picked
+from mnist_tui.tui.screens.gallery import GalleryScreen
+from mnist_tui.tui.screens.matrix import MatrixScreen
+from mnist_tui.tui.widgets.image_words import caption
+from mnist_tui.tui.widgets.picture_grid import plan_for
+from mnist_tui.tui.widgets.pictures import Ink, halved
+
+DIGITS = tuple("0123456789")
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def digits() -> Any:
+    return datasets.load("digits")
+
+
+def probabilities(labels: Any, epoch: int) -> Any:
+    """Answers of a network that gets better: a fifth wrong after the first epoch, a tenth after the third."""
+    rng = np.random.default_rng(epoch)
+    wrong = rng.random(len(labels)) < 0.4 / (epoch + 1)
+    said = np.where(wrong, (labels + rng.integers(1, 10, len(labels))) % 10, labels)
+    sure = rng.uniform(0.3, 1.0, len(labels))
+    values = np.repeat(((1 - sure) / 9)[:, None], 10, axis=1)
+    values[np.arange(len(labels)), said] = sure
+    return values.astype(np.float32)
+
+
+def counted(labels: Any, values: Any) -> tuple[tuple[int, ...], ...]:
+    matrix = np.zeros((10, 10), int)
+    np.add.at(matrix, (labels, values.argmax(axis=1)), 1)
+    return tuple(map(tuple, matrix.tolist()))
+
+
+def recorded(
+    record: Any, digits: Any, *, preset: str = "raw", keep: bool = True, sha256: dict[str, str] | None = None
+) -> Any:
+    """A run on the bundled digits with matrices and predictions that belong together."""
+    run = record(preset)
+    run.write(RunStarted(run=run.folder.id, epochs=20, total=1, trainable=1), data_ready(digits, sha256))
+    for epoch in range(1, EPOCHS + 1):
+        values = probabilities(digits.test_labels, epoch)
+        if keep:
+            predicted.append(run.folder.predicted_file, epoch, values)
+        run.epoch(epoch, steps=False, confusion=counted(digits.test_labels, values))
+    return run
+
+
+def data_ready(digits: Any, sha256: dict[str, str] | None = None, validation: int = 0) -> DataReady:
+    return DataReady(
+        name="digits", title=digits.title, class_names=digits.class_names, source=digits.source, sample=True,
+        sha256=dict(digits.sha256) if sha256 is None else sha256, verified=False,
+        train=len(digits.train_labels) - validation, validation=validation, test=len(digits.test_labels), inputs=784,
+    )  # fmt: skip
+
+
+def finish(run: Any, digits: Any) -> Any:
+    """What the final evaluation writes."""
+    values = probabilities(digits.test_labels, 7)
+    wrong = np.flatnonzero(values.argmax(axis=1) != digits.test_labels)
+    np.savez_compressed(
+        run.folder.predictions_file, probabilities=values, labels=digits.test_labels, misclassified=wrong,
+        misclassified_images=digits.test_images[wrong],
+    )  # fmt: skip
+    matrix = [list(row) for row in counted(digits.test_labels, values)]
+    run.folder.results_file.write_text(json.dumps({"state": "finished", "confusion_matrix": matrix}))
+    return run.finish(test_loss=0.1, test_accuracy=0.95, macro_f1=0.95)
+
+
+def bench(run: Any) -> BenchApp:
+    return BenchApp(AppOptions(runs_dir=run.folder.path.parent))
+
+
+async def open_gallery(pilot: Any, run: Any, until: Any, cell: tuple[int, int] | None = None) -> GalleryScreen:
+    screen = GalleryScreen(RunFeed(run.folder), cell)
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: isinstance(screen.answers, Answers))
+    return screen
+
+
+async def test_a_cell_opens_exactly_its_images_at_every_epoch(record: Any, digits: Any, shows: Any, until: Any) -> None:
+    run = recorded(record, digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        matrix = MatrixScreen(RunFeed(run.folder))
+        pilot.app.push_screen(matrix)
+        await shows(pilot, "360 images evaluated after epoch 3", "bundled digits sample")
+        await pilot.press("n", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+        gallery: Any = pilot.app.screen
+        true, said = matrix.matrix.cell
+        for epoch in (3, 2, 1):
+            await until(pilot, lambda epoch=epoch: gallery.answers is not None and gallery.answers.epoch == epoch)
+            values = probabilities(digits.test_labels, epoch)
+            expected = np.flatnonzero((digits.test_labels == true) & (values.argmax(axis=1) == said))
+            assert sorted(gallery.indices) == expected.tolist()
+            event = gallery.feed.ended(epoch)
+            assert len(gallery.indices) == event.confusion[true][said]
+            await shows(pilot, f"{true} read as {said}, after epoch {epoch}")
+            await pilot.press("comma")
+        await pilot.press("escape")
+        await shows(pilot, "evaluated after epoch 1")
+
+
+def test_the_cells_of_an_epoch_share_all_images_among_them(record: Any, digits: Any) -> None:
+    run = recorded(record, digits)
+    answers = RunAnswers(run.folder).of_epoch(2, data_ready(digits))
+    assert isinstance(answers, Answers)
+    matrix = counted(digits.test_labels, probabilities(digits.test_labels, 2))
+    found = [len(picked(answers, Filter(true, said), "worst")) for true in range(10) for said in range(10)]
+    assert found == [count for row in matrix for count in row]
+    assert all(np.array_equal(answers.picture(index), digits.test_images[index]) for index in (0, 17, 359))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 255)), min_size=1, max_size=60))
+def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_surest_error(
+    triples: list[tuple[int, int, int]],
+) -> None:
+    labels, classes, levels = (np.array(column, np.uint8) for column in zip(*triples, strict=True))
+    n = len(labels)
+    answers = Answers(
+        1, "images", labels, classes, (levels / 255).astype(np.float32), np.arange(1, n + 1), None,
+        np.zeros((n, 28, 28), np.uint8), np.arange(n),
+    )  # fmt: skip
+    for chosen in (Filter(), Filter(errors=True), Filter(true=int(labels[0])), Filter(predicted=int(classes[0]))):
+        orders = [picked(answers, chosen, order).tolist() for order in ORDERS]
+        assert len({tuple(sorted(found)) for found in orders}) == 1
+    found = picked(answers, Filter(), "worst").tolist()
+    keys = [(labels[at] == classes[at], levels[at] if labels[at] == classes[at] else -int(levels[at])) for at in found]
+    assert keys == sorted(keys)
+    assert len(found) == n
+
+
+def test_a_held_out_share_is_the_one_that_training_held_out(record: Any, digits: Any) -> None:
+    run = record("raw")
+    experiment = run.folder.preset().experiment
+    text = run.folder.experiment_file.read_text()
+    run.folder.experiment_file.write_text(text.replace('validation = "test"', "validation = 0.2"))
+    changed = run.folder.preset().experiment
+    assert changed.dataset.validation == 0.2, "the file says so"
+    images = validation_images(run.folder, data_ready(digits, validation=287))
+    _, aside = validation_split(1437, 0.2, experiment.training.seed)
+    assert np.array_equal(images.labels, digits.train_labels[aside])
+    assert np.array_equal(images.pixels, digits.train_images[aside])
+    assert images.what == f"held-out {digits.title} training images"
+    with pytest.raises(DataError, match="does not say which training images were held out"):
+        validation_images(run.folder, data_ready(digits, validation=100))
+
+
+def test_images_with_another_checksum_are_not_taken(record: Any, digits: Any) -> None:
+    run = recorded(record, digits)
+    other = data_ready(digits, dict.fromkeys(digits.sha256, "0" * 64))
+    with pytest.raises(DataError, match="their SHA-256 differ"):
+        validation_images(run.folder, other)
+
+
+async def test_filters_orders_and_jumps(record: Any, digits: Any, shows: Any, until: Any) -> None:
+    run = recorded(record, digits)
+    labels = digits.test_labels
+    said = probabilities(labels, 3).argmax(axis=1)
+    async with bench(run).run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        wrong = int((said != labels).sum())
+        await shows(pilot, f"{wrong} images: wrong images, after epoch 3", "worst first", "page 1 of")
+        first = screen.indices[0]
+        sure = probabilities(labels, 3).max(axis=1)
+        assert sure[first] == pytest.approx(sure[said != labels].max(), abs=1 / 255)
+        await pilot.press("e")
+        await shows(pilot, "360 images: all images")
+        await pilot.press("t")
+        await shows(pilot, "True class", "any class")
+        await pilot.press("4")
+        await shows(pilot, f"{int((labels == 4).sum())} images: images of 4,")
+        await pilot.press("p")
+        await shows(pilot, "Read as")
+        await pilot.press("9")
+        await shows(pilot, "4 read as 9, after epoch 3")
+        assert len(screen.indices) == int(((labels == 4) & (said == 9)).sum())
+        await pilot.press("j")
+        await shows(pilot, "Jump to an image", "1 to 360")
+        number = int(np.flatnonzero(labels == 7)[0]) + 1
+        await pilot.press(*str(number), "enter")
+        await shows(pilot, "not among", "x shows all")
+        await pilot.press("x", "j")
+        await shows(pilot, "Jump to an image")
+        await pilot.press("9", "9", "9", "enter")
+        await shows(pilot, "there is no image 999")
+        await pilot.press("backspace", "backspace", "backspace", *str(number), "enter")
+        await shows(pilot, f"image {number} of the", "7 read as")
+        for words in ("surest first", "most doubtful first", "by number", "worst first"):
+            await pilot.press("o")
+            await shows(pilot, words)
+
+
+async def test_pictures_are_walked_through_by_key_and_by_mouse(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        grid = screen.grid
+        columns, page = grid.plan.columns, grid.plan.page
+        for key, expected in (
+            ("right", 1), ("down", 1 + columns), ("left", columns), ("up", 0), ("left", 0), ("up", 0),
+            ("pagedown", page), ("pageup", 0), ("end", grid.count - 1), ("pagedown", grid.count - 1),
+            ("right", grid.count - 1), ("home", 0),
+        ):  # fmt: skip
+            await pilot.press(key)
+            assert (key, grid.selected) == (key, expected)
+        await pilot.click(grid, offset=(1 + grid.plan.width + 4, 3))
+        assert grid.selected == 1
+        assert screen.feed.epoch == EPOCHS, "no key of these moved the epoch"
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45), (200, 50)])
+async def test_several_pictures_stand_in_a_row_with_what_was_said_of_them(
+    size: tuple[int, int], record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits)
+    async with bench(run).run_test(size=size) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        index = screen.indices[0]
+        true, said = digits.test_labels[index], probabilities(digits.test_labels, 3)[index].argmax()
+        text = await shows(pilot, f"✗ {true} read as {said}", f"#{index + 1}", "Order", "▀▀")
+        assert max(line.count("✗") for line in text.splitlines()) >= 3
+        assert all(len(line) <= size[0] for line in text.splitlines())
+
+
+async def test_a_hog_run_has_the_hog_picture_beside_each_digit(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits, preset="hog")
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        await until(pilot, lambda: screen._tile(0, 57).pictures[1] is not None)
+        tile = screen._tile(0, 57)
+        assert len(tile.pictures) == 2
+        assert tile.pictures[1].max() == 255
+        assert not np.array_equal(tile.pictures[0], tile.pictures[1])
+        await pilot.press("h")
+        assert len(screen._tile(0, 57).pictures) == 1
+
+
+async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digits: Any, shows: Any, until: Any) -> None:
+    run = finish(recorded(record, digits), digits)
+    values = probabilities(digits.test_labels, 7)
+    async with bench(run).run_test(size=(140, 45)) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        await pilot.press("u")
+        await until(pilot, lambda: screen.answers.epoch is None)
+        index = screen.indices[0]
+        best = 100 * values[index].max()
+        await shows(pilot, "final evaluation", "probability of each class", f"probability {best:.1f} %")
+        assert len(screen.indices) == int((values.argmax(axis=1) != digits.test_labels).sum())
+        await pilot.press("comma")
+        await shows(pilot, "after epoch 2")
+
+
+async def test_a_run_without_predictions_of_epochs_shows_its_final_evaluation_and_says_so(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = finish(recorded(record, digits, keep=False), digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        await open_gallery(pilot, run, until)
+        await shows(pilot, "keeps no predictions of single epochs: this is the final evaluation", "final evaluation ·")
+
+
+async def test_a_run_with_neither_says_so_and_no_key_does_harm(record: Any, digits: Any, shows: Any) -> None:
+    run = recorded(record, digits, keep=False)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(GalleryScreen(RunFeed(run.folder)))
+        await shows(pilot, "this run keeps no predictions of single epochs")
+        await pilot.press("o", "e", "x", "j", "h", "z", "u", "right", "down", "pagedown", "end", "home", "enter", "5")
+        await shows(pilot, "this run keeps no predictions of single epochs")
+
+
+async def test_where_the_data_are_gone_the_misclassified_images_of_the_end_are_left(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = finish(recorded(record, digits, sha256=dict.fromkeys(digits.sha256, "0" * 64)), digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        await shows(pilot, "SHA-256 differ", "only the images that were wrong in the end are kept")
+        await pilot.press("u")
+        await until(pilot, lambda: screen.answers.epoch is None)
+        index = screen.indices[0]
+        assert np.array_equal(screen.answers.picture(index), digits.test_images[index])
+
+
+async def test_while_training_the_gallery_follows_the_newest_epoch(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        await open_gallery(pilot, run, until)
+        values = probabilities(digits.test_labels, 4)
+        run.epoch(4, steps=False, confusion=counted(digits.test_labels, values))
+        predicted.append(run.folder.predicted_file, 4, values)
+        wrong = int((values.argmax(axis=1) != digits.test_labels).sum())
+        text = await shows(pilot, f"{wrong} images: wrong images, after epoch 4")
+        assert "Final" not in text, "there is no final evaluation yet"
+        finish(run, digits)
+        await shows(pilot, "u Final")
+
+
+async def test_an_epoch_of_which_nothing_was_kept_is_not_passed_off_for_another(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits)
+    for epoch in (4, 5):
+        run.epoch(epoch, steps=False)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        await open_gallery(pilot, run, until)
+        await shows(pilot, "after epoch 3 (nothing was kept of epoch 5)")
+
+
+@given(st.integers(20, 300), st.integers(8, 100), st.integers(1, 2))
+def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int, pictures: int) -> None:
+    plan = plan_for(width, height, pictures, "automatic")
+    assert plan.page >= 1
+    if width >= plan.width and height >= plan.height:
+        assert plan.columns * (plan.width + 2) - 2 <= width
+        assert plan.rows * (plan.height + 1) - 1 <= height
+
+
+def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[0, :14], picture[2:4] = 255, 255
+    coloured = Ink(Color(0, 0, 0), Color(255, 255, 255)).lines(picture)
+    assert len(coloured) == 14
+    assert [segment.text for segment in coloured[0]] == ["▀" * 14, " " * 14]
+    style = coloured[0][0].style
+    assert style is not None and (style.color.triplet.red, style.bgcolor.triplet.red) == (255, 0)
+    shades = ["".join(segment.text for segment in line) for line in Ink().lines(picture)]
+    assert shades[:3] == ["▀" * 14 + " " * 14, "█" * 28, " " * 28]
+    plain = ["".join(segment.text for segment in line) for line in Ink(glyphs="ascii").lines(picture)]
+    assert "".join(plain).isascii()
+    assert plain[1] == "@" * 28
+
+
+def test_halving_averages_and_keeps_the_brightest_point() -> None:
+    picture = np.zeros((28, 28), np.uint8)
+    picture[0:2, 0:2], picture[2, 2] = 200, 200
+    small = halved(picture)
+    assert small.shape == (14, 14)
+    assert (small[0, 0], small[1, 1], small[5, 5]) == (200, 50, 0)
+
+
+def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
+    run = recorded(record, digits)
+    answers = RunAnswers(run.folder).of_epoch(1, data_ready(digits))
+    assert isinstance(answers, Answers)
+    fashion = datasets.KNOWN["fashion-mnist"].class_names
+    for names in (DIGITS, fashion):
+        for width in (14, 28, 57):
+            for index in range(40):
+                first, second = caption(answers, index, names, width, "block")
+                assert len(first) <= width
+                assert len(second) <= width
+                assert second.endswith(f" % #{index + 1}")
+
+
+def test_a_missing_data_folder_is_said_and_not_fallen_over(record: Any, digits: Any, tmp_path: Path) -> None:
+    run = recorded(record, digits)
+    found = validation_images(run.folder, data_ready(digits), (tmp_path / "nowhere", None))
+    assert len(found.labels) == 360, "the other places are looked in"

@@ -1,0 +1,291 @@
+"""The diagnosis and weights screens on recorded runs, and the arithmetic of what they draw."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.segment import Segment
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
+from mnist_tui.runs.first_weights import first_weights
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.screens.diagnosis import DiagnosisScreen, FindingView
+from mnist_tui.tui.screens.weights import WeightsScreen
+from mnist_tui.tui.widgets.distributions import Axis, DistributionView, Told, axis_of, columns_of, shares
+from mnist_tui.tui.widgets.layer_table import LayerTable
+from mnist_tui.tui.widgets.weight_pictures import WeightPictures, resampled, sign_of, sizes_of
+
+RNG = np.random.default_rng(1)
+
+
+def distribution(values: np.ndarray[Any, Any], bins: int = 32) -> Distribution:
+    counts, edges = np.histogram(values, bins=bins)
+    return Distribution(
+        low=float(edges[0]), high=float(edges[-1]), counts=tuple(counts.tolist()), mean=float(values.mean()),
+        deviation=float(values.std()),
+    )  # fmt: skip
+
+
+def seen(epoch: int) -> WeightsSeen:
+    """What a worker tells of a raw network whose weights spread out."""
+    weights = RNG.normal(0, 0.05 + 0.01 * epoch, 196_000)
+    return WeightsSeen(
+        epoch=epoch,
+        layers=(
+            LayerWeights(name="dense_1", weights=distribution(weights), biases=distribution(weights[:250]), dead=0.208),
+            LayerWeights(name="output", weights=distribution(weights[:2500]), biases=distribution(weights[:10])),
+        ),
+    )
+
+
+def trained(record: Any, epochs: int = 6, **given: Any) -> Any:
+    recording = record(epochs=epochs).begin()
+    recording.write(seen(0))
+    for epoch in range(1, epochs + 1):
+        recording.epoch(epoch, steps=False, **given).write(seen(epoch))
+    return recording
+
+
+def checkpoint(folder: RunFolder, kernel: np.ndarray[Any, Any], name: str, epoch: int) -> None:
+    """A checkpoint in the layout that workers write."""
+    folder.checkpoint.mkdir(exist_ok=True)
+    arrays = f"epoch-{epoch}.npz"
+    np.savez(folder.checkpoint / arrays, **{"model-00000": kernel, "model-00001": np.zeros(kernel.shape[-1])})
+    document = {
+        "arrays": arrays,
+        "position": {"epoch": epoch, "step": 0},
+        "model": [f"m/{name}/kernel", f"m/{name}/bias"],
+    }
+    (folder.checkpoint / "checkpoint.json").write_text(json.dumps(document))
+
+
+def model(folder: RunFolder, kernel: np.ndarray[Any, Any], kind: str, epoch: int) -> None:
+    """A `model.keras` as Keras lays it out, and the results beside it."""
+    weights = folder.path / "model.weights.h5"
+    with h5py.File(weights, "w") as file:
+        file[f"layers/{kind}/vars/0"] = kernel
+    with zipfile.ZipFile(folder.model_file, "w") as archive:
+        archive.write(weights, "model.weights.h5")
+    folder.results_file.write_text(json.dumps({"weights_of_epoch": epoch}))
+
+
+async def on_screen(app: Any, pilot: Any, kind: type[Any]) -> Any:
+    await pilot.pause()
+    feed = RunFeed(app.options.run)
+    app.push_screen(kind(feed))
+    await pilot.pause()
+    return app.screen
+
+
+async def test_a_diagnosis_stands_with_its_evidence_and_enter_goes_to_its_epoch(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    recording = record(epochs=14).begin()
+    for epoch in range(1, 15):
+        val_loss = 0.5 - 0.1 * epoch if epoch < 4 else 0.2 + 0.02 * (epoch - 4)
+        recording.epoch(epoch, steps=False, loss=0.5 * 0.8**epoch, val_loss=val_loss, val_accuracy=0.95)
+    app = app_on(recording.finish().folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await on_screen(app, pilot, DiagnosisScreen)
+        text = await shows(pilot, "WARNING Overfitting since epoch 3", "Advice:")
+        assert "epoch 3 (0.2000)" in " ".join(text.split())
+        await pilot.press("up", "x", "enter")
+        await until(pilot, lambda: screen.feed.cursor == 3)
+        await shows(pilot, "cursor at 3")
+        await pilot.press("f")
+        assert screen.feed.cursor is None
+        await pilot.click(FindingView)
+        assert screen.feed.cursor == 3
+        await pilot.press("down", "down", "pagedown", "pageup", "escape")
+        assert app.screen is not screen
+
+
+async def test_findings_follow_a_live_run(record: Any, app_on: Any, shows: Any) -> None:
+    recording = record(epochs=20).begin()
+    app = app_on(recording.folder)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await on_screen(app, pilot, DiagnosisScreen)
+        await shows(pilot, "NOTE Too few epochs to say", "no epoch has ended")
+        for epoch in range(1, 9):
+            recording.epoch(epoch, steps=False)
+        await shows(pilot, "GOOD Still improving", "Why training loss is above validation loss")
+        recording.epoch(9, steps=False, finite=False)
+        await shows(pilot, "PROBLEM Diverged in epoch 9")
+
+
+async def test_an_experiment_that_cannot_be_read_is_said(record: Any, app_on: Any, shows: Any) -> None:
+    recording = record().begin().epoch(1, steps=False)
+    recording.folder.experiment_file.write_text("nonsense = [")
+    app = app_on(recording.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_screen(app, pilot, DiagnosisScreen)
+        await shows(pilot, "experiment.toml cannot be read")
+        app.pop_screen()
+        await on_screen(app, pilot, WeightsScreen)
+        await pilot.press("p")
+        await shows(pilot, "experiment.toml cannot be read")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45)])
+async def test_weights_follow_the_cursor_the_layer_and_the_kind(
+    record: Any, app_on: Any, shows: Any, until: Any, size: tuple[int, int]
+) -> None:
+    app = app_on(trained(record).finish().folder)
+    async with app.run_test(size=size) as pilot:
+        screen = await on_screen(app, pilot, WeightsScreen)
+        text = await shows(pilot, "weights of dense_1", "after epoch 6", "52 of 250, 20.8 %")
+        assert f"{screen.view.looked_at.spread.deviation:.4f}" in text
+        await pilot.press("down", "b", "home")
+        await shows(pilot, "biases of output", "after epoch 1", "> ")
+        assert screen.view.looked_at.spread.counts == screen._told[1].layers[1].biases.counts
+        await pilot.press("down", "down", "up", "b")
+        await shows(pilot, "weights of dense_1")
+        await pilot.click(LayerTable, offset=(5, 2))
+        await shows(pilot, "weights of output")
+        await pilot.click(DistributionView, offset=(9, 3))
+        await shows(pilot, "before training" if screen.feed.epoch == 0 else "after epoch 1")
+        await pilot.press("end", "escape")
+        await until(pilot, lambda: app.screen is not screen)
+
+
+async def test_a_run_without_weights_says_so(record: Any, app_on: Any, shows: Any) -> None:
+    app = app_on(record().begin().epoch(1, steps=False).finish().folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await on_screen(app, pilot, WeightsScreen)
+        await shows(pilot, "This run told nothing of its weights.")
+        await pilot.press("p")
+        await shows(pilot, "There is no checkpoint yet")
+
+
+async def test_pictures_come_from_the_checkpoint_and_follow_a_newer_one(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    recording = trained(record)
+    kernel = RNG.normal(size=(784, 250)).astype(np.float32)
+    checkpoint(recording.folder, kernel, "dense_1", 4)
+    app = app_on(recording.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await on_screen(app, pilot, WeightsScreen)
+        await pilot.press("p")
+        await shows(pilot, "neurons 1 to 10 of 250, after epoch 4 (checkpoint)", "positive", "negative")
+        checkpoint(recording.folder, kernel * 2, "dense_1", 5)
+        recording.write(CheckpointSaved(epoch=5, step=0))
+        await shows(pilot, "after epoch 5 (checkpoint)")
+        await pilot.press("pagedown")
+        await shows(pilot, "neurons 11 to 20")
+        await pilot.press("pageup", "pageup", "z")
+        await shows(pilot, "neurons 1 to 1 of 250")
+        await pilot.press("z", "s")
+        await shows(pilot, "+ # positive, - = negative")
+        await pilot.press("r")
+        await until(pilot, lambda: any(recording.folder.control.glob("*checkpoint.json")))
+        await pilot.press("p")
+        assert not screen.has_class("-pictures")
+
+
+def test_first_weights_are_the_kernels_columns_as_the_pixels_lie(record: Any) -> None:
+    folder: RunFolder = record().folder
+    kernel = np.arange(784 * 250, dtype=np.float32).reshape(784, 250)
+    checkpoint(folder, kernel, "dense_1", 3)
+    found = first_weights(folder, find_preset("raw").experiment)
+    assert (found.layer, found.units, found.epoch, found.source) == ("dense_1", "neurons", 3, "checkpoint")
+    assert np.array_equal(found.pictures[17], kernel[:, 17].reshape(28, 28))
+    assert found.strong == pytest.approx(np.quantile(kernel, 0.995), rel=1e-4)
+
+
+def test_first_weights_of_an_ended_run_are_its_models(record: Any) -> None:
+    folder: RunFolder = record("cnn").folder
+    kernel = RNG.normal(size=(5, 5, 1, 9)).astype(np.float32)
+    checkpoint(folder, kernel * 0, "conv2d_1", 8)
+    model(folder, kernel, "conv2d", 6)
+    found = first_weights(folder, find_preset("cnn").experiment)
+    assert (found.units, found.epoch, found.source) == ("filters", 6, "model.keras")
+    assert np.array_equal(found.pictures[4], kernel[:, :, 0, 4])
+
+
+def test_what_cannot_be_had_is_a_sentence(record: Any) -> None:
+    folder: RunFolder = record().folder
+    raw = find_preset("raw").experiment
+    with pytest.raises(RunError, match="HOG features, not pixels"):
+        first_weights(folder, find_preset("hog").experiment)
+    with pytest.raises(RunError, match="no checkpoint yet"):
+        first_weights(folder, raw)
+    checkpoint(folder, np.zeros((784, 250)), "dense_1", 1)
+    next(folder.checkpoint.glob("*.npz")).unlink()
+    with pytest.raises(RunError, match="cannot be read"):
+        first_weights(folder, raw)
+    folder.model_file.write_bytes(b"no zip")
+    with pytest.raises(RunError, match=r"model\.keras cannot be read"):
+        first_weights(folder, raw)
+
+
+values = st.lists(st.floats(-5, 5), min_size=1, max_size=200)
+
+
+@given(values, values, st.integers(1, 40))
+def test_every_value_is_in_some_line_of_the_axis(one: list[float], other: list[float], lines: int) -> None:
+    told = [Told(epoch, distribution(np.array(part))) for epoch, part in enumerate((one, other))]
+    axis = axis_of(told, lines)
+    for part in told:
+        assert sum(shares(part.spread, axis)) == pytest.approx(1, abs=1e-6)
+
+
+def test_values_that_are_all_the_same_fill_one_line() -> None:
+    same = Distribution(low=0.0, high=0.0, counts=(10, *([0] * 31)), mean=0.0, deviation=0.0)
+    assert sorted(shares(same, axis_of([Told(0, same)], 7))) == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_shares_agree_with_numpy_where_lines_and_bins_do() -> None:
+    sample = RNG.normal(size=5000)
+    spread = distribution(sample, bins=12)
+    counts, _ = np.histogram(sample, bins=12, range=(spread.low, spread.high))
+    found = shares(spread, Axis(spread.low, spread.high, 12))
+    assert found == pytest.approx((counts / 5000)[::-1].tolist())
+
+
+@given(st.integers(0, 50), st.integers(0, 10_000), st.integers(1, 200))
+def test_columns_go_from_the_first_epoch_to_the_last(first: int, more: int, width: int) -> None:
+    columns = columns_of(first, first + more, width)
+    assert columns[0] == first
+    assert columns == sorted(columns)
+    assert columns[-1] == first + more or width == 1
+
+
+def test_pictures_are_means_when_made_smaller_and_repeated_when_larger() -> None:
+    picture = RNG.normal(size=(28, 28))
+    half = picture.reshape(14, 2, 14, 2).mean(axis=(1, 3))
+    assert np.allclose(resampled(picture.tolist(), 14, 14), half)
+    assert np.allclose(resampled(picture.tolist(), 56, 56), picture.repeat(2, 0).repeat(2, 1))
+    assert sizes_of(28) == [(56, 28), (28, 14), (14, 7)]
+    assert sizes_of(3)[-1] == (6, 3)
+
+
+def test_signs_tell_weak_from_strong_and_what_is_no_number() -> None:
+    signs = "".join(sign_of(part, 1.0) for part in (-0.9, -0.3, -0.1, 0, 0.1, 0.3, 0.9, float("nan")))
+    assert signs == "=-   +#?"
+
+
+async def test_without_colour_pictures_are_signs(
+    record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    recording = trained(record)
+    half = np.where(np.arange(784) < 392, 1.0, -1.0)
+    checkpoint(recording.folder, np.repeat(half[:, None], 250, axis=1), "dense_1", 2)
+    app = app_on(recording.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await on_screen(app, pilot, WeightsScreen)
+        await pilot.press("p")
+        await shows(pilot, "#" * 14, "=" * 14)
+        drawn: list[Segment] = list(screen.query_one(WeightPictures).render_line(0))
+        assert "▀" not in "".join(segment.text for segment in drawn)

@@ -1,0 +1,163 @@
+"""The key sheet of every screen, walked key by key: each does what the sheet promises, and none breaks the app."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.actions import parse
+from textual.pilot import Pilot
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.commands import Command, commands_of
+
+Open = Callable[[Pilot[Any], Any], Awaitable[None]]
+SIZE = (140, 45)
+LEAVES = ("quit", "dismiss")
+
+
+def names_of(run: Any) -> tuple[str, ...]:
+    return tuple(map(str, range(10)))
+
+
+@pytest.fixture
+def ended(record: Any) -> Any:
+    """A run that has finished, with results."""
+    run = record().begin()
+    for epoch in range(1, 6):
+        run.epoch(epoch)
+    run.results(5, names_of(run))
+    return run.finish(test_accuracy=0.9764, test_loss=0.0812, macro_f1=0.9762)
+
+
+@pytest.fixture
+def live(record: Any) -> Any:
+    """A run that trains."""
+    run = record().begin()
+    for epoch in range(1, 6):
+        run.epoch(epoch)
+    return run
+
+
+def over(what: str) -> Open:
+    async def go(pilot: Pilot[Any], run: Any) -> None:
+        app = pilot.app
+        assert isinstance(app, BenchApp)
+        app.show_of_run(what, app.screen.feed)  # pyright: ignore[reportAttributeAccessIssue]
+
+    return go
+
+
+async def stay(pilot: Pilot[Any], run: Any) -> None:
+    pass
+
+
+async def results(pilot: Pilot[Any], run: Any) -> None:
+    pilot.app.show_results(run.folder)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def presets(pilot: Pilot[Any], run: Any) -> None:
+    pilot.app.show_presets()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def editor(pilot: Pilot[Any], run: Any) -> None:
+    pilot.app.edit(find_preset("raw"))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def at(place: str) -> Open:
+    async def go(pilot: Pilot[Any], run: Any) -> None:
+        pilot.app.action_go(place)  # pyright: ignore[reportAttributeAccessIssue]
+
+    return go
+
+
+SCREENS: dict[str, tuple[str, Open]] = {
+    "training": ("live", stay),
+    "training ended": ("ended", stay),
+    "matrix": ("live", over("matrix")),
+    "gallery": ("ended", over("gallery")),
+    "weights": ("live", over("weights")),
+    "diagnosis": ("live", over("diagnosis")),
+    "results": ("ended", results),
+    "presets": ("ended", presets),
+    "editor": ("ended", editor),
+    "runs": ("ended", at("runs")),
+    "draw": ("ended", at("draw")),
+    "settings": ("ended", at("settings")),
+}
+TITLES = {"training ended": "TrainingScreen"}
+
+
+async def arrive(pilot: Pilot[Any], run: Any, name: str, until: Any) -> None:
+    """The screen of that name, once it is shown."""
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == "TrainingScreen")
+    await until(pilot, lambda: pilot.app.screen.snapshot.run.history)
+    await SCREENS[name][1](pilot, run)
+    title = TITLES.get(name, f"{name.capitalize()}Screen")
+    await until(pilot, lambda: type(pilot.app.screen).__name__ == title and pilot.app.screen.is_mounted)
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_each_key_of_the_sheet_does_what_the_sheet_says(
+    name: str, request: Any, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = request.getfixturevalue(SCREENS[name][0])
+    app = BenchApp(AppOptions(action="watch", run=run.folder, runs_dir=tmp_path / "runs"))
+    asked: list[tuple[str, Any]] = []
+
+    async def remember(namespace: Any, action_name: str, params: Any) -> bool:
+        asked.append((action_name, params))
+        return True
+
+    async with app.run_test(size=SIZE) as pilot:
+        await arrive(pilot, run, name, until)
+        sheet = commands_of(app.screen)
+        assert len([command for command in sheet if command.own]) >= 5, "the sheet is not empty"
+        keys = {key: each.binding for key, each in app.screen.active_bindings.items() if each.enabled}
+        monkeypatch.setattr(app, "_dispatch_action", remember)
+        for key, binding in keys.items():
+            asked.clear()
+            await pilot.press(key)
+            _, action, parameters = parse(binding.action)
+            assert asked == [(action, parameters)], f"{key}, which is {binding.description!r}"
+        monkeypatch.undo()
+
+
+def exists(app: BenchApp, command: Command) -> bool:
+    """Whether the method behind the command is there."""
+    target, name, _ = app._parse_action(command.action, command.node)  # pyright: ignore[reportPrivateUsage]
+    return any(callable(getattr(target, f"{prefix}action_{name}", None)) for prefix in ("", "_"))
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
+    name: str, request: Any, until: Any, tmp_path: Path
+) -> None:
+    run = request.getfixturevalue(SCREENS[name][0])
+    done: set[str] = set()
+    while True:
+        app = BenchApp(AppOptions(action="watch", run=run.folder, runs_dir=tmp_path / "runs"))
+        async with app.run_test(size=SIZE) as pilot:
+            await arrive(pilot, run, name, until)
+            active = [(key, each) for key, each in app.screen.active_bindings.items() if each.enabled]
+            sheet = {command.action: command for command in commands_of(app.screen) if command.own}
+            assert all(exists(app, command) for command in sheet.values())
+            assert all(command.about or command.name for command in sheet.values())
+            left = [(key, each) for key, each in active if key not in done and each.binding.action in sheet]
+            first = app.screen
+            for key, each in left:
+                done.add(key)
+                if any(word in each.binding.action for word in LEAVES):
+                    continue
+                await pilot.press(key)
+                await pilot.pause()
+                assert app.is_running, f"{key}: {each.binding.description}"
+                if app.screen is not first:
+                    break
+        assert app.return_code in {0, None}
+        if not left:
+            break

@@ -1,0 +1,357 @@
+"""The browser of all runs, and the screen that compares some: on recorded runs, by keys and by mouse."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from mnist_tui.runs.folder import RunFolder, this_process
+from mnist_tui.runs.labels import Label, read_label
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
+from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.screens.editor import EditorScreen
+from mnist_tui.tui.screens.presets import PresetsScreen
+from mnist_tui.tui.screens.results import ResultsScreen
+from mnist_tui.tui.screens.run_rows import COLUMNS, Order, in_order
+from mnist_tui.tui.screens.runs import RunsScreen
+from mnist_tui.tui.screens.training import TrainingScreen
+from mnist_tui.tui.widgets.overlay import OverlaidCurves
+from mnist_tui.tui.widgets.row_table import Column, RowTable, fitted
+from mnist_tui.tui.widgets.scatter import Scatter
+from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
+
+SIZES = [(60, 20), (80, 24), (140, 45), (200, 50)]
+ACCURACIES = (0.95, 0.96, 0.98)
+Opened = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the person's own; the tour was seen."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "settings.toml").write_text("toured = true\n")
+    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "config" / "settings.toml"))
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path) -> Path:
+    """Three seeds of one experiment, and a smaller one on other data."""
+    place = tmp_path / "runs"
+    for seed, accuracy in enumerate(ACCURACIES):
+        texts = {"seed": str(seed)}
+        finished_run(place, epochs=5, texts=texts, test_accuracy=accuracy, created=BEGIN + 60 * seed)
+    finished_run(place, "fashion", epochs=4, texts={"hidden": "60"}, test_accuracy=0.85, created=BEGIN + 600)
+    return place
+
+
+@pytest.fixture
+def runs(runs_dir: Path) -> list[RunFolder]:
+    return [RunFolder(path) for path in sorted(runs_dir.iterdir())]
+
+
+def bench(runs_dir: Path) -> BenchApp:
+    """The app, on a place without presets to look at."""
+    return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
+
+
+async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
+    """Opens the browser and waits for its runs."""
+    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
+    screen = pilot.app.screen
+    assert isinstance(screen, RunsScreen)
+    await until(pilot, lambda: len(screen.table.keys) == count)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_size_shows_state_name_and_accuracy_and_overflows_nowhere(
+    size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=size) as pilot:
+        await browse(pilot, until, 4)
+        text = await shows(pilot, "finished", "fashion", "85.00 %", "98.00 %", "4 runs", "hidden 60")
+        assert all(len(line) <= size[0] for line in text.splitlines())
+        if size[0] >= 140:
+            await shows(pilot, "macro F1", "parameters", "started", "5/5")
+
+
+async def test_rows_are_sorted_by_any_column_by_key_and_by_a_click_on_its_head(
+    runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 4)
+        newest_first = [folder.id for folder in reversed(runs)]
+        assert screen.table.keys == newest_first
+        await pilot.press("S")
+        assert screen.table.keys == newest_first[::-1]
+        head = await shows(pilot, "test acc.")
+        line = next(line for line in head.splitlines() if "test acc." in line)
+        await pilot.click(RowTable, offset=(line.index("test acc."), 0))
+        by_accuracy = [runs[2].id, runs[1].id, runs[0].id, runs[3].id]
+        await until(pilot, lambda: screen.table.keys == by_accuracy)
+        await shows(pilot, "test acc. ▼")
+        await pilot.click(RowTable, offset=(line.index("test acc."), 0))
+        await until(pilot, lambda: screen.table.keys == by_accuracy[::-1])
+        await pilot.press("s")
+        await shows(pilot, "macro F1 ▼")
+
+
+async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: Path) -> None:
+    from mnist_tui.runs.listing import listed
+
+    found = listed(runs_dir)
+    found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)
+    for column in COLUMNS:
+        for descending in (False, True):
+            order = in_order(found, Order(column.key, descending))
+            assert sorted(run.run for run in order) == sorted(run.run for run in found)
+            if column.key in {"accuracy", "f1", "parameters", "time"}:
+                assert order[-1] == found[1]
+
+
+async def test_a_filter_narrows_the_list_and_a_wrong_one_is_explained_and_loses_nothing(
+    runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(80, 24)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("slash")
+        screen.terms.value = "hidden>200"
+        await until(pilot, lambda: len(screen.table.keys) == 3)
+        await shows(pilot, "3 of 4")
+        screen.terms.value = "hidden>200 hiden<3"
+        await shows(pilot, "did you mean hidden", "the list is as before")
+        assert len(screen.table.keys) == 3
+        screen.terms.value = "dataset=mnist zzz"
+        await shows(pilot, "no run fits the filter; Esc clears it", "0 of 4")
+        await pilot.press("enter", "o", "x", "n", "w", "e", "p", "r", "space", "v", "v")
+        assert isinstance(pilot.app.screen, RunsScreen)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(screen.table.keys) == 4)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PresetsScreen))
+
+
+async def test_marked_runs_are_compared_with_curves_table_and_points(
+    runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("space", "space")
+        await shows(pilot, "2 marked", " *finished")
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
+        await shows(
+            pilot, "compare", "2 runs", "validation accuracy", "validation loss", "test accuracy by parameters",
+            "dataset", "fashion-mnist", "85.00 %", "98.00 %",
+        )  # fmt: skip
+        compare = pilot.app.screen
+        assert isinstance(compare, CompareScreen)
+        assert set(compare.table.keys) == {runs[3].id, runs[2].id}
+        await pilot.press("left", "left")
+        await shows(pilot, "validation accuracy at epoch 3")
+        await pilot.press("f", "plus")
+        await until(pilot, lambda: compare.accuracy.window == compare.loss.window != OverlaidCurves().window)
+        await pilot.press("0", "l")
+        await shows(pilot, "validation loss (logarithmic)")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await shows(pilot, "2 marked")
+
+
+async def test_seeds_are_one_row_and_one_curve_with_mean_deviation_and_count(
+    runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("v")
+        await shows(pilot, "3/3 seeds", "96.33 ± 1.53 %")
+        assert len(screen.table.keys) == 2
+        await pilot.press("end", "enter")
+        await shows(pilot, "3 runs, 1 curves", "mean, n = 3", "96.33 ± 1.53 %", "n=3")
+        compare = pilot.app.screen
+        assert isinstance(compare, CompareScreen)
+        (point,) = compare.query_one(Scatter)._points
+        assert point.y == pytest.approx(sum(ACCURACIES) / 3)
+        await pilot.press("g")
+        await until(pilot, lambda: len(compare.query_one(Scatter)._points) == 3)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
+    size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=size) as pilot:
+        await browse(pilot, until, 4)
+        await pilot.press("a", "o")
+        await shows(pilot, "validation accuracy", "validation loss", "v View")
+        await pilot.press("v")
+        await shows(pilot, "test acc.", "mean, n = 3")
+        await pilot.press("v")
+        text = await shows(pilot, "test accuracy by parameters")
+        assert all(len(line) <= size[0] for line in text.splitlines())
+        await pilot.press("v")
+        await shows(pilot, "validation loss")
+
+
+async def test_o_without_marks_compares_the_seeds_and_says_where_there_are_none(
+    runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45), notifications=True) as pilot:
+        await browse(pilot, until, 4)
+        await pilot.press("o")
+        await shows(pilot, "Mark two runs or more")
+        await pilot.press("down", "o")
+        await shows(pilot, "3 runs, 1 curves")
+
+
+async def test_a_run_is_named_and_noted_and_its_folder_keeps_its_name(
+    runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 4)
+        await pilot.press("R")
+        await shows(pilot, f"Name of {runs[3].id}")
+        await pilot.press(*"small", "enter")
+        await shows(pilot, "finished  small")
+        await pilot.press("n", *"odd", "space", *"one", "enter")
+        await shows(pilot, "odd one")
+        assert read_label(runs[3]) == Label("small", "odd one")
+        await pilot.press("n", "x", "escape")
+        assert read_label(runs[3]) == Label("small", "odd one")
+        assert runs[3].path.is_dir()
+
+
+async def test_deleting_asks_unless_that_is_off_and_never_deletes_what_lives(
+    runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any
+) -> None:
+    runs[2].write_status(this_process("running"))
+    app = bench(runs_dir)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("delete")
+        await shows(pilot, "Delete a run", runs[3].id)
+        await pilot.press("escape")
+        assert runs[3].path.exists()
+        await pilot.press("delete", "d")
+        await until(pilot, lambda: not runs[3].path.exists() and len(screen.table.keys) == 3)
+        await pilot.press("home", "x")
+        await shows(pilot, "stop it first")
+        assert runs[2].path.exists()
+        app.settings = dataclasses.replace(app.settings, confirm=False)
+        await pilot.press("down", "x")
+        await until(pilot, lambda: not runs[1].path.exists())
+        await until(pilot, lambda: len(screen.table.keys) == 2)
+        await pilot.press("a", "x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, AskDeleteScreen) or not runs[0].path.exists())
+        assert runs[2].path.exists()
+
+
+async def test_a_live_run_is_followed_and_opens_on_its_training_screen(
+    runs_dir: Path, record: Any, shows: Any, until: Any
+) -> None:
+    run = record("hog", epochs=30).begin().epoch(1)
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 5)
+        await shows(pilot, "running", "1/30")
+        run.epoch(2)
+        await shows(pilot, "2/30")
+        newest = finished_run(runs_dir, created=BEGIN + 5000)
+        await until(pilot, lambda: newest.id in screen.table.keys)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
+
+
+async def test_an_ended_run_opens_on_its_results_watches_its_curves_and_is_edited_anew(
+    runs_dir: Path, runs: list[RunFolder], until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        for keys, screen in (("enter", ResultsScreen), ("r", ResultsScreen), ("w", TrainingScreen)):
+            await browse(pilot, until, 4)
+            await pilot.press(keys)
+            await until(pilot, lambda kind=screen: isinstance(pilot.app.screen, kind))
+        await browse(pilot, until, 4)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EditorScreen))
+
+
+async def test_what_was_stopped_is_resumed_and_what_finished_is_not(
+    runs_dir: Path, no_worker: list[RunFolder], until: Any
+) -> None:
+    stopped = finished_run(runs_dir, state="stopped", created=BEGIN + 5000)
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 5)
+        await pilot.press("p")
+        await until(pilot, lambda: [folder.id for folder in no_worker] == [stopped.id])
+        await pilot.press("down", "p")
+        assert len(no_worker) == 1
+
+
+async def test_a_mouse_chooses_marks_and_opens(runs_dir: Path, runs: list[RunFolder], shows: Any, until: Any) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.click(RowTable, offset=(20, 3))
+        await until(pilot, lambda: screen.table.chosen == runs[1].id)
+        await pilot.click(RowTable, offset=(1, 2))
+        await shows(pilot, "1 marked")
+        await pilot.click(RowTable, offset=(20, 4), times=2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+
+
+async def test_no_runs_are_said_and_no_key_fails(tmp_path: Path, shows: Any) -> None:
+    async with bench(tmp_path / "none").run_test(size=(80, 24)) as pilot:
+        pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+        await shows(pilot, "there are no runs in")
+        await pilot.press(
+            "enter", "space", "o", "s", "S", "v", "a", "w", "r", "n", "R", "e", "p", "x", "end", "up", "pagedown"
+        )
+        await shows(pilot, "there are no runs in")
+
+
+async def test_a_run_without_epochs_is_compared_all_the_same(
+    runs_dir: Path, record: Any, shows: Any, until: Any
+) -> None:
+    record("hog", epochs=30)
+    async with bench(runs_dir).run_test(size=(200, 50)) as pilot:
+        await browse(pilot, until, 5)
+        await pilot.press("a", "o")
+        await shows(pilot, "5 runs", "0/30", "running")
+
+
+async def test_hundreds_of_runs_scroll_under_a_cursor_that_stays_in_view(
+    tmp_path: Path, shows: Any, until: Any
+) -> None:
+    many_runs(tmp_path / "runs", 120, 1)
+    async with bench(tmp_path / "runs").run_test(size=(80, 24)) as pilot:
+        screen = await browse(pilot, until, 120)
+        await pilot.press("end")
+        await until(pilot, lambda: screen.table.chosen == screen.table.keys[-1])
+        await shows(pilot, f"{screen.table.chosen} ·", "> finished")
+        await pilot.press("pageup", "home")
+        await shows(pilot, f"{screen.table.keys[0]} ·", "> finished")
+
+
+async def test_a_live_run_that_is_compared_is_followed(runs_dir: Path, record: Any, shows: Any, until: Any) -> None:
+    run = record("hog", epochs=30).begin().epoch(1)
+    async with bench(runs_dir).run_test(size=(200, 50)) as pilot:
+        await browse(pilot, until, 5)
+        await pilot.press("a", "o")
+        await shows(pilot, "1/30")
+        write_events(run.folder, [epoch_ended(2)])
+        await shows(pilot, "2/30")
+
+
+def test_columns_are_cut_then_left_out_the_least_needed_first() -> None:
+    columns = [Column("a", "a"), Column("b", "b", least=4), Column("c", "c", need=1), Column("d", "d", need=2)]
+    wanted = [5, 10, 5, 5]
+    assert fitted(columns, wanted, 31) == [(0, 5), (1, 10), (2, 5), (3, 5)]
+    assert fitted(columns, wanted, 27) == [(0, 5), (1, 6), (2, 5), (3, 5)]
+    assert fitted(columns, wanted, 24) == [(0, 5), (1, 10), (3, 5)]
+    assert fitted(columns, wanted, 12) == [(0, 5), (1, 5)]
+    assert fitted(columns, [5, 0, 5, 0], 40) == [(0, 5), (2, 5)]

@@ -1,0 +1,285 @@
+"""The settings file, the settings screen, and keys of the user's own."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import DataTable, Input, Select, TabbedContent
+
+from mnist_tui.runs.events import Paused
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.keymap import entries, keymap, problems, split, taken
+from mnist_tui.tui.screens.press_key import PressKeyScreen
+from mnist_tui.tui.screens.settings import SettingsScreen
+from mnist_tui.tui.screens.training import TrainingScreen
+from mnist_tui.tui.settings import Settings, remember, remembered, settings_file
+
+
+def write(text: str) -> None:
+    settings_file().write_text(text, encoding="utf-8")
+
+
+def of_file() -> dict[str, Any]:
+    return tomllib.loads(settings_file().read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> BenchApp:
+    return BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+
+
+def test_without_a_file_the_defaults_count() -> None:
+    settings_file().unlink()
+    assert remembered() == (Settings(), ())
+
+
+def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
+    wanted = Settings(
+        theme="nord", glyphs="ascii", refresh="slow", confirm=False, bell=False, keys={"app.runs": "f6,ctrl+r"},
+        runs_dir="~/runs", toured=True,
+    )  # fmt: skip
+    settings_file().unlink()
+    remember(**vars(wanted))
+    assert remembered() == (wanted, ())
+    remember(runs_dir=None, keys={})
+    assert remembered()[0].runs_dir is None
+    assert set(of_file()) == {"theme", "glyphs", "refresh", "confirm", "bell", "toured"}
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "wanted"),
+    [
+        ('glyphs = "hires"', "glyphs", "braille, block, ascii"),
+        ('refresh = "never"', "refresh", "auto, normal, slow"),
+        ("confirm = 1", "confirm", "true or false"),
+        ('bell = "yes"', "bell", "true or false"),
+        ("theme = 3", "theme", "a name in quotes"),
+        ('runs_dir = "runs"', "runs_dir", "from / or ~ on"),
+        ('keys = "x"', "keys", "table"),
+        ("[keys]\napp.runs = 3", "app.runs", "not a key's name"),
+        ('refesh = "slow"', "refesh", "is refresh meant?"),
+    ],
+)
+def test_what_cannot_be_used_is_told_by_file_and_key_and_the_default_counts(line: str, name: str, wanted: str) -> None:
+    write(line + "\n")
+    settings, (problem,) = remembered()
+    assert settings == Settings()
+    assert str(settings_file()) in problem
+    assert name in problem
+    assert wanted in problem
+
+
+def test_a_file_that_is_no_toml_is_told_and_never_written_over() -> None:
+    write("theme = ")
+    assert remembered()[0] == Settings()
+    assert "is not TOML" in remembered()[1][0]
+    with pytest.raises(ValueError, match=r"(?i)unexpected|empty|value"):
+        remember(theme="nord")
+    assert settings_file().read_text() == "theme = "
+
+
+def test_what_is_not_ours_stays_in_the_file() -> None:
+    ours = '[keys]\n"app.runs" = "f6"\n'
+    write(f'# mine\nother = [1, 2]  # theirs\ntheme = "nord"\n\n[other-program]\ntheme = "x"\n\n{ours}')
+    remember(bell=False, keys={"app.runs": "f7"})
+    text = settings_file().read_text()
+    assert text.startswith("# mine\nother = [1, 2]  # theirs\n")
+    doc = of_file()
+    assert doc["other-program"] == {"theme": "x"}
+    assert doc["bell"] is False
+    assert remembered()[0].keys == {"app.runs": "f7"}
+    assert not list(settings_file().parent.glob(".tmp-*"))
+
+
+def test_a_linked_settings_file_stays_a_link(tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("")
+    settings_file().unlink()
+    settings_file().symlink_to(real)
+    remember(bell=False)
+    assert settings_file().is_symlink()
+    assert "bell = false" in real.read_text()
+
+
+async def test_the_file_s_problems_are_notices_at_the_start(bench: BenchApp, until: Any) -> None:
+    write('toured = true\nglyphs = "hires"\ntheme = "no-such"\n[keys]\napp.rnus = "f6"\ntraining.matrix = "g"\n')
+    app = BenchApp(bench.options)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for part in ("hires", "no-such", "app.rnus", "training.matrix = 'g' is also training.gallery's key"):
+            await until(pilot, lambda part=part: any(part in notice.message for notice in app._notifications))
+
+
+async def test_what_is_changed_on_the_screen_counts_and_is_remembered_at_once(bench: BenchApp, until: Any) -> None:
+    async with bench.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(bench.screen, SettingsScreen))
+        screen = bench.screen
+        screen.query_one("#theme", Select).value = "nord"
+        screen.query_one("#glyphs", Select).value = "ascii"
+        screen.query_one("#refresh", Select).value = "slow"
+        await until(pilot, lambda: of_file().get("refresh") == "slow")
+        assert (bench.theme, bench.settings.glyphs, bench.refresh_seconds) == ("nord", "ascii", 3.0)
+        assert of_file() == {"toured": True, "theme": "nord", "glyphs": "ascii", "refresh": "slow"}
+        assert "|*" in str(screen.query_one("#sample").render())
+        await pilot.click("Checkbox")
+        await until(pilot, lambda: of_file().get("confirm") is False)
+        assert not bench.settings.confirm
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(bench.screen, SettingsScreen))
+
+
+async def test_by_keyboard_alone(bench: BenchApp, until: Any) -> None:
+    async with bench.run_test(size=(60, 20)) as pilot:
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(bench.screen, SettingsScreen))
+        await pilot.press("down", "enter", "down", "enter")
+        await until(pilot, lambda: bench.settings.glyphs == "block")
+        await pilot.press("down", "down", "space", "down", "space")
+        assert (bench.settings.confirm, bench.settings.bell) == (False, False)
+
+
+async def test_the_runs_folder_is_checked_and_remembered(
+    bench: BenchApp, until: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MNIST_TUI_RUNS")
+    async with bench.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(bench.screen, SettingsScreen))
+        field = bench.screen.query_one("#runs-dir", Input)
+        field.focus()
+        field.value = "lab"
+        await pilot.press("enter")
+        await shows(pilot, "lab is not a folder's whole path")
+        assert "runs_dir" not in of_file()
+        field.value = "/data/lab"
+        await pilot.press("enter")
+        await until(pilot, lambda: of_file().get("runs_dir") == "/data/lab")
+        await shows(pilot, "from the next start on")
+        field.value = ""
+        await pilot.press("tab")
+        await until(pilot, lambda: "runs_dir" not in of_file())
+
+
+async def keys_page(app: BenchApp, pilot: Any, until: Any, name: str) -> DataTable[str]:
+    """The table of keys, with its cursor on an action."""
+    await pilot.press("f9")
+    await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+    await pilot.press("f8")
+    table = app.screen.query_one(DataTable)
+    await until(pilot, lambda: table.row_count == len(entries()) and table.has_focus)
+    table.move_cursor(row=table.get_row_index(name))
+    await pilot.press("enter")
+    await until(pilot, lambda: isinstance(app.screen, PressKeyScreen))
+    return table
+
+
+async def test_a_key_is_given_a_new_one_by_pressing_it_and_the_default_comes_back(
+    record: Any, app_on: Any, until: Any, shows: Any
+) -> None:
+    run = record().begin().epoch(1)
+    app = app_on(run.folder)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shows(pilot, "p Pause")
+        await keys_page(app, pilot, until, "training.pause")
+        await pilot.press("m")
+        await shows(pilot, "m is Matrix")
+        await pilot.press("tab")
+        await shows(pilot, "cannot be given away")
+        await pilot.press("z")
+        await shows(pilot, "z*")
+        assert of_file()["keys"]["training"]["pause"] == "z"
+        await pilot.press("escape")
+        await shows(pilot, "z Pause")
+        await pilot.press("p")
+        await pilot.press("z")
+        await until(pilot, lambda: len(list(run.folder.control.glob("*pause*"))) == 1)
+        await keys_page(app, pilot, until, "training.pause")
+        await pilot.press("backspace")
+        await until(pilot, lambda: "keys" not in of_file())
+        await pilot.press("escape")
+        await shows(pilot, "p Pause")
+
+
+async def test_a_key_is_kept_by_escape_and_all_come_back_by_one_key(bench: BenchApp, until: Any) -> None:
+    remember(keys={"app.runs": "f6"})
+    app = BenchApp(bench.options)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await keys_page(app, pilot, until, "app.draw")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        assert app.settings.keys == {"app.runs": "f6"}
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.settings.keys == {})
+        assert "keys" not in of_file()
+        app.screen.query_one(TabbedContent)
+
+
+async def test_a_key_of_one_s_own_leaves_those_alone_that_shared_the_old_one(
+    record: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    remember(keys={"training.pause": "z"})
+    run = record().begin().epoch(1)
+    app = app_on(run.folder)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await shows(pilot, "z Pause")
+        run.status("paused")
+        run.write(Paused(epoch=1, step=0))
+        await shows(pilot, "paused")
+        await until(pilot, lambda: "p" in app.screen.active_bindings)
+        await pilot.press("p")
+        await until(pilot, lambda: list(run.folder.control.glob("*continue*")))
+
+
+def entry(name: str) -> Any:
+    return next(found for found in entries() if name in found.ids)
+
+
+def test_actions_that_share_their_keys_are_one_line() -> None:
+    assert entry("training.pause") is entry("training.continue")
+    assert entry("training.pause").keys == ("p", "space")
+
+
+def test_a_key_is_taken_where_both_work_at_once_only() -> None:
+    table = entries()
+    assert taken(entry("training.matrix"), "g", {}, table) is entry("training.gallery")
+    assert taken(entry("training.matrix"), "f3", {}, table) is entry("app.runs")
+    assert taken(entry("training.matrix"), "left", {}, table) is entry("run.earlier"), "the base class' keys work too"
+    assert taken(entry("help.all"), "f3", {}, table) is None, "a dialog hides the app's keys"
+    assert taken(entry("presets.edit"), "g", {}, table) is None
+    assert taken(entry("training.matrix"), "g", {"training.gallery": "z"}, table) is None
+    assert taken(entry("training.detach"), "escape", {}, table) is None, "they share a key by default"
+
+
+def test_keys_are_told_to_textual_with_those_that_shared_them() -> None:
+    told = keymap({"training.detach": "z", "no.such": "y"}, entries())
+    assert told["training.detach"] == "z"
+    assert told["training.presets"] == "d,escape"
+    assert "presets.train" not in told, "another screen's keys are as they are"
+    assert "no.such" not in told
+    assert keymap({}, entries()) == {}
+
+
+def test_single_characters_are_keys_by_their_textual_names() -> None:
+    assert split("?, f1,ctrl+a") == ("question_mark", "f1", "ctrl+a")
+
+
+def test_a_problem_of_two_keys_is_told_once() -> None:
+    own: Mapping[str, str] = {"training.matrix": "z", "training.gallery": "z"}
+    assert len(problems(own, entries(), Path("settings.toml"))) == 1
+
+
+def test_every_action_s_name_is_its_own() -> None:
+    named = [name for found in entries() for name in found.ids]
+    assert len(named) == len(set(named))
+
+
+def test_every_binding_of_a_screen_of_a_run_has_an_id_and_a_tooltip() -> None:
+    for binding in TrainingScreen.BINDINGS:
+        assert isinstance(binding, Binding)
+        assert binding.id
+        assert binding.tooltip
