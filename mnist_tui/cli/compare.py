@@ -10,8 +10,8 @@ from mnist_tui.cli.options import Json, RunsDir, chosen_run, complete_run
 from mnist_tui.cli.output import plain_table, print_json, print_table
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
-from mnist_tui.runs.groups import SeedGroup, Spread, differing, seed_groups
-from mnist_tui.runs.summaries import RunSummary, summary_of
+from mnist_tui.runs.collection.groups import SeedGroup, Spread, differing, seed_groups
+from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 
 SCORES = ("test accuracy", "macro F1", "test loss", "parameters", "time")
 

@@ -15,7 +15,7 @@ from mnist_tui.runs.folder import RunError, RunFolder, is_alive
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
-    from mnist_tui.runs.summaries import RunSummary
+    from mnist_tui.runs.collection.summaries import RunSummary
 
 RECENT = 50
 """Runs looked at when asked whether one trains now; older ones that still train are rare and show in the list."""
@@ -71,7 +71,7 @@ def _created(folder: RunFolder) -> float:
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
     """A summary of every run that can be read, newest first."""
-    from mnist_tui.runs.listing import listed
+    from mnist_tui.runs.collection.listing import listed
 
     return listed(runs_dir)
 

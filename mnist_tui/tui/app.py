@@ -21,7 +21,7 @@ from textual.timer import Timer
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.tui.terminal_app import TerminalApp
+from mnist_tui.tui.terminal.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset

@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnist_tui.runs.listing import CACHE, Listing
-from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.runs.collection.listing import CACHE, Listing
+from mnist_tui.runs.collection.summaries import RunSummary
 from tests.benchmarks import results
 from tests.runs.synthetic import many_runs
 

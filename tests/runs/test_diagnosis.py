@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitializer
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.diagnosis import diagnose, headlines
+from mnist_tui.runs.diagnosis.diagnose import diagnose, headlines
+from mnist_tui.runs.diagnosis.trends import fall, jumps, noise, trend
 from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.state import RunState, reduce
-from mnist_tui.runs.trends import fall, jumps, noise, trend
 
 RAW = find_preset("raw").experiment
 PLAIN = RAW.model_copy(update={"layers": (Flatten(), Dense(units=250, activation="relu"))})

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from mnist_tui.runs.filters import FilterError, filtered, parse
-from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.runs.collection.filters import FilterError, filtered, parse
+from mnist_tui.runs.collection.summaries import RunSummary
 
 BASE = RunSummary(
     run="20260301-120000-raw-0000", folder="/runs/raw", state="finished", preset="raw", name="", note="", differs="",

@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
-from mnist_tui.runs import listing
+from mnist_tui.runs.collection import listing
+from mnist_tui.runs.collection.glance import LogGlance
+from mnist_tui.runs.collection.groups import band, differing, grouped, seed_groups, spread
+from mnist_tui.runs.collection.labels import LONGEST_NAME, Label, read_label, write_label
+from mnist_tui.runs.collection.listing import CACHE, Listing, listed
+from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.events import Ended, EpochEnded, Event, EventLog, Extended, Progress, Resumed, RunStarted, encode
 from mnist_tui.runs.folder import RunError, Status, this_process
-from mnist_tui.runs.glance import LogGlance
-from mnist_tui.runs.groups import band, differing, grouped, seed_groups, spread
-from mnist_tui.runs.labels import LONGEST_NAME, Label, read_label, write_label
-from mnist_tui.runs.listing import CACHE, Listing, listed
 from mnist_tui.runs.state import EpochRow, replayed
-from mnist_tui.runs.summaries import RunSummary, summary_of
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
 
 

@@ -16,15 +16,15 @@ import pytest
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.clipboard import MOST, copy, sequence, through_tmux
-from mnist_tui.tui.keymap import entries, shown
-from mnist_tui.tui.pace import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace
 from mnist_tui.tui.screens.help import HelpScreen, keys_of
 from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.tour import KEYS, TourScreen
 from mnist_tui.tui.settings import remember, settings_file
+from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
+from mnist_tui.tui.terminal.keymap import entries, shown
+from mnist_tui.tui.terminal.pace import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace
+from mnist_tui.tui.terminal.window import title_of
 from mnist_tui.tui.watch import Snapshot
-from mnist_tui.tui.window import title_of
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 
 QUESTION, YES = b"\x1b[?2026$p", "\x1b[?2026;2$y"

@@ -11,9 +11,9 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Region
 
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.curve_plots import CurvePlots
-from mnist_tui.tui.widgets.curves import Curve
-from mnist_tui.tui.widgets.overlay import Overlaid, OverlaidCurves
+from mnist_tui.tui.widgets.plots.curve_plots import CurvePlots
+from mnist_tui.tui.widgets.plots.curves import Curve
+from mnist_tui.tui.widgets.plots.overlay import Overlaid, OverlaidCurves
 
 
 @pytest.fixture

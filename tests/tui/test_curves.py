@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
-from mnist_tui.tui.widgets import legend, overlay, raster, series, ticks, tracks
-from mnist_tui.tui.widgets.marks import MARKS
-from mnist_tui.tui.widgets.zoom import Axis, Window
+from mnist_tui.tui.widgets.plots import legend, overlay, raster, series, ticks, tracks
+from mnist_tui.tui.widgets.plots.marks import MARKS
+from mnist_tui.tui.widgets.plots.zoom import Axis, Window
 
 finite = st.floats(0, 1e6, allow_nan=False)
 

@@ -22,10 +22,10 @@ from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.drawing.strokes import blank, drawn, erased
 from mnist_tui.tui.screens.draw import DrawScreen
 from mnist_tui.tui.screens.open_image import path_of
-from mnist_tui.tui.strokes import blank, drawn, erased
-from mnist_tui.tui.widgets.canvas import Canvas
+from mnist_tui.tui.widgets.pictures.canvas import Canvas
 from tests.tui.conftest import Record
 
 ANSWERING = Path(__file__).with_name("answering.py")

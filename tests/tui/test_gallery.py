@@ -17,16 +17,16 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.splits import validation_split
 from mnist_tui.runs import predicted
 from mnist_tui.runs.events import DataReady, RunStarted
-from mnist_tui.tui.answers import Answers, RunAnswers
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.images import validation_images
-from mnist_tui.tui.picking import ORDERS, Filter, picked
+from mnist_tui.tui.gallery.answers import Answers, RunAnswers
+from mnist_tui.tui.gallery.images import validation_images
+from mnist_tui.tui.gallery.picking import ORDERS, Filter, picked
 from mnist_tui.tui.screens.gallery import GalleryScreen
 from mnist_tui.tui.screens.matrix import MatrixScreen
-from mnist_tui.tui.widgets.image_words import caption
-from mnist_tui.tui.widgets.picture_grid import plan_for
-from mnist_tui.tui.widgets.pictures import Ink, halved
+from mnist_tui.tui.widgets.pictures.image_words import caption
+from mnist_tui.tui.widgets.pictures.ink import Ink, halved
+from mnist_tui.tui.widgets.pictures.picture_grid import plan_for
 
 DIGITS = tuple("0123456789")
 EPOCHS = 3

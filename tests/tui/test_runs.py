@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from mnist_tui.runs.collection.labels import Label, read_label
 from mnist_tui.runs.folder import RunFolder, this_process
-from mnist_tui.runs.labels import Label, read_label
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.screens.compare import CompareScreen
@@ -21,9 +21,9 @@ from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.run_rows import COLUMNS, Order, in_order
 from mnist_tui.tui.screens.runs import RunsScreen
 from mnist_tui.tui.screens.training import TrainingScreen
-from mnist_tui.tui.widgets.overlay import OverlaidCurves
-from mnist_tui.tui.widgets.row_table import Column, RowTable, fitted
-from mnist_tui.tui.widgets.scatter import Scatter
+from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
+from mnist_tui.tui.widgets.plots.scatter import Scatter
+from mnist_tui.tui.widgets.tables.row_table import Column, RowTable, fitted
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 
 SIZES = [(60, 20), (80, 24), (140, 45), (200, 50)]
@@ -104,7 +104,7 @@ async def test_rows_are_sorted_by_any_column_by_key_and_by_a_click_on_its_head(
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: Path) -> None:
-    from mnist_tui.runs.listing import listed
+    from mnist_tui.runs.collection.listing import listed
 
     found = listed(runs_dir)
     found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)

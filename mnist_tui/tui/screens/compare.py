@@ -15,17 +15,17 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from mnist_tui.runs.collection.glance import LogGlance
+from mnist_tui.runs.collection.groups import seed_groups
+from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.glance import LogGlance
-from mnist_tui.runs.groups import seed_groups
 from mnist_tui.runs.state import LIVE, EpochRow
-from mnist_tui.runs.summaries import RunSummary, summary_of
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import compare_series
-from mnist_tui.tui.widgets.overlay import OverlaidCurves
-from mnist_tui.tui.widgets.plot import Plot
-from mnist_tui.tui.widgets.row_table import RowTable
-from mnist_tui.tui.widgets.scatter import Scatter
+from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
+from mnist_tui.tui.widgets.plots.plot import Plot
+from mnist_tui.tui.widgets.plots.scatter import Scatter
+from mnist_tui.tui.widgets.tables.row_table import RowTable
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
-from mnist_tui.runs.groups import SeedGroup, band, differing, grouped
+from mnist_tui.runs.collection.groups import SeedGroup, band, differing, grouped
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
-from mnist_tui.runs.summaries import RunSummary
 from mnist_tui.tui.screens.run_rows import plus_minus, tone
-from mnist_tui.tui.widgets.marks import Marks
-from mnist_tui.tui.widgets.overlay import Overlaid
-from mnist_tui.tui.widgets.row_table import Column, Row
-from mnist_tui.tui.widgets.scatter import Dotted
+from mnist_tui.tui.widgets.plots.marks import Marks
+from mnist_tui.tui.widgets.plots.overlay import Overlaid
+from mnist_tui.tui.widgets.plots.scatter import Dotted
+from mnist_tui.tui.widgets.tables.row_table import Column, Row
 
 Histories = Mapping[str, Sequence[EpochRow]]
 LONGEST = 22

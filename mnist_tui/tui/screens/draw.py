@@ -22,14 +22,14 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.drawing_words import answer_words, centring_words, pen_words
-from mnist_tui.tui.images import Images, test_images
-from mnist_tui.tui.reading import Reader, Reading
-from mnist_tui.tui.sight import Sight, see
-from mnist_tui.tui.subject import Subject, newest_with_model, offered, subject_of
-from mnist_tui.tui.widgets.canvas import Canvas
-from mnist_tui.tui.widgets.probabilities import Probabilities
-from mnist_tui.tui.widgets.seen import SeenPane
+from mnist_tui.tui.drawing.reading import Reader, Reading
+from mnist_tui.tui.drawing.sight import Sight, see
+from mnist_tui.tui.drawing.subject import Subject, newest_with_model, offered, subject_of
+from mnist_tui.tui.drawing.words import answer_words, centring_words, pen_words
+from mnist_tui.tui.gallery.images import Images, test_images
+from mnist_tui.tui.widgets.pictures.canvas import Canvas
+from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
+from mnist_tui.tui.widgets.pictures.seen import SeenPane
 from mnist_tui.tui.widgets.status import Banner, sample_line
 
 if TYPE_CHECKING:

@@ -13,17 +13,17 @@ from textual.widgets import Footer, Static
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
-from mnist_tui.tui.answers import Answers, Failure, answers_of
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.hog_drawings import HogDrawings
-from mnist_tui.tui.picking import ORDER_WORDS, ORDERS, Filter, Order, picked
+from mnist_tui.tui.gallery.answers import Answers, Failure, answers_of
+from mnist_tui.tui.gallery.hog_drawings import HogDrawings
+from mnist_tui.tui.gallery.picking import ORDER_WORDS, ORDERS, Filter, Order, picked
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
-from mnist_tui.tui.widgets import image_words
-from mnist_tui.tui.widgets.confusion import DIGITS
-from mnist_tui.tui.widgets.picture_grid import PictureGrid, Size, Tile
-from mnist_tui.tui.widgets.pictures import Ink
+from mnist_tui.tui.widgets.matrix.confusion import DIGITS
+from mnist_tui.tui.widgets.pictures import image_words
+from mnist_tui.tui.widgets.pictures.ink import Ink
+from mnist_tui.tui.widgets.pictures.picture_grid import PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
 SIZES: tuple[Size, ...] = ("automatic", "large", "small")

@@ -95,7 +95,7 @@ class HelpScreen(ModalScreen[None]):
     @work(thread=True)
     def _read(self) -> None:
         """Imports every screen, so not in the event loop."""
-        from mnist_tui.tui.keymap import entries, shown
+        from mnist_tui.tui.terminal.keymap import entries, shown
 
         own = self.app.settings.keys
         sections = [

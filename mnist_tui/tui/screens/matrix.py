@@ -10,21 +10,21 @@ from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Footer, Static
 
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import list_runs
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
-from mnist_tui.runs.summaries import RunSummary
 from mnist_tui.tui.bases import Base, base_of_run, final_of
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.quantities import share
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
-from mnist_tui.tui.widgets.cell_matrix import CellMatrix
-from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.confusion_cells import VIEWS, View, signed
+from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix
+from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
+from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View, signed
+from mnist_tui.tui.widgets.matrix.worst import WorstConfusions
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
-from mnist_tui.tui.widgets.worst import WorstConfusions
 
 
 class MatrixScreen(RunScreen):

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mnist_tui.tui.keymap import Entry, entries, shown, taken
+from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
 
 KEPT = ("escape",)
 DEFAULT = ("backspace", "delete")

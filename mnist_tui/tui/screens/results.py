@@ -17,7 +17,7 @@ from mnist_tui.report.complexity_tables import as_table
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.screens import result_tables
-from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.matrix.confusion import ConfusionView
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ResultsScreen(Screen[None]):
     def action_copy(self) -> None:
         """The summary for a lab report, by the clipboard and by a file beside the run's exports."""
         from mnist_tui.report.export import text_of
-        from mnist_tui.tui.clipboard import copy
+        from mnist_tui.tui.terminal.clipboard import copy
 
         try:
             text = text_of(self.folder, "summary.md")

@@ -11,11 +11,11 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.collection.labels import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.labels import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
 from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.state import LIVE, RESUMABLE
-from mnist_tui.runs.summaries import RunSummary
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

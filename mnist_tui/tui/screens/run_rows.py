@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report.wording import DASH, count, loss, moment, percent, seconds
-from mnist_tui.runs.groups import SeedGroup, Spread, grouped
+from mnist_tui.runs.collection.groups import SeedGroup, Spread, grouped
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import LIVE, STATES
-from mnist_tui.runs.summaries import RunSummary
-from mnist_tui.tui.widgets.row_table import Column, Row
+from mnist_tui.tui.widgets.tables.row_table import Column, Row
 
 COLUMNS = (
     Column("state", "state", toned=True),

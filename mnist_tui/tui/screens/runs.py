@@ -13,15 +13,15 @@ from textual.message import Message
 from textual.widgets import Footer, Input
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.filters import parse
-from mnist_tui.runs.listing import Change, Listing
-from mnist_tui.runs.summaries import RunSummary
+from mnist_tui.runs.collection.filters import parse
+from mnist_tui.runs.collection.listing import Change, Listing
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import run_rows
 from mnist_tui.tui.screens.run_actions import RunActions
 from mnist_tui.tui.screens.run_rows import Order
-from mnist_tui.tui.widgets.row_table import RowTable
-from mnist_tui.tui.widgets.run_filter import RunFilter
+from mnist_tui.tui.widgets.tables.row_table import RowTable
+from mnist_tui.tui.widgets.tables.run_filter import RunFilter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -15,9 +15,9 @@ from textual.widgets import DataTable, Footer, Input, Label, Select, Static, Tab
 
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.tui.form.field_row import Choice as Values
-from mnist_tui.tui.keymap import entries, shown
 from mnist_tui.tui.screens.press_key import PressKeyScreen
 from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file
+from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.widgets.choice import Choice
 
 if TYPE_CHECKING:

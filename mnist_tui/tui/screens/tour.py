@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mnist_tui.tui.keymap import shown
+from mnist_tui.tui.terminal.keymap import shown
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -14,8 +14,8 @@ from textual.widgets import Footer
 
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
-from mnist_tui.runs.diagnosis import diagnose
-from mnist_tui.runs.finding import Finding
+from mnist_tui.runs.diagnosis.diagnose import diagnose
+from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.tui import conduct
@@ -25,11 +25,11 @@ from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
 from mnist_tui.tui.screens.run_screen import RunScreen
 from mnist_tui.tui.watch import BROKEN
-from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.curve_plots import CURVE_KEYS, CurvePlots
-from mnist_tui.tui.widgets.curves import CURVE_HELP
 from mnist_tui.tui.widgets.lines import Lines
-from mnist_tui.tui.widgets.plot import Plot
+from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
+from mnist_tui.tui.widgets.plots.curve_plots import CURVE_KEYS, CurvePlots
+from mnist_tui.tui.widgets.plots.curves import CURVE_HELP
+from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 

@@ -21,10 +21,10 @@ from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.folder import RunError
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.screens.run_screen import RunScreen
-from mnist_tui.tui.widgets.distributions import DistributionView, Told
-from mnist_tui.tui.widgets.layer_table import LayerTable, rows_of
+from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures
 from mnist_tui.tui.widgets.status import StatusLine
-from mnist_tui.tui.widgets.weight_pictures import WeightPictures
+from mnist_tui.tui.widgets.tables.distributions import DistributionView, Told
+from mnist_tui.tui.widgets.tables.layer_table import LayerTable, rows_of
 
 if TYPE_CHECKING:
     from mnist_tui.runs.first_weights import FirstWeights

@@ -1,0 +1,275 @@
+"""All runs of a folder as summaries, looked at again and again; what has not changed is not read again.
+
+Between programs the summaries are kept in one file in the runs folder. It is never trusted over the runs: an entry
+holds only while the sizes and times of the run's files, and its preset, are those that it was made from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from mnist_tui import __version__
+from mnist_tui.experiment.files import write_text
+from mnist_tui.experiment.parameters import PARAMETERS
+from mnist_tui.experiment.presets import PresetError
+from mnist_tui.runs.collection.glance import LogGlance
+from mnist_tui.runs.collection.labels import read_label
+from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, fixed_of, summed_up
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.state import LIVE
+
+CACHE = ".summaries.json"
+FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
+FIXED_FILES = 2
+"""The first so many of FILES are what `Fixed` is made from."""
+SETTLED_SECONDS = 2.0
+"""A file may change again without another time within a clock's tick; younger ones are read again."""
+BATCH_SECONDS = 0.1
+PLACED = ("run", "folder")
+"""What the place of the folder says, and the cache does not."""
+
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a part of a look found: summaries, new or changed, newest run first; and ids of runs that are gone."""
+
+    runs: tuple[RunSummary, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass
+class _Known:
+    """A run as it was last looked at.
+
+    Attributes:
+        told: the state in its status file.
+        settled: whether its files are old enough for their times to tell of a change.
+    """
+
+    signature: Signature
+    preset: str
+    told: str
+    settled: bool
+    summary: RunSummary
+    folder_time: int = 0
+    fixed: Fixed | None = None
+    glance: LogGlance | None = None
+
+
+class Listing:
+    """The runs of a folder. For one thread at a time.
+
+    Attributes:
+        runs: every run that can be read, by id, as of the last look.
+    """
+
+    def __init__(self, runs_dir: Path) -> None:
+        self.runs_dir = runs_dir
+        self._known = dict[str, _Known]()
+        self._unreadable = dict[str, Signature]()
+        self._loaded = self._stale = False
+
+    @property
+    def runs(self) -> dict[str, RunSummary]:
+        return {run: known.summary for run, known in self._known.items()}
+
+    def look(self, *, whole: bool = True) -> Iterator[Change]:
+        """Looks at the folder; what has changed since the last look comes in parts, the first of them soon.
+
+        Args:
+            whole: whether the files of every run are looked at; else those of live runs and of runs in whose folder a
+                file came, went or was replaced.
+        """
+        presets, checked = Presets(), set[str]()
+        if not self._loaded:
+            self._loaded = True
+            self._known = _load(self.runs_dir / CACHE, self.runs_dir)
+            yield from self._all_at_once(presets)
+            checked = set(self._known)
+        names = _names(self.runs_dir)
+        gone = tuple(set(self._known) - set(names))
+        for name in gone:
+            del self._known[name]
+        if gone:
+            self._stale = True
+            yield Change(gone=gone)
+        found: list[RunSummary] = []
+        began = time.monotonic()
+        for name in names:
+            if name in checked:
+                continue
+            known = self._known.get(name)
+            changed = self._looked(name, presets, whole)
+            if changed is None and known is not None and name not in self._known:
+                yield Change(gone=(name,))
+            if changed is not None:
+                found.append(changed)
+            if found and time.monotonic() - began > BATCH_SECONDS:
+                yield Change(tuple(found))
+                found, began = [], time.monotonic()
+        if found:
+            yield Change(tuple(found))
+
+    def _all_at_once(self, presets: Presets) -> Iterator[Change]:
+        """What the cache has that still holds; nothing of the runs is read for it."""
+        held = {name: known for name, known in self._known.items() if self._holds(name, known, presets)}
+        self._stale |= len(held) != len(self._known)
+        self._known = held
+        for name, known in held.items():
+            if known.told in LIVE:
+                known.summary = replace(known.summary, state=RunFolder(self.runs_dir / name).state())
+        if held:
+            yield Change(tuple(known.summary for _, known in sorted(held.items(), reverse=True)))
+
+    def _holds(self, name: str, known: _Known, presets: Presets) -> bool:
+        path = str(self.runs_dir / name)
+        known.folder_time = _folder_time(path)
+        return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
+
+    def _looked(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
+        """The summary of a run if it is another than at the last look."""
+        known, path = self._known.get(name), str(self.runs_dir / name)
+        folder_time = _folder_time(path)
+        if known and not whole and known.settled and known.told not in LIVE and folder_time == known.folder_time:
+            return None
+        signature = _signature(path)
+        if signature is None or (known is None and self._unreadable.get(name) == signature):
+            self._known.pop(name, None)
+            return None
+        same = known is not None and known.settled and known.signature == signature
+        if known is not None and same and presets.stamp(known.summary.preset) == known.preset:
+            known.folder_time = folder_time
+            return self._state_again(known)
+        return self._read(name, signature, folder_time, presets)
+
+    def _state_again(self, known: _Known) -> RunSummary | None:
+        """A worker may have died without a change of any file."""
+        if known.told not in LIVE:
+            return None
+        state = RunFolder(Path(known.summary.folder)).state()
+        if state == known.summary.state:
+            return None
+        known.summary = replace(known.summary, state=state)
+        return known.summary
+
+    def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
+        before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
+        glance = before.glance if before and before.glance else LogGlance(folder.events_file)
+        fixed = before.fixed if before and _same_experiment(before.signature, signature) else None
+        try:
+            told, state = folder.status().state, folder.state()
+            if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
+                fixed = fixed_of(folder, presets)
+            summary = summed_up(folder, fixed, glance.look(), read_label(folder), state)
+        except (RunError, PresetError, OSError, TypeError):
+            self._unreadable[name] = signature
+            self._known.pop(name, None)
+            return None
+        settled, live = _settled(signature, now), state in LIVE
+        self._known[name] = _Known(
+            signature, presets.stamp(fixed.preset), told, settled, summary, folder_time,
+            fixed if live and _settled(signature[: 2 * FIXED_FILES], now) else None, glance if live else None,
+        )  # fmt: skip
+        self._stale |= settled
+        return None if before is not None and before.summary == summary else summary
+
+    def save(self) -> None:
+        """Keeps the summaries for the next program, where something is new and the folder can be written."""
+        if not self._stale:
+            return
+        self._stale = False
+        body = json.dumps(
+            {
+                name: [known.signature, known.preset, known.told, _document(known.summary)]
+                for name, known in self._known.items()
+                if known.settled
+            }
+        )
+        with contextlib.suppress(OSError):
+            write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
+
+
+def listed(runs_dir: Path) -> list[RunSummary]:
+    """Every run of a folder that can be read, newest first."""
+    listing = Listing(runs_dir)
+    for _ in listing.look():
+        pass
+    listing.save()
+    return [summary for _, summary in sorted(listing.runs.items(), reverse=True)]
+
+
+def _names(runs_dir: Path) -> list[str]:
+    """Names of what may be runs, newest first, for they begin with the time."""
+    try:
+        with os.scandir(runs_dir) as entries:
+            return sorted((entry.name for entry in entries if entry.is_dir()), reverse=True)
+    except OSError:
+        return []
+
+
+def _signature(path: str) -> Signature | None:
+    """Size and time of each of FILES, -1 and 0 where there is none; None for what is no run's folder."""
+    parts: list[int] = []
+    for name in FILES:
+        try:
+            found = os.stat(f"{path}/{name}")  # noqa: PTH116 (a thousand runs: half of the time of Path's)
+        except OSError:
+            if name == FILES[0]:
+                return None
+            parts += (-1, 0)
+        else:
+            parts += (found.st_size, found.st_mtime_ns)
+    return tuple(parts)
+
+
+def _settled(signature: Signature, now: int) -> bool:
+    return now - max(signature[1::2]) > SETTLED_SECONDS * 1e9
+
+
+def _same_experiment(one: Signature, other: Signature) -> bool:
+    return one[: 2 * FIXED_FILES] == other[: 2 * FIXED_FILES]
+
+
+def _folder_time(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+def _document(summary: RunSummary) -> dict[str, Any]:
+    return {name: value for name, value in vars(summary).items() if name not in PLACED}
+
+
+def _heading(body: str) -> str:
+    """What a cache begins with: it holds for this program and is whole."""
+    names = [entry.name for entry in fields(RunSummary)] + [parameter.name for parameter in PARAMETERS]
+    return f"{__version__} {zlib.crc32(' '.join(names).encode()):08x} {zlib.crc32(body.encode()):08x}"
+
+
+def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
+    """The entries of the cache, none checked yet; empty where it is not there, not whole, or another program's."""
+    try:
+        heading, _, body = cache.read_text(encoding="utf-8").partition("\n")
+        body = body.rstrip("\n")
+        if heading != _heading(body):
+            return {}
+        return {
+            name: _Known(
+                tuple(signature), preset, told, True,
+                RunSummary(run=name, folder=str(runs_dir / name), **document),
+            )
+            for name, (signature, preset, told, document) in json.loads(body).items()
+        }  # fmt: skip
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

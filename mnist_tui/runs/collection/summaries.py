@@ -1,0 +1,212 @@
+"""Summaries of runs, a line of a list each, made from their folders. Keeping them between looks is `listing`'s."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
+from mnist_tui.experiment.presets import Preset, PresetError, find_preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.experiment.spec import Experiment, to_mapping
+from mnist_tui.runs.collection.glance import LogGlance
+from mnist_tui.runs.collection.labels import Label, read_label
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.state import RunState
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of a list of runs.
+
+    Attributes:
+        name, note: a person's own, empty for none.
+        differs: how the experiment differs from its preset, in words; empty where it does not.
+        values: the experiment's parameters by name, as the command line writes them; empty where one does not apply.
+        group: the same for runs that differ in nothing but their seed, on the same data.
+        started: seconds since the epoch.
+        test_accuracy, test_loss, macro_f1: of the final evaluation; None where there was none.
+        val_accuracy, val_loss: of the last epoch.
+        seconds: sum of the epochs' times, pauses left out; None before the first has ended.
+    """
+
+    run: str
+    folder: str
+    state: str
+    preset: str
+    name: str
+    note: str
+    differs: str
+    dataset: str
+    sample: bool
+    started: float
+    epochs_done: int
+    epochs: int
+    parameters: int | None
+    test_accuracy: float | None
+    test_loss: float | None
+    macro_f1: float | None
+    val_accuracy: float | None
+    val_loss: float | None
+    seconds: float | None
+    values: Mapping[str, str]
+    group: str
+
+    @property
+    def shown_name(self) -> str:
+        """The person's name for it, else the preset's."""
+        return self.name or self.preset
+
+    @property
+    def short(self) -> str:
+        """The id without its time: ``hog-4b66``; an ending of the id, which the command line takes."""
+        return self.run.split("-", 2)[-1]
+
+    @property
+    def seed(self) -> int:
+        return int(self.values["seed"])
+
+    def to_document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """What of a summary changes with the experiment's file alone."""
+
+    preset: str
+    dataset: str
+    created: float
+    epochs: int
+    differs: str
+    values: Mapping[str, str]
+    experiment: Experiment
+
+
+class Presets:
+    """Presets by name, each read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Preset | None] = {}
+        self._stamps: dict[str, str] = {}
+
+    def find(self, name: str) -> Preset | None:
+        """The preset; None where there is none that can be read."""
+        if name not in self._read:
+            try:
+                self._read[name] = find_preset(name)
+            except PresetError:
+                self._read[name] = None
+        return self._read[name]
+
+    def stamp(self, name: str) -> str:
+        """What is another text once the preset is another."""
+        if name not in self._stamps:
+            preset = self.find(name)
+            self._stamps[name] = _digest(to_mapping(preset.experiment)) if preset else ""
+        return self._stamps[name]
+
+
+def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
+    """What the run's experiment says.
+
+    Raises:
+        RunError, PresetError, TypeError: the folder is no run's.
+    """
+    preset, launch = folder.preset(), folder.launch()
+    origin = presets.find(preset.name)
+    experiment = preset.experiment
+    values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
+    differs = "" if origin is None else difference(origin.experiment, experiment)
+    name, created, epochs = experiment.dataset.name, launch.created, experiment.training.epochs
+    return Fixed(preset.name, name, created, epochs, differs, values, experiment)
+
+
+def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
+    """The summary of what was read of a run."""
+    last, ended, data = log.history[-1] if log.history else None, log.ended, log.data
+    return RunSummary(
+        run=folder.id,
+        folder=str(folder.path),
+        state=state,
+        preset=fixed.preset,
+        name=label.name,
+        note=label.note,
+        differs=fixed.differs,
+        dataset=data.name if data else fixed.dataset,
+        sample=bool(data and data.sample),
+        started=fixed.created,
+        epochs_done=len(log.history),
+        epochs=log.epochs or fixed.epochs,
+        parameters=log.start.total if log.start else None,
+        test_accuracy=ended.test_accuracy if ended else None,
+        test_loss=ended.test_loss if ended else None,
+        macro_f1=ended.macro_f1 if ended else None,
+        val_accuracy=last.val_accuracy if last else None,
+        val_loss=last.val_loss if last else None,
+        seconds=sum(row.seconds for row in log.history) if log.history else None,
+        values=fixed.values,
+        group=_group(fixed.experiment, data.name if data else fixed.dataset, sample=bool(data and data.sample)),
+    )
+
+
+def summary_of(folder: RunFolder) -> RunSummary:
+    """One run's summary, from its folder.
+
+    Raises:
+        RunError, PresetError, TypeError: the folder is no run's.
+    """
+    fixed = fixed_of(folder, Presets())
+    return summed_up(folder, fixed, LogGlance(folder.events_file).look(), read_label(folder), folder.state())
+
+
+def difference(preset: Experiment, experiment: Experiment) -> str:
+    """What was changed, in the order of the command line's options: ``ppc 7, 20 epochs``; empty for nothing."""
+    if preset == experiment:
+        return ""
+    changed = {
+        parameter.name: text
+        for parameter in PARAMETERS
+        if (text := parameter.read(experiment)) != parameter.read(preset) and text
+    }
+    words = [_in_words(name, text) for name, text in changed.items()]
+    try:
+        rest = _flat(to_mapping(apply_texts(preset, changed)))
+    except RequestError:
+        rest = {}
+    there = _flat(to_mapping(experiment))
+    if rest:
+        words += [
+            f"{path} {there.get(path, 'none')}" for path in sorted(rest | there) if rest.get(path) != there.get(path)
+        ]
+    return ", ".join(words) or "layers"
+
+
+def _in_words(name: str, text: str) -> str:
+    match name:
+        case "epochs":
+            return f"{int(text):,} epoch{'' if text == '1' else 's'}"
+        case "dataset":
+            return text
+        case _:
+            return f"{name} {text}"
+
+
+def _flat(doc: Any, path: str = "") -> dict[str, Any]:
+    """The values of a nested document by their dotted paths."""
+    parts: Any = doc.items() if isinstance(doc, dict) else enumerate(doc) if isinstance(doc, list) else None
+    if parts is None:
+        return {path: doc}
+    return {key: value for at, part in parts for key, value in _flat(part, f"{path}.{at}" if path else str(at)).items()}
+
+
+def _group(experiment: Experiment, dataset: str, *, sample: bool) -> str:
+    training = experiment.training.model_copy(update={"seed": 0})
+    return _digest([dataset, sample, to_mapping(experiment.model_copy(update={"training": training}))])
+
+
+def _digest(doc: Any) -> str:
+    return hashlib.sha256(json.dumps(doc, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""What a run's figures say, in plain words, rule by rule."""

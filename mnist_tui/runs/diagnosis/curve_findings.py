@@ -1,0 +1,267 @@
+"""What a run's losses and accuracies say: diverged, stuck, rate too high or too low, overfitting, not yet converged.
+
+Each rule is a function of the run that gives a finding or None; thresholds stand with their reasons.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean
+
+from mnist_tui.experiment.layers import Constant, Conv2D, Dense, PlainInitializer
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.diagnosis.finding import Finding, change, loss, percent
+from mnist_tui.runs.diagnosis.trends import fall, jumps, noise, trend
+from mnist_tui.runs.state import EpochRow, RunState
+
+GUESSING = math.log(10)
+"""The loss of giving each of ten classes a tenth: 2.303."""
+AT_CHANCE = 0.02
+"""Above the share of the largest class, which always naming that one reaches."""
+STUCK_EPOCHS = 3
+ABOVE_GUESSING = 1.1
+LEARNT = 0.2
+"""Accuracy from which on a network has learnt something: a loss above guessing is then no beginning any more."""
+RECENT = 10
+JUMP, VAL_JUMP, LEAST_JUMP, FEWEST_JUMPS = 0.1, 0.2, 0.02, 3
+"""Training loss is a mean over all images, so that 10 % up is no noise; validation loss jitters by up to 10 %."""
+SCATTER = 0.05
+"""Of the validation loss about its trend; trainings with a fitting rate stay below 2 %."""
+SLOW_EPOCHS, SLOW_FALL, LEAST_FALL = 5, 0.33, 0.01
+"""At a fitting rate the loss falls by more than a third within five epochs; less than 1 % in all is no fall."""
+PATIENCE = 5
+"""Epochs since the lowest validation loss before its rise is called one."""
+MILD, GRAVE = 0.03, 0.1
+RISING = 0.3
+STILL_FALLING = 0.002
+"""Relative fall of the validation loss an epoch: 1 % in five epochs, below which seeds differ by more."""
+SCHEDULE_OVER = 0.1
+"""Of the highest learning rate: where a schedule has brought it lower, more epochs at its end change nothing."""
+
+Rows = tuple[EpochRow, ...]
+
+
+def spoilt(run: RunState, experiment: Experiment) -> Finding | None:
+    """What leaves nothing finer to say of the curves: the first that fits."""
+    rules = (diverged, slow, stuck, rate_too_high)
+    return next((found for rule in rules if (found := rule(run, experiment)) is not None), None)
+
+
+def finer(run: RunState, experiment: Experiment) -> list[Finding]:
+    """Of a run that learns: jumping validation loss, and overfitting or else a training that was too short."""
+    found = [jumping(run, experiment), overfitting(run, experiment) or unconverged(run, experiment)]
+    return [finding for finding in found if finding is not None]
+
+
+def diverged(run: RunState, experiment: Experiment) -> Finding | None:
+    """A loss that is no number any more, or beyond all bounds."""
+    broken = next((row for row in run.history if row.loss is None or row.val_loss is None), None)
+    if broken is None and run.state != "diverged":
+        return None
+    before = [row for row in run.history if row.loss is not None and (broken is None or row.epoch < broken.epoch)]
+    if broken is not None:
+        which = "training" if broken.loss is None else "validation"
+        evidence = f"The {which} loss of epoch {broken.epoch} is not a finite number."
+    else:
+        evidence = f"The run ended as diverged: {run.ended.reason}." if run.ended and run.ended.reason else ""
+        evidence = evidence or "The run ended as diverged."
+    if before and before[-1].loss is not None:
+        evidence += f" The training loss of epoch {before[-1].epoch} was {loss(before[-1].loss)}."
+    since = broken.epoch if broken is not None else len(run.history) + 1
+    rate = _rate(run, experiment)
+    return Finding(
+        "diverged", "problem", f"Diverged in epoch {since}", evidence,
+        f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}.", since,
+    )  # fmt: skip
+
+
+def stuck(run: RunState, experiment: Experiment) -> Finding | None:
+    """No better than guessing, and no longer moving."""
+    rows, chance = run.history, _largest_class(run)
+    at_chance = [_guesses(row, chance) for row in rows]
+    if len(rows) < STUCK_EPOCHS or not all(at_chance[-STUCK_EPOCHS:]):
+        return None
+    learnt = [at for at, guesses in enumerate(at_chance) if not guesses]
+    first = rows[learnt[-1] + 1] if learnt else rows[0]
+    last = rows[-1]
+    assert last.val_accuracy is not None and last.loss is not None
+    evidence = (
+        f"After epoch {last.epoch} the validation accuracy is {percent(last.val_accuracy)}, where always naming the "
+        f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
+        f"ln 10 = {GUESSING:.3f}."
+    )
+    return Finding("stuck", "problem", f"Stuck at chance since epoch {first.epoch}", evidence,
+                   _way_out(run, experiment), first.epoch)  # fmt: skip
+
+
+def _guesses(row: EpochRow, chance: float) -> bool:
+    return (
+        row.val_accuracy is not None
+        and row.loss is not None
+        and row.val_accuracy <= chance + AT_CHANCE
+        and row.loss > 0.95 * GUESSING
+    )
+
+
+def _way_out(run: RunState, experiment: Experiment) -> str:
+    layers = [layer for layer in experiment.layers if isinstance(layer, Dense | Conv2D)]
+    for layer in layers:
+        start = layer.kernel_initializer
+        if isinstance(start, Constant) or (isinstance(start, PlainInitializer) and start.name in {"zeros", "ones"}):
+            return (
+                "Weights that all begin equal get equal gradients and stay equal: begin with "
+                "--initializer glorot_uniform."
+            )
+    rate = _rate(run, experiment)
+    deep = "" if len(layers) < 4 else " In a deep network, batch normalisation or relu instead of sigmoid helps, too."
+    return f"Try a lower learning rate (--lr {rate / 10:.3g}), then a higher one ({rate * 10:.3g}).{deep}"
+
+
+def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
+    """A training loss that jumps up, or lies above that of guessing though the network names classes well."""
+    rows = _finite(run)[-RECENT:]
+    if len(rows) < STUCK_EPOCHS:
+        return None
+    losses = [row.loss or 0.0 for row in rows]
+    accuracy = rows[-1].val_accuracy or 0.0
+    rises = jumps(losses, JUMP, LEAST_JUMP)
+    if losses[-1] > ABOVE_GUESSING * GUESSING and accuracy > LEARNT:
+        evidence = (
+            f"After epoch {rows[-1].epoch} the training loss is {loss(losses[-1])}, above the {GUESSING:.3f} of "
+            f"guessing, though {percent(accuracy)} of the validation images are right: the weights are so large that "
+            "every mistake is made with certainty."
+        )
+        below = [row.epoch for row in run.history if row.loss is not None and row.loss <= GUESSING]
+        since = below[-1] + 1 if below else 1
+    elif len(rises) >= FEWEST_JUMPS:
+        at = rises[-1]
+        evidence = (
+            f"The training loss rose by more than {100 * JUMP:.0f} % {len(rises)} times in the last {len(rows)} "
+            f"epochs, last from {loss(losses[at - 1])} to {loss(losses[at])} in epoch {rows[at].epoch}."
+        )
+        since = rows[rises[0]].epoch
+    else:
+        return None
+    rate = _rate(run, experiment)
+    advice = f"Try a third and a tenth of it: --lr {rate / 3:.2g}, --lr {rate / 10:.2g} instead of {rate:.3g}."
+    return Finding("rate-too-high", "problem", "Learning rate too high", evidence, advice, since)
+
+
+def slow(run: RunState, experiment: Experiment) -> Finding | None:
+    """A training loss that falls steadily and little, and no slower than at the beginning: steps too small."""
+    rows = _finite(run)
+    if len(rows) < SLOW_EPOCHS or (rows[-1].val_accuracy or 0.0) >= 0.9:
+        return None
+    losses = [row.loss or 0.0 for row in rows]
+    whole = 1 - losses[-1] / losses[0]
+    third = max(1, len(losses) // 3)
+    begin, end = (losses[0] - losses[third]) / third, (losses[-1 - third] - losses[-1]) / third
+    if not LEAST_FALL < whole < SLOW_FALL or trend(losses) > -0.9 or end < 0.3 * begin:
+        return None
+    rate = _rate(run, experiment)
+    evidence = (
+        f"The training loss fell steadily but only from {loss(losses[0])} in epoch {rows[0].epoch} to "
+        f"{loss(losses[-1])} in epoch {rows[-1].epoch} ({change(losses[0], losses[-1])}), and does not level off."
+    )
+    advice = f"Try ten times the learning rate, --lr {rate * 10:.3g}; where the loss then jumps, a third of that."
+    return Finding("rate-too-low", "warning", "Learning rate probably too low", evidence, advice, rows[0].epoch)
+
+
+def jumping(run: RunState, experiment: Experiment) -> Finding | None:
+    """A validation loss that jumps while the training loss falls: steps too long for where the network now is."""
+    rows = _finite(run)[-RECENT:]
+    values = [row.val_loss or 0.0 for row in rows]
+    rises = jumps(values, VAL_JUMP, LEAST_JUMP)
+    scatter = noise(values)
+    if len(rises) >= FEWEST_JUMPS:
+        at = rises[-1]
+        evidence = (
+            f"It rose by more than {100 * VAL_JUMP:.0f} % {len(rises)} times in the last {len(rows)} epochs, last from "
+            f"{loss(values[at - 1])} to {loss(values[at])} in epoch {rows[at].epoch}."
+        )
+    elif len(rows) == RECENT and scatter > max(SCATTER * fmean(values), LEAST_JUMP / 2):
+        evidence = (
+            f"Over the last {RECENT} epochs it scatters by {loss(scatter)} (standard deviation) about its own trend, "
+            f"{percent(scatter / fmean(values))} of its mean."
+        )
+    else:
+        return None
+    rate = _rate(run, experiment)
+    advice = f"Let the learning rate fall (--schedule cosine), or lower it: --lr {rate / 3:.2g} instead of {rate:.3g}."
+    since = rows[rises[0]].epoch if rises else rows[0].epoch
+    evidence += " The figures of a single epoch are partly luck."
+    return Finding("jumping", "warning", "Validation loss jumps", evidence, advice, since)
+
+
+def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
+    """A validation loss that has risen since its minimum, beyond its noise, while the training loss fell."""
+    rows = _finite(run)
+    values = [row.val_loss or 0.0 for row in rows]
+    low = min(range(len(values)), key=values.__getitem__, default=0)
+    after = rows[low + 1 :]
+    if len(after) < PATIENCE:
+        return None
+    window = max(3, len(after) // 4)
+    lowest, recent = fmean(values[max(0, low - 1) : low + 2]), fmean(values[-window:])
+    error = noise(values[low:]) * (1 / window + 1 / 3) ** 0.5
+    training, now = rows[low].loss or 0.0, fmean(row.loss or 0.0 for row in rows[-window:])
+    if recent - lowest <= max(MILD * lowest, 3 * error) or trend(values[low:]) < RISING or now >= 0.98 * training:
+        return None
+    best, last = rows[low], rows[-1]
+    assert best.val_loss is not None and last.val_loss is not None and last.loss is not None
+    evidence = (
+        f"The validation loss was lowest after epoch {best.epoch} ({loss(best.val_loss)}) and is {loss(last.val_loss)} "
+        f"after epoch {last.epoch} ({change(best.val_loss, last.val_loss)}), while the training loss fell from "
+        f"{loss(training)} to {loss(last.loss)}."
+    )
+    if best.val_accuracy is not None and last.val_accuracy is not None:
+        meanwhile = f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
+        kept = last.val_accuracy >= best.val_accuracy
+        evidence += meanwhile + (": not more mistakes, but surer ones." if kept else ".")
+    grave = recent > (1 + GRAVE) * lowest
+    return Finding("overfitting", "warning" if grave else "note", f"Overfitting since epoch {best.epoch}", evidence,
+                   _against_overfitting(experiment), best.epoch)  # fmt: skip
+
+
+def _against_overfitting(experiment: Experiment) -> str:
+    rates = [layer.rate for layer in experiment.layers if layer.kind == "dropout"]
+    stop = "" if experiment.training.early_stopping else "Stop early (--patience 5 --validation 0.2). "
+    drop = f"More dropout than {max(rates):g}" if any(rates) else "Dropout (--dropout 0.5)"
+    images = " All training images (--limit none)." if experiment.dataset.limit else ""
+    return f"{stop}{drop}, or fewer neurons.{images}"
+
+
+def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
+    """A validation loss that was still falling, beyond its noise, when the run ended; while it lives, that is good."""
+    rows = _finite(run)
+    if len(rows) < 4 or rows[-1].learning_rate < SCHEDULE_OVER * max(row.learning_rate for row in rows):
+        return None
+    values = [row.val_loss or 0.0 for row in rows]
+    window = max(2, min(20, len(values) // 5))
+    fallen = fall(values, window)
+    if fallen < STILL_FALLING * window or min(values) < min(values[-PATIENCE:]):
+        return None
+    last = rows[-1]
+    evidence = (
+        f"The mean validation loss of epochs {rows[-window].epoch} to {last.epoch} is {loss(fmean(values[-window:]))}, "
+        f"{percent(fallen)} lower than of the {window} epochs before."
+    )
+    if run.live:
+        return Finding("improving", "good", "Still improving", evidence)
+    more = max(10, len(rows) // 2)
+    return Finding("unconverged", "warning", "Not yet converged", evidence,
+                   f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.")  # fmt: skip
+
+
+def _finite(run: RunState) -> Rows:
+    return tuple(row for row in run.history if row.loss is not None and row.val_loss is not None)
+
+
+def _largest_class(run: RunState) -> float:
+    """Share of the validation images that the largest class has: what always naming it scores."""
+    rows = [sum(row) for row in run.confusion or ()]
+    return max(rows) / sum(rows) if sum(rows) else 0.1
+
+
+def _rate(run: RunState, experiment: Experiment) -> float:
+    return run.history[-1].learning_rate if run.history else experiment.optimizer.learning_rate

@@ -1,0 +1,181 @@
+"""What a run's network said of which images: of an epoch, or in the final evaluation. Reads files: for a thread."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mnist_tui.data.errors import DataError
+from mnist_tui.runs.events import DataReady
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.predicted import Predicted, PredictedFile
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.gallery.images import Images, test_images, validation_images
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Failure = str
+"""Why something is not there, as a sentence."""
+FINAL_KEYS = ("probabilities", "labels", "misclassified", "misclassified_images")
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Predictions on images, image by image.
+
+    Attributes:
+        epoch: after which epoch; None for the final evaluation.
+        what: which images: ``MNIST test images``.
+        labels, classes: uint8 ``(n,)``, the true class and the most probable one.
+        probabilities: float32 ``(n,)``, of the most probable class.
+        numbers: int64 ``(n,)``, each image's number in its file, from 1.
+        distributions: float32 ``(n, 10)`` where all ten probabilities are known.
+        pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is not there.
+        missing: why images are not there; empty where all are.
+    """
+
+    epoch: int | None
+    what: str
+    labels: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    numbers: NDArray[np.int64]
+    distributions: NDArray[np.float32] | None
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    missing: Failure = ""
+
+    def picture(self, index: int) -> NDArray[np.uint8] | None:
+        """An image, ``(28, 28)``; None where it is not there."""
+        row = int(self.rows[index])
+        return None if row < 0 else self.pixels[row]
+
+
+class RunAnswers:
+    """A run's answers; what was read is kept. Its methods may be called by any one thread at a time.
+
+    Args:
+        data_dirs: data folders to look in, after the run's own.
+    """
+
+    def __init__(self, folder: RunFolder, data_dirs: Iterable[Path | None] = (None,)) -> None:
+        self.folder = folder
+        self.lock = threading.Lock()
+        self._data_dirs = tuple(data_dirs)
+        self._file = PredictedFile(folder.predicted_file)
+        self._images: dict[str, Images | Failure] = {}
+        self._final: tuple[float, dict[str, NDArray[Any]]] | None = None
+
+    def of_epoch(self, epoch: int, data: DataReady) -> Answers | Failure:
+        """What the network said of the validation images after an epoch, or after the nearest whose answers were kept.
+
+        Returns:
+            The answers, whose `epoch` says after which; or why there are none.
+        """
+        kept = self._file.epochs()
+        if not kept:
+            return "this run keeps no predictions of single epochs"
+        nearest = min(kept, key=lambda number: (abs(number - epoch), number))
+        found = self._file.read(nearest)
+        if found is None:
+            return f"the predictions of epoch {nearest} cannot be read"
+        images = self._validation(data)
+        if isinstance(images, Images):
+            return _of_epoch(found, images)
+        if data.validation or (final := self._predictions()) is None:
+            return images
+        return _without_images(found, final, data, images)
+
+    def final(self, data: DataReady) -> Answers | Failure:
+        """What the network said of the test images after training; or why that is not known."""
+        final = self._predictions()
+        if final is None:
+            return "this run has no final evaluation"
+        distributions = final["probabilities"]
+        found = Predicted(0, distributions.argmax(axis=1).astype("uint8"), distributions.max(axis=1))
+        images = self._test(data)
+        if isinstance(images, Images):
+            answers = _of_epoch(found, images)
+        else:
+            answers = _without_images(found, final, data, images)
+        if not isinstance(answers, Answers):
+            return answers
+        return replace(answers, epoch=None, distributions=distributions)
+
+    def _validation(self, data: DataReady) -> Images | Failure:
+        return self._read("validation" if data.validation else "test", validation_images, data)
+
+    def _test(self, data: DataReady) -> Images | Failure:
+        return self._read("test", test_images, data)
+
+    def _read(
+        self, part: str, read: Callable[[RunFolder, DataReady, Iterable[Path | None]], Images], data: DataReady
+    ) -> Images | Failure:
+        if part not in self._images:
+            try:
+                self._images[part] = read(self.folder, data, self._data_dirs)
+            except DataError as error:
+                self._images[part] = str(error)
+        return self._images[part]
+
+    def _predictions(self) -> dict[str, NDArray[Any]] | None:
+        """`predictions.npz`, read anew where it has changed."""
+        import numpy as np
+
+        path = self.folder.predictions_file
+        try:
+            changed = path.stat().st_mtime
+            if self._final is None or self._final[0] != changed:
+                with np.load(path, allow_pickle=False) as archive:
+                    self._final = (changed, {key: archive[key] for key in FINAL_KEYS})
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+            return None
+        return self._final[1]
+
+
+_kept: weakref.WeakKeyDictionary[RunFeed, RunAnswers] = weakref.WeakKeyDictionary()
+
+
+def answers_of(feed: RunFeed, data_dir: Path | None) -> RunAnswers:
+    """The answers of a feed's run, the same ones as long as the feed lives."""
+    if feed not in _kept:
+        _kept[feed] = RunAnswers(feed.folder, (data_dir,))
+    return _kept[feed]
+
+
+def _of_epoch(found: Predicted, images: Images) -> Answers | Failure:
+    import numpy as np
+
+    if len(found.classes) != len(images.labels):
+        return f"there are predictions of {len(found.classes):,} images, but {len(images.labels):,} {images.what}"
+    rows = np.arange(len(images.labels))
+    return Answers(
+        found.epoch, images.what, images.labels, found.classes, found.probabilities, images.numbers, None,
+        images.pixels, rows,
+    )  # fmt: skip
+
+
+def _without_images(
+    found: Predicted, final: dict[str, NDArray[Any]], data: DataReady, why: Failure
+) -> Answers | Failure:
+    """Answers on the test images where the data are gone: the run's folder keeps those misclassified in the end."""
+    import numpy as np
+
+    labels = final["labels"]
+    if len(labels) != len(found.classes):
+        return why
+    rows = np.full(len(labels), -1, np.int64)
+    rows[final["misclassified"]] = np.arange(len(final["misclassified"]))
+    return Answers(
+        found.epoch, f"{data.title} test images", labels, found.classes, found.probabilities,
+        np.arange(1, len(labels) + 1), None, final["misclassified_images"], rows,
+        f"{why}; only the images that were wrong in the end are kept in the run's folder",
+    )  # fmt: skip

@@ -1,0 +1,141 @@
+"""All keys of the app as one table, and the user's own among them: what Textual is told, what does not fit together.
+
+Reading the table imports every screen: for a screen that shows it, or a thread; never on the way to the first frame.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.keys import format_key
+from textual.screen import ModalScreen
+
+PACKAGES = ("mnist_tui.tui.screens", "mnist_tui.tui.form", "mnist_tui.tui.widgets")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One action of one class, or several that share their keys and of which one works at a time (pause, continue).
+
+    Attributes:
+        ids: of the bindings. owner: the class that binds them.
+        keys: by default.
+    """
+
+    ids: tuple[str, ...]
+    owner: type[DOMNode]
+    name: str
+    about: str
+    keys: tuple[str, ...]
+
+    @property
+    def section(self) -> str:
+        """Where it works, as a heading."""
+        return self.ids[0].partition(".")[0].replace("-", " ").replace("_", " ").capitalize()
+
+    def now(self, own: Mapping[str, str]) -> tuple[str, ...]:
+        """Its keys with the user's own."""
+        return split(own[self.ids[0]]) if self.ids[0] in own else self.keys
+
+
+def split(keys: str) -> tuple[str, ...]:
+    """Keys joined by commas, each by the name that Textual has for it."""
+    parts = ",".join(part for part in keys.split(",") if part.strip())
+    return tuple(binding.key for binding in Binding.make_bindings([Binding(parts, "")])) if parts else ()
+
+
+def shown(keys: str | tuple[str, ...]) -> str:
+    """Keys as the footer writes them."""
+    return ", ".join(map(_shown, split(keys) if isinstance(keys, str) else keys))
+
+
+def _shown(key: str) -> str:
+    modifiers, _, bare = key.rpartition("+")
+    return f"{modifiers}+".removeprefix("+").replace("ctrl+", "^") + format_key(bare)
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Every action that has a key and an id; the app's own first, then by section."""
+    found = [entry for owner in _owners() for entry in _entries_of(owner)]
+    return tuple(sorted(found, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
+
+
+def _owners() -> Iterator[type[DOMNode]]:
+    from mnist_tui.tui.app import BenchApp
+
+    yield BenchApp
+    for package in PACKAGES:
+        folder = importlib.import_module(package)
+        for module in pkgutil.walk_packages(folder.__path__, f"{package}."):
+            yield from _classes(module.name)
+
+
+def _classes(module: str) -> Iterator[type[DOMNode]]:
+    for value in vars(importlib.import_module(module)).values():
+        if isinstance(value, type) and issubclass(value, DOMNode) and value.__module__ == module:
+            yield value
+
+
+def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
+    alike: dict[str, list[Binding]] = {}
+    for binding in owner.__dict__.get("BINDINGS", ()):
+        if isinstance(binding, Binding) and binding.id:
+            alike.setdefault(binding.key, []).append(binding)
+    for keys, bindings in alike.items():
+        ids = tuple(dict.fromkeys(str(binding.id) for binding in bindings))
+        names = dict.fromkeys(binding.description for binding in bindings if binding.description)
+        abouts = dict.fromkeys(binding.tooltip for binding in bindings if binding.tooltip)
+        yield Entry(ids, owner, " / ".join(names), "; ".join(abouts), split(keys))
+
+
+def keymap(own: Mapping[str, str], table: tuple[Entry, ...]) -> dict[str, str]:
+    """What Textual is told: the user's keys and, where classes have changed ones, the keys of all else in them.
+
+    Textual takes a changed action's old keys from every action that shares them, and moves what it is told of to the
+    end of the footer: told of all, it keeps both.
+    """
+    changed = {entry.owner for entry in table if any(name in own for name in entry.ids)}
+    told: dict[str, str] = {}
+    for entry in table:
+        if any(issubclass(entry.owner, owner) or issubclass(owner, entry.owner) for owner in changed):
+            told |= {name: ",".join(split(own[name]) if name in own else entry.keys) for name in entry.ids}
+    return told
+
+
+def _meet(one: type[DOMNode], other: type[DOMNode]) -> bool:
+    """Whether keys of both classes can work at the same moment, as far as the classes tell."""
+    if issubclass(one, App) or issubclass(other, App):
+        return not issubclass(one, ModalScreen) and not issubclass(other, ModalScreen)
+    return issubclass(one, other) or issubclass(other, one)
+
+
+def taken(entry: Entry, key: str, own: Mapping[str, str], table: tuple[Entry, ...]) -> Entry | None:
+    """Who has that key already where `entry` works; those that share keys by default do not count."""
+    for other in table:
+        shares = set(entry.keys) & set(other.keys)
+        if other is not entry and _meet(entry.owner, other.owner) and not shares and key in other.now(own):
+            return other
+    return None
+
+
+def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: Path) -> list[str]:
+    """A sentence for each of the user's keys that means nothing or is taken."""
+    by_id = {name: entry for entry in table for name in entry.ids}
+    found = [f"{path}: [keys] {name} is no action's name; F9 shows all" for name in own if name not in by_id]
+    told: set[frozenset[str]] = set()
+    for name, entry in by_id.items():
+        for key in split(own.get(name, "")):
+            other = taken(entry, key, own, table)
+            if other is not None and frozenset((name, other.ids[0])) not in told:
+                told.add(frozenset((name, other.ids[0])))
+                found.append(f"{path}: [keys] {name} = {key!r} is also {other.ids[0]}'s key ({other.name})")
+    return found

@@ -1,0 +1,149 @@
+"""An app at home in its terminal: the user's settings and keys, the window's title, the clipboard, the pace."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+
+from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_file
+from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
+from mnist_tui.tui.terminal.window import PROGRAM, Window, title_of
+
+if TYPE_CHECKING:
+    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.tui.feed import RunFeed
+    from mnist_tui.tui.following import Following
+
+NOTICE_SECONDS = 15
+
+
+class TerminalApp(App[None]):
+    """The part of the app that is the same whatever it shows.
+
+    Args:
+        refresh: beats the settings for this time.
+
+    Attributes:
+        settings: changed by `change_settings` only.
+    """
+
+    def __init__(self, refresh: Refresh | None = None) -> None:
+        super().__init__()
+        self.settings, self._problems = remembered()
+        if refresh is not None:
+            self.settings = replace(self.settings, refresh=refresh)
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        else:
+            unknown = f"{settings_file()}: there is no theme {self.settings.theme!r}; the default is used"
+            self._problems = (*self._problems, unknown)
+        self.window = Window(self, Pace())
+        self._following: Following | None = None
+        self._slow = False
+
+    @property
+    def refresh_seconds(self) -> float:
+        """Between two redraws of a live screen, here and now."""
+        return REFRESH_SECONDS["slow"] if self._slow else self.settings.refresh_seconds
+
+    @property
+    def following(self) -> Following:
+        """The runs whose end is told on any screen."""
+        if self._following is None:
+            from mnist_tui.tui.following import Following
+
+            self._following = Following(self)
+        return self._following
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
+        self.window.call(PROGRAM)
+        self.set_interval(LOOK_SECONDS, self._look_at_terminal)
+        for problem in self._problems:
+            self._warn(problem)
+        if self.settings.keys:
+            self.set_keymap(dict(self.settings.keys))
+            self.call_after_refresh(self._fit_keys)
+
+    def on_unmount(self) -> None:
+        self.window.restore()
+        if self._following is not None:
+            self._following.leave_all()
+
+    def change_settings(self, **changes: Any) -> None:
+        """Takes settings over at once and remembers them; says where they cannot be remembered."""
+        self.settings = replace(self.settings, **changes)
+        if "keys" in changes:
+            self.set_keymap(dict(self.settings.keys))
+            self._fit_keys()
+        try:
+            remember(**changes)
+        except (OSError, ValueError) as error:
+            self._warn(f"{settings_file()} does not remember that: {error}")
+
+    def follow(self, folder: RunFolder) -> RunFeed:
+        """A run's feed; that it ends is told, whatever is shown then."""
+        self.call_after_refresh(self.following.follow, folder)
+        return self.following.feed(folder)
+
+    def on_run_feed_changed(self, message: RunFeed.Changed) -> None:
+        """A followed run has moved on: the window's title says so, and the bell when it has ended."""
+        message.stop()
+        snapshot, name = message.feed.snapshot, self.following.name(message.feed.folder)
+        self.window.call(title_of(name, snapshot))
+        if self.following.has_ended(message.feed):
+            from mnist_tui.tui.following import end_of
+
+            good = snapshot.word in {"finished", "stopped"}
+            self.notify(
+                end_of(name, snapshot),
+                title="Training ended",
+                severity="information" if good else "error",
+                timeout=NOTICE_SECONDS,
+                markup=False,
+            )
+            if self.settings.bell:
+                self.bell()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Inside tmux once more, wrapped, for the terminal that tmux runs in."""
+        super().copy_to_clipboard(text)
+        if os.environ.get("TMUX"):
+            from mnist_tui.tui.terminal.clipboard import sequence, through_tmux
+
+            self.window.write(through_tmux(sequence(text)))
+
+    def on_terminal_supports_synchronized_output(self) -> None:
+        self.window.answered()
+
+    def _look_at_terminal(self) -> None:
+        """Draws less often while the terminal is slow to take it, where the settings leave that to the app."""
+        if self.settings.refresh == "auto":
+            self.window.look()
+        slow = self.settings.refresh == "auto" and self.window.pace.slow
+        if slow and not self._slow:
+            seconds = f"{REFRESH_SECONDS['slow']:g}"
+            self.notify(f"The terminal is slow: live screens are redrawn every {seconds} s. F9 changes that.")
+        self._slow = slow
+
+    def _theme_chosen(self, name: str) -> None:
+        if name != self.settings.theme:
+            self.change_settings(theme=name)
+
+    def _fit_keys(self) -> None:
+        self.run_worker(self._fitted_keys, thread=True, group="keys", exclusive=True, exit_on_error=False)
+
+    def _fitted_keys(self) -> None:
+        """In a thread, for it imports every screen: the keys that go with the user's own, what is wrong with those."""
+        from mnist_tui.tui.terminal.keymap import entries, keymap, problems
+
+        own, table = self.settings.keys, entries()
+        self.call_from_thread(self.set_keymap, keymap(own, table))
+        for problem in problems(own, table, settings_file()):
+            self.call_from_thread(self._warn, problem)
+
+    def _warn(self, text: str) -> None:
+        self.notify(text, severity="warning", timeout=NOTICE_SECONDS, markup=False)

@@ -1,0 +1,1 @@
+"""Confusion matrices: how they are laid out, coloured and walked through."""

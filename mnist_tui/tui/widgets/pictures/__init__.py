@@ -1,0 +1,1 @@
+"""Images of digits in characters: alone, in a grid, under a pen."""

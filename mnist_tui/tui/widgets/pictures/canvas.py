@@ -1,0 +1,168 @@
+"""A canvas of 28×28 pixels for the mouse and for a pen that the keys move."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+from textual.strip import Strip
+
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.tui.drawing.strokes import Spot, blank, drawn, erased
+from mnist_tui.tui.widgets.pictures.pixels import PixelView
+
+Pen = Literal["up", "draws", "erases"]
+MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
+UNDOES = 100
+RIGHT_BUTTON = 3
+FAST = 4
+
+
+class Canvas(PixelView, can_focus=True):
+    """Draws, erases, undoes; tells of every change."""
+
+    HELP = """
+    **The canvas.** The left mouse button draws, the right one (or Shift or Ctrl with the left one) erases. By keys: the
+    arrows move the pen (with Shift by four pixels), Space puts it down and lifts it, `x` makes it erase. `u` takes the
+    last stroke back, Delete clears.
+    """
+    BINDINGS = [
+        Binding("up", "move(-1, 0)", "Up", tooltip="Move the pen up", show=False, id="draw.up"),
+        Binding("down", "move(1, 0)", "Down", tooltip="Move the pen down", show=False, id="draw.down"),
+        Binding("left", "move(0, -1)", "Left", tooltip="Move the pen to the left", show=False, id="draw.left"),
+        Binding("right", "move(0, 1)", "Right", tooltip="Move the pen to the right", show=False, id="draw.right"),
+        Binding("shift+up", f"move({-FAST}, 0)", "Far up", tooltip="Move the pen up by four pixels", show=False,
+                id="draw.far-up"),
+        Binding("shift+down", f"move({FAST}, 0)", "Far down", tooltip="Move the pen down by four pixels", show=False,
+                id="draw.far-down"),
+        Binding("shift+left", f"move(0, {-FAST})", "Far left", tooltip="Move the pen to the left by four pixels",
+                show=False, id="draw.far-left"),
+        Binding("shift+right", f"move(0, {FAST})", "Far right", tooltip="Move the pen to the right by four pixels",
+                show=False, id="draw.far-right"),
+        Binding("space", "pen('draws')", "Pen", tooltip="Put the pen down, or lift it", id="draw.pen"),
+        Binding("x", "pen('erases')", "Erase", tooltip="Let the pen erase, or lift it", id="draw.erase"),
+        Binding("u,ctrl+z", "undo", "Undo", tooltip="Take the last stroke back", id="draw.undo"),
+        Binding("delete,backspace", "clear", "Clear", tooltip="Clear the canvas", id="draw.clear"),
+    ]  # fmt: skip
+
+    class Changed(Message):
+        """The picture, or the pen, is no longer as it was."""
+
+        def __init__(self, canvas: Canvas, *, picture: bool) -> None:
+            super().__init__()
+            self.canvas, self.picture = canvas, picture
+
+        @property
+        def control(self) -> Canvas:
+            return self.canvas
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.pen: Pen = "up"
+        self.at = (IMAGE_EDGE // 2, IMAGE_EDGE // 2)
+        self._before: list[NDArray[np.uint8]] = []
+        self._mouse: tuple[Spot, Pen] | None = None
+        self._by_keys = True
+
+    def put(self, pixels: NDArray[np.uint8]) -> None:
+        """Shows another picture, uint8 ``(28, 28)``; it can be undone."""
+        self._remember()
+        self._take(pixels)
+
+    def action_move(self, down: int, right: int) -> None:
+        start = self.at
+        last = IMAGE_EDGE - 1
+        self.at = (min(max(start[0] + down, 0), last), min(max(start[1] + right, 0), last))
+        self._by_keys = True
+        self._stroke(start, self.at, self.pen)
+
+    def action_pen(self, pen: Pen) -> None:
+        """Puts the pen down so, or lifts it."""
+        self.pen = "up" if self.pen == pen else pen
+        self._by_keys = True
+        if self.pen != "up":
+            self._remember()
+        self._stroke(self.at, self.at, self.pen)
+
+    def action_undo(self) -> None:
+        if self._before:
+            self._take(self._before.pop())
+
+    def action_clear(self) -> None:
+        self.pen = "up"
+        if self.pixels.any():
+            self._remember()
+        self._take(blank())
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        event.stop()
+        self.focus()
+        self.capture_mouse()
+        erases = event.button == RIGHT_BUTTON or event.shift or event.ctrl
+        spot = self._spot(event)
+        self._mouse = (spot, "erases" if erases else "draws")
+        self.pen, self._by_keys = "up", False
+        self._remember()
+        self._stroke(spot, spot, self._mouse[1])
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._mouse is not None:
+            (start, pen), spot = self._mouse, self._spot(event)
+            self._mouse = (spot, pen)
+            self._stroke(start, spot, pen)
+
+    def on_mouse_up(self) -> None:
+        self._mouse = None
+        self.release_mouse()
+
+    def _spot(self, event: events.MouseEvent) -> Spot:
+        """Where on the picture; in half blocks the middle of the two pixels that a character shows."""
+        row = float(event.y) if self.doubled else 2 * event.y + 0.5
+        column = (event.x - 0.5) / 2 if self.doubled else float(event.x)
+        last = IMAGE_EDGE - 1
+        self.at = (min(max(round(row), 0), last), min(max(round(column), 0), last))
+        return (row, column)
+
+    def _stroke(self, start: Spot, end: Spot, pen: Pen) -> None:
+        if pen == "up":
+            self.refresh()
+            self.post_message(self.Changed(self, picture=False))
+        else:
+            self._take((drawn if pen == "draws" else erased)(self.pixels, start, end))
+
+    def _remember(self) -> None:
+        self._before = [*self._before, self.pixels][-UNDOES:]
+
+    def _take(self, pixels: NDArray[np.uint8]) -> None:
+        self.show(pixels)
+        self.post_message(self.Changed(self, picture=True))
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        row, column = self.at
+        width = 2 if self.doubled else 1
+        if not (self.has_focus and self._by_keys) or y != (row if self.doubled else row // 2):
+            return strip
+        segment = Segment(MARKS[self.pen] * width, self._mark_style(row, column))
+        before, under, after = strip.divide([column * width, (column + 1) * width, strip.cell_length])
+        return Strip([*before, segment, *after], before.cell_length + under.cell_length + after.cell_length)
+
+    def _mark_style(self, row: int, column: int) -> Style:
+        """Against the colour under the pen, so that it is seen on ink and on paper."""
+        if self.colours is None or self.app.settings.glyphs == "ascii":
+            return self.rich_style + Style(reverse=True)
+        paper, ink = self.colours
+        under = paper.blend(ink, int(self.pixels[row, column]) / 255)
+        return Style(color=under.get_contrast_text(1.0).rich_color, bgcolor=under.rich_color, bold=True)

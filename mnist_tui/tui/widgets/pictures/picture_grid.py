@@ -1,0 +1,249 @@
+"""Pictures in rows, page by page, one of them looked at. What is in them and below them is told by the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.tui.widgets.pictures.ink import Ink, halved
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Size = Literal["automatic", "large", "small"]
+GAP = 2
+BESIDE = 1
+CAPTION_LINES = 2
+SEVERAL = 3
+"""So many in a row are worth more than large ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One place of the grid.
+
+    Attributes:
+        pictures: ``(28, 28)`` each, beside each other; None for one that is not there.
+        caption: CAPTION_LINES lines, for the width that was asked for.
+    """
+
+    pictures: tuple[NDArray[np.uint8] | None, ...]
+    caption: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the tiles fit the room: `edge` pixels a side, so many columns and rows of tiles, a tile's size."""
+
+    edge: int
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+    @property
+    def page(self) -> int:
+        """Tiles on a page."""
+        return self.columns * self.rows
+
+
+def plan_for(width: int, height: int, pictures: int, size: Size) -> Plan:
+    """The plan for tiles of so many pictures; small ones where too few large ones stand in a row, or none fits."""
+    large, small = (_plan(width, height, pictures, edge) for edge in (IMAGE_EDGE, IMAGE_EDGE // 2))
+    fits = large.width <= width and large.height <= height
+    if size == "automatic":
+        fits = fits and large.columns * pictures >= SEVERAL
+    return large if fits and size != "small" else small
+
+
+def _plan(width: int, height: int, pictures: int, edge: int) -> Plan:
+    tile_width, tile_height = pictures * (edge + BESIDE) - BESIDE, edge // 2 + CAPTION_LINES
+    columns = max(1, (width + GAP) // (tile_width + GAP))
+    rows = max(1, height // (tile_height + 1), (height + 1) // (tile_height + 1))
+    return Plan(edge, columns, rows, tile_width, tile_height)
+
+
+class PictureGrid(Widget, can_focus=True):
+    """The page with the picture that is looked at. Posts `Looked` when that is another one."""
+
+    HELP = """
+    **Pictures.** The arrow keys look at the next picture, Page up and down turn the page, Home and End go to the first
+    and the last; a click looks at one, the wheel turns the page. Comma and full stop look at the epoch before and
+    after.
+    """
+    BINDINGS = [
+        Binding("left", "move(-1)", "Previous", tooltip="The picture before", id="gallery.previous", show=False),
+        Binding("right", "move(1)", "Next", tooltip="The next picture", id="gallery.next", show=False),
+        Binding("up", "row(-1)", "Up", tooltip="Look at the picture above", id="gallery.up", show=False),
+        Binding("down", "row(1)", "Down", tooltip="Look at the picture below", id="gallery.down", show=False),
+        Binding("pageup", "page(-1)", "Page up", tooltip="The page before", id="gallery.page-up", show=False),
+        Binding("pagedown,space", "page(1)", "Page", tooltip="The next page", id="gallery.page-down"),
+        Binding("home", "first", "First", tooltip="Look at the first picture", id="gallery.first", show=False),
+        Binding("end", "last", "Last", tooltip="Look at the last picture", id="gallery.last", show=False),
+    ]
+    DEFAULT_CSS = """
+    PictureGrid {
+        height: 1fr;
+        background: $background;
+        color: $foreground;
+    }
+    """
+
+    class Looked(Message):
+        """Another picture is looked at, or another page is shown."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.selected = 0
+        self.count = 0
+        self.ink = Ink()
+        self._beside = 1
+        self._edge: Size = "automatic"
+        self._tile: Callable[[int, int], Tile] | None = None
+        self._lines: list[Strip] | None = None
+
+    def show(
+        self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: Size, ink: Ink
+    ) -> None:
+        """Shows the page with the picture `selected` of `count`.
+
+        Args:
+            tile: gives the tile of an index, its caption for a width in characters.
+            pictures: in each tile.
+        """
+        self.count, self._tile, self._beside, self._edge, self.ink = count, tile, pictures, size, ink
+        self.selected = max(0, min(selected, count - 1))
+        self._redraw()
+
+    @property
+    def plan(self) -> Plan:
+        """How the tiles lie now."""
+        return plan_for(*self.size, self._beside, self._edge)
+
+    @property
+    def page(self) -> int:
+        """The page that is shown, from 0."""
+        return self.selected // self.plan.page
+
+    @property
+    def pages(self) -> int:
+        """How many there are."""
+        return -(-self.count // self.plan.page)
+
+    @property
+    def shown(self) -> range:
+        """The indices on the page."""
+        first, page = self.page * self.plan.page, self.plan.page
+        return range(first, min(self.count, first + page))
+
+    def look_at(self, index: int) -> None:
+        """Looks at a picture, or the nearest that there is."""
+        index = max(0, min(index, self.count - 1))
+        if index != self.selected:
+            self.selected = index
+            self._redraw()
+
+    def action_move(self, by: int) -> None:
+        self.look_at(self.selected + by)
+
+    def action_row(self, by: int) -> None:
+        to = self.selected + by * self.plan.columns
+        if to >= 0:
+            self.look_at(to)
+
+    def action_page(self, by: int) -> None:
+        to = self.page + by
+        if 0 <= to < self.pages:
+            self.look_at(to * self.plan.page)
+
+    def action_first(self) -> None:
+        self.look_at(0)
+
+    def action_last(self) -> None:
+        self.look_at(self.count - 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.action_page(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.action_page(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        plan, offset = self.plan, event.get_content_offset(self)
+        if offset is None:
+            return
+        column, row = offset.x // (plan.width + GAP), offset.y // (plan.height + 1)
+        index = self.shown.start + row * plan.columns + column
+        if column < plan.columns and index in self.shown:
+            self.look_at(index)
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._lines = None
+
+    def _redraw(self) -> None:
+        self._lines = None
+        self.refresh()
+        self.post_message(self.Looked())
+
+    def render_line(self, y: int) -> Strip:
+        if self._lines is None:
+            self._lines = self._drawn()
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+
+    def _drawn(self) -> list[Strip]:
+        """All lines of the page."""
+        if self._tile is None or not self.count:
+            return []
+        plan, lines = self.plan, list[Strip]()
+        indices = self.shown
+        for start in range(indices.start, indices.stop, plan.columns):
+            row = [self._tile_lines(index, plan) for index in indices if start <= index < start + plan.columns]
+            for parts in zip(*row, strict=True):
+                segments = [segment for part in parts for segment in (*part, Segment(" " * GAP))]
+                lines.append(self._strip(segments))
+            lines.append(Strip.blank(self.size.width, self.rich_style))
+        return lines
+
+    def _tile_lines(self, index: int, plan: Plan) -> list[list[Segment]]:
+        """A tile's lines, each as wide as the plan says."""
+        tile = self._tile(index, plan.width) if self._tile else Tile((), ())
+        blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
+        drawn = [blank if picture is None else self._picture_lines(picture, plan) for picture in tile.pictures]
+        lines = [
+            [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
+            for parts in zip(*drawn, strict=True)
+        ]
+        style = Style(reverse=True, bold=True) if index == self.selected else None
+        lines += [[Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption]
+        return lines
+
+    def _picture_lines(self, picture: NDArray[np.uint8], plan: Plan) -> Sequence[list[Segment]]:
+        return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else halved(picture)))
+
+    def _strip(self, segments: list[Segment]) -> Strip:
+        base = self.rich_style
+        styled = [
+            part if part.style and part.style.bgcolor else Segment(part.text, self._on(base, part.style))
+            for part in segments
+        ]
+        return Strip(styled).adjust_cell_length(self.size.width, base)
+
+    def _on(self, base: Style, style: Style | None) -> Style:
+        return base + style if style else base

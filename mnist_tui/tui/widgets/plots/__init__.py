@@ -1,0 +1,1 @@
+"""Curves and points on a grid of characters: series, axes, legends, zoom."""

@@ -1,0 +1,170 @@
+"""From a picture in dots to lines of characters. Axes and labels are plotext's; curves are set into its canvas.
+
+A plotext build costs milliseconds, most of it for things that do not change from one epoch to the next. So the frame is
+built once for its ticks, and only the dots are set anew. Pure; no terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby, pairwise
+from typing import Any, Literal
+
+from textual_plotext import Plot
+
+from mnist_tui.tui.widgets.plots.marks import Marks
+
+Dot = tuple[int, int]
+Row = tuple[tuple[str, str], ...]
+"""A line of characters: stretches of one tone, as tone and text."""
+Tick = tuple[int, str]
+FRAMES = 64
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One thing to draw.
+
+    Attributes:
+        tone: names its colour.
+        dots: column from the left and row from the bottom, in dots of the mark set.
+        mark: the character for each point; empty where the points are joined by a line.
+        kind: a band fills the characters between each two of its dots, which lie one above the other.
+    """
+
+    tone: str
+    dots: tuple[Dot, ...]
+    mark: str = ""
+    kind: Literal["curve", "band"] = "curve"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that is seen of a plot; two that are equal look the same.
+
+    Attributes:
+        columns, rows: characters inside the axes.
+        x_ticks, y_ticks: position in characters from the left or the bottom, and label.
+        strokes: in the order in which they are drawn; the last one is seen.
+        cursor: the character column of a vertical line.
+        flags: characters on the epoch axis: column, mark, tone.
+    """
+
+    columns: int
+    rows: int
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    strokes: tuple[Stroke, ...] = ()
+    cursor: int | None = None
+    flags: tuple[tuple[int, str, str], ...] = ()
+
+    @property
+    def margin(self) -> int:
+        """Characters left of the plot: labels and axis."""
+        return max((len(label) for _, label in self.y_ticks), default=0) + 1
+
+
+def paint(picture: Picture, marks: Marks) -> list[Row]:
+    """The plot's lines, from the top: `picture.rows`, the axis, its labels."""
+    frame = _frame(picture.columns, picture.rows, picture.x_ticks, picture.y_ticks)
+    canvas = Canvas([list(marks.framed(line)) for line in frame], picture, marks)
+    for stroke in picture.strokes:
+        canvas.draw(stroke)
+    canvas.decorate()
+    return canvas.lines()
+
+
+@lru_cache(FRAMES)
+def _frame(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> tuple[str, ...]:
+    """The axes with ticks and labels, as plotext builds them round an empty plot."""
+    plot = Plot()
+    width = max((len(label) for _, label in y_ticks), default=0) + 1 + columns
+    plot.plotsize(width, rows + 2)
+    canvas: Any = plot.monitor  # pyright: ignore[reportAttributeAccessIssue]
+    canvas.set_size([width, rows + 2])
+    plot.xaxes(True, False)
+    plot.yaxes(True, False)
+    plot.xlim(0, columns - 1)
+    plot.ylim(0, rows - 1)
+    plot.xticks([at for at, _ in x_ticks], [label for _, label in x_ticks])
+    plot.yticks([at for at, _ in y_ticks], [label for _, label in y_ticks])
+    plot.scatter([0], [0], marker=" ")
+    canvas.build_plot()
+    return tuple("".join(line) for line in reversed(canvas.matrix.marker))
+
+
+class Canvas:
+    """The characters of one picture and the tone of each."""
+
+    def __init__(self, characters: list[list[str]], picture: Picture, marks: Marks) -> None:
+        self.picture, self.marks = picture, marks
+        self._characters = characters
+        self._tones = [["axis"] * len(line) for line in characters]
+        self._bits: dict[Dot, int] = {}
+
+    def draw(self, stroke: Stroke) -> None:
+        """Sets a stroke's characters; what lies outside the plot is left out."""
+        if stroke.kind == "band":
+            self._band(stroke)
+        elif stroke.mark:
+            wide, high = self.marks.size
+            for x, y in stroke.dots:
+                self._set(x // wide, y // high, stroke.mark, stroke.tone)
+        else:
+            self._line(stroke)
+
+    def decorate(self) -> None:
+        """The cursor, where nothing else is, and the flags on the axis."""
+        picture, margin = self.picture, self.picture.margin
+        if picture.cursor is not None:
+            for y in range(picture.rows):
+                if self._characters[picture.rows - 1 - y][margin + picture.cursor] in {" ", self.marks.band}:
+                    self._set(picture.cursor, y, self.marks.cursor, "cursor")
+        for column, mark, tone in picture.flags:
+            self._characters[picture.rows][margin + column] = mark
+            self._tones[picture.rows][margin + column] = tone
+
+    def lines(self) -> list[Row]:
+        return [runs(zip(tones, line, strict=True)) for tones, line in zip(self._tones, self._characters, strict=True)]
+
+    def _set(self, column: int, row: int, character: str, tone: str) -> None:
+        picture = self.picture
+        if 0 <= column < picture.columns and 0 <= row < picture.rows:
+            at, line = picture.margin + column, picture.rows - 1 - row
+            self._characters[line][at], self._tones[line][at] = character, tone
+
+    def _line(self, stroke: Stroke) -> None:
+        """A polygon through the dots; dots of two lines in one character are seen together."""
+        wide, high = self.marks.size
+        bits = self.marks.bits
+        touched: set[Dot] = set()
+        for x, y in _joined(stroke.dots):
+            cell = (x // wide, y // high)
+            self._bits[cell] = self._bits.get(cell, 0) | bits[x % wide][high - 1 - y % high]
+            touched.add(cell)
+        for column, row in touched:
+            self._set(column, row, self.marks.character(self._bits[column, row]), stroke.tone)
+
+    def _band(self, stroke: Stroke) -> None:
+        wide, high = self.marks.size
+        for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
+            for row in range(max(0, low // high), min(self.picture.rows - 1, top // high) + 1):
+                self._set(x // wide, row, self.marks.band, stroke.tone)
+
+
+def _joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:
+    """Every dot on the lines between the points."""
+    yield from dots[:1]
+    for (x0, y0), (x1, y1) in pairwise(dots):
+        steps = max(abs(x1 - x0), abs(y1 - y0))
+        for step in range(1, steps + 1):
+            yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
+
+
+def runs(cells: Iterable[tuple[str, str]]) -> Row:
+    """Tone and character of each cell, joined where the tone stays."""
+    return tuple(
+        (tone, "".join(character for _, character in group)) for tone, group in groupby(cells, lambda cell: cell[0])
+    )

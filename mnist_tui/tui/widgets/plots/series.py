@@ -1,0 +1,236 @@
+"""What a curve shows of a run: points, gaps and limits, decimated to the width. No terminal, no plot.
+
+Epoch values are never smoothed. A value that was not finite is a gap, and no axis minds it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mnist_tui.report.wording import loss
+from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.tui.quantities import share
+from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
+from mnist_tui.tui.widgets.plots.zoom import Axis, Span
+
+Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
+RUNNING_EPOCHS = 3
+"""The running means of all epochs are drawn until this many epochs are done."""
+LONG_EPOCH_SECONDS = 4.0
+"""Epochs that take longer show the running mean of the present one, also later."""
+SMOOTHING = 0.9
+SERIES = ("training", "validation", "plain")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One of the quantities that are drawn over the epochs.
+
+    Attributes:
+        title, short: its name, and one for narrow places.
+        fields: of an epoch's row, for training, validation, and training without dropout.
+        running: the field of a running point; empty where there is none.
+        factor: from the row's value to the axis'.
+        log: whether a logarithmic axis makes sense.
+        top: what it cannot exceed, on the axis.
+        unit: of the axis' labels.
+    """
+
+    title: str
+    short: str
+    fields: tuple[str, ...]
+    running: str = ""
+    factor: float = 1.0
+    log: bool = False
+    top: float = math.inf
+    unit: str = ""
+
+    def written(self, value: float | None, short: bool = False) -> str:
+        """A value as it stands in a row, in words."""
+        if self.running and value is None:
+            return "nan" if short else "not finite"
+        if value is None:
+            return "–"
+        match self.fields[0]:
+            case "accuracy":
+                return share(value, 1 if short else 2)
+            case "learning_rate":
+                return f"{value:.4g}"
+            case "images_per_second":
+                return f"{value:,.0f}"
+            case _:
+                return f"{value:.3f}" if short and value < 100 else loss(value)
+
+
+MEASURES: dict[Metric, Measure] = {
+    "loss": Measure("loss", "loss", ("loss", "val_loss", "plain_loss"), "loss", log=True),
+    "accuracy": Measure(
+        "accuracy", "acc", ("accuracy", "val_accuracy", "plain_accuracy"), "accuracy", 100.0, top=100.0, unit=" %"
+    ),
+    "learning_rate": Measure("learning rate", "rate", ("learning_rate",), log=True),
+    "images_per_second": Measure("images/s", "images/s", ("images_per_second",), factor=1e-3, unit="k"),
+}
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One measure's curves; x in epochs, y on the axis: percent for a share, powers of ten where it is logarithmic.
+
+    Attributes:
+        training: unbroken stretches to be joined by lines.
+        validation, plain: points to be marked.
+        running: the running means inside the present epoch.
+        average: the same, smoothed; unbroken stretches.
+        x_limits, y_limits: what the axes span.
+    """
+
+    training: tuple[Segment, ...]
+    validation: Segment
+    plain: Segment
+    running: Segment
+    average: tuple[Segment, ...]
+    x_limits: Span
+    y_limits: Span
+
+    @property
+    def empty(self) -> bool:
+        return not (self.training or self.validation or self.plain or self.running)
+
+
+def history_of(metric: Metric) -> History:
+    """What remembers a run's history for the curves of a measure."""
+    return History({*MEASURES[metric].fields, "val_loss"})
+
+
+def curves_of(
+    run: RunState,
+    metric: Metric,
+    columns: int,
+    rows: int,
+    *,
+    span: Span | None = None,
+    log: bool = False,
+    history: History | None = None,
+) -> Curves:
+    """The curves of a measure for a plot of that many characters: at most a few points a column.
+
+    Args:
+        span: the epochs seen; None for all.
+        log: whether the axis is logarithmic; values that are not above 0 are gaps there.
+        history: kept from one call to the next it makes the next one cheap.
+    """
+    measure = MEASURES[metric]
+    history = history or history_of(metric)
+    history.take(run.history)
+    start, end = span = span or (0.0, axis_of(run).end)
+    scale = Scale(measure.factor, log)
+    tracks = [history.tracks[name] for name in measure.fields]
+    training = scaled(line(tracks[0], start, end, columns), scale)
+    raw = _running(run, measure)
+    running = scaled((part for track in raw for part in line(track, start, end, columns)), scale)
+    smooth = (track_of(smoothed(list(zip(track.xs, track.ys, strict=True)), SMOOTHING)) for track in raw)
+    average = scaled((part for track in smooth for part in line(track, start, end, columns)), scale)
+    heights = [y for part in (*training, *running, *average) for _, y in part]
+    found: list[Segment] = []
+    for track in tracks[1:]:
+        heights += [y for part in scaled([_range(track, start, end, log)], scale) for _, y in part]
+    limits = y_limits(heights, measure.top, log)
+    row = (limits[1] - limits[0]) / max(1, rows)
+    for track in tracks[1:]:
+        visible = 0.0 if log else row / measure.factor
+        points = marked(track, start, end, max(1, columns // 3), visible)
+        found.append(tuple(point for part in scaled([points], scale) for point in part))
+    return Curves(
+        training=tuple(training),
+        validation=found[0] if found else (),
+        plain=found[1] if len(found) > 1 else (),
+        running=tuple(point for part in running for point in part),
+        average=tuple(part for part in average if len(part) > 1),
+        x_limits=span,
+        y_limits=limits,
+    )
+
+
+def axis_of(run: RunState) -> Axis:
+    """The epoch axis: grows in steps with the training, up to the planned epochs."""
+    last: EpochRow | None = run.history[-1] if run.history else None
+    newest = max(last.epoch if last else 0, run.progress.epoch if run.progress else 0, 1)
+    planned = max(run.epochs, newest)
+    return Axis(float(min(planned, _round_up(newest * 1.1)) if planned > newest else planned), float(newest))
+
+
+def running_shown(run: RunState) -> bool:
+    """Whether the running means are drawn: early on, and in long epochs."""
+    return len(run.history) < RUNNING_EPOCHS or (run.seconds_an_epoch or 0.0) > LONG_EPOCH_SECONDS
+
+
+def _running(run: RunState, measure: Measure) -> list[Track]:
+    """Running means, broken where an epoch ends, for each begins anew."""
+    if not measure.running or not running_shown(run):
+        return []
+    done = len(run.history)
+    since = 0 if done < RUNNING_EPOCHS else run.history[-1].epoch
+    epochs: dict[int, Track] = {}
+    for point in run.running:
+        if point.at > since:
+            epochs.setdefault(math.ceil(point.at), Track()).add(point.at, getattr(point, measure.running))
+    return list(epochs.values())
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a row's value to the axis; None for what has no place on it."""
+
+    factor: float = 1.0
+    log: bool = False
+
+    def __call__(self, y: float) -> float | None:
+        if not self.log:
+            return y * self.factor
+        return math.log10(y * self.factor) if y * self.factor >= sys.float_info.min else None
+
+
+def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Segment]:
+    """Stretches on the axis' scale; parted where a value has no place there."""
+    kept: list[Segment] = []
+    for part in parts:
+        here: list[Point] = []
+        for x, y in part:
+            height = scale(y)
+            if height is not None:
+                here.append((x, height))
+            elif here:
+                kept.append(tuple(here))
+                here = []
+        if here:
+            kept.append(tuple(here))
+    return kept
+
+
+def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:
+    """The lowest and the highest point inside; on a logarithmic axis the lowest above 0."""
+    ys = track.ys[bisect_left(track.xs, start) : bisect_right(track.xs, end)]
+    if log and ys and min(ys) <= 0:
+        ys = [y for y in ys if y > 0]
+    return [(start, min(ys)), (start, max(ys))] if ys else []
+
+
+def _round_up(value: float) -> int:
+    """The next of 1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, … that is not smaller."""
+    scale = 10 ** math.floor(math.log10(value)) if value >= 1 else 1
+    round_ones = (int(step * scale) for step in (1, 1.5, 2, 3, 5, 7.5, 10) if (step * scale) % 1 == 0)
+    return next(number for number in round_ones if number >= value)
+
+
+def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
+    """What the axis spans: the values with a margin; nothing below 0 unless they are powers of ten."""
+    if not values:
+        return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
+    low, high = min(values), max(values)
+    margin = 0.04 * (high - low) or (0.1 if log else 0.05 * abs(high) or 0.5)
+    return (low - margin if log else max(0.0, low - margin), min(high + margin, top))
