@@ -30,11 +30,11 @@ def trend(values: Sequence[float]) -> float:
 def fall(values: Sequence[float], window: int) -> float:
     """Relative fall of the mean over the last `window` values against the `window` before; 0 where it is only noise.
 
-    What lies within 2.5 standard errors of the difference is noise.
+    What lies within three standard errors of the difference is noise; that is taken from twice as many values.
     """
     before, last = fmean(values[-2 * window : -window]), fmean(values[-window:])
-    error = noise(values[-2 * window - 2 :]) * (2 / window) ** 0.5
-    return (before - last) / before if before > 0 and abs(before - last) > 2.5 * error else 0.0
+    error = noise(values[-4 * window :]) * (2 / window) ** 0.5
+    return (before - last) / before if before > 0 and abs(before - last) > 3 * error else 0.0
 
 
 def jumps(values: Sequence[float], share: float, least: float) -> list[int]:
