@@ -79,15 +79,20 @@ class Terminal:
                 # pyte does not know the private sequences by which kitty's keyboard protocol is asked for
                 self._stream.feed(got.replace(b"\x1b[>1u", b"").replace(b"\x1b[<u", b""))
 
+    def take(self, seconds: float) -> bytes:
+        """What the program writes within that time, at most one reading of it; the screen does not get to know it."""
+        if not select.select([self._master], [], [], seconds)[0]:
+            return b""
+        try:
+            return os.read(self._master, 65_536)
+        except OSError:
+            return b""
+
     def drain(self, seconds: float) -> int:
         """Lets the program write for so long, unseen; the bytes that came."""
         end, count = time.monotonic() + seconds, 0
         while (left := end - time.monotonic()) > 0:
-            if select.select([self._master], [], [], left)[0]:
-                try:
-                    count += len(os.read(self._master, 65_536))
-                except OSError:
-                    break
+            count += len(self.take(left))
         return count
 
     def settle(self, quiet: float = 0.1, timeout: float = 5.0) -> None:

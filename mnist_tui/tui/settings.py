@@ -17,7 +17,7 @@ import platformdirs
 DEFAULT_THEME = "textual-dark"
 Glyphs = Literal["braille", "block", "ascii"]
 Refresh = Literal["auto", "normal", "slow"]
-REFRESH_SECONDS: dict[Refresh, float] = {"auto": 0.5, "normal": 0.5, "slow": 3.0}
+REFRESH_SECONDS: dict[Refresh, float] = {"auto": 0.5, "normal": 0.5, "slow": 5.0}
 
 
 @dataclass(frozen=True)

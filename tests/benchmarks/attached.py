@@ -2,7 +2,7 @@
 
 The starter cnn trains on all cores, headless; the app is attached to it and taken away again, in turns. Share of a core
 and bytes are those of the app's own process over quiet time; a key's answer is the time from the key to the changed
-text on a terminal of 120×40, read by pyte.
+text's arrival at a terminal of 120×40.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def slowdown(folder: RunFolder, turns: int) -> list[tuple[float, float]]:
 
 def quiet(folder: RunFolder, *options: str) -> tuple[float, float, float]:
     """Share of one core, bytes a second, memory in bytes of an app that nobody touches."""
-    with Terminal([*options, "attach", folder.id], **SIZE) as terminal:
+    with Terminal(["attach", folder.id, *options], **SIZE) as terminal:
         terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
         terminal.drain(3.0)
         process = psutil.Process(terminal.process.pid)
@@ -77,24 +77,25 @@ def quiet(folder: RunFolder, *options: str) -> tuple[float, float, float]:
 
 
 def answers(folder: RunFolder) -> list[float]:
-    """Seconds from a key, one epoch back or on, to that epoch's matrix being on the screen."""
+    """Seconds from a key, one epoch back or on, to the bytes of that epoch's matrix."""
     found: list[float] = []
     random.seed(0)
     with Terminal(["attach", folder.id], **SIZE) as terminal:
         terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
         terminal.press(",")
         terminal.settle()
-        for index in range(PRESSES):
-            terminal.pump(random.uniform(0.1, 0.7))
-            here = EVALUATED.search(terminal.text)
-            assert here is not None
-            back = index % 2 == 0
-            wanted = int(here[1]) + (-1 if back else 1)
+        shown = EVALUATED.search(terminal.text)
+        assert shown is not None
+        here = int(shown[1])
+        for turn in range(PRESSES):
+            terminal.drain(random.uniform(0.1, 0.7))
+            wanted = here - 1 if turn % 2 == 0 else here
             began = time.perf_counter()
-            terminal.press("," if back else ".")
-            while (now := EVALUATED.search(terminal.text)) is None or int(now[1]) != wanted:
-                terminal.pump(0.004)
-                assert time.perf_counter() - began < 5, terminal.text
+            terminal.press("," if turn % 2 == 0 else ".")
+            heard = b""
+            while f"evaluated after epoch {wanted}".encode() not in heard:
+                heard += terminal.take(1.0)
+                assert time.perf_counter() - began < 5, heard
             found.append(time.perf_counter() - began)
     return found
 

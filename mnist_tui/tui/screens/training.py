@@ -166,8 +166,10 @@ class TrainingScreen(RunScreen):
         self.plots.show(run, self.feed.cursor)
         self._draw_matrix()
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
-        self.set_class(snapshot.word in BROKEN, "-broken")
-        self.panel.border_title = "[b]log and device[/b]" if snapshot.word in BROKEN else "[b]device[/b]"
+        broken = snapshot.word in BROKEN
+        if broken != self.has_class("-broken") or not self.panel.border_title:
+            self.set_class(broken, "-broken")
+            self.panel.border_title = "[b]log and device[/b]" if broken else "[b]device[/b]"
         room = self.panel.scrollable_content_region
         width = room.width if room.height >= ROOMY_LINES else 0
         self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))

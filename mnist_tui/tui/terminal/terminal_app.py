@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from mnist_tui.tui.following import Following
 
 NOTICE_SECONDS = 15
+SETTLED_SECONDS = 2.0
+
+
+def settle() -> None:
+    """What is there once the app has started stays: collecting garbage need not look at it again.
+
+    A full collection takes 50 to 80 ms with all of Textual's and pydantic's classes in it, in the middle of a key.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class TerminalApp(App[None]):
@@ -62,6 +73,8 @@ class TerminalApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
         self.window.call(PROGRAM)
         self.set_interval(LOOK_SECONDS, self._look_at_terminal)
+        if not self.is_headless:
+            self.set_timer(SETTLED_SECONDS, settle)
         for problem in self._problems:
             self._warn(problem)
         if self.settings.keys:

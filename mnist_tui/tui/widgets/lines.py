@@ -1,29 +1,73 @@
-"""Text that changes often: drawn anew only where it differs, laid out anew only where its size does."""
+"""Text that changes often: only lines that differ are sent to the terminal, and nothing is laid out anew for them."""
 
 from __future__ import annotations
 
 from textwrap import wrap
 
-from textual.widgets import Static
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
 
 
-class Lines(Static):
-    """Lines of plain text, as high as they are many."""
+class Lines(Widget):
+    """Lines of plain text, as high as they are many and, where its width is auto, as wide.
 
-    def __init__(self, text: str = "", *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(text, id=id, classes=classes, markup=False)
-        self._said = text
+    Args:
+        cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
+    """
+
+    DEFAULT_CSS = """
+    Lines {
+        width: 1fr;
+        height: auto;
+    }
+    """
+
+    def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.text = text
+        self._cut = cut
+        self._shown: list[str] = []
 
     def say(self, text: str) -> None:
-        """Shows the text, which wraps where it is wider than the widget."""
-        if text == self._said:
+        """Shows the text."""
+        if text == self.text:
             return
-        before, self._said = self._said, text
-        self.update(text, layout=self._size_of(text) != self._size_of(before))
-
-    def _size_of(self, text: str) -> tuple[int, int]:
-        """Lines that the text takes here, and its width where the widget is as wide as that."""
+        before, self.text = self.text, text
         width = self.size.width
-        lines = text.splitlines() or [""]
-        own_width = max(map(len, lines)) if self.styles.width is not None and self.styles.width.is_auto else 0
-        return sum(len(wrap(line, width)) if len(line) > width > 0 else 1 for line in lines), own_width
+        size = (len(self._fitted(width)), self._own_width(text))
+        if size != (len(self._shown), self._own_width(before)) or not width:
+            self.refresh(layout=True)
+            return
+        old, self._shown = self._shown, self._fitted(width)
+        changed = [y for y, (was, now) in enumerate(zip(old, self._shown, strict=True)) if was != now]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def render_line(self, y: int) -> Strip:
+        if y == 0 or len(self._shown) <= y:
+            self._shown = self._fitted(self.size.width)
+        line = self._shown[y] if y < len(self._shown) else ""
+        return Strip([Segment(line.ljust(self.size.width), self.rich_style)])
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """The longest line."""
+        return max(map(len, self.text.splitlines()), default=0)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Lines that the text takes at that width."""
+        return len(self._fitted(width))
+
+    def _own_width(self, text: str) -> int:
+        """The width that the text wants, where the widget's is up to it."""
+        auto = self.styles.width is not None and self.styles.width.is_auto
+        return max(map(len, text.splitlines()), default=0) if auto else 0
+
+    def _fitted(self, width: int) -> list[str]:
+        lines = self.text.splitlines() or [""]
+        if width < 1:
+            return lines
+        if self._cut:
+            return [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
+        return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import ProgressBar
 
 from mnist_tui.report.wording import seconds
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.quantities import ticking
+from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.lines import Lines
 
 MEGABYTE = 1e6
@@ -91,11 +91,10 @@ class Meter(Horizontal):
     Meter {
         height: 1;
         & > .meter--name { width: 7; text-style: bold; }
-        & > ProgressBar { width: 1fr; & > Bar { width: 1fr; } }
         & > .meter--numbers { width: auto; min-width: 18; padding-left: 1; text-align: right; }
     }
     """
-    bar = getters.query_one(ProgressBar)
+    bar = getters.query_one(Bar)
     name_label = getters.query_one(".meter--name", Lines)
     numbers = getters.query_one(".meter--numbers", Lines)
 
@@ -105,13 +104,13 @@ class Meter(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Lines(self._name_text, classes="meter--name")
-        yield ProgressBar(total=1.0, show_eta=False, show_percentage=False)
+        yield Bar()
         yield Lines("", classes="meter--numbers")
 
     def show(self, name: str, share: float, numbers: str) -> None:
         """`share` from 0 to 1."""
         self.name_label.say(name)
-        self.bar.update(progress=max(0.0, min(1.0, share)))
+        self.bar.show(share)
         self.numbers.say(numbers)
 
 

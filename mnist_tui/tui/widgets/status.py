@@ -28,7 +28,7 @@ class StatusLine(Horizontal):
         & > #word.-finished { background: $success; }
         & > #word.-stopped, & > #word.-diverged { background: $warning; }
         & > #word.-failed, & > #word.-crashed { background: $error; }
-        & > #what { width: 1fr; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > #what { width: 1fr; padding: 0 1; }
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
     """
@@ -41,7 +41,7 @@ class StatusLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Lines("starting", id="word")
-        yield Lines(self._what, id="what")
+        yield Lines(self._what, cut=True, id="what")
         yield Static(self._run_id, id="run-id", markup=False)
 
     def show(self, word: str, what: str) -> None:

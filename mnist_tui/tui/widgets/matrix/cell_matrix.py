@@ -35,7 +35,7 @@ class CellMatrix(ConfusionView, can_focus=True):
     def look_at(self, cell: tuple[int, int]) -> None:
         """Moves the cursor to a cell, given as true class and predicted class."""
         self.cursor = self.cell = cell
-        self.refresh()
+        self.draw()
         self.post_message(self.Moved())
 
     def action_move(self, down: int, right: int) -> None:

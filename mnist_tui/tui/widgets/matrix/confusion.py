@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
-from textual.app import RenderResult
-from textual.color import Color
-from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.style import Style
+from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.report.wording import DASH
 from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
 from mnist_tui.tui.quantities import share
-from mnist_tui.tui.widgets.matrix.confusion_cells import VIEW_WORDS, Cell, View, cells_of, signed
+from mnist_tui.tui.widgets.matrix.confusion_cells import VIEW_WORDS, Cell, Tone, View, cells_of, signed
 from mnist_tui.tui.widgets.matrix.confusion_layout import (
     HEIGHT,
     HEIGHT_DOUBLED,
@@ -34,8 +34,11 @@ from mnist_tui.tui.widgets.matrix.confusion_layout import (
 
 __all__ = ["DIGITS", "ConfusionView", "heads", "row_texts", "sizes_for"]
 
+Line = tuple[Segment, ...]
 DIGITS = tuple(map(str, range(10)))
 ROOMY_SCREEN = 40
+HEATS = 12
+"""Steps of heat: fewer than the eye would tell, so that a cell is drawn anew only where that matters."""
 NOTHING = "no epoch has ended yet"
 
 
@@ -88,6 +91,9 @@ class ConfusionView(Widget):
         super().__init__(id=id)
         self.shown = Shown()
         self.cursor: tuple[int, int] | None = None
+        self._title = ""
+        self._lines: list[Line] = []
+        self._styles: dict[tuple[Tone, float, bool], Style] = {}
         self._entitle()
 
     def show(
@@ -108,12 +114,14 @@ class ConfusionView(Widget):
         if shown != self.shown:
             self.shown = shown
             self._entitle()
-            self.refresh(layout=False)
+            self.draw()
 
     def _entitle(self) -> None:
         words = f"{'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}"
         plain = self.shown.view == "counts" and not self.shown.base
-        self.border_title = f"[b]confusion[/b]{'' if plain else f', {words}'}  true ↓  predicted →"
+        title = f"[b]confusion[/b]{'' if plain else f', {words}'}  true ↓  predicted →"
+        if title != self._title:
+            self._title = self.border_title = title
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The heads, ten rows and the caption; where there is room also precision, and two lines a row."""
@@ -130,7 +138,40 @@ class ConfusionView(Widget):
             event.stop()
             self.post_message(self.Chosen(*cell))
 
-    def render(self) -> RenderResult:
+    def draw(self) -> None:
+        """Brings what is seen up to date: the lines that have changed, as far as they have.
+
+        A stretch of a line that Textual sends begins at the widget's edge, so one a line is the cheapest.
+        """
+        if not self.size.area:
+            return
+        before, self._lines = self._lines, self._drawn()
+        if len(before) != len(self._lines):
+            self.refresh()
+            return
+        ends = (differs_until(old, new) for old, new in zip(before, self._lines, strict=True))
+        regions = [Region(0, y, end, 1) for y, end in enumerate(ends) if end]
+        if regions:
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        if not self._lines and self.size.area:
+            self._lines = self._drawn()
+        line = self._lines[y] if y < len(self._lines) else ()
+        return Strip(line).adjust_cell_length(self.size.width, self.rich_style)
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def notify_style_update(self) -> None:
+        """The theme has changed: every line is drawn anew."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._lines = []
+        self.refresh()
+
+    def _drawn(self) -> list[Line]:
+        """The widget's lines."""
         sizes = self._sizes(*self.size)
         matrix = self.shown.matrix or ((0,) * 10,) * 10
         margins = sizes.margins and bool(self.shown.matrix)
@@ -140,8 +181,8 @@ class ConfusionView(Widget):
             lines += self._row_lines(index, row, sizes, f"{recalls[index]:>{MARGIN}}" if margins else "")
         if margins and self.size.height > len(lines) + 1:
             lines.append(self._precision_line(matrix, sizes))
-        lines.append(Content(self.caption))
-        return Content("\n").join(lines)
+        lines.append((Segment(self.caption, self.rich_style),))
+        return lines
 
     @property
     def caption(self) -> str:
@@ -156,52 +197,74 @@ class ConfusionView(Widget):
         pairs = zip(of(matrix), of(self.shown.base), strict=True)
         return [DASH if new is None or old is None else f"{signed(100 * (new - old), digits)} pp" for new, old in pairs]
 
-    def _head_line(self, sizes: Sizes) -> Content:
+    def _head_line(self, sizes: Sizes) -> Line:
         columns = "".join(f"{head.rjust(sizes.cell - 1)} " for head in heads(self.shown.names, sizes.cell - 1))
         text = " " * sizes.head + columns + (f"{'recall':>{MARGIN}}" if sizes.margins else "")
-        return Content.styled(text, self._style("confusion--head"))
+        return (Segment(text, self._muted),)
 
-    def _row_lines(self, index: int, row: Sequence[Cell], sizes: Sizes, margin: str) -> list[Content]:
-        muted = self._style("confusion--head")
+    def _row_lines(self, index: int, row: Sequence[Cell], sizes: Sizes, margin: str) -> list[Line]:
+        muted = self._muted
         head = heads(self.shown.names, sizes.head - 1)[index].ljust(sizes.head)
         styles = [self._cell_style(cell) for cell in row]
         texts = padded([cell.text for cell in row], sizes.cell)
         if self.cursor is not None and self.cursor[0] == index:
             at = self.cursor[1]
             texts[at], styles[at] = bracketed(texts[at]), styles[at] + Style(bold=True, reverse=True)
-        line = Content.assemble(
-            Content.styled(head, muted),
-            *(self._cell_text(*parts) for parts in zip(texts, styles, row, strict=True)),
-            Content.styled(margin, muted),
-        )
-        blank = Content.assemble(" " * sizes.head, *(Content.styled(" " * sizes.cell, style) for style in styles))
+        parts = [part for cell in zip(texts, styles, row, strict=True) for part in _cell_parts(*cell)]
+        line = _joined([Segment(head, muted), *parts, Segment(margin, muted)])
+        blank = _joined([Segment(" " * sizes.head, muted), *(Segment(" " * sizes.cell, style) for style in styles)])
         return [*[blank] * sizes.middle, line, *[blank] * (sizes.lines - 1 - sizes.middle)]
 
-    def _cell_text(self, text: str, style: Style, cell: Cell) -> Content:
-        """The number underlined where the confusion is one of the worst."""
-        content = Content.styled(text, style)
-        start = text.find(cell.text)
-        return content.stylize("underline", start, start + len(cell.text)) if cell.worst and start >= 0 else content
-
-    def _precision_line(self, matrix: Matrix, sizes: Sizes) -> Content:
+    def _precision_line(self, matrix: Matrix, sizes: Sizes) -> Line:
         digits = 1 if sizes.cell >= 6 else 0
         texts = padded([value.split(" ")[0] for value in self._ratios(scores.precisions, matrix, digits)], sizes.cell)
         unit = "pp" if self.shown.base else "%"
         head = "precision" if sizes.head > len("precision") else ""
         tail = f" {unit}" if head else f" prec. {unit}"
-        return Content.styled(head.ljust(sizes.head) + "".join(texts) + tail, self._style("confusion--head"))
+        return (Segment(head.ljust(sizes.head) + "".join(texts) + tail, self._muted),)
 
     def _cell_style(self, cell: Cell) -> Style:
         """Heat: the surface blended towards a token of the theme; bold and reverse where there are no colours."""
-        if cell.tone == "none":
-            return self._style("confusion--head")
-        right = cell.tone == "right"
-        surface = self.background_colors[1]
-        tone: Color = self.get_component_styles(f"confusion--{cell.tone}").color
-        if tone.ansi is not None or surface.ansi is not None:
-            return Style(bold=right, reverse=not right and cell.strong)
-        background = surface.blend(tone, cell.heat, alpha=1.0)
-        return Style(background=background, foreground=background.get_contrast_text(1.0), bold=right)
+        key = (cell.tone, round(cell.heat * HEATS) / HEATS, cell.strong)
+        if key not in self._styles:
+            self._styles[key] = self._heat_style(cell.tone, key[1], cell.strong)
+        return self._styles[key]
 
-    def _style(self, component: str) -> Style:
-        return self.get_visual_style(component)
+    def _heat_style(self, tone: Tone, heat: float, strong: bool) -> Style:
+        if tone == "none":
+            return self._muted
+        right = tone == "right"
+        surface = self.background_colors[1]
+        colour = self.get_component_styles(f"confusion--{tone}").color
+        if colour.ansi is not None or surface.ansi is not None:
+            return self.rich_style + Style(bold=right, reverse=not right and strong)
+        background = surface.blend(colour, heat, alpha=1.0)
+        text = background.get_contrast_text(1.0)
+        return Style(color=text.rich_color, bgcolor=background.rich_color, bold=right)
+
+    @property
+    def _muted(self) -> Style:
+        return self.get_component_rich_style("confusion--head")
+
+
+def _joined(parts: list[Segment]) -> Line:
+    """The parts, neighbours of one style as one: each costs the terminal some forty bytes."""
+    return tuple(Segment.simplify(parts))
+
+
+def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
+    """A cell, its number underlined where the confusion is one of the worst."""
+    start = text.find(cell.text)
+    if not cell.worst or start < 0:
+        return [Segment(text, style)]
+    end = start + len(cell.text)
+    underlined = style + Style(underline=True)
+    return [Segment(text[:start], style), Segment(text[start:end], underlined), Segment(text[end:], style)]
+
+
+def differs_until(before: Line, after: Line) -> int:
+    """The place after the last character that differs in text or style; 0 where none does."""
+    if before == after:
+        return 0
+    old, new = ([(part.style, letter) for part in line for letter in part.text] for line in (before, after))
+    return max((place + 1 for place, (one, other) in enumerate(zip_longest(old, new)) if one != other), default=0)
