@@ -1,12 +1,16 @@
 """Makes the pictures beside it from real trainings: `MNIST_TUI_DATA=… uv run python screenshots/make.py`.
 
-Everything else that the app would write goes into a temporary folder.
+A run's screens are reached by the keys that a person would press. Runs and settings go into a temporary folder, HOG
+features into the cache.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,66 +19,196 @@ from textual.pilot import Pilot
 
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.library import run_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.gallery.answers import Answers
+from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.screens.draw import DrawScreen
+from mnist_tui.tui.screens.editor import EditorScreen
+from mnist_tui.tui.screens.gallery import GalleryScreen
+from mnist_tui.tui.screens.presets import PresetsScreen
+from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.training import TrainingScreen
 
 HERE = Path(__file__).parent
-SIZE = (120, 40)
-PATIENCE_SECONDS = 300.0
+SIZE = (140, 45)
+PATIENCE_SECONDS = 120.0
+SETTLED_SECONDS = 1.0
+EPOCHS = 25
+"""Of the trainings on MNIST."""
+PICTURE_AT = 18
+"""The epoch after which the training that is watched has its picture taken."""
+TWO = ((6, 9), (4, 12), (5, 17), (9, 18), (13, 14), (20, 9), (23, 8), (22, 14), (23, 20))
+"""Rows and columns of a 2 on the canvas."""
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Waits for a condition; TimeoutError where it does not come."""
+async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
+    """Waits for a condition, then until all is drawn; TimeoutError where it does not come."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():
             await pilot.pause(0.2)
-    await pilot.pause(1.0)
+    await pilot.pause(SETTLED_SECONDS)
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause(SETTLED_SECONDS)
 
 
 def keep(app: BenchApp, name: str) -> None:
-    """Saves the screen; leading spaces survive in viewers that would drop them."""
-    picture = app.export_screenshot(title="mnist-tui").replace("<text ", '<text xml:space="preserve" ')
-    (HERE / f"{name}.svg").write_text(picture, encoding="utf-8")
-    print(HERE / f"{name}.svg")
+    """Saves the screen."""
+    path = HERE / f"{name}.svg"
+    path.write_text(smaller(app.export_screenshot(title="mnist-tui")), encoding="utf-8")
+    print(f"{path.name}  {path.stat().st_size / 1000:,.0f} kB", flush=True)
 
 
-def watched(app: BenchApp) -> TrainingScreen:
-    assert isinstance(app.screen, TrainingScreen)
-    return app.screen
+def smaller(picture: str) -> str:
+    """The same picture with what every cell repeats said once.
+
+    Leading spaces survive in every viewer, and no font is fetched.
+    """
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    picture = re.sub(r"terminal-\d+", "t", picture).replace(' shape-rendering="crispEdges"', "")
+    picture = re.sub(r' clip-path="url\(#t-line-\d+\)"', "", picture)
+    picture = re.sub(r'<clipPath id="t-line-\d+">.*?</clipPath>\s*', "", picture, flags=re.DOTALL)
+    picture = picture.replace("<style>", "<style>\n    rect { shape-rendering: crispEdges }", 1)
+    return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
-async def browse_and_edit(runs_dir: Path) -> None:
+def train(runs_dir: Path, *options: str) -> RunFolder:
+    """Trains without screens; the run."""
+    command = [sys.executable, "-m", "mnist_tui", "train", *options, "--runs-dir", str(runs_dir)]
+    subprocess.run(command, check=True)
+    return run_folders(runs_dir)[0]
+
+
+def watching(runs_dir: Path, run: RunFolder) -> BenchApp:
+    return BenchApp(AppOptions(action="watch", run=run, runs_dir=runs_dir))
+
+
+async def choose(runs_dir: Path) -> None:
+    """The presets, and the editor of one."""
     app = BenchApp(AppOptions(runs_dir=runs_dir))
     async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause(2.0)
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
         keep(app, "presets")
         app.edit(find_preset("hog"))
-        await pilot.pause(4.0)
+        await until(pilot, lambda: isinstance(app.screen, EditorScreen))
+        await pilot.pause(3.0)
         keep(app, "editor")
 
 
-async def train(runs_dir: Path, preset: str, epochs: int, picture_at: int, name: str) -> None:
-    chosen = find_preset(preset)
-    chosen = edited(chosen, apply_texts(chosen.experiment, {"epochs": str(epochs)}))
-    app = BenchApp(AppOptions(preset=chosen, action="train", runs_dir=runs_dir))
+async def watch(runs_dir: Path) -> RunFolder:
+    """A training while it runs, and its results; the run."""
+    preset = find_preset("raw")
+    preset = edited(preset, apply_texts(preset.experiment, {"epochs": str(EPOCHS)}))
+    app = BenchApp(AppOptions(preset=preset, action="train", runs_dir=runs_dir))
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: len(watched(app).snapshot.run.history) >= picture_at)
-        keep(app, name)
-        await until(pilot, lambda: not watched(app).snapshot.live)
-        await pilot.press("r")
-        await pilot.pause(2.0)
-        keep(app, f"{name}-results")
+        screen = app.screen
+        assert isinstance(screen, TrainingScreen)
+        await until(pilot, lambda: len(screen.snapshot.run.history) >= PICTURE_AT)
+        keep(app, "training")
+        await until(pilot, lambda: not screen.snapshot.live)
+        await press(pilot, "r")
+        await until(pilot, lambda: isinstance(app.screen, ResultsScreen))
+        app.clear_notifications()
+        await pilot.pause(SETTLED_SECONDS)
+        keep(app, "results")
+        return screen.folder
+
+
+async def scrub(runs_dir: Path, run: RunFolder) -> None:
+    """One cell of the confusion matrix, the worst of the first epoch, then and at the last epoch."""
+    app = watching(runs_dir, run)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, pilot)
+        await press(pilot, "m")
+        await press(pilot, "less_than_sign")
+        await press(pilot, "n")
+        keep(app, "confusion-early")
+        await press(pilot, "f")
+        keep(app, "confusion-late")
+
+
+async def look(runs_dir: Path, run: RunFolder) -> None:
+    """The weights, and the test images of a run's worst confusion."""
+    app = watching(runs_dir, run)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, pilot)
+        await press(pilot, "w")
+        await app.workers.wait_for_complete()
+        await pilot.pause(SETTLED_SECONDS)
+        keep(app, "weights")
+        await press(pilot, "escape", "m")
+        await app.workers.wait_for_complete()
+        await press(pilot, "u")
+        await press(pilot, "n")
+        await press(pilot, "enter")
+        screen = app.screen
+        assert isinstance(screen, GalleryScreen)
+        await until(pilot, lambda: isinstance(screen.answers, Answers))
+        await app.workers.wait_for_complete()
+        await pilot.pause(SETTLED_SECONDS)
+        keep(app, "gallery")
+
+
+async def compare(runs_dir: Path) -> None:
+    """The marked runs of a filtered list, over each other."""
+    app = BenchApp(AppOptions(runs_dir=runs_dir))
+    async with app.run_test(size=SIZE) as pilot:
+        await press(pilot, "f3", "slash", *"dataset=mnist", "enter")
+        await press(pilot, "a")
+        keep(app, "runs")
+        await press(pilot, "o")
+        assert isinstance(app.screen, CompareScreen)
+        await app.workers.wait_for_complete()
+        await pilot.pause(SETTLED_SECONDS)
+        keep(app, "compare")
+
+
+async def draw(runs_dir: Path, run: RunFolder) -> None:
+    """A 2 drawn by mouse, and what the model says of it."""
+    app = watching(runs_dir, run)
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, pilot)
+        await press(pilot, "f4")
+        screen = app.screen
+        assert isinstance(screen, DrawScreen)
+        canvas = screen.canvas
+        places = [(2 * column, row) if canvas.doubled else (column, row // 2) for row, column in TWO]
+        await pilot.mouse_down(canvas, offset=places[0])
+        for place in places[1:]:
+            await pilot.hover(canvas, offset=place)
+        await pilot.mouse_up(canvas, offset=places[-1])
+        await until(pilot, lambda: "answered in" in str(screen.heading.content) + str(screen.facts.content))
+        keep(app, "draw")
+
+
+async def opened(app: BenchApp, pilot: Pilot[None]) -> None:
+    """Waits until the watched run has been read."""
+    screen = app.screen
+    assert isinstance(screen, TrainingScreen)
+    await until(pilot, lambda: screen.snapshot.run.ended is not None)
 
 
 async def main() -> None:
     if not os.environ.get("MNIST_TUI_DATA"):
         raise SystemExit("MNIST_TUI_DATA names no folder; the pictures are made from the real data")
     with tempfile.TemporaryDirectory() as place:
-        os.environ["MNIST_TUI_CONFIG"] = f"{place}/settings.toml"
+        settings = Path(place) / "settings.toml"
+        settings.write_text("toured = true\n", encoding="utf-8")
+        os.environ["MNIST_TUI_CONFIG"] = str(settings)
         runs_dir = Path(place) / "runs"
-        await browse_and_edit(runs_dir)
-        await train(runs_dir, "raw", 40, 28, "training")
-        await train(runs_dir, "fashion", 6, 4, "fashion")
+        await choose(runs_dir)
+        raw = await watch(runs_dir)
+        fashion = train(runs_dir, "--preset", "fashion", "--epochs", "6")
+        for seed in ("0", "1"):
+            hog = train(runs_dir, "--preset", "hog", "--ppc", "7", "--epochs", str(EPOCHS), "--seed", seed)
+        await compare(runs_dir)
+        await look(runs_dir, raw)
+        await scrub(runs_dir, fashion)
+        await draw(runs_dir, hog)
 
 
 if __name__ == "__main__":
