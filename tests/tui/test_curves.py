@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
-from mnist_tui.tui.widgets.plots import legend, overlay, raster, series, ticks, tracks
+from mnist_tui.tui.widgets.plots import chart, legend, overlay, raster, series, ticks, tracks
 from mnist_tui.tui.widgets.plots.marks import MARKS
 from mnist_tui.tui.widgets.plots.zoom import Axis, Window
 
@@ -345,3 +345,11 @@ def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], l
     lines = [text_of(line) for line in raster.paint(picture, MARKS["ascii"])]
     assert {len(line) for line in lines} == {60}
     assert len(lines) == 14
+
+
+@given(st.integers(8, 40), st.floats(0, 90), st.floats(1, 10))
+def test_a_label_stands_in_the_row_of_the_marks_of_its_value(height: int, low: float, span: float) -> None:
+    plane, picture = chart.plane_of((1.0, 20.0), (low, low + span), (60, height), MARKS["braille"])
+    values = ticks.ticks((low, low + span), max(2, (height - 2) // 2 if height - 2 < 12 else (height - 2) // 3))
+    for (at, _), value in zip(picture.y_ticks, values, strict=False):
+        assert plane.dot(5.0, value)[1] // plane.dots[1] == at

@@ -78,7 +78,7 @@ def plane_of(
     texts = [_power(value) for value in values] if log else labels(values, unit)
     columns = width - 1 - max(map(len, texts), default=0)
     plane = Plane(x, y, columns, rows, marks.size)
-    heights = [_nearest(math.log10(value) if log else value, y, rows) for value in values]
+    heights = [plane.dot(x[0], math.log10(value) if log else value)[1] // plane.dots[1] for value in values]
     picture = Picture(columns, rows, _epochs(plane), _unique(zip(heights, texts, strict=True)))
     return plane, picture
 

@@ -210,7 +210,7 @@ class OverlaidCurves(Plot):
         ]
         value, spread = found[-1] if found else (None, None)
         written = MEASURES[self.metric].written(value, True) if found else "–"
-        around = f" ± {MEASURES[self.metric].written(spread, True)}" if spread is not None else ""
+        around = f" ± {MEASURES[self.metric].written(spread)}" if spread is not None else ""
         return ((f"run{number}", marks.runs[number]), ("text", f" {one.label} {written}{around}"))
 
     def _view(self, window: Window) -> None:
