@@ -123,7 +123,7 @@ async def test_what_is_changed_on_the_screen_counts_and_is_remembered_at_once(be
         screen.query_one("#glyphs", Select).value = "ascii"
         screen.query_one("#refresh", Select).value = "slow"
         await until(pilot, lambda: of_file().get("refresh") == "slow")
-        assert (bench.theme, bench.settings.glyphs, bench.refresh_seconds) == ("nord", "ascii", 3.0)
+        assert (bench.theme, bench.settings.glyphs, bench.refresh_seconds) == ("nord", "ascii", 5.0)
         assert of_file() == {"toured": True, "theme": "nord", "glyphs": "ascii", "refresh": "slow"}
         assert "|*" in str(screen.query_one("#sample").render())
         await pilot.click("Checkbox")
