@@ -29,6 +29,7 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 class TerminalApp(App[None]):
@@ -73,8 +74,7 @@ class TerminalApp(App[None]):
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
         self.window.call(PROGRAM)
         self.set_interval(LOOK_SECONDS, self._look_at_terminal)
-        if not self.is_headless:
-            self.set_timer(SETTLED_SECONDS, settle)
+        self.set_timer(SETTLED_SECONDS, gc.enable if self.is_headless else settle)
         for problem in self._problems:
             self._warn(problem)
         if self.settings.keys:
