@@ -14,7 +14,8 @@ from typing import TextIO
 
 from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
-from mnist_tui.runs.events import EpochEnded, Event, EventTail, Extended, Phase, Resumed
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
 

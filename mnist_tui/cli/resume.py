@@ -17,7 +17,7 @@ from mnist_tui.cli.train import tell_detached, tell_outcome
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.experiment.texts import whole
-from mnist_tui.runs.events import EventTail
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.resumption import check_extendable, check_resumable
 from mnist_tui.runs.resumption import extend as further

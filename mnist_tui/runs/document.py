@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import Reference
+from mnist_tui.experiment.presets import Preset, Reference
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import RunState, replayed
@@ -23,17 +23,31 @@ def document(folder: RunFolder) -> dict[str, Any]:
     Raises:
         RunError, PresetError: the folder cannot be read.
     """
-    preset = folder.preset()
-    state = replayed(folder.events_file)
-    results = results_of(folder, state) or {}
+    preset, state = folder.preset(), replayed(folder.events_file)
+    return assembled(
+        folder, preset, state, standing=folder.state(), command=folder.launch().command,
+        results=results_of(folder, state),
+    )  # fmt: skip
+
+
+def assembled(
+    folder: RunFolder, preset: Preset, state: RunState, *, standing: str, command: str, results: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The document of what was read already.
+
+    Args:
+        standing: the run's state, as `RunFolder.state` tells it.
+        results: those that belong to `state`'s end; None where there are none.
+    """
+    results = results or {}
     complexity = of(preset.experiment)
     return {
         "run": folder.id,
         "folder": str(folder.path),
-        "state": folder.state(),
+        "state": standing,
         "reason": state.ended.reason if state.ended else "",
         "preset": preset.name,
-        "command": folder.launch().command,
+        "command": command,
         "dataset": results.get("dataset") or _dataset(state),
         "experiment": to_mapping(preset.experiment),
         "parameters": {"total": complexity.total, "trainable": complexity.trainable},

@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from mnist_tui.runs.events import EpochEnded, Event, Resumed, WeightsSeen, decode
+from mnist_tui.runs.event_log import decode
+from mnist_tui.runs.events import EpochEnded, Event, Resumed, WeightsSeen
 
 EPOCH, WEIGHTS, RESUMED = (f'{{"type":"{kind}"'.encode() for kind in ("epoch", "weights", "resumed"))
 NUMBER = re.compile(rb'"epoch":(\d+)')

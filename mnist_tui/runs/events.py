@@ -1,22 +1,14 @@
-"""The events of a run: typed, one JSON object a line, append-only. The channel between a worker and every front end.
+"""The events of a run, typed: all that a worker tells its front ends. `event_log` writes and reads them.
 
-Epochs and steps are counted from 1. Losses that are not finite travel as null, with their field's name in
-``nonfinite``, and arrive as None.
+Epochs and steps are counted from 1. Losses that are not finite arrive as None.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 Matrix = tuple[tuple[int, ...], ...]
-MAX_READ = 4_000_000
-"""Bytes that one look at a log reads at most, so that a screen's tick stays short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,117 +314,3 @@ EVENTS: dict[str, type[Event]] = {
         Extended, CheckpointSaved, Warned, Ended,
     )
 }  # fmt: skip
-
-
-def encode(event: Event) -> str:
-    """One line of JSON, without the line's end."""
-    doc: dict[str, Any] = {"type": event.type}
-    nonfinite: list[str] = []
-    for entry in fields(event):
-        value = getattr(event, entry.name)
-        if isinstance(value, float) and not math.isfinite(value):
-            nonfinite.append(entry.name)
-            value = None
-        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
-            value = [asdict(part) for part in value]  # pyright: ignore[reportUnknownVariableType, reportArgumentType]
-        doc[entry.name] = value
-    if nonfinite:
-        doc["nonfinite"] = nonfinite
-    return json.dumps(doc, separators=(",", ":"), allow_nan=False)
-
-
-def decode(line: str | bytes) -> Event | None:
-    """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
-    try:
-        doc = json.loads(line)
-        kind = EVENTS[doc["type"]]
-        known = {entry.name for entry in fields(kind)}
-        values = {key: _frozen(value) for key, value in doc.items() if key in known}
-        if "gpus" in values:
-            values["gpus"] = tuple(Gpu(**gpu) for gpu in values["gpus"])
-        if "layers" in values:
-            values["layers"] = tuple(map(_layer, values["layers"]))
-        return kind(**values)
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _layer(doc: dict[str, Any]) -> LayerWeights:
-    parts = {key: Distribution(**_frozen_values(doc[key])) for key in ("weights", "biases") if doc[key] is not None}
-    return LayerWeights(name=doc["name"], dead=doc["dead"], **parts)
-
-
-def _frozen_values(doc: dict[str, Any]) -> dict[str, Any]:
-    return {key: _frozen(value) for key, value in doc.items()}
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-
-
-class EventTail:
-    """Follows an event log that someone else writes. A torn last line is waited for."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
-        self._rest = b""
-
-    def read(self, limit: int = MAX_READ) -> list[Event]:
-        """The events that have come since the last call, at most `limit` bytes of them; empty where there are none."""
-        try:
-            with self.path.open("rb") as log:
-                if os.fstat(log.fileno()).st_size < self._offset:
-                    self._offset, self._rest = 0, b""
-                log.seek(self._offset)
-                got = log.read(limit)
-        except OSError:
-            return []
-        self._offset += len(got)
-        *lines, self._rest = (self._rest + got).split(b"\n")
-        return [event for event in map(decode, lines) if event is not None]
-
-    def read_all(self) -> list[Event]:
-        """All events up to the log's present end."""
-        events: list[Event] = []
-        while got := self.read():
-            events += got
-        return events
-
-
-class EventLog:
-    """Appends to an event log; each line is written whole, in one call. For the run's one writer only."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._end_a_torn_line()
-        self._file = path.open("ab", buffering=0)
-
-    def append(self, event: Event) -> None:
-        self._file.write(encode(event).encode() + b"\n")
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _end_a_torn_line(self) -> None:
-        """A writer that was killed may have left half a line; it must not swallow the next one."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        with self.path.open("r+b") as log:
-            log.seek(-1, os.SEEK_END)
-            if log.read(1) != b"\n":
-                log.write(b"\n")
-
-
-def epochs_of(path: Path) -> Iterator[EpochEnded]:
-    """Every epoch of a log in order, matrices included, read anew; those that a resumption dropped are left out."""
-    epochs: dict[int, EpochEnded] = {}
-    for event in EventTail(path).read_all():
-        match event:
-            case EpochEnded():
-                epochs[event.epoch] = event
-            case Resumed(from_epoch=int(kept)):
-                epochs = {number: epoch for number, epoch in epochs.items() if number <= kept}
-            case _:
-                pass
-    yield from epochs.values()

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any
 
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.runs.events import DataReady, EventTail
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.launcher import start_job
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import (
     CheckpointSaved,
     DataReady,
@@ -13,7 +14,6 @@ from mnist_tui.runs.events import (
     Ended,
     EpochEnded,
     Event,
-    EventTail,
     Extended,
     Matrix,
     ModelBuilt,

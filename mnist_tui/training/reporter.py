@@ -8,7 +8,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from mnist_tui.runs.events import Ended, Event, EventLog, Phase, Progress
+from mnist_tui.runs.event_log import EventLog
+from mnist_tui.runs.events import Ended, Event, Phase, Progress
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, RunFolder, beaten, this_process
 from mnist_tui.training.load import LoadMeter
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mnist_tui.runs.events import EventTail
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, RunState, reduce
 

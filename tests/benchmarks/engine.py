@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.runs.events import EventTail, ModelBuilt
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import ModelBuilt
 from mnist_tui.runs.folder import Launch, create
 from mnist_tui.training.checkpoint_writer import LEAST_SECONDS, MOST_SHARE
 from tests.benchmarks import results

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnist_tui.runs.events import Event, EventTail, Phase, Progress, RunStarted
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import Event, Phase, Progress, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from tests.benchmarks import results
 from tests.benchmarks.pairs import ratio

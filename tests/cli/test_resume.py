@@ -12,7 +12,8 @@ import pytest
 from mnist_tui.cli.follow import StopSignals, Teller, follow
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.events import Ended, EpochEnded, EventLog, EventTail, Resumed, RunStarted
+from mnist_tui.runs.event_log import EventLog, EventTail
+from mnist_tui.runs.events import Ended, EpochEnded, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder, Status, this_process
 from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import RunState, reduce

@@ -10,7 +10,8 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
-from mnist_tui.runs.events import DataReady, Ended, EpochEnded, EventLog, ModelBuilt, RunStarted
+from mnist_tui.runs.event_log import EventLog
+from mnist_tui.runs.events import DataReady, Ended, EpochEnded, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create
 
 CREATED = 1_772_000_000.0

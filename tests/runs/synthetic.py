@@ -13,7 +13,8 @@ from pathlib import Path
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
-from mnist_tui.runs.events import DataReady, Ended, EpochEnded, Event, Phase, Progress, RunStarted, encode
+from mnist_tui.runs.event_log import encode
+from mnist_tui.runs.events import DataReady, Ended, EpochEnded, Event, Phase, Progress, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create
 
 BEGIN = 1_700_000_000.0

@@ -5,17 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.runs.epochs import EpochFile
-from mnist_tui.runs.events import (
-    Distribution,
-    EpochEnded,
-    EventLog,
-    LayerWeights,
-    Progress,
-    Resumed,
-    WeightsSeen,
-    encode,
-    epochs_of,
-)
+from mnist_tui.runs.event_log import EventLog, encode
+from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Progress, Resumed, WeightsSeen
+from tests.runs.epochs_of import epochs_of
 
 
 def ended(epoch, hits=5):

@@ -7,21 +7,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.runs.events import (
-    EVENTS,
-    DeviceLoad,
-    EpochEnded,
-    EventLog,
-    EventTail,
-    Gpu,
-    Phase,
-    Progress,
-    Resumed,
-    RunStarted,
-    decode,
-    encode,
-    epochs_of,
-)
+from mnist_tui.runs.event_log import EventLog, EventTail, decode, encode
+from mnist_tui.runs.events import EVENTS, DeviceLoad, EpochEnded, Gpu, Phase, Progress, Resumed, RunStarted
+from tests.runs.epochs_of import epochs_of
 
 MATRIX = tuple(tuple(range(10)) for _ in range(10))
 

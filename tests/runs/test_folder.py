@@ -13,7 +13,8 @@ import pytest
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, folder, library
 from mnist_tui.runs.document import document
-from mnist_tui.runs.events import Ended, EventLog, RunStarted
+from mnist_tui.runs.event_log import EventLog
+from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
 from tests.runs.test_events import epoch
 

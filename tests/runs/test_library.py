@@ -21,7 +21,8 @@ from mnist_tui.runs.collection.groups import band, differing, grouped, seed_grou
 from mnist_tui.runs.collection.labels import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.collection.listing import CACHE, Listing, listed
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.events import Ended, EpochEnded, Event, EventLog, Extended, Progress, Resumed, RunStarted, encode
+from mnist_tui.runs.event_log import EventLog, encode
+from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import RunError, Status, this_process
 from mnist_tui.runs.state import EpochRow, replayed
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events

@@ -7,9 +7,10 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from mnist_tui.runs.epochs import EpochFile
-from mnist_tui.runs.events import EventTail, epochs_of
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.predicted import PredictedFile, is_kept
 from mnist_tui.training import checkpoint
+from tests.runs.epochs_of import epochs_of
 
 
 def events(folder, kind):

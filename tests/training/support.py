@@ -11,7 +11,8 @@ from typing import Any
 from mnist_tui.data.datasets import Dataset, load
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.runs.events import Ended, Event, EventTail
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import Ended, Event
 from mnist_tui.runs.folder import Launch, RunFolder, create
 
 FLATTEN = {"kind": "flatten"}

@@ -11,22 +11,12 @@ import pytest
 
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import control, launcher, resumption
-from mnist_tui.runs.events import (
-    Ended,
-    EpochEnded,
-    Extended,
-    Paused,
-    Phase,
-    Progress,
-    Resumed,
-    RunStarted,
-    Warned,
-    epochs_of,
-)
+from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted, Warned
 from mnist_tui.runs.folder import Launch, Lock, status_of
 from mnist_tui.runs.state import replayed
 from mnist_tui.training.line import LOOK_SECONDS
 from mnist_tui.tui.feed import RunFeed
+from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, same_run
 from tests.training.support import FLATTEN, Watch, experiment, new_run, wait_for
 from tests.training.test_resume import ADAM, FOUR, STOPPING, ran

@@ -13,7 +13,8 @@ from mnist_tui.data import feature_cache
 from mnist_tui.data.datasets import load
 from mnist_tui.data.hog import hog_batch
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures
-from mnist_tui.runs.events import EventTail, Phase
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import Phase
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.training.inputs import prepare
 from mnist_tui.training.reporter import Reporter

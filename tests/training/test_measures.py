@@ -13,9 +13,10 @@ from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
 from mnist_tui.runs import predicted
 from mnist_tui.runs.epochs import EpochFile
-from mnist_tui.runs.events import Paused, Warned, WeightsSeen, epochs_of
+from mnist_tui.runs.events import Paused, Warned, WeightsSeen
 from mnist_tui.runs.predicted import PredictedFile
 from mnist_tui.training import checkpoint
+from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_measures, same_snapshot
 from tests.training.support import FLATTEN, digits, experiment, new_run
 from tests.training.test_resume import ran, stop_after

@@ -10,18 +10,10 @@ import pytest
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs.document import document
-from mnist_tui.runs.events import (
-    Ended,
-    EpochEnded,
-    ModelBuilt,
-    Phase,
-    Progress,
-    Resumed,
-    Warned,
-    epochs_of,
-)
+from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress, Resumed, Warned
 from mnist_tui.training import checkpoint
 from mnist_tui.training.session import Session
+from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_run, same_snapshot
 from tests.training.support import FLATTEN, experiment, new_run, training
 

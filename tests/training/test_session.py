@@ -8,21 +8,21 @@ import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from mnist_tui.data.errors import MissingDataError
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import (
     CheckpointSaved,
     DataReady,
     Ended,
     EpochEnded,
-    EventTail,
     ModelBuilt,
     Phase,
     Progress,
     RunStarted,
     Warned,
-    epochs_of,
 )
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.training.session import Session
+from tests.runs.epochs_of import epochs_of
 from tests.training.support import FLATTEN, digits, experiment, new_run
 
 pytestmark = pytest.mark.slow

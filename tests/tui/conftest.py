@@ -20,13 +20,13 @@ from textual.pilot import Pilot
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import (
     DataReady,
     DeviceLoad,
     Ended,
     EpochEnded,
     Event,
-    EventLog,
     Gpu,
     ModelBuilt,
     Phase,

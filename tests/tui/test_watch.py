@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import threading
 import tracemalloc
 from typing import Any
 
-from mnist_tui.runs.events import Warned, encode
+from mnist_tui.runs.event_log import encode
+from mnist_tui.runs.events import Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS
 from mnist_tui.tui.watch import CHECK_SECONDS, RunWatch, Snapshot, follow
 
@@ -115,6 +117,7 @@ def test_memory_stays_flat_over_thousands_of_epochs(record: Any) -> None:
         run.write(*events)
         del events
         watch.look()
+        gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

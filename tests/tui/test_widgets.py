@@ -109,6 +109,6 @@ def test_a_machine_without_a_gpu_says_so_and_where_to_ask(record: Any) -> None:
 
 
 def _state(run: Any) -> RunState:
-    from mnist_tui.runs.events import EventTail
+    from mnist_tui.runs.event_log import EventTail
 
     return reduce(RunState(), EventTail(run.folder.events_file).read_all())

@@ -10,7 +10,8 @@ import os
 from dataclasses import fields, replace
 from pathlib import Path
 
-from mnist_tui.runs.events import Resumed, decode
+from mnist_tui.runs.event_log import decode
+from mnist_tui.runs.events import Resumed
 from mnist_tui.runs.state import EpochRow, RunState, reduce
 
 EPOCH = b'{"type":"epoch"'
