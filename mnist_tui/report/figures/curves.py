@@ -1,0 +1,295 @@
+"""A training as curves: accuracy, loss and learning rate by epoch, with the epochs that matter marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PAGE,
+    SMALL,
+    VERMILION,
+    empty,
+    finite,
+    panel,
+    percentages,
+    plain_logarithmic,
+    share_limits,
+    spans_decades,
+    whole_numbers,
+)
+from mnist_tui.report.wording import count, counted, loss, percent
+from mnist_tui.runs.state import EpochRow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TOP, FOOT = 13.0, 10.0
+"""Millimetres above a pair of panels, for legend and marks, and below it, for the epochs."""
+HEIGHT, LOW = 44.0, 13.0
+"""Heights of a panel, and of the learning rate's."""
+LEFT, WIDTH, SECOND = 14.0, 61.0, 95.0
+BUCKETS = 150
+"""A longer run's curve is drawn by the lowest and the highest of each of so many stretches."""
+MARKED = 15
+"""Up to so many epochs, each has its marker."""
+MARKERS = 9
+ACCURACIES = ("accuracy", "val_accuracy", "plain_accuracy")
+LOSSES = ("loss", "val_loss", "plain_loss")
+ENDINGS = {
+    "diverged": "It diverged after epoch {last}.",
+    "stopped": "It was stopped after epoch {last}.",
+    "failed": "It failed after epoch {last}.",
+    "crashed": "Its worker died after epoch {last}.",
+}
+HEADINGS = {
+    "epoch": "epoch",
+    "loss": "training loss (mean over the epoch)",
+    "accuracy": "training accuracy (mean over the epoch; 1 = all)",
+    "val_loss": "validation loss",
+    "val_accuracy": "validation accuracy (1 = all)",
+    "learning_rate": "learning rate",
+    "seconds": "time (s)",
+    "images_per_second": "images per second (1/s)",
+    "plain_loss": "training loss after the epoch, dropout off",
+    "plain_accuracy": "training accuracy after the epoch, dropout off (1 = all)",
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve of a panel: the rows' field that it shows, and how it is told from the others without colour."""
+
+    field: str
+    label: str
+    look: dict[str, Any]
+
+
+TRAINING: dict[str, Any] = {"color": VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"}
+VALIDATION: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "s"}
+PLAIN: dict[str, Any] = {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}
+
+
+def history(name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_early: bool, ended: str) -> Drawing:
+    """Accuracy and loss side by side, the learning rate below where it changes.
+
+    Args:
+        rows: one an epoch, in order; None is a gap.
+        best: the epoch with the lowest validation loss.
+        stopped_early: whether early stopping ended the training, after the last row.
+        ended: the run's state (``finished``, ``stopped``, ``diverged``, ``failed``, ``crashed``, or a live one).
+    """
+    data = Table(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
+    if not rows:
+        why = "No epoch ended, so there is no history to draw."
+        return Drawing(name, "Training history.", why, data, (PAGE, 30.0), empty(why))
+    changes = len({row.learning_rate for row in rows}) > 1
+    height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
+    seen = _in_words(rows, best, stopped_early, ended)
+    marks = _Marks(best if best and any(row.epoch == best for row in rows) else None,
+                   rows[-1].epoch if stopped_early else None)  # fmt: skip
+    return Drawing(
+        name, _caption(rows, marks, changes, ended), seen, data, (PAGE, height), _painter(tuple(rows), marks, changes)
+    )
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Epochs to be marked; None where there is none."""
+
+    best: int | None
+    stop: int | None
+
+
+def _painter(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool) -> Callable[[Figure], None]:
+    def paint(figure: Figure) -> None:
+        plain_accuracy = any(row.plain_accuracy is not None for row in rows)
+        plain_loss = any(row.plain_loss is not None for row in rows)
+        accuracy = panel(figure, LEFT, TOP, WIDTH, HEIGHT)
+        _curves(accuracy, rows, _series("accuracy", plain_accuracy), marks)
+        accuracy.set_ylabel("accuracy (%)")
+        percentages(accuracy.yaxis)
+        accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _there(rows, key)]))
+        losses = panel(figure, SECOND, TOP, WIDTH, HEIGHT)
+        _curves(losses, rows, _series("loss", plain_loss), marks)
+        _scale(losses, [value for key in LOSSES for value in _there(rows, key)])
+        losses.set_ylabel("loss (cross-entropy)")
+        _legend(figure, _series("loss", plain_loss or plain_accuracy))
+        if changes:
+            rates = panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW)
+            _rates(rates, rows)
+
+    return paint
+
+
+def _series(metric: str, plain: bool) -> list[Series]:
+    found = [
+        Series(metric, "training, mean over the epoch", TRAINING),
+        Series(f"val_{metric}", "validation", VALIDATION),
+    ]
+    return [*found, Series(f"plain_{metric}", "training, dropout off", PLAIN)] if plain else found
+
+
+def _curves(axes: Axes, rows: Sequence[EpochRow], series: Sequence[Series], marks: _Marks) -> None:
+    drawn = False
+    for one in series:
+        epochs, values = _thinned(rows, one.field)
+        if any(map(math.isfinite, values)):
+            drawn = True
+            axes.plot(epochs, values, markevery=_markers(values), **one.look)
+    if not drawn:
+        axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=GREY)
+        axes.set_yticks([])
+    _epochs(axes, rows)
+    _mark(axes, rows, marks)
+
+
+def _epochs(axes: Axes, rows: Sequence[EpochRow]) -> None:
+    first, last = rows[0].epoch, rows[-1].epoch
+    margin = max(0.5, 0.02 * (last - first))
+    axes.set_xlim(first - margin, last + margin)
+    axes.set_xlabel("epoch")
+    whole_numbers(axes.xaxis, 5)
+    axes.grid(axis="y")
+
+
+def _mark(axes: Axes, rows: Sequence[EpochRow], marks: _Marks) -> None:
+    """Lines at the marked epochs, each named above the axes in a row of its own."""
+    named = [
+        (marks.best, "best", (0, (1, 1.5)), 0),
+        (marks.stop, "stopped early", (0, (6, 2)), 0 if marks.best is None else 1),
+    ]
+    middle = (rows[0].epoch + rows[-1].epoch) / 2
+    for epoch, what, dashes, row in named:
+        if epoch is not None:
+            axes.axvline(epoch, color=BLACK, linewidth=0.6, linestyle=dashes, zorder=1)
+            axes.annotate(
+                f"{what}: epoch {epoch:,}", (epoch, 1), (0, 2 + row * SMALL * 1.15), xycoords=("data", "axes fraction"),
+                textcoords="offset points", fontsize=SMALL, ha="right" if epoch > middle else "left", va="bottom",
+            )  # fmt: skip
+
+
+def _scale(axes: Axes, values: Sequence[float]) -> None:
+    if spans_decades(values):
+        axes.set_yscale("log", nonpositive="mask")
+        plain_logarithmic(axes.yaxis)
+    elif values and min(values) >= 0:
+        axes.set_ylim(0, 1.05 * max(values) or 1)
+
+
+def _legend(figure: Figure, series: Sequence[Series]) -> None:
+    from matplotlib.lines import Line2D
+
+    figure.legend(
+        [Line2D([], [], **one.look) for one in series], [one.label for one in series],
+        loc="upper left", bbox_to_anchor=(LEFT / PAGE - 0.012, 1), ncols=len(series), borderaxespad=0.2,
+        handlelength=3.2, columnspacing=1.6, borderpad=0.1,
+    )  # fmt: skip
+
+
+def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:
+    epochs, rates = _thinned(rows, "learning_rate")
+    axes.plot(epochs, rates, color=BLACK, marker="." if len(rows) <= MARKED else "", linewidth=0.8)
+    _epochs(axes, rows)
+    _scale(axes, [row.learning_rate for row in rows])
+    if axes.get_yscale() == "linear":
+        axes.locator_params(axis="y", nbins=3)
+    axes.set_title("learning rate", fontweight="normal")
+
+
+def _thinned(rows: Sequence[EpochRow], field: str) -> tuple[list[int], list[float]]:
+    """Epochs and values of a curve, NaN for gaps; of a long one, each stretch's lowest and highest, and its gaps."""
+    points = [(row.epoch, _value(row, field)) for row in rows]
+    if len(points) > 2 * BUCKETS:
+        size = math.ceil(len(points) / BUCKETS)
+        points = [point for first in range(0, len(points), size) for point in _extremes(points[first : first + size])]
+    return [epoch for epoch, _ in points], [value for _, value in points]
+
+
+def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    there = [point for point in stretch if math.isfinite(point[1])]
+    gaps = [point for point in stretch if not math.isfinite(point[1])][:1]
+    ends = {min(there, key=lambda point: point[1]), max(there, key=lambda point: point[1])} if there else set()
+    return sorted([*ends, *gaps])
+
+
+def _value(row: EpochRow, field: str) -> float:
+    value = getattr(row, field)
+    return float(value) if finite(value) else math.nan
+
+
+def _markers(values: Sequence[float]) -> list[int]:
+    """Places that get a marker: all of a few, else evenly chosen ones, and those that stand alone between gaps."""
+    there = [place for place, value in enumerate(values) if math.isfinite(value)]
+    if len(there) <= MARKED:
+        return there
+    stride = len(there) / MARKERS
+    chosen = {there[int(number * stride)] for number in range(MARKERS)} | {there[-1]}
+    known = set(there)
+    return sorted(chosen | {place for place in there if place - 1 not in known and place + 1 not in known})
+
+
+def _there(rows: Sequence[EpochRow], field: str) -> list[float]:
+    return [value for row in rows if math.isfinite(value := _value(row, field))]
+
+
+def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str) -> str:
+    parts = [f"Training history, {counted(len(rows), 'epoch')}."]
+    parts.append("Training figures are means over an epoch's batches, any dropout on; validation follows the epoch.")
+    if marks.best is not None:
+        parts.append(f"The validation loss was lowest after epoch {count(marks.best)}.")
+    if marks.stop is not None:
+        parts.append(f"Early stopping ended the training after epoch {count(marks.stop)}.")
+    if ended in ENDINGS:
+        parts.append(ENDINGS[ended].format(last=count(rows[-1].epoch)))
+    if spans_decades([value for key in LOSSES for value in _there(rows, key)]):
+        parts.append("The loss axis is logarithmic.")
+    if not changes:
+        parts.append(f"The learning rate was {rows[0].learning_rate:.4g} throughout.")
+    return " ".join(parts)
+
+
+def _in_words(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, ended: str) -> str:
+    """What the curves show, with figures."""
+    last = rows[-1].epoch
+    parts = [f"Curves of accuracy and loss over {counted(len(rows), 'epoch')}."]
+    for what, field in (("Validation", "val_accuracy"), ("Training", "accuracy")):
+        values = _there(rows, field)
+        if values:
+            parts.append(f"{what} accuracy {_way(values[0], values[-1], percent)}.")
+    for what, field in (("Validation", "val_loss"), ("Training", "loss")):
+        values = _there(rows, field)
+        if not values:
+            parts.append(f"{what} loss was never finite.")
+        else:
+            gaps = len(rows) - len(values)
+            without = f", not finite in {counted(gaps, 'epoch')}" if gaps else ""
+            parts.append(f"{what} loss {_way(values[0], values[-1], loss)}{without}.")
+    lowest = next((row.val_loss for row in rows if row.epoch == best), None)
+    if lowest is not None:
+        parts.append(f"Lowest validation loss {loss(lowest)} after epoch {count(best)}.")
+    if stopped_early:
+        parts.append(f"Stopped early after epoch {count(last)}.")
+    if ended in ENDINGS:
+        parts.append(ENDINGS[ended].format(last=count(last)))
+    rates = [row.learning_rate for row in rows]
+    way = f"{rates[0]:.4g} throughout" if len(set(rates)) == 1 else f"from {rates[0]:.4g} to {rates[-1]:.4g}"
+    parts.append(f"Learning rate {way}.")
+    return " ".join(parts)
+
+
+def _way(first: float, last: float, in_words: Callable[[float], str]) -> str:
+    if in_words(first) == in_words(last):
+        return f"is {in_words(last)}"
+    return f"{'rises' if last > first else 'falls'} from {in_words(first)} to {in_words(last)}"
+
+
+assert set(HEADINGS) == {entry.name for entry in fields(EpochRow)}

@@ -1,0 +1,170 @@
+"""How the weights and biases of a network's layers are spread, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    LINE,
+    PAGE,
+    VERMILION,
+    empty,
+    one_line,
+    panel,
+    whole_numbers,
+    write,
+)
+from mnist_tui.report.wording import count
+from mnist_tui.runs.events import Distribution, WeightsSeen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+TOP, HEAD, FOOT, GAP = 0.5, LINE + 0.8, 9.0, 3.5
+"""Millimetres above all panels, above each, below the last, and between two."""
+HIGHEST, PAGE_HEIGHT = 26.0, 225.0
+LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
+MOST = 12
+"""Layers that are drawn at most; of more, the first ones and the last."""
+HEADINGS = (
+    "epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile", "95 % quantile",
+    "highest", "mean", "standard deviation", "dead units (1 = all)",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Array:
+    """One array over the epochs.
+
+    Attributes:
+        epochs: those that it was told of and finite in.
+        lines: for each of them lowest, QUANTILES, highest.
+    """
+
+    epochs: tuple[int, ...]
+    lines: tuple[tuple[float, ...], ...]
+
+
+def quantile(spread: Distribution, share: float) -> float:
+    """The value below which a share of the values lies, read off the histogram, its bins taken as evenly filled."""
+    wanted = share * sum(spread.counts)
+    width = (spread.high - spread.low) / len(spread.counts)
+    for number, inside in enumerate(spread.counts):
+        if inside and wanted <= inside:
+            return spread.low + (number + wanted / inside) * width
+        wanted -= inside
+    return spread.high
+
+
+def distributions(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
+    """For each layer its weights at the left and its biases at the right, as bands of quantiles over the epochs.
+
+    Args:
+        seen: in order of their epochs, 0 for those that training began with.
+    """
+    ordered = sorted(seen, key=lambda event: event.epoch)
+    data = Table(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
+    layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
+    if not data.rows:
+        why = "Nothing was recorded of the weights, so there is nothing to draw."
+        return Drawing(name, "Weights and biases.", why, data, (PAGE, 30.0), empty(why))
+    shown = layers if len(layers) <= MOST else [*layers[: MOST - 1], layers[-1]]
+    arrays = {(layer, kind): _array(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
+    height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
+    whole = TOP + len(shown) * (HEAD + height + GAP) - GAP + FOOT
+    left_out = f" {len(layers) - len(shown)} layers in the middle are left out." if len(shown) < len(layers) else ""
+    caption = (
+        "Weights and biases by epoch; epoch 0 is before training. Lines: median; dark band: half of the values; "
+        f"light band: 90 %; dotted: lowest and highest.{left_out}"
+    )
+    return Drawing(name, caption, _in_words(arrays, ordered), data, (PAGE, whole), _painter(shown, arrays, height))
+
+
+def _rows(event: WeightsSeen) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for layer in event.layers:
+        for kind, spread in (("weights", layer.weights), ("biases", layer.biases)):
+            if spread is not None:
+                rows.append((event.epoch, layer.name, kind, *_lines(spread), spread.mean, spread.deviation, layer.dead))
+    return rows
+
+
+def _lines(spread: Distribution) -> tuple[float, ...]:
+    return (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
+
+
+def _array(seen: Sequence[WeightsSeen], layer: str, kind: str) -> _Array:
+    told = [
+        (event.epoch, spread)
+        for event in seen
+        for part in event.layers
+        if part.name == layer and (spread := part.weights if kind == "weights" else part.biases) is not None
+    ]
+    return _Array(tuple(epoch for epoch, _ in told), tuple(_lines(spread) for _, spread in told))
+
+
+def _in_words(arrays: dict[tuple[str, str], _Array], seen: Sequence[WeightsSeen]) -> str:
+    parts: list[str] = []
+    for (layer, kind), array in arrays.items():
+        if array.epochs:
+            low, high = array.lines[-1][1], array.lines[-1][-2]
+            parts.append(f"{layer} {kind} {low:.3g} to {high:.3g}")
+    last = seen[-1].epoch
+    return f"Bands of weights and biases by epoch. After epoch {count(last)}, 90 % of the values: {'; '.join(parts)}."
+
+
+def _painter(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], height: float) -> Callable[[Figure], None]:
+    def paint(figure: Figure) -> None:
+        ends = [epoch for array in arrays.values() for epoch in array.epochs]
+        for number, layer in enumerate(layers):
+            top = TOP + number * (HEAD + height + GAP) + HEAD
+            for left, kind, color in ((LEFT, "weights", BLUE), (SECOND, "biases", VERMILION)):
+                array = arrays[layer, kind]
+                if array.epochs:
+                    axes = panel(figure, left, top, WIDTH, height)
+                    _bands(axes, array, color)
+                    axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
+                    _axis(axes, (min(ends), max(ends)), number == len(layers) - 1)
+                else:
+                    write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
+
+    return paint
+
+
+def _bands(axes: Axes, array: _Array, color: str) -> None:
+    """Bands where there are several epochs, a bar with its ends where there is one."""
+    low, *inner, high = (list(line) for line in zip(*array.lines, strict=True))
+    least, lower, middle, upper, most = inner
+    epochs = list(array.epochs)
+    if len(epochs) == 1:
+        at = epochs[0]
+        axes.plot([at, at], [least[0], most[0]], color=color, alpha=0.35, linewidth=6, solid_capstyle="butt")
+        axes.plot([at, at], [lower[0], upper[0]], color=color, linewidth=6, solid_capstyle="butt")
+        axes.plot([at] * 3, [low[0], middle[0], high[0]], linestyle="", marker="_", color=BLACK, markersize=7)
+        return
+    axes.fill_between(epochs, least, most, facecolor=color, alpha=0.22, linewidth=0)
+    axes.fill_between(epochs, lower, upper, facecolor=color, alpha=0.5, linewidth=0)
+    axes.plot(epochs, middle, color=BLACK, linewidth=0.9)
+    for line in (low, high):
+        axes.plot(epochs, line, color=GREY, linewidth=0.6, linestyle=(0, (1, 1.5)))
+
+
+def _axis(axes: Axes, ends: tuple[int, int], last: bool) -> None:
+    margin = max(0.5, 0.01 * (ends[1] - ends[0]))
+    axes.set_xlim(ends[0] - margin, ends[1] + margin)
+    axes.axhline(0, color=GREY, linewidth=0.4, zorder=0)
+    axes.locator_params(axis="y", nbins=3)
+    axes.set_ylabel("value")
+    if last:
+        whole_numbers(axes.xaxis, 4)
+        axes.set_xlabel("epoch")
+    else:
+        axes.set_xticks([])

@@ -1,0 +1,232 @@
+"""What the figures of a run show, in words and in data; and that whatever a run can leave is drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_tui.report.figures.confusion import confusion
+from mnist_tui.report.figures.curves import history
+from mnist_tui.report.figures.drawing import Drawing, save
+from mnist_tui.report.figures.mistakes import mistakes
+from mnist_tui.report.figures.per_class import per_class
+from mnist_tui.report.figures.seeds import seeds
+from mnist_tui.report.figures.weights import distributions, quantile
+from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
+from mnist_tui.runs.state import EpochRow
+
+DIGITS = tuple("0123456789")
+LARGEST = 60_000
+
+
+def row(epoch: int, **values: float | None) -> EpochRow:
+    whole: dict[str, float | None] = {
+        "loss": 1 / epoch, "accuracy": 1 - 0.2 / epoch, "val_loss": 0.9 / epoch, "val_accuracy": 1 - 0.19 / epoch,
+        "learning_rate": 0.001, "seconds": 1.0, "images_per_second": 1000.0, **values,
+    }  # fmt: skip
+    return EpochRow(epoch=epoch, **whole)  # type: ignore[arg-type]
+
+
+def epochs(count: int, **values: float | None) -> list[EpochRow]:
+    return [row(epoch, **values) for epoch in range(1, count + 1)]
+
+
+def spread(low: float, high: float, counts: tuple[int, ...]) -> Distribution:
+    return Distribution(low=low, high=high, counts=counts, mean=(low + high) / 2, deviation=(high - low) / 4)
+
+
+def svg(drawing: Drawing, folder: Path) -> bytes:
+    return save(drawing, folder, ("svg",))[0].read_bytes()
+
+
+def curves(rows: list[EpochRow], ended: str = "finished", best: int | None = None, early: bool = False) -> Drawing:
+    return history("history", rows, best=best, stopped_early=early, ended=ended)
+
+
+def test_a_history_tells_in_words_what_its_curves_show() -> None:
+    drawn = curves(epochs(10), best=10, early=True)
+
+    assert "Validation accuracy rises from 81.00 % to 98.10 %" in drawn.alt
+    assert "Validation loss falls from 0.9000 to 0.0900" in drawn.alt
+    assert "Lowest validation loss 0.0900 after epoch 10" in drawn.alt
+    assert "Stopped early after epoch 10" in drawn.alt
+    assert "Early stopping ended the training after epoch 10" in drawn.caption
+    assert "The learning rate was 0.001 throughout" in drawn.caption
+
+
+def test_a_history_has_a_panel_for_a_learning_rate_that_changes() -> None:
+    constant, changing = curves(epochs(5)), curves([replace(one, learning_rate=0.1**one.epoch) for one in epochs(5)])
+
+    assert changing.millimetres[1] > constant.millimetres[1]
+    assert "Learning rate from 0.1 to 1e-05" in changing.alt
+
+
+def test_the_loss_axis_is_logarithmic_from_two_decades_on() -> None:
+    assert "logarithmic" not in curves(epochs(90)).caption
+    assert "logarithmic" in curves(epochs(120)).caption
+
+
+def test_a_history_keeps_every_epoch_in_its_data_and_none_as_none() -> None:
+    drawn = curves([row(1), row(2, loss=None)])
+
+    loss = drawn.data.headings.index("training loss (mean over the epoch)")
+    assert [line[0] for line in drawn.data.rows] == [1, 2]
+    assert [line[loss] for line in drawn.data.rows] == [1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "No epoch ended"),
+        (epochs(1), "Validation loss is 0.9000"),
+        (epochs(3, loss=None, val_loss=None), "Training loss was never finite"),
+        ([row(1), row(2, loss=None), row(3)], "not finite in 1 epoch"),
+        ([row(1), row(2, val_loss=1e9), row(3, loss=1e30)], "1.000e+30"),
+        ([row(1, val_loss=0.0), row(2, loss=0.0)], "Learning rate 0.001"),
+        (epochs(12, plain_loss=0.5, plain_accuracy=0.9), "Learning rate 0.001"),
+    ],
+    ids=["none", "one", "all diverged", "gap", "huge", "zero", "plain"],
+)
+def test_whatever_a_training_leaves_is_drawn_and_said(rows: list[EpochRow], said: str, tmp_path: Path) -> None:
+    drawn = curves(rows, ended="diverged")
+
+    assert said in drawn.alt
+    assert svg(drawn, tmp_path)
+
+
+def test_a_long_history_stays_a_small_file(tmp_path: Path) -> None:
+    rows = [row(epoch, loss=1 / epoch + 0.01 * math.sin(37 * epoch) ** 2) for epoch in range(1, 10_001)]
+
+    assert len(svg(curves(rows), tmp_path)) < LARGEST
+
+
+def test_a_confusion_matrix_tells_its_accuracy_and_its_worst_confusions(tmp_path: Path) -> None:
+    matrix = [[0] * 10 for _ in range(10)]
+    for digit in range(10):
+        matrix[digit][digit] = 95
+    matrix[4][9], matrix[3][5] = 31, 7
+
+    drawn = confusion("matrix", matrix, DIGITS, "test images")
+
+    assert "950 of 988 right, 96.15 %" in drawn.caption
+    assert "4 read as 9: 31 of 126, 24.6 %; 3 read as 5: 7 of 102, 6.9 %" in drawn.alt
+    assert drawn.data.rows[4] == ("4", *matrix[4], 126, 95 / 126)
+    assert drawn.millimetres[0] <= 160
+    assert svg(drawn, tmp_path)
+
+
+def test_a_matrix_of_long_names_fits_the_page_and_an_empty_one_says_so(tmp_path: Path) -> None:
+    names = [f"a class with a long name, number {digit}" for digit in range(10)]
+    long = confusion("long", np.eye(10, dtype=int).tolist(), names, "test images")
+    empty = confusion("empty", [[0] * 10] * 10, DIGITS, "test images")
+
+    assert long.millimetres[0] <= 160.001
+    assert "No image was counted" in empty.alt
+    assert svg(long, tmp_path) and svg(empty, tmp_path)
+
+
+def test_mistakes_are_grouped_by_confusion_with_the_surest_first(tmp_path: Path) -> None:
+    pictures = np.zeros((4, 28, 28), np.uint8)
+    drawn = mistakes("mistakes", pictures, [4, 4, 7, 4], [9, 9, 2, 9], [0.5, 0.99, 0.7, 0.6], DIGITS, totals=[100] * 10)
+
+    assert "4 read as 9: 3 of 100, 3.0 %; 7 read as 2: 1 of 100, 1.0 %" in drawn.alt
+    assert "probability of 99.00 %" in drawn.alt
+    assert drawn.data.rows == (("4", "9", 3, 100), ("7", "2", 1, 100))
+    assert svg(drawn, tmp_path)
+
+
+def test_probabilities_of_all_classes_say_the_same_and_totals_may_be_unknown() -> None:
+    pictures, whole = np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.05)
+    whole[0, 9] = 0.55
+
+    drawn = mistakes("mistakes", pictures, [4], [9], whole, DIGITS)
+
+    assert drawn.alt == mistakes("mistakes", pictures, [4], [9], [0.55], DIGITS).alt
+    assert "4 read as 9: 1 image." in drawn.alt
+
+
+def test_no_mistake_is_a_figure_too(tmp_path: Path) -> None:
+    drawn = mistakes("mistakes", np.zeros((0, 28, 28), np.uint8), [], [], [], DIGITS)
+
+    assert drawn.alt == "No image was misclassified, so there is none to show."
+    assert svg(drawn, tmp_path)
+
+
+def test_a_quantile_of_a_histogram_is_that_of_the_values_within_a_bin() -> None:
+    values = np.random.default_rng(5).normal(size=20_000)
+    counts, edges = np.histogram(values, 32)
+    told = spread(float(edges[0]), float(edges[-1]), tuple(counts.tolist()))
+
+    for share in (0.05, 0.25, 0.5, 0.75, 0.95):
+        assert quantile(told, share) == pytest.approx(np.quantile(values, share), abs=(edges[1] - edges[0]) / 4)
+    assert (quantile(told, 0.0), quantile(told, 1.0)) == pytest.approx((told.low, told.high))
+
+
+def test_quantiles_of_equal_values_are_that_value() -> None:
+    assert quantile(spread(0.0, 0.0, (0, 0, 9, 0)), 0.5) == 0
+
+
+def test_weights_are_drawn_layer_by_layer_and_a_layer_without_biases_says_so(tmp_path: Path) -> None:
+    def seen(epoch: int) -> WeightsSeen:
+        whole = spread(-1.0, 1.0, (10,) * 20)
+        return WeightsSeen(
+            epoch=epoch,
+            layers=(
+                LayerWeights(name="dense_1", weights=whole, biases=whole, dead=0.25),
+                LayerWeights(name="output", weights=whole),
+            ),
+        )
+
+    one, several = (distributions("weights", [seen(epoch) for epoch in range(last + 1)]) for last in (0, 5))
+
+    assert "After epoch 5, 90 % of the values: dense_1 weights -0.9 to 0.9" in several.alt
+    assert "output biases" not in several.alt
+    assert len(several.data.rows) == 6 * 3
+    assert svg(one, tmp_path) and svg(several, tmp_path)
+    assert "Nothing was recorded" in distributions("weights", []).alt
+
+
+def test_a_deep_network_fits_a_page(tmp_path: Path) -> None:
+    whole = spread(-1.0, 1.0, (10,) * 20)
+    layers = tuple(LayerWeights(name=f"dense_{number}", weights=whole, biases=whole) for number in range(1, 31))
+
+    drawn = distributions("weights", [WeightsSeen(epoch=0, layers=layers)])
+
+    assert drawn.millimetres[1] <= 230
+    assert "18 layers in the middle are left out" in drawn.caption
+    assert len(drawn.data.rows) == 60
+
+
+def test_seeds_tell_their_mean_and_the_deviation_of_the_sample(tmp_path: Path) -> None:
+    drawn = seeds("seeds", [(3, 0.98, 0.07), (1, 0.97, 0.08), (2, 0.99, None)], ("test loss",))
+
+    assert "mean 98.00 %, deviation 1.00 percentage points (of the sample, n = 3)" in drawn.caption
+    assert "Lowest 97.00 % (seed 1), highest 99.00 % (seed 2)" in drawn.alt
+    assert drawn.data.rows == ((1, 0.97, 0.08), (2, 0.99, None), (3, 0.98, 0.07))
+    assert svg(drawn, tmp_path)
+
+
+def test_one_seed_has_no_deviation_and_none_has_no_figure(tmp_path: Path) -> None:
+    one, none = seeds("seeds", [(1, 0.97)]), seeds("none", [(1, None)])
+
+    assert "deviation" not in one.caption
+    assert "No seed has a test accuracy" in none.alt
+    assert svg(one, tmp_path) and svg(none, tmp_path)
+
+
+def test_scores_of_classes_name_the_best_and_the_worst_and_a_score_may_be_missing(tmp_path: Path) -> None:
+    rows = [
+        {"class": "shoe", "precision": 0.9, "recall": 0.8, "f1": 0.85, "support": 10},
+        {"class": "bag", "precision": 0.99, "recall": 0.97, "f1": 0.98, "support": 10},
+        {"class": "coat", "precision": None, "recall": 0.0, "f1": None, "support": 10},
+    ]
+
+    drawn = per_class("classes", rows)
+
+    assert "Highest F1 98.00 % (bag), lowest 85.00 % (shoe)" in drawn.alt
+    assert svg(drawn, tmp_path)
+    assert "No class has a score" in per_class("classes", []).alt
