@@ -11,18 +11,12 @@ import contextlib
 import errno
 import os
 import sys
-import tempfile
-import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-from mnist_tui import __version__
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.unexpected import told
 
 PROGRAM = "mnist-tui"
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
@@ -64,24 +58,7 @@ def _told(sentence: str, code: int) -> int:
 
 
 def _unexpected(error: BaseException) -> int:
-    path = log_traceback(error)
-    return _told(f"something unexpected went wrong ({type(error).__name__}); the whole story is in {path}", FAILED)
-
-
-def log_traceback(error: BaseException) -> Path:
-    """The whole traceback in a file of its own: in the user's log folder, else in the temporary one."""
-    heading = f"mnist-tui {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
-    text = heading + "".join(traceback.format_exception(error))
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (Path(platformdirs.user_log_dir(PROGRAM)), Path(tempfile.gettempdir())):
-        path = folder / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
-        except OSError:
-            continue
-        return path
-    return Path(os.devnull)
+    return _told(told(error), FAILED)
 
 
 def _forget_stdout() -> None:

@@ -53,7 +53,7 @@ def export(
             "--summary, --history csv"
         )
     folder = chosen_run(ctx, run, runs_dir)
-    if {"h5", "npz"} & set(items):
+    if set(WEIGHT_FORMATS) & set(items) - {"keras"}:
         print("exporting weights (this starts TensorFlow, some seconds) …", file=sys.stderr)
     try:
         paths = export_items(folder, items, output or folder.exports, overwrite=force)

@@ -116,7 +116,14 @@ class Request:
             raise RequestError(
                 f"{why}: add --preset with {names} or {STARTERS[-1]} (`mnist-tui presets list` shows all)"
             )
-        preset = presets.find_preset(self.preset)
+        return self.changed(presets.find_preset(self.preset))
+
+    def changed(self, preset: Preset) -> Preset:
+        """A preset with the parameters that were given.
+
+        Raises:
+            RequestError: the experiment is not valid.
+        """
         experiment = apply_texts(preset.experiment, _with_whole_path(self.texts), self.sets)
         return presets.edited(preset, experiment)
 

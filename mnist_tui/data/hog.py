@@ -140,6 +140,20 @@ def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np
     return magnitudes, bins
 
 
+def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
+    """The orientation bin of every gradient that uint8 pixels can have, for programs that look it up as this one does.
+
+    Returns:
+        Array of shape (511, 511), by the differences along rows and along columns, each + 255: bins from 0;
+        `orientations` itself where a gradient belongs to none.
+    """
+    _, bins = _gradient_tables(orientations)
+    steps = np.arange(-255, 256)
+    along_rows, along_columns = np.meshgrid(steps, steps, indexing="ij")
+    signs = 2 * (along_rows < 0) + (along_columns < 0)
+    return bins[65_536 * signs + 256 * np.abs(along_rows) + np.abs(along_columns)]
+
+
 def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Each pixel's central differences, 0 on the border along its axis, as (height, width, n).
 

@@ -127,6 +127,10 @@ class Complexity:
         """Memory of the parameters in float32."""
         return self.total * FLOAT32_BYTES
 
+    def training_bytes(self, slots: int) -> int:
+        """Memory of the parameters in float32 with an optimizer's `slots` values for each trainable one."""
+        return self.bytes + slots * self.trainable * FLOAT32_BYTES
+
 
 def of(experiment: Experiment) -> Complexity:
     """The complexity of an experiment's model, output layer included."""
@@ -210,9 +214,10 @@ def _inputs_formula(experiment: Experiment) -> str:
     cells, block = hog_cells(features.pixels_per_cell), features.cells_per_block
     blocks = hog_blocks(features.pixels_per_cell, block)
     size = math.prod(experiment.input_shape)
+    orientations = f"{features.orientations} orientation{'' if features.orientations == 1 else 's'}"
     if block == 1:
-        return f"{cells} × {cells} cells × {features.orientations} orientations = {size}"
-    return f"{blocks} × {blocks} blocks × {block} × {block} cells × {features.orientations} orientations = {size}"
+        return f"{cells} × {cells} cells × {orientations} = {size}"
+    return f"{blocks} × {blocks} blocks × {block} × {block} cells × {orientations} = {size}"
 
 
 def to_document(complexity: Complexity) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -24,6 +25,33 @@ def replacing(path: Path) -> Generator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Generator[Path]:
+    """An empty folder beside `path` to fill; renamed to `path`, whatever is there, when the block ends well."""
+    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        move(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def move(source: Path, path: Path) -> None:
+    """Renames a file or a folder to `path`, on the same disk; a folder that is there goes once it is replaced."""
+    if not path.is_dir() or path.is_symlink():
+        source.replace(path)
+        return
+    with tempfile.TemporaryDirectory(prefix=".old-", dir=path.parent, ignore_cleanup_errors=True) as aside:
+        old = path.rename(Path(aside) / path.name)
+        try:
+            source.rename(path)
+        except BaseException:
+            old.rename(path)
+            raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -117,3 +117,18 @@ OPTIMIZERS: dict[str, type[RMSprop | Adam | AdamW | Nadam | Adamax | Adagrad | A
     "sgd": SGD,
     "lion": Lion,
 }
+
+
+def slots(optimizer: Optimizer) -> int:
+    """Values that the optimizer keeps for each trainable parameter, as Keras 3 allocates them."""
+    match optimizer:
+        case RMSprop():
+            return 1 + (optimizer.momentum > 0) + optimizer.centered
+        case Adam() | AdamW():
+            return 2 + optimizer.amsgrad
+        case SGD():
+            return int(optimizer.momentum > 0)
+        case Nadam() | Adamax() | Adadelta():
+            return 2
+        case Adagrad() | Lion():
+            return 1

@@ -1,16 +1,19 @@
-"""A model's complexity as text: a table for a terminal, Markdown, CSV, LaTeX and JSON, all with the same rows."""
+"""A model's complexity as text: a table for a terminal, Markdown, CSV, LaTeX and JSON with the same rows, and words."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnist_tui.experiment.complexity import Complexity, LayerComplexity, to_document
+from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_document
 from mnist_tui.experiment.shapes import written
-from mnist_tui.report.markdown import escaped
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.report import markdown
+from mnist_tui.report.complexity_words import paragraph
+from mnist_tui.report.tabular import aligned, latex
 
 HEADINGS = (
     "layer",
@@ -45,36 +48,32 @@ class _Sum:
     note: str
 
 
-def in_format(complexity: Complexity, form: str, *, title: str = "") -> str:
-    """The complexity in one of FORMATS, ending with a line's end."""
-    return FORMATS[form](complexity, title)
+def in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
+    """The complexity of an experiment's model in one of FORMATS, ending with a line's end."""
+    complexity = of(experiment)
+    if form == WORDS:
+        return "\n\n".join([*([title] if title else []), paragraph(complexity, experiment)]) + "\n"
+    return TABLES[form](complexity, title)
 
 
 def as_table(complexity: Complexity, title: str = "") -> str:
     """Aligned columns for a terminal of 80, with the totals and the fully connected part below."""
     columns = [0, 4, 5, 6, *([7] if complexity.other else []), 8, 9]
-    rows = [_layer_cells(layer) for layer in complexity.layers]
+    layers = [[*_layer_cells(layer)[:-1], layer.formula.partition(" (")[0]] for layer in complexity.layers]
     sums = [[*_sum_cells(line)[:-1], ""] for line in _sums(complexity)]
-    widths = {column: max(len(row[column]) for row in (HEADINGS, *rows, *sums)) for column in columns}
-
-    def aligned(cells: Sequence[str]) -> str:
-        placed = [cells[c].rjust(widths[c]) if c in NUMBERS else cells[c].ljust(widths[c]) for c in columns]
-        return "  ".join(placed).rstrip()
-
-    rule = "─" * (sum(widths.values()) + 2 * (len(widths) - 1))
+    blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
+    right = [place for place, column in enumerate(columns) if column in NUMBERS]
     lines = [title, ""] if title else []
-    lines += [aligned(HEADINGS), rule, *map(aligned, rows), rule, *map(aligned, sums)]
-    return "\n".join([*lines, "", *_words(complexity)]) + "\n"
+    return "\n".join([*lines, *aligned(blocks, right), "", *_words(complexity)]) + "\n"
 
 
 def as_markdown(complexity: Complexity, title: str = "") -> str:
     """A table in GitHub's Markdown, the sums in bold, and the rest in words."""
-    marks = ["---:" if column in NUMBERS else "---" for column in range(len(HEADINGS))]
-    rows = [[escaped(cell) for cell in _layer_cells(layer)] for layer in complexity.layers]
-    sums = [[f"**{escaped(cell)}**" if cell else "" for cell in _sum_cells(line)] for line in _sums(complexity)]
-    lines = [f"## {escaped(title)}", ""] if title else []
-    lines += [_piped(row) for row in (HEADINGS, marks, *rows, *sums)]
-    return "\n".join([*lines, "", *(f"- {escaped(line)}" for line in _words(complexity))]) + "\n"
+    rows = [_layer_cells(layer) for layer in complexity.layers]
+    sums = [[_bold(cell) for cell in _sum_cells(line)] for line in _sums(complexity)]
+    lines = [f"## {markdown.escaped(title)}", ""] if title else []
+    lines.append(markdown.table(HEADINGS, [*rows, *sums], NUMBERS))
+    return "\n".join([*lines, "", *(f"- {markdown.escaped(line)}" for line in _words(complexity))]) + "\n"
 
 
 def as_csv(complexity: Complexity, title: str = "") -> str:
@@ -118,35 +117,25 @@ def as_json(complexity: Complexity, title: str = "") -> str:
 
 
 def as_tex(complexity: Complexity, title: str = "") -> str:
-    """A LaTeX table that needs no package."""
-    columns = "".join("r" if column in NUMBERS else "l" for column in range(len(HEADINGS)))
-    rows = [_tex_row(_layer_cells(layer)) for layer in complexity.layers]
-    sums = [_tex_row(_sum_cells(line)) for line in _sums(complexity)]
-    caption = [f"\\caption{{{tex_escaped(title)}}}"] if title else []
-    lines = [
-        "\\begin{table}", "\\centering", f"\\begin{{tabular}}{{{columns}}}", "\\hline", _tex_row(HEADINGS), "\\hline",
-        *rows, "\\hline", *sums, "\\hline", "\\end{tabular}", *caption, "\\end{table}",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+    """A LaTeX table that needs no package and fits a page."""
+    columns = [0, 2, 4, 9, 5, 6, *([7] if complexity.other else []), 8]
+    layers = [[*_layer_cells(layer)[:-1], _product(layer)] for layer in complexity.layers]
+    sums = [[*_sum_cells(line)[:-1], ""] for line in _sums(complexity)]
+    blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
+    letters = {0: r"p{2.1cm}", 2: r"p{1.9cm}"} | dict.fromkeys(NUMBERS, "r")
+    form = "".join(letters.get(column, "l") for column in columns)
+    return latex(blocks, form, title=title, note="; ".join(_words(complexity)))
 
 
-def tex_escaped(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-FORMATS: dict[str, Callable[[Complexity, str], str]] = {
+WORDS = "text"
+TABLES: dict[str, Callable[[Complexity, str], str]] = {
     "table": as_table,
     "json": as_json,
     "csv": as_csv,
     "md": as_markdown,
     "tex": as_tex,
 }
-_TEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "×": r"$\times$", "→": r"$\rightarrow$", "–": "--",
-}  # fmt: skip
+FORMATS = (*TABLES, WORDS)
 
 
 def _sums(complexity: Complexity) -> list[_Sum]:
@@ -163,7 +152,8 @@ def _sums(complexity: Complexity) -> list[_Sum]:
 def _words(complexity: Complexity) -> list[str]:
     c = complexity
     dense = f"{c.dense_weights:,} weights and {c.dense_biases:,} biases behind {c.dense_inputs:,} inputs"
-    other = f" + {c.other:,} of batch normalisation" if c.other else ""
+    halves = "of batch normalisation (scale and offset trained, mean and variance not)"
+    other = f" + {c.other:,} {halves}" if c.other else ""
     return [
         f"inputs: {c.inputs_formula}; outputs: {c.outputs}",
         f"fully connected part: {dense}",
@@ -184,13 +174,10 @@ def _sum_cells(line: _Sum) -> list[str]:
     return [line.name, "", "", f"{line.inputs:,}", "", *numbers, line.note]
 
 
-def _piped(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _product(layer: LayerComplexity) -> str:
+    """What a layer's weights are the product of, for a narrow column; nothing for a layer without."""
+    return layer.formula.partition(" = ")[0] if layer.total else ""
 
 
-def _tex_row(cells: Sequence[str]) -> str:
-    written_cells = [
-        cell.replace(",", "\\,") if column in NUMBERS and cell[:1].isdigit() else tex_escaped(cell)
-        for column, cell in enumerate(cells)
-    ]
-    return " & ".join(written_cells) + r" \\"
+def _bold(cell: str) -> markdown.Ready | str:
+    return markdown.Ready(f"**{markdown.escaped(cell)}**") if cell else ""

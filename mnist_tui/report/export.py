@@ -8,36 +8,48 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
-from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.files import replacing, write_text
+from mnist_tui.experiment.files import move, replacing, write_text
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.complexity_tables import in_format
+from mnist_tui.report.complexity_tables import WORDS, in_format
+from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.launcher import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 
-WEIGHT_FORMATS = ("keras", "h5", "npz")
-COMPLEXITY_FORMATS = ("md", "csv", "json")
+WEIGHT_FORMATS = tuple(FILES)
+COMPLEXITY_FORMATS = ("md", "csv", "json", "tex", "txt")
 HISTORY_FORMATS = ("csv",)
 ITEMS: dict[str, str] = {
     "keras": "the whole model (.keras)",
     "h5": "weights (.weights.h5, Keras)",
     "npz": "weights (.npz, NumPy arrays by layer)",
+    "safetensors": "weights (.safetensors)",
+    "onnx": "from pixels to classes (.onnx, ONNX)",
+    "tflite": "from pixels to classes (.tflite, LiteRT)",
+    "savedmodel": "from pixels to classes (folder, TensorFlow)",
+    "csv": "weights (folder of CSV, one a weight)",
     "complexity.md": "complexity (Markdown)",
     "complexity.csv": "complexity (CSV)",
     "complexity.json": "complexity (JSON)",
+    "complexity.tex": "complexity (LaTeX)",
+    "complexity.txt": "complexity in words (text)",
     "summary.md": "summary for a lab report (Markdown)",
     "history.csv": "every epoch's figures (CSV)",
 }
 """What can be exported, each with its label."""
-FILES = {"keras": "model.keras", "h5": "model.weights.h5", "npz": "weights.npz"}
-"""The files' names where they are not the items' own."""
+CARD = "MODEL.md"
+"""The model card beside exported weights."""
+EXTRAS = {"onnx": ("onnx", "tf2onnx")}
+"""Formats that need packages of the extra of their name."""
 REFUSED = 2
 """A worker's exit code for a request that cannot be met."""
+Progress = Callable[[str, int, int], None]
+"""Told what is being written, how many items are, and how many there are altogether."""
 
 
 class ExportError(RequestError):
@@ -70,36 +82,66 @@ def target(item: str, out: Path) -> Path:
     return out / FILES.get(item, item)
 
 
-def export(folder: RunFolder, items: Sequence[str], out: Path, *, overwrite: bool = False) -> list[Path]:
+def lacks(item: str) -> str:
+    """What is not installed that an item needs, and the command that adds it, in a sentence; empty where nothing is."""
+    missing = [package for package in EXTRAS.get(item, ()) if find_spec(package) is None]
+    if not missing:
+        return ""
+    return f"{item} needs {' and '.join(missing)}, not installed here; pip install 'mnist-tui[{item}]' adds it"
+
+
+def export(
+    folder: RunFolder,
+    items: Sequence[str],
+    out: Path,
+    *,
+    overwrite: bool = False,
+    progress: Progress = lambda what, done, total: None,
+) -> list[Path]:
     """Writes items of ITEMS into a folder, made if need be. No file is ever half there.
 
-    ``h5`` and ``npz`` start TensorFlow in a process of its own, which takes some seconds.
+    Weights other than a copy of the model start TensorFlow, once, in a process of its own, which takes some seconds.
+    Beside weights a card, `CARD`, is written; this run's own card of earlier is replaced unasked.
+
+    Args:
+        progress: told before each piece of the work; what it raises ends the export.
 
     Returns:
-        The files, in the order of the items.
+        The files, in the order of the items, then the card.
 
     Raises:
         ExistsError: files are there, and `overwrite` is not set; nothing was written.
-        ExportError: an item is unknown, the run has no model, the folder cannot be written, or the job failed.
+        ExportError: an item is unknown or lacks a package, the run has no model, the folder cannot be written, or
+            the job failed.
         RunError, PresetError: the run's folder cannot be read.
     """
     wanted = list(dict.fromkeys(items))
     unknown = [item for item in wanted if item not in ITEMS]
     if unknown:
         raise ExportError(f"{unknown[0]!r} cannot be exported; {', '.join(ITEMS)} can")
+    if lacking := next(filter(None, map(lacks, wanted)), ""):
+        raise ExportError(lacking)
     paths = [target(item, out) for item in wanted]
+    weights = [item for item in wanted if item in WEIGHT_FORMATS]
     there = [path for path in paths if path.exists()]
+    if weights and _is_anothers(folder, out / CARD):
+        there.append(out / CARD)
     if there and not overwrite:
         raise ExistsError(there)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _write_weights(folder, [item for item in wanted if item in WEIGHT_FORMATS], out)
+        if weights:
+            progress(", ".join(target(item, out).name for item in weights), 0, len(wanted))
+            _write_weights(folder, weights, out)
+        done = len(weights)
         for item, path in zip(wanted, paths, strict=True):
             if item not in WEIGHT_FORMATS:
+                progress(path.name, done, len(wanted))
                 write_text(path, text_of(folder, item))
+                done += 1
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error.strerror or error}") from None
-    return paths
+    return [*paths, *([out / CARD] if weights else [])]
 
 
 def text_of(folder: RunFolder, item: str) -> str:
@@ -108,7 +150,7 @@ def text_of(folder: RunFolder, item: str) -> str:
     match name:
         case "complexity":
             preset = folder.preset()
-            return in_format(of(preset.experiment), form, title=preset.title or preset.name)
+            return in_format(preset.experiment, {"txt": WORDS}.get(form, form), title=preset.title or preset.name)
         case "history":
             return history_csv(folder)
         case _:
@@ -128,15 +170,25 @@ def history_csv(folder: RunFolder) -> str:
     return out.getvalue()
 
 
+def _is_anothers(folder: RunFolder, path: Path) -> bool:
+    from mnist_tui.report.model_card import is_card_of
+
+    return path.exists() and not is_card_of(folder, path)
+
+
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
+    """The weights, then their card."""
+    from mnist_tui.report.model_card import card
+
+    asked = formats
     if "keras" in formats and folder.model_file.exists():
-        formats = [name for name in formats if name != "keras"]
+        asked = [name for name in formats if name != "keras"]
         _copy(folder.model_file, target("keras", out))
-    if not formats:
-        return
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as temporary:
-        for path in _job(folder, formats, Path(temporary)):
-            path.replace(out / path.name)
+    if asked:
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as temporary:
+            for path in _job(folder, asked, Path(temporary)):
+                move(path, out / path.name)
+    write_text(out / CARD, card(folder, formats, out))
 
 
 def _copy(source: Path, path: Path) -> None:
@@ -154,7 +206,8 @@ def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
         raise ExportError(f"the export did not end within {error.timeout:.0f} s", refused=False) from None
     said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode != 0:
-        raise ExportError(said[-1] if said else "the export failed", refused=ended.returncode == REFUSED)
+        why = said[-1].replace(str(out), str(out.parent)) if said else "the export failed"
+        raise ExportError(why, refused=ended.returncode == REFUSED)
     try:
         written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]
     except (ValueError, IndexError, TypeError):

@@ -1,21 +1,41 @@
-"""Text that Markdown shows as it stands: escapes, code, and table rows (CommonMark, with GitHub's tables)."""
+"""Text that Markdown shows as it stands: escapes, code, tables. For CommonMark, GitHub and pandoc's Markdown alike."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 
-_SPECIAL = re.compile(r"[\\`*\[\]<|~&$]|(?<![^\W_])_|_(?![^\W_])")
+_SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
 """What means something anywhere in a line; an underscore inside a word does not."""
-_STARTING = re.compile(r"^[-=+#>]")
-_NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
+_STARTING = re.compile(r"^[-=+>:%]")
+_LISTED = re.compile(r"^(\(?(?:\d{1,9}|[a-zA-Z]|[ivxlcdm]{2,9}))([.)])(?=\s|$)")
+"""A list's marker: ``1.``, ``a)``, ``(iv)``."""
+_CAPTION = re.compile(r"^(table)(?=:)", re.IGNORECASE)
+_INVISIBLE = frozenset(("Cc", "Cs"))
+
+
+class Ready(str):
+    """Markdown already: not escaped again."""
 
 
 def escaped(text: object) -> str:
     """One line of text with every character that means something to Markdown made to mean itself."""
-    line = " ".join(str(text).split())
+    if isinstance(text, Ready):
+        return text
+    line = visible(" ".join(str(text).split()))
     line = _SPECIAL.sub(r"\\\g<0>", line)
-    line = _NUMBERED.sub(r"\1\\\2", line)
+    line = _LISTED.sub(r"\1\\\2", line)
+    line = _CAPTION.sub(r"\1\\", line)
     return _STARTING.sub(r"\\\g<0>", line)
+
+
+def visible(text: str) -> str:
+    """The text with a replacement character for each that no format can hold: controls, halves of surrogate pairs."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in _INVISIBLE and letter not in "\n\t" else letter
+        for letter in text
+    )
 
 
 def paragraphs(text: str) -> str:
@@ -27,4 +47,25 @@ def code_block(text: str, language: str = "") -> str:
     """A fenced block; the fence is longer than any run of backticks inside."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"
+
+
+def link(text: object, anchor: str) -> Ready:
+    """A link to a heading's id."""
+    return Ready(f"[{escaped(text)}](#{anchor})")
+
+
+def image(caption: str, name: str, alt: str) -> str:
+    """A figure, alone on its line."""
+    said = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
+    return f'![{escaped(caption)}](figures/{name}){{alt="{said}"}}'
+
+
+def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: Collection[int] = ()) -> str:
+    """A pipe table; cells are escaped unless they are `Ready`.
+
+    Args:
+        right: the columns that are aligned to the right, from 0.
+    """
+    marks = [Ready("---:" if column in right else "---") for column in range(len(headings))]
+    return "\n".join(f"| {' | '.join(map(escaped, cells))} |" for cells in (headings, marks, *rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 from mnist_tui.runs.events import ModelBuilt
 
@@ -13,6 +14,16 @@ DASH = "–"
 def count(value: float | None) -> str:
     """``198760`` → ``198,760``."""
     return DASH if value is None else f"{value:,}"
+
+
+def counted(value: int, what: str) -> str:
+    """``1 neuron``, ``1,024 neurons``."""
+    return f"{value:,} {what}{'' if value == 1 else 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def percent(value: float | None) -> str:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import replacing
+from mnist_tui.experiment.files import replacing, replacing_folder
+from mnist_tui.experiment.presets import dump_preset
+from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.predictions import class_names
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training import checkpoint
-
-FILES = {"keras": "model.keras", "h5": "model.weights.h5", "npz": "weights.npz"}
 
 
 def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     """Writes the run's weights and prints the paths, a JSON list, on stdout.
 
     Args:
-        formats: of `FILES`: keras (the whole model), h5 (Keras' weights file), npz (arrays named ``layer/weight``).
+        formats: of `runs.exported.FILES`.
         out: the folder to write to; made if need be.
 
     Raises:
@@ -32,15 +35,16 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     if unknown:
         raise RunError(f"there is no weights format {unknown[0]!r}; {', '.join(FILES)} are")
     _check_source(folder)
-    paths = [out / FILES[name] for name in dict.fromkeys(formats)]
+    source = _Source(folder)
+    paths: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if folder.model_file.exists() and set(formats) == {"keras"}:
-            _copy(folder.model_file, paths[0])
-        else:
-            model = _model(folder)
-            for path in paths:
-                _write(model, folder, path)
+        for name in dict.fromkeys(formats):
+            path = out / FILES[name]
+            replaced = replacing if path.suffix else replacing_folder
+            with replaced(path) as temporary:
+                _WRITERS[name](source, temporary)
+            paths.append(path)
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror or error}") from None
     print(json.dumps([str(path.absolute()) for path in paths]), flush=True)
@@ -56,35 +60,96 @@ def _check_source(folder: RunFolder) -> None:
         raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
 
 
-def _model(folder: RunFolder) -> Any:
-    from mnist_tui.training import models, saved
+class _Source:
+    """What the formats are made from, each thing made once and only if need be."""
 
-    model, _ = saved.load(folder, "model" if folder.model_file.exists() else "checkpoint")
-    return models.compiled(model, models.optimizer(folder.preset().experiment))
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @cached_property
+    def model(self) -> Any:
+        from mnist_tui.training import models, saved
+
+        model, _ = saved.load(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
+        return models.compiled(model, models.optimizer(self.folder.preset().experiment))
+
+    @cached_property
+    def whole(self) -> Any:
+        from mnist_tui.training.export_whole import whole
+
+        return whole(self.folder.preset().experiment, self.model.get_weights())
+
+    @cached_property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        return named_weights(self.model)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return class_names(self.folder)
 
 
-def _write(model: Any, folder: RunFolder, path: Path) -> None:
-    if path.name == FILES["keras"] and folder.model_file.exists():
-        _copy(folder.model_file, path)
-        return
-    with replacing(path) as temporary:
-        if path.name == FILES["keras"]:
-            model.save(temporary)
-        elif path.name == FILES["h5"]:
-            model.save_weights(temporary)
-        else:
-            np.savez(temporary, allow_pickle=False, **named_weights(model))
-
-
-def named_weights(model: Any) -> dict[str, Any]:
+def named_weights(model: Any) -> dict[str, NDArray[np.float32]]:
     """Every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``), float32."""
     return {
         f"{layer.name}/{weight.name}": np.array(weight.numpy()) for layer in model.layers for weight in layer.weights
     }
 
 
-def _copy(source: Path, path: Path) -> None:
-    if path.exists() and path.samefile(source):
-        return
-    with replacing(path) as temporary:
-        shutil.copyfile(source, temporary)
+def _keras(source: _Source, path: Path) -> None:
+    if source.folder.model_file.exists():
+        shutil.copyfile(source.folder.model_file, path)
+    else:
+        source.model.save(path)
+
+
+def _h5(source: _Source, path: Path) -> None:
+    from mnist_tui.training.export_formats import write_h5
+
+    write_h5(source.model, path)
+
+
+def _npz(source: _Source, path: Path) -> None:
+    np.savez(path, allow_pickle=False, **source.weights)
+
+
+def _safetensors(source: _Source, path: Path) -> None:
+    from mnist_tui.training.export_formats import write_safetensors
+
+    experiment = dump_preset(source.folder.preset())
+    write_safetensors(source.weights, path, experiment=experiment, classes=source.classes)
+
+
+def _csv(source: _Source, folder: Path) -> None:
+    from mnist_tui.training.export_formats import write_csv
+
+    write_csv(source.weights, folder)
+
+
+def _onnx(source: _Source, path: Path) -> None:
+    from mnist_tui.training.export_formats import write_onnx
+
+    write_onnx(source.whole, path, classes=source.classes)
+
+
+def _tflite(source: _Source, path: Path) -> None:
+    from mnist_tui.training.export_formats import write_tflite
+
+    write_tflite(source.whole, path)
+
+
+def _savedmodel(source: _Source, folder: Path) -> None:
+    from mnist_tui.training.export_formats import write_savedmodel
+
+    write_savedmodel(source.whole, folder)
+
+
+_WRITERS: dict[str, Callable[[_Source, Path], None]] = {
+    "keras": _keras,
+    "h5": _h5,
+    "npz": _npz,
+    "safetensors": _safetensors,
+    "onnx": _onnx,
+    "tflite": _tflite,
+    "savedmodel": _savedmodel,
+    "csv": _csv,
+}

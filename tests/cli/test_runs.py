@@ -107,7 +107,7 @@ def test_export_prints_the_files_and_refuses_to_replace_them(cli: Command, run: 
     result = cli(*line, "-o", out)
     assert result.exit_code == 0, result.stderr
     names = ["model.keras", "complexity.md", "complexity.csv", "complexity.json", "summary.md", "history.csv"]
-    assert result.stdout.splitlines() == [str(out / name) for name in names]
+    assert result.stdout.splitlines() == [str(out / name) for name in [*names, "MODEL.md"]]
     assert "6 files are there already" in sentence(cli(*line, "-o", out))
     assert cli(*line, "-o", out, "--force").exit_code == 0
     assert cli(*line).stdout.splitlines()[0] == str(run.exports / "model.keras")
@@ -117,7 +117,7 @@ def test_export_prints_the_files_and_refuses_to_replace_them(cli: Command, run: 
     ("options", "said"),
     [
         ([], "say what to export: --weights keras,h5,npz"),
-        (["--weights", "pt"], "--weights has no format 'pt'; keras, h5, npz are"),
+        (["--weights", "pt"], "--weights has no format 'pt'; keras, h5, npz, safetensors, onnx,"),
         (["--history", ""], "--history names no format; csv is"),
     ],
 )

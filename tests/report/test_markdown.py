@@ -1,13 +1,15 @@
-"""Escaping for Markdown, with markdown-it as the reader."""
+"""Escaping for Markdown, with markdown-it and pandoc as the readers."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mnist_tui.report.markdown import code_block, escaped
+from mnist_tui.report.formats.pandoc import read
+from mnist_tui.report.formats.tree import text_of
+from mnist_tui.report.markdown import Ready, code_block, escaped, image, link, table
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-TEXTS = st.text(alphabet="ab1.)(*_`[]<>#+-=|~&\\! $:/{}", min_size=1, max_size=30)
+TEXTS = st.text(alphabet="abiv1.)(*_`[]<>#+-=|~&\\! $:/{}^@%\"'", min_size=1, max_size=30)
 
 
 def shown(text: str) -> str:
@@ -39,3 +41,29 @@ def test_a_code_block_holds_any_text(text: str) -> None:
     tokens = READER.parse(code_block(text, "sh") + "\n\nafter")
     assert tokens[0].type == "fence"
     assert tokens[0].content.rstrip() == text.rstrip()
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=100))
+def test_pandoc_reads_any_text_as_itself_in_paragraphs_headings_tables_and_captions(texts: list[str]) -> None:
+    parts = [part for text in texts for part in (escaped(text), f"## {escaped(text)} {{#id}}", image(text, "a", text))]
+    blocks = read("\n\n".join([*parts, table(["a", "b"], [[text, "end"] for text in texts])]))["blocks"]
+    plain = [" ".join(text.split()) for text in texts]
+    *singles, pipes = blocks
+    assert [text_of(block) for block in singles[0::3]] == plain
+    assert [text_of(block) for block in singles[1::3]] == [f"{text} {{#id}}" for text in plain]
+    assert [text_of(block["c"][0]) for block in singles[2::3]] == plain
+    rows = pipes["c"][4][0][3]
+    assert [[text_of(cell[4]) for cell in row[1]] for row in rows] == [[text, "end"] for text in plain]
+
+
+def test_a_tables_cells_are_escaped_but_for_what_is_markdown_already() -> None:
+    assert table(["№", "a|b"], [[link("*1*", "run-1"), "-1"]], {0}) == (
+        "| № | a\\|b |\n| ---: | --- |\n| [\\*1\\*](#run-1) | \\-1 |"
+    )
+    assert escaped(Ready("*1*")) == "*1*"
+
+
+def test_what_no_format_can_hold_is_replaced() -> None:
+    assert escaped("a\x00b\x1b[31m\udc80") == r"a�b�\[31m�"
+    assert code_block("a\x07\tb") == "```\na�\tb\n```"

@@ -1,0 +1,178 @@
+"""Several models side by side: what each is made of, what it costs, and what its parameters buy in accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from mnist_tui.experiment.complexity import Complexity
+from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.report.comparison_words import sentences
+from mnist_tui.report.figures.capacity import Point
+from mnist_tui.report.wording import DASH, count, percent, size
+
+
+@dataclass(frozen=True)
+class Model:
+    """One of the models that are compared.
+
+    Attributes:
+        name: someone's name for it.
+        accuracy: on the test set, 0 to 1, the mean where it has several runs; None where it is not known.
+        deviation: of the accuracy over the runs; None for fewer than two.
+        runs: that the accuracy is of.
+        dataset: that the accuracy was measured on; empty for the experiment's own.
+    """
+
+    name: str
+    complexity: Complexity
+    experiment: Experiment
+    accuracy: float | None = None
+    deviation: float | None = None
+    runs: int = 0
+    dataset: str = ""
+
+    @property
+    def data(self) -> str:
+        """The dataset's name."""
+        return self.dataset or self.experiment.dataset.name
+
+    @property
+    def filters(self) -> tuple[int, ...]:
+        """Filters of its convolutions."""
+        return tuple(layer.output_shape[-1] for layer in self.complexity.layers if layer.kind == "conv2d")
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Neurons of its dense hidden layers."""
+        return tuple(layer.output_shape[0] for layer in self.complexity.layers[:-1] if layer.kind == "dense")
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers with weights."""
+        return len(self.filters) + len(self.units)
+
+    @property
+    def points(self) -> float | None:
+        """Percentage points of accuracy above guessing, for each 1,000 parameters; below 0 for worse than guessing."""
+        if self.accuracy is None:
+            return None
+        return 100 * (self.accuracy - 1 / CLASSES) / (self.complexity.total / 1000)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models side by side.
+
+    Attributes:
+        headings: of the columns, the model's name first.
+        rows: a row a model, in words.
+        numbers: the columns that hold numbers, from 0.
+        words: sentences about what stands out.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[int]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A property of the models.
+
+    Attributes:
+        key: its name in a document.
+        value: for documents; None where it is not known.
+        text: for a table.
+    """
+
+    heading: str
+    key: str
+    value: Callable[[Model], Any]
+    text: Callable[[Model], str]
+
+
+def _sizes(values: Sequence[int]) -> str:
+    """``9-9-16``; more than two of a size as ``4 × 512``; ``none``."""
+    runs = [(value, len(list(run))) for value, run in groupby(values)]
+    return "-".join(f"{n} × {value}" if n > 2 else "-".join([str(value)] * n) for value, n in runs) or "none"
+
+
+def _count(heading: str, key: str, of: Callable[[Complexity], int]) -> Column:
+    return Column(heading, key, lambda model: of(model.complexity), lambda model: f"{of(model.complexity):,}")
+
+
+POINTS = "points per 1,000 parameters"
+IN_WORDS = ("name", "dataset", "filters", "units")
+"""Columns that hold no numbers."""
+COLUMNS = (
+    Column("model", "name", lambda model: model.name, lambda model: model.name),
+    Column(
+        "dataset", "dataset", lambda model: model.data, lambda model: model.data
+    ),
+    Column("convolutions (filters)", "filters", lambda model: list(model.filters), lambda model: _sizes(model.filters)),
+    Column(
+        "dense hidden layers (neurons)", "units", lambda model: list(model.units), lambda model: _sizes(model.units)
+    ),
+    _count("inputs", "inputs", lambda c: c.inputs),
+    _count("weights", "weights", lambda c: c.weights),
+    _count("biases", "biases", lambda c: c.biases),
+    _count("batch normalisation", "other", lambda c: c.other),
+    _count("parameters", "total", lambda c: c.total),
+    _count("trainable", "trainable", lambda c: c.trainable),
+    _count("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
+    _count("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
+    _count("MACs an image", "macs", lambda c: c.macs),
+    Column(
+        "memory (float32)", "bytes", lambda model: model.complexity.bytes, lambda model: size(model.complexity.bytes)
+    ),
+    Column("test accuracy", "accuracy", lambda model: model.accuracy, lambda model: percent(model.accuracy)),
+    Column(
+        "its standard deviation", "deviation", lambda model: model.deviation, lambda model: percent(model.deviation)
+    ),
+    Column("runs", "runs", lambda model: model.runs, lambda model: count(model.runs or None)),
+    Column(
+        POINTS, "points_per_1000_parameters", lambda model: None if model.points is None else round(model.points, 6),
+        lambda model: DASH if model.points is None else f"{model.points:.3g}",
+    ),
+)  # fmt: skip
+ONLY_SOMETIMES: dict[str, Callable[[Sequence[Model]], bool]] = {
+    "dataset": lambda models: len({model.data for model in models}) > 1,
+    "filters": lambda models: any(model.filters for model in models),
+    "other": lambda models: any(model.complexity.other for model in models),
+    "trainable": lambda models: any(model.complexity.non_trainable for model in models),
+    "accuracy": lambda models: any(model.accuracy is not None for model in models),
+    "deviation": lambda models: any(model.deviation is not None for model in models),
+    "runs": lambda models: any(model.runs > 1 for model in models),
+    "points_per_1000_parameters": lambda models: any(model.accuracy is not None for model in models),
+}
+"""Columns that say nothing unless this holds."""
+
+
+def comparison(models: Sequence[Model]) -> Comparison:
+    """Models side by side, in their order."""
+    columns = shown(models)
+    return Comparison(
+        tuple(column.heading for column in columns),
+        tuple(tuple(column.text(model) for column in columns) for model in models),
+        frozenset(place for place, column in enumerate(columns) if column.key not in IN_WORDS),
+        sentences(models),
+    )
+
+
+def shown(models: Sequence[Model]) -> list[Column]:
+    """The columns that say something of these models."""
+    return [column for column in COLUMNS if ONLY_SOMETIMES.get(column.key, bool)(models)]
+
+
+def capacity_points(models: Sequence[Model]) -> list[Point]:
+    """The models whose accuracy is known, for the figure of accuracy against parameters."""
+    return [
+        Point(model.name, model.complexity.total, model.accuracy, model.deviation, bool(model.filters))
+        for model in models
+        if model.accuracy is not None
+    ]

@@ -1,0 +1,280 @@
+"""A model's complexity in words: the answer to "how many inputs, outputs, weights and biases, layer by layer?"."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from mnist_tui.experiment.complexity import Complexity, LayerComplexity
+from mnist_tui.experiment.layers import Conv2D, Dense, MaxPooling2D
+from mnist_tui.experiment.optimizers import slots
+from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
+from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.report.wording import counted, listed, size
+
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth",
+)  # fmt: skip
+WITHOUT_PARAMETERS = {"dropout": "dropout", "max_pooling2d": "pooling", "flatten": "flattening"}
+
+
+def paragraph(complexity: Complexity, experiment: Experiment) -> str:
+    """The whole answer, as plain text for a lab report; its paragraphs are parted by an empty line.
+
+    Args:
+        complexity: of the experiment's model.
+        experiment: whose layers, features and optimizer are spoken of.
+    """
+    convolutions = _convolutions(complexity, experiment)
+    image_part = _image_part(complexity, experiment)
+    dense = _fully_connected(complexity, experiment, whole=not image_part)
+    parts = [image_part, dense, _totals(complexity, bool(convolutions)), _costs(complexity, experiment)]
+    return "\n\n".join(" ".join(sentences) for sentences in parts if sentences)
+
+
+def with_separators(formula: str) -> str:
+    """``392 × 200 = 78400`` → ``392 × 200 = 78,400``."""
+    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", formula)
+
+
+def layer_in_words(complexity: Complexity, name: str) -> str:
+    """What a layer with weights is called in a sentence: ``the hidden layer``, ``the second convolution``."""
+    if name == "output":
+        return "the output layer"
+    kind = next(layer.kind for layer in complexity.layers if layer.name == name)
+    alike = [layer.name for layer in complexity.layers if layer.kind == kind and layer.name != "output"]
+    return f"the {_numbered(alike.index(name), len(alike))}{'hidden layer' if kind == 'dense' else 'convolution'}"
+
+
+def _image_part(complexity: Complexity, experiment: Experiment) -> list[str]:
+    """What happens to the image before it is a vector; empty where nothing changes its shape."""
+    steps = [
+        (part, layer)
+        for part, layer in zip(experiment.layers, complexity.layers, strict=False)
+        if isinstance(part, (Conv2D, MaxPooling2D))
+    ]
+    if not steps:
+        return []
+    convolutions = _convolutions(complexity, experiment)
+    sentences = [f"The model takes {_inputs(complexity, experiment)}, and has {_outputs(complexity)}."]
+    if not convolutions:
+        return [*sentences, f"Max pooling turns the image into {_values(steps[-1][1].output_shape)}."]
+    if isinstance(steps[0][0], MaxPooling2D):
+        before = next(at for at, (part, _) in enumerate(steps) if isinstance(part, Conv2D))
+        sentences.append(f"Max pooling first turns the image into {_values(steps[before - 1][1].output_shape)}.")
+    channels = 1
+    for number, (conv, layer) in enumerate(convolutions):
+        edge = conv.kernel_size
+        steps_of = f" in steps of {conv.strides}" if conv.strides > 1 else ""
+        over = f"{counted(conv.filters, 'filter')} of {edge} × {edge} over {counted(channels, 'channel')}{steps_of}"
+        weights = f"{edge} × {edge} × {channels:,} × {conv.filters:,} = {counted(layer.weights, 'weight')}"
+        pooled = _pooled_after(steps, layer)
+        gives = f"gives {_values(layer.output_shape)}{f', {_product(pooled)} after pooling' if pooled else ''}"
+        name = f"{_numbered(number, len(convolutions))}convolution"
+        sentences.append(f"The {name} has {over}, {weights}, and {gives}.")
+        channels = conv.filters
+    return [*sentences, *_sums_of_convolutions([layer for _, layer in convolutions])]
+
+
+def _sums_of_convolutions(layers: Sequence[LayerComplexity]) -> list[str]:
+    biases, weights = [layer.biases for layer in layers], [layer.weights for layer in layers]
+    if len(layers) == 1:
+        return ["The filter has one bias." if biases == [1] else f"Each filter has one bias: {biases[0]:,} biases."]
+    return [
+        f"The convolutions together have {_summed(weights)} weights.",
+        f"Each filter has one bias: {_summed(biases)} biases.",
+    ]
+
+
+def _fully_connected(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
+    """Inputs, layers, weights and biases of the dense layers; `whole` where they are all of the model."""
+    dense = [layer for layer in complexity.layers if layer.kind == "dense"]
+    hidden = _hidden_layers([part for part in experiment.layers if isinstance(part, Dense)])
+    outputs = f"{_outputs(complexity)} (softmax)"
+    if whole:
+        opening = f"The model has {_inputs(complexity, experiment)}, {hidden} and {outputs}."
+    else:
+        opening = f"The fully connected part has {_flattened(complexity, experiment)}, {hidden} and {outputs}."
+    biases = [layer.biases for layer in dense]
+    each = "Each neuron has one bias" if len(dense) > 1 else "Each output neuron has one bias"
+    return [opening, _weights_between(dense), f"{each}: {_summed(biases)} biases."]
+
+
+def _weights_between(dense: Sequence[LayerComplexity]) -> str:
+    """The products between each pair of layers, and their sum."""
+    hidden = len(dense) - 1
+    items: list[str] = []
+    sums: list[str] = []
+    for _, run in groupby(enumerate(dense), key=lambda pair: (pair[1].inputs, pair[1].output_shape)):
+        pairs = list(run)
+        at, layer = pairs[0]
+        product = f"{layer.inputs:,} × {layer.output_shape[0]:,} = {layer.weights:,}"
+        named = f"{product}{'' if items else f' weight{_s(layer.weights)}'}"
+        if len(pairs) == 1:
+            items.append(f"{named} between {_span(at - 1, at, hidden, 'and')}")
+            sums.append(f"{layer.weights:,}")
+        else:
+            ends = _span(at - 1, pairs[-1][0], hidden, "to")
+            items.append(f"{named} between each layer and the next from {ends} ({len(pairs)} times)")
+            sums.append(f"{len(pairs)} × {layer.weights:,}")
+    verb = "is" if dense[0].weights == 1 else "are"
+    total = sum(layer.weights for layer in dense)
+    summed = f"; together {' + '.join(sums)} = {total:,} weights" if hidden else ""
+    return f"There {verb} {listed(items)}{summed}."
+
+
+def _span(start: int, end: int, hidden: int, joint: str) -> str:
+    """``the first and the second hidden layer``; layers by their place, the inputs' is -1."""
+    if start >= 0 and end < hidden:
+        return f"the {_numbered(start, hidden)}{joint} the {_numbered(end, hidden)}hidden layer"
+    first = "the inputs" if start < 0 else f"the {_numbered(start, hidden)}hidden layer"
+    return f"{first} {joint} {'the outputs' if end == hidden else f'the {_numbered(end, hidden)}hidden layer'}"
+
+
+def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
+    """All parameters, those of batch normalisation explained."""
+    c, sentences = complexity, list[str]()
+    normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
+    if normalised:
+        sizes = [layer.output_shape[-1] for layer in normalised]
+        ranks = {len(layer.output_shape) for layer in normalised}
+        each = "channel or feature" if len(ranks) > 1 else "channel" if ranks == {3} else "feature"
+        product = f"4 × ({' + '.join(f'{one:,}' for one in sizes)})" if len(sizes) > 1 else f"4 × {sizes[0]:,}"
+        sentences.append(
+            f"Batch normalisation has four parameters for each {each}: a scale and an offset, which are trained, and a "
+            f"moving mean and a moving variance, which are not: {product} = {c.other:,}."
+        )
+    weights = f"{c.weights - c.dense_weights:,} + {c.dense_weights:,} = " if has_convolutions else ""
+    biases = f"{c.biases - c.dense_biases:,} + {c.dense_biases:,} = " if has_convolutions else ""
+    trained = f"{c.trainable:,} of them trainable and {c.non_trainable:,} not" if c.non_trainable else "all trainable"
+    whole = "In all the model has"
+    if has_convolutions:
+        sentences.append(f"{whole} {weights}{c.weights:,} weights and {biases}{c.biases:,} biases.")
+        whole = "That makes"
+    other = f" + {c.other:,} of batch normalisation" if c.other else ""
+    sentences.append(f"{whole} {c.weights:,} weights + {c.biases:,} biases{other} = {c.total:,} parameters, {trained}.")
+    bare = [words for kind, words in WITHOUT_PARAMETERS.items() if any(layer.kind == kind for layer in c.layers)]
+    if bare:
+        said = listed(bare)
+        sentences.append(f"{said[:1].upper()}{said[1:]} {'has' if len(bare) == 1 else 'have'} no parameters.")
+    return sentences
+
+
+def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
+    """Multiply-accumulates and memory."""
+    c = complexity
+    dearest = max(c.layers, key=lambda layer: layer.macs)
+    where = layer_in_words(c, dearest.name)
+    share = "all of them" if dearest.macs == c.macs else f"{dearest.macs:,} of them ({dearest.macs / c.macs:.1%})"
+    kept = slots(experiment.optimizer)
+    optimizer = type(experiment.optimizer).__name__
+    if kept:
+        whole = c.training_bytes(kept)
+        training = (
+            f"while training, {optimizer} keeps {counted(kept, 'more value')} for each trainable parameter, "
+            f"{_bytes(whole)} with them (gradients and activations not counted)"
+        )
+    else:
+        training = f"{optimizer} keeps nothing beside them while training (gradients and activations not counted)"
+    return [
+        f"One image costs {c.macs:,} multiply-accumulates, {share.replace('%', ' %')} in {where}.",
+        f"In float32 the parameters take {_bytes(c.bytes)}; {training}.",
+    ]
+
+
+def _inputs(complexity: Complexity, experiment: Experiment) -> str:
+    number = counted(complexity.inputs, "input")
+    if isinstance(experiment.features, HogFeatures):
+        formula = with_separators(complexity.inputs_formula)
+        return f"{number}, the histograms of oriented gradients of an image ({formula})"
+    return f"{number}, the pixels of an image ({IMAGE_EDGE} × {IMAGE_EDGE} = {complexity.inputs:,})"
+
+
+def _flattened(complexity: Complexity, experiment: Experiment) -> str:
+    """Where the fully connected part's inputs come from: ``14 × 14 × 9 = 1,764 inputs after pooling``."""
+    before: LayerComplexity | None = None
+    for part, layer in zip(experiment.layers, complexity.layers, strict=False):
+        if isinstance(part, (Conv2D, MaxPooling2D)):
+            before = layer
+    assert before is not None
+    after = "pooling" if before.kind == "max_pooling2d" else "the convolution"
+    return f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')} after {after}"
+
+
+def _outputs(complexity: Complexity) -> str:
+    return f"{complexity.outputs} outputs, one for each class"
+
+
+def _hidden_layers(dense: Sequence[Dense]) -> str:
+    """``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
+    if not dense:
+        return "no hidden layer"
+    units, activations = [layer.units for layer in dense], {layer.activation for layer in dense}
+    layers = counted(len(dense), "hidden layer")
+    if len(activations) > 1:
+        return f"{layers} of {listed([f'{_neurons(one.units)} ({one.activation})' for one in dense])}"
+    activation = f"({dense[0].activation})"
+    if len(set(units)) == 1:
+        return f"{layers} of {_neurons(units[0])}{' each' if len(units) > 1 else ''} {activation}"
+    return f"{layers} of {listed([f'{one:,}' for one in units])} neurons {activation}"
+
+
+def _convolutions(complexity: Complexity, experiment: Experiment) -> list[tuple[Conv2D, LayerComplexity]]:
+    pairs = zip(experiment.layers, complexity.layers, strict=False)
+    return [(part, layer) for part, layer in pairs if isinstance(part, Conv2D)]
+
+
+def _pooled_after(
+    steps: Sequence[tuple[Conv2D | MaxPooling2D, LayerComplexity]], conv: LayerComplexity
+) -> Shape | None:
+    """The shape after the poolings between a convolution and the next; None without one."""
+    at = next(place for place, (_, layer) in enumerate(steps) if layer is conv)
+    pooled: Shape | None = None
+    for part, layer in steps[at + 1 :]:
+        if isinstance(part, Conv2D):
+            break
+        pooled = layer.output_shape
+    return pooled
+
+
+def _numbered(at: int, of: int) -> str:
+    """``second`` and a blank, or nothing where there is but one."""
+    if of == 1:
+        return ""
+    if at < len(ORDINALS):
+        return f"{ORDINALS[at]} "
+    number = at + 1
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending} "
+
+
+def _summed(values: Sequence[int]) -> str:
+    """``250 + 10 = 260``; equal neighbours as a product; one value as it is."""
+    if len(values) == 1:
+        return f"{values[0]:,}"
+    runs = [(value, len(list(run))) for value, run in groupby(values)]
+    terms = [f"{n} × {value:,}" if n > 2 else " + ".join([f"{value:,}"] * n) for value, n in runs]
+    return f"{' + '.join(terms)} = {sum(values):,}"
+
+
+def _product(shape: Shape) -> str:
+    return " × ".join(f"{edge:,}" for edge in shape)
+
+
+def _values(shape: Shape) -> str:
+    return f"{_product(shape)} value{_s(math.prod(shape))}"
+
+
+def _bytes(value: int) -> str:
+    return counted(value, "byte") + (f" ({size(value)})" if value >= 1000 else "")
+
+
+def _neurons(value: int) -> str:
+    return counted(value, "neuron")
+
+
+def _s(value: int) -> str:
+    return "" if value == 1 else "s"

@@ -1,0 +1,56 @@
+"""What a run was trained on: images, splits, checksums, and what of an image enters the network."""
+
+from __future__ import annotations
+
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.report.contents.grid import Facts
+from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.wording import count
+
+EDGE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
+
+
+def dataset(evidence: Evidence) -> Facts:
+    """The data that the run had; where it never got so far, those that it was to have."""
+    data, spec = evidence.document["dataset"], evidence.experiment.dataset
+    if data is None:
+        return [("Name", spec.name), *_input(evidence)]
+    return [
+        ("Name", f"{data.get('title') or data['name']}{' (sample)' if data.get('sample') else ''}"),
+        ("Training set", f"{count(data['train'])} images{' (limited)' if spec.limit else ''}"),
+        ("Test set", f"{count(data['test'])} images"),
+        ("Validation (dev) set", _held_out(evidence, data["validation"])),
+        *_input(evidence),
+        ("Source", str(data.get("source") or "not recorded")),
+        ("Checksums", "the published ones" if data.get("verified") else "not those of a published dataset"),
+        *((f"SHA-256, {part.replace('_', ' ')}", text) for part, text in data["sha256"].items()),
+    ]
+
+
+def _held_out(evidence: Evidence, images: int) -> str:
+    if not images:
+        return "0; the test set plays validation"
+    share = evidence.experiment.dataset.validation
+    drawn = f", {100 * share:g} % of the training images, drawn by the seed" if isinstance(share, float) else ""
+    return f"{count(images)} images{drawn}"
+
+
+def _input(evidence: Evidence) -> Facts:
+    return [
+        ("Image size", EDGE),
+        ("Features", features(evidence)),
+        ("Inputs of the network", evidence.complexity.inputs_formula),
+    ]
+
+
+def features(evidence: Evidence) -> str:
+    """What of an image enters the network."""
+    found = evidence.experiment.features
+    if not isinstance(found, HogFeatures):
+        return "raw pixels, 0 to 1"
+    return (
+        f"histograms of oriented gradients (Dalal and Triggs, 2005), L2-Hys: {found.pixels_per_cell} × "
+        f"{found.pixels_per_cell} pixels per cell, {found.orientations} orientations, "
+        f"{found.cells_per_block} × {found.cells_per_block} cells per block"
+    )

@@ -1,0 +1,51 @@
+"""What a reader must know before the figures: sample data, runs that did not finish, pieces that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mnist_tui.report.contents.grid import in_words
+from mnist_tui.report.evidence import UNKNOWN, Evidence
+from mnist_tui.runs.state import LIVE
+
+STATE_WORDS = {
+    "finished": "",
+    "stopped": "This run was stopped before its last epoch; its figures are those of the moment.",
+    "diverged": "This run diverged: its loss left every reasonable bound. Its figures show that, no more.",
+    "failed": "This run failed; what follows is what was known until then.",
+    "crashed": "This run's worker died without a word; what follows is what was known until then.",
+    UNKNOWN: "",
+}
+SAMPLE = "The data are the bundled digits sample (scikit-learn, 1,797 images), not MNIST."
+
+
+def notices(evidence: Evidence) -> list[str]:
+    """What qualifies a run's figures, in sentences."""
+    document = evidence.document
+    if document["state"] in LIVE:
+        found = ["This run has not ended; what follows is what is known so far."]
+    else:
+        reason = f" Reason: {document['reason']}." if document["reason"] else ""
+        said = STATE_WORDS.get(document["state"], f"This run is {document['state']}.")
+        found = [f"{said}{reason}"] if said else []
+    if document["dataset"] and document["dataset"].get("sample"):
+        found.append(SAMPLE)
+    return [*found, *evidence.missing]
+
+
+def with_warnings(evidence: Evidence) -> list[str]:
+    """The notices, and what the run itself warned of."""
+    return [*notices(evidence), *evidence.state.warnings]
+
+
+def merged(told: Mapping[int, Sequence[str]]) -> list[str]:
+    """The notices of numbered runs, each once, with the runs that it is true of where there are several."""
+    found: dict[str, list[int]] = {}
+    for number, sentences in told.items():
+        for sentence in sentences:
+            found.setdefault(sentence, []).append(number)
+    if len(told) == 1:
+        return list(found)
+    return [
+        f"Run{'s' if len(numbers) > 1 else ''} {in_words(numbers)}: {sentence}" for sentence, numbers in found.items()
+    ]

@@ -1,0 +1,135 @@
+"""All runs at a glance: the summary table, groups of seeds, what was published beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from mnist_tui.report.contents.grid import Grid
+from mnist_tui.report.contents.models import Model
+from mnist_tui.report.contents.sections import Numbered, Section
+from mnist_tui.report.contents.training import epochs_run
+from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.markdown import link
+from mnist_tui.report.wording import DASH, count, loss
+from mnist_tui.runs.collection.groups import Spread, spread
+
+
+def all_runs(sections: Sequence[Section], models: Sequence[Model]) -> Grid:
+    """A row a run, its number linked to its section and its model to the model's."""
+    used = {number: model for model in models for number in model.runs}
+    told = [(run, section) for section in sections for run in section.runs]
+    rows = [_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
+    headings = (
+        "№", "Run", "Model", "Parameters", "Epochs", "Batch size", "Test accuracy (%)", "Training accuracy (%)",
+        "Test loss", "Macro F1 (%)", "Published accuracy (%)",
+    )  # fmt: skip
+    return Grid(headings, tuple(rows), frozenset((0, *range(3, len(headings)))))
+
+
+def _row(run: Numbered, section: Section, model: Model) -> tuple[object, ...]:
+    evidence = run.evidence
+    test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
+    reference = evidence.document["reference"] or {}
+    return (
+        link(run.number, section.anchor), _called(run, section), link(model.number, model.anchor),
+        count(evidence.complexity.total), epochs(evidence), count(evidence.experiment.training.batch_size),
+        hundredths(test.get("accuracy")), hundredths(train.get("accuracy")), cost(test),
+        hundredths(test.get("macro_f1")), hundredths(reference.get("accuracy")),
+    )  # fmt: skip
+
+
+def _called(run: Numbered, section: Section) -> str:
+    """``raw``, ``raw (lr 1, 12 epochs)``, ``hog, seed 3``; of a group, the changes stand once, beside its mean."""
+    summary, state = run.evidence.summary, run.evidence.state.state
+    changed = f" ({summary.differs})" if summary.differs and section.group is None else ""
+    seed = f", seed {summary.seed}" if section.group is not None else ""
+    return f"{summary.shown_name}{changed}{seed}{'' if state == 'finished' else f', {state}'}"
+
+
+def epochs(evidence: Evidence) -> str:
+    """Epochs that ended, ``40 of 100`` where more were planned."""
+    done, planned = epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
+    return count(done) if done == planned else f"{count(done)} of {count(planned)}"
+
+
+def of_groups(sections: Sequence[Section]) -> Grid | None:
+    """A row a group of seeds, mean ± deviation; None without groups."""
+    groups = [section for section in sections if section.group is not None]
+    if not groups:
+        return None
+    headings = ("№", "Runs", "Seeds counted", *SPREAD_HEADINGS, "Published accuracy (%)")
+    rows = [
+        (
+            link(section.numerals, section.anchor),
+            section.name,
+            count(len(section.counted)),
+            *(spread_in_words(found, scale, digits) for found, scale, digits in spreads(section)),
+            hundredths((section.shown.evidence.document["reference"] or {}).get("accuracy")),
+        )
+        for section in groups
+    ]
+    return Grid(headings, tuple(rows), frozenset(range(2, len(headings))))
+
+
+SPREAD_HEADINGS = ("Test accuracy (%)", "Training accuracy (%)", "Test loss", "Macro F1 (%)")
+_SPREADS = (
+    ("test", "accuracy", 100, 2),
+    ("train", "accuracy", 100, 2),
+    ("test", "loss", 1, 4),
+    ("test", "macro_f1", 100, 2),
+)
+
+
+def spreads(section: Section) -> list[tuple[Spread | None, int, int]]:
+    """Spread, factor and decimals of each of SPREAD_HEADINGS, over the runs that count."""
+    return [(spread(_scores(section.counted, part, key)), scale, digits) for part, key, scale, digits in _SPREADS]
+
+
+def _scores(runs: Iterable[Numbered], part: str, key: str) -> list[float | None]:
+    return [(run.evidence.document[part] or {}).get(key) for run in runs]
+
+
+def spread_in_words(found: Spread | None, scale: int, digits: int) -> str:
+    """``98.35 ± 0.06``; no deviation for one value."""
+    if found is None:
+        return DASH
+    deviation = "" if found.std is None else f" ± {scale * found.std:.{digits}f}"
+    return f"{scale * found.mean:.{digits}f}{deviation}"
+
+
+def published(sections: Sequence[Section]) -> Grid | None:
+    """Published figures beside ours, a row a section that has some, with their source; None where none has."""
+    rows: list[tuple[object, ...]] = []
+    for section in sections:
+        reference = section.shown.evidence.document["reference"]
+        if not reference or (reference.get("accuracy"), reference.get("loss")) == (None, None):
+            continue
+        accuracy, _, losses, _ = spreads(section)
+        name = f" ({reference['id']})" if reference.get("id") else ""
+        rows.append((
+            link(section.numerals, section.anchor), f"{reference['source']}{name}",
+            hundredths(reference.get("accuracy")), spread_in_words(*accuracy),
+            _points(accuracy[0], reference.get("accuracy")),
+            DASH if reference.get("loss") is None else loss(reference["loss"]), spread_in_words(*losses),
+        ))  # fmt: skip
+    headings = (
+        "№", "Source", "Published accuracy (%)", "Ours (%)", "Difference (points)", "Published loss", "Ours",
+    )  # fmt: skip
+    return Grid(headings, tuple(rows), frozenset(range(2, 7))) if rows else None
+
+
+def _points(ours: Spread | None, theirs: float | None) -> str:
+    if ours is None or theirs is None:
+        return DASH
+    return f"{100 * (ours.mean - theirs):+.2f}".replace("-", "−")
+
+
+def hundredths(share: float | None) -> str:
+    """``0.9835`` → ``98.35``, for a column whose heading says per cent."""
+    return DASH if share is None else f"{100 * share:.2f}"
+
+
+def cost(scores: dict[str, Any]) -> str:
+    """The loss of a document's scores; a dash where there are none."""
+    return loss(scores["loss"]) if scores else DASH

@@ -1,0 +1,94 @@
+"""How a report is divided: a section for a run, and one for all runs that differ in nothing but their seed."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mnist_tui.report.contents.grid import in_words
+from mnist_tui.report.evidence import Evidence
+from mnist_tui.runs.collection.groups import SeedGroup, grouped
+
+
+@dataclass(frozen=True, eq=False)
+class Numbered:
+    """A run with its number in the report, from 1."""
+
+    number: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """What is told together.
+
+    Attributes:
+        runs: one, or a group's; in the report's order.
+        shown: the one whose curves, matrix and weights are drawn.
+        group: the seeds, where there is more than one.
+    """
+
+    runs: tuple[Numbered, ...]
+    shown: Numbered
+    group: SeedGroup | None
+
+    @property
+    def anchor(self) -> str:
+        return f"run-{self.runs[0].number}"
+
+    @property
+    def numerals(self) -> str:
+        """``1``, ``5–14``."""
+        return in_words([run.number for run in self.runs])
+
+    @property
+    def numbers(self) -> str:
+        """``run 1``, ``runs 5–14``."""
+        return f"run{'s' if len(self.runs) > 1 else ''} {self.numerals}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.numbers.capitalize()} – {self.name}"
+
+    @property
+    def name(self) -> str:
+        """The user's name for the runs, where all have the same; else the preset, with what was changed of it."""
+        names = {run.evidence.summary.name for run in self.runs}
+        if len(names) == 1 and (name := names.pop()):
+            return name
+        preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
+        return f"{preset.name} ({changes})" if changes else preset.title or preset.name
+
+    @property
+    def counted(self) -> tuple[Numbered, ...]:
+        """The runs that mean and deviation are made from, in the order of their seeds."""
+        if self.group is None:
+            return self.runs
+        places = [run.folder for run in self.group.scored]
+        found = {run.evidence.summary.folder: run for run in self.runs}
+        return tuple(found[place] for place in places)
+
+
+def sections(evidences: Sequence[Evidence]) -> list[Section]:
+    """The sections in the order of the first run of each."""
+    runs = [Numbered(number, evidence) for number, evidence in enumerate(evidences, 1)]
+    found: list[Section] = []
+    for group in grouped(evidence.summary for evidence in evidences):
+        members = tuple(run for run in runs if run.evidence.summary.group == group.group)
+        if len({run.evidence.summary.seed for run in members}) > 1:
+            found.append(_seeds(members, group))
+        else:
+            found += [Section((run,), run, None) for run in members]
+    return sorted(found, key=lambda section: section.runs[0].number)
+
+
+def _seeds(members: tuple[Numbered, ...], group: SeedGroup) -> Section:
+    """A group's section; shown is the run in the middle by its test accuracy, the lower one of two."""
+    section = Section(members, members[0], group)
+    scored = [run for run in section.counted if run.evidence.summary.test_accuracy is not None]
+    if not scored:
+        return section
+    middle = statistics.median_low([run.evidence.summary.test_accuracy or 0.0 for run in scored])
+    shown = next(run for run in scored if run.evidence.summary.test_accuracy == middle)
+    return Section(members, shown, group)

@@ -1,0 +1,136 @@
+"""How a run was trained: optimizer, learning rate, loss, regularisation, stopping, time."""
+
+from __future__ import annotations
+
+import statistics
+
+from mnist_tui.experiment.layers import BatchNormalization, Dropout
+from mnist_tui.experiment.optimizers import AdamW
+from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule
+from mnist_tui.report.contents.grid import Facts, value_of
+from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.markdown import Ready
+from mnist_tui.report.wording import count, seconds
+
+LOSS = (
+    r"$$L = -\frac{1}{n} \sum_{i=1}^{n} \sum_{k=1}^{10} y_{ik} \ln \hat{y}_{ik}$$",
+    r"over the $n$ images of a batch: $y_{ik}$ is 1 where $k$ is the true class of image $i$ and 0 elsewhere, and "
+    r"$\hat{y}_{ik}$ the probability that the softmax gives that class.",
+)
+"""The loss that every run minimises, and what its letters mean."""
+PARTS = {"data": "reading", "features": "features", "build": "building", "total": "all"}
+EARLY = "early stopping"
+
+
+def training(evidence: Evidence) -> Facts:
+    """What the training was told, and how it went."""
+    experiment, state = evidence.experiment, evidence.state
+    spec = experiment.training
+    facts: Facts = [("Epochs planned", count(state.epochs or spec.epochs)), ("Epochs run", count(epochs_run(evidence)))]
+    if (weights_of := evidence.results.get("weights_of_epoch")) is not None:
+        facts.append(("Weights are those after epoch", f"{weights_of:g}"))
+    if state.best is not None:
+        facts.append(("Lowest validation loss", f"{state.best.val_loss:.4f}, after epoch {state.best.epoch}"))
+    facts += [
+        *optimizer(experiment),
+        ("Learning rate over the epochs", schedule(experiment)),
+        ("Early stopping", early_stopping(experiment)),
+        ("Regularisation", regularisation(evidence)),
+        ("Loss", "categorical cross-entropy"),
+        ("Batch size", f"{count(spec.batch_size)} images"),
+    ]
+    if state.model is not None:
+        facts.append(("Steps an epoch", count(state.model.steps)))
+    return [*facts, ("Shuffle", "yes, before every epoch"), ("Seed", str(spec.seed)), *times(evidence)]
+
+
+def epochs_run(evidence: Evidence) -> int | None:
+    """Epochs that ended; None where nothing tells."""
+    if evidence.state.history or evidence.state.start is not None:
+        return len(evidence.state.history)
+    return evidence.results.get("epochs_run")
+
+
+def stopped_early(evidence: Evidence) -> bool:
+    """Whether early stopping ended the run."""
+    ended = evidence.state.ended
+    return ended is not None and ended.reason.startswith(EARLY)
+
+
+def optimizer(experiment: Experiment) -> Facts:
+    """The optimizer with its paper, and each of its arguments."""
+    chosen = experiment.optimizer
+    words = (type(chosen).__doc__ or "").strip().splitlines()[0].rstrip(".")
+    names = [name for name in type(chosen).model_fields if name != "name"]
+    return [
+        ("Optimizer", words),
+        *((name.replace("_", " ").capitalize(), value_of(getattr(chosen, name))) for name in names),
+    ]
+
+
+def schedule(experiment: Experiment) -> object:
+    """The learning rate's course, as a formula where it has one; epochs are counted from 0."""
+    rate, chosen = experiment.optimizer.learning_rate, experiment.training.schedule
+    first = _number(rate)
+    match chosen:
+        case ExponentialSchedule():
+            start = chosen.start
+            return Ready(
+                rf"$\eta_e = {first}$ for the epochs $e < {start}$ (counted from 0), then "
+                rf"$\eta_e = {first} \cdot \exp({_number(chosen.rate)} \cdot ({start} - e))$"
+            )
+        case CosineSchedule():
+            part = rf"\frac{{1}}{{2}} (1 + \cos(\pi e / {experiment.training.epochs}))"
+            return Ready(
+                "half a cosine towards 0 (Loshchilov and Hutter, 2017): "
+                rf"$\eta_e = {first} \cdot {part}$, epochs $e$ counted from 0"
+            )
+        case _:
+            return f"constant, {rate:g}"
+
+
+def early_stopping(experiment: Experiment) -> str:
+    """The rule that may end the training before its last epoch."""
+    rule = experiment.training.early_stopping
+    if rule is None:
+        return "none"
+    kept = "the best epoch's weights kept" if rule.restore_best_weights else "the last weights kept"
+    return f"on {rule.monitor}, patience {rule.patience} epochs, least change {rule.min_delta:g}, {kept}"
+
+
+def regularisation(evidence: Evidence) -> str:
+    """Dropout, batch normalisation and weight decay, with their papers."""
+    experiment, found = evidence.experiment, []
+    named = list(zip(experiment.layers, evidence.complexity.layers, strict=False))
+    dropout = [
+        f"rate {part.rate:g} in {layer.name}" for part, layer in named if isinstance(part, Dropout) and part.rate
+    ]
+    normalised = [layer.name for part, layer in named if isinstance(part, BatchNormalization)]
+    if dropout:
+        found.append(f"dropout, {', '.join(dropout)} (Srivastava et al., 2014)")
+    if normalised:
+        found.append(f"batch normalisation, {', '.join(normalised)} (Ioffe and Szegedy, 2015)")
+    if isinstance(experiment.optimizer, AdamW):
+        found.append(f"weight decay {experiment.optimizer.weight_decay:g}, decoupled (Loshchilov and Hutter, 2019)")
+    return "; ".join(found) or "none"
+
+
+def times(evidence: Evidence) -> Facts:
+    """What the run and its parts took."""
+    timings, history = evidence.document["timings"] or {}, evidence.state.history
+    whole = timings.get("train") if timings else sum(row.seconds for row in history) if history else None
+    facts: Facts = [("Training time", seconds(whole))]
+    if history:
+        steady = [row.seconds for row in history[1:]] or [history[0].seconds]
+        first = f" (median); the first {seconds(history[0].seconds)}" if len(history) > 1 else ""
+        facts.append(("Time of an epoch", f"{seconds(statistics.median(steady))}{first}"))
+    if timings.get("evaluate") is not None:
+        facts.append(("Evaluation time", seconds(timings["evaluate"])))
+    rest = ", ".join(f"{word} {seconds(timings[key])}" for key, word in PARTS.items() if timings.get(key) is not None)
+    return [*facts, *([("Other times", rest)] if rest else [])]
+
+
+def _number(value: float) -> str:
+    """A number in TeX, powers of ten written out."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

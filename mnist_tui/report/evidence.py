@@ -1,0 +1,294 @@
+"""Everything that a run's folder tells a report, read once. What is missing or torn is left out, and said."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from mnist_tui.experiment.complexity import Complexity, of
+from mnist_tui.experiment.parameters import PARAMETERS
+from mnist_tui.experiment.presets import Preset, PresetError
+from mnist_tui.experiment.problem import SpecError
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs.collection.labels import read_label
+from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
+from mnist_tui.runs.diagnosis.diagnose import diagnose
+from mnist_tui.runs.diagnosis.finding import Finding
+from mnist_tui.runs.document import assembled
+from mnist_tui.runs.epochs import EpochFile
+from mnist_tui.runs.events import WeightsSeen
+from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.runs.state import RunState, replayed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNKNOWN = "unknown"
+"""The state of a run whose files do not tell it."""
+SCORED = ("finished", "stopped", "diverged")
+"""States that a run reaches only with an evaluation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the trained network said of the test images.
+
+    Attributes:
+        labels: uint8 ``(n,)``, the true classes.
+        probabilities: float32 ``(n, 10)``.
+        misclassified: ``(m,)``, the wrong ones' places among the test images.
+        images: uint8 ``(m, 28, 28)``, those images.
+    """
+
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    misclassified: NDArray[np.int32]
+    images: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of one run.
+
+    Attributes:
+        preset: the run's experiment, the preset's name, what was published for it.
+        summary: the run as a line of a list; its `group` is the same for runs that differ only in their seed.
+        changes: how the experiment differs from its preset, the seed apart, in words; empty where it does not.
+        document: as `runs.document` makes it, from what could be read.
+        state: as the reducer has it, with the folder's word on whether the worker lives (`UNKNOWN` where it is silent).
+        results: `results.json` where it belongs to the run's end; empty where there is none.
+        class_names: ten.
+        matrix: confusion counts, rows true, columns predicted; of `matrix_of`.
+        weights: all distributions that were told of, in order of their epochs.
+        findings: the diagnosis, worst first; none where there is no history to judge.
+        created: seconds since the epoch; None where nothing tells it.
+        missing: sentences about what could not be read.
+    """
+
+    folder: RunFolder
+    preset: Preset
+    complexity: Complexity
+    summary: RunSummary
+    changes: str
+    document: dict[str, Any]
+    state: RunState
+    results: dict[str, Any]
+    class_names: tuple[str, ...]
+    matrix: tuple[tuple[int, ...], ...] | None
+    matrix_of: str
+    predictions: Predictions | None
+    weights: tuple[WeightsSeen, ...]
+    findings: tuple[Finding, ...]
+    created: float | None
+    missing: tuple[str, ...]
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.preset.experiment
+
+
+def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
+    """Reads a run's folder.
+
+    Args:
+        folder: a run in any state, pieces of it missing or torn but for `experiment.toml`.
+        presets: those that other runs were compared with already.
+
+    Raises:
+        RunError: there is no experiment that can be read.
+    """
+    try:
+        preset = folder.preset()
+        complexity = of(preset.experiment)
+    except (PresetError, SpecError) as error:
+        raise RunError(f"run {folder.id} cannot be reported: {error}") from None
+    origin = (presets or Presets()).find(preset.name)
+    missing: list[str] = []
+    launch = _launch(folder, missing)
+    log = replayed(folder.events_file)
+    if log.start is None:
+        missing.append("events.jsonl is not there or cannot be read: the history of the training is not known.")
+    standing = _standing(folder, log, missing)
+    state = replace(log, state=standing)
+    results = _results(folder, state, missing) or {}
+    predictions = _predictions(folder, standing, missing) if results else None
+    matrix, matrix_of = _matrix(results, state)
+    created = launch.created if launch is not None else state.started
+    names = results.get("class_names") or (state.data.class_names if state.data else None)
+    return Evidence(
+        folder=folder,
+        preset=preset,
+        complexity=complexity,
+        summary=_summary(folder, preset, state, created, origin),
+        changes="" if origin is None else difference(_with_seed_of(preset, origin), preset.experiment),
+        document=assembled(
+            folder, preset, state, standing=standing, command=launch.command if launch else "", results=results
+        ),
+        state=state,
+        results=results,
+        class_names=tuple(names) if names and len(names) == CLASSES else tuple(map(str, range(CLASSES))),
+        matrix=matrix,
+        matrix_of=matrix_of,
+        predictions=predictions,
+        weights=tuple(EpochFile(folder.events_file).all_weights()),
+        findings=diagnose(state, preset.experiment) if log.start is not None else (),
+        created=created,
+        missing=tuple(missing),
+    )
+
+
+def read_all(folders: Sequence[RunFolder]) -> list[Evidence]:
+    """Several runs' evidence, in their order.
+
+    Raises:
+        RunError: one of them has no experiment that can be read.
+    """
+    presets = Presets()
+    return [read(folder, presets) for folder in folders]
+
+
+class _Score(BaseModel, strict=True):
+    loss: float | None
+    accuracy: float
+
+
+class _ClassScore(BaseModel, strict=True):
+    name: str = Field(alias="class")
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+class _TestScore(_Score):
+    macro_f1: float | None
+    per_class: list[_ClassScore]
+
+
+class _Data(BaseModel, strict=True):
+    name: str
+    title: str | None = None
+    sha256: dict[str, str]
+    train: int
+    validation: int
+    test: int
+
+
+class _Results(BaseModel, strict=True):
+    """What of `results.json` a report relies on."""
+
+    state: str | None = None
+    dataset: _Data | None = None
+    class_names: list[str] | None = Field(default=None, min_length=CLASSES, max_length=CLASSES)
+    test: _TestScore | None = None
+    train: _Score | None = None
+    confusion_matrix: list[list[int]] | None = None
+    timings: dict[str, float | None] | None = None
+    platform: dict[str, Any] | None = None
+
+
+def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
+    try:
+        return folder.launch()
+    except (RunError, TypeError):
+        missing.append("launch.json is not there or cannot be read: the command that ran it is not known.")
+        return None
+
+
+def _standing(folder: RunFolder, log: RunState, missing: list[str]) -> str:
+    """The run's state: the folder's, else the log's end."""
+    try:
+        return folder.state()
+    except (RunError, TypeError, ValueError):
+        if log.ended is not None:
+            return log.ended.state
+        missing.append("status.json is not there or cannot be read: whether the run has ended is not known.")
+        return UNKNOWN
+
+
+def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str, Any] | None:
+    """The results of the run's end; those of an earlier end, before more epochs, are left out."""
+    expected = state.state in SCORED
+    try:
+        results = folder.results()
+        if results is not None:
+            _Results.model_validate(results)
+    except (RunError, ValidationError):
+        missing.append("results.json cannot be read: scores, times and the final confusion matrix are not known.")
+        return None
+    if results is None:
+        if expected:
+            missing.append("results.json is not there: scores, times and the final confusion matrix are not known.")
+        return None
+    if state.start is None:
+        return results if results.get("state", state.state) == state.state or state.state == UNKNOWN else None
+    return results if state.ended is not None and results.get("state", state.ended.state) == state.ended.state else None
+
+
+def _matrix(results: dict[str, Any], state: RunState) -> tuple[tuple[tuple[int, ...], ...] | None, str]:
+    counted = results.get("confusion_matrix")
+    if counted and len(counted) == CLASSES and all(len(row) == CLASSES for row in counted):
+        return tuple(map(tuple, counted)), "test images"
+    return state.confusion, f"validation images, after epoch {state.confusion_epoch}" if state.confusion else ""
+
+
+def _predictions(folder: RunFolder, standing: str, missing: list[str]) -> Predictions | None:
+    if (found := read_predictions(folder.predictions_file)) is not None:
+        return found
+    if standing in SCORED:
+        missing.append("predictions.npz is not there or cannot be read: the misclassified images cannot be shown.")
+    return None
+
+
+def read_predictions(path: Path) -> Predictions | None:
+    """A run's `predictions.npz`; None where it is not there or is not whole."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = Predictions(
+                archive["labels"], archive["probabilities"], archive["misclassified"], archive["misclassified_images"]
+            )
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        return None
+    count, wrong = len(found.labels), len(found.misclassified)
+    whole = (
+        found.probabilities.shape == (count, CLASSES)
+        and found.images.shape == (wrong, IMAGE_EDGE, IMAGE_EDGE)
+        and found.images.dtype == np.uint8
+        and found.labels.dtype.kind in "ui"
+        and found.misclassified.dtype.kind in "ui"
+        and found.probabilities.dtype.kind == "f"
+        and _within(found.labels, CLASSES)
+        and _within(found.misclassified, count)
+    )
+    return found if whole else None
+
+
+def _within(numbers: NDArray[np.integer[Any]], bound: int) -> bool:
+    return len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound)
+
+
+def _summary(
+    folder: RunFolder, preset: Preset, state: RunState, created: float | None, origin: Preset | None
+) -> RunSummary:
+    experiment = preset.experiment
+    differs = "" if origin is None else difference(origin.experiment, experiment)
+    fixed = Fixed(
+        preset.name, experiment.dataset.name, created or 0.0, experiment.training.epochs, differs,
+        {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}, experiment,
+    )  # fmt: skip
+    return summed_up(folder, fixed, state, read_label(folder), state.state)
+
+
+def _with_seed_of(preset: Preset, origin: Preset) -> Experiment:
+    training = origin.experiment.training.model_copy(update={"seed": preset.experiment.training.seed})
+    return origin.experiment.model_copy(update={"training": training})

@@ -1,0 +1,54 @@
+"""The report as a Word document: figures as pictures of 200 dots an inch, a table of contents of links."""
+
+from __future__ import annotations
+
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.front import epoch
+from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.pandoc import TEMPLATES
+from mnist_tui.report.formats.tables import fitted, with_cells, without_empty_heads
+from mnist_tui.report.formats.tree import (
+    Node,
+    Nodes,
+    Picture,
+    contents,
+    figure,
+    node,
+    numbered,
+    walked,
+    with_links,
+    with_pictures,
+)
+
+OPTIONS = ("--number-sections", "--syntax-highlighting=none", f"--reference-doc={TEMPLATES / 'reference.docx'}")
+"""The reference is pandoc's own with A4 pages, smaller letters, and a style for each size of a table's letters."""
+STYLES = ("Table 9", "Table 8", "Table 7")
+"""Letters in tables, by their `tables.Fit.size`."""
+PAGE = (80, 92, 106)
+"""Characters across the page in those styles; fewer than elsewhere, for the reader may lack the font."""
+
+
+def write(job: Job) -> bytes:
+    """The document. pandoc may read files here, for it has to put the figures in; no other place of the text names one.
+
+    Raises:
+        ExportError: pandoc failed.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), _figure)
+    blocks = fitted(without_empty_heads(blocks), _sized, PAGE, always=True)
+    tree = job.tree(with_links([*contents(blocks), *blocks]))
+    return pandoc.write(tree, "docx", OPTIONS, epoch=epoch(job.report.timestamp), folder=job.figures)
+
+
+def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    return figure(number, picture, numbered(number, caption))
+
+
+def _sized(size: int, table: Node) -> Nodes:
+    """The table with its words in a style for letters, since pandoc has its own for links and for cells."""
+    style = ["", [], [["custom-style", STYLES[size]]]]
+
+    def small(one: Node) -> Node:
+        return node("Span", [style, [one]]) if one["t"] in {"Str", "Space", "Code"} else one
+
+    return [with_cells(table, lambda blocks, _: walked(blocks, small))]

@@ -1,0 +1,66 @@
+"""What stands above a report's text in every format: its title, author and time; all of them plain text. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mnist_tui.report.formats.tree import Node, inlines, node
+from mnist_tui.report.source import Report
+
+_NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b]")
+"""Characters that XML or TeX refuse, and the one that this package breaks words with."""
+
+
+def cleaned(report: Report) -> Report:
+    """The report with what is no character of a text shown as one that stands for it, and one-line titles."""
+    return replace(
+        report,
+        title=_line(report.title),
+        author=_line(report.author),
+        markdown=_text(report.markdown.replace("\r\n", "\n").replace("\r", "\n")),
+        drawings=tuple(
+            replace(drawing, caption=_line(drawing.caption), alt=_line(drawing.alt)) for drawing in report.drawings
+        ),
+    )
+
+
+def _line(text: str) -> str:
+    return " ".join(_text(" ".join(text.split())).split())
+
+
+def _text(text: str) -> str:
+    return _NOT_TEXT.sub(lambda found: "" if found[0] == "\u200b" else "\ufffd", text)
+
+
+def shown_time(timestamp: str) -> str:
+    """``2026-11-21 20:05:00 UTC``."""
+    return moment(timestamp).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def epoch(timestamp: str) -> int:
+    """Seconds since 1970."""
+    return max(0, int(moment(timestamp).timestamp()))
+
+
+def moment(timestamp: str) -> datetime:
+    """A time in UTC; one without a zone is taken for UTC.
+
+    Raises:
+        ValueError: the text is not ISO 8601.
+    """
+    there = datetime.fromisoformat(timestamp)
+    return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
+
+
+def meta(report: Report) -> dict[str, Node]:
+    """The same as pandoc's metadata, which its templates put where it belongs."""
+    found = {
+        "title": node("MetaInlines", inlines(report.title)),
+        "date": node("MetaInlines", inlines(shown_time(report.timestamp))),
+        "lang": node("MetaString", "en"),
+    }
+    if report.author:
+        found["author"] = node("MetaList", [node("MetaInlines", inlines(report.author))])
+    return found

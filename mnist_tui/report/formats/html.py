@@ -1,0 +1,55 @@
+"""The report as one HTML file that needs no other: style and figures inside, formulas as MathML."""
+
+from __future__ import annotations
+
+import base64
+
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.pandoc import TEMPLATES
+from mnist_tui.report.formats.tables import without_empty_heads
+from mnist_tui.report.formats.tree import (
+    Node,
+    Nodes,
+    Picture,
+    figure,
+    node,
+    numbered,
+    walked,
+    with_links,
+    with_pictures,
+)
+
+OPTIONS = (
+    "--standalone", "--template=report.html", "--mathml", "--toc", "--toc-depth=3", "--number-sections",
+    "--shift-heading-level-by=1", "--wrap=none", "--syntax-highlighting=none",
+)  # fmt: skip
+
+
+def write(job: Job) -> bytes:
+    """The document.
+
+    Raises:
+        ExportError: pandoc failed.
+        OSError: a figure cannot be read.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: _inside(job, name)), _figure)
+    blocks = walked(with_links(without_empty_heads(blocks)), _scrolling)
+    tree = job.tree(blocks)
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    tree["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
+    return pandoc.write(tree, "html5", OPTIONS)
+
+
+def _inside(job: Job, name: str) -> str:
+    svg = (job.figures / f"{name}.svg").read_bytes()
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+
+
+def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    return figure(number, picture, numbered(number, caption))
+
+
+def _scrolling(one: Node) -> Node:
+    """Tables too wide for a screen scroll in a box of their own."""
+    return node("Div", [["", ["table"], []], [one]]) if one["t"] == "Table" else one

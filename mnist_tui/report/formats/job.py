@@ -1,0 +1,49 @@
+"""What every format starts from: the report's tree, read once, and where its figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.front import cleaned, meta
+from mnist_tui.report.formats.pandoc import Tree
+from mnist_tui.report.formats.tree import Nodes, Picture, with_ids
+from mnist_tui.report.source import Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """A report ready to be written.
+
+    Attributes:
+        report: cleaned of what is no text.
+        version: pandoc's version of its tree.
+        blocks: the report's text, its headings with ids.
+        figures: the folder that holds its figures, ``NAME.svg`` and so on.
+    """
+
+    report: Report
+    version: tuple[int, ...]
+    blocks: Nodes
+    figures: Path
+
+    def pictures(self, place: Callable[[str], str]) -> dict[str, Picture]:
+        """The figures by name, each with the place that a document finds it at."""
+        return {drawing.name: Picture(place(drawing.name), drawing) for drawing in self.report.drawings}
+
+    def tree(self, blocks: Nodes) -> Tree:
+        """A whole document of some blocks, with title, author and time."""
+        return {"pandoc-api-version": [*self.version], "meta": meta(self.report), "blocks": blocks}
+
+
+def job(report: Report, figures: Path) -> Job:
+    """Reads the report's Markdown.
+
+    Raises:
+        ExportError: pandoc is not there or failed.
+    """
+    clean = cleaned(report)
+    tree = pandoc.read(clean.markdown)
+    return Job(clean, tuple(tree["pandoc-api-version"]), with_ids(tree["blocks"]), figures)

@@ -1,0 +1,58 @@
+"""The report as Markdown that GitHub shows: figures beside it, links to headings by GitHub's own anchors."""
+
+from __future__ import annotations
+
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.front import shown_time
+from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.tree import (
+    Node,
+    Nodes,
+    Picture,
+    contents,
+    headings,
+    inlines,
+    node,
+    numbered,
+    slugs,
+    text_of,
+    walked,
+    with_links,
+    with_pictures,
+)
+
+WRITER = "gfm-tex_math_gfm+subscript"
+"""As GitHub reads it, dollars for formulas; a tilde is escaped, for GitHub strikes out between single ones."""
+
+
+def write(job: Job, beside: str) -> bytes:
+    """The document.
+
+    Args:
+        beside: name of the folder with the figures.
+
+    Raises:
+        ExportError: pandoc failed.
+    """
+    report = job.report
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.svg"), _picture)
+    found = headings(blocks)
+    anchors = slugs([report.title, *(text_of(title) for _, _, title in found)])[1:]
+    names = {name: anchor for (_, name, _), anchor in zip(found, anchors, strict=True)}
+    made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
+    head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
+    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered)], names)
+    return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
+
+
+def _picture(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    image = node("Image", [["", [], []], inlines(picture.drawing.alt), [picture.place, ""]])
+    return [node("Para", [image]), node("Para", numbered(number, caption))]
+
+
+def _lowered(one: Node) -> Node:
+    """Headings one level deeper, for the title is the first, and without ids, which GitHub does not know."""
+    if one["t"] != "Header":
+        return one
+    level, _, title = one["c"]
+    return node("Header", [min(level + 1, 6), ["", [], []], title])

@@ -1,0 +1,71 @@
+"""The report as a PDF, set by typst with its own fonts: no TeX, the same bytes on every machine."""
+
+from __future__ import annotations
+
+import re
+
+from mnist_tui.report.export import ExportError
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.front import epoch, shown_time
+from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.pandoc import TEMPLATES
+from mnist_tui.report.formats.tables import fitted, without_empty_heads
+from mnist_tui.report.formats.tree import Node, Nodes, Picture, node, with_breaks, with_links, with_pictures
+
+SIZES = ("9pt", "8pt", "7pt")
+"""Letters of tables, by their `tables.Fit.size`."""
+LONGEST_WORD = 60
+_OWN_FONTS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
+"""What typst's own fonts have letters for, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
+
+
+def write(job: Job) -> bytes:
+    """The document.
+
+    Raises:
+        ExportError: pandoc or typst failed.
+        OSError: a figure cannot be read.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _figure)
+    blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
+    tree = job.tree(fitted(blocks, _sized))
+    body = pandoc.write(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
+    files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
+    for drawing in job.report.drawings:
+        files[f"figures/{drawing.name}.svg"] = (job.figures / f"{drawing.name}.svg").read_bytes()
+    return _set(job, files, own_fonts=bool(_OWN_FONTS.fullmatch(body.decode() + job.report.title + job.report.author)))
+
+
+def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
+    """Title and author are handed over as values: they are never read as typst's language."""
+    import typst
+
+    report = job.report
+    said = {"title": report.title, "author": report.author, "time": shown_time(report.timestamp)}
+    try:
+        return typst.compile(
+            files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
+            ignore_system_fonts=own_fonts, sys_inputs=said, timestamp=epoch(report.timestamp), format="pdf"
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise ExportError(
+            f"typst could not set the report: {' '.join(str(error).split())[:500]}", refused=False
+        ) from None
+
+
+def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    drawing = picture.drawing
+    image = f"#image({_string(picture.place)}, width: {drawing.millimetres[0]:g}mm, alt: {_string(drawing.alt)})"
+    content = [node("Plain", [node("RawInline", ["typst", image])])]
+    return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], content])]
+
+
+def _string(text: str) -> str:
+    """Text as a literal of typst's."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _sized(size: int, table: Node) -> Nodes:
+    opening = node("RawBlock", ["typst", f"#[#set text(size: {SIZES[size]})"])
+    return [opening, table, node("RawBlock", ["typst", "]"])]

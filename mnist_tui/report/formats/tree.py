@@ -1,0 +1,265 @@
+"""A document as pandoc's tree, and the changes that every format shares. Pure: trees in, trees out."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_tui.report.figures.drawing import Drawing
+
+Node = dict[str, Any]
+Nodes = list[Node]
+
+FIGURES = "figures/"
+"""What the place of a report's own pictures begins with in its Markdown."""
+_ID = re.compile(r"\{#([a-zA-Z][\w-]*)\}$")
+BREAK = "\u200b"
+"""A place to break a line at, of no width."""
+EVERY = 8
+"""Characters of a long word after which it may be broken."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report as one format shows it.
+
+    Attributes:
+        place: its file's path as the document names it.
+        drawing: what it was painted from.
+    """
+
+    place: str
+    drawing: Drawing
+
+
+def node(kind: str, content: Any = None) -> Node:
+    return {"t": kind} if content is None else {"t": kind, "c": content}
+
+
+def inlines(text: str) -> Nodes:
+    """Plain text as pandoc has it: words with spaces between."""
+    found: Nodes = []
+    for word in text.split():
+        found += [node("Space"), node("Str", word)]
+    return found[1:]
+
+
+def walked(value: Any, change: Callable[[Node], Any]) -> Any:
+    """The tree with every element, innermost first, replaced by what `change` makes of it; a list takes its place."""
+    if isinstance(value, list):
+        out: list[Any] = []
+        for one in value:
+            new = walked(one, change)
+            if isinstance(one, dict) and isinstance(new, list):
+                out += new
+            else:
+                out.append(new)
+        return out
+    if isinstance(value, dict) and "t" in value:
+        inner = {"t": value["t"], "c": walked(value["c"], change)} if "c" in value else value
+        return change(inner)
+    return value
+
+
+def elements(value: Any) -> Iterator[Node]:
+    """Every element of a tree, outermost first."""
+    if isinstance(value, list):
+        for one in value:
+            yield from elements(one)
+    elif isinstance(value, dict) and "t" in value:
+        yield value
+        yield from elements(value.get("c"))
+
+
+def text_of(value: Any) -> str:
+    """The text of some elements, without what emphasises it."""
+    parts: list[str] = []
+    for one in elements(value):
+        match one["t"]:
+            case "Str":
+                parts.append(one["c"])
+            case "Code" | "Math":
+                parts.append(one["c"][1])
+            case "Space" | "SoftBreak" | "LineBreak":
+                parts.append(" ")
+            case _:
+                pass
+    return "".join(parts)
+
+
+def with_ids(blocks: Nodes) -> Nodes:
+    """Headings with the id that ``{#id}`` at their end gives them, else one made from their text; each id once."""
+    taken: set[str] = set()
+
+    def change(one: Node) -> Node:
+        if one["t"] != "Header":
+            return one
+        level, (_, classes, pairs), title = one["c"]
+        found = _ID.search(title[-1]["c"]) if title and title[-1]["t"] == "Str" else None
+        if found and (whole := title[-1]["c"]) and found.start() == 0 and len(title) > 1:
+            title = title[:-2] if title[-2]["t"] == "Space" else title[:-1]
+            wanted = whole[2:-1]
+        else:
+            wanted = slug(text_of(title)) or "section"
+        name = _unused(wanted, taken)
+        return node("Header", [level, [name, classes, pairs], title])
+
+    return walked(blocks, change)
+
+
+def slug(title: str) -> str:
+    """A heading's anchor by GitHub's rule: lower case, blanks become hyphens, other punctuation goes."""
+    kept = (
+        "-" if char == " " else char
+        for char in title.strip().lower()
+        if char in " -_" or unicodedata.category(char)[0] in "LNM" or unicodedata.category(char) == "Pc"
+    )
+    return "".join(kept)
+
+
+def slugs(titles: Sequence[str]) -> list[str]:
+    """The anchors of a document's headings, in their order; what is there already gets a number."""
+    taken: set[str] = set()
+    return [_unused(slug(title), taken) for title in titles]
+
+
+def _unused(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 0
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    taken.add(name)
+    return name
+
+
+def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
+    """Level, id and title of every heading at the document's top level."""
+    return [(one["c"][0], one["c"][1][0], one["c"][2]) for one in blocks if one["t"] == "Header"]
+
+
+def with_pictures(
+    blocks: Nodes, pictures: Mapping[str, Picture], made: Callable[[int, Picture, Nodes], Nodes]
+) -> Nodes:
+    """Paragraphs that begin with one of the report's pictures become what `made` says; other pictures become text.
+
+    Args:
+        made: from a number, counted from 1, a picture and its caption.
+    """
+    numbers = itertools.count(1)
+    ours = {picture.place for picture in pictures.values()}
+
+    def block(one: Node) -> Any:
+        if one["t"] != "Para" or one["c"][0]["t"] != "Image":
+            return one
+        _, caption, (place, _) = one["c"][0]["c"]
+        picture = pictures.get(place.removeprefix(FIGURES))
+        return made(next(numbers), picture, caption) if picture and place.startswith(FIGURES) else one
+
+    def foreign(one: Node) -> Any:
+        return one["c"][1] if one["t"] == "Image" and one["c"][2][0] not in ours else one
+
+    return walked(walked(blocks, block), foreign)
+
+
+def figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    """A picture with its caption below, as wide as it was drawn, at most as the page."""
+    drawing = picture.drawing
+    size = [["width", f"{drawing.millimetres[0]:g}mm"]]
+    image = node("Image", [["", [], [*size, ["alt", drawing.alt]]], inlines(drawing.alt), [picture.place, ""]])
+    return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], [node("Plain", [image])]])]
+
+
+def numbered(number: int, caption: Nodes) -> Nodes:
+    """A caption with its number before it, for formats that do not count figures themselves."""
+    return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
+
+
+def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
+    """Links inside the document by the targets' new names; one whose target is not there becomes its text.
+
+    Args:
+        names: the targets' names by their ids; the ids themselves if absent.
+    """
+    if names is None:
+        names = {name: name for one in elements(blocks) if (name := _id_of(one))}
+
+    def change(one: Node) -> Any:
+        if one["t"] != "Link" or not one["c"][2][0].startswith("#"):
+            return one
+        attributes, text, (target, title) = one["c"]
+        there = names.get(target[1:])
+        return node("Link", [attributes, text, [f"#{there}", title]]) if there else text
+
+    return walked(blocks, change)
+
+
+def _id_of(one: Node) -> str:
+    match one["t"]:
+        case "Header":
+            return one["c"][1][0]
+        case "Figure":
+            return one["c"][0][0]
+        case _:
+            return ""
+
+
+def contents(blocks: Nodes, deepest: int = 2) -> Nodes:
+    """A table of contents as a list of links, for formats that make none themselves."""
+    chosen = [(level, name, title) for level, name, title in headings(blocks) if level <= deepest]
+    return [_listed(chosen)] if chosen else []
+
+
+def _listed(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
+    top = min(level for level, _, _ in chosen)
+    items: list[Nodes] = []
+    inner: list[tuple[int, str, Nodes]] = []
+    for level, name, title in chosen:
+        if level > top and items:
+            inner.append((level, name, title))
+            continue
+        _close(items, inner)
+        items.append([node("Plain", [node("Link", [["", [], []], _without_links(title), [f"#{name}", ""]])])])
+    _close(items, inner)
+    return node("BulletList", items)
+
+
+def _close(items: list[Nodes], inner: list[tuple[int, str, Nodes]]) -> None:
+    if inner:
+        items[-1].append(_listed(inner))
+        inner.clear()
+
+
+def _without_links(title: Nodes) -> Nodes:
+    return walked(title, lambda one: one["c"][1] if one["t"] == "Link" else [] if one["t"] == "Note" else one)
+
+
+def breakable(text: str, longest: int) -> str:
+    """Text whose words may be broken where they are longer than that many characters."""
+    return " ".join(_broken(word) if len(word) > longest else word for word in text.split(" "))
+
+
+def _broken(word: str) -> str:
+    parts = (part for piece in re.split(r"(?<=[/_.,=:-])", word) for part in re.findall(f".{{1,{EVERY}}}", piece))
+    return BREAK.join(parts)
+
+
+def with_breaks(value: Any, longest: int) -> Any:
+    """The tree whose long words may be broken."""
+
+    def change(one: Node) -> Node:
+        match one["t"]:
+            case "Str":
+                return node("Str", breakable(one["c"], longest))
+            case "Code":
+                return node("Code", [one["c"][0], breakable(one["c"][1], longest)])
+            case "CodeBlock":
+                lines = (breakable(line, longest) for line in one["c"][1].split("\n"))
+                return node("CodeBlock", [one["c"][0], "\n".join(lines)])
+            case _:
+                return one
+
+    return walked(value, change)

@@ -1,0 +1,150 @@
+"""MODEL.md: what a stranger must know of exported weights to use them, and a program for each format."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.report import evidence, markdown
+from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.export import CARD
+from mnist_tui.report.model_code import hog_call, program
+from mnist_tui.report.wording import DASH, count, loss, percent, size
+from mnist_tui.runs.exported import FILES, WHOLE, weight_shapes
+from mnist_tui.runs.folder import RunFolder
+
+TEMPLATE = "MODEL.md.j2"
+NAMED = ("npz", "safetensors", "csv")
+"""Formats in which each weight goes by its name."""
+Rows = tuple[tuple[str, ...], ...]
+"""A table, its headings first."""
+
+
+def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
+    """The card of weights that are in `out`.
+
+    Args:
+        formats: those that were just written. Others of the same weights that an earlier card there describes are
+            described again.
+
+    Raises:
+        RunError, PresetError: the run's folder cannot be read.
+        OSError: the files cannot be.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mnist_tui.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,
+    )  # fmt: skip
+    environment.filters.update(md=markdown.escaped, code=markdown.code_block, table=_table)
+    kept = _described(folder, out)
+    wanted = [name for name in FILES if name in formats or name in kept]
+    return environment.get_template(TEMPLATE).render(contents(folder, wanted, out)).rstrip() + "\n"
+
+
+def is_card_of(folder: RunFolder, path: Path) -> bool:
+    """Whether the file is a card of that very run, which may be replaced by a newer one."""
+    try:
+        return f"{markdown.escaped(folder.id)} |" in path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, Any]:
+    """What the template lays out."""
+    known = evidence.read(folder)
+    experiment, spec = known.experiment, known.experiment.features
+    shapes = weight_shapes(experiment) if set(formats) & set(NAMED) else {}
+    return {
+        "title": known.preset.title or known.preset.name,
+        "notices": _notices(known),
+        "facts": _facts(known),
+        "whole": [FILES[name] for name in formats if name in WHOLE],
+        "bare": [FILES[name] for name in formats if name not in WHOLE],
+        "input_shape": f"({', '.join(['n', *map(str, experiment.input_shape)])})",
+        "hog": hog_call(spec) if isinstance(spec, HogFeatures) else "",
+        "classes": (("Column", "Class"), *((str(n), name) for n, name in enumerate(known.class_names))),
+        "files": (("File", "Size", "SHA-256"), *_files(formats, out)),
+        "weights": (("Weight", "Shape"), *((name, str(shape)) for name, shape in shapes.items())) if shapes else (),
+        "programs": [{"name": FILES[name], **vars(program(name, experiment))} for name in formats],
+    }
+
+
+def _notices(known: Evidence) -> list[str]:
+    state, reason = known.document["state"], known.document["reason"]
+    found = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
+    if (known.document["dataset"] or {}).get("sample"):
+        found.append("The data are the bundled digits sample (scikit-learn, 1,797 images), not MNIST.")
+    if not known.document["test"]:
+        found.append("These weights were not evaluated on the test images.")
+    precision = known.experiment.training.precision
+    if precision != "float32":
+        apart = "thousandths" if precision == "mixed_float16" else "hundredths"
+        found.append(
+            f"Trained in {precision}, in which model.keras computes, too. All else here computes in float32, so that "
+            f"probabilities differ by some {apart} from the run's own."
+        )
+    return found
+
+
+def _facts(known: Evidence) -> Rows:
+    data, test = known.document["dataset"] or {}, known.document["test"] or {}
+    digest = _source(known.folder)
+    images = f"{data.get('title') or data.get('name')}, {count(data['train'])} images" if data else DASH
+    tested = f"{count(data['test'])} images" if data and test else DASH
+    return (
+        ("Fact", "Value"),
+        ("Run", known.folder.id),
+        ("Preset", known.preset.name),
+        ("Parameters", count(known.complexity.total)),
+        ("Trained on", images),
+        ("Tested on", tested),
+        ("Test accuracy", percent(test.get("accuracy"))),
+        ("Test loss (cross-entropy)", loss(test["loss"]) if test else DASH),
+        ("Macro F1", percent(test.get("macro_f1"))),
+        ("Made from", f"the run's {digest[0]}, SHA-256 {digest[1]}"),
+    )
+
+
+def _files(formats: Sequence[str], out: Path) -> Iterator[tuple[str, str, str]]:
+    for name in formats:
+        for path in _parts(out / FILES[name]):
+            yield path.relative_to(out).as_posix(), size(path.stat().st_size), _digest(path)
+
+
+def _parts(path: Path) -> list[Path]:
+    """The file, or the files of a folder."""
+    return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+
+
+def _described(folder: RunFolder, out: Path) -> list[str]:
+    """The formats that a card in `out` describes as they are there, made from the weights that the run has now."""
+    try:
+        text = (out / CARD).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return []
+    if _source(folder)[1] not in text:
+        return []
+    there = {name: _parts(out / file) for name, file in FILES.items() if (out / file).exists()}
+    return [name for name, parts in there.items() if parts and all(_digest(part) in text for part in parts)]
+
+
+def _source(folder: RunFolder) -> tuple[str, str]:
+    """What the weights are made from, and its checksum."""
+    for what, path in (("model", folder.model_file), ("checkpoint", folder.checkpoint / "checkpoint.json")):
+        if path.exists():
+            return what, _digest(path)
+    return "model", DASH
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(rows: Rows) -> str:
+    return markdown.table(rows[0], rows[1:])

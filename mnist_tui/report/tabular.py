@@ -1,0 +1,84 @@
+"""Rows of text as a table: in aligned columns, or in LaTeX that needs no package. Markdown's is `markdown.table`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+_TEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "×": r"$\times$", "→": r"$\rightarrow$", "±": r"$\pm$", "–": "--",
+}  # fmt: skip
+
+
+def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = ()) -> list[str]:
+    """Blocks of rows in columns as wide as their widest cell, a rule between two blocks.
+
+    Args:
+        blocks: the first holds the headings.
+        right: the columns that are aligned to the right, from 0.
+    """
+    rows = [row for block in blocks for row in block]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+    def line(cells: Sequence[str]) -> str:
+        placed = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(placed).rstrip()
+
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    parted: list[str] = []
+    for block in blocks:
+        parted += [*([rule] if parted else []), *map(line, block)]
+    return parted
+
+
+def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str = "", note: str = "") -> str:
+    """A LaTeX table of a page's width: rules between its blocks, the note below, the title as its caption.
+
+    Args:
+        blocks: of rows of plain text; the first holds the headings.
+        columns: LaTeX's letters for the columns, without separators: ``l``, ``r``, or ``p`` with a width.
+        title, note: plain text.
+    """
+    letters = _letters(columns)
+    lines = [
+        "\\begin{table}",
+        "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}",
+        f"\\begin{{tabular}}{{{columns}}}",
+    ]
+    for block in blocks:
+        lines += ["\\hline", *(_tex_row(row, letters) for row in block)]
+    lines += ["\\hline", "\\end{tabular}"]
+    lines += [f"\\par\\smallskip {tex_escaped(note)}"] if note else []
+    lines += [f"\\caption{{{tex_escaped(title)}}}"] if title else []
+    return "\n".join([*lines, "\\end{table}"]) + "\n"
+
+
+def tex_escaped(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(_TEX.get(character, character) for character in text)
+
+
+def _letters(columns: str) -> list[str]:
+    """``lp{2cm}r`` → l, p, r."""
+    found: list[str] = []
+    depth = 0
+    for character in columns:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0 and character != "}":
+            found.append(character)
+    return found
+
+
+def _tex_row(cells: Sequence[str], letters: Sequence[str]) -> str:
+    return " & ".join(_tex_cell(cell, letter) for cell, letter in zip(cells, letters, strict=True)) + r" \\"
+
+
+def _tex_cell(cell: str, letter: str) -> str:
+    text = tex_escaped(cell)
+    if letter == "r" and cell[:1].isdigit():
+        return text.replace(",", "\\,")
+    return "\\raggedright " + text.replace("\\_", "\\_\\allowbreak{}") if letter == "p" and cell else text

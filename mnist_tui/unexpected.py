@@ -1,0 +1,35 @@
+"""The log of what nobody expected: the whole traceback, in a file that a person can be sent to."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import platformdirs
+
+from mnist_tui import __version__
+
+
+def log_traceback(error: BaseException) -> Path:
+    """The whole traceback in a file of its own: in the user's log folder, else in the temporary one."""
+    heading = f"mnist-tui {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
+    text = heading + "".join(traceback.format_exception(error))
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (Path(platformdirs.user_log_dir("mnist-tui")), Path(tempfile.gettempdir())):
+        path = folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError:
+            continue
+        return path
+    return Path(os.devnull)
+
+
+def told(error: BaseException) -> str:
+    """An unexpected error as a sentence that names its log, which this writes."""
+    return f"something unexpected went wrong ({type(error).__name__}); the whole story is in {log_traceback(error)}"

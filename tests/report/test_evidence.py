@@ -1,0 +1,126 @@
+"""What a run's folder tells a report, whole or with pieces missing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_tui.report.evidence import UNKNOWN, read, read_all
+from mnist_tui.runs.document import document
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from tests.report.furnished import changed, furnished_run
+from tests.report.recorded import CREATED, matrix
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return furnished_run(tmp_path)
+
+
+def test_a_whole_folder_misses_nothing(run: RunFolder) -> None:
+    found = read(run)
+    assert found.missing == ()
+    assert found.document == document(run)
+    assert found.matrix == matrix()
+    assert found.matrix_of == "test images"
+    assert found.predictions is not None
+    assert found.predictions.images.shape == (200, 28, 28)
+    assert [seen.epoch for seen in found.weights] == [0, 3]
+    assert found.created == CREATED
+    assert found.findings
+
+
+def test_changes_leave_the_seed_out(tmp_path: Path) -> None:
+    found = read(furnished_run(tmp_path, changed("hog", seed="5", ppc="7", epochs="3")))
+    assert found.changes == "ppc 7, 3 epochs"
+    assert found.summary.differs == "ppc 7, 3 epochs, seed 5"
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, emptied, torn], ids=["absent", "empty", "torn"])
+@pytest.mark.parametrize("name", ["results.json", "predictions.npz", "launch.json"])
+def test_a_piece_that_is_not_whole_is_named_and_the_rest_is_there(
+    run: RunFolder, name: str, spoil: Callable[[Path], None]
+) -> None:
+    spoil(run.path / name)
+    found = read(run)
+    assert [sentence.split()[0] for sentence in found.missing] == [name]
+    assert len(found.state.history) == 3
+    assert (found.document["test"] is None) is (name == "results.json")
+    assert (found.predictions is None) is (name != "launch.json")
+
+
+def test_without_its_log_a_run_still_has_its_results(run: RunFolder) -> None:
+    run.events_file.unlink()
+    found = read(run)
+    assert found.document["test"]["accuracy"] == 0.98
+    assert found.matrix == matrix()
+    assert [sentence.split()[0] for sentence in found.missing] == ["events.jsonl"]
+
+
+def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
+    run.status_file.unlink()
+    assert read(run).state.state == "finished"
+    run.events_file.write_bytes(b"\x00 no events\n")
+    found = read(run)
+    assert found.state.state == UNKNOWN
+    assert len(found.missing) == 2
+    assert found.document["test"]["accuracy"] == 0.98
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"test": {"loss": 0.1}},
+        {"test": "0.98"},
+        {"confusion_matrix": [["a"]]},
+        {"timings": {"train": "long"}},
+        {"class_names": ["0"]},
+    ],
+)
+def test_results_of_another_shape_are_as_good_as_none(run: RunFolder, wrong: dict[str, object]) -> None:
+    results = json.loads(run.results_file.read_text(encoding="utf-8"))
+    run.results_file.write_text(json.dumps(results | wrong), encoding="utf-8")
+    found = read(run)
+    assert found.document["test"] is None
+    assert found.missing[0].startswith("results.json")
+
+
+def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> None:
+    np.savez(
+        run.predictions_file, probabilities=np.zeros((5, 10), np.float32), labels=np.zeros(5, np.uint8),
+        misclassified=np.array([7], np.int32), misclassified_images=np.zeros((1, 28, 28), np.uint8),
+    )  # fmt: skip
+    assert read(run).predictions is None
+
+
+def test_a_run_whose_worker_died_is_crashed(tmp_path: Path) -> None:
+    preset = changed("raw", epochs="3")
+    folder = create(tmp_path, preset, Launch(created=CREATED, command="mnist-tui train --preset raw"))
+    found = read(folder)
+    assert found.state.state == "crashed"
+    assert not found.state.live
+    assert found.document["test"] is None
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, torn], ids=["absent", "torn"])
+def test_without_an_experiment_there_is_nothing_to_report(run: RunFolder, spoil: Callable[[Path], None]) -> None:
+    spoil(run.experiment_file)
+    with pytest.raises(RunError, match=rf"run {run.id} cannot be reported: .*experiment\.toml"):
+        read(run)
+
+
+def test_several_runs_keep_their_order(run: RunFolder, tmp_path: Path) -> None:
+    other = RunFolder(tmp_path / "copy")
+    shutil.copytree(run.path, other.path)
+    assert [found.folder for found in read_all([other, run])] == [other, run]

@@ -1,0 +1,151 @@
+"""The card beside exported weights, without TensorFlow."""
+
+import ast
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mnist_tui.experiment.presets import Preset, find_preset
+from mnist_tui.experiment.spec import from_mapping
+from mnist_tui.report import export as exports
+from mnist_tui.report.export import CARD, ExistsError, ExportError, export
+from mnist_tui.report.model_card import card
+from mnist_tui.report.model_code import program
+from mnist_tui.runs.exported import FILES
+from mnist_tui.runs.folder import RunFolder
+from tests.report.recorded import recorded_run
+
+ODD = r"50% \alpha & <b>x</b> $1 #_{}~^ | `c`"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return recorded_run(tmp_path / "runs")
+
+
+@contextmanager
+def short_files() -> Iterator[None]:
+    """No file may grow beyond 500 bytes, as on a disk that fills up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def written(folder: RunFolder, out: Path, formats: list[str]) -> str:
+    """The card of files that need no TensorFlow to be there."""
+    out.mkdir(exist_ok=True)
+    for name in formats:
+        (out / FILES[name]).write_bytes(f"the {name} of {folder.id}".encode())
+    text = card(folder, formats, out)
+    (out / CARD).write_text(text, encoding="utf-8")
+    return text
+
+
+def test_it_says_what_a_stranger_must_know(run: RunFolder, tmp_path: Path) -> None:
+    export(run, ["keras"], tmp_path / "out")
+    text = (tmp_path / "out" / CARD).read_text(encoding="utf-8")
+    for said in (
+        run.id, "(n, 28, 28)", "float32 of shape (n, 28, 28, 1)", "0 (background) to 1",
+        "98.00 %", "0.0700", "MNIST, 60,000 images", "198,760", "| model.keras | 9 bytes |",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "> **" not in text
+
+
+def test_hog_is_named_by_scikit_images_own_call(tmp_path: Path) -> None:
+    folder = recorded_run(tmp_path / "runs", find_preset("hog"))
+    text = written(folder, tmp_path / "out", ["npz", "onnx"])
+    call = (
+        "hog(image, orientations=8, pixels_per_cell=(4, 4), cells_per_block=(1, 1), "
+        'block_norm="L2-Hys", feature_vector=True)'
+    )
+    assert f"```python\n{call}\n```" in text
+    assert "The features are computed inside." in text
+    assert "float32 of shape (n, 392)" in text
+    assert "| dense_1/kernel | (392, 200) |" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sample": True, "title": "Digits"}, "bundled digits sample"),
+        ({"state": "stopped", "reason": "asked for"}, "The run is stopped: asked for."),
+        ({"state": "failed", "reason": "a bug"}, "not evaluated"),
+    ],
+)
+def test_what_a_stranger_should_not_trust_stands_at_its_head(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    text = written(recorded_run(tmp_path / "runs", **changes), tmp_path / "out", ["npz"])
+    (head, _) = text.split("## Input")
+    assert any(said in line for line in head.splitlines() if line.startswith("> **"))
+
+
+def test_text_of_the_user_is_text(tmp_path: Path) -> None:
+    preset = replace(find_preset("raw"), title=ODD)
+    folder = recorded_run(tmp_path / "runs", preset, class_names=(ODD, *"123456789"))
+    text = written(folder, tmp_path / "out", ["npz"])
+    assert "<b>" not in text.replace("\\<b", "")
+    assert "\\| \\`c\\`" in text
+
+
+def test_what_the_same_weights_left_before_is_described_again(run: RunFolder, tmp_path: Path) -> None:
+    written(run, tmp_path / "out", ["npz", "onnx"])
+    (tmp_path / "out" / FILES["onnx"]).write_bytes(b"of another run")
+    text = written(run, tmp_path / "out", ["h5"])
+    assert "### model.weights.h5" in text
+    assert "### weights.npz" in text
+    assert "### model.onnx" not in text
+
+
+def test_after_more_epochs_older_files_are_not_described(run: RunFolder, tmp_path: Path) -> None:
+    written(run, tmp_path / "out", ["npz"])
+    run.model_file.write_bytes(b"trained further")
+    assert "### weights.npz" not in written(run, tmp_path / "out", ["h5"])
+
+
+def test_the_card_of_another_run_is_not_replaced_unasked(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text("# Mine", encoding="utf-8")
+    with pytest.raises(ExistsError) as caught:
+        export(run, ["keras"], tmp_path)
+    assert caught.value.paths == (tmp_path / CARD,)
+    assert not (tmp_path / FILES["keras"]).exists()
+    export(run, ["history.csv"], tmp_path)
+    export(run, ["keras"], tmp_path, overwrite=True)
+    assert run.id in (tmp_path / CARD).read_text(encoding="utf-8")
+
+
+def test_a_missing_extra_is_named_before_any_work(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "find_spec", lambda name: None if name == "tf2onnx" else object())
+    with pytest.raises(ExportError, match=r"onnx needs tf2onnx, not installed here; pip install 'mnist-tui\[onnx\]'"):
+        export(run, ["keras", "onnx"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_leaves_nothing_half_written(run: RunFolder, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with short_files(), pytest.raises(ExportError, match="out cannot be written: File too large"):
+        export(run, ["keras"], out)
+    assert sorted(path.name for path in out.iterdir()) == ["model.keras"]
+    assert (out / "model.keras").read_bytes() == run.model_file.read_bytes()
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_every_program_is_python_for_any_network(name: str) -> None:
+    for layers in ([], [{"kind": "flatten"}, {"kind": "dense", "units": 7, "activation": "gelu"}]):
+        features = {"kind": "hog"} if not layers else {"kind": "raw"}
+        experiment = from_mapping({"features": features, "layers": layers})
+        code = program(name, Preset("p", experiment, origin="run").experiment).code
+        stored = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+        assert {"images", "probabilities"} <= stored
+        assert max(map(len, code.splitlines())) <= 120

@@ -1,0 +1,154 @@
+"""Exported weights, loaded by the very programs of their MODEL.md, say what the run said of its test images."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_tui.report import export as exports
+from mnist_tui.runs.exported import FILES, weight_shapes
+from mnist_tui.runs.folder import RunFolder
+from tests.training.support import FLATTEN, digits, experiment, new_run
+
+pytestmark = pytest.mark.slow
+
+ADAM = {"name": "adam", "learning_rate": 0.01}
+NORMALISED = {"kind": "batch_normalization", "epsilon": 0.01, "momentum": 0.5}
+
+
+def dense(units: int, activation: str) -> dict[str, Any]:
+    return {"kind": "dense", "units": units, "activation": activation}
+
+
+def network(layers: list[dict[str, Any]], **features: Any) -> Any:
+    """Trained for a moment; every activation and every kind of layer is in one of them."""
+    training = {"epochs": 4, "batch_size": 32}
+    return experiment(features=features or {"kind": "raw"}, layers=layers, optimizer=ADAM, training=training)
+
+
+NETWORKS = {
+    "raw": network([FLATTEN, dense(30, "tanh"), {"kind": "dropout", "rate": 0.2}, dense(20, "linear")]),
+    "hog": network([dense(20, "sigmoid"), dense(20, "elu"), dense(15, "softmax")], kind="hog"),
+    "hog-blocks": network(
+        [NORMALISED, dense(20, "softsign"), dense(20, "leaky_relu")],
+        kind="hog", pixels_per_cell=7, orientations=9, cells_per_block=2,
+    ),
+    "cnn": network(
+        [
+            {"kind": "conv2d", "filters": 4, "kernel_size": 5, "strides": 2, "padding": "same", "activation": "relu"},
+            {"kind": "max_pooling2d", "pool_size": 3, "strides": 2, "padding": "same"},
+            {"kind": "conv2d", "filters": 6, "kernel_size": 3, "padding": "same", "activation": "softplus"},
+            NORMALISED,
+            {"kind": "conv2d", "filters": 5, "kernel_size": 2, "activation": "selu"},
+            {"kind": "max_pooling2d", "pool_size": 2},
+            FLATTEN,
+            dense(25, "gelu"),
+            dense(25, "silu"),
+        ]
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def taken_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, RunFolder], Path]]:
+    """A run of each network, and the folder with all that was exported of it, by name."""
+    from mnist_tui.training.session import Session
+
+    runs, out = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("out")
+    folders: dict[str, RunFolder] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exports, "run_job", job_in_this_process)
+        for name, of in NETWORKS.items():
+            folders[name] = new_run(runs, of)
+            assert Session(folders[name], importing=False).train() == 0
+            exports.export(folders[name], list(FILES), out / name)
+    yield folders, out
+
+
+def job_in_this_process(job: str, folder: RunFolder, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """The worker, in an interpreter that has TensorFlow already."""
+    from mnist_tui.training.worker import main
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = main(["--job", job, "--run", str(folder.path), *arguments])
+    return subprocess.CompletedProcess([], code, said.getvalue().encode(), b"")
+
+
+def test_every_formats_program_gives_the_runs_probabilities(
+    taken_home: tuple[dict[str, RunFolder], Path], tmp_path: Path
+) -> None:
+    folders, out = taken_home
+    np.save(tmp_path / "images.npy", digits().test_images)
+    process = subprocess.run(
+        [sys.executable, "-I", str(Path(__file__).with_name("outside.py")), str(tmp_path / "images.npy"),
+         str(tmp_path / "answers.npz"), *(str(out / name) for name in folders)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr[-3000:]
+    with np.load(tmp_path / "answers.npz") as archive:
+        answers = {name: archive[name] for name in archive.files}
+    assert set(answers) == {f"{name}/{file}" for name in folders for file in FILES.values()}
+    for name, folder in folders.items():
+        with np.load(folder.predictions_file) as archive:
+            wanted, labels = archive["probabilities"], archive["labels"]
+        assert (wanted.argmax(1) == labels).mean() > 0.5, name
+        best = np.sort(wanted, axis=1)
+        clear = best[:, -1] - best[:, -2] > 2e-4
+        for file in FILES.values():
+            got = answers[f"{name}/{file}"]
+            assert got.dtype == np.float32, file
+            assert np.abs(got - wanted).max() < 1e-4, (name, file)
+            assert (got.argmax(1) == wanted.argmax(1))[clear].all(), (name, file)
+
+
+def test_arrays_have_the_names_and_shapes_that_the_card_gives_them(
+    taken_home: tuple[dict[str, RunFolder], Path],
+) -> None:
+    from safetensors.numpy import load_file
+
+    _, out = taken_home
+    for name, of in NETWORKS.items():
+        arrays = load_file(out / name / FILES["safetensors"])
+        assert {weight: array.shape for weight, array in arrays.items()} == weight_shapes(of)
+        with np.load(out / name / FILES["npz"], allow_pickle=False) as archive:
+            assert {weight: archive[weight].shape for weight in archive.files} == weight_shapes(of)
+            assert list(archive.files) == list(weight_shapes(of))
+
+
+def test_the_onnx_graph_takes_pixels_and_is_readable_by_older_programs(
+    taken_home: tuple[dict[str, RunFolder], Path],
+) -> None:
+    import onnx
+
+    _, out = taken_home
+    for name in NETWORKS:
+        model = onnx.load(out / name / FILES["onnx"])
+        onnx.checker.check_model(model, full_check=True)
+        assert {entry.domain: entry.version for entry in model.opset_import} == {"": 15}
+        assert model.ir_version <= 8
+        (images,) = model.graph.input
+        assert images.name == "images"
+        assert images.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert [size.dim_value for size in images.type.tensor_type.shape.dim] == [0, 28, 28]
+        assert any(entry.key == "classes" for entry in model.metadata_props)
+
+
+def test_writing_again_replaces_folders_too_and_leaves_nothing_else(
+    taken_home: tuple[dict[str, RunFolder], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders, _ = taken_home
+    monkeypatch.setattr(exports, "run_job", job_in_this_process)
+    for _ in range(2):
+        exports.export(folders["raw"], ["csv", "savedmodel"], tmp_path, overwrite=True)
+        (tmp_path / "savedmodel" / "old").touch()
+    exports.export(folders["raw"], ["savedmodel"], tmp_path, overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL.md", "savedmodel", "weights-csv"]
+    assert not (tmp_path / "savedmodel" / "old").exists()
+    assert "### weights-csv" in (tmp_path / "MODEL.md").read_text(encoding="utf-8")
