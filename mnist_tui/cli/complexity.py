@@ -14,9 +14,9 @@ from mnist_tui.cli.options import Request, RunsDir, chosen_run, complete_preset,
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report import comparison_tables
-from mnist_tui.report.complexity_comparison import Model
-from mnist_tui.report.complexity_tables import FORMATS, in_format
+from mnist_tui.report.complexity import comparison_tables
+from mnist_tui.report.complexity.breakdown import FORMATS, in_format
+from mnist_tui.report.complexity.comparison import Model
 from mnist_tui.runs.collection.groups import grouped, spread
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError

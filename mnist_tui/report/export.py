@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnist_tui.experiment.files import move, replacing, write_text
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.complexity_tables import WORDS, in_format
+from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.launcher import run_job
@@ -171,14 +171,14 @@ def history_csv(folder: RunFolder) -> str:
 
 
 def _is_anothers(folder: RunFolder, path: Path) -> bool:
-    from mnist_tui.report.model_card import is_card_of
+    from mnist_tui.report.card.model_card import is_card_of
 
     return path.exists() and not is_card_of(folder, path)
 
 
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     """The weights, then their card."""
-    from mnist_tui.report.model_card import card
+    from mnist_tui.report.card.model_card import card
 
     asked = formats
     if "keras" in formats and folder.model_file.exists():

@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
-from mnist_tui.report import comparison_tables, complexity_tables
-from mnist_tui.report.complexity_comparison import Model, capacity_points, comparison
+from mnist_tui.report.complexity import breakdown, comparison_tables
+from mnist_tui.report.complexity.comparison import Model, capacity_points, comparison
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> Model:
@@ -116,7 +116,7 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> None:
     title = "50% \\alpha & <b>x</b> $1 #_{}~^"
-    tables = [complexity_tables.in_format(one.experiment, "tex", title=title) for one in STARTING]
+    tables = [breakdown.in_format(one.experiment, "tex", title=title) for one in STARTING]
     tables.append(
         comparison_tables.in_format(
             [*STARTING, replace(model("raw", 0.97, name="50% & _x_"), deviation=0.01, runs=10)], "tex"

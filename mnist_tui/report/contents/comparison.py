@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.report.complexity_comparison import Model, capacity_points, comparison
+from mnist_tui.report.complexity.comparison import Model, capacity_points, comparison
 from mnist_tui.report.contents.grid import Grid
 from mnist_tui.report.contents.models import Model as Network
 from mnist_tui.report.contents.overview import spreads

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mnist_tui.report.complexity_words import paragraph
+from mnist_tui.report.complexity.words import paragraph
 from mnist_tui.report.contents import appendix, figures, overview
 from mnist_tui.report.contents.comparison import compared
 from mnist_tui.report.contents.grid import Facts

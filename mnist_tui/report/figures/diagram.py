@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.report.complexity_words import with_separators
+from mnist_tui.report.complexity.words import with_separators
 from mnist_tui.report.figures import diagram_glyphs
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import BLACK, LETTER, PAGE, POINTS, SMALL, panel

@@ -10,7 +10,7 @@ from typing import Any
 from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.report.comparison_words import sentences
+from mnist_tui.report.complexity.comparison_words import sentences
 from mnist_tui.report.figures.capacity import Point
 from mnist_tui.report.wording import DASH, count, percent, size
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.report.complexity_tables import FORMATS, in_format
+from mnist_tui.report.complexity.breakdown import FORMATS, in_format
 from mnist_tui.report.tabular import tex_escaped
 from tests.experiment.strategies import experiments
 

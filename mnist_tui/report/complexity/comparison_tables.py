@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.complexity_comparison import COLUMNS, Model, comparison
+from mnist_tui.report.complexity.comparison import COLUMNS, Model, comparison
 from mnist_tui.report.tabular import aligned, latex
 
 

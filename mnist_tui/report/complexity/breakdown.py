@@ -12,7 +12,7 @@ from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
-from mnist_tui.report.complexity_words import paragraph
+from mnist_tui.report.complexity.words import paragraph
 from mnist_tui.report.tabular import aligned, latex
 
 HEADINGS = (

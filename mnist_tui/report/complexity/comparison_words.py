@@ -9,7 +9,7 @@ from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.report.wording import counted, listed, percent
 
 if TYPE_CHECKING:
-    from mnist_tui.report.complexity_comparison import Model
+    from mnist_tui.report.complexity.comparison import Model
 
 
 def sentences(models: Sequence[Model]) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report import evidence, markdown
+from mnist_tui.report.card.model_code import hog_call, program
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.export import CARD
-from mnist_tui.report.model_code import hog_call, program
 from mnist_tui.report.wording import DASH, count, loss, percent, size
 from mnist_tui.runs.exported import FILES, WHOLE, weight_shapes
 from mnist_tui.runs.folder import RunFolder

@@ -1,0 +1,1 @@
+"""The card beside exported weights, and the code on it that loads them and predicts."""
