@@ -18,6 +18,7 @@ from mnist_tui.cli import (
     export,
     predict,
     presets,
+    report,
     resume,
     runs,
     serve,
@@ -110,6 +111,7 @@ app.command()(resume.extend)
 app.command()(runs.delete)
 app.command()(compare.compare)
 app.command()(export.export)
+app.command()(report.report)
 app.command()(predict.predict)
 app.command()(serve.serve)
 app.command()(doctor.doctor)

@@ -20,6 +20,7 @@ from mnist_tui.report.formats.tree import (
     with_breaks,
     with_links,
     with_pictures,
+    with_written,
 )
 
 OPTIONS = ("--standalone", "--template=report.tex", "--wrap=none", "--syntax-highlighting=none")
@@ -52,6 +53,7 @@ def write(job: Job, beside: str) -> bytes:
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.pdf"), figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
+    blocks = with_written(blocks, "`", "latex", r"\textasciigrave{}")
     blocks = walked(fitted(blocks, _sized), _lines)
     tree = job.tree(blocks)
     tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", declarations(characters(tree))])])

@@ -19,6 +19,7 @@ from mnist_tui.report.formats.tree import (
     walked,
     with_links,
     with_pictures,
+    with_written,
 )
 
 WRITER = "gfm-tex_math_gfm+subscript"
@@ -42,6 +43,7 @@ def write(job: Job, beside: str) -> bytes:
     made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
     text = with_links([*head, *contents(blocks), *walked(blocks, _lowered)], names)
+    text = with_written(text, "\\", "gfm", "\\\\")
     return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
 
 

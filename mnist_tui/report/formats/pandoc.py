@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def program() -> str:
     Raises:
         ExportError: there is none.
     """
-    found = importlib.util.find_spec("pypandoc")
+    found = find_spec("pypandoc")
     if found and found.origin:
         own = Path(found.origin).parent / "files" / "pandoc"
         if own.is_file():

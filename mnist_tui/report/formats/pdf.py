@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.formats import pandoc
@@ -10,11 +11,12 @@ from mnist_tui.report.formats.front import epoch, shown_time
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import fitted, without_empty_heads
-from mnist_tui.report.formats.tree import Node, Nodes, Picture, node, with_breaks, with_links, with_pictures
+from mnist_tui.report.formats.tree import Node, Nodes, Picture, node, walked, with_breaks, with_links, with_pictures
 
 SIZES = ("9pt", "8pt", "7pt")
 """Letters of tables, by their `tables.Fit.size`."""
 LONGEST_WORD = 60
+_PLAIN = re.compile(r"[^\W_]+[,;:)]?")
 _OWN_FONTS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
 """What typst's own fonts have letters for, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 
@@ -28,7 +30,7 @@ def write(job: Job) -> bytes:
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
-    tree = job.tree(fitted(blocks, _sized))
+    tree = job.tree(walked(fitted(_together(blocks), _sized), _literal))
     body = pandoc.write(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
     files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
     for drawing in job.report.drawings:
@@ -64,6 +66,23 @@ def _string(text: str) -> str:
     """Text as a literal of typst's."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _together(blocks: Nodes) -> Nodes:
+    """A paragraph before a list or code stays on its page: it leads up to it."""
+    found: Nodes = []
+    for one, following in pairwise([*blocks, node("Null")]):
+        leads = one["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
+        sticky = [node("RawBlock", ["typst", "#block(sticky: true)["]), one, node("RawBlock", ["typst", "]"])]
+        found += sticky if leads else [one]
+    return found
+
+
+def _literal(one: Node) -> Node:
+    """A word that typst might read as more than text, as a string; in its language even ``...`` and ``-1`` change."""
+    if one["t"] != "Str" or _PLAIN.fullmatch(one["c"]):
+        return one
+    return node("RawInline", ["typst", f"#{_string(one['c'])};"])
 
 
 def _sized(size: int, table: Node) -> Nodes:

@@ -237,6 +237,18 @@ def _without_links(title: Nodes) -> Nodes:
     return walked(title, lambda one: one["c"][1] if one["t"] == "Link" else [] if one["t"] == "Note" else one)
 
 
+def with_written(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
+    """The document with a character of its words written in a format's own code, where pandoc would write it wrong."""
+
+    def change(one: Node) -> Any:
+        if one["t"] != "Str" or char not in one["c"]:
+            return one
+        pieces = re.split(f"({re.escape(char)})", one["c"])
+        return [node("RawInline", [form, code]) if piece == char else node("Str", piece) for piece in pieces if piece]
+
+    return walked(blocks, change)
+
+
 def breakable(text: str, longest: int) -> str:
     """Text whose words may be broken where they are longer than that many characters."""
     return " ".join(_broken(word) if len(word) > longest else word for word in text.split(" "))

@@ -1,0 +1,92 @@
+"""`report`: runs written up as one document, in as many formats as are asked for."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_tui.cli.errors import WorkFailedError
+from mnist_tui.cli.options import RunsDir, complete_run, runs_folder
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.export import ExistsError, ExportError
+from mnist_tui.runs.collection.choosing import find_runs
+
+
+def report(
+    ctx: typer.Context,
+    *,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN…", help="Runs: ids, folders, latest, or a group of seeds.", autocompletion=complete_run
+        ),
+    ],
+    outputs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="A file ending in .md, .tex, .html, .pdf or .docx; may be repeated."
+        ),
+    ] = None,
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The report's title.")] = "",
+    author: Annotated[str, typer.Option("--author", metavar="TEXT", help="Who hands it in.")] = "",
+    timestamp: Annotated[
+        str | None,
+        typer.Option(
+            "--timestamp", metavar="ISO", help="When it was made, such as 2026-03-01T14:05; without a zone in UTC."
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--figures", metavar="DIR", help="Every figure on its own too: svg, pdf, png, its data as csv."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """A report over runs, ready to be handed in; prints the paths of the files."""
+    from mnist_tui.report.document import write_report
+
+    if not outputs and figures is None:
+        raise RequestError("say where to: -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both")
+    folder = runs_folder(ctx, runs_dir)
+    chosen = list(dict.fromkeys(run for text in runs for run in find_runs(folder, text)))
+    try:
+        paths = write_report(
+            chosen, outputs or [], title=title, author=author, timestamp=_moment(timestamp), figures=figures,
+            overwrite=force, progress=_told,
+        )  # fmt: skip
+    except ExistsError as error:
+        raise RequestError(f"{error}; --force replaces, another -o writes elsewhere") from None
+    except ExportError as error:
+        if error.refused:
+            raise
+        raise WorkFailedError(str(error)) from None
+    finally:
+        _wipe()
+    for path in paths:
+        print(path)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        there = datetime.fromisoformat(text)
+        return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise RequestError(
+            f"--timestamp {text} is no time; 2026-03-01T14:05 is one, and 2026-03-01T14:05+01:00"
+        ) from None
+
+
+def _told(what: str, done: int, of: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{what}: {done} of {of}", end="", file=sys.stderr, flush=True)
+
+
+def _wipe() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

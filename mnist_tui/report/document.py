@@ -1,0 +1,174 @@
+"""A report over runs written to files: read, drawn once, converted side by side, put in place when all is made."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mnist_tui.report.export import ExistsError, ExportError, Progress
+from mnist_tui.report.formats.forms import beside, form_of
+from mnist_tui.report.formats.job import job
+from mnist_tui.report.formats.pandoc import program
+from mnist_tui.report.source import Report
+from mnist_tui.report.staging import Staging
+from mnist_tui.runs.collection.summaries import Presets
+from mnist_tui.runs.folder import RunFolder
+
+DATA = "csv"
+EACH_FIGURE = ("svg", "pdf", "png", DATA)
+"""What is written of figures on their own: each as a picture, and its data."""
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""What fails though the request was right."""
+
+
+def quiet(_what: str, _done: int, _of: int) -> None:
+    """Progress that nobody is told."""
+
+
+def write_report(
+    runs: Sequence[RunFolder],
+    outputs: Sequence[Path],
+    *,
+    title: str = "",
+    author: str = "",
+    timestamp: datetime | None = None,
+    figures: Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = quiet,
+) -> list[Path]:
+    """One report over runs, in as many formats as there are outputs. Nothing is put in place before all of it is made.
+
+    Markdown and LaTeX have their figures in a folder beside them, ``NAME_files``. Folders are made if need be.
+
+    Args:
+        outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
+        title: made from the data's names if empty.
+        timestamp: when it is made, now if absent; the same runs with the same timestamp make the same bytes.
+        figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
+        progress: called with what is being done, how many are done and how many there are. What it raises ends the
+            work, and nothing is written.
+
+    Returns:
+        The outputs, then the folder of the figures.
+
+    Raises:
+        ExistsError: files are there, and `overwrite` is not set; nothing was written.
+        ExportError: a suffix is unknown, nothing was asked for, a place cannot be written, or the work failed.
+        RunError: a run cannot be read.
+    """
+    outputs = list(dict.fromkeys(outputs))
+    if not runs or not (outputs or figures):
+        raise ExportError("a report needs a run, and a file or a folder for figures to be written to")
+    _check(outputs, overwrite=overwrite)
+    report = _source(runs, title, author, timestamp, progress)
+    kinds = _kinds(outputs, figures)
+    if not overwrite:
+        _check_figures(report, kinds)
+    where = next(iter([*(output.parent for output in outputs), *kinds]))
+    try:
+        with Staging() as staging:
+            drawn = staging.folder(where) / "figures"
+            _draw(
+                report, drawn, {kind for several in (*kinds.values(), _inside(outputs)) for kind in several}, progress
+            )
+            for folder, several in kinds.items():
+                for name in _names(report, several):
+                    shutil.copyfile(drawn / name, staging.path(folder / name))
+            _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress)
+            staging.put()
+    except OSError as error:
+        said = f"the report cannot be written in {where}: {error.strerror or error}"
+        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
+    return [*outputs, *([figures] if figures else [])]
+
+
+def _check(outputs: Sequence[Path], *, overwrite: bool) -> None:
+    for output in outputs:
+        form_of(output)
+        if output.is_dir():
+            raise ExportError(f"{output} is a folder; a report is a file")
+    if outputs:
+        program()
+    there = [output for output in outputs if output.exists()]
+    if there and not overwrite:
+        raise ExistsError(there)
+
+
+def _source(
+    runs: Sequence[RunFolder], title: str, author: str, timestamp: datetime | None, progress: Progress
+) -> Report:
+    from mnist_tui.report.contents import report
+    from mnist_tui.report.evidence import Evidence, read
+
+    presets, evidences = Presets(), list[Evidence]()
+    for done, run in enumerate(runs):
+        progress("reading the runs", done, len(runs))
+        evidences.append(read(run, presets))
+    when = timestamp or datetime.now(UTC).replace(microsecond=0)
+    data = [evidence.state.data.title if evidence.state.data else evidence.summary.dataset for evidence in evidences]
+    return report(evidences, title=title.strip() or title_of(data), author=author.strip(), timestamp=when)
+
+
+def title_of(data: Sequence[str]) -> str:
+    """``MNIST and Fashion-MNIST training``."""
+    *names, last = dict.fromkeys(data)
+    return f"{', '.join(names)}{' and ' if names else ''}{last} training"
+
+
+def _kinds(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
+    """The folders that figures are left in, and their formats there."""
+    found: dict[Path, set[str]] = {}
+    for output in outputs:
+        if form_of(output).beside:
+            found.setdefault(output.parent / beside(output), set()).add(form_of(output).figures)
+    if figures:
+        found.setdefault(figures, set()).update(EACH_FIGURE)
+    return found
+
+
+def _inside(outputs: Sequence[Path]) -> set[str]:
+    return {form_of(output).figures for output in outputs}
+
+
+def _names(report: Report, kinds: Iterable[str]) -> list[str]:
+    return [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds)]
+
+
+def _check_figures(report: Report, kinds: Mapping[Path, Iterable[str]]) -> None:
+    there = [
+        folder for folder, several in kinds.items() if any((folder / name).exists() for name in _names(report, several))
+    ]
+    if there:
+        raise ExistsError(there)
+
+
+def _draw(report: Report, folder: Path, kinds: set[str], progress: Progress) -> None:
+    from mnist_tui.report.figures.drawing import save, save_data
+
+    for done, drawing in enumerate(report.drawings):
+        progress("drawing the figures", done, len(report.drawings))
+        save(drawing, folder, sorted(kinds - {DATA}))
+        if DATA in kinds:
+            save_data(drawing, folder)
+
+
+def _convert(report: Report, drawn: Path, outputs: Mapping[Path, Path], progress: Progress) -> None:
+    """Writes every document to its path, side by side."""
+    if not outputs:
+        return
+    ready = job(report, drawn)
+
+    def write(output: Path, path: Path) -> str:
+        path.write_bytes(form_of(output).write(ready, beside(output)))
+        return output.name
+
+    left = [output.name for output in outputs]
+    with ThreadPoolExecutor(len(outputs)) as pool:
+        futures = [pool.submit(write, output, path) for output, path in outputs.items()]
+        for future in as_completed(futures):
+            progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))
+            left.remove(future.result())

@@ -1,0 +1,70 @@
+"""Files that are made first and put in place together, so that a failure leaves nothing half there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+
+class Staging:
+    """Makes files in folders of its own beside their places; `put` moves them. Leaving removes what was not put.
+
+    Folders for the files are made if need be, and removed again if nothing was put.
+    """
+
+    def __init__(self) -> None:
+        self._homes: dict[Path, Path] = {}
+        self._moves: dict[Path, Path] = {}
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def path(self, place: Path) -> Path:
+        """Where to write what belongs to `place`.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        staged = self.folder(place.parent) / place.name
+        self._moves[staged] = place
+        return staged
+
+    def folder(self, beside: Path) -> Path:
+        """A folder for passing things on the disk of `beside`.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        if beside not in self._homes:
+            self._make(beside)
+            self._homes[beside] = Path(tempfile.mkdtemp(prefix=".tmp-", dir=beside))
+        return self._homes[beside]
+
+    def put(self) -> None:
+        """Moves every file to its place.
+
+        Raises:
+            OSError: one cannot be moved.
+        """
+        for staged, place in self._moves.items():
+            staged.replace(place)
+        self._made.clear()
+
+    def _make(self, folder: Path) -> None:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        self._made += reversed(missing)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for home in self._homes.values():
+            shutil.rmtree(home, ignore_errors=True)
+        for folder in reversed(self._made):
+            try:
+                folder.rmdir()
+            except OSError:
+                return
