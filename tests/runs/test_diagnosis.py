@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitializer
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.diagnosis.diagnose import diagnose, headlines
 from mnist_tui.runs.diagnosis.trends import fall, jumps, noise, trend
 from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
@@ -132,6 +132,21 @@ def test_a_schedule_that_has_ended_is_not_asked_to_go_on() -> None:
 def test_no_new_minimum_for_some_epochs_is_not_called_improving() -> None:
     values: list[float | None] = [*(1 * 0.95**epoch for epoch in range(40)), *([0.95**39 * 1.01] * 5)]
     assert "unconverged" not in kinds(run_of(values, values))
+
+
+def test_a_bad_last_epoch_among_good_ones_is_not_called_well() -> None:
+    curve: list[float | None] = [*falling(60, end=0.03, pace=4)]
+    run = run_of(curve, [*curve[:-1], 0.065], [*([0.99] * 59), 0.985])
+    (found,) = [finding for finding in diagnose(run, PLAIN) if finding.severity != "note"]
+    assert found.kind == "last-epoch"
+    assert "0.0650" in found.evidence
+    assert run.best is not None
+    assert f"{run.best.val_loss:.4f}, after epoch 59" in found.evidence
+    assert "99.00 % then, 98.50 % now" in found.evidence
+    kept = EarlyStopping(patience=80, restore_best_weights=True)
+    keeping = PLAIN.model_copy(update={"training": PLAIN.training.model_copy(update={"early_stopping": kept})})
+    assert "last-epoch" not in kinds(run, keeping)
+    assert "last-epoch" not in kinds(run_of(curve, [*curve[:-1], 0.065], ended=""), PLAIN)
 
 
 def test_a_loss_that_is_not_finite_has_diverged_and_the_rate_is_named() -> None:

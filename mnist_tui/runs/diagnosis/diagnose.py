@@ -5,6 +5,7 @@ from __future__ import annotations
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis import curve_findings, network_findings
 from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss, percent
+from mnist_tui.runs.diagnosis.last_epoch import last_epoch
 from mnist_tui.runs.diagnosis.loss_gap import loss_gap
 from mnist_tui.runs.state import RunState
 
@@ -22,6 +23,8 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
     """
     spoilt = curve_findings.spoilt(run, experiment)
     found = [spoilt] if spoilt is not None else curve_findings.finer(run, experiment)
+    if not found and (bad := last_epoch(run, experiment)) is not None:
+        found.append(bad)
     if spoilt is None:
         others = (network_findings.never_predicted(run), loss_gap(run, experiment))
         found += [finding for finding in others if finding is not None]
