@@ -1,0 +1,78 @@
+"""Exported weights loaded by strangers, on all test images: `python -m tests.benchmarks.weights_outside RUN_FOLDER…`.
+
+For each run every format is exported, and the programs of its MODEL.md run in a process that does not know this
+project. Written down is how far their probabilities lie from the run's own. For the figures kept in RESULTS.md: the
+four starters at full length.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data.datasets import load
+from mnist_tui.report.export import export
+from mnist_tui.runs.exported import FILES
+from mnist_tui.runs.folder import RunFolder
+from tests.benchmarks import results
+
+OUTSIDE = Path(__file__).parents[1] / "outside.py"
+MOST = 1e-4
+"""Difference in probability that is wanted at most."""
+CLEAR = 2e-4
+"""Lead of the best class over the second from which on the classes must be the same."""
+
+
+def answers(run: RunFolder, place: Path) -> dict[str, NDArray[np.float32]]:
+    """What each format's program says of the run's test images, by the name of its file."""
+    images = load(run.preset().experiment.dataset.name).test_images
+    np.save(place / "images.npy", images)
+    export(run, list(FILES), place / "weights")
+    words = [str(OUTSIDE), str(place / "images.npy"), str(place / "answers.npz"), str(place / "weights")]
+    subprocess.run([sys.executable, "-I", *words], cwd=place, check=True, capture_output=True)
+    with np.load(place / "answers.npz") as archive:
+        return {name.partition("/")[2]: archive[name] for name in archive.files}
+
+
+def compared(got: NDArray[np.float32], wanted: NDArray[np.float32]) -> tuple[float, int]:
+    """The largest difference in probability, and how many images have another class though the run's is clear."""
+    best = np.sort(wanted, axis=1)
+    clear = best[:, -1] - best[:, -2] > CLEAR
+    return float(np.abs(got - wanted).max()), int((got.argmax(1) != wanted.argmax(1))[clear].sum())
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit("which runs? Give their folders")
+    runs = [RunFolder(Path(path)) for path in sys.argv[1:]]
+    rows: dict[str, list[str]] = {file: [] for file in FILES.values()}
+    others = count = 0
+    for run in runs:
+        with tempfile.TemporaryDirectory() as place:
+            found = answers(run, Path(place))
+        with np.load(run.predictions_file) as archive:
+            wanted = archive["probabilities"]
+        count += len(wanted)
+        for file, cells in rows.items():
+            difference, other = compared(found[file], wanted)
+            cells.append(f"{difference:.1e}{'' if difference <= MOST else ' (too far)'}")
+            others += other
+    heads = [run.preset().name for run in runs]
+    table = [f"| file | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}"]
+    table += [f"| {file} | {' | '.join(cells)} |" for file, cells in rows.items()]
+    said = (
+        f"Largest difference in probability from the run's own, over {count:,} test images; at most {MOST:g} is "
+        f"wanted. Another class where the two best differ by more than {CLEAR:g}: {others} times."
+    )
+    body = "\n".join([*table, "", said])
+    print(body)
+    results.write("Weights outside", body)
+
+
+if __name__ == "__main__":
+    main()
