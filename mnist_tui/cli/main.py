@@ -18,6 +18,7 @@ from mnist_tui.cli import (
     export,
     predict,
     presets,
+    prune,
     report,
     resume,
     runs,
@@ -109,6 +110,7 @@ for name, command in control.COMMANDS.items():
 app.command()(resume.resume)
 app.command()(resume.extend)
 app.command()(runs.delete)
+app.command()(prune.prune)
 app.command()(compare.compare)
 app.command()(export.export)
 app.command()(report.report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 from mnist_tui.experiment.files import write_json
@@ -29,8 +30,11 @@ class Command:
     epochs: int = 0
 
 
-def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
+def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> Path:
     """Leaves a command for the run's worker.
+
+    Returns:
+        The command's file, which is there until it is taken.
 
     Raises:
         RunError: the run has no worker that could obey.
@@ -38,12 +42,23 @@ def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
     state = folder.state()
     if state not in LIVE:
         raise RunError(f"run {folder.id} is {state}: there is no worker to {name} it")
-    leave(folder, Command(name, epochs))
+    return leave(folder, Command(name, epochs))
 
 
-def leave(folder: RunFolder, command: Command) -> None:
-    """Leaves a command, whether there is a worker yet or not."""
-    write_json(folder.control / f"{time.time_ns():020d}-{command.name}.json", asdict(command))
+def leave(folder: RunFolder, command: Command) -> Path:
+    """Leaves a command, whether there is a worker yet or not; its file."""
+    path = folder.control / f"{time.time_ns():020d}-{command.name}.json"
+    write_json(path, asdict(command))
+    return path
+
+
+def withdraw(path: Path) -> bool:
+    """Takes a command back; whether nobody had taken it."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def take(folder: RunFolder) -> list[Command]:
@@ -57,7 +72,6 @@ def take(folder: RunFolder) -> list[Command]:
             command = Command(doc["name"], int(doc.get("epochs", 0)))
         except (OSError, ValueError, KeyError, TypeError):
             command = None
-        path.unlink(missing_ok=True)
-        if command is not None and command.name in COMMANDS:
+        if withdraw(path) and command is not None and command.name in COMMANDS:
             commands.append(command)
     return commands

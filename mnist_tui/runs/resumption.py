@@ -6,14 +6,20 @@ once, one finds it taken and has changed nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.runs.control import Command, leave, send
+from mnist_tui.runs.control import Command, leave, send, withdraw
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
+
+TAKEN_SECONDS = 0.5
+"""In which a worker that lives takes a command, and one that has ended lets its run go; else it is busy."""
+LOOK_SECONDS = 0.02
 
 
 def check_resumable(folder: RunFolder) -> None:
@@ -73,17 +79,26 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
         device, data_dir: as for `resume`; of no consequence for a run that lives.
 
     Returns:
-        Whether a new worker was started.
+        Whether a new worker was started: also where the old one has ended without having heard of it.
 
     Raises:
         RunError: it cannot be extended, or another process goes on with it at this moment.
     """
     check_extendable(folder, epochs)
-    if folder.state() in LIVE:
-        send(folder, "extend", epochs)
+    live = folder.state() in LIVE
+    if live and not _missed(folder, send(folder, "extend", epochs)):
         return False
-    _go_on(folder, _check_over_and_extendable, device, data_dir, Command("extend", epochs))
+    command, patience = Command("extend", epochs), TAKEN_SECONDS if live else 0.0
+    _go_on(folder, _check_over_and_extendable, device, data_dir, command=command, patience=patience)
     return True
+
+
+def _missed(folder: RunFolder, command: Path) -> bool:
+    """Whether the worker has ended without taking a command, which is taken back then; waits until that is clear."""
+    end = time.monotonic() + TAKEN_SECONDS
+    while command.exists() and folder.state() in LIVE and time.monotonic() < end:
+        time.sleep(LOOK_SECONDS)
+    return folder.state() not in LIVE and withdraw(command)
 
 
 def _check_over_and_extendable(folder: RunFolder) -> None:
@@ -97,11 +112,17 @@ def _go_on(
     check: Callable[[RunFolder], None],
     device: str | None,
     data_dir: str | None,
+    *,
     command: Command | None = None,
+    patience: float = 0.0,
 ) -> None:
-    """Starts a new worker, which finds `command` waiting; it does not stand in line."""
+    """Starts a new worker, which finds `command` waiting; it does not stand in line.
+
+    Args:
+        patience: seconds in which a worker that has just ended lets the run go.
+    """
     check(folder)
-    lock = Lock(folder)
+    lock = _locked(folder, patience)
     try:
         check(folder)
         _sweep(folder)
@@ -114,6 +135,17 @@ def _go_on(
         start_holding(folder, lock)
     finally:
         lock.release()
+
+
+def _locked(folder: RunFolder, patience: float) -> Lock:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return Lock(folder)
+        except RunError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def _sweep(folder: RunFolder) -> None:

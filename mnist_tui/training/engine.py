@@ -68,6 +68,7 @@ class Training:
     outcome: Outcome | None = None
     best_epoch: int = 0
     probabilities: list[Any] = field(default_factory=list[Any])
+    _rate: float | None = None
     _best_loss: float = math.inf
     _chunk: float = 1.0
     _early: EarlyStop | None = field(init=False)
@@ -94,7 +95,7 @@ class Training:
             self.outcome = Outcome("finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done")
 
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
-        rate = learning_rate(self.experiment, epoch)
+        rate = self._rate = self._rate_of(epoch)
         began = self.clock() - self.position.seconds
         self.program.begin_epoch(epoch, order(self.experiment.training.seed, epoch, self.train_count), rate)
         while self.position.step < self.steps:
@@ -108,6 +109,13 @@ class Training:
         if self.plain is not None:
             plain, _ = yield from self._scored(self.plain, began)
         yield self._ended(epoch, rate, validation, trained, self.clock() - began, plain=plain)
+
+    def _rate_of(self, epoch: int) -> float:
+        """The learning rate of an epoch; one that was begun under another plan keeps what it began with."""
+        planned = learning_rate(self.experiment, epoch)
+        if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
+            return planned
+        return self._rate
 
     def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
         """Scores examples block by block; their scores and probabilities."""
@@ -188,19 +196,20 @@ class Training:
             model_names=tuple(each.path for each in model),
             optimizer=tuple(np.array(each.numpy()) for each in optimizer),
             optimizer_names=tuple(each.path for each in optimizer),
-            learning_rate=float(self.optimizer.learning_rate),
+            learning_rate=float(self.optimizer.learning_rate) if self._rate is None else self._rate,
             best=self._early.best if self._early else None,
             best_epoch=self.best_epoch,
             best_loss=self._best_loss if self.best_epoch else None,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Goes on where `snapshot` was taken, of the same experiment."""
+        """Goes on where `snapshot` was taken, of the same experiment, or of one that planned other epochs."""
         for variable, value in zip(self.model.variables, snapshot.model, strict=True):
             variable.assign(value)
         for variable, value in zip(self.optimizer.variables, snapshot.optimizer, strict=True):
             variable.assign(value)
         self.position = snapshot.position
+        self._rate = snapshot.learning_rate
         self.best_epoch = snapshot.best_epoch
         self._best_loss = math.inf if snapshot.best_loss is None else snapshot.best_loss
         if self._early is not None:

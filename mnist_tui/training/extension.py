@@ -30,13 +30,18 @@ def extend(folder: RunFolder, training: Training, reporter: Reporter, more: int)
         reporter.emit(Warned(text=text))
 
 
+def changes_rates(experiment: Experiment) -> bool:
+    """Whether the learning rates depend on how many epochs are planned."""
+    return isinstance(experiment.training.schedule, CosineSchedule)
+
+
 def stretched(before: Experiment, after: Experiment, begun: int) -> str:
     """What another total does to a schedule that depends on it; empty for all others.
 
     Args:
         begun: epochs done or begun, whose learning rates stay.
     """
-    if not isinstance(after.training.schedule, CosineSchedule) or before.training.epochs == after.training.epochs:
+    if not changes_rates(after) or before.training.epochs == after.training.epochs:
         return ""
     rate = learning_rate(after, begun)
     last = learning_rate(before, begun - 1) if begun else rate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from mnist_tui.training import device, models, resumption
 from mnist_tui.training.checkpoint_writer import CheckpointWriter
 from mnist_tui.training.engine import Outcome, Training
 from mnist_tui.training.evaluation import Evaluation, evaluate, finite, save_predictions
-from mnist_tui.training.extension import extend
+from mnist_tui.training.extension import changes_rates, extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
@@ -123,13 +124,13 @@ class Job:
         self._reporter.state("running")
         self._began = self._stopwatch()
         self._checkpoints = CheckpointWriter(self._folder, self._reporter, self._snapshot)
-        for moment in training.run():
+        for moment in self._moments():
             self._tell(moment)
             if training.outcome is not None:
                 continue
             if orders.stopping:
                 break
-            self._extend_if_asked()
+            self._extend_if_asked(self._checkpoints.save)
             if isinstance(moment, EpochEnded) and moment.epoch < training.experiment.training.epochs:
                 orders.epoch_ended()
             if orders.checkpoint_wanted():
@@ -143,6 +144,20 @@ class Job:
         self._timings["train"] = self._now_spent().train
         problem = self._checkpoints.save() if not training.outcome or training.outcome.state != "diverged" else ""
         return training.outcome or self._stopped(problem)
+
+    def _moments(self) -> Iterator[Progress | EpochEnded | None]:
+        """The training's moments to its end, and beyond where more epochs were asked for just before it."""
+        yield from self._training.run()
+        while self._goes_on():
+            yield from self._training.run()
+
+    def _goes_on(self) -> bool:
+        """Whether training that has come to its end has more epochs to do now."""
+        outcome = self._training.outcome
+        if outcome is None or outcome.state != "finished" or self._orders.stopping:
+            return False
+        self._extend_if_asked(self._checkpoints.save)
+        return self._training.outcome is None
 
     def _tell(self, moment: Progress | EpochEnded | None) -> None:
         match moment:
@@ -166,15 +181,22 @@ class Job:
             self._checkpoints.save()
             while orders.paused and not orders.stopping:
                 orders.wait(PAUSE_LOOK_SECONDS)
-                self._extend_if_asked()
+                self._extend_if_asked(self._checkpoints.save)
                 if orders.checkpoint_wanted():
                     self._checkpoints.save()
             if not orders.stopping:
                 reporter.emit(Resumed())
                 reporter.state("running")
 
-    def _extend_if_asked(self) -> None:
+    def _extend_if_asked(self, save: Callable[[], object] = lambda: None) -> None:
+        """Plans the epochs that were asked for.
+
+        Args:
+            save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
+        """
         if more := self._orders.more_epochs():
+            if changes_rates(self._training.experiment):
+                save()
             try:
                 extend(self._folder, self._training, self._reporter, more)
             except (OSError, RequestError) as error:
@@ -213,6 +235,7 @@ class Job:
         self._timings["total"] = self._now_spent().total
         results = self._results(outcome, evaluation, restored)
         write_json(folder.results_file, results)
+        self._orders.unwatch()
         if more := self._orders.more_epochs():
             reporter.emit(Warned(text=f"{more} more epochs were asked for when training was over: ask once more"))
         reporter.end(

@@ -58,6 +58,7 @@ class Snapshot:
 
     Attributes:
         model: every variable, seeds' states included, in the model's order. optimizer: likewise.
+        learning_rate: of the epoch begun; of the one before where none is.
         best: None without early stopping or before the first epoch's end.
         best_epoch, best_loss: the lowest validation loss so far; 0 and None before there is one.
         spent: what it took to get here.

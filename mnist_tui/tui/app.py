@@ -18,9 +18,11 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.worker import Worker
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.tui.exporting import EXPORTS
 from mnist_tui.tui.terminal.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class BenchApp(TerminalApp):
         self.options = options
         self._starter: Starter | None = None
         self._retry: Timer | None = None
-        self._followed: dict[str, RunFolder] = {}
+        self._told_of: set[Worker[Any]] = set()
         self._selected = options.preset.name if options.preset else None
 
     @property
@@ -190,8 +192,10 @@ class BenchApp(TerminalApp):
         self.push_screen(TourScreen())
 
     def action_go(self, where: str) -> None:
-        """Goes to one of the app's own places."""
+        """Goes to one of the app's own places; an editor with edits asks before it is left."""
         match where:
+            case "presets" | "runs" if self._leaves_editor(where):
+                pass
             case "presets":
                 self.show_presets()
             case "runs":
@@ -200,6 +204,18 @@ class BenchApp(TerminalApp):
                 self.show_draw(getattr(self.screen, "folder", None))
             case _:
                 self.show_settings()
+
+    def _leaves_editor(self, to: str) -> bool:
+        """Whether there is an editor, which then leads there itself."""
+        from mnist_tui.tui.screens.editor import EditorScreen
+
+        editor = next((screen for screen in self.screen_stack if isinstance(screen, EditorScreen)), None)
+        if editor is None:
+            return False
+        while self.screen is not editor:
+            self.pop_screen()
+        editor.action_leave(to)
+        return True
 
     def action_help(self) -> None:
         from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of
@@ -212,6 +228,12 @@ class BenchApp(TerminalApp):
 
         if isinstance(self.screen, LeaveScreen):
             self.screen.dismiss("detach")
+            return
+        writing = {worker for worker in self.workers if worker.group == EXPORTS and not worker.is_finished}
+        if writing - self._told_of:
+            self._told_of |= writing
+            left = "An export is being written. Leave again, and what is not yet written is left out."
+            self.notify(left, severity="warning", timeout=10)
             return
         live = await asyncio.to_thread(self._live_runs)
         if live:
@@ -253,7 +275,6 @@ class BenchApp(TerminalApp):
     def _training_screen(self, folder: RunFolder) -> Screen[Any]:
         from mnist_tui.tui.screens.training import TrainingScreen
 
-        self._followed[folder.id] = folder
         return TrainingScreen(self.follow(folder))
 
     def _started(self, preset: Preset, *, wait: bool = False) -> RunFolder | None:
@@ -285,7 +306,7 @@ class BenchApp(TerminalApp):
     def _live_runs(self) -> list[RunFolder]:
         from mnist_tui.tui.starting import live
 
-        return live(self._followed.values())
+        return live(self.following.folders)
 
     def _leave(self, live: list[RunFolder], choice: str | None) -> None:
         from mnist_tui.tui.starting import left

@@ -30,14 +30,22 @@ async def wait_or_not(app: BenchApp) -> bool | None:
 
 
 def extend(app: BenchApp, folder: RunFolder, epochs: int) -> None:
-    """Has a run train that many epochs more, with a new worker where it has ended; says what is wrong if it cannot."""
+    """Has a run train that many epochs more, in a thread, with a new worker where it has ended; tells what came of it.
+
+    A live worker is given a moment to take the order.
+    """
+    app.run_worker(partial(_extended, app, folder, epochs), thread=True, group="extend", exit_on_error=False)
+
+
+def _extended(app: BenchApp, folder: RunFolder, epochs: int) -> None:
     try:
-        if app.starter.extend(folder, epochs):
-            app.following.follow_again(folder)
+        anew = app.starter.extend(folder, epochs)
     except (RequestError, OSError) as error:
-        _refused(app, "The run cannot be extended", str(error))
+        app.call_from_thread(_refused, app, "The run cannot be extended", str(error))
         return
-    app.notify(f"{epochs} epoch{'s' if epochs > 1 else ''} more asked for", timeout=3)
+    if anew:
+        app.call_from_thread(app.following.follow_again, folder)
+    app.call_from_thread(app.notify, f"{epochs} epoch{'s' if epochs > 1 else ''} more asked for", timeout=3)
 
 
 def discard(app: BenchApp, folder: RunFolder) -> None:

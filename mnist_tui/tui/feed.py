@@ -22,6 +22,7 @@ class RunFeed:
     Attributes:
         snapshot: the run as it was last seen.
         cursor: the epoch that is looked at; None follows the newest.
+        read: whether `snapshot` is the run's: its folder has been looked at.
     """
 
     class Changed(Message):
@@ -35,6 +36,7 @@ class RunFeed:
         self.folder = folder
         self.snapshot = Snapshot(folder)
         self.cursor: int | None = None
+        self.read = False
         self.epochs = EpochFile(folder.events_file)
         self._read: dict[int, EpochEnded] = {}
         self._viewers: list[MessagePump] = []
@@ -90,7 +92,7 @@ class RunFeed:
         """In the reading thread."""
         if len(snapshot.run.history) < len(self.snapshot.run.history):
             self._read = {}
-        self.snapshot = snapshot
+        self.snapshot, self.read = snapshot, True
         self._tell()
 
     def _tell(self) -> None:

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 from textual.message_pump import MessagePump
 
 from mnist_tui.experiment.presets import PresetError
+from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.watch import Snapshot
@@ -73,6 +74,11 @@ class Following:
         self._leave(path)
         return bool(lived)
 
+    @property
+    def folders(self) -> list[RunFolder]:
+        """The runs that are followed."""
+        return [feed.folder for feed in tuple(self._followed.values())]
+
     def _leave(self, path: Path) -> None:
         feed = self._followed.pop(path, None)
         if feed is not None:
@@ -87,7 +93,7 @@ class Following:
 def end_of(name: str, snapshot: Snapshot) -> str:
     """A run's end in a sentence."""
     ended = snapshot.run.ended
-    scores = f", test accuracy {100 * ended.test_accuracy:.2f} %" if ended and ended.test_accuracy is not None else ""
+    scores = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason else ""
     epochs = len(snapshot.run.history)
     after = f" after {epochs} epoch{'' if epochs == 1 else 's'}" if epochs else ""

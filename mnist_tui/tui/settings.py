@@ -31,6 +31,7 @@ class Settings:
         bell: whether the terminal rings when a run ends.
         keys: keys of the user's own, by the id of a binding; several are joined by commas.
         runs_dir: where runs are kept; None for the default.
+        author: of reports, as last given; None before one was.
         toured: whether the first-run tour was seen.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     bell: bool = True
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     runs_dir: str | None = None
+    author: str | None = None
     toured: bool = False
 
     @property
@@ -79,6 +81,7 @@ WANTED: dict[str, Callable[[Any], str]] = {
     "bell": _yes_or_no,
     "keys": _table,
     "runs_dir": folder_problem,
+    "author": _name,
     "toured": _yes_or_no,
 }
 """By the name of a setting: says what its value should be, or nothing where it is that."""

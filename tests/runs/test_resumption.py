@@ -4,14 +4,16 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
 from mnist_tui.runs import launcher
+from mnist_tui.runs.control import Command, take
 from mnist_tui.runs.folder import Lock, RunError, Status, this_process
-from mnist_tui.runs.resumption import check_resumable, resume
+from mnist_tui.runs.resumption import check_resumable, extend, resume
 from tests.runs.test_folder import new_run
 
 
@@ -130,3 +132,49 @@ def test_commands_that_nobody_obeyed_and_half_files_are_gone_and_the_launch_is_a
         assert run.launch() == replace(before, device="cpu")
     finally:
         worker.kill()
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_more_epochs_that_a_worker_no_longer_heard_of_as_it_ended_get_a_worker_of_their_own(tmp_path):
+    run = new_run(tmp_path / "runs")
+    run.checkpoint.mkdir()
+    (run.checkpoint / "checkpoint.json").write_text("{}")
+    run.write_status(this_process("running"))
+    lock = Lock(run)
+
+    def end():
+        while not list(run.control.glob("*-extend.json")):
+            time.sleep(0.001)
+        run.write_status(Status("finished", reason="all epochs done"))
+        time.sleep(0.05)
+        lock.release()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    assert extend(run, 3)
+    ending.join()
+    worker = launcher_process(run.status().pid)
+    try:
+        assert worker.pid != os.getpid()
+        assert run.state() == "starting"
+        assert take(run) == [Command("extend", 3)]
+    finally:
+        worker.kill()
+
+
+def test_more_epochs_that_the_worker_takes_are_its_own_affair(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(this_process("running"))
+    taken = []
+
+    def work():
+        while not taken:
+            taken.extend(take(run))
+        run.write_status(Status("finished"))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert not extend(run, 3)
+    worker.join()
+    assert taken == [Command("extend", 3)]
+    assert run.status() == Status("finished")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -14,12 +15,14 @@ from mnist_tui.runs import control, launcher, resumption
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted, Warned
 from mnist_tui.runs.folder import Launch, Lock, status_of
 from mnist_tui.runs.state import replayed
+from mnist_tui.training import checkpoint
 from mnist_tui.training.line import LOOK_SECONDS
+from mnist_tui.training.orders import Orders
 from mnist_tui.tui.feed import RunFeed
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, same_run
 from tests.training.support import FLATTEN, Watch, experiment, new_run, wait_for
-from tests.training.test_resume import ADAM, FOUR, STOPPING, ran
+from tests.training.test_resume import ADAM, FOUR, STOPPING, Killed, ran
 
 pytestmark = pytest.mark.slow
 
@@ -128,6 +131,43 @@ def test_more_epochs_that_come_while_it_is_evaluated_are_not_lost_without_a_word
     assert folder.preset().experiment.training.epochs == 2
     (warning,) = events(folder, Warned)
     assert warning.text == "3 more epochs were asked for when training was over: ask once more"
+
+
+def test_more_epochs_that_come_as_early_stopping_ends_a_run_are_trained(tmp_path):
+    straight, folder = new_run(tmp_path, STOPPING), new_run(tmp_path, STOPPING)
+    assert ran(straight) == 0
+    done = len(list(epochs_of(straight.events_file)))
+    more = control.Command("extend", 2)
+    assert ran(folder, at(EpochEnded, lambda session: session.orders.obey(more), epoch=done)) == 0
+    assert folder.status().reason == f"all {done + 2} epochs done"
+    assert not [event for event in events(folder, Warned) if "asked for" in event.text]
+    assert extended(straight, 2) == 0
+    assert same_run(folder, straight)
+
+
+def test_a_cosine_schedule_stretched_in_mid_epoch_is_resumed_to_the_byte(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_tui.training.engine.CHUNK_SECONDS", 0.0)
+    of = experiment(training={"epochs": 3, "batch_size": 50, "schedule": {"kind": "cosine"}})
+    straight, folder, early = (new_run(tmp_path, of) for _ in range(3))
+    for run, killed_at in ((straight, None), (folder, 50), (early, 42)):
+        calls = itertools.count()
+
+        def more_epochs(orders, calls=calls, killed_at=killed_at):
+            del orders
+            call = next(calls)
+            if call == killed_at:
+                raise Killed
+            return 2 if call == 40 else 0
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Orders, "more_epochs", more_epochs)
+            assert ran(run) == (0 if killed_at is None else None)
+    position = checkpoint.load(folder.checkpoint).position
+    assert (position.epoch, 0 < position.step < 29) == (1, True), "it was extended in its second epoch"
+    assert [event.epochs for event in events(straight, Extended)] == [5]
+    for run in (folder, early):
+        assert ran(run) == 0
+        assert same_run(run, straight)
 
 
 def test_a_run_that_cannot_go_on_keeps_its_end_and_its_plan(tmp_path, monkeypatch):

@@ -27,6 +27,19 @@ def commands(run: Any) -> list[control.Command]:
     return control.take(run.folder)
 
 
+async def asked(pilot: Any, run: Any, until: Any) -> list[control.Command]:
+    """The commands, once there are some."""
+    found: list[control.Command] = []
+    await until(pilot, lambda: bool(found.extend(commands(run)) or found))
+    return found
+
+
+async def opened(pilot: Any, key: str, kind: type, until: Any) -> None:
+    """A dialog, by its key."""
+    await pilot.press(key)
+    await until(pilot, lambda: on(pilot, kind))
+
+
 def on_device(run: Any, device: str = "cpu") -> Any:
     run.folder.write_launch(replace(run.folder.launch(), device=device))
     return run
@@ -75,8 +88,7 @@ class TestExtension:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=size) as pilot:
             await shows(pilot, "step 50 of 118")
-            await pilot.press("e")
-            await until(pilot, lambda: on(pilot, ExtendScreen))
+            await opened(pilot, "e", ExtendScreen, until)
             text = await shows(
                 pilot,
                 "2 of 20 epochs done",
@@ -89,7 +101,7 @@ class TestExtension:
             await shows(pilot, "26 epochs will be planned")
             await pilot.press("enter")
             await until(pilot, lambda: not on(pilot, ExtendScreen))
-            assert commands(run) == [control.Command("extend", 6)]
+            assert await asked(pilot, run, until) == [control.Command("extend", 6)]
 
     @pytest.mark.parametrize("typed", ["", "0", "-3", "9999999", "+"])
     async def test_what_is_no_number_of_epochs_is_refused_until_it_is_one(
@@ -98,8 +110,7 @@ class TestExtension:
         run = training(record(), 2)
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "step 50 of 118")
-            await pilot.press("e")
-            await until(pilot, lambda: on(pilot, ExtendScreen))
+            await opened(pilot, "e", ExtendScreen, until)
             await pilot.press("backspace", *typed)
             await shows(pilot, "A whole number from 1 to 999,980 is needed.")
             await pilot.press("enter")
@@ -108,7 +119,7 @@ class TestExtension:
             await shows(pilot, "27 epochs will be planned")
             await pilot.click("#extend")
             await until(pilot, lambda: not on(pilot, ExtendScreen))
-            assert commands(run) == [control.Command("extend", 7)]
+            assert await asked(pilot, run, until) == [control.Command("extend", 7)]
 
     async def test_a_finished_run_gets_a_new_worker(
         self, record: Any, app_on: Any, shows: Any, until: Any, no_worker: Any
@@ -127,8 +138,7 @@ class TestExtension:
         lock = Lock(run.folder)
         async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
             await shows(pilot, "Finished")
-            await pilot.press("e")
-            await until(pilot, lambda: on(pilot, ExtendScreen))
+            await opened(pilot, "e", ExtendScreen, until)
             await pilot.press("enter")
             await shows(pilot, "The run cannot be extended", "being written by")
         lock.release()
@@ -159,8 +169,7 @@ class TestDiscard:
         async with app_on(run.folder).run_test(size=size, notifications=True) as pilot:
             await shows(pilot, "Finished")
             for keep in ("escape", "enter", "k"):
-                await pilot.press("x")
-                await until(pilot, lambda: on(pilot, DiscardScreen))
+                await opened(pilot, "x", DiscardScreen, until)
                 text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard (x)")
                 assert all(len(line) <= size[0] for line in text.splitlines())
                 await pilot.press(keep)
@@ -180,9 +189,7 @@ class TestDiscard:
             await pilot.press("x")
             await shows(pilot, "running, 2 of 20 epochs done", "It ends at once and nothing is saved")
             await pilot.click("#discard")
-            waiting: list[control.Command] = []
-            await until(pilot, lambda: bool(waiting.extend(commands(run)) or waiting))
-            assert waiting == [control.Command("discard")]
+            assert await asked(pilot, run, until) == [control.Command("discard")]
             run.folder.write_status(replace(run.folder.status(), state="stopped", pid=0))
             await until(pilot, lambda: not run.folder.path.exists())
 

@@ -53,6 +53,21 @@ async def test_the_arrow_keys_read_every_value_at_an_epoch_and_follow_lets_go(
         assert "│ epoch" not in text
 
 
+async def test_home_and_end_move_the_cursor_also_while_the_device_panel_has_the_focus(
+    trained: Any, app_on: Any, shows: Any, until: Any
+) -> None:
+    app = app_on(trained.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "running")
+        await until(pilot, lambda: app.screen.panel.max_scroll_y > 0)
+        app.screen.panel.focus()
+        await pilot.press("down", "down", "home")
+        await until(pilot, lambda: app.screen.feed.cursor == 1)
+        assert app.screen.panel.scroll_offset.y == 2
+        await pilot.press("end")
+        await until(pilot, lambda: app.screen.feed.cursor is None)
+
+
 async def test_a_click_looks_at_an_epoch_and_dragging_takes_the_cursor_along(
     trained: Any, app_on: Any, shows: Any, until: Any
 ) -> None:
@@ -234,7 +249,7 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         assert "validation loss" in text()
         assert "● raw 0.050" in text()
         assert "▲ hog, 3 seeds 0.025 ± 0.125" in text()
-        assert "░" in text()
+        assert "⡂" in text()
         plot.focus()
         await pilot.press("plus", "plus")
         assert plot.plane is not None
@@ -246,3 +261,8 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
         assert "● raw 0.200" in text()
         plot.show([])
         assert "no values to draw" in text()
+        plot.show([replace(series[0], label=f"run {number}") for number in range(1, 13)])
+        await pilot.pause()
+        assert "8 of 12 drawn" in text()
+        assert "run 8" in text()
+        assert "run 9" not in text()

@@ -137,7 +137,7 @@ def test_logarithmic_ticks_are_round(limits: tuple[float, float], count: int, va
 
 
 @pytest.mark.parametrize(
-    ("epoch", "planned", "end"), [(1, 100, 2), (8, 20, 10), (30, 100, 50), (99, 100, 100), (7, 7, 7)]
+    ("epoch", "planned", "end"), [(1, 100, 5), (1, 3, 3), (8, 20, 10), (30, 100, 50), (99, 100, 100), (7, 7, 7)]
 )
 def test_the_epoch_axis_grows_with_the_training_up_to_the_planned_epochs(epoch: int, planned: int, end: int) -> None:
     run = replace(history([1.0] * epoch), epochs=planned)
@@ -295,6 +295,14 @@ def test_a_line_goes_through_its_points_in_every_glyph_set(glyphs: str) -> None:
         assert all(line.isascii() for line in lines)
 
 
+def test_the_ends_of_an_axis_move_seldom_while_a_loss_falls() -> None:
+    losses = [2.0 * math.exp(-epoch / 5) + 0.1 for epoch in range(1, 41)]
+    limits = [series.y_limits(losses[:count]) for count in range(2, 41)]
+    assert len(set(limits)) <= 12
+    assert all(low <= min(losses[:count]) and high >= losses[0] for count, (low, high) in enumerate(limits, 2))
+    assert limits[-1] == pytest.approx((0.0, 1.8))
+
+
 def test_two_lines_in_one_character_are_both_seen() -> None:
     marks = MARKS["braille"]
     strokes = (raster.Stroke("run0", ((0, 0), (19, 0))), raster.Stroke("run1", ((0, 3), (19, 3))))
@@ -314,8 +322,9 @@ def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) ->
         assert before[last:] == after[last:]
 
 
-def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band() -> None:
-    marks = MARKS["braille"]
+@pytest.mark.parametrize("glyphs", MARKS)
+def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: Any) -> None:
+    marks = MARKS[glyphs]
     runs = [
         overlay.Overlaid(f"run {n}", tuple((float(x), 1.0 + n + 1 / x) for x in range(1, 51)), (0.4,) * 50 * (n == 0))
         for n in range(8)
@@ -324,9 +333,18 @@ def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band() -> None:
     text = "\n".join(text_of(line) for line in raster.paint(picture, marks))
     for mark in marks.runs:
         assert mark in text
-    assert text.count(marks.band) > 20
+    band = marks.band or "⡂"
+    assert text.count(band) > 20
     _, alone = overlay.overlay(runs[1:2], (90, 30), marks, span=(0.0, 50.0))
-    assert marks.band not in "".join(text_of(line) for line in raster.paint(alone, marks))
+    assert band not in "".join(text_of(line) for line in raster.paint(alone, marks))
+
+
+def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
+    marks = MARKS["braille"]
+    line, band = raster.Stroke("run0", ((0, 1), (19, 1))), raster.Stroke("run0", ((0, 0), (0, 3)), kind="band")
+    picture = raster.Picture(10, 2, ((0, "0"),), ((0, "0"),), (band, line))
+    painted = text_of(raster.paint(picture, marks)[1])
+    assert painted[picture.margin :].startswith("⡧⠤")
 
 
 @given(

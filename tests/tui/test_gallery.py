@@ -25,8 +25,9 @@ from mnist_tui.tui.gallery.picking import ORDERS, Filter, picked
 from mnist_tui.tui.screens.gallery import GalleryScreen
 from mnist_tui.tui.screens.matrix import MatrixScreen
 from mnist_tui.tui.widgets.pictures.image_words import caption
-from mnist_tui.tui.widgets.pictures.ink import Ink, halved
+from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
 from mnist_tui.tui.widgets.pictures.picture_grid import plan_for
+from tests.tui.recorded_answers import counted, probabilities
 
 DIGITS = tuple("0123456789")
 EPOCHS = 3
@@ -35,23 +36,6 @@ EPOCHS = 3
 @pytest.fixture(scope="module")
 def digits() -> Any:
     return datasets.load("digits")
-
-
-def probabilities(labels: Any, epoch: int) -> Any:
-    """Answers of a network that gets better: a fifth wrong after the first epoch, a tenth after the third."""
-    rng = np.random.default_rng(epoch)
-    wrong = rng.random(len(labels)) < 0.4 / (epoch + 1)
-    said = np.where(wrong, (labels + rng.integers(1, 10, len(labels))) % 10, labels)
-    sure = rng.uniform(0.3, 1.0, len(labels))
-    values = np.repeat(((1 - sure) / 9)[:, None], 10, axis=1)
-    values[np.arange(len(labels)), said] = sure
-    return values.astype(np.float32)
-
-
-def counted(labels: Any, values: Any) -> tuple[tuple[int, ...], ...]:
-    matrix = np.zeros((10, 10), int)
-    np.add.at(matrix, (labels, values.argmax(axis=1)), 1)
-    return tuple(map(tuple, matrix.tolist()))
 
 
 def recorded(
@@ -344,6 +328,19 @@ def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int,
         assert plan.rows * (plan.height + 1) - 1 <= height
 
 
+@pytest.mark.parametrize(
+    ("size", "pictures", "edge", "page"),
+    [((138, 41), 1, 20, 18), ((110, 41), 1, 20, 15), ((138, 41), 2, 20, 9), ((110, 41), 2, 20, 6),
+     ((198, 46), 1, 28, 12), ((78, 20), 1, 14, 10)],
+)  # fmt: skip
+def test_a_page_has_the_largest_pictures_of_which_there_are_plenty(
+    size: tuple[int, int], pictures: int, edge: int, page: int
+) -> None:
+    plan = plan_for(*size, pictures, "automatic")
+    assert (plan.edge, plan.page) == (edge, page)
+    assert [plan_for(*size, pictures, wanted).edge for wanted in ("medium", "small")] == [20, 14]
+
+
 def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
     picture = np.zeros((28, 28), np.uint8)
     picture[0, :14], picture[2:4] = 255, 255
@@ -359,10 +356,22 @@ def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
     assert plain[1] == "@" * 28
 
 
+@given(st.sampled_from([14, 20, 27]))
+def test_shrinking_is_the_mean_of_the_area_as_bright_as_before(edge: int) -> None:
+    assert (shrunk(np.full((28, 28), 90, np.uint8), edge) == 90).all()
+    picture = np.random.default_rng(edge).integers(0, 100, (28, 28)).astype(np.uint8)
+    small = shrunk(picture, edge)
+    assert small.shape == (edge, edge)
+    assert small.max() == picture.max()
+    rows = np.add.reduceat(np.repeat(np.repeat(picture.astype(float), edge, 0), edge, 1), range(0, 28 * edge, 28), 0)
+    means = np.add.reduceat(rows, range(0, 28 * edge, 28), 1) / 28**2
+    assert np.abs(small - means * picture.max() / means.max()).max() <= 0.5 + 1e-9
+
+
 def test_halving_averages_and_keeps_the_brightest_point() -> None:
     picture = np.zeros((28, 28), np.uint8)
     picture[0:2, 0:2], picture[2, 2] = 200, 200
-    small = halved(picture)
+    small = shrunk(picture, 14)
     assert small.shape == (14, 14)
     assert (small[0, 0], small[1, 1], small[5, 5]) == (200, 50, 0)
 

@@ -20,10 +20,12 @@ from mnist_tui.runs.first_weights import first_weights
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.screens.diagnosis import DiagnosisScreen, FindingView
+from mnist_tui.tui.screens.matrix import MatrixScreen
 from mnist_tui.tui.screens.weights import WeightsScreen
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures, resampled, sign_of, sizes_of
 from mnist_tui.tui.widgets.tables.distributions import Axis, DistributionView, Told, axis_of, columns_of, shares
 from mnist_tui.tui.widgets.tables.layer_table import LayerTable
+from tests.tui.conftest import screen_text
 
 RNG = np.random.default_rng(1)
 
@@ -289,3 +291,30 @@ async def test_without_colour_pictures_are_signs(
         await shows(pilot, "#" * 14, "=" * 14)
         drawn: list[Segment] = list(screen.query_one(WeightPictures).render_line(0))
         assert "▀" not in "".join(segment.text for segment in drawn)
+
+
+FIRST = {MatrixScreen: "evaluated after epoch 3", DiagnosisScreen: "diagnosis after epoch 3", WeightsScreen: "finished"}
+
+
+@pytest.mark.parametrize("kind", FIRST)
+async def test_a_screen_of_a_run_that_is_known_shows_it_from_its_first_frame(
+    kind: type[Any], record: Any, app_on: Any, shows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = record(epochs=3).begin()
+    for epoch in range(1, 4):
+        recording.epoch(epoch, steps=False)
+    app = app_on(recording.finish().folder)
+    frames: list[str] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "finished", "epoch 3 of 3")
+        display = app._display
+
+        def seen(screen: Any, renderable: Any) -> None:
+            display(screen, renderable)
+            if isinstance(app.screen, kind) and app.screen.size:
+                frames.append(screen_text(app))
+
+        monkeypatch.setattr(app, "_display", seen)
+        app.push_screen(kind(app.screen.feed))
+        await shows(pilot, FIRST[kind])
+    assert FIRST[kind] in frames[0], frames[0]

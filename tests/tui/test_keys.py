@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import Command, commands_of
+from tests.tui.conftest import screen_text
 
 Open = Callable[[Pilot[Any], Any], Awaitable[None]]
 SIZE = (120, 36)
@@ -164,3 +165,30 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
                 await arrive(pilot, run, name, until)
                 here = app.screen
     assert app.return_code in {0, None}
+
+
+FOOTERS = {
+    "training": ("p Pause  s Stop, save  d Detach", "q Quit  f1 Help"),
+    "gallery": ("pgdn Page  o Order", "esc Back  q Quit  f1 Help"),
+    "runs": ("⏎ Open", "esc Presets  q Quit  f1 Help"),
+    "draw": ("space Pen  del Clear  r Random", "esc Back  q Quit  f1 Help"),
+}
+
+
+@pytest.mark.parametrize("name", FOOTERS)
+async def test_the_footer_ends_with_whole_keys_of_which_the_way_out_is_always_one(
+    name: str, request: Any, until: Any, tmp_path: Path
+) -> None:
+    first, last = FOOTERS[name]
+    run = request.getfixturevalue(SCREENS[name][0])
+    app = BenchApp(AppOptions(action="watch", run=run.folder, runs_dir=tmp_path / "runs"))
+    async with app.run_test(size=(140, 45)) as pilot:
+        await arrive(pilot, run, name, until)
+
+        def footer() -> str:
+            keys, _, palette = screen_text(app).splitlines()[-1].rpartition("▏")
+            return keys.strip() if palette.strip() == "^p palette" else ""
+
+        for width in (140, 100, 80):
+            await pilot.resize_terminal(width, 24)
+            await until(pilot, lambda: footer().startswith(first) and footer().endswith(last))

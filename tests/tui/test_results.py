@@ -1,4 +1,4 @@
-"""The results screen and its exports."""
+"""The results screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.tui.screens.result_tables import aligned, score_lines
-from mnist_tui.tui.widgets.choice import Choice
 
 DIGITS = tuple("0123456789")
 
@@ -71,56 +70,6 @@ async def test_a_run_without_results_says_so_and_still_shows_its_complexity(
         await shows(pilot, "r Results")
         await pilot.press("r")
         await shows(pilot, "there are no scores", "complexity", "diverged: the loss was not finite in epoch 1")
-
-
-async def test_exports_are_chosen_written_and_named_and_ask_before_they_overwrite(
-    record: Any, app_on: Any, shows: Any, until: Any
-) -> None:
-    run = finished(record)
-    app = app_on(run.folder)
-    wanted = run.folder.exports / "complexity.csv"
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
-        await shows(pilot, "ours  published")
-        await pilot.press("e")
-        await shows(pilot, "▐X▌ the whole model (.keras)", "▐ ▌ complexity (CSV)", "into the folder")
-        for choice in app.screen.query(Choice):
-            choice.value = choice.key == "complexity.csv"
-        await pilot.press("ctrl+s")
-        await shows(pilot, "written:", "complexity.csv")
-        assert wanted.read_text().startswith("name,kind")
-        wanted.write_text("mine")
-        await pilot.press("ctrl+o")
-        assert wanted.read_text() == "mine", "nothing is overwritten before it was asked"
-        await pilot.press("ctrl+s")
-        await shows(pilot, "already there:", "Ctrl+O overwrites", "Overwrite ^o")
-        assert wanted.read_text() == "mine"
-        await pilot.press("ctrl+o")
-        await until(pilot, lambda: wanted.read_text().startswith("name,kind"))
-        await pilot.press("escape")
-        await shows(pilot, "e Export")
-
-
-async def test_an_export_that_cannot_be_is_explained(record: Any, app_on: Any, shows: Any) -> None:
-    run = finished(record)
-    blocked = run.folder.path / "blocked"
-    blocked.write_text("a file")
-    app = app_on(run.folder)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "r Results")
-        await pilot.press("r")
-        await shows(pilot, "e Export")
-        await pilot.press("e")
-        await shows(pilot, "into the folder")
-        for choice in app.screen.query(Choice):
-            choice.value = False
-        await pilot.press("ctrl+s")
-        await shows(pilot, "nothing is chosen")
-        app.screen.query(Choice).last().value = True
-        app.screen.target.value = str(blocked / "below")
-        await pilot.press("ctrl+s")
-        await shows(pilot, "not exported:")
 
 
 def test_columns_are_aligned_the_first_to_the_left() -> None:

@@ -153,7 +153,7 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         )  # fmt: skip
         compare = pilot.app.screen
         assert isinstance(compare, CompareScreen)
-        assert set(compare.table.keys) == {runs[3].id, runs[2].id}
+        assert list(compare.table.keys) == [runs[3].id, runs[2].id], "in the order of their marks"
         await pilot.press("left", "left")
         await shows(pilot, "validation accuracy at epoch 3")
         await pilot.press("f", "plus")

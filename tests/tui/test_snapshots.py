@@ -35,6 +35,7 @@ from mnist_tui.tui.screens.gallery import GalleryScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import Recording, screen_text
+from tests.tui.recorded_answers import counted, probabilities
 
 ANSWERING = Path(__file__).with_name("answering.py").resolve()
 BEGIN = 1_767_268_800.0
@@ -93,7 +94,7 @@ def whole_run() -> None:
     )  # fmt: skip
     matrix: tuple[tuple[int, ...], ...] = ()
     for epoch in range(1, EPOCHS + 1):
-        values = probabilities(digits.test_labels, epoch)
+        values = probabilities(digits.test_labels, epoch, 0.6)
         predicted.append(folder.predicted_file, epoch, values)
         loss, val_loss = 0.5 * 0.8**epoch, 0.5 - 0.1 * epoch if epoch < 4 else 0.2 + 0.02 * (epoch - 4)
         matrix = counted(digits.test_labels, values)
@@ -108,23 +109,6 @@ def whole_run() -> None:
     write_json(folder.results_file, doc)
     accuracy, macro_f1 = doc["test"]["accuracy"], doc["test"]["macro_f1"]
     run.finish(reason="all epochs done", test_loss=0.0812, test_accuracy=accuracy, macro_f1=macro_f1)
-
-
-def probabilities(labels: Any, epoch: int) -> Any:
-    """Answers of a network that gets better, float32 ``(n, 10)``."""
-    rng = np.random.default_rng(epoch)
-    wrong = rng.random(len(labels)) < 0.6 / (epoch + 1)
-    said = np.where(wrong, (labels + rng.integers(1, 10, len(labels))) % 10, labels)
-    sure = rng.uniform(0.3, 1.0, len(labels))
-    values = np.repeat(((1 - sure) / 9)[:, None], 10, axis=1)
-    values[np.arange(len(labels)), said] = sure
-    return values.astype(np.float32)
-
-
-def counted(labels: Any, values: Any) -> tuple[tuple[int, ...], ...]:
-    matrix = np.zeros((10, 10), int)
-    np.add.at(matrix, (labels, values.argmax(axis=1)), 1)
-    return tuple(map(tuple, matrix.tolist()))
 
 
 def scores(matrix: tuple[tuple[int, ...], ...], names: tuple[str, ...]) -> dict[str, Any]:
@@ -256,6 +240,7 @@ def over_training(key: str, *texts: str) -> Go:
 BROWSED: dict[str, Go] = {
     "presets": presets,
     "editor": editor,
+    "runs": runs,
     "compare": compare,
     "draw": draw,
     "settings": settings,
@@ -270,8 +255,6 @@ WATCHED: dict[str, Go] = {
     "weights": over_training("w", "dense_1"),
     "diagnosis": over_training("i", "Overfitting"),
 }
-WORDS_ALONE = {"settings", "tour", "help"}
-"""Screens without figures or pictures: looked at in the dark theme only, for time's sake."""
 
 
 def answered(screen: DrawScreen) -> bool:
@@ -282,11 +265,8 @@ def answered(screen: DrawScreen) -> bool:
 
 
 CASES = [
-    pytest.param(name, variant, id=f"{name}-{variant}")
-    for name in BROWSED | WATCHED
-    for variant in VARIANTS
-    if variant.startswith("dark") or name not in WORDS_ALONE
-]
+    pytest.param(name, variant, id=f"{name}-{variant}") for name in BROWSED | WATCHED for variant in VARIANTS
+]  # fmt: skip
 
 
 async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> None:

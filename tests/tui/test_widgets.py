@@ -29,6 +29,7 @@ def test_no_two_numbers_of_a_row_touch_in_the_narrowest_cells(others: list[int],
 def test_class_names_are_cut_at_words_and_stay_distinct() -> None:
     names = KNOWN["fashion-mnist"].class_names
     assert heads(names, 3) == ["T-s", "Tro", "Pul", "Dre", "Coa", "San", "Shi", "Sne", "Bag", "Ank"]
+    assert heads(names, 6)[:5] == ["T-shi…", "Trous…", "Pullo…", "Dress", "Coat"]
     assert heads(names, 7)[0::9] == ["T-shirt", "Ankle"]
     assert heads([f"class {digit}" for digit in range(10)], 3) == [str(digit) for digit in range(10)]
 

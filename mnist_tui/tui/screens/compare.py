@@ -13,15 +13,16 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.tui.epoch_keys import epoch_keys
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import compare_series
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.scatter import Scatter
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 VIEWS = ("-view-curves", "-view-table", "-view-points")
 LOOK_SECONDS = 2.0
-JUMP = 10
 
 
 class CompareScreen(Screen[None]):
@@ -55,18 +55,7 @@ class CompareScreen(Screen[None]):
         Binding("enter", "open", "Open", tooltip="The run's own screen", id="compare.open"),
         Binding("v", "view", "View", tooltip="Curves, table or points, where the window is small", id="compare.view"),
         Binding("g", "seeds", "Seeds", tooltip="Seeds as mean ± deviation, or each alone", id="compare.seeds"),
-        Binding(
-            "left,comma", "epoch(-1)", "Earlier", tooltip="Read the epoch before", id="compare.earlier", show=False
-        ),
-        Binding("right,full_stop", "epoch(1)", "Later", tooltip="Read the next epoch", id="compare.later", show=False),
-        Binding(
-            "shift+left,less_than_sign", f"epoch({-JUMP})", "10 earlier", tooltip="Read ten epochs back",
-            id="compare.much-earlier", show=False,
-        ),
-        Binding(
-            "shift+right,greater_than_sign", f"epoch({JUMP})", "10 later", tooltip="Read ten epochs on",
-            id="compare.much-later", show=False,
-        ),
+        *epoch_keys("compare", "Read"),
         Binding("f", "last", "Last values", tooltip="Read the last epoch of each again", id="compare.last", show=False),
         Binding("plus,equals_sign", "both('zoom', 0.64)", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
         Binding("minus", "both('zoom', 1.5625)", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
@@ -120,7 +109,7 @@ class CompareScreen(Screen[None]):
                 yield RowTable(id="table")
                 yield Line(id="told")
                 yield Scatter()
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.markup import escape
 from textual.message import Message
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs.diagnosis.diagnose import diagnose
@@ -17,6 +17,7 @@ from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import StatusLine
 
 
@@ -114,7 +115,7 @@ class DiagnosisScreen(RunScreen):
         yield StatusLine("diagnosis", self.feed.folder.id)
         with Vertical(id="findings"):
             yield Static("experiment.toml cannot be read, so nothing can be said", id="nothing", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     def draw(self) -> None:
         run = self.snapshot.run
@@ -141,7 +142,7 @@ class DiagnosisScreen(RunScreen):
             view.remove()
         self.query_one("#findings").mount_all(FindingView(finding) for finding in findings[len(views) :])
         if not views:
-            self.call_after_refresh(self.action_step, 1)
+            self.call_after_refresh(self.action_step, 0)
 
     @on(FindingView.Chosen)
     def _chosen(self, message: FindingView.Chosen) -> None:

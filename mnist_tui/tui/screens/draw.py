@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.data.centring import centred, fitted
 from mnist_tui.data.errors import DataError
@@ -27,6 +27,7 @@ from mnist_tui.tui.drawing.sight import Sight, see
 from mnist_tui.tui.drawing.subject import Subject, newest_with_model, offered, subject_of
 from mnist_tui.tui.drawing.words import answer_words, centring_words, pen_words
 from mnist_tui.tui.gallery.images import Images, test_images
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.pictures.canvas import Canvas
 from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
 from mnist_tui.tui.widgets.pictures.seen import SeenPane
@@ -59,6 +60,8 @@ class DrawScreen(Screen[None]):
     random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
     """
     BINDINGS = [
+        Binding("v", "view", "View", tooltip="Probabilities or what the network sees, where there is no room for both",
+                id="draw.view"),
         Binding("r", "random", "Random", tooltip="Put a random test image of the run's data on the canvas",
                 id="draw.random"),
         Binding("i", "image", "Image", tooltip="Read an image file onto the canvas", id="draw.image"),
@@ -67,8 +70,6 @@ class DrawScreen(Screen[None]):
                 id="draw.centre"),
         Binding("g", "glyphs", "HOG", tooltip="Show what the network sees as gradients or as pixels",
                 id="draw.glyphs"),
-        Binding("v", "view", "View", tooltip="Probabilities or what the network sees, where there is no room for both",
-                id="draw.view"),
         Binding("l", "load", "Load again", tooltip="Start the model's process anew, with the run's newest weights",
                 show=False, id="draw.load"),
         Binding("escape,f4", "back", "Back", tooltip="Back; the model's process ends", id="draw.back"),
@@ -110,7 +111,7 @@ class DrawScreen(Screen[None]):
                 yield Probabilities(id="draw-bars-aside")
                 yield Static("", id="draw-facts", markup=False)
         yield Probabilities(id="draw-bars")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._say()

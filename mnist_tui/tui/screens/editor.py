@@ -13,7 +13,7 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, OptionList, Tab, Tabs
+from textual.widgets import OptionList, Tab, Tabs
 
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.presets import Preset
@@ -30,12 +30,13 @@ from mnist_tui.tui.form.layers_pane import LayersPane
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.parameters_pane import ParametersPane
 from mnist_tui.tui.screens.save_preset import SavePresetScreen
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
 
-PANES = {"parameters": "Parameters F2", "layers": "Layers F3", "complexity": "Complexity F4", "digit": "Digit F6"}
+PANES = {"parameters": "Parameters F5", "layers": "Layers F6", "complexity": "Complexity F7", "digit": "Digit F8"}
 
 
 class EditorScreen(Screen[None]):
@@ -54,43 +55,28 @@ class EditorScreen(Screen[None]):
     with the reason, and until it is right the experiment is neither trained nor saved. The preset itself never changes.
     """
     BINDINGS = [
-        Binding(
-            "ctrl+t,f5",
-            "train",
-            "Train",
-            key_display="^t",
-            tooltip="Train the experiment as it stands",
-            id="editor.train",
-        ),
+        Binding("ctrl+t", "train", "Train", tooltip="Train the experiment as it stands", id="editor.train"),
         Binding("ctrl+s", "save", "Save", tooltip="Save as a preset of your own", id="editor.save"),
         Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit", id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False, id="editor.redo"),
         Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone", id="editor.reset"),
         Binding("escape", "leave", "Presets", tooltip="Back to the presets", id="editor.presets"),
         Binding(
-            "f2", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False, id="editor.parameters"
+            "f5", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False, id="editor.parameters"
         ),
-        Binding("f3", "pane('layers')", "Layers", tooltip="To the layers", show=False, id="editor.layers"),
+        Binding("f6", "pane('layers')", "Layers", tooltip="To the layers", show=False, id="editor.layers"),
         Binding(
-            "f4", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False, id="editor.complexity"
+            "f7", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False, id="editor.complexity"
         ),
         Binding(
-            "f6",
-            "pane('digit')",
-            "HOG digit",
-            tooltip="To the digit beside its HOG picture",
-            show=False,
+            "f8", "pane('digit')", "HOG digit", tooltip="To the digit beside its HOG picture", show=False,
             id="editor.digit",
         ),
         Binding(
-            "ctrl+n",
-            "next_digit",
-            "Next digit",
-            tooltip="Another digit and its HOG picture",
-            show=False,
+            "ctrl+n", "next_digit", "Next digit", tooltip="Another digit and its HOG picture", show=False,
             id="editor.next-digit",
         ),
-    ]
+    ]  # fmt: skip
 
     if TYPE_CHECKING:
         app = getters.app(BenchApp)
@@ -124,7 +110,7 @@ class EditorScreen(Screen[None]):
         yield Container(id="panes", classes=f"-parameters{hog}")
         yield Banner(id="data-note")
         yield Line(id="hint")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._fill)
@@ -328,8 +314,8 @@ class EditorScreen(Screen[None]):
         return True
 
     @work
-    async def action_leave(self) -> None:
-        """Back to the presets; asks first where there are edits that no preset holds."""
+    async def action_leave(self, to: str = "presets") -> None:
+        """To the presets, or to another of the app's places; asks first where there are edits that no preset holds."""
         if self.draft.is_edited:
             changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
                 "layers or further arguments",
@@ -337,7 +323,10 @@ class EditorScreen(Screen[None]):
             choice = await self.app.push_screen_wait(UnsavedScreen(changes))
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
-        self.app.show_presets()
+        if to == "runs":
+            self.app.show_runs()
+        else:
+            self.app.show_presets()
 
     def _is_ready(self, what: str) -> bool:
         """Whether the draft is valid; if not, says why and goes to the first wrong field."""

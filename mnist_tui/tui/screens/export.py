@@ -1,82 +1,157 @@
-"""Asks what of a run to export and where, has it done in a thread, and says which files there are now."""
+"""Asks what of some runs to export and where, has it written in a thread, and says what there is now."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from textual import getters, on, work
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label
+from textual.worker import get_current_worker
 
-from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.export import ITEMS, ExistsError, export
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.exporting import EXPORTS
+from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
+from mnist_tui.tui.exporting.wish import LeftError, Outcome, Wish, carry_out
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.screens.export_part import Part, Parts
+from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.choice import Choice
 
-CHOSEN_AT_FIRST = ("keras", "complexity.md", "summary.md")
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+CHOSEN_AT_FIRST = {True: ("pdf", "keras"), False: ("pdf",)}
+"""By whether there is only one run."""
+NAMED = 4
+"""Files that a message names; of more it says how many."""
+NOTICE_SECONDS = 20
 
 
 class ExportScreen(ModalScreen[None]):
-    """Exports of one run.
+    """Exports of one run, or of several with one report over all.
 
     Args:
-        folder: the run.
+        runs: one or more.
     """
 
     CSS_PATH = "export.tcss"
-    AUTO_FOCUS = "Choice"
+    AUTO_FOCUS = ""
     HELP = """
-    **Export.** Space chooses what is written, Enter in the folder's line or Ctrl+S writes it. Weights as `.h5` or
-    `.npz` take some seconds, for TensorFlow writes them. Files that are there already are asked about.
+    **Export.** Space chooses, Page Down goes to the next section, Ctrl+S writes. One report is made over all runs;
+    weights and tables are written for each run, with several runs in a folder for each. Weights take some seconds, for
+    TensorFlow writes them. Files that are there already are asked about before anything is replaced. Esc closes the
+    dialog; what is being written then goes on, and a notice tells its end.
     """
     BINDINGS = [
         Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files", id="export.write"),
         Binding(
-            "ctrl+o",
-            "write(True)",
-            "Overwrite",
-            tooltip="Replace the files that are there already",
+            "ctrl+o", "write(True)", "Overwrite", tooltip="Replace the files that are there already",
             id="export.overwrite",
         ),
-        Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys"),
-        Binding("escape", "dismiss", "Close"),
+        Binding("ctrl+r", "open", "Open", tooltip="Open the report that was written", id="export.open"),
+        Binding("pagedown", "part(1)", "Next section", tooltip="To the next section", show=False, id="export.next"),
+        Binding("pageup", "part(-1)", "Section before", tooltip="To the one before", show=False, id="export.before"),
+        Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
+        Binding("escape", "dismiss", "Close", tooltip="Close; what is being written goes on", id="export.close"),
         Binding("down", "app.focus_next", show=False),
         Binding("up", "app.focus_previous", show=False),
-    ]
+    ]  # fmt: skip
 
-    target = getters.query_one(Input)
-    said = getters.query_one("#export-said", Static)
+    class Progressed(Message):
+        """What is being done now, how much of that is done, and of how much."""
 
-    def __init__(self, folder: RunFolder) -> None:
+        def __init__(self, what: str, done: int, total: int) -> None:
+            super().__init__()
+            self.what, self.done, self.total = what, done, total
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    target = getters.query_one("#export-into", Input)
+    said = getters.query_one("#export-said", Line)
+    bar = getters.query_one(Bar)
+
+    def __init__(self, runs: Sequence[RunFolder]) -> None:
         super().__init__()
-        self.folder = folder
-        self._asks = False
-        self._busy = False
+        self.runs = tuple(runs)
+        self._asks = self._busy = False
+        self._report: Path | None = None
 
     def compose(self) -> ComposeResult:
+        one = len(self.runs) == 1
         with Vertical(id="export") as box:
-            box.border_title = "Export"
-            box.border_subtitle = "Space chooses · Ctrl+S exports · Esc closes"
-            for item, about in ITEMS.items():
-                yield Choice(about, item, item in CHOSEN_AT_FIRST)
-            yield Label("into the folder")
-            yield Input(str(self.folder.exports), compact=True)
+            box.border_title = f"Export of {self.runs[0].id if one else f'{len(self.runs)} runs'}"
+            box.border_subtitle = "Space chooses · PgDn next section"
+            with Parts(), Container(id="export-columns"):
+                yield from self._columns(CHOSEN_AT_FIRST[one])
+            with Horizontal(classes="export-field"):
+                yield Label("into")
+                yield Input(str(self._place()), compact=True, id="export-into")
+            yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
-                yield Static("", id="export-said", markup=False)
+                yield Line(id="export-said")
             with Horizontal(id="export-buttons"):
                 yield Button("Export [u]^s[/u]", variant="primary", compact=True, id="export-write")
                 yield Button("Overwrite [u]^o[/u]", variant="warning", compact=True, id="export-overwrite")
+                yield Button("Open [u]^r[/u]", compact=True, id="export-open")
                 yield Button("Close [u]Esc[/u]", compact=True, id="export-close")
 
+    def _columns(self, chosen: Sequence[str]) -> Iterator[Widget]:
+        several = len(self.runs) > 1
+        offered = sections()
+        over = f" over {len(self.runs)} runs" if several else ""
+        report = Part(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
+        each = [Part(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()]
+        author = self.app.settings.author or ""
+        yield Vertical(
+            report,
+            _field("title", Input(placeholder="as the report finds it", compact=True, id="export-title")),
+            _field("author", Input(author, placeholder="none", compact=True, id="export-author"), "last"),
+            each[0],
+        )
+        yield Vertical(*each[1:])
+
+    def _place(self) -> Path:
+        """Where the files go unless the person says otherwise."""
+        return self.runs[0].exports if len(self.runs) == 1 else Path.cwd() / "mnist-tui-exports"
+
     def on_mount(self) -> None:
-        self._ask(False)
+        self._changed()
+        self.query(Choice).first().focus(scroll_visible=False)
+
+    @property
+    def wish(self) -> Wish:
+        """What is chosen now."""
+        chosen = [key for part in self.query(Part) for key in part.chosen]
+        return Wish(
+            runs=self.runs,
+            items=tuple(key for key in chosen if key not in REPORTS and key != FIGURES),
+            reports=tuple(key for key in chosen if key in REPORTS),
+            figures=FIGURES in chosen,
+            title=self.query_one("#export-title", Input).value.strip(),
+            author=self.query_one("#export-author", Input).value.strip(),
+            out=Path(os.path.expanduser(self.target.value.strip())).absolute(),  # noqa: PTH111 - an unknown ~user stays
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Overwriting is offered only once files stand in the way."""
-        return not self._busy and (self._asks or not parameters[0]) if action == "write" else True
+        """Overwriting is offered only once files stand in the way, opening once there is a report."""
+        match action:
+            case "write":
+                return not self._busy and (self._asks or not parameters[0])
+            case "open":
+                return self._report is not None
+            case _:
+                return True
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
@@ -85,6 +160,8 @@ class ExportScreen(ModalScreen[None]):
                 self.action_write(False)
             case "export-overwrite":
                 self.action_write(True)
+            case "export-open":
+                self.action_open()
             case _:
                 self.dismiss()
 
@@ -95,39 +172,119 @@ class ExportScreen(ModalScreen[None]):
     @on(Input.Changed)
     @on(Choice.Changed)
     def _changed(self) -> None:
-        self._ask(False)
+        """Says what would be written; a question about files is no longer about these."""
+        for part in self.query(Part):
+            part.count()
+        if not self._busy:
+            words = self.wish.in_words
+            self._say(f"will write {words}" if words else "nothing is chosen")
+
+    def action_part(self, by: int) -> None:
+        """The focus to the first choice of another section."""
+        parts = [part for part in self.query(Part) if part.query(Choice)]
+        here = next((n for n, part in enumerate(parts) if part.has_focus_within), -1 if by > 0 else len(parts))
+        part = parts[max(0, min(len(parts) - 1, here + by))]
+        part.query(Choice).first().focus(scroll_visible=False)
+        part.scroll_visible(top=True, animate=False)
+
+    def action_open(self) -> None:
+        """The report, with what the desktop has for it."""
+        from mnist_tui.tui.terminal.opener import show
+
+        if self._report is not None:
+            show(self.app, self._report)
 
     def action_write(self, overwrite: bool) -> None:
         """Starts the export, if something is chosen and none runs."""
-        items = [choice.key for choice in self.query(Choice) if choice.value]
-        if self._busy:
+        wish = self.wish
+        if self._busy or (overwrite and not self._asks):
             return
-        if not items or not self.target.value.strip():
-            self.said.update("nothing is chosen" if not items else "no folder is given")
+        if not wish.in_words or not self.target.value.strip():
+            self._say("nothing is chosen" if not wish.in_words else "no folder is given", wrong=True)
             return
-        self._busy = True
-        self.said.update("writing …")
-        self._write(items, Path(self.target.value.strip()).expanduser(), overwrite)
+        author = wish.author or None
+        if wish.reports and author != self.app.settings.author:
+            self.app.change_settings(author=author)
+        self._busy, self._report = True, None
+        self._say("writing …")
+        self.bar.show(0.0)
+        work = partial(self._write, self.app, wish, overwrite)
+        self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
-    @work(thread=True, exit_on_error=False)
-    def _write(self, items: list[str], out: Path, overwrite: bool) -> None:
-        asks = False
+    def _write(self, app: BenchApp, wish: Wish, overwrite: bool) -> None:
+        """In a thread of the app's, so that closing the dialog does not end it; a closed one knows no app."""
+        from mnist_tui.tui.terminal.clipboard import hindrance
+
+        worker = get_current_worker()
+
+        def progress(what: str, done: int, total: int) -> None:
+            if worker.is_cancelled:
+                raise LeftError
+            self.post_message(self.Progressed(what, done, total))
+
         try:
-            answer = "written:\n" + "\n".join(
-                str(path) for path in export(self.folder, items, out, overwrite=overwrite)
-            )
-        except ExistsError as error:
-            asks, answer = True, "already there:\n" + "\n".join(map(str, error.paths)) + "\nCtrl+O overwrites"
-        except (RequestError, OSError) as error:
-            answer = f"not exported: {error}"
-        self.app.call_from_thread(self._done, answer, asks)
+            outcome = carry_out(wish, overwrite=overwrite, progress=progress)
+        except LeftError:
+            return
+        kept_away = hindrance(app, str(wish.out))
+        if not worker.is_cancelled:
+            app.call_from_thread(self._done, app, wish, outcome, kept_away)
 
-    def _done(self, answer: str, asks: bool) -> None:
+    @on(Progressed)
+    def _show(self, message: Progressed) -> None:
+        message.stop()
+        if self._busy:
+            self.said.say(f"{message.what}, {message.done:,} of {message.total:,} …")
+            self.bar.show(message.done / message.total if message.total else 0.0)
+
+    def _done(self, app: BenchApp, wish: Wish, outcome: Outcome, kept_away: str) -> None:
+        """Tells the end in the dialog, with the path in the clipboard; in a notice where the dialog was closed."""
         self._busy = False
-        self.said.update(answer)
-        self._ask(asks)
+        if self not in app.screen_stack:
+            good = not outcome.failed and not outcome.in_the_way
+            app.notify(
+                _told(outcome, wish.out),
+                title="Export",
+                severity="information" if good else "warning",
+                timeout=NOTICE_SECONDS,
+                markup=False,
+            )
+            return
+        self._report = outcome.report
+        text = _told(outcome, wish.out) + ("\nCtrl+O overwrites" if outcome.in_the_way else "")
+        if outcome.written:
+            path = outcome.written[0] if len(outcome.written) == 1 else wish.out
+            app.copy_to_clipboard(str(path))
+            text += f"\n{kept_away or 'the path is copied'}"
+        self._say(text, asks=bool(outcome.in_the_way), wrong=bool(outcome.failed))
 
-    def _ask(self, asks: bool) -> None:
+    def _say(self, text: str, *, asks: bool = False, wrong: bool = False) -> None:
+        """A message, and the buttons that go with it."""
         self._asks = asks
+        self.said.say(text)
+        self.said.set_class(wrong, "-wrong")
+        self.bar.set_class(self._busy, "-busy")
         self.query_one("#export-overwrite").display = asks
+        self.query_one("#export-open").display = self._report is not None
         self.refresh_bindings()
+
+
+def _field(label: str, line: Input, classes: str = "") -> Horizontal:
+    return Horizontal(Label(label), line, classes=f"export-field {classes}")
+
+
+def _told(outcome: Outcome, out: Path) -> str:
+    """What there is now, in lines."""
+    lines = [f"not written: {failed}" for failed in outcome.failed]
+    if outcome.in_the_way:
+        lines.append(f"already there: {_names(outcome.in_the_way, out)}")
+    if outcome.written:
+        written = outcome.written
+        lines.append(f"written: {written[0]}" if len(written) == 1 else f"written: {_names(written, out)} in {out}")
+    return "\n".join(lines)
+
+
+def _names(paths: Sequence[Path], out: Path) -> str:
+    names = [str(path.relative_to(out)) if path.is_relative_to(out) else str(path) for path in paths]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

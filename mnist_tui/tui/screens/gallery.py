@@ -8,7 +8,7 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
@@ -20,13 +20,14 @@ from mnist_tui.tui.gallery.picking import ORDER_WORDS, ORDERS, Filter, Order, pi
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS
 from mnist_tui.tui.widgets.pictures import image_words
 from mnist_tui.tui.widgets.pictures.ink import Ink
-from mnist_tui.tui.widgets.pictures.picture_grid import PictureGrid, Size, Tile
+from mnist_tui.tui.widgets.pictures.picture_grid import EDGES, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
-SIZES: tuple[Size, ...] = ("automatic", "large", "small")
+SIZES: tuple[Size, ...] = ("automatic", *EDGES)
 FINAL = 0
 """Stands for the final evaluation where epochs are counted from 1."""
 
@@ -51,13 +52,13 @@ class GalleryScreen(RunScreen):
         Binding("o", "order", "Order", tooltip="Worst first, surest first, doubtful first, by number",
                 id="gallery.order"),
         Binding("e", "errors", "Errors", tooltip="Wrong images only, or all", id="gallery.errors"),
+        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="gallery.final"),
         Binding("t", "choose('true')", "True", tooltip="Choose the true class", id="gallery.true"),
         Binding("p", "choose('predicted')", "Read as", tooltip="Choose the predicted class", id="gallery.predicted"),
         Binding("x", "all", "All", tooltip="Show all images, right and wrong", id="gallery.all", show=False),
         Binding("j", "jump", "Jump", tooltip="Jump to an image by its number", id="gallery.jump", show=False),
         Binding("h", "hog", "HOG", tooltip="Show or hide the HOG pictures", id="gallery.hog", show=False),
-        Binding("z", "size", "Size", tooltip="Large pictures, small ones, or what fits", id="gallery.size", show=False),
-        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="gallery.final"),
+        Binding("z", "size", "Size", tooltip="Larger or smaller pictures, or what fits", id="gallery.size", show=False),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="gallery.back"),
     ]  # fmt: skip
 
@@ -92,7 +93,7 @@ class GalleryScreen(RunScreen):
             yield PictureGrid()
             yield Static("", id="bars", markup=False)
         yield Static("", id="detail", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -300,7 +301,7 @@ class GalleryScreen(RunScreen):
     def action_size(self) -> None:
         self._edge = SIZES[(SIZES.index(self._edge) + 1) % len(SIZES)]
         self._show_pictures(self.grid.selected)
-        self.notify(f"size: {self._edge}{', where it fits' if self._edge == 'large' else ''}", timeout=2)
+        self.notify(f"size: {self._edge}{', where it fits' if self._edge in {'large', 'medium'} else ''}", timeout=2)
 
     def action_final(self) -> None:
         self.final = not self.final

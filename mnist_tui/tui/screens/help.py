@@ -13,9 +13,10 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Markdown, Static
+from textual.widgets import Markdown, Static
 
 from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
@@ -80,7 +81,7 @@ class HelpScreen(ModalScreen[None]):
             yield Markdown(self._text)
             yield Static(_table([("", self._keys)]), id="key-sheet")
             yield Markdown(self._more)
-        yield Footer()
+        yield KeyFooter()
 
     def action_all(self) -> None:
         """From the keys of the present screen to those of all, and back."""

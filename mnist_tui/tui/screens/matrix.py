@@ -8,7 +8,7 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.events import Matrix
@@ -20,6 +20,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.quantities import share
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View, signed
@@ -40,14 +41,14 @@ class MatrixScreen(RunScreen):
     """
     BINDINGS = [
         Binding("v", "view", "View", tooltip="Counts, row percentages, errors only", id="matrix.view"),
-        Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
-        Binding("o", "other", "Other run", tooltip="Compare with another run", id="matrix.other"),
-        Binding("x", "no_base", "No base", tooltip="End the comparison", id="matrix.no-base"),
-        Binding("n", "next_worst", "Worst", tooltip="Look at the next of the worst confusions", id="matrix.worst"),
         Binding(
             "u", "final", "Final", tooltip="The final evaluation on the test images, or the epochs again",
             id="matrix.final",
         ),
+        Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
+        Binding("o", "other", "Other run", tooltip="Compare with another run", id="matrix.other"),
+        Binding("x", "no_base", "No base", tooltip="End the comparison", id="matrix.no-base"),
+        Binding("n", "next_worst", "Worst", tooltip="Look at the next of the worst confusions", id="matrix.worst"),
         Binding("g", "gallery", "All images", tooltip="All wrong images", id="matrix.gallery", show=False),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="matrix.back"),
     ]  # fmt: skip
@@ -77,7 +78,7 @@ class MatrixScreen(RunScreen):
                 yield Static("", id="cell", markup=False)
                 yield WorstConfusions()
                 yield Static("", id="facts", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, OptionList
+from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment.presets import BrokenPreset, Preset, read_presets
@@ -18,6 +18,7 @@ from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.data_note import data_note
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.preset_details import PresetDetails
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class PresetsScreen(Screen[None]):
             yield PresetList(compact=True, id="presets")
             yield Vertical(id="chosen")
         yield Banner(id="data-note")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._list("")

@@ -9,14 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.complexity_tables import as_table
+from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.screens import result_tables
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.confusion import ConfusionView
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
@@ -47,11 +48,11 @@ class ResultsScreen(Screen[None]):
     AUTO_FOCUS = "#page"
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
-    or of the best one where early stopping brings them back. `e` exports weights, tables and a summary;
-    `y` copies the summary.
+    or of the best one where early stopping brings them back. `e` exports a report, weights
+    and tables; `y` copies the summary.
     """
     BINDINGS = [
-        Binding("e", "export", "Export", tooltip="Weights, complexity, summary, history as files", id="results.export"),
+        Binding("e", "export", "Export", tooltip="Report, weights, tables as files", id="results.export"),
         Binding("y", "copy", "Copy", tooltip="The summary to the clipboard, and into a file", id="results.copy"),
         Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves", id="results.curves"),
         Binding("d", "presets", "Presets", tooltip="Back to the presets", id="results.presets"),
@@ -82,7 +83,7 @@ class ResultsScreen(Screen[None]):
                     yield Section("timings", id="timings")
             yield Section("complexity", id="complexity")
             yield Section("run", id="run")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._load()
@@ -124,7 +125,7 @@ class ResultsScreen(Screen[None]):
     def action_export(self) -> None:
         from mnist_tui.tui.screens.export import ExportScreen
 
-        self.app.push_screen(ExportScreen(self.folder))
+        self.app.push_screen(ExportScreen([self.folder]))
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:

@@ -30,6 +30,8 @@ class RunActions(Screen[None]):
         Binding("r", "report", "Results", tooltip="Scores, confusions, export", id="runs.report", show=False),
         Binding("R", "rename", "Rename", tooltip="A name of your own for it", id="runs.rename", show=False),
         Binding("e", "edit", "Edit", tooltip="Its experiment in the editor, as a new one", id="runs.edit", show=False),
+        Binding("E", "export", "Export", tooltip="Report over the marked runs, weights, tables", id="runs.export"),
+        Binding("O", "open_report", "Open report", tooltip="Its exported report", id="runs.open-report", show=False),
         Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
     ]
 
@@ -57,9 +59,9 @@ class RunActions(Screen[None]):
         chosen = self.chosen
         one = chosen[0] if len(chosen) == 1 else None
         match action:
-            case "open" | "mark" | "mark_all" | "compare" | "delete" | "edit":
+            case "open" | "mark" | "mark_all" | "compare" | "delete" | "edit" | "export":
                 return bool(chosen)
-            case "note" | "rename" | "watch":
+            case "note" | "rename" | "watch" | "open_report":
                 return one is not None
             case "report":
                 return one is not None and one.state not in LIVE
@@ -83,6 +85,29 @@ class RunActions(Screen[None]):
 
     def action_report(self) -> None:
         self.app.show_results(folder_of(self.chosen[0]))
+
+    def action_export(self) -> None:
+        """Exports the marked runs, else the chosen, with one report over all; none that lives."""
+        from mnist_tui.tui.screens.export import ExportScreen
+
+        live = [run for run in self.targets if run.state in LIVE]
+        ended = sorted((run for run in self.targets if run.state not in LIVE), key=lambda run: (run.started, run.run))
+        if live:
+            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
+            self._refuse("is not exported", f"{some}: it can be once it has ended")
+        if ended:
+            self.app.push_screen(ExportScreen([folder_of(run) for run in ended]))
+
+    def action_open_report(self) -> None:
+        """The report among the run's exports."""
+        from mnist_tui.tui.exporting.wish import report_in
+        from mnist_tui.tui.terminal.opener import show
+
+        found = report_in(folder_of(self.chosen[0]).exports)
+        if found is None:
+            self._refuse("has no report yet", "E exports one.")
+        else:
+            show(self.app, found)
 
     def action_edit(self) -> None:
         try:

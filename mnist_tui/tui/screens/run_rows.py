@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,7 @@ def in_order(runs: Iterable[RunSummary], order: Order) -> list[RunSummary]:
     return having + [run for run in newest if key(run) is None]
 
 
-def rows_of(runs: Sequence[RunSummary], marked: set[str]) -> list[Row]:
+def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[Row]:
     """A row a run."""
     return [
         Row(
@@ -99,7 +99,7 @@ def rows_of(runs: Sequence[RunSummary], marked: set[str]) -> list[Row]:
     ]  # fmt: skip
 
 
-def group_rows(groups: Sequence[SeedGroup], marked: set[str]) -> list[Row]:
+def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]:
     """A row a group of seeds, figures as mean ± deviation; a run alone has the row of a run."""
     rows: list[Row] = []
     for group in groups:

@@ -8,13 +8,12 @@ from textual import getters, on
 from textual.binding import Binding
 from textual.screen import Screen
 
+from mnist_tui.tui.epoch_keys import epoch_keys
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.watch import Snapshot
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
-
-JUMP = 10
 
 
 class RunScreen(Screen[None]):
@@ -25,19 +24,10 @@ class RunScreen(Screen[None]):
     """
 
     BINDINGS = [
-        Binding("left,comma", "epoch(-1)", "Earlier", tooltip="Look at the epoch before", id="run.earlier", show=False),
-        Binding("right,full_stop", "epoch(1)", "Later", tooltip="Look at the next epoch", id="run.later", show=False),
-        Binding(
-            "shift+left,less_than_sign", f"epoch({-JUMP})", "10 earlier", tooltip="Look ten epochs back",
-            id="run.much-earlier", show=False,
-        ),
-        Binding(
-            "shift+right,greater_than_sign", f"epoch({JUMP})", "10 later", tooltip="Look ten epochs on",
-            id="run.much-later", show=False,
-        ),
+        *epoch_keys("run", "Look at"),
         Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
         Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
-    ]  # fmt: skip
+    ]
 
     if TYPE_CHECKING:
         app = getters.app(BenchApp)
@@ -60,13 +50,16 @@ class RunScreen(Screen[None]):
         """Called at each redraw of a live run, changed or not: clocks."""
 
     def on_mount(self) -> None:
+        if self.feed.read:
+            self.tick()
+            self.draw()
         self.call_after_refresh(self._begin)
         self.set_timer(self.app.refresh_seconds, self._redraw_again)
 
     def _begin(self) -> None:
-        """Shows at once what other screens of the run have seen already."""
+        """Shows what other screens of the run have seen already, now in the size that there is."""
         self.feed.join(self)
-        if self.snapshot.run.updated is not None:
+        if self.feed.read:
             self.took()
             self.redraw()
 
@@ -75,11 +68,7 @@ class RunScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._dirty = True
-        self.call_after_refresh(self._seen_again)
-
-    def _seen_again(self) -> None:
-        if self.snapshot.run.updated is not None:
-            self.redraw()
+        self.call_after_refresh(self.redraw)
 
     def _redraw_again(self) -> None:
         """Redraws now and, after as long as the settings and the terminal want it, again."""
@@ -87,8 +76,8 @@ class RunScreen(Screen[None]):
         self.set_timer(self.app.refresh_seconds, self._redraw_again)
 
     def redraw(self) -> None:
-        """Draws what has changed, where this screen is the one that is seen."""
-        if not self.is_current or not self.is_mounted:
+        """Draws what has changed, where this screen is the one that is seen and the run has been read."""
+        if not self.is_current or not self.is_mounted or not self.feed.read:
             return
         if self.snapshot.live or self._dirty:
             self.tick()
@@ -99,8 +88,9 @@ class RunScreen(Screen[None]):
     @on(RunFeed.Changed)
     def _changed(self, message: RunFeed.Changed) -> None:
         message.stop()
-        self._dirty = True
-        self.took()
+        if self.feed.read:
+            self._dirty = True
+            self.took()
 
     def took(self) -> None:
         """Called with every change, before it is drawn: what cannot wait for the next redraw."""

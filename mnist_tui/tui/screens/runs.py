@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.filters import parse
@@ -20,6 +20,7 @@ from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import run_rows
 from mnist_tui.tui.screens.run_actions import RunActions
 from mnist_tui.tui.screens.run_rows import Order
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from mnist_tui.tui.widgets.tables.run_filter import RunFilter
 
@@ -81,7 +82,7 @@ class RunsScreen(RunActions):
         super().__init__()
         self._runs: dict[str, RunSummary] = {}
         self._listed: list[RunSummary] = []
-        self._marked: set[str] = set()
+        self._marked: dict[str, None] = {}
         self._order = Order()
         self._test = parse("")
         self._grouped = False
@@ -98,7 +99,7 @@ class RunsScreen(RunActions):
         yield Line(id="nothing")
         yield RowTable()
         yield Line(id="told")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._listing = Listing(self.app.options.runs_dir)
@@ -132,7 +133,7 @@ class RunsScreen(RunActions):
             self._runs |= {run.run: run for run in change.runs}
             for run in change.gone:
                 self._runs.pop(run, None)
-                self._marked.discard(run)
+                self._marked.pop(run, None)
         if change is not None or self._looks == 1:
             self._list()
 
@@ -144,14 +145,19 @@ class RunsScreen(RunActions):
             rows = run_rows.group_rows(self._groups(), self._marked)
         else:
             rows = run_rows.rows_of(self._listed, self._marked)
-        self.table.show(run_rows.COLUMNS, rows, order)
+        self.table.show(run_rows.COLUMNS, rows, order, more=self._reads_first)
         listed, all_runs = f"{len(self._listed):,}", f"{len(self._runs):,}"
         shown = f"{listed} of {all_runs}" if self.terms.value.strip() else f"{all_runs} runs"
         marked = f", {len(self._marked):,} marked" if self._marked else ""
-        self.found.say(("reading … " if self._looks == 1 and self._looking else "") + shown + marked)
+        self.found.say(("reading … " if self._reads_first else "") + shown + marked)
         self.set_class(not rows, "-empty")
         self.nothing.say(self._why_nothing() if not rows else "")
         self._tell()
+
+    @property
+    def _reads_first(self) -> bool:
+        """Whether the first look has not come to its end."""
+        return self._looks == 1 and self._looking
 
     def _why_nothing(self) -> str:
         if self._runs:
@@ -215,14 +221,19 @@ class RunsScreen(RunActions):
     @on(RowTable.Marked)
     def action_mark(self) -> None:
         """Marks what is chosen, or takes its mark away; then on to the next row."""
-        runs = {run.run for run in self.chosen}
-        self._marked = self._marked - runs if runs <= self._marked else self._marked | runs
-        self._list()
+        self._mark(self.chosen)
         self.table.action_move(1)
 
     def action_mark_all(self) -> None:
-        runs = {run.run for run in self._listed}
-        self._marked = self._marked - runs if runs <= self._marked else self._marked | runs
+        self._mark(self._listed)
+
+    def _mark(self, runs: Sequence[RunSummary]) -> None:
+        """Marks the runs, after those that are marked already; takes their marks away where all have one."""
+        marks = {run.run: None for run in runs}
+        if marks.keys() <= self._marked.keys():
+            self._marked = {run: None for run in self._marked if run not in marks}
+        else:
+            self._marked = self._marked | marks
         self._list()
 
     def action_sort(self) -> None:
@@ -260,15 +271,15 @@ class RunsScreen(RunActions):
     def action_open(self) -> None:
         """The run's screen; a group is compared."""
         if len(self.chosen) > 1:
-            self._compare(self.chosen)
+            self._compare(_by_age(self.chosen))
         else:
             self.open_run()
 
     def action_compare(self) -> None:
-        """The marked runs; else the runs that differ from the chosen one in their seed alone."""
+        """The marked runs in their order; else the runs that differ from the chosen one in their seed alone."""
         marked = [self._runs[run] for run in self._marked if run in self._runs]
         group = self.chosen[0].group
-        runs = marked or [run for run in self._runs.values() if run.group == group]
+        runs = marked or _by_age([run for run in self._runs.values() if run.group == group])
         if len(runs) < 2:
             self.notify("Mark two runs or more with Space, then o compares them.", title="Nothing to compare with")
             return
@@ -277,4 +288,8 @@ class RunsScreen(RunActions):
     def _compare(self, runs: Sequence[RunSummary]) -> None:
         from mnist_tui.tui.screens.compare import CompareScreen
 
-        self.app.push_screen(CompareScreen(sorted(runs, key=lambda run: run.started)))
+        self.app.push_screen(CompareScreen(runs))
+
+
+def _by_age(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    return sorted(runs, key=lambda run: run.started)

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import DataTable, Footer, Input, Label, Select, Static, TabbedContent, TabPane
+from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
 
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.tui.form.field_row import Choice as Values
@@ -19,6 +19,7 @@ from mnist_tui.tui.screens.press_key import PressKeyScreen
 from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
@@ -111,7 +112,7 @@ class SettingsScreen(Screen[None]):
                 yield Static(f"remembered in {settings_file()}", classes="note", markup=False)
             with TabPane("Keys", id="keys-page"):
                 yield KeyTable(cursor_type="row", zebra_stripes=True, id="keys")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         for name, width in (("where", 10), ("key", 14), ("what", None)):

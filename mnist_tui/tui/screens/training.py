@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Footer
+from textual.containers import Horizontal, Vertical
 
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
@@ -25,12 +24,14 @@ from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
 from mnist_tui.tui.screens.run_screen import RunScreen
 from mnist_tui.tui.watch import BROKEN
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.plots.curve_plots import CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress
+from mnist_tui.tui.widgets.side_panel import SidePanel
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 
 VIEWS = ("-curves", "-matrix", "-device")
@@ -88,9 +89,9 @@ class TrainingScreen(RunScreen):
         Binding(
             "i", "show('diagnosis')", "Diagnosis", tooltip="What the figures say, in words", id="training.diagnosis"
         ),
+        Binding("e", "extend", "Extend", tooltip="Plan more epochs, also after the end", id="training.extend"),
         Binding("c", "send('checkpoint')", "Checkpoint", tooltip="Save a checkpoint now", id="training.checkpoint"),
         Binding("n", "send('step')", "One epoch", tooltip="Train one epoch, then pause", id="training.step"),
-        Binding("e", "extend", "Extend", tooltip="Plan more epochs, also after the end", id="training.extend"),
         Binding("x", "discard", "Discard", tooltip="End it, save nothing, delete its files", id="training.discard"),
         *CURVE_KEYS,
     ]  # fmt: skip
@@ -101,7 +102,7 @@ class TrainingScreen(RunScreen):
     progress = getters.query_one(RunProgress)
     plots = getters.query_one(CurvePlots)
     matrix = getters.query_one(ConfusionView)
-    panel = getters.query_one("#device-panel", VerticalScroll)
+    panel = getters.query_one(SidePanel)
     side = getters.query_one("#device", Lines)
 
     def __init__(self, feed: RunFeed, clock: Callable[[], float] = time.time) -> None:
@@ -125,9 +126,9 @@ class TrainingScreen(RunScreen):
             yield CurvePlots(id="curves")
             with Vertical(id="side"):
                 yield ConfusionView()
-                with VerticalScroll(id="device-panel"):
+                with SidePanel(id="device-panel"):
                     yield Lines(id="device")
-        yield Footer()
+        yield KeyFooter()
 
     def _what(self, data: str | None = None) -> str:
         """The preset and the data: those that the run has, once it is known whether it got what it wanted."""

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from mnist_tui.experiment.complexity import LayerComplexity, of
 from mnist_tui.experiment.presets import PresetError
@@ -21,6 +21,7 @@ from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.folder import RunError
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures
 from mnist_tui.tui.widgets.status import StatusLine
 from mnist_tui.tui.widgets.tables.distributions import DistributionView, Told
@@ -94,7 +95,7 @@ class WeightsScreen(RunScreen):
         yield WeightPictures(signs=self.app.no_color or glyphs == "ascii")
         with Vertical(id="layers"):
             yield LayerTable()
-        yield Footer()
+        yield KeyFooter()
 
     @property
     def _picturing(self) -> bool:

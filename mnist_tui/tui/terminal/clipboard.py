@@ -46,11 +46,16 @@ def _say(app: App[Any], text: str, path: Path) -> None:
             write_text(path, text)
     except OSError as error:
         kept, severity = f"not saved to {path} ({error.strerror or error})", "warning"
-    hindrance = _too_long(text) or (_tmux_hindrance() if os.environ.get("TMUX") and not app.is_web else "")
-    said = f"{hindrance or 'Copied'}; {kept}"
+    kept_away = hindrance(app, text)
+    said = f"{kept_away or 'Copied'}; {kept}"
     app.call_from_thread(
-        app.notify, said, title="Copy", severity="warning" if hindrance else severity, timeout=10, markup=False
+        app.notify, said, title="Copy", severity="warning" if kept_away else severity, timeout=10, markup=False
     )
+
+
+def hindrance(app: App[Any], text: str) -> str:
+    """What may keep a copied text from the clipboard, in a sentence; empty for nothing. For a thread: it asks tmux."""
+    return _too_long(text) or (_tmux_hindrance() if os.environ.get("TMUX") and not app.is_web else "")
 
 
 def _too_long(text: str) -> str:

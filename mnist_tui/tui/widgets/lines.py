@@ -53,7 +53,7 @@ class Lines(Widget):
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         """The longest line."""
-        return max(map(len, self.text.splitlines()), default=0)
+        return _longest(self.text)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Lines that the text takes at that width."""
@@ -62,7 +62,7 @@ class Lines(Widget):
     def _own_width(self, text: str) -> int:
         """The width that the text wants, where the widget's is up to it."""
         auto = self.styles.width is not None and self.styles.width.is_auto
-        return max(map(len, text.splitlines()), default=0) if auto else 0
+        return _longest(text) if auto else 0
 
     def _fitted(self, width: int) -> list[str]:
         lines = self.text.splitlines() or [""]
@@ -71,3 +71,7 @@ class Lines(Widget):
         if self._cut:
             return [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
         return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.splitlines()), default=0)

@@ -40,7 +40,7 @@ class StatusLine(Horizontal):
         self._what, self._run_id = what, run_id
 
     def compose(self) -> ComposeResult:
-        yield Lines("starting", id="word")
+        yield Lines("reading …", id="word")
         yield Lines(self._what, cut=True, id="what")
         yield Static(self._run_id, id="run-id", markup=False)
 

@@ -53,7 +53,7 @@ class Shown:
 
     matrix: Matrix | None = None
     names: tuple[str, ...] = DIGITS
-    caption: str = NOTHING
+    caption: str = "reading …"
     view: View = "counts"
     base: Matrix | None = None
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 NARROWEST_CELL, WIDEST_CELL = 4, 10
 MARGIN = 9
 LONGEST_HEAD = 12
+ABBREVIATED = 3
+"""Names cut to so few letters are abbreviations: an ellipsis would take a third of them."""
 HEIGHT, HEIGHT_DOUBLED = 12, 22
 """Lines for heads, rows and caption, with one line a row and with two."""
 HEIGHTS = (HEIGHT_DOUBLED, 33, 43)
@@ -60,7 +62,7 @@ def sizes_for(width: int, height: int, names: Sequence[str], narrowest_with_marg
 
 
 def heads(names: Sequence[str], width: int) -> list[str]:
-    """The names cut to `width`, at the end of a word where one is near; by number where two would look the same."""
+    """The names cut to `width`, at the end of a word or with an ellipsis; by number where two would look the same."""
     cut = [_cut(name, width) for name in names]
     return cut if len(set(cut)) == len(cut) else [str(index)[:width] for index in range(len(names))]
 
@@ -69,7 +71,9 @@ def _cut(name: str, width: int) -> str:
     if len(name) <= width:
         return name
     word = re.match(r".{3,}(?=[ /_])", name[: width + 1])
-    return (word[0] if word else name[:width]).rstrip()
+    if word:
+        return word[0].rstrip()
+    return f"{name[: width - 1]}…" if width > ABBREVIATED else name[:width]
 
 
 def row_texts(counts: Sequence[int], cell: int) -> list[str]:

@@ -46,8 +46,8 @@ class Canvas(PixelView, can_focus=True):
         Binding("shift+right", f"move(0, {FAST})", "Far right", tooltip="Move the pen to the right by four pixels",
                 show=False, id="draw.far-right"),
         Binding("space", "pen('draws')", "Pen", tooltip="Put the pen down, or lift it", id="draw.pen"),
-        Binding("x", "pen('erases')", "Erase", tooltip="Let the pen erase, or lift it", id="draw.erase"),
-        Binding("u,ctrl+z", "undo", "Undo", tooltip="Take the last stroke back", id="draw.undo"),
+        Binding("x", "pen('erases')", "Erase", tooltip="Let the pen erase, or lift it", show=False, id="draw.erase"),
+        Binding("u,ctrl+z", "undo", "Undo", tooltip="Take the last stroke back", show=False, id="draw.undo"),
         Binding("delete,backspace", "clear", "Clear", tooltip="Clear the canvas", id="draw.clear"),
     ]  # fmt: skip
 

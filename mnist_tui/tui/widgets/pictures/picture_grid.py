@@ -15,18 +15,20 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.widgets.pictures.ink import Ink, halved
+from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Size = Literal["automatic", "large", "small"]
+Size = Literal["automatic", "large", "medium", "small"]
+EDGES: dict[Size, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
+"""Pixels a side, from the largest size to the smallest; even numbers, for a character has two."""
 GAP = 2
 BESIDE = 1
 CAPTION_LINES = 2
-SEVERAL = 3
-"""So many in a row are worth more than large ones."""
+PLENTY = 9
+"""So many pictures on a page are worth more than larger ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +61,15 @@ class Plan:
 
 
 def plan_for(width: int, height: int, pictures: int, size: Size) -> Plan:
-    """The plan for tiles of so many pictures; small ones where too few large ones stand in a row, or none fits."""
-    large, small = (_plan(width, height, pictures, edge) for edge in (IMAGE_EDGE, IMAGE_EDGE // 2))
-    fits = large.width <= width and large.height <= height
-    if size == "automatic":
-        fits = fits and large.columns * pictures >= SEVERAL
-    return large if fits and size != "small" else small
+    """The plan for tiles of so many pictures: in the size wanted or the next that fits, else in the smallest.
+
+    Automatically it is the largest size of which a page has plenty.
+    """
+    plans = [_plan(width, height, pictures, edge) for edge in EDGES.values()]
+    wanted = plans if size == "automatic" else plans[list(EDGES).index(size) :]
+    least = PLENTY if size == "automatic" else 1
+    fitting = (plan for plan in wanted if plan.width <= width and plan.height <= height)
+    return next((plan for plan in fitting if plan.page * pictures >= least), plans[-1])
 
 
 def _plan(width: int, height: int, pictures: int, edge: int) -> Plan:
@@ -235,7 +240,7 @@ class PictureGrid(Widget, can_focus=True):
         return lines
 
     def _picture_lines(self, picture: NDArray[np.uint8], plan: Plan) -> Sequence[list[Segment]]:
-        return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else halved(picture)))
+        return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else shrunk(picture, plan.edge)))
 
     def _strip(self, segments: list[Segment]) -> Strip:
         base = self.rich_style

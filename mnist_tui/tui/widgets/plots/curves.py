@@ -131,6 +131,8 @@ class Curve(Plot):
         return f"{of}, follows" if self.window.follows else of
 
     def _waiting(self) -> str:
+        if self._run.updated is None:
+            return "reading …"
         measure = MEASURES[self.metric]
         if self._run.history and self.window.span is not None:
             return "nothing in view; 0 shows all epochs"

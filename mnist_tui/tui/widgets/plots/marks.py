@@ -24,7 +24,7 @@ class Marks:
         cursor, best, stopped: of the epoch looked at, the best one, and the one after which early stopping ended it.
         rule: what a heading's line is made of.
         dot: between two parts of a caption.
-        band: the mean's surroundings, a deviation wide.
+        band: the mean's surroundings, a deviation wide; empty where they are shaded dot by dot.
         runs: one for each of the runs laid over each other.
     """
 
@@ -59,7 +59,7 @@ class Marks:
 
 _SHAPES = "●▲■◆○△□◇"
 MARKS: dict[Glyphs, Marks] = {
-    "braille": Marks(BRAILLE_BITS, "⠤⠒", "◆", "○", "·", "│", "★", "■", "─", "·", "░", _SHAPES),
+    "braille": Marks(BRAILLE_BITS, "⠤⠒", "◆", "○", "·", "│", "★", "■", "─", "·", "", _SHAPES),
     "block": Marks(BLOCK_BITS, "▄▀", "◆", "○", "·", "│", "★", "■", "─", "·", "░", _SHAPES),
     "ascii": Marks(((1,),), "*", "o", "x", ".", "|", "^", "#", "-", ";", ":", "o+x#%@&$"),
 }

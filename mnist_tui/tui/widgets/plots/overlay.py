@@ -138,7 +138,8 @@ class OverlaidCurves(Plot):
 
     HELP = """
     **Runs laid over each other.** Each run has a mark and a colour; the legend below names them with the newest value.
-    A group of seeds is its mean, with a shaded band one standard deviation to each side. `+` `-` and the wheel zoom,
+    A group of seeds is its mean, with a shaded band one standard deviation to each side. Of many
+    the first eight are drawn, in the order in which they were marked. `+` `-` and the wheel zoom,
     `[` `]` and shift with the wheel pan, `0` shows all epochs, `l` changes to a logarithmic axis.
     """
     BINDINGS = [
@@ -182,7 +183,7 @@ class OverlaidCurves(Plot):
         measure, marks = MEASURES[self.metric], self.marks
         shown = self._series[:MOST]
         title = f"{'validation ' if self.validation else ''}{measure.title}"
-        more = f", {MOST} of {len(self._series)} runs" if len(self._series) > MOST else ""
+        more = f", {MOST} of {len(self._series)} drawn" if len(self._series) > MOST else ""
         at = f" at epoch {self._cursor:.0f}" if self._cursor is not None else ""
         log = self.logarithmic and measure.log
         heading = ruled((("title", title + (" (logarithmic)" if log else "")), ("muted", at + more)), width, marks)

@@ -31,7 +31,8 @@ class Stroke:
         tone: names its colour.
         dots: column from the left and row from the bottom, in dots of the mark set.
         mark: the character for each point; empty where the points are joined by a line.
-        kind: a band fills the characters between each two of its dots, which lie one above the other.
+        kind: a band shades what lies between each two of its dots, the lower and the upper end of a column of
+            characters, and is seen behind the line of its own tone.
     """
 
     tone: str
@@ -103,6 +104,8 @@ class Canvas:
         self._characters = characters
         self._tones = [["axis"] * len(line) for line in characters]
         self._bits: dict[Dot, int] = {}
+        self._shades: dict[str, dict[Dot, int]] = {}
+        self._behind: set[Dot] = set()
 
     def draw(self, stroke: Stroke) -> None:
         """Sets a stroke's characters; what lies outside the plot is left out."""
@@ -120,7 +123,8 @@ class Canvas:
         picture, margin = self.picture, self.picture.margin
         if picture.cursor is not None:
             for y in range(picture.rows):
-                if self._characters[picture.rows - 1 - y][margin + picture.cursor] in {" ", self.marks.band}:
+                blank = self._characters[picture.rows - 1 - y][margin + picture.cursor] == " "
+                if blank or (picture.cursor, y) in self._behind:
                     self._set(picture.cursor, y, self.marks.cursor, "cursor")
         for column, mark, tone in picture.flags:
             self._characters[picture.rows][margin + column] = mark
@@ -134,6 +138,7 @@ class Canvas:
         if 0 <= column < picture.columns and 0 <= row < picture.rows:
             at, line = picture.margin + column, picture.rows - 1 - row
             self._characters[line][at], self._tones[line][at] = character, tone
+            self._behind.discard((column, row))
 
     def _line(self, stroke: Stroke) -> None:
         """A polygon through the dots; dots of two lines in one character are seen together."""
@@ -144,14 +149,22 @@ class Canvas:
             cell = (x // wide, y // high)
             self._bits[cell] = self._bits.get(cell, 0) | bits[x % wide][high - 1 - y % high]
             touched.add(cell)
-        for column, row in touched:
-            self._set(column, row, self.marks.character(self._bits[column, row]), stroke.tone)
+        shades = {} if self.marks.band else self._shades.get(stroke.tone, {})
+        for cell in touched:
+            self._set(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
 
     def _band(self, stroke: Stroke) -> None:
+        """Both edges dotted and few dots between them; whole characters where the marks have one for that."""
         wide, high = self.marks.size
+        shades = self._shades.setdefault(stroke.tone, {})
         for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
-            for row in range(max(0, low // high), min(self.picture.rows - 1, top // high) + 1):
-                self._set(x // wide, row, self.marks.band, stroke.tone)
+            for y in range(max(0, low), min(self.picture.rows * high - 1, top) + 1):
+                if y in {low, top} or y % 2 == 0:
+                    cell = (x // wide, y // high)
+                    shades[cell] = shades.get(cell, 0) | self.marks.bits[0][high - 1 - y % high]
+        for cell, bits in shades.items():
+            self._set(*cell, self.marks.band or self.marks.character(bits), stroke.tone)
+            self._behind.add(cell)
 
 
 def _joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:

@@ -24,6 +24,10 @@ RUNNING_EPOCHS = 3
 LONG_EPOCH_SECONDS = 4.0
 """Epochs that take longer show the running mean of the present one, also later."""
 SMOOTHING = 0.9
+FIRST_EPOCHS = 5
+"""That the epoch axis has room for from the beginning, where so many are planned."""
+END_STEPS = 16
+"""An axis' ends are multiples of a step, of which the values take up to so many."""
 SERIES = ("training", "validation", "plain")
 
 
@@ -161,7 +165,7 @@ def axis_of(run: RunState) -> Axis:
     last: EpochRow | None = run.history[-1] if run.history else None
     newest = max(last.epoch if last else 0, run.progress.epoch if run.progress else 0, 1)
     planned = max(run.epochs, newest)
-    return Axis(float(min(planned, _round_up(newest * 1.1)) if planned > newest else planned), float(newest))
+    return Axis(float(min(planned, _round_up(max(newest * 1.1, FIRST_EPOCHS)))), float(newest))
 
 
 def running_shown(run: RunState) -> bool:
@@ -228,9 +232,22 @@ def _round_up(value: float) -> int:
 
 
 def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
-    """What the axis spans: the values with a margin; nothing below 0 unless they are powers of ten."""
+    """What the axis spans: the values between round ends, which new values seldom move; none below 0 unless a power.
+
+    Each change of an end moves everything that is drawn, and all of it is sent to the terminal again.
+    """
     if not values:
         return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
     low, high = min(values), max(values)
-    margin = 0.04 * (high - low) or (0.1 if log else 0.05 * abs(high) or 0.5)
-    return (low - margin if log else max(0.0, low - margin), min(high + margin, top))
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        margin = 0.1 if log else 0.05 * abs(high) or 0.5
+        return (low - margin if log else max(0.0, low - margin), min(high + margin, top))
+    step = _round_step((high - low) / END_STEPS)
+    low, high = math.floor(low / step) * step, math.ceil(high / step) * step
+    return (low if log else max(0.0, low), min(high, top))
+
+
+def _round_step(least: float) -> float:
+    """The next of …, 0.1, 0.2, 0.5, 1, 2, 5, … that is not smaller."""
+    scale = 10.0 ** math.floor(math.log10(least))
+    return next(part * scale for part in (1, 2, 5, 10, 20) if part * scale >= least)

@@ -29,7 +29,8 @@ HEAD, FOOT, PERCENT = 1, 1, 7
 TONES = 16
 SMALLEST = 1e-12
 """Values that lie no further apart are one."""
-MARKED = Style(reverse=True)
+CURSOR_TINT = 0.25
+"""How far the ground under the epoch that is looked at goes to the text's colour."""
 WIDEST = 4.0
 """Standard deviations about the mean that the axis shows; its two end lines hold all that lies beyond."""
 
@@ -190,11 +191,13 @@ class DistributionView(Widget):
         densities = {place: shares(self._told[place].spread, axis) for place in set(places)}
         most = max(map(max, densities.values())) or 1.0
         tones = {place: [_tone(share, most) for share in density] for place, density in densities.items()}
-        pens = self._pens
+        pens, marked = self._pens(), self._pens(marked=True)
+        begin, end = cursor if cursor[1] - cursor[0] < len(columns) else (0, 0)
         bars = shares(looked_at.spread, axis)
         lines = [self._head(len(columns), looked_at.epoch, most)]
         for line in range(axis.lines):
-            shaded = _shaded([tones[place][line] for place in places], cursor, pens)
+            row = [tones[place][line] for place in places]
+            shaded = [*_shaded(row[:begin], pens), *_shaded(row[begin:end], marked), *_shaded(row[end:], pens)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
         lines.append(self._foot(columns, cursor))
         return lines
@@ -223,18 +226,23 @@ class DistributionView(Widget):
             Segment(share[:PERCENT], self.get_component_rich_style("spread--label")),
         ]
 
-    @property
-    def _pens(self) -> list[Pen]:
-        """Glyph and style of each tone: denser is nearer to the full colour, in finer steps than there are glyphs."""
+    def _pens(self, *, marked: bool = False) -> list[Pen]:
+        """Glyph and style of each tone: denser is nearer to the full colour, in finer steps than there are glyphs.
+
+        Args:
+            marked: those under the epoch cursor: on a ground of their own; without colours bold, and few values a line.
+        """
         shades, last = SHADES[self.glyphs], TONES - 1
+        glyphs = [shades[max(level > 0, round(level / last * (len(shades) - 1)))] for level in range(TONES)]
         tone, ground = self.get_component_styles("spread--density").color, self.background_colors[1]
-        plain = tone.ansi is not None or ground.ansi is not None
+        if self.app.no_color or tone.ansi is not None or ground.ansi is not None:
+            line = "|" if self.glyphs == "ascii" else "│"
+            return [(line if marked and glyph in shades[:2] else glyph, Style(bold=marked)) for glyph in glyphs]
+        under = ground.blend(self.colors[3], CURSOR_TINT) if marked else ground
+        colours = [ground.blend(tone, 0.4 + 0.6 * level / last).rich_color for level in range(TONES)]
         return [
-            (
-                shades[max(level > 0, round(level / last * (len(shades) - 1)))],
-                Style() if plain else Style(color=ground.blend(tone, 0.4 + 0.6 * level / last).rich_color),
-            )
-            for level in range(TONES)
+            (glyph, Style(color=colour, bgcolor=under.rich_color if marked else None))
+            for glyph, colour in zip(glyphs, colours, strict=True)
         ]
 
     def _foot(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
@@ -268,15 +276,9 @@ def _tone(share: float, most: float) -> int:
     return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
 
 
-def _shaded(tones: Sequence[int], cursor: tuple[int, int], pens: Sequence[Pen]) -> list[Segment]:
-    """A line of the strip; the columns of the epoch that is looked at are reversed where there are others."""
-    begin, end = cursor if cursor[1] - cursor[0] < len(tones) else (0, 0)
-    segments: list[Segment] = []
-    for part, marked in ((tones[:begin], False), (tones[begin:end], True), (tones[end:], False)):
-        for tone, run in groupby(part):
-            glyph, style = pens[tone]
-            segments.append(Segment(glyph * len(list(run)), style + MARKED if marked else style))
-    return segments
+def _shaded(tones: Sequence[int], pens: Sequence[Pen]) -> list[Segment]:
+    """A stretch of a line of the strip."""
+    return [Segment(pens[tone][0] * len(list(run)), pens[tone][1]) for tone, run in groupby(tones)]
 
 
 def _band(columns: Sequence[int], epoch: int) -> tuple[int, int]:

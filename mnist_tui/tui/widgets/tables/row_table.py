@@ -134,6 +134,7 @@ class RowTable(ScrollView, can_focus=True):
         self._wanted: list[int] = []
         self._sorted: tuple[str, bool] = ("", False)
         self._cursor = 0
+        self._moved = False
 
     @property
     def chosen(self) -> str | None:
@@ -145,11 +146,19 @@ class RowTable(ScrollView, can_focus=True):
         """The keys of all rows, in order."""
         return [row.key for row in self._rows]
 
-    def show(self, columns: Sequence[Column], rows: Sequence[Row], sorted_by: tuple[str, bool] = ("", False)) -> None:
+    def show(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        sorted_by: tuple[str, bool] = ("", False),
+        *,
+        more: bool = False,
+    ) -> None:
         """Shows these rows; the cursor stays on its row while that is among them.
 
         Args:
             sorted_by: a column's key, and whether its largest value comes first.
+            more: whether rows are still on their way; a cursor that nobody has moved waits for them at the top.
         """
         if (columns, rows, sorted_by) == (self._columns, self._rows, self._sorted):
             return
@@ -157,7 +166,8 @@ class RowTable(ScrollView, can_focus=True):
         self._columns, self._rows, self._sorted = columns, rows, sorted_by
         self._wanted = [self._width_of(at) for at in range(len(columns))]
         keys = self.keys
-        self._cursor = keys.index(chosen) if chosen in keys else max(0, min(place, len(rows) - 1))
+        waits = more and not self._moved
+        self._cursor = keys.index(chosen) if chosen in keys and not waits else max(0, min(place, len(rows) - 1))
         self.virtual_size = Size(0, len(rows) + 1)
         self._into_view()
         self.refresh()
@@ -186,6 +196,7 @@ class RowTable(ScrollView, can_focus=True):
 
     def _move_to(self, row: int) -> None:
         row = max(0, min(row, len(self._rows) - 1))
+        self._moved = True
         if row != self._cursor:
             self._cursor = row
             self._into_view()

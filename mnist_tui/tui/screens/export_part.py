@@ -1,0 +1,44 @@
+"""The export dialog's sections: choices under a title that counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+
+from mnist_tui.tui.exporting.offers import Offer
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.widgets.choice import Choice
+
+
+class Part(Vertical):
+    """One section: its title with how many of it are chosen, and the choices."""
+
+    def __init__(
+        self, title: str, offers: Sequence[Offer], chosen: Sequence[str], about: str = "", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._title, self._offers, self._about = title, offers, about
+        self._head = Line(classes="head", fixed=True)
+        self._choices = [Choice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks]
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        for offer in self._offers:
+            yield from (choice for choice in self._choices if choice.key == offer.key)
+            if offer.lacks:
+                yield Line(f"    {offer.label}: {offer.lacks}", classes="lacks")
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The keys of what is chosen."""
+        return tuple(choice.key for choice in self._choices if choice.value)
+
+    def count(self) -> None:
+        """Says in the title how many are chosen."""
+        self._head.say(f"{self._title}{self._about} · {len(self.chosen)} of {len(self._choices)}")
+
+
+class Parts(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """All sections. The arrow keys go from field to field, so they do not scroll."""

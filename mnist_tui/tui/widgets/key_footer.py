@@ -1,0 +1,63 @@
+"""The footer: as many of a screen's keys as fit, the first before the others; the way back, out and to the help always.
+
+The rest are in the key sheet and in the palette.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+ALWAYS = ("quit", "help")
+"""Actions whose keys are never left out."""
+KEY_PADDING, NAME_PADDING, PALETTE_FRAME = 2, 1, 2
+PALETTE_FROM = 78
+"""Columns from which on the palette's key is shown; the help names it, too."""
+
+
+def fitting(keys: Sequence[FooterKey], width: int) -> list[bool]:
+    """Which of the keys are shown in so many columns: none that follows one for which there is no room."""
+    kept = [_is_kept(key, width) for key in keys]
+    room = width - sum(_width(key) for key, keep in zip(keys, kept, strict=True) if keep)
+    shown: list[bool] = []
+    for key, keep in zip(keys, kept, strict=True):
+        room -= 0 if keep else _width(key)
+        shown.append(keep or (room >= 0 and not _is_palette(key)))
+    return shown
+
+
+def _is_kept(key: FooterKey, width: int) -> bool:
+    if _is_palette(key):
+        return width >= PALETTE_FROM
+    return key.key == "escape" or key.action.rpartition(".")[2] in ALWAYS
+
+
+def _is_palette(key: FooterKey) -> bool:
+    return key.has_class("-command-palette")
+
+
+def _width(key: FooterKey) -> int:
+    """Columns that a key takes, with its padding."""
+    frame = PALETTE_FRAME if _is_palette(key) else 0
+    return cell_len(key.key_display) + KEY_PADDING + cell_len(key.description) + NAME_PADDING + frame
+
+
+class KeyFooter(Footer):
+    """Textual's footer without half a key at its end."""
+
+    def compose(self) -> ComposeResult:
+        keys = [key for key in super().compose() if isinstance(key, FooterKey)]
+        self._fit(keys)
+        yield from keys
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._fit(list(self.query(FooterKey)))
+
+    def _fit(self, keys: Sequence[FooterKey]) -> None:
+        for key, shown in zip(keys, fitting(keys, self.size.width), strict=True):
+            key.display = shown

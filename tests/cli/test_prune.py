@@ -1,0 +1,99 @@
+"""`prune`: lists what came to nothing, deletes it when told to, and nothing else."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.folder import Launch, Lock, RunFolder, Status, create, this_process
+from tests.cli.conftest import Command, sentence
+from tests.report.recorded import recorded_run
+
+HOUR = 3600.0
+
+
+def made(runs_dir: Path, status: Status) -> RunFolder:
+    folder = create(runs_dir, find_preset("raw"), Launch(created=time.time(), command="mnist-tui train"))
+    folder.write_status(status)
+    return folder
+
+
+def ended(state: str, *, reason: str = "", ago: float = 0.0) -> Status:
+    return Status(state, host=socket.gethostname(), heartbeat=time.time() - ago, reason=reason)
+
+
+@pytest.fixture
+def kept(runs_dir: Path) -> list[RunFolder]:
+    """Runs that are worth keeping: finished, living, stopped, failed and crashed with something to go on from."""
+    failed, crashed = made(runs_dir, ended("failed")), made(runs_dir, ended("running", ago=2 * HOUR))
+    failed.model_file.write_bytes(b"model")
+    crashed.checkpoint.mkdir()
+    (crashed.checkpoint / "checkpoint.json").write_text("{}")
+    unreadable = made(runs_dir, ended("failed"))
+    unreadable.status_file.write_text("[")
+    live, stopped = made(runs_dir, this_process("running")), made(runs_dir, ended("stopped"))
+    return [recorded_run(runs_dir), live, stopped, failed, crashed, unreadable]
+
+
+@pytest.fixture
+def wasted(runs_dir: Path) -> list[RunFolder]:
+    """Runs that are not."""
+    failed, crashed = ended("failed"), ended("running", ago=2 * HOUR)
+    return [made(runs_dir, status) for status in (failed, crashed, ended("stopped", reason="discarded"))]
+
+
+def test_runs_that_came_to_nothing_are_listed_and_only_with_yes_deleted(
+    cli: Command, kept: list[RunFolder], wasted: list[RunFolder]
+) -> None:
+    (wasted[0].path / "worker.log").write_bytes(b"x" * 5000)
+    listed = json.loads(cli("prune", "--json").stdout)
+    assert {one["run"] for one in listed} == {folder.id for folder in wasted}
+    assert not any(one["deleted"] for one in listed)
+    assert 5000 < next(one["bytes"] for one in listed if one["run"] == wasted[0].id) < 10_000
+    result = cli("prune")
+    assert "failed, left no model and no checkpoint" in result.stdout
+    assert "discarded, but not deleted" in result.stdout
+    assert "3 runs, " in result.stderr
+    assert "nothing was deleted" in result.stderr
+    assert all(folder.path.exists() for folder in wasted)
+    result = cli("prune", "--yes")
+    assert (result.exit_code, "deleted 3 runs" in result.stderr) == (0, True)
+    assert not any(folder.path.exists() for folder in wasted)
+    assert all(folder.path.exists() for folder in kept)
+    assert "there is nothing to prune" in cli("prune").stderr
+
+
+def test_stale_temporary_files_go_and_those_being_written_stay(cli: Command, runs_dir: Path) -> None:
+    run, live = recorded_run(runs_dir), made(runs_dir, this_process("running"))
+    run.exports.mkdir()
+    old = [run.path / ".tmp-a.json", run.exports / ".export-b", runs_dir / ".tmp-c"]
+    new = [run.path / ".tmp-d.json", live.path / ".tmp-e.npz"]
+    for path in (*old, *new):
+        path.mkdir() if path.name == ".export-b" else path.write_text("half")
+    for path in (*old, new[1]):
+        os.utime(path, (time.time() - 2 * HOUR,) * 2)
+    result = cli("prune", "--yes")
+    assert "deleted 3 temporary files" in result.stderr
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in (*new, run.path, live.path))
+
+
+def test_older_than_spares_what_is_young(cli: Command, runs_dir: Path) -> None:
+    young, old = made(runs_dir, ended("failed")), made(runs_dir, ended("failed", ago=3 * 24 * HOUR))
+    listed = json.loads(cli("prune", "--older-than", "2", "--json").stdout)
+    assert [one["run"] for one in listed] == [old.id]
+    assert young.path.exists()
+    assert sentence(cli("prune", "--older-than", "-1")) == "--older-than -1 is no number of days; 0 and more are"
+
+
+def test_a_run_that_someone_takes_up_at_this_moment_is_kept_and_said(cli: Command, wasted: list[RunFolder]) -> None:
+    lock = Lock(wasted[0])
+    result = cli("prune", "--yes")
+    lock.release()
+    assert result.exit_code == 1
+    assert f"kept: run {wasted[0].id} is being written by process {os.getpid()}" in result.stderr
+    assert [folder.path.exists() for folder in wasted] == [True, False, False]

@@ -1,0 +1,424 @@
+"""The export dialog: on one run and on several, with files in the way, with what goes wrong, and closed early."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.exporting.offers import REPORTS, sections
+from mnist_tui.tui.exporting.wish import Wish, carry_out
+from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.screens.export import ExportScreen
+from mnist_tui.tui.screens.export_part import Parts
+from mnist_tui.tui.screens.runs import RunsScreen
+from mnist_tui.tui.settings import remembered
+from mnist_tui.tui.widgets.choice import Choice
+from tests.report.recorded import CREATED, recorded_run
+from tests.tui.test_keys import exists
+
+SIZES = [(60, 20), (140, 45)]
+Shows = Callable[..., Any]
+
+
+@pytest.fixture
+def runs_dir(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def run(runs_dir: Path) -> RunFolder:
+    return recorded_run(runs_dir)
+
+
+def bench(runs_dir: Path) -> BenchApp:
+    return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
+
+
+async def dialog(pilot: Pilot[Any], until: Any, *runs: RunFolder, choose: tuple[str, ...] = ()) -> ExportScreen:
+    """The dialog on these runs, with nothing but `choose` chosen."""
+    screen = ExportScreen(runs)
+    await pilot.app.push_screen(screen)
+    for choice in screen.query(Choice):
+        choice.value = choice.key in choose
+    await pilot.pause()
+    return screen
+
+
+def wish(*runs: RunFolder, out: Path, items: tuple[str, ...] = (), reports: tuple[str, ...] = ()) -> Wish:
+    return Wish(runs=runs, items=items, reports=reports, figures=False, title="", author="", out=out)
+
+
+def in_view(screen: ExportScreen, widget: Widget) -> bool:
+    scrolled = screen.query_one(Parts)
+    window = scrolled.region if scrolled in widget.ancestors else screen.region
+    return bool(widget.region.height) and widget.region in window
+
+
+def noticed(pilot: Pilot[Any], text: str) -> bool:
+    """Whether a notice says that."""
+    return any(text in f"{note.title} {note.message}" for note in pilot.app._notifications)  # pyright: ignore[reportPrivateUsage]
+
+
+def says(screen: ExportScreen, *texts: str) -> bool:
+    """Whether the dialog's message has all that."""
+    return all(text in str(screen.said.content) for text in texts)
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    assert 0 <= done <= total, what
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_view_then(
+    size: tuple[int, int], run: RunFolder, until: Any
+) -> None:
+    async with bench(run.path.parent).run_test(size=size) as pilot:
+        screen = await dialog(pilot, until, run)
+        wanted = {offer.key for offers in sections().values() for offer in offers if not offer.lacks}
+        reached: set[str] = set()
+        for _ in range(len(wanted) + 4):
+            focused = screen.focused
+            assert focused is not None
+            reached.add(focused.key if isinstance(focused, Choice) else str(focused.id))
+            await until(pilot, partial(in_view, screen, focused))
+            await pilot.press("down")
+        assert wanted | {"export-title", "export-author", "export-into", "export-write"} <= reached
+
+
+async def test_the_page_keys_go_from_section_to_section_and_a_section_says_how_much_of_it_is_chosen(
+    run: RunFolder, shows: Shows, until: Any
+) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        await dialog(pilot, until, run)
+        await shows(pilot, "Report · 0 of 6", "nothing is chosen")
+        await pilot.press("space", "pagedown", "pagedown", "space")
+        await shows(pilot, "Complexity · 1 of", "will write report.pdf, complexity.md")
+        await pilot.press("pageup", "pageup", "pageup", "space")
+        await shows(pilot, "Report · 0 of 6", "will write complexity.md")
+
+
+async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder, until: Any) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, until, run)
+        own = [binding for binding in ExportScreen.BINDINGS if isinstance(binding, Binding) and binding.description]
+        assert all(binding.tooltip for binding in own)
+        assert all(exists(screen.app, command) for command in commands_of(screen) if command.own)
+
+
+async def test_a_format_without_its_extra_cannot_be_chosen_and_says_why(
+    run: RunFolder, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.report.export.EXTRAS", {"onnx": ("a_package_that_is_nowhere",)})
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = await dialog(pilot, until, run)
+        assert "onnx" not in {choice.key for choice in screen.query(Choice)}
+        lines = [str(line.content) for line in screen.query(".lacks").results(Line)]
+        assert [line for line in lines if "pip install 'mnist-tui[onnx]'" in line] == lines
+        assert len(lines) == 1
+
+
+async def test_what_is_chosen_is_written_named_and_its_path_copied(run: RunFolder, shows: Shows, until: Any) -> None:
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = await dialog(pilot, until, run, choose=("complexity.csv",))
+        await pilot.press("ctrl+s")
+        written = run.exports / "complexity.csv"
+        await until(pilot, lambda: says(screen, f"written: {written}", "the path is copied"))
+        assert written.read_text().startswith("name,kind")
+        assert pilot.app.clipboard == str(written)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
+
+
+async def test_of_several_files_the_folder_is_copied(run: RunFolder, tmp_path: Path, shows: Shows, until: Any) -> None:
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = await dialog(pilot, until, run, choose=("complexity.csv", "history.csv"))
+        screen.target.value = str(tmp_path / "home")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, f"written: complexity.csv, history.csv in {tmp_path / 'home'}"))
+        assert pilot.app.clipboard == str(tmp_path / "home")
+
+
+async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
+    run: RunFolder, shows: Shows, until: Any
+) -> None:
+    there = run.exports / "complexity.csv"
+    there.parent.mkdir()
+    there.write_text("mine")
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, until, run, choose=("history.csv", "complexity.csv"))
+        await pilot.press("ctrl+o")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "already there: complexity.csv", "Ctrl+O overwrites", "Overwrite ^o")
+        assert there.read_text() == "mine"
+        assert not (run.exports / "history.csv").exists(), "nothing is written before the answer"
+        screen.query_one("#export-author").value = "x"  # pyright: ignore[reportAttributeAccessIssue]
+        await shows(pilot, "will write")
+        await pilot.press("ctrl+o")
+        assert there.read_text() == "mine", "another question has to be asked anew"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "Overwrite ^o")
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: there.read_text().startswith("name,kind"))
+        await shows(pilot, "written: ")
+        assert not screen.query_one("#export-overwrite").display
+
+
+async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing_is_lost(
+    run: RunFolder, tmp_path: Path, shows: Shows, until: Any
+) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        screen = await dialog(pilot, until, run, choose=("history.csv", "md"))
+        for field in ("#export-title", "#export-author"):
+            screen.query_one(field).value = "kept"  # pyright: ignore[reportAttributeAccessIssue]
+        screen.target.value = str(blocked / "below")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, f"not written: {blocked / 'below'} cannot be written: Not a directory"))
+        await shows(pilot, "kept")
+        assert blocked.read_text() == "a file"
+        screen.target.value = f"/{'x' * 300}"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, "File name too long"))
+        screen.target.value = "~nobody-of-this-name/x"
+        await until(pilot, lambda: says(screen, "will write"))
+        screen.target.value = str(tmp_path / "elsewhere")
+        for choice in screen.query(Choice):
+            choice.value = choice.key == "history.csv"
+        await pilot.press("ctrl+s")
+        await until(pilot, (tmp_path / "elsewhere" / "history.csv").is_file)
+
+
+async def test_without_a_choice_or_a_folder_nothing_happens_but_a_word(
+    run: RunFolder, shows: Shows, until: Any
+) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, until, run)
+        await pilot.press("ctrl+s")
+        await shows(pilot, "nothing is chosen")
+        screen.query(Choice).first().value = True
+        screen.target.value = " "
+        await pilot.press("ctrl+s")
+        await shows(pilot, "no folder is given")
+        assert not run.exports.exists()
+
+
+async def test_marked_runs_are_exported_each_into_its_folder(
+    runs_dir: Path, tmp_path: Path, shows: Shows, until: Any
+) -> None:
+    runs = [recorded_run(runs_dir, created=CREATED + number) for number in range(3)]
+    async with bench(runs_dir).run_test(size=(100, 30)) as pilot:
+        await browse(pilot, until, 3)
+        await pilot.press("space", "space", "E")
+        await shows(pilot, "Export of 2 runs", "Report over 2 runs", "Weights of each run")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExportScreen)
+        assert screen.runs == (runs[1], runs[2]), "in the order in which they were made"
+        for choice in screen.query(Choice):
+            choice.value = choice.key in {"complexity.md", "summary.md"}
+        screen.target.value = str(tmp_path / "out")
+        await shows(pilot, "will write in a folder for each of the 2 runs: complexity.md, summary.md")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "written: ")
+        found = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.md"))
+        assert [str(path) for path in found] == [
+            f"{each.id}/{name}" for each in runs[1:] for name in ("complexity.md", "summary.md")
+        ]
+
+
+async def test_a_group_of_seeds_counts_as_its_runs_and_a_run_that_lives_is_left_out(
+    runs_dir: Path, record: Any, shows: Shows, until: Any
+) -> None:
+    from mnist_tui.experiment.parameters import apply_texts
+    from mnist_tui.experiment.presets import edited, find_preset
+
+    raw = find_preset("raw")
+    for seed in range(3):
+        recorded_run(runs_dir, edited(raw, apply_texts(raw.experiment, {"seed": str(seed)})), created=CREATED + seed)
+    live = record("fashion").begin().epoch(1)
+    async with bench(runs_dir).run_test(size=(100, 30)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("v")
+        await until(pilot, lambda: len(screen.table.keys) < 4)
+        group = next(run.group for run in screen._runs.values() if run.preset == "raw")  # pyright: ignore[reportPrivateUsage]
+        screen.table.choose(group)
+        await pilot.press("E")
+        await shows(pilot, "Export of 3 runs")
+        await pilot.press("escape", "v", "a", "E")
+        await shows(pilot, "Export of 3 runs")
+        assert noticed(pilot, "The run is not exported")
+        assert live.folder.id not in {folder.id for folder in pilot.app.screen.runs}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
+    """The browser of runs, once it lists them."""
+    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
+    screen = pilot.app.screen
+    assert isinstance(screen, RunsScreen)
+    await until(pilot, lambda: len(screen.table.keys) == count)
+    return screen
+
+
+class HeldBack:
+    """A run's experiment as a pipe while the context lasts: whoever reads it waits until it is let go."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._path = run.experiment_file
+
+    async def __aenter__(self) -> HeldBack:
+        self._text = self._path.read_bytes()
+        self._path.unlink()
+        os.mkfifo(self._path)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._path.is_fifo():
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Hands the text to who waits for it; those who come later find the file."""
+        with contextlib.suppress(OSError):
+            pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+            os.write(pipe, self._text)
+            os.close(pipe)
+        self._path.unlink()
+        self._path.write_bytes(self._text)
+
+
+async def test_what_is_being_written_is_told_and_a_closed_dialog_lets_it_go_on_and_tells_the_end(
+    run: RunFolder, tmp_path: Path, shows: Shows, until: Any
+) -> None:
+    async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
+        screen = await dialog(pilot, until, run, choose=("complexity.md", "history.csv"))
+        screen.target.value = str(tmp_path / "out")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "writing ")
+        assert screen.bar.has_class("-busy")
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
+        back.let_go()
+        await until(pilot, (tmp_path / "out" / "history.csv").is_file)
+        await until(pilot, lambda: noticed(pilot, f"Export written: complexity.md, history.csv in {tmp_path / 'out'}"))
+        assert pilot.app.clipboard == "", "nothing is copied behind one's back"
+
+
+async def test_leaving_the_app_while_it_writes_asks_once_then_leaves_the_rest_out(
+    run: RunFolder, tmp_path: Path, shows: Shows, until: Any
+) -> None:
+    async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
+        screen = await dialog(pilot, until, run, choose=("complexity.md", "history.csv"))
+        screen.target.value = str(tmp_path / "out")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "writing ")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: noticed(pilot, "An export is being written"))
+        assert pilot.app.is_running
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit)  # pyright: ignore[reportPrivateUsage]
+        back.let_go()
+    assert not (tmp_path / "out" / "history.csv").exists()
+
+
+def test_a_run_that_cannot_be_exported_does_not_keep_the_others_from_it(runs_dir: Path, tmp_path: Path) -> None:
+    good, bad = recorded_run(runs_dir), recorded_run(runs_dir, created=CREATED + 1)
+    bad.experiment_file.write_text("not [ toml")
+    outcome = carry_out(
+        wish(bad, good, out=tmp_path / "out", items=("complexity.md",)), overwrite=False, progress=quiet
+    )
+    assert outcome.written == (tmp_path / "out" / good.id / "complexity.md",)
+    assert len(outcome.failed) == 1
+    assert outcome.failed[0].startswith(bad.id)
+
+
+def test_what_is_in_the_way_is_known_before_anything_is_written(runs_dir: Path, tmp_path: Path) -> None:
+    one, two = recorded_run(runs_dir), recorded_run(runs_dir, created=CREATED + 1)
+    out = tmp_path / "out"
+    there = [out / two.id / "history.csv", out / "report.md"]
+    for path in there:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    wanted = wish(one, two, out=out, items=("history.csv",), reports=("md",))
+    assert list(carry_out(wanted, overwrite=False, progress=quiet).in_the_way) == there
+    assert not (out / one.id).exists()
+    assert {path.read_text() for path in there} == {"mine"}
+
+
+@pytest.mark.slow
+async def test_one_report_over_marked_runs_with_title_and_author_is_written_remembered_and_opened(
+    runs_dir: Path, tmp_path: Path, shows: Shows, until: Any, desktop: Path
+) -> None:
+    for number in range(2):
+        recorded_run(runs_dir, created=CREATED + number)
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 2)
+        await pilot.press("a", "E")
+        await shows(pilot, "Export of 2 runs")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExportScreen)
+        for choice in screen.query(Choice):
+            choice.value = choice.key in {"md", "html", "history.csv"}
+        screen.query_one("#export-title").value = "50% of <b>x</b>"  # pyright: ignore[reportAttributeAccessIssue]
+        screen.query_one("#export-author").value = "Ada Lovelace"  # pyright: ignore[reportAttributeAccessIssue]
+        screen.target.value = str(tmp_path / "out")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, "written: "), 60)
+        page = (tmp_path / "out" / "report.html").read_text()
+        assert "50% of &lt;b&gt;x&lt;/b&gt;" in page
+        assert "Ada Lovelace" in page
+        assert "Ada Lovelace" in (tmp_path / "out" / "report.md").read_text()
+        assert remembered()[0].author == "Ada Lovelace"
+        await pilot.press("ctrl+r")
+        await until(pilot, desktop.is_file)
+        assert desktop.read_text().strip() == str(tmp_path / "out" / "report.html")
+
+
+@pytest.fixture
+def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A desktop whose opener writes down what it was to open."""
+    folder, opened = tmp_path / "bin", tmp_path / "opened"
+    folder.mkdir()
+    command = folder / "xdg-open"
+    command.write_text(f'#!/bin/sh\necho "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("sys.platform", "linux")
+    return opened
+
+
+async def test_the_report_of_a_run_is_opened_from_the_list_and_named_where_there_is_no_desktop(
+    run: RunFolder, desktop: Path, shows: Shows, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 1)
+        await pilot.press("O")
+        await until(pilot, lambda: noticed(pilot, "The run has no report yet E exports one."))
+        run.exports.mkdir()
+        for ending in REPORTS:
+            (run.exports / f"report.{ending}").write_text("a report")
+        await pilot.press("O")
+        await until(pilot, desktop.is_file)
+        assert desktop.read_text().strip() == str(run.exports / "report.pdf")
+        monkeypatch.delenv("DISPLAY")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+        await pilot.press("O")
+        await until(pilot, lambda: noticed(pilot, f"it is {run.exports / 'report.pdf'}"))
+
+
+def test_every_format_of_the_report_is_on_offer() -> None:
+    from mnist_tui.report.formats.forms import FORMS
+
+    assert {f".{ending}" for ending in REPORTS} == set(FORMS)
