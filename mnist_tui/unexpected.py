@@ -11,15 +11,15 @@ from pathlib import Path
 
 import platformdirs
 
-from mnist_tui import __version__
+from mnist_tui import PROGRAM, __version__
 
 
-def log_traceback(error: BaseException) -> Path:
+def _log(error: BaseException) -> Path:
     """The whole traceback in a file of its own: in the user's log folder, else in the temporary one."""
-    heading = f"mnist-tui {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
+    heading = f"{PROGRAM} {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
     text = heading + "".join(traceback.format_exception(error))
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (Path(platformdirs.user_log_dir("mnist-tui")), Path(tempfile.gettempdir())):
+    for folder in (Path(platformdirs.user_log_dir(PROGRAM)), Path(tempfile.gettempdir())):
         path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +30,6 @@ def log_traceback(error: BaseException) -> Path:
     return Path(os.devnull)
 
 
-def told(error: BaseException) -> str:
-    """An unexpected error as a sentence that names its log, which this writes."""
-    return f"something unexpected went wrong ({type(error).__name__}); the whole story is in {log_traceback(error)}"
+def logged(error: BaseException) -> str:
+    """Writes an unexpected error into a log; the sentence that says so."""
+    return f"something unexpected went wrong ({type(error).__name__}); the whole story is in {_log(error)}"

@@ -17,8 +17,7 @@ from typing import Literal
 
 import platformdirs
 
-from mnist_tui import __version__
-from mnist_tui.cli.errors import PROGRAM
+from mnist_tui import PROGRAM, __version__
 from mnist_tui.report.wording import size
 
 PYTHONS = ((3, 11), (3, 13))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Request, RunsDir, chosen_run, complete_preset, complete_run, with_experiment
-from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import Preset, PresetError, find_preset
+from mnist_tui.experiment.files import write_text
+from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity import comparison_tables
-from mnist_tui.report.complexity.breakdown import FORMATS, in_format
-from mnist_tui.report.complexity.comparison import Model
-from mnist_tui.runs.collection.groups import grouped, spread
-from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.report.complexity.breakdown import ALSO, FORMATS, in_format
+from mnist_tui.report.complexity.named import Named, models_of
+from mnist_tui.report.export import NO_ROOM, ExistsError
+from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.library import AmbiguousRunError
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -47,19 +47,6 @@ Models = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A model that was named.
-
-    Attributes:
-        preset: with the parameters that were given.
-        run: whose accuracy is the model's; None for a preset, and for a run whose experiment was changed.
-    """
-
-    preset: Preset
-    run: RunSummary | None = None
-
-
 @with_experiment
 def complexity(
     ctx: typer.Context,
@@ -70,65 +57,53 @@ def complexity(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead of stdout.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Inputs, weights, biases and multiply-accumulates of every layer, before anything is trained.
 
     Several models (`complexity raw hog cnn`) are put side by side.
     """
+    form = ALSO.get(form, form)
     if form not in FORMATS:
         raise RequestError(f"--format {form} is not known; {', '.join(FORMATS)} are")
     named = [_chosen(ctx, request, name, runs_dir) for name in dict.fromkeys(models or ())]
     if request.preset is not None or not named:
-        named.insert(0, Chosen(request.chosen()))
-    compared = _models(named)
+        named.insert(0, Named(request.chosen()))
+    compared = models_of(named)
     if len(compared) == 1:
         preset = named[0].preset
         text = in_format(preset.experiment, form, title=preset.title or preset.name)
     else:
         text = comparison_tables.in_format(compared, form)
-    _put(text, output)
+    _put(text, output, force=force)
 
 
-def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> Chosen:
+def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> Named:
     """The preset, the file or the run of that name."""
     try:
-        return Chosen(request.changed(find_preset(name)))
+        return Named(request.changed(find_preset(name)))
     except PresetError as error:
         try:
             folder = chosen_run(ctx, name, runs_dir)
+        except AmbiguousRunError:
+            raise
         except RunError:
             raise error from None
     preset = folder.preset()
     changed = request.changed(preset)
-    return Chosen(changed, summary_of(folder) if changed.experiment == preset.experiment else None)
+    return Named(changed, summary_of(folder) if changed.experiment == preset.experiment else None)
 
 
-def _models(named: Sequence[Chosen]) -> list[Model]:
-    """Models to compare, in the order they were named; runs that differ in nothing but their seed are one."""
-    groups = {group.group: group for group in grouped(one.run for one in named if one.run is not None)}
-    found: list[Model] = []
-    for one in named:
-        experiment, run = one.preset.experiment, one.run
-        if run is None:
-            found.append(Model(one.preset.name, of(experiment), experiment))
-        elif (group := groups.pop(run.group, None)) is not None:
-            over = spread(member.test_accuracy for member in group.scored or group.runs)
-            others = f" and {len(group.runs) - 1} more" if len(group.runs) > 1 else ""
-            name = (run.name or run.short) + others
-            scored = (over.mean, over.std, over.n) if over else (None, None, 0)
-            found.append(Model(name, of(experiment), experiment, *scored, dataset=run.dataset))
-    return found
-
-
-def _put(text: str, output: Path | None) -> None:
+def _put(text: str, output: Path | None, *, force: bool) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    from mnist_tui.experiment.files import write_text
-
     try:
+        if output.exists() and not force:
+            raise RequestError(f"{ExistsError([output])}; --force replaces, another -o writes elsewhere")
         write_text(output, text)
     except OSError as error:
-        raise RequestError(f"{output} cannot be written: {error.strerror or error}") from None
+        said = f"{output} cannot be written: {error.strerror or error}"
+        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(said) from None
     print(f"wrote {output}", file=sys.stderr)

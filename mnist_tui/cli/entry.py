@@ -6,7 +6,8 @@ import gc
 import os
 import sys
 
-from mnist_tui.cli.errors import PROGRAM, guarded
+from mnist_tui import PROGRAM
+from mnist_tui.cli.errors import guarded
 
 COMPLETING = "_MNIST_TUI_COMPLETE"
 """Set by a shell that asks for completions."""

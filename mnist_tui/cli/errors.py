@@ -16,9 +16,8 @@ from typing import Any
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.unexpected import told
+from mnist_tui.unexpected import logged
 
-PROGRAM = "mnist-tui"
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
 
 
@@ -58,7 +57,7 @@ def _told(sentence: str, code: int) -> int:
 
 
 def _unexpected(error: BaseException) -> int:
-    return _told(told(error), FAILED)
+    return _told(logged(error), FAILED)
 
 
 def _forget_stdout() -> None:

@@ -11,6 +11,7 @@ import typer
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Run, RunsDir, chosen_run
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.complexity.breakdown import ALSO
 from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, WEIGHT_FORMATS, ExistsError, ExportError
 from mnist_tui.report.export import export as export_items
 
@@ -43,7 +44,7 @@ def export(
     """Weights, complexity, history and a summary of a run; prints the paths of the files."""
     items = [
         *_items("--weights", weights, {name: name for name in WEIGHT_FORMATS}),
-        *_items("--complexity", complexity, {name: f"complexity.{name}" for name in COMPLEXITY_FORMATS}),
+        *_items("--complexity", complexity, COMPLEXITY_FORMATS | {"txt": COMPLEXITY_FORMATS[ALSO["txt"]]}),
         *(["summary.md"] if summary else []),
         *_items("--history", history, {name: f"history.{name}" for name in HISTORY_FORMATS}),
     ]
@@ -53,10 +54,8 @@ def export(
             "--summary, --history csv"
         )
     folder = chosen_run(ctx, run, runs_dir)
-    if set(WEIGHT_FORMATS) & set(items) - {"keras"}:
-        print("exporting weights (this starts TensorFlow, some seconds) …", file=sys.stderr)
     try:
-        paths = export_items(folder, items, output or folder.exports, overwrite=force)
+        paths = export_items(folder, items, output or folder.exports, overwrite=force, progress=_told)
     except ExistsError as error:
         raise RequestError(f"{error}; --force replaces, -o DIR writes elsewhere") from None
     except ExportError as error:
@@ -65,6 +64,10 @@ def export(
         raise WorkFailedError(str(error)) from None
     for path in paths:
         print(path)
+
+
+def _told(what: str, done: int, of: int) -> None:
+    print(f"writing {what} …", file=sys.stderr, flush=True)
 
 
 def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from mnist_tui import PROGRAM
 from mnist_tui.cli.checks import Check
-from mnist_tui.cli.errors import PROGRAM
 
 DEVICE_SECONDS = 120
 NVIDIA, DISPLAY = "0x10de", "0x03"

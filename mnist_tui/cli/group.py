@@ -9,7 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mnist_tui.cli.errors import PROGRAM, guarded
+from mnist_tui import PROGRAM
+from mnist_tui.cli.errors import guarded
 from mnist_tui.experiment.problem import RequestError
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui import __version__
+from mnist_tui import PROGRAM, __version__
 from mnist_tui.cli import (
     compare,
     complexity,
@@ -25,7 +25,6 @@ from mnist_tui.cli import (
     serve,
     train,
 )
-from mnist_tui.cli.errors import PROGRAM
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.experiment.problem import RequestError

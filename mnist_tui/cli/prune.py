@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import Json, RunsDir, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_table
 from mnist_tui.experiment.problem import RequestError
@@ -28,7 +29,9 @@ def prune(
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """List runs that failed or crashed and left nothing, and stale temporary files; delete them with --yes."""
+    """List what can go, and delete it with --yes: runs that were discarded, runs that failed or crashed and left
+    nothing, and stale temporary files.
+    """
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than {older_than:g} is no number of days; 0 and more are")
     place = runs_folder(ctx, runs_dir)
@@ -47,7 +50,7 @@ def prune(
         print_table(table)
     print(_told(found, gone, yes=yes) if found else f"there is nothing to prune in {place}", file=sys.stderr)
     if yes and kept:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _delete(found: list[Waste]) -> list[Waste]:
@@ -65,7 +68,7 @@ def _delete(found: list[Waste]) -> list[Waste]:
 def _told(found: list[Waste], gone: list[Waste], *, yes: bool) -> str:
     if yes:
         return f"deleted {_counted(gone)}"
-    return f"{_counted(found)}; nothing was deleted, `mnist-tui prune --yes` does it"
+    return f"{_counted(found)}; nothing was deleted, the same command with --yes does it"
 
 
 def _counted(found: list[Waste]) -> str:

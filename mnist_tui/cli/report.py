@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +52,8 @@ def report(
     if not outputs and figures is None:
         raise RequestError("say where to: -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both")
     folder = runs_folder(ctx, runs_dir)
-    chosen = list(dict.fromkeys(run for text in runs for run in find_runs(folder, text)))
+    named = [run for text in runs for run in find_runs(folder, text)]
+    chosen = list({run.path.resolve(): run for run in named}.values())
     try:
         paths = write_report(
             chosen, outputs or [], title=title, author=author, timestamp=_moment(timestamp), figures=figures,
@@ -71,11 +72,10 @@ def report(
 
 
 def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+    from mnist_tui.report.formats.front import instant
+
     try:
-        there = datetime.fromisoformat(text)
-        return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
+        return None if text is None else instant(text)
     except (ValueError, OverflowError):
         raise RequestError(
             f"--timestamp {text} is no time; 2026-03-01T14:05 is one, and 2026-03-01T14:05+01:00"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_tui.cli.errors import PROGRAM
+from mnist_tui import PROGRAM
 from mnist_tui.cli.options import DataDir, RunsDir, data_folder, runs_folder
 from mnist_tui.experiment.problem import RequestError
 
@@ -32,6 +32,9 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'self' 'unsafe-inline' data: ws: wss:; frame-ancestors 'none'",
 }
 """The address holds the token: it is told to no other site, and nothing is loaded from one."""
+SCRIPT = "textual.js"
+DOWNLOADS, DOWNLOADS_BELOW = "location.origin}/download/", "location.origin}${window.location.pathname}download/"
+"""Where the script looks for a file that the app hands over, and where such files are: below the page's own address."""
 CLOSING_SECONDS = 3.0
 
 
@@ -134,6 +137,9 @@ def pages(command: str, token: str | None) -> web.Application:
         path = (files / request.match_info["path"]).resolve()
         if not path.is_relative_to(files) or not path.is_file():
             raise web.HTTPNotFound
+        if path.name == SCRIPT:
+            script = path.read_text(encoding="utf-8").replace(DOWNLOADS, DOWNLOADS_BELOW)
+            return web.Response(text=script, content_type="text/javascript", headers=HEADERS)
         return web.FileResponse(path, headers=HEADERS)
 
     application = web.Application(middlewares=[checked])

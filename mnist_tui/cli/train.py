@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.errors import PROGRAM, WorkFailedError
+from mnist_tui import PROGRAM
+from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, follow, standard
 from mnist_tui.cli.options import DataDir, Json, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.cli.output import print_json

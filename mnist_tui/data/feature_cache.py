@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.data.places import feature_cache
-from mnist_tui.experiment.files import replacing
+from mnist_tui.experiment.files import TEMPORARY, replacing
 
 LIMIT_BYTES: Final = 2_000_000_000
 _SUFFIX: Final = ".features"
@@ -120,7 +120,7 @@ def clear() -> int:
         DataError: One cannot be removed.
     """
     freed = 0
-    for file, _, size in [*_entries(), *_entries(f".tmp-*{_SUFFIX}")]:
+    for file, _, size in [*_entries(), *_entries(f"{TEMPORARY}*{_SUFFIX}")]:
         try:
             file.unlink(missing_ok=True)
         except OSError as failure:
@@ -158,7 +158,7 @@ def _bytes(values: NDArray[np.float32]) -> memoryview:
 
 def _make_room(limit: int) -> None:
     """Remove the files longest unused until the rest has at most `limit` bytes, and what killed writers left."""
-    for abandoned, used, _ in _entries(f".tmp-*{_SUFFIX}"):
+    for abandoned, used, _ in _entries(f"{TEMPORARY}*{_SUFFIX}"):
         if time.time() - used > _ABANDONED_SECONDS:
             abandoned.unlink(missing_ok=True)
     entries = sorted(_entries(), key=lambda entry: entry[1])

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+TEMPORARY = ".tmp-"
+"""How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""
+
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
     """A temporary path beside `path` (same suffixes) to write to; renamed to `path` when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=".tmp-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix="".join(path.suffixes[-2:]), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -30,7 +33,7 @@ def replacing(path: Path) -> Generator[Path]:
 @contextmanager
 def replacing_folder(path: Path) -> Generator[Path]:
     """An empty folder beside `path` to fill; renamed to `path`, whatever is there, when the block ends well."""
-    temporary = Path(tempfile.mkdtemp(prefix=".tmp-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -45,13 +48,21 @@ def move(source: Path, path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         source.replace(path)
         return
-    with tempfile.TemporaryDirectory(prefix=".old-", dir=path.parent, ignore_cleanup_errors=True) as aside:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=path.parent, ignore_cleanup_errors=True) as aside:
         old = path.rename(Path(aside) / path.name)
         try:
             source.rename(path)
         except BaseException:
             old.rename(path)
             raise
+
+
+def discard(path: Path) -> None:
+    """Removes a file, a link, or a folder with all that is in it; nothing there is well, too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mnist_tui.report.export import ExistsError, ExportError, Progress
+from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
 from mnist_tui.report.formats.forms import beside, form_of
 from mnist_tui.report.formats.job import job
 from mnist_tui.report.formats.pandoc import program
@@ -21,8 +22,6 @@ from mnist_tui.runs.folder import RunFolder
 DATA = "csv"
 EACH_FIGURE = ("svg", "pdf", "png", DATA)
 """What is written of figures on their own: each as a picture, and its data."""
-NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""What fails though the request was right."""
 
 
 def quiet(_what: str, _done: int, _of: int) -> None:
@@ -42,7 +41,8 @@ def write_report(
 ) -> list[Path]:
     """One report over runs, in as many formats as there are outputs. Nothing is put in place before all of it is made.
 
-    Markdown and LaTeX have their figures in a folder beside them, ``NAME_files``. Folders are made if need be.
+    Markdown and LaTeX have their figures in a folder beside them, ``NAME_files``. Folders are made if need be. What
+    else is in them stays: also the figures of an earlier report over more runs.
 
     Args:
         outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
@@ -63,34 +63,55 @@ def write_report(
     outputs = list(dict.fromkeys(outputs))
     if not runs or not (outputs or figures):
         raise ExportError("a report needs a run, and a file or a folder for figures to be written to")
-    _check(outputs, overwrite=overwrite)
-    report = _source(runs, title, author, timestamp, progress)
     kinds = _kinds(outputs, figures)
-    if not overwrite:
-        _check_figures(report, kinds)
-    where = next(iter([*(output.parent for output in outputs), *kinds]))
-    try:
-        with Staging() as staging:
-            drawn = staging.folder(where) / "figures"
-            _draw(
-                report, drawn, {kind for several in (*kinds.values(), _inside(outputs)) for kind in several}, progress
-            )
-            for folder, several in kinds.items():
-                for name in _names(report, several):
-                    shutil.copyfile(drawn / name, staging.path(folder / name))
-            _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress)
-            staging.put()
-    except OSError as error:
-        said = f"the report cannot be written in {where}: {error.strerror or error}"
-        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
+    places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
+    with _naming(places):
+        _check(outputs, kinds, overwrite=overwrite)
+    report = _source(runs, title, author, timestamp, progress)
+    with _naming(places), Staging() as staging:
+        if not overwrite:
+            _check_figures(report, kinds)
+        drawn = staging.folder(places[0]) / "figures"
+        _draw(report, drawn, _figure_formats(outputs).union(*kinds.values()), progress)
+        for folder, several in kinds.items():
+            for name in _names(report, several):
+                shutil.copyfile(drawn / name, staging.path(folder / name))
+        _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress)
+        staging.put()
     return [*outputs, *([figures] if figures else [])]
 
 
-def _check(outputs: Sequence[Path], *, overwrite: bool) -> None:
+@contextmanager
+def _naming(places: Sequence[Path]) -> Generator[None]:
+    """Answers what the system refuses with the place that it is about, or with all of them where it does not say."""
+    try:
+        yield
+    except OSError as error:
+        said = f"the report cannot be written in {_place(error, places)}: {error.strerror or error}"
+        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
+
+
+def _place(error: OSError, places: Sequence[Path]) -> str:
+    if error.filename:
+        named = _normal(Path(os.fsdecode(error.filename)))
+        around = [place for place in places if named.is_relative_to(_normal(place))]
+        below = [place for place in places if _normal(place).is_relative_to(named)]
+        if around or below:
+            return str(max(around, key=lambda place: len(_normal(place).parts)) if around else below[0])
+    return " or ".join(map(str, places))
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _check(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool) -> None:
     for output in outputs:
-        form_of(output)
         if output.is_dir():
             raise ExportError(f"{output} is a folder; a report is a file")
+    for folder in folders:
+        if folder.exists() and not folder.is_dir():
+            raise ExportError(f"{folder} is a file; figures go into a folder")
     if outputs:
         program()
     there = [output for output in outputs if output.exists()]
@@ -130,7 +151,7 @@ def _kinds(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]
     return found
 
 
-def _inside(outputs: Sequence[Path]) -> set[str]:
+def _figure_formats(outputs: Sequence[Path]) -> set[str]:
     return {form_of(output).figures for output in outputs}
 
 
@@ -160,15 +181,17 @@ def _convert(report: Report, drawn: Path, outputs: Mapping[Path, Path], progress
     """Writes every document to its path, side by side."""
     if not outputs:
         return
+    left = [output.name for output in outputs]
+    progress(f"writing {', '.join(left)}", 0, len(outputs))
     ready = job(report, drawn)
 
     def write(output: Path, path: Path) -> str:
         path.write_bytes(form_of(output).write(ready, beside(output)))
         return output.name
 
-    left = [output.name for output in outputs]
     with ThreadPoolExecutor(len(outputs)) as pool:
         futures = [pool.submit(write, output, path) for output, path in outputs.items()]
         for future in as_completed(futures):
-            progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))
             left.remove(future.result())
+            if left:
+                progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))

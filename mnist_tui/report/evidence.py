@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,16 +144,6 @@ def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
     )
 
 
-def read_all(folders: Sequence[RunFolder]) -> list[Evidence]:
-    """Several runs' evidence, in their order.
-
-    Raises:
-        RunError: one of them has no experiment that can be read.
-    """
-    presets = Presets()
-    return [read(folder, presets) for folder in folders]
-
-
 class _Score(BaseModel, strict=True):
     loss: float | None
     accuracy: float
@@ -182,6 +171,18 @@ class _Data(BaseModel, strict=True):
     test: int
 
 
+class _Platform(BaseModel, strict=True):
+    device: str | None = None
+    device_name: str | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    machine: str | None = None
+    memory: int | None = None
+    os: str | None = None
+    python: str | None = None
+    versions: dict[str, str | None] | None = None
+
+
 class _Results(BaseModel, strict=True):
     """What of `results.json` a report relies on."""
 
@@ -192,7 +193,9 @@ class _Results(BaseModel, strict=True):
     train: _Score | None = None
     confusion_matrix: list[list[int]] | None = None
     timings: dict[str, float | None] | None = None
-    platform: dict[str, Any] | None = None
+    platform: _Platform | None = None
+    epochs_run: int | None = None
+    weights_of_epoch: float | None = None
 
 
 def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:

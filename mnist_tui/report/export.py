@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import shutil
@@ -13,16 +14,17 @@ from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
-from mnist_tui.experiment.files import move, replacing, write_text
+from mnist_tui.experiment.files import TEMPORARY, move, replacing, write_text
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
-from mnist_tui.runs.exported import FILES
+from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.launcher import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 
 WEIGHT_FORMATS = tuple(FILES)
-COMPLEXITY_FORMATS = ("md", "csv", "json", "tex", "txt")
+COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {WORDS: "complexity.txt"}
+"""What `complexity` can be written in, each with its item."""
 HISTORY_FORMATS = ("csv",)
 ITEMS: dict[str, str] = {
     "keras": "the whole model (.keras)",
@@ -42,10 +44,10 @@ ITEMS: dict[str, str] = {
     "history.csv": "every epoch's figures (CSV)",
 }
 """What can be exported, each with its label."""
-CARD = "MODEL.md"
-"""The model card beside exported weights."""
 EXTRAS = {"onnx": ("onnx", "tf2onnx")}
 """Formats that need packages of the extra of their name."""
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""What writing fails with though the request was right."""
 REFUSED = 2
 """A worker's exit code for a request that cannot be met."""
 Progress = Callable[[str, int, int], None]
@@ -123,15 +125,17 @@ def export(
         raise ExportError(lacking)
     paths = [target(item, out) for item in wanted]
     weights = [item for item in wanted if item in WEIGHT_FORMATS]
-    there = [path for path in paths if path.exists()]
-    if weights and _is_anothers(folder, out / CARD):
-        there.append(out / CARD)
-    if there and not overwrite:
-        raise ExistsError(there)
     try:
+        there = [path for path in paths if path.exists()]
+        if weights and _is_anothers(folder, out / CARD):
+            there.append(out / CARD)
+        if there and not overwrite:
+            raise ExistsError(there)
         out.mkdir(parents=True, exist_ok=True)
         if weights:
-            progress(", ".join(target(item, out).name for item in weights), 0, len(wanted))
+            names = ", ".join(target(item, out).name for item in weights)
+            slow = " (this starts TensorFlow, some seconds)" if _for_worker(folder, weights) else ""
+            progress(names + slow, 0, len(wanted))
             _write_weights(folder, weights, out)
         done = len(weights)
         for item, path in zip(wanted, paths, strict=True):
@@ -140,7 +144,8 @@ def export(
                 write_text(path, text_of(folder, item))
                 done += 1
     except OSError as error:
-        raise ExportError(f"{out} cannot be written: {error.strerror or error}") from None
+        said = f"{out} cannot be written: {error.strerror or error}"
+        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
     return [*paths, *([out / CARD] if weights else [])]
 
 
@@ -150,7 +155,7 @@ def text_of(folder: RunFolder, item: str) -> str:
     match name:
         case "complexity":
             preset = folder.preset()
-            return in_format(preset.experiment, {"txt": WORDS}.get(form, form), title=preset.title or preset.name)
+            return in_format(preset.experiment, form, title=preset.title or preset.name)
         case "history":
             return history_csv(folder)
         case _:
@@ -180,15 +185,19 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     """The weights, then their card."""
     from mnist_tui.report.card.model_card import card
 
-    asked = formats
-    if "keras" in formats and folder.model_file.exists():
-        asked = [name for name in formats if name != "keras"]
+    asked = _for_worker(folder, formats)
+    if "keras" in formats and "keras" not in asked:
         _copy(folder.model_file, target("keras", out))
     if asked:
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=out) as temporary:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out) as temporary:
             for path in _job(folder, asked, Path(temporary)):
                 move(path, out / path.name)
     write_text(out / CARD, card(folder, formats, out))
+
+
+def _for_worker(folder: RunFolder, formats: list[str]) -> list[str]:
+    """All but a copy of the model."""
+    return [name for name in formats if name != "keras" or not folder.model_file.exists()]
 
 
 def _copy(source: Path, path: Path) -> None:

@@ -1,11 +1,16 @@
-"""Files that are made first and put in place together, so that a failure leaves nothing half there."""
+"""Files that are made first and put in place together, so that what fails in making them leaves nothing there."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import shutil
 import tempfile
 from pathlib import Path
 from types import TracebackType
+
+from mnist_tui.experiment.files import TEMPORARY
 
 
 class Staging:
@@ -40,23 +45,26 @@ class Staging:
         """
         if beside not in self._homes:
             self._make(beside)
-            self._homes[beside] = Path(tempfile.mkdtemp(prefix=".tmp-", dir=beside))
+            self._homes[beside] = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=beside))
         return self._homes[beside]
 
     def put(self) -> None:
-        """Moves every file to its place.
+        """Moves every file to its place: renames on one disk, of which none is begun where a place is a folder.
 
         Raises:
-            OSError: one cannot be moved.
+            OSError: one cannot be moved; should a rename fail all the same, those before it are in place.
         """
+        for place in self._moves.values():
+            if place.is_dir() and not place.is_symlink():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
         for staged, place in self._moves.items():
             staged.replace(place)
         self._made.clear()
 
     def _make(self, folder: Path) -> None:
         missing = [one for one in (folder, *folder.parents) if not one.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
         self._made += reversed(missing)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,7 +72,5 @@ class Staging:
         for home in self._homes.values():
             shutil.rmtree(home, ignore_errors=True)
         for folder in reversed(self._made):
-            try:
+            with contextlib.suppress(OSError):
                 folder.rmdir()
-            except OSError:
-                return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Sequence
+
+from mnist_tui.report.tex_letters import everywhere
 
 _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", "×": r"$\times$", "→": r"$\rightarrow$", "±": r"$\pm$", "–": "--",
+    "|": r"\textbar{}", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}",
 }  # fmt: skip
 
 
@@ -58,8 +61,9 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
 
 
 def tex_escaped(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(_TEX.get(character, character) for character in text)
+    """One line of text that LaTeX prints as it stands."""
+    line = " ".join(unicodedata.normalize("NFC", text).split())
+    return "".join(_TEX.get(char) or (char if " " <= char <= "~" else everywhere(char)) for char in line)
 
 
 def _letters(columns: str) -> list[str]:

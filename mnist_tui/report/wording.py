@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from mnist_tui.runs.events import ModelBuilt
 
@@ -72,3 +73,8 @@ def computation(model: ModelBuilt) -> str:
 def moment(value: float | None) -> str:
     """A time of day in local time: ``2026-03-01 14:05``."""
     return DASH if value is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
+
+
+def in_utc(when: datetime) -> str:
+    """A time with its zone, the same wherever it is read: ``2026-02-25 06:13:20 UTC``."""
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -14,6 +14,8 @@ from mnist_tui.runs.state import LIVE
 
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
+DISCARDED = "discarded"
+"""The reason of a run that was ended by discard."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,8 @@ class Command:
     epochs: int = 0
 
 
-def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> Path:
+def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
     """Leaves a command for the run's worker.
-
-    Returns:
-        The command's file, which is there until it is taken.
 
     Raises:
         RunError: the run has no worker that could obey.
@@ -42,11 +41,11 @@ def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> Path:
     state = folder.state()
     if state not in LIVE:
         raise RunError(f"run {folder.id} is {state}: there is no worker to {name} it")
-    return leave(folder, Command(name, epochs))
+    leave(folder, Command(name, epochs))
 
 
 def leave(folder: RunFolder, command: Command) -> Path:
-    """Leaves a command, whether there is a worker yet or not; its file."""
+    """Leaves a command, whether there is a worker or not; its file, which is there until it is taken."""
     path = folder.control / f"{time.time_ns():020d}-{command.name}.json"
     write_json(path, asdict(command))
     return path

@@ -22,7 +22,6 @@ from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.folder import RunError, RunFolder
 
-POINTER = "checkpoint.json"
 TRIES = 3
 """A worker may replace the checkpoint's arrays between the look at their name and their reading."""
 
@@ -62,7 +61,7 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
         RunError: there are none to be had, or they are no pictures; the text is for the person.
     """
     place = _place(experiment)
-    pointer = folder.checkpoint / POINTER
+    pointer = folder.checkpoint_file
     model = _changed(folder.model_file) and _changed(folder.model_file) >= _changed(pointer)
     kernel, epoch, source = _of_model(folder, place) if model else _of_checkpoint(pointer, place)
     rows, columns = place.seen

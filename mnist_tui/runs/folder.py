@@ -27,6 +27,9 @@ SILENT_SECONDS = 30.0
 STARTING_SECONDS = 60.0
 """A run whose worker has not yet said who it is may be this old before it is taken for crashed."""
 
+POINTER = "checkpoint.json"
+"""In `checkpoint`: what is there belongs to a checkpoint only if this names it."""
+
 
 class RunError(RequestError):
     """A run that is not there or does not allow what was asked."""
@@ -79,6 +82,11 @@ class RunFolder:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """There where the run has a checkpoint."""
+        return self.checkpoint / POINTER
 
     @property
     def results_file(self) -> Path:

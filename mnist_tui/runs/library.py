@@ -21,6 +21,10 @@ RECENT = 50
 """Runs looked at when asked whether one trains now; older ones that still train are rare and show in the list."""
 
 
+class AmbiguousRunError(RunError):
+    """Words that mean several runs."""
+
+
 def default_runs_dir() -> Path:
     """``MNIST_TUI_RUNS``, else the user's data folder."""
     given = os.environ.get("MNIST_TUI_RUNS")
@@ -40,7 +44,8 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     """The run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
 
     Raises:
-        RunError: it means none, or several.
+        RunError: it means none.
+        AmbiguousRunError: it means several.
     """
     as_path = Path(text).expanduser()
     if (as_path / "experiment.toml").is_file():
@@ -56,7 +61,7 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         return found[0]
     if found:
         some = ", ".join(folder.id for folder in found[:4])
-        raise RunError(
+        raise AmbiguousRunError(
             f"{text!r} is the beginning of {len(found)} runs ({some}{' …' if len(found) > 4 else ''}); give more of it"
         )
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")

@@ -194,4 +194,4 @@ def data_of(folder: RunFolder) -> DataReady | None:
 
 def has_model(folder: RunFolder) -> bool:
     """Whether the run has saved anything that can answer: a model, or a checkpoint."""
-    return folder.model_file.is_file() or (folder.checkpoint / "checkpoint.json").is_file()
+    return folder.model_file.is_file() or folder.checkpoint_file.is_file()

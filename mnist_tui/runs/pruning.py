@@ -1,21 +1,24 @@
-"""What a folder of runs can do without: runs that came to nothing, and temporary files that nobody renamed."""
+"""What a folder of runs can do without: runs that came to nothing, and temporary files that nobody renamed.
+
+Others write there meanwhile: what vanishes while it is looked at is no waste, and what cannot be read is nothing to
+decide about.
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_tui.experiment.files import TEMPORARY, discard
+from mnist_tui.runs.control import DISCARDED
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 
-TEMPORARY = (".tmp-*", ".old-*", ".export-*")
 STALE_SECONDS = 3600.0
 """A temporary file that has not changed for so long is nobody's any more."""
-DISCARDED = "discarded"
 
 
 @dataclass(frozen=True)
@@ -36,82 +39,110 @@ class Waste:
 
 
 def waste(runs_dir: Path, *, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
-    """What can go, runs first: none that lives, none that left a model or a checkpoint.
+    """What can go, runs first: those that were discarded, and those that failed or crashed and left nothing.
+
+    None that lives.
 
     Args:
         older_than: seconds since the last sign of life of a run, and since the last change of a temporary file.
         now: seconds since the Unix epoch.
     """
     now = time.time() if now is None else now
-    runs: list[Waste] = []
-    files: list[Waste] = []
-    for path in _temporary(runs_dir, now - max(older_than, STALE_SECONDS)):
-        files.append(Waste(path, "a temporary file", _size(path)))
+    before = now - older_than
+    found = _half_written(runs_dir, "a temporary file", min(before, now - STALE_SECONDS))
     for folder in run_folders(runs_dir):
-        state = _state(folder)
-        if state in {*LIVE, ""}:
+        try:
+            found += _of_run(folder, before, min(before, now - STALE_SECONDS))
+        except (RunError, TypeError, OSError):
             continue
-        why = _came_to_nothing(folder, state)
-        if why and _last_change(folder) <= now - older_than:
-            runs.append(Waste(folder.path, why, _size(folder.path), folder))
-            continue
-        for place in (folder.path, folder.checkpoint, folder.control, folder.exports):
-            for path in _temporary(place, now - max(older_than, STALE_SECONDS)):
-                files.append(Waste(path, f"left half written in run {folder.id}", _size(path)))
-    return [*runs, *files]
+    return sorted(found, key=lambda one: one.run is None)
 
 
 def remove(found: Waste) -> None:
-    """Deletes it; a run under its lock, so that nobody goes on with it meanwhile.
+    """Deletes it, if it is still there; a run under its lock, so that nobody goes on with it meanwhile.
 
     Raises:
         RunError: the run has been taken up again, or it cannot be deleted.
     """
-    lock = Lock(found.run) if found.run else None
     try:
-        if found.run is not None and not _came_to_nothing(found.run, _state(found.run)):
-            raise RunError(f"run {found.run.id} is no longer as it was; it is kept")
-        if found.path.is_dir() and not found.path.is_symlink():
-            shutil.rmtree(found.path)
+        if found.run is None:
+            discard(found.path)
         else:
-            found.path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{found.path} cannot be deleted: {error.strerror or error}") from None
+            _remove_run(found.run)
+    except (RunError, TypeError, OSError) as error:
+        if _stat(found.path) is None:
+            return
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{found.path} cannot be deleted: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _remove_run(folder: RunFolder) -> None:
+    lock = Lock(folder)
+    try:
+        if not _came_to_nothing(folder):
+            raise RunError(f"run {folder.id} is no longer as it was; it is kept")
+        discard(folder.path)
     finally:
-        if lock is not None:
-            lock.release()
+        lock.release()
 
 
-def _came_to_nothing(folder: RunFolder, state: str) -> str:
+def _of_run(folder: RunFolder, before: float, stale: float) -> list[Waste]:
+    """The whole run, or what was left half written in it; nothing of one that lives.
+
+    Args:
+        before: the last sign of life of a run that can go, in seconds since the Unix epoch.
+        stale: the last change of a temporary file that can go.
+
+    Raises:
+        RunError, TypeError, OSError: the run cannot be read.
+    """
+    if folder.state() in LIVE:
+        return []
+    why = _came_to_nothing(folder)
+    if why and _last_change(folder) <= before:
+        return [Waste(folder.path, why, _size(folder.path), folder)]
+    places = (folder.path, folder.checkpoint, folder.control, folder.exports)
+    return [one for place in places for one in _half_written(place, f"left half written in run {folder.id}", stale)]
+
+
+def _came_to_nothing(folder: RunFolder) -> str:
     """Why a run is of no use any more, in words; empty where it may be."""
+    state = folder.state()
     if state == "stopped" and folder.status().reason == DISCARDED:
         return "discarded, but not deleted"
-    if state in {"failed", "crashed"} and not folder.model_file.exists() and not any(folder.checkpoint.glob("*.json")):
+    if state in {"failed", "crashed"} and not folder.model_file.exists() and not folder.checkpoint_file.is_file():
         return f"{state}, left no model and no checkpoint"
     return ""
 
 
-def _state(folder: RunFolder) -> str:
-    """The run's state; empty where it cannot be read: such a run is nothing to decide about."""
-    try:
-        return folder.state()
-    except (RunError, TypeError):
-        return ""
-
-
 def _last_change(folder: RunFolder) -> float:
     """The last sign of life, in seconds since the Unix epoch."""
-    events = folder.events_file
-    return max(folder.status().heartbeat, events.stat().st_mtime if events.exists() else 0.0)
+    events = _stat(folder.events_file)
+    return max(folder.status().heartbeat, events.st_mtime if events else 0.0)
 
 
-def _temporary(place: Path, before: float) -> Iterator[Path]:
-    for pattern in TEMPORARY:
-        yield from (path for path in sorted(place.glob(pattern)) if path.lstat().st_mtime <= before)
+def _half_written(place: Path, why: str, before: float) -> list[Waste]:
+    """Temporary files and folders that have not changed since `before`."""
+    try:
+        paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY))
+    except OSError:
+        return []
+    stats = ((path, _stat(path)) for path in paths)
+    return [Waste(path, why, _size(path)) for path, stat in stats if stat is not None and stat.st_mtime <= before]
 
 
 def _size(path: Path) -> int:
     """Bytes of a file, or of all files below a folder."""
-    if path.is_symlink() or not path.is_dir():
-        return path.lstat().st_size
-    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    files = [path]
+    if path.is_dir() and not path.is_symlink():
+        files = [Path(place, name) for place, _, names in os.walk(path) for name in names]
+    return sum(stat.st_size for file in files if (stat := _stat(file)) is not None)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """Of the file, or of the link itself; None where there is none, or none that may be seen."""
+    try:
+        return path.lstat()
+    except OSError:
+        return None

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mnist_tui.experiment.files import TEMPORARY, discard
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.runs.control import Command, leave, send, withdraw
+from mnist_tui.runs.control import Command, leave, withdraw
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
@@ -66,7 +67,7 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
             f"run {folder.id} has {state}{why}; more epochs would not mend its weights, "
             "a new run with a lower learning rate may"
         )
-    if state == "finished" and not any(folder.checkpoint.glob("*.json")):
+    if state == "finished" and not folder.checkpoint_file.is_file():
         raise RunError(f"run {folder.id} has {state} and left no checkpoint to go on from")
 
 
@@ -85,10 +86,11 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
         RunError: it cannot be extended, or another process goes on with it at this moment.
     """
     check_extendable(folder, epochs)
+    command = Command("extend", epochs)
     live = folder.state() in LIVE
-    if live and not _missed(folder, send(folder, "extend", epochs)):
+    if live and not _missed(folder, leave(folder, command)):
         return False
-    command, patience = Command("extend", epochs), TAKEN_SECONDS if live else 0.0
+    patience = TAKEN_SECONDS if live else 0.0
     _go_on(folder, _check_over_and_extendable, device, data_dir, command=command, patience=patience)
     return True
 
@@ -119,13 +121,14 @@ def _go_on(
     """Starts a new worker, which finds `command` waiting; it does not stand in line.
 
     Args:
+        command: others of its name wait with it, for whoever left them just now has been told that they are taken.
         patience: seconds in which a worker that has just ended lets the run go.
     """
     check(folder)
     lock = _locked(folder, patience)
     try:
         check(folder)
-        _sweep(folder)
+        _sweep(folder, spared=command.name if command else "")
         launch = folder.launch()
         asked = replace(launch, device=device or launch.device, data_dir=data_dir or launch.data_dir, wait=False)
         if asked != launch:
@@ -148,7 +151,10 @@ def _locked(folder: RunFolder, patience: float) -> Lock:
             time.sleep(LOOK_SECONDS)
 
 
-def _sweep(folder: RunFolder) -> None:
-    """Removes commands that nobody obeyed, and what a killed worker left half written."""
-    for stale in (*folder.control.glob("*.json"), *folder.path.glob(".tmp-*")):
-        stale.unlink(missing_ok=True)
+def _sweep(folder: RunFolder, spared: str) -> None:
+    """Removes commands that nobody obeyed, but for those of the name `spared`, and what a killed worker left."""
+    for command in folder.control.glob("[!.]*.json"):
+        if not (spared and command.stem.endswith(f"-{spared}")):
+            withdraw(command)
+    for half_written in folder.path.glob(f"{TEMPORARY}*"):
+        discard(half_written)

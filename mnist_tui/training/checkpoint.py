@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import replacing
-from mnist_tui.runs.folder import RunError
+from mnist_tui.experiment.files import TEMPORARY, discard, replacing
+from mnist_tui.runs.folder import POINTER, RunError
 from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
 
 FORMAT = 1
-POINTER = "checkpoint.json"
 
 
 def save(folder: Path, snapshot: Snapshot) -> None:
@@ -58,9 +57,9 @@ def save(folder: Path, snapshot: Snapshot) -> None:
         temporary.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         sync(temporary)
     sync(folder)
-    for old in (*folder.glob("epoch-*.npz"), *folder.glob(".tmp-*")):
+    for old in (*folder.glob("epoch-*.npz"), *folder.glob(f"{TEMPORARY}*")):
         if old.name != name:
-            old.unlink(missing_ok=True)
+            discard(old)
 
 
 def sync(path: Path) -> None:

@@ -50,17 +50,21 @@ def write_h5(model: Any, path: Path) -> None:
         model.save_weights(path)
     except (OSError, RuntimeError) as error:
         problem = disk_error(error)
+        if problem is None:
+            raise
     if problem is not None:
         # HDF5 complains once more when it lets go of the file: now, not after the sentence that a person reads
         gc.collect()
         raise problem
 
 
-def disk_error(error: Exception) -> OSError:
-    """What a library's own error about a file that it cannot write means to the system."""
-    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
-    number = next((number for number in known if os.strerror(number) in str(error)), errno.EIO)
-    return OSError(number, os.strerror(number))
+def disk_error(error: Exception) -> OSError | None:
+    """What a library's own error about a file that it cannot write means to the system; None for any other error."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+        number = next((number for number in known if os.strerror(number) in str(error)), None)
+    return None if number is None else OSError(number, os.strerror(number))
 
 
 def write_savedmodel(module: Any, folder: Path) -> None:
@@ -74,7 +78,10 @@ def write_savedmodel(module: Any, folder: Path) -> None:
     try:
         tf.saved_model.save(module, str(folder), signatures=module.predict)
     except tf.errors.OpError as error:
-        raise disk_error(error) from None
+        problem = disk_error(error)
+        if problem is None:
+            raise
+        raise problem from None
 
 
 def write_tflite(module: Any, path: Path) -> None:

@@ -148,10 +148,10 @@ class Job:
     def _moments(self) -> Iterator[Progress | EpochEnded | None]:
         """The training's moments to its end, and beyond where more epochs were asked for just before it."""
         yield from self._training.run()
-        while self._goes_on():
+        while self._extended_at_the_end():
             yield from self._training.run()
 
-    def _goes_on(self) -> bool:
+    def _extended_at_the_end(self) -> bool:
         """Whether training that has come to its end has more epochs to do now."""
         outcome = self._training.outcome
         if outcome is None or outcome.state != "finished" or self._orders.stopping:

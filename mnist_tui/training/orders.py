@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from mnist_tui.runs.control import Command, CommandName, take
+from mnist_tui.runs.control import DISCARDED, Command, CommandName, take
 from mnist_tui.runs.folder import RunFolder
 
 LOOK_SECONDS = 0.1
@@ -81,7 +81,7 @@ class Orders:
                 case "extend":
                     self._more_epochs += max(0, command.epochs)
                 case "discard":
-                    self._leave("discarded")
+                    self._leave(DISCARDED)
                 case "stop":
                     self.stopping = True
                     if not self._worth_saving:

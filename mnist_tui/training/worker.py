@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.training.orders import Signals
 from mnist_tui.training.session import DONE, REFUSED, Session
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
     parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
     parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help="export: keras, h5 or npz")
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(FILES)}")
     parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
     return parser
 

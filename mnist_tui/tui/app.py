@@ -1,4 +1,4 @@
-"""The app: which screen is shown, what trains, what becomes of it when the app is left. Screens do the rest.
+"""The app: which screen is shown, and what trains. Screens do the rest.
 
 Nothing heavy may be imported here, nor on the way to the first screen: screens are imported where they are shown.
 """
@@ -18,17 +18,17 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.worker import Worker
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.tui.exporting import EXPORTS
+from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.terminal.terminal_app import TerminalApp
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.tui.feed import RunFeed
+    from mnist_tui.tui.screens.editor import EditorScreen
     from mnist_tui.tui.settings import Refresh
     from mnist_tui.tui.starting import Starter
 
@@ -59,7 +59,11 @@ class AppOptions:
 
 
 class BenchApp(TerminalApp):
-    """The lab bench."""
+    """The lab bench.
+
+    Attributes:
+        leaving: the way out.
+    """
 
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
@@ -81,7 +85,8 @@ class BenchApp(TerminalApp):
         self.options = options
         self._starter: Starter | None = None
         self._retry: Timer | None = None
-        self._told_of: set[Worker[Any]] = set()
+        self._editor: EditorScreen | None = None
+        self.leaving = Leaving(self)
         self._selected = options.preset.name if options.preset else None
 
     @property
@@ -92,6 +97,11 @@ class BenchApp(TerminalApp):
 
             self._starter = Starter(self.options)
         return self._starter
+
+    @property
+    def editor(self) -> EditorScreen | None:
+        """The editor, where there is one, under other screens too."""
+        return self._editor if self._editor in self.screen_stack else None
 
     def _first_screen(self) -> Screen[Any]:
         """The first screen, by what was asked for."""
@@ -193,9 +203,13 @@ class BenchApp(TerminalApp):
 
     def action_go(self, where: str) -> None:
         """Goes to one of the app's own places; an editor with edits asks before it is left."""
+        editor = self.editor
+        if editor is not None and where in {"presets", "runs"}:
+            while self.screen is not editor:
+                self.pop_screen()
+            editor.action_leave(where)
+            return
         match where:
-            case "presets" | "runs" if self._leaves_editor(where):
-                pass
             case "presets":
                 self.show_presets()
             case "runs":
@@ -205,41 +219,14 @@ class BenchApp(TerminalApp):
             case _:
                 self.show_settings()
 
-    def _leaves_editor(self, to: str) -> bool:
-        """Whether there is an editor, which then leads there itself."""
-        from mnist_tui.tui.screens.editor import EditorScreen
-
-        editor = next((screen for screen in self.screen_stack if isinstance(screen, EditorScreen)), None)
-        if editor is None:
-            return False
-        while self.screen is not editor:
-            self.pop_screen()
-        editor.action_leave(to)
-        return True
-
     def action_help(self) -> None:
         from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of
 
         self.push_screen(HelpScreen(help_of(self.screen), keys_of(self.screen), more_of(self.screen)))
 
     async def action_quit(self) -> None:
-        """Leaves at once where nothing trains; asks where something does. Asked twice, it detaches."""
-        from mnist_tui.tui.screens.leave import LeaveScreen
-
-        if isinstance(self.screen, LeaveScreen):
-            self.screen.dismiss("detach")
-            return
-        writing = {worker for worker in self.workers if worker.group == EXPORTS and not worker.is_finished}
-        if writing - self._told_of:
-            self._told_of |= writing
-            left = "An export is being written. Leave again, and what is not yet written is left out."
-            self.notify(left, severity="warning", timeout=10)
-            return
-        live = await asyncio.to_thread(self._live_runs)
-        if live:
-            self.push_screen(LeaveScreen([folder.id for folder in live]), partial(self._leave, live))
-        else:
-            self.exit()
+        """Leaves at once where nothing would be lost; else asks."""
+        await self.leaving.ask()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every key's command of the present screen, then the app's own."""
@@ -270,7 +257,8 @@ class BenchApp(TerminalApp):
     def _editor_screen(self, preset: Preset) -> Screen[Any]:
         from mnist_tui.tui.screens.editor import EditorScreen
 
-        return EditorScreen(preset)
+        self._editor = EditorScreen(preset)
+        return self._editor
 
     def _training_screen(self, folder: RunFolder) -> Screen[Any]:
         from mnist_tui.tui.screens.training import TrainingScreen
@@ -302,17 +290,6 @@ class BenchApp(TerminalApp):
         if self._retry is not None:
             self._retry.stop()
         self._retry = self.set_timer(STANDBY_RETRY_SECONDS, self._prepare_standby)
-
-    def _live_runs(self) -> list[RunFolder]:
-        from mnist_tui.tui.starting import live
-
-        return live(self.following.folders)
-
-    def _leave(self, live: list[RunFolder], choice: str | None) -> None:
-        from mnist_tui.tui.starting import left
-
-        if choice in {"detach", "stop"}:
-            self.exit(message="\n".join(left(live, stop=choice == "stop")))
 
 
 def _screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Screen[Any]:

@@ -7,10 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.unexpected import logged
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.tui.app import BenchApp
+    from mnist_tui.tui.starting import Starter
 
 NOTICE_SECONDS = 15
 
@@ -34,14 +36,16 @@ def extend(app: BenchApp, folder: RunFolder, epochs: int) -> None:
 
     A live worker is given a moment to take the order.
     """
-    app.run_worker(partial(_extended, app, folder, epochs), thread=True, group="extend", exit_on_error=False)
+    app.run_worker(
+        partial(_extended, app, app.starter, folder, epochs), thread=True, group="extend", exit_on_error=False
+    )
 
 
-def _extended(app: BenchApp, folder: RunFolder, epochs: int) -> None:
+def _extended(app: BenchApp, starter: Starter, folder: RunFolder, epochs: int) -> None:
     try:
-        anew = app.starter.extend(folder, epochs)
-    except (RequestError, OSError) as error:
-        app.call_from_thread(_refused, app, "The run cannot be extended", str(error))
+        anew = starter.extend(folder, epochs)
+    except Exception as error:  # a thread's last line of defence
+        app.call_from_thread(_refused, app, "The run cannot be extended", _sentence(error))
         return
     if anew:
         app.call_from_thread(app.following.follow_again, folder)
@@ -52,16 +56,21 @@ def discard(app: BenchApp, folder: RunFolder) -> None:
     """Leaves a run's screens, ends the run and deletes it, in a thread; tells what came of it."""
     app.following.forget(folder)
     app.show_presets()
-    app.run_worker(partial(_discarded, app, folder), thread=True, group="discard", exit_on_error=False)
+    app.run_worker(partial(_discarded, app, app.starter, folder), thread=True, group="discard", exit_on_error=False)
 
 
-def _discarded(app: BenchApp, folder: RunFolder) -> None:
+def _discarded(app: BenchApp, starter: Starter, folder: RunFolder) -> None:
     try:
-        app.starter.discard(folder)
-    except (RequestError, OSError) as error:
-        app.call_from_thread(_refused, app, "The run is not discarded", str(error))
+        starter.discard(folder)
+    except Exception as error:  # a thread's last line of defence
+        app.call_from_thread(_refused, app, "The run is not discarded", _sentence(error))
         return
     app.call_from_thread(app.notify, f"run {folder.id} and its files are gone", title="Discarded", markup=False)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong; what nobody expected is logged whole."""
+    return str(error) if isinstance(error, (RequestError, OSError)) else logged(error)
 
 
 def _refused(app: BenchApp, what: str, why: str) -> None:

@@ -38,7 +38,7 @@ class RunFeed:
         self.cursor: int | None = None
         self.read = False
         self.epochs = EpochFile(folder.events_file)
-        self._read: dict[int, EpochEnded] = {}
+        self._cached: dict[int, EpochEnded] = {}
         self._viewers: list[MessagePump] = []
         self._stop: threading.Event | None = None
 
@@ -79,19 +79,19 @@ class RunFeed:
 
     def ended(self, epoch: int) -> EpochEnded | None:
         """An epoch's event with its matrix, from the log; None where it has not ended."""
-        if epoch not in self._read:
+        if epoch not in self._cached:
             found = self.epochs.epoch(epoch)
             if found is None:
                 return None
-            while len(self._read) >= CACHED_EPOCHS:
-                del self._read[next(iter(self._read))]
-            self._read[epoch] = found
-        return self._read[epoch]
+            while len(self._cached) >= CACHED_EPOCHS:
+                del self._cached[next(iter(self._cached))]
+            self._cached[epoch] = found
+        return self._cached[epoch]
 
     def _take(self, snapshot: Snapshot) -> Any:
         """In the reading thread."""
         if len(snapshot.run.history) < len(self.snapshot.run.history):
-            self._read = {}
+            self._cached = {}
         self.snapshot, self.read = snapshot, True
         self._tell()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mnist_tui.cli.errors import PROGRAM
+from mnist_tui import PROGRAM
 from mnist_tui.cli.main import app
 
 Command = Callable[..., Result]

@@ -188,6 +188,7 @@ def test_the_extras_packages_are_those_that_tensorflow_names() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_real_tensorflow_names_its_devices_its_cuda_and_what_it_could_not_load() -> None:
     answer = ask([sys.executable, "-c", gpu_checks._ASK])
     assert isinstance(answer, Answer), answer

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch, Lock, RunFolder, Status, create, this_process
+from mnist_tui.runs.pruning import remove, waste
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
 
@@ -32,7 +35,7 @@ def kept(runs_dir: Path) -> list[RunFolder]:
     failed, crashed = made(runs_dir, ended("failed")), made(runs_dir, ended("running", ago=2 * HOUR))
     failed.model_file.write_bytes(b"model")
     crashed.checkpoint.mkdir()
-    (crashed.checkpoint / "checkpoint.json").write_text("{}")
+    crashed.checkpoint_file.write_text("{}")
     unreadable = made(runs_dir, ended("failed"))
     unreadable.status_file.write_text("[")
     live, stopped = made(runs_dir, this_process("running")), made(runs_dir, ended("stopped"))
@@ -58,7 +61,7 @@ def test_runs_that_came_to_nothing_are_listed_and_only_with_yes_deleted(
     assert "failed, left no model and no checkpoint" in result.stdout
     assert "discarded, but not deleted" in result.stdout
     assert "3 runs, " in result.stderr
-    assert "nothing was deleted" in result.stderr
+    assert "nothing was deleted, the same command with --yes does it" in result.stderr
     assert all(folder.path.exists() for folder in wasted)
     result = cli("prune", "--yes")
     assert (result.exit_code, "deleted 3 runs" in result.stderr) == (0, True)
@@ -70,10 +73,10 @@ def test_runs_that_came_to_nothing_are_listed_and_only_with_yes_deleted(
 def test_stale_temporary_files_go_and_those_being_written_stay(cli: Command, runs_dir: Path) -> None:
     run, live = recorded_run(runs_dir), made(runs_dir, this_process("running"))
     run.exports.mkdir()
-    old = [run.path / ".tmp-a.json", run.exports / ".export-b", runs_dir / ".tmp-c"]
+    old = [run.path / ".tmp-a.json", run.exports / ".tmp-b", runs_dir / ".tmp-c"]
     new = [run.path / ".tmp-d.json", live.path / ".tmp-e.npz"]
     for path in (*old, *new):
-        path.mkdir() if path.name == ".export-b" else path.write_text("half")
+        path.mkdir() if path.name == ".tmp-b" else path.write_text("half")
     for path in (*old, new[1]):
         os.utime(path, (time.time() - 2 * HOUR,) * 2)
     result = cli("prune", "--yes")
@@ -97,3 +100,41 @@ def test_a_run_that_someone_takes_up_at_this_moment_is_kept_and_said(cli: Comman
     assert result.exit_code == 1
     assert f"kept: run {wasted[0].id} is being written by process {os.getpid()}" in result.stderr
     assert [folder.path.exists() for folder in wasted] == [True, False, False]
+
+
+def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None:
+    run = recorded_run(runs_dir)
+    over, busy = threading.Event(), (runs_dir / ".tmp-summaries.json", run.path / ".tmp-status.json")
+
+    def write() -> None:
+        while not over.is_set():
+            for path in busy:
+                path.write_text("half")
+                path.unlink()
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        found = [one for _ in range(300) for one in waste(runs_dir, now=time.time() + 9 * HOUR)]
+    finally:
+        over.set()
+        writer.join(10)
+    assert {one.path for one in found} <= set(busy)
+
+
+def test_what_is_gone_before_it_is_deleted_is_not_said_to_be_kept(runs_dir: Path, wasted: list[RunFolder]) -> None:
+    (runs_dir / ".tmp-half").mkdir()
+    found = waste(runs_dir, now=time.time() + 9 * HOUR)
+    assert len(found) == len(wasted) + 1
+    shutil.rmtree(runs_dir)
+    for one in found:
+        remove(one)
+
+
+def test_a_run_whose_folder_is_damaged_keeps_no_other_from_being_found(
+    cli: Command, runs_dir: Path, wasted: list[RunFolder]
+) -> None:
+    damaged = made(runs_dir, ended("failed"))
+    damaged.status_file.write_text('{"unknown": 1}')
+    found = json.loads(cli("prune", "--json").stdout)
+    assert {one["run"] for one in found} == {folder.id for folder in wasted}

@@ -81,6 +81,19 @@ def test_a_group_of_seeds_is_all_its_runs(cli: Command, runs_dir: Path, tmp_path
     assert "hog" in text
 
 
+def test_a_run_named_in_several_ways_is_reported_once(cli: Command, run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(run.path.parent)
+    once, often = tmp_path / "once.md", tmp_path / "often.md"
+    assert cli("report", run.id, "-o", once, *WHEN).exit_code == 0
+    names = [run.id, "latest", run.path, tmp_path / "link" / run.id]
+    assert cli("report", *names, "-o", often, *WHEN).exit_code == 0
+    through_link = cli("report", *names, "-o", tmp_path / "linked.md", "--runs-dir", tmp_path / "link", *WHEN)
+    assert through_link.exit_code == 0
+    for other in (often, tmp_path / "linked.md"):
+        text = other.read_text(encoding="utf-8").replace(f"{other.stem}_files", "once_files")
+        assert text == once.read_text(encoding="utf-8")
+
+
 def test_a_name_of_two_groups_asks_for_an_id(cli: Command, runs_dir: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         recorded_run(runs_dir, raw(seed), created=CREATED + seed)

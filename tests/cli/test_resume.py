@@ -12,6 +12,7 @@ import pytest
 from mnist_tui.cli.follow import StopSignals, Teller, follow
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventLog, EventTail
 from mnist_tui.runs.events import Ended, EpochEnded, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder, Status, this_process
@@ -89,6 +90,9 @@ def test_a_run_is_stopped_and_resumed_by_the_command_line(tmp_path: Path) -> Non
     with started(tmp_path, epochs=60) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("epoch")
+        running = find_run(tmp_path / "runs", "latest")
+        send(running, "pause")
+        wait_for(lambda: running.state() == "paused")
         subprocess.run(command("stop", "latest"), env=environment(tmp_path), check=True, capture_output=True)
         process.communicate(timeout=60)
     folder = find_run(tmp_path / "runs", "latest")

@@ -108,6 +108,8 @@ def test_export_prints_the_files_and_refuses_to_replace_them(cli: Command, run: 
     assert result.exit_code == 0, result.stderr
     names = ["model.keras", "complexity.md", "complexity.csv", "complexity.json", "summary.md", "history.csv"]
     assert result.stdout.splitlines() == [str(out / name) for name in [*names, "MODEL.md"]]
+    assert result.stderr.startswith("writing model.keras …\nwriting complexity.md …\n")
+    assert "TensorFlow" not in result.stderr
     assert "6 files are there already" in sentence(cli(*line, "-o", out))
     assert cli(*line, "-o", out, "--force").exit_code == 0
     assert cli(*line).stdout.splitlines()[0] == str(run.exports / "model.keras")

@@ -73,7 +73,12 @@ async def test_every_request_needs_the_token() -> None:
         assert len(token) >= 32
         async with aiohttp.ClientSession() as session:
             assert await status(session, address) == 200
-            assert await status(session, f"{address}static/js/textual.js") == 200
+            async with session.get(f"{address}static/js/textual.js") as answer:
+                script = await answer.text()
+                assert answer.status == 200
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert "origin}/download/" not in script, "what the app hands over lies below the token"
+            assert "${window.location.origin}${window.location.pathname}download/" in script
             for given in ("", "x", token[:-1], f"{token}x", token.swapcase(), "%C3%A9"):
                 for path in ("", "static/js/textual.js", "ws", "download/1", "nowhere"):
                     assert await status(session, f"{root}/{given}/{path}") == 403, (given, path)

@@ -40,9 +40,7 @@ def test_an_epochs_line_fits_80_columns() -> None:
     assert len(epoch_line(EpochRow(100, 0.1, 0.9999, 0.1, 0.9999, 0.001, 59.9, 50_000), 100)) <= 80
 
 
-def test_a_run_istell_outcome_phase_by_phase_and_epoch_by_epoch(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_is_told_phase_by_phase_and_epoch_by_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recorded_run(tmp_path)
     state = ended(folder, sys.stdout)
     tell_outcome(folder, state, as_json=False)
@@ -145,7 +143,7 @@ def test_weights_are_exported_by_a_worker(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_ctrl_c_and_sigterm_stop_and_save(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path) as process:
         assert process.stdout is not None
@@ -177,6 +175,7 @@ def test_detach_returns_the_id_at_once_and_training_goes_on(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_dropped_terminal_leaves_the_training_running(tmp_path: Path) -> None:
     with started(tmp_path) as process:
         assert process.stdout is not None
@@ -191,7 +190,7 @@ def test_a_dropped_terminal_leaves_the_training_running(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_istell_outcome_as_crashed(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_told_as_crashed(tmp_path: Path) -> None:
     with started(tmp_path) as process:
         assert process.stdout is not None
         process.stdout.readline()

@@ -69,4 +69,4 @@ def test_tex_escapes_what_latex_would_read_as_its_own() -> None:
     assert tex_escaped("a_b & 5% of {x}^2") == r"a\_b \& 5\% of \{x\}\textasciicircum{}2"
     text = in_format(find_preset("raw").experiment, "tex", title="50% _off_")
     assert r"\caption{50\% \_off\_}" in text
-    assert r"784 $\times$ 250 & 196\,000" in text
+    assert r"784 \ensuremath{\times} 250 & 196\,000" in text

@@ -17,7 +17,10 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison_tables
-from mnist_tui.report.complexity.comparison import Model, capacity_points, comparison
+from mnist_tui.report.complexity.comparison import capacity_points, comparison
+from mnist_tui.report.complexity.model import Model
+from mnist_tui.report.tabular import tex_escaped
+from mnist_tui.report.tex_letters import SYMBOLS
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> Model:
@@ -113,6 +116,27 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
     assert name in shown
 
 
+def test_models_beyond_a_pages_width_are_in_further_latex_tables() -> None:
+    names = [f"model{number}" for number in range(8)]
+    text = comparison_tables.in_format([model("raw", 0.9, name=name) for name in names], "tex")
+    heads = [line for line in text.splitlines() if line.startswith("model &")]
+    assert [head.removesuffix(r" \\").split(" & ")[1:] for head in heads] == [names[:5], names[5:]]
+    assert text.count("Points per 1") == 1
+
+
+LETTERS = [chr(code) for span in ((0xA0, 0x180), (0x370, 0x400), (0x2010, 0x2030)) for code in range(*span)]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
+    titles = ["Modèle α ≤ 中 e\u0301 🙂 ﬁ \x07", *LETTERS, *SYMBOLS, "²³ x₁"]
+    source = [
+        "\\documentclass{article}", "\\begin{document}", *map(tex_escaped, titles),
+        breakdown.in_format(STARTING[0].experiment, "tex", title=titles[0]), "\\end{document}",
+    ]  # fmt: skip
+    compiled(tmp_path, source)
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> None:
     title = "50% \\alpha & <b>x</b> $1 #_{}~^"
@@ -122,11 +146,17 @@ def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> N
             [*STARTING, replace(model("raw", 0.97, name="50% & _x_"), deviation=0.01, runs=10)], "tex"
         )
     )
+    tables.append(comparison_tables.in_format([*STARTING, *STARTING], "tex"))
     source = ["\\documentclass[a4paper,11pt]{article}", "\\begin{document}", *tables, "\\end{document}"]
-    (tmp_path / "a.tex").write_text("\n".join(source), encoding="utf-8")
+    assert "Overfull" not in compiled(tmp_path, source)
+
+
+def compiled(folder: Path, source: list[str]) -> str:
+    """What pdfLaTeX says of a document that it compiles."""
+    (folder / "a.tex").write_text("\n".join(source), encoding="utf-8")
     ended = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"], cwd=tmp_path, capture_output=True,
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"], cwd=folder, capture_output=True,
         text=True, errors="replace", timeout=120, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout[-2000:]
-    assert "Overfull" not in ended.stdout
+    return ended.stdout

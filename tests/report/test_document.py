@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -17,7 +19,8 @@ from mnist_tui.report.export import ExistsError, ExportError
 from mnist_tui.report.formats import pandoc
 from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.folder import RunFolder
-from tests.report.reading import READ, dense
+from tests.report.furnished import changed, furnished_run, seed_runs
+from tests.report.reading import READ, dense, pdf_text
 from tests.report.recorded import recorded_run
 from tests.report.sample_report import HARD, TITLE
 
@@ -35,21 +38,51 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def test_all_formats_at_once_and_again_the_same_bytes(run: RunFolder, tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
     for name in ("one", "two"):
         outputs = [tmp_path / name / f"report.{suffix}" for suffix in SUFFIXES]
-        written = write_report(
-            [run], outputs, title=TITLE, author="A. Student", timestamp=WHEN,
-            progress=lambda what, done, of: told.append((what, done, of)),
-        )  # fmt: skip
-        assert written == outputs
+        assert write_report([run], outputs, title=TITLE, author="A. Student", timestamp=WHEN) == outputs
     first, second = everything(tmp_path / "one"), everything(tmp_path / "two")
     assert first == second
     assert {Path(name).suffix for name in first if name.startswith("report_files/")} == {".svg", ".pdf"}
     assert len([name for name in first if "/" not in name]) == 5
     assert TITLE in "".join(page.extract_text() for page in pypdf.PdfReader(tmp_path / "one" / "report.pdf").pages)
-    assert {what.split()[0] for what, _, _ in told} == {"reading", "drawing", "writing"}
+
+
+def test_progress_is_told_before_each_piece_of_the_work(run: RunFolder, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    there: list[list[str]] = []
+
+    def listen(what: str, done: int, of: int) -> None:
+        told.append((what, done, of))
+        if what.startswith("writing"):
+            there.append([path.name for path in tmp_path.glob(".tmp-*/report.*")])
+
+    write_report([run], [tmp_path / "report.md", tmp_path / "report.html"], timestamp=WHEN, progress=listen)
+    assert list(dict.fromkeys(what.split()[0] for what, _, _ in told)) == ["reading", "drawing", "writing"]
     assert all(0 <= done < of for _, done, of in told)
+    first, second = [one for one in told if one[0].startswith("writing")]
+    assert first == ("writing report.md, report.html", 0, 2)
+    assert there[0] == []
+    assert second in {("writing report.md", 1, 2), ("writing report.html", 1, 2)}
+
+
+def test_a_report_over_runs_compiles_with_pdflatex(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed (Debian: texlive-latex-recommended, texlive-fonts-recommended)")
+    preset = changed("cnn", schedule="exp:15:0.05", lr="0.00001", optimizer="adamw")
+    runs = [furnished_run(tmp_path / "runs", preset), *seed_runs(tmp_path / "runs", range(3))]
+    write_report(runs, [tmp_path / "report.tex"], title=TITLE, author="A. Student", timestamp=WHEN)
+    for _ in range(2):
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "report.tex"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+        assert ended.returncode == 0, ended.stdout.decode("utf-8", "replace")[-2000:]
+    log = (tmp_path / "report.log").read_text(encoding="latin-1")
+    assert "undefined references" not in log
+    too_wide = [float(width) for width in re.findall(r"Overfull \\hbox \((.+?)pt too wide", log)]
+    assert max(too_wide, default=0.0) < 4
+    text = pdf_text(tmp_path / "report.pdf").replace("ˆ", "^")
+    assert dense(TITLE) in text
+    assert "U+" not in text
 
 
 @pytest.mark.parametrize("suffix", ["html", "pdf", "docx"])
@@ -130,6 +163,38 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(run: RunFol
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_the_place_that_is_meant_is_named(run: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    (tmp_path / "report_files").write_text("", encoding="utf-8")
+    report, before = tmp_path / "ok" / "report.html", sorted(tmp_path.iterdir())
+    with pytest.raises(ExportError, match=rf"^{tmp_path}/file is a file; figures go into a folder"):
+        write_report([run], [report], figures=tmp_path / "file")
+    with pytest.raises(ExportError, match=rf"^{tmp_path}/report_files is a file; figures go into a folder"):
+        write_report([run], [tmp_path / "report.md"])
+    with pytest.raises(ExportError, match=rf"cannot be written in {tmp_path}/file/in: Not a directory"):
+        write_report([run], [report], figures=tmp_path / "file" / "in")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", [f"a/{'n' * 300}/report.md", f"a/{'n' * 300}.html", f"{'n' * 252}.md"])
+def test_a_name_that_is_too_long_is_answered(run: RunFolder, tmp_path: Path, place: str) -> None:
+    with pytest.raises(ExportError, match="File name too long") as caught:
+        write_report([run], [tmp_path / place])
+    assert caught.value.refused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_where_a_figure_belongs_ends_the_work_before_anything_is_replaced(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "report.md").write_text("mine", encoding="utf-8")
+    (tmp_path / "report_files" / "run-1-history.svg").mkdir(parents=True)
+    with pytest.raises(ExportError, match=rf"cannot be written in {tmp_path}/report_files: Is a directory"):
+        write_report([run], [tmp_path / "report.md"], overwrite=True)
+    assert sorted(everything(tmp_path)) == ["report.md"]
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == "mine"
+
+
 def test_a_full_disk_leaves_nothing_behind(run: RunFolder, tmp_path: Path) -> None:
     """The limit on a file's size stands for the disk: what is written beyond it fails alike."""
     script = (
@@ -160,8 +225,9 @@ def test_who_is_told_of_the_progress_may_end_the_work(run: RunFolder, tmp_path: 
         if what.startswith("drawing") and done == 1:
             raise EnoughError
 
-    with pytest.raises(EnoughError):
-        write_report([run], [tmp_path / "a" / "report.md"], progress=told)
+    for place in (tmp_path / "a", tmp_path / "a" / ".." / "b"):
+        with pytest.raises(EnoughError):
+            write_report([run], [place / "report.md"], progress=told)
     assert list(tmp_path.iterdir()) == []
 
 

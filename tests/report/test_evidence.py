@@ -1,14 +1,14 @@
 """What a run's folder tells a report, whole or with pieces missing."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mnist_tui.report.evidence import UNKNOWN, read, read_all
+from mnist_tui.report.contents.platform import platform
+from mnist_tui.report.evidence import UNKNOWN, read
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from tests.report.furnished import changed, furnished_run
@@ -86,6 +86,10 @@ def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
         {"confusion_matrix": [["a"]]},
         {"timings": {"train": "long"}},
         {"class_names": ["0"]},
+        {"weights_of_epoch": "x"},
+        {"epochs_run": "x"},
+        {"platform": {"memory": "x"}},
+        {"platform": {"versions": ["1"]}},
     ],
 )
 def test_results_of_another_shape_are_as_good_as_none(run: RunFolder, wrong: dict[str, object]) -> None:
@@ -94,6 +98,18 @@ def test_results_of_another_shape_are_as_good_as_none(run: RunFolder, wrong: dic
     found = read(run)
     assert found.document["test"] is None
     assert found.missing[0].startswith("results.json")
+
+
+def test_what_an_older_version_did_not_record_is_no_fault(run: RunFolder) -> None:
+    results = json.loads(run.results_file.read_text(encoding="utf-8"))
+    older: dict[str, object] = {"platform": {"versions": {"keras": None}, "memory": None}, "weights_of_epoch": None}
+    run.results_file.write_text(json.dumps(results | older), encoding="utf-8")
+    found = read(run)
+    assert found.missing == ()
+    told = dict(platform(found))
+    assert (told["Keras"], told["Memory"]) == ("–", "–")
+    run.results_file.write_text(json.dumps(results | {"platform": {"versions": None}}), encoding="utf-8")
+    assert read(run).missing == ()
 
 
 def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> None:
@@ -118,9 +134,3 @@ def test_without_an_experiment_there_is_nothing_to_report(run: RunFolder, spoil:
     spoil(run.experiment_file)
     with pytest.raises(RunError, match=rf"run {run.id} cannot be reported: .*experiment\.toml"):
         read(run)
-
-
-def test_several_runs_keep_their_order(run: RunFolder, tmp_path: Path) -> None:
-    other = RunFolder(tmp_path / "copy")
-    shutil.copytree(run.path, other.path)
-    assert [found.folder for found in read_all([other, run])] == [other, run]

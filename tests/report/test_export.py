@@ -1,8 +1,10 @@
 """Exports from a run's folder, without TensorFlow where none is needed."""
 
+import contextlib
 import csv
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,31 @@ def test_a_folder_that_cannot_be_made_is_named(run: RunFolder, tmp_path: Path) -
         export(run, ["history.csv"], tmp_path / "file")
 
 
+def test_a_name_that_is_too_long_is_answered(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="cannot be written: File name too long") as caught:
+        export(run, ["history.csv"], tmp_path / ("n" * 300))
+    assert caught.value.refused
+
+
+def test_a_full_disk_is_no_wrong_request(run: RunFolder, tmp_path: Path) -> None:
+    """The limit on a file's size stands for the disk: what is written beyond it fails alike."""
+    script = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from mnist_tui.report.export import ExportError, export\n"
+        "from mnist_tui.runs.folder import RunFolder\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))\n"
+        "try:\n"
+        "    export(RunFolder(Path(sys.argv[1])), ['history.csv'], Path(sys.argv[2]))\n"
+        "except ExportError as error:\n"
+        "    print(error.refused, error)\n"
+    )
+    command = [sys.executable, "-c", script, str(run.path), str(tmp_path / "out")]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == f"False {tmp_path / 'out'} cannot be written: File too large\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.parametrize(("code", "refused"), [(2, True), (1, False)])
 def test_what_the_worker_says_is_what_the_person_reads(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, refused: bool
@@ -81,6 +108,22 @@ def test_what_the_worker_says_is_what_the_person_reads(
         export(run, ["npz"], tmp_path / "out")
     assert caught.value.refused is refused
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "items", "slow"),
+    [("finished", ["keras"], False), ("finished", ["keras", "npz"], True), ("failed", ["keras"], True)],
+)
+def test_that_tensorflow_starts_is_said_where_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, items: list[str], slow: bool
+) -> None:
+    run = recorded_run(tmp_path / "runs", state=state)
+    said: list[str] = []
+    ended = subprocess.CompletedProcess([], 1, b"", b"no")
+    monkeypatch.setattr(exports, "run_job", lambda *_: ended)
+    with contextlib.suppress(ExportError):
+        export(run, items, tmp_path / "out", progress=lambda what, *_: said.append(what))
+    assert [("starts TensorFlow" in what) for what in said] == [slow]
 
 
 def test_every_item_has_a_file_of_its_own(tmp_path: Path) -> None:

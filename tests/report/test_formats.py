@@ -17,7 +17,7 @@ import docx
 import html5lib
 import pypdf
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.report.export import ExportError
@@ -95,6 +95,7 @@ def test_text_that_means_something_to_a_format_comes_out_as_itself(written: Writ
 
 @settings(max_examples=12)
 @given(st.lists(st.text("ab1.)(*_`[]<>#+-=|~&\\! $:/{}^@\"'%,;?", min_size=1, max_size=20), min_size=6, max_size=10))
+@example(["---", "-- -", "--", "- - -", "----", "a ---"])
 def test_any_text_comes_out_as_itself(texts: list[str]) -> None:
     """As paragraphs and in a table, on one page."""
     paragraphs = "\n\n".join(map(escaped, texts))
@@ -201,7 +202,12 @@ def test_figures_in_docx_have_alt_texts_and_the_width_they_were_drawn_with(writt
 
 
 @pytest.mark.parametrize("suffix", FORMS)
-def test_the_same_report_is_the_same_bytes(written: Written, suffix: str) -> None:
+def test_the_same_report_is_the_same_bytes_whatever_lies_where_it_is_made(
+    written: Written, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("report.html", "report.tex", "report.css", "report.typ", "body.typ", "reference.docx"):
+        (tmp_path / name).write_text("an old report", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     again = FORMS[suffix].write(job(sample(), written.folder / "report_files"), "report_files")
     assert again == written.path(suffix).read_bytes()
 
@@ -214,6 +220,16 @@ def test_no_word_leaves_the_page_of_the_pdf(written: Written) -> None:
     ends = [float(end) for end in re.findall(r'<word [^>]*xMax="([\d.]+)"', boxes)]
     assert len(ends) > 500
     assert max(ends) <= (210 - 25 + 1) / 25.4 * 72
+
+
+def test_commands_and_code_copied_from_the_pdf_hold_no_hidden_characters(written: Written) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext is not installed (Debian: poppler-utils)")
+    command = ["pdftotext", "-layout", str(written.path(".pdf")), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "--set optimizer.rho=0.8" in text
+    assert SHA in text
+    assert "\u200b" not in text
 
 
 @pytest.mark.slow
@@ -249,8 +265,15 @@ def test_an_unknown_suffix_is_answered_with_the_five() -> None:
 
 def test_the_folder_for_figures_has_a_name_that_tex_and_links_take() -> None:
     assert beside(Path("x/report.md")) == "report_files"
-    assert beside(Path("my #1 50% ré.tex")) == "my-1-50-r_files"
-    assert beside(Path("Ж.md")) == "_files"
+    assert re.fullmatch(r"my-1-50-r-[0-9a-f]{8}_files", beside(Path("my #1 50% ré.tex")))
+    assert re.fullmatch(r"[0-9a-f]{8}_files", beside(Path("Ж.md")))
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1), min_size=2, unique=True))
+def test_documents_of_different_names_have_different_folders_for_figures(names: list[str]) -> None:
+    folders = {beside(Path(f"{name}.md")) for name in names}
+    assert len(folders) == len({Path(f"{name}.md").stem for name in names})
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+_files", folder) for folder in folders)
 
 
 @given(st.lists(st.text("ab", min_size=1, max_size=9), min_size=1, max_size=12), st.integers(9, 40))
@@ -274,7 +297,8 @@ def test_pages_take_more_of_smaller_letters() -> None:
 @pytest.mark.parametrize(
     ("char", "latex"),
     [("α", r"\ensuremath{\alpha}"), ("Ω", r"\ensuremath{\Omega}"), ("Α", "A"), ("⁴", r"\ensuremath{^{4}}"),
-     ("≤", r"\ensuremath{\le}"), ("中", r"\nosuchletter{4E2D}")],
+     ("≤", r"\ensuremath{\le}"), ("中", r"\nosuchletter{4E2D}"), ("ϛ", r"\nosuchletter{03DB}"),
+     ("✓", r"\ensuremath{\checkmark}")],
 )  # fmt: skip
 def test_letters_that_tex_has_no_font_for_are_formulas_or_code_points(char: str, latex: str) -> None:
     assert printed(char) == latex

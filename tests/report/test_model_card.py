@@ -2,7 +2,7 @@
 
 import ast
 import resource
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,8 @@ from mnist_tui.experiment.spec import from_mapping
 from mnist_tui.report import export as exports
 from mnist_tui.report.card.model_card import card
 from mnist_tui.report.card.model_code import program
-from mnist_tui.report.export import CARD, ExistsError, ExportError, export
-from mnist_tui.runs.exported import FILES
+from mnist_tui.report.export import ExistsError, ExportError, export
+from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
 from tests.report.recorded import recorded_run
 
@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 @contextmanager
-def short_files() -> Iterator[None]:
+def short_files() -> Generator[None]:
     """No file may grow beyond 500 bytes, as on a disk that fills up."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))

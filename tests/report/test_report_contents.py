@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from mnist_tui.report.contents import report
 from mnist_tui.report.contents.grid import in_words
-from mnist_tui.report.evidence import read_all
+from mnist_tui.report.evidence import read
 from mnist_tui.report.source import Report
 from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.folder import Launch, RunFolder, create
@@ -29,7 +29,7 @@ IDS = re.compile(r" \{#([\w-]+)\}$")
 
 
 def made(*folders: RunFolder, title: str = "Lab 4", author: str = "") -> Report:
-    return report(read_all(folders), title=title, author=author, timestamp=MADE)
+    return report([read(folder) for folder in folders], title=title, author=author, timestamp=MADE)
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -133,6 +133,38 @@ def test_networks_stand_side_by_side_each_by_its_most_accurate_run(tmp_path: Pat
     assert "# Comparison" not in made(*runs).markdown
 
 
+def test_sample_data_are_another_dataset_than_the_one_of_the_same_name(tmp_path: Path) -> None:
+    raw = furnished_run(tmp_path, changed("raw", epochs="3"))
+    cnn = furnished_run(tmp_path, changed("cnn", epochs="3"), title="digits sample", sample=True)
+    found = made(raw, cnn)
+    table = next(table for table in tables(found.markdown) if table[0][0] == "model")
+    assert {row[0]: row[1:] for row in table}["dataset"] == ["MNIST", "digits sample"]
+    assert "different datasets (MNIST and digits sample) and do not compare" in found.markdown
+    assert "most accurate of those tested" not in found.markdown
+    assert not [drawing for drawing in found.drawings if drawing.name.startswith("capacity")]
+
+
+def test_a_run_that_never_got_to_its_data_stands_among_those_that_did(tmp_path: Path) -> None:
+    raw = furnished_run(tmp_path, changed("raw", epochs="3"))
+    dead = create(tmp_path, changed("cnn"), Launch(created=CREATED, command="mnist-tui train --preset cnn"))
+    table = next(table for table in tables(made(raw, dead).markdown) if table[0][0] == "model")
+    assert table[0][1:] == ["raw", "cnn (crashed)"]
+    assert "dataset" not in [row[0] for row in table]
+    folder = create(tmp_path, changed("cnn", dataset="/home/ada/my-images"), Launch(created=CREATED, command=""))
+    table = next(table for table in tables(made(raw, folder).markdown) if table[0][0] == "model")
+    assert {row[0]: row[1:] for row in table}["dataset"] == ["MNIST", "my-images"]
+
+
+def test_the_state_of_a_run_that_did_not_finish_stands_beside_its_accuracy(tmp_path: Path) -> None:
+    stopped = furnished_run(tmp_path, changed("raw"), state="stopped", reason="stopped")
+    table = next(
+        table
+        for table in tables(made(stopped, furnished_run(tmp_path, changed("cnn", epochs="3"))).markdown)
+        if table[0][0] == "model"
+    )
+    assert table[0][1:] == ["raw (stopped)", "cnn"]
+
+
 def test_seeds_share_a_section_with_mean_and_deviation_of_the_sample(tmp_path: Path) -> None:
     runs = seed_runs(tmp_path, range(3))
     for run, accuracy in zip(runs, (0.96, 0.98, 0.97), strict=True):
@@ -161,6 +193,28 @@ def test_a_seed_that_ran_twice_counts_once_and_a_run_that_stopped_does_not(tmp_p
     assert (counted["1"], counted["2"], counted["3"]) == ("finished, not counted", "finished", "finished")
     assert counted["4"] == "stopped, not counted"
     assert tables(text)[1][1][2] == "2"
+
+
+def test_a_group_of_which_no_run_counts_has_no_middle(tmp_path: Path) -> None:
+    runs = [
+        furnished_run(tmp_path, changed("hog", epochs="3", seed=seed), state="stopped", reason="stopped")
+        for seed in ("0", "1")
+    ]
+    text = made(*runs).markdown
+    assert "below are those of run 1.\n" in text
+    assert tables(text)[1][1][2] == "0"
+
+
+def test_a_finished_run_whose_scores_are_lost_is_not_counted(tmp_path: Path) -> None:
+    runs = seed_runs(tmp_path, range(4))
+    for run, accuracy in zip(runs, (0.96, 0.97, 0.98, 0.99), strict=True):
+        scored(run, accuracy)
+    runs[1].results_file.unlink()
+    text = made(*runs).markdown
+    assert tables(text)[1][1][2] == "3"
+    seeds = next(table for table in tables(text) if table[0][:2] == ["№", "Seed"])
+    assert column(seeds, "State")[:4] == ["finished", "finished, not counted", "finished", "finished"]
+    assert "those of run 3, the one in the middle" in text
 
 
 def test_published_figures_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
@@ -263,7 +317,8 @@ def test_experiments_and_short_histories_are_in_the_appendix_once(tmp_path: Path
 
 def test_a_folder_named_twice_is_told_once(tmp_path: Path) -> None:
     run = furnished_run(tmp_path)
-    assert len(tables(made(run, run).markdown)[0]) == 2
+    (tmp_path / "again").symlink_to(run.path)
+    assert len(tables(made(run, run, RunFolder(tmp_path / "again")).markdown)[0]) == 2
 
 
 SCRIPT = """
@@ -271,9 +326,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from mnist_tui.report.contents import report
-from mnist_tui.report.evidence import read_all
+from mnist_tui.report.evidence import read
 from mnist_tui.runs.folder import RunFolder
-runs = read_all([RunFolder(Path(path)) for path in sys.argv[1:]])
+runs = [read(RunFolder(Path(path))) for path in sys.argv[1:]]
 sys.stdout.write(report(runs, title="t", author="", timestamp=datetime(2026, 3, 1, tzinfo=UTC)).markdown)
 heavy = {"tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy

@@ -5,18 +5,13 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from mnist_tui.experiment.parameters import apply_texts
-from mnist_tui.experiment.presets import Preset, edited, find_preset
+from mnist_tui.experiment.presets import find_preset
 from mnist_tui.report.summary import summary
 from mnist_tui.runs.folder import Launch, create
+from tests.report.furnished import changed
 from tests.report.recorded import CREATED, recorded_run
 
 READER = MarkdownIt("commonmark").enable("table")
-
-
-def changed(name: str, **texts: str) -> Preset:
-    preset = find_preset(name)
-    return edited(preset, apply_texts(preset.experiment, texts))
 
 
 def cells(text: str) -> list[list[str]]:
@@ -105,7 +100,7 @@ def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
 def test_the_sample_is_named_as_such_and_never_called_mnist_alone(tmp_path: Path) -> None:
     text = summary(recorded_run(tmp_path, title="digits sample", sample=True))
     assert "The data are the bundled digits sample" in text
-    assert ["Name", "digits sample (sample)"] in cells(text)
+    assert ["Name", "digits sample"] in cells(text)
 
 
 def test_a_users_text_comes_out_as_itself(tmp_path: Path) -> None:

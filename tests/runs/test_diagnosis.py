@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitializer
+from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.diagnosis.diagnose import diagnose, headlines
@@ -146,6 +148,13 @@ def test_a_bad_last_epoch_among_good_ones_is_not_called_well() -> None:
     kept = EarlyStopping(patience=80, restore_best_weights=True)
     keeping = PLAIN.model_copy(update={"training": PLAIN.training.model_copy(update={"early_stopping": kept})})
     assert "last-epoch" not in kinds(run, keeping)
+    assert "--patience 10" in found.advice
+    left = kept.model_copy(update={"restore_best_weights": False})
+    leaving = PLAIN.model_copy(update={"training": PLAIN.training.model_copy(update={"early_stopping": left})})
+    (found,) = [finding for finding in diagnose(run, leaving) if finding.severity != "note"]
+    assert "--patience" not in found.advice
+    (option,) = re.findall(r"--set (\S+=true)", found.advice)
+    assert apply_texts(leaving, {}, [option]) == keeping
     assert "last-epoch" not in kinds(run_of(curve, [*curve[:-1], 0.065], ended=""), PLAIN)
 
 

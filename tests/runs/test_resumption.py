@@ -10,17 +10,28 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs import launcher
-from mnist_tui.runs.control import Command, take
+from mnist_tui.runs import launcher, resumption
+from mnist_tui.runs.control import Command, leave, take
 from mnist_tui.runs.folder import Lock, RunError, Status, this_process
 from mnist_tui.runs.resumption import check_resumable, extend, resume
 from tests.runs.test_folder import new_run
+
+PATIENCE = 10.0
+"""Seconds that a thread in a worker's place waits, and is waited for."""
 
 
 def crashed_run(runs_dir):
     run = new_run(runs_dir)
     run.write_status(replace(this_process("running"), process_start=1.0))
     assert run.state() == "crashed"
+    return run
+
+
+def finished_run(runs_dir):
+    run = new_run(runs_dir)
+    run.checkpoint.mkdir()
+    run.checkpoint_file.write_text("{}")
+    run.write_status(Status("finished", reason="all epochs done"))
     return run
 
 
@@ -122,6 +133,7 @@ def test_commands_that_nobody_obeyed_and_half_files_are_gone_and_the_launch_is_a
     run = crashed_run(tmp_path / "runs")
     (run.control / "1-stop.json").write_text('{"name": "stop"}')
     (run.path / ".tmp-half.keras").write_bytes(b"half")
+    (run.path / ".tmp-folder" / "within").mkdir(parents=True)
     before = run.launch()
     resume(run, device="cpu")
     worker = launcher_process(run.status().pid)
@@ -136,28 +148,60 @@ def test_commands_that_nobody_obeyed_and_half_files_are_gone_and_the_launch_is_a
 
 @pytest.mark.usefixtures("idle_worker")
 def test_more_epochs_that_a_worker_no_longer_heard_of_as_it_ended_get_a_worker_of_their_own(tmp_path):
-    run = new_run(tmp_path / "runs")
-    run.checkpoint.mkdir()
-    (run.checkpoint / "checkpoint.json").write_text("{}")
+    run = finished_run(tmp_path / "runs")
     run.write_status(this_process("running"))
     lock = Lock(run)
 
     def end():
-        while not list(run.control.glob("*-extend.json")):
+        give_up = time.monotonic() + PATIENCE
+        while not list(run.control.glob("*-extend.json")) and time.monotonic() < give_up:
             time.sleep(0.001)
         run.write_status(Status("finished", reason="all epochs done"))
         time.sleep(0.05)
         lock.release()
 
-    ending = threading.Thread(target=end)
+    ending = threading.Thread(target=end, daemon=True)
     ending.start()
     assert extend(run, 3)
-    ending.join()
+    ending.join(PATIENCE)
     worker = launcher_process(run.status().pid)
     try:
         assert worker.pid != os.getpid()
         assert run.state() == "starting"
         assert take(run) == [Command("extend", 3)]
+    finally:
+        worker.kill()
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_another(tmp_path, monkeypatch):
+    run = finished_run(tmp_path / "runs")
+    over = run.status()
+    run.write_status(this_process("running"))
+
+    def leave_late(folder, command):
+        if folder.state() == "running":
+            folder.write_status(over)
+        return leave(folder, command)
+
+    monkeypatch.setattr(resumption, "leave", leave_late)
+    assert extend(run, 3)
+    worker = launcher_process(run.status().pid)
+    try:
+        assert take(run) == [Command("extend", 3)]
+    finally:
+        worker.kill()
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_more_epochs_that_another_asked_for_as_the_worker_ended_are_trained_too(tmp_path):
+    run = finished_run(tmp_path / "runs")
+    leave(run, Command("stop"))
+    leave(run, Command("extend", 2))
+    assert extend(run, 3)
+    worker = launcher_process(run.status().pid)
+    try:
+        assert take(run) == [Command("extend", 2), Command("extend", 3)]
     finally:
         worker.kill()
 
@@ -168,13 +212,14 @@ def test_more_epochs_that_the_worker_takes_are_its_own_affair(tmp_path):
     taken = []
 
     def work():
-        while not taken:
+        give_up = time.monotonic() + PATIENCE
+        while not taken and time.monotonic() < give_up:
             taken.extend(take(run))
         run.write_status(Status("finished"))
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=work, daemon=True)
     worker.start()
     assert not extend(run, 3)
-    worker.join()
+    worker.join(PATIENCE)
     assert taken == [Command("extend", 3)]
     assert run.status() == Status("finished")

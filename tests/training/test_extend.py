@@ -54,7 +54,11 @@ ADAM_FIVE = planned(
 )
 
 
-@pytest.mark.parametrize("five", [planned(FOUR, 5), ADAM_FIVE], ids=["sgd", "adam, norm, schedule, best weights"])
+@pytest.mark.parametrize(
+    "five",
+    [planned(FOUR, 5), pytest.param(ADAM_FIVE, marks=pytest.mark.exhaustive)],
+    ids=["sgd", "adam, norm, schedule, best weights"],
+)
 def test_three_epochs_and_two_more_are_five_to_the_byte(tmp_path, five):
     straight, folder = new_run(tmp_path, five), new_run(tmp_path, planned(five, 3))
     assert ran(straight) == 0
@@ -69,6 +73,7 @@ def test_three_epochs_and_two_more_are_five_to_the_byte(tmp_path, five):
     assert [event.epochs for event in events(folder, RunStarted)] == [3, 3]
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_run_is_extended_beyond_its_plan(tmp_path):
     straight, folder = new_run(tmp_path, planned(FOUR, 6)), new_run(tmp_path, FOUR)
     assert ran(straight) == 0
@@ -102,6 +107,7 @@ def test_a_run_that_trains_is_extended_at_once_and_paused_too(tmp_path):
     assert not events(folder, Warned)
 
 
+@pytest.mark.exhaustive
 def test_early_stopping_that_ended_a_run_waits_anew(tmp_path):
     folder = new_run(tmp_path, STOPPING)
     assert ran(folder) == 0
@@ -133,6 +139,7 @@ def test_more_epochs_that_come_while_it_is_evaluated_are_not_lost_without_a_word
     assert warning.text == "3 more epochs were asked for when training was over: ask once more"
 
 
+@pytest.mark.exhaustive
 def test_more_epochs_that_come_as_early_stopping_ends_a_run_are_trained(tmp_path):
     straight, folder = new_run(tmp_path, STOPPING), new_run(tmp_path, STOPPING)
     assert ran(straight) == 0
@@ -145,6 +152,7 @@ def test_more_epochs_that_come_as_early_stopping_ends_a_run_are_trained(tmp_path
     assert same_run(folder, straight)
 
 
+@pytest.mark.exhaustive
 def test_a_cosine_schedule_stretched_in_mid_epoch_is_resumed_to_the_byte(tmp_path, monkeypatch):
     monkeypatch.setattr("mnist_tui.training.engine.CHUNK_SECONDS", 0.0)
     of = experiment(training={"epochs": 3, "batch_size": 50, "schedule": {"kind": "cosine"}})

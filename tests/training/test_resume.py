@@ -37,7 +37,9 @@ STOPPING = experiment(
 ADAM = from_mapping({**to_mapping(STOPPING), "optimizer": {"name": "adam", "learning_rate": 0.01}})
 
 
-@pytest.mark.parametrize(("of", "epoch"), [(STOPPING, 1), (ADAM, 4)], ids=["rmsprop", "adam"])
+@pytest.mark.parametrize(
+    ("of", "epoch"), [(STOPPING, 1), pytest.param(ADAM, 4, marks=pytest.mark.exhaustive)], ids=["rmsprop", "adam"]
+)
 def test_a_training_restored_in_mid_epoch_ends_as_one_left_alone(tmp_path, monkeypatch, of, epoch):
     straight = training(of)
     expected = epochs(straight.run())

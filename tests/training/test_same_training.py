@@ -183,8 +183,13 @@ def test_the_same_steps_in_other_chunks_end_the_same_to_the_bit(kind):
 
 
 @pytest.mark.parametrize(
-    "optimizer", ["rmsprop", "adam", "adamw", "nadam", "adamax", "adagrad", "adadelta", "sgd", "lion"]
-)
+    "optimizer",
+    [
+        "rmsprop", "adam", "sgd",
+        *(pytest.param(name, marks=pytest.mark.exhaustive)
+          for name in ("adamw", "nadam", "adamax", "adagrad", "adadelta", "lion")),
+    ],
+)  # fmt: skip
 def test_every_optimizer_trains_in_either_program_alike(optimizer):
     from mnist_tui.training.program import Sums
 
@@ -194,6 +199,7 @@ def test_every_optimizer_trains_in_either_program_alike(optimizer):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_learns_and_keeps_its_variables_in_float32(precision, kind):
     from mnist_tui.training.program import Sums

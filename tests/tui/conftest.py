@@ -35,6 +35,8 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.commands import Command
+from mnist_tui.tui.screens.runs import RunsScreen
 
 START = 1_700_000_000.0
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
@@ -159,6 +161,22 @@ class Recording:
         }
         self.folder.results_file.write_text(json.dumps(doc))
         return self
+
+
+def exists(app: BenchApp, command: Command) -> bool:
+    """Whether the method behind the command is there."""
+    target, name, _ = app._parse_action(command.action, command.node)  # pyright: ignore[reportPrivateUsage]
+    return any(callable(getattr(target, f"{prefix}action_{name}", None)) for prefix in ("", "_"))
+
+
+async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
+    """Opens the browser and waits for its runs."""
+    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
+    screen = pilot.app.screen
+    assert isinstance(screen, RunsScreen)
+    await until(pilot, lambda: len(screen.table.keys) == count)
+    return screen
 
 
 Record = Callable[..., Recording]

@@ -13,6 +13,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, queue
 from mnist_tui.runs.events import Paused, Phase
 from mnist_tui.runs.folder import Lock
+from mnist_tui.tui import conduct
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.busy import BusyScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
@@ -142,6 +143,19 @@ class TestExtension:
             await pilot.press("enter")
             await shows(pilot, "The run cannot be extended", "being written by")
         lock.release()
+
+    async def test_what_nobody_expected_is_said_and_logged_whole(
+        self, record: Any, app_on: Any, shows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        monkeypatch.setattr("mnist_tui.runs.resumption.extend", lambda folder: folder)
+        run = finished(record(epochs=3))
+        async with app_on(run.folder).run_test(size=(140, 45), notifications=True) as pilot:
+            await shows(pilot, "Finished")
+            conduct.extend(pilot.app, run.folder, 5)
+            await shows(pilot, "The run cannot be extended", "something unexpected went wrong")
+        (log,) = tmp_path.rglob("*.log")
+        assert "TypeError" in log.read_text()
 
     async def test_nothing_is_asked_where_nothing_would_come_of_it(
         self, record: Any, app_on: Any, shows: Any, until: Any

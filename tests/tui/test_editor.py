@@ -226,12 +226,12 @@ async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
 async def test_no_digit_is_drawn_for_raw_pixels(editing: Any, shows: Any) -> None:
     app = editing("raw")
     async with app.run_test(size=(140, 45)) as pilot:
-        text = await shows(pilot, "Complexity F7")
+        text = await shows(pilot, "Complexity f7")
         assert "Digit" not in text
         select = row(app, "features").control
         assert isinstance(select, Select)
         select.value = "hog"
-        await shows(pilot, "Digit F8", "MNIST, test image 1: 7", "392 inputs")
+        await shows(pilot, "Digit f8", "MNIST, test image 1: 7", "392 inputs")
 
 
 async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_asked(
@@ -335,3 +335,36 @@ async def test_the_keys_of_the_apps_places_work_in_the_editor_which_asks_where_e
         await shows(pilot, "Leave the editor?")
         await pilot.press("d")
         await shows(pilot, "there are no runs")
+
+
+@pytest.mark.parametrize("over", [None, "f4"])
+async def test_leaving_the_app_asks_where_edits_would_be_lost(
+    over: str | None, editing: Any, shows: Any, until: Any
+) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await shows(pilot, "Dataset", "392 inputs")
+        await type_into(pilot, "ppc", "7")
+        await shows(pilot, "hog · edited")
+        if over:
+            await pilot.press(over)
+            await shows(pilot, "canvas")
+        await pilot.press("ctrl+q")
+        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
+        await pilot.press("ctrl+q")
+        await shows(pilot, "Leave the editor?")
+        assert not app._exit
+        await pilot.press("escape")
+        await shows(pilot, "canvas" if over else "hog · edited")
+        await pilot.press("ctrl+q")
+        await shows(pilot, "Leave the editor?")
+        await pilot.press("d")
+        await until(pilot, lambda: app._exit)
+
+
+async def test_leaving_the_app_asks_nothing_of_an_editor_without_edits(editing: Any, shows: Any, until: Any) -> None:
+    app = editing("hog")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await shows(pilot, "Dataset", "392 inputs")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: app._exit)

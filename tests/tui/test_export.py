@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from textual.widget import Widget
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.exporting import unfinished
 from mnist_tui.tui.exporting.offers import REPORTS, sections
-from mnist_tui.tui.exporting.wish import Wish, carry_out
+from mnist_tui.tui.exporting.wish import Wish
+from mnist_tui.tui.exporting.writing import carry_out
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens.export import ExportScreen
-from mnist_tui.tui.screens.export_part import Parts
-from mnist_tui.tui.screens.runs import RunsScreen
+from mnist_tui.tui.screens.export_section import ExportSections
 from mnist_tui.tui.settings import remembered
+from mnist_tui.tui.terminal.opener import show
 from mnist_tui.tui.widgets.choice import Choice
 from tests.report.recorded import CREATED, recorded_run
-from tests.tui.test_keys import exists
+from tests.tui.conftest import browse, exists
 
 SIZES = [(60, 20), (140, 45)]
 Shows = Callable[..., Any]
@@ -46,7 +49,7 @@ def bench(runs_dir: Path) -> BenchApp:
     return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
 
 
-async def dialog(pilot: Pilot[Any], until: Any, *runs: RunFolder, choose: tuple[str, ...] = ()) -> ExportScreen:
+async def dialog(pilot: Pilot[Any], *runs: RunFolder, choose: tuple[str, ...] = ()) -> ExportScreen:
     """The dialog on these runs, with nothing but `choose` chosen."""
     screen = ExportScreen(runs)
     await pilot.app.push_screen(screen)
@@ -61,7 +64,7 @@ def wish(*runs: RunFolder, out: Path, items: tuple[str, ...] = (), reports: tupl
 
 
 def in_view(screen: ExportScreen, widget: Widget) -> bool:
-    scrolled = screen.query_one(Parts)
+    scrolled = screen.query_one(ExportSections)
     window = scrolled.region if scrolled in widget.ancestors else screen.region
     return bool(widget.region.height) and widget.region in window
 
@@ -85,7 +88,7 @@ async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_vie
     size: tuple[int, int], run: RunFolder, until: Any
 ) -> None:
     async with bench(run.path.parent).run_test(size=size) as pilot:
-        screen = await dialog(pilot, until, run)
+        screen = await dialog(pilot, run)
         wanted = {offer.key for offers in sections().values() for offer in offers if not offer.lacks}
         reached: set[str] = set()
         for _ in range(len(wanted) + 4):
@@ -98,10 +101,10 @@ async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_vie
 
 
 async def test_the_page_keys_go_from_section_to_section_and_a_section_says_how_much_of_it_is_chosen(
-    run: RunFolder, shows: Shows, until: Any
+    run: RunFolder, shows: Shows
 ) -> None:
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
-        await dialog(pilot, until, run)
+        await dialog(pilot, run)
         await shows(pilot, "Report · 0 of 6", "nothing is chosen")
         await pilot.press("space", "pagedown", "pagedown", "space")
         await shows(pilot, "Complexity · 1 of", "will write report.pdf, complexity.md")
@@ -109,29 +112,29 @@ async def test_the_page_keys_go_from_section_to_section_and_a_section_says_how_m
         await shows(pilot, "Report · 0 of 6", "will write complexity.md")
 
 
-async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder, until: Any) -> None:
+async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder) -> None:
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
-        screen = await dialog(pilot, until, run)
+        screen = await dialog(pilot, run)
         own = [binding for binding in ExportScreen.BINDINGS if isinstance(binding, Binding) and binding.description]
         assert all(binding.tooltip for binding in own)
         assert all(exists(screen.app, command) for command in commands_of(screen) if command.own)
 
 
 async def test_a_format_without_its_extra_cannot_be_chosen_and_says_why(
-    run: RunFolder, until: Any, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mnist_tui.report.export.EXTRAS", {"onnx": ("a_package_that_is_nowhere",)})
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
-        screen = await dialog(pilot, until, run)
+        screen = await dialog(pilot, run)
         assert "onnx" not in {choice.key for choice in screen.query(Choice)}
         lines = [str(line.content) for line in screen.query(".lacks").results(Line)]
         assert [line for line in lines if "pip install 'mnist-tui[onnx]'" in line] == lines
         assert len(lines) == 1
 
 
-async def test_what_is_chosen_is_written_named_and_its_path_copied(run: RunFolder, shows: Shows, until: Any) -> None:
+async def test_what_is_chosen_is_written_named_and_its_path_copied(run: RunFolder, until: Any) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
-        screen = await dialog(pilot, until, run, choose=("complexity.csv",))
+        screen = await dialog(pilot, run, choose=("complexity.csv",))
         await pilot.press("ctrl+s")
         written = run.exports / "complexity.csv"
         await until(pilot, lambda: says(screen, f"written: {written}", "the path is copied"))
@@ -141,9 +144,9 @@ async def test_what_is_chosen_is_written_named_and_its_path_copied(run: RunFolde
         await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
 
 
-async def test_of_several_files_the_folder_is_copied(run: RunFolder, tmp_path: Path, shows: Shows, until: Any) -> None:
+async def test_of_several_files_the_folder_is_copied(run: RunFolder, tmp_path: Path, until: Any) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
-        screen = await dialog(pilot, until, run, choose=("complexity.csv", "history.csv"))
+        screen = await dialog(pilot, run, choose=("complexity.csv", "history.csv"))
         screen.target.value = str(tmp_path / "home")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: says(screen, f"written: complexity.csv, history.csv in {tmp_path / 'home'}"))
@@ -157,10 +160,10 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
     there.parent.mkdir()
     there.write_text("mine")
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
-        screen = await dialog(pilot, until, run, choose=("history.csv", "complexity.csv"))
+        screen = await dialog(pilot, run, choose=("history.csv", "complexity.csv"))
         await pilot.press("ctrl+o")
         await pilot.press("ctrl+s")
-        await shows(pilot, "already there: complexity.csv", "Ctrl+O overwrites", "Overwrite ^o")
+        await shows(pilot, "already there: complexity.csv", "^o overwrites", "Overwrite ^o")
         assert there.read_text() == "mine"
         assert not (run.exports / "history.csv").exists(), "nothing is written before the answer"
         screen.query_one("#export-author").value = "x"  # pyright: ignore[reportAttributeAccessIssue]
@@ -175,13 +178,69 @@ async def test_files_that_are_there_are_named_and_replaced_only_when_told_so(
         assert not screen.query_one("#export-overwrite").display
 
 
+async def test_what_is_chosen_anew_while_it_writes_is_not_overwritten_unasked(run: RunFolder, until: Any) -> None:
+    run.exports.mkdir()
+    for name in ("history.csv", "complexity.csv"):
+        (run.exports / name).write_text("mine")
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, run, choose=("history.csv",))
+        screen.action_write(False)
+        for choice in screen.query(Choice):
+            choice.value = choice.key == "complexity.csv"
+        await until(pilot, lambda: not unfinished(pilot.app))
+        assert not screen.query_one("#export-overwrite").display
+        screen.action_write(True)
+        await until(pilot, lambda: not unfinished(pilot.app))
+        assert {path.read_text() for path in run.exports.iterdir()} == {"mine"}
+
+
+async def test_enter_writes_in_the_folder_s_line_alone(run: RunFolder, until: Any) -> None:
+    async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
+        screen = await dialog(pilot, run, choose=("history.csv",))
+        for field in ("#export-title", "#export-author"):
+            screen.query_one(field).focus()
+            await pilot.press("enter")
+        assert not unfinished(pilot.app)
+        assert not run.exports.exists()
+        screen.target.focus()
+        await pilot.press("enter")
+        await until(pilot, (run.exports / "history.csv").is_file)
+
+
+async def test_a_long_answer_is_scrolled_by_keys(run: RunFolder, shows: Shows, until: Any) -> None:
+    run.exports.mkdir()
+    names = ("history.csv", "complexity.csv", "complexity.md", "summary.md")
+    for name in names:
+        (run.exports / name).write_text("mine")
+    async with bench(run.path.parent).run_test(size=(60, 20)) as pilot:
+        screen = await dialog(pilot, run, choose=names)
+        screen.target.value = f"{run.exports}/{'./' * 40}"
+        await pilot.press("ctrl+s")
+        await shows(pilot, "already there")
+        screen.said.say("\n".join(map(str, range(9))))
+        await until(pilot, lambda: screen.answer.max_scroll_y > 2)
+        await pilot.press("ctrl+down", "ctrl+down")
+        assert screen.answer.scroll_offset.y == 2
+        await pilot.press("ctrl+up")
+        assert screen.answer.scroll_offset.y == 1
+
+
+async def test_a_run_s_name_and_keys_of_one_s_own_are_shown_as_they_are(run: RunFolder, shows: Shows) -> None:
+    odd = RunFolder(run.path.rename(run.path.with_name("[b]bold")))
+    app = bench(odd.path.parent)
+    app.settings = replace(app.settings, keys={"export.write": "f12", "export.close": "left_square_bracket"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await dialog(pilot, odd)
+        await shows(pilot, "Export of [b]bold", "Export f12", "Close [")
+
+
 async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing_is_lost(
     run: RunFolder, tmp_path: Path, shows: Shows, until: Any
 ) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file")
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
-        screen = await dialog(pilot, until, run, choose=("history.csv", "md"))
+        screen = await dialog(pilot, run, choose=("history.csv", "md"))
         for field in ("#export-title", "#export-author"):
             screen.query_one(field).value = "kept"  # pyright: ignore[reportAttributeAccessIssue]
         screen.target.value = str(blocked / "below")
@@ -192,6 +251,9 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
         screen.target.value = f"/{'x' * 300}"
         await pilot.press("ctrl+s")
         await until(pilot, lambda: says(screen, "File name too long"))
+        screen.target.value = str(tmp_path / "a\0b")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: says(screen, "a\\x00b' is no folder's name"))
         screen.target.value = "~nobody-of-this-name/x"
         await until(pilot, lambda: says(screen, "will write"))
         screen.target.value = str(tmp_path / "elsewhere")
@@ -201,11 +263,9 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
         await until(pilot, (tmp_path / "elsewhere" / "history.csv").is_file)
 
 
-async def test_without_a_choice_or_a_folder_nothing_happens_but_a_word(
-    run: RunFolder, shows: Shows, until: Any
-) -> None:
+async def test_without_a_choice_or_a_folder_nothing_happens_but_a_word(run: RunFolder, shows: Shows) -> None:
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
-        screen = await dialog(pilot, until, run)
+        screen = await dialog(pilot, run)
         await pilot.press("ctrl+s")
         await shows(pilot, "nothing is chosen")
         screen.query(Choice).first().value = True
@@ -262,16 +322,6 @@ async def test_a_group_of_seeds_counts_as_its_runs_and_a_run_that_lives_is_left_
         assert live.folder.id not in {folder.id for folder in pilot.app.screen.runs}  # pyright: ignore[reportAttributeAccessIssue]
 
 
-async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
-    """The browser of runs, once it lists them."""
-    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
-    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
-    screen = pilot.app.screen
-    assert isinstance(screen, RunsScreen)
-    await until(pilot, lambda: len(screen.table.keys) == count)
-    return screen
-
-
 class HeldBack:
     """A run's experiment as a pipe while the context lasts: whoever reads it waits until it is let go."""
 
@@ -298,14 +348,20 @@ class HeldBack:
         self._path.write_bytes(self._text)
 
 
+async def writing(pilot: Pilot[Any], run: RunFolder, out: Path, shows: Shows) -> ExportScreen:
+    """A dialog whose export has begun, and waits for who holds the run back."""
+    screen = await dialog(pilot, run, choose=("complexity.md", "history.csv"))
+    screen.target.value = str(out)
+    await pilot.press("ctrl+s")
+    await shows(pilot, "writing ")
+    return screen
+
+
 async def test_what_is_being_written_is_told_and_a_closed_dialog_lets_it_go_on_and_tells_the_end(
     run: RunFolder, tmp_path: Path, shows: Shows, until: Any
 ) -> None:
     async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
-        screen = await dialog(pilot, until, run, choose=("complexity.md", "history.csv"))
-        screen.target.value = str(tmp_path / "out")
-        await pilot.press("ctrl+s")
-        await shows(pilot, "writing ")
+        screen = await writing(pilot, run, tmp_path / "out", shows)
         assert screen.bar.has_class("-busy")
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
@@ -315,16 +371,30 @@ async def test_what_is_being_written_is_told_and_a_closed_dialog_lets_it_go_on_a
         assert pilot.app.clipboard == "", "nothing is copied behind one's back"
 
 
+async def test_while_one_export_is_written_no_other_begins(
+    run: RunFolder, tmp_path: Path, shows: Shows, until: Any
+) -> None:
+    async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
+        await writing(pilot, run, tmp_path / "out", shows)
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.screen, ExportScreen))
+        again = await dialog(pilot, run, choose=("history.csv",))
+        again.target.value = str(tmp_path / "out")
+        await pilot.press("ctrl+s")
+        await shows(pilot, "another export is still being written")
+        back.let_go()
+        await until(pilot, lambda: not unfinished(pilot.app))
+        await pilot.press("ctrl+s")
+        await shows(pilot, "already there: history.csv")
+
+
 async def test_leaving_the_app_while_it_writes_asks_once_then_leaves_the_rest_out(
     run: RunFolder, tmp_path: Path, shows: Shows, until: Any
 ) -> None:
     async with bench(tmp_path / "none").run_test(size=(100, 30)) as pilot, HeldBack(run) as back:
-        screen = await dialog(pilot, until, run, choose=("complexity.md", "history.csv"))
-        screen.target.value = str(tmp_path / "out")
-        await pilot.press("ctrl+s")
-        await shows(pilot, "writing ")
+        await writing(pilot, run, tmp_path / "out", shows)
         await pilot.press("ctrl+q")
-        await until(pilot, lambda: noticed(pilot, "An export is being written"))
+        await until(pilot, lambda: noticed(pilot, "the file it is at is finished first, the rest is left out"))
         assert pilot.app.is_running
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit)  # pyright: ignore[reportPrivateUsage]
@@ -400,12 +470,12 @@ def desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def test_the_report_of_a_run_is_opened_from_the_list_and_named_where_there_is_no_desktop(
-    run: RunFolder, desktop: Path, shows: Shows, until: Any, monkeypatch: pytest.MonkeyPatch
+    run: RunFolder, desktop: Path, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         await browse(pilot, until, 1)
         await pilot.press("O")
-        await until(pilot, lambda: noticed(pilot, "The run has no report yet E exports one."))
+        await until(pilot, lambda: noticed(pilot, f"There is none in {run.exports}; E exports one."))
         run.exports.mkdir()
         for ending in REPORTS:
             (run.exports / f"report.{ending}").write_text("a report")
@@ -416,6 +486,33 @@ async def test_the_report_of_a_run_is_opened_from_the_list_and_named_where_there
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
         await pilot.press("O")
         await until(pilot, lambda: noticed(pilot, f"it is {run.exports / 'report.pdf'}"))
+
+
+async def test_the_report_over_several_marked_runs_is_looked_for_where_those_are_exported(
+    runs_dir: Path, tmp_path: Path, desktop: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [recorded_run(runs_dir, created=CREATED + number) for number in range(2)]
+    place = tmp_path / "mnist-tui-exports"
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        await browse(pilot, until, 2)
+        await pilot.press("a", "O")
+        await until(pilot, lambda: noticed(pilot, f"There is none in {place}"))
+        for folder in (place, runs[0].exports):
+            folder.mkdir()
+            (folder / "report.html").write_text("a report")
+        await pilot.press("O")
+        await until(pilot, desktop.is_file)
+        assert desktop.read_text().strip() == str(place / "report.html")
+
+
+async def test_a_report_that_has_gone_is_told_to_a_visitor_of_the_page(
+    runs_dir: Path, tmp_path: Path, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BenchApp, "is_web", property(lambda app: True))
+    async with bench(runs_dir).run_test(size=(80, 24)) as pilot:
+        show(pilot.app, tmp_path / "report.pdf", "Report")
+        await until(pilot, lambda: noticed(pilot, f"{tmp_path / 'report.pdf'} cannot be opened: No such file"))
 
 
 def test_every_format_of_the_report_is_on_offer() -> None:

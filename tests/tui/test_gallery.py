@@ -16,7 +16,7 @@ from mnist_tui.data import datasets
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.splits import validation_split
 from mnist_tui.runs import predicted
-from mnist_tui.runs.events import DataReady, RunStarted
+from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.answers import Answers, RunAnswers
@@ -308,6 +308,19 @@ async def test_while_training_the_gallery_follows_the_newest_epoch(
         await shows(pilot, "u Final")
 
 
+async def test_a_run_that_begins_anew_shows_no_picture_of_before(
+    record: Any, digits: Any, shows: Any, until: Any
+) -> None:
+    run = recorded(record, digits)
+    async with bench(run).run_test(size=(80, 24)) as pilot:
+        screen = await open_gallery(pilot, run, until)
+        run.write(Resumed(from_epoch=0, step=0))
+        await shows(pilot, "no epoch has ended yet")
+        assert screen.grid.count == 0
+        await pilot.press("right", "down", "pagedown", "end", "home", "z", "h", "e", "o")
+        await shows(pilot, "no epoch has ended yet")
+
+
 async def test_an_epoch_of_which_nothing_was_kept_is_not_passed_off_for_another(
     record: Any, digits: Any, shows: Any, until: Any
 ) -> None:
@@ -356,7 +369,7 @@ def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
     assert plain[1] == "@" * 28
 
 
-@given(st.sampled_from([14, 20, 27]))
+@pytest.mark.parametrize("edge", [14, 20, 27])
 def test_shrinking_is_the_mean_of_the_area_as_bright_as_before(edge: int) -> None:
     assert (shrunk(np.full((28, 28), 90, np.uint8), edge) == 90).all()
     picture = np.random.default_rng(edge).integers(0, 100, (28, 28)).astype(np.uint8)

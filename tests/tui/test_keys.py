@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from textual.pilot import Pilot
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.commands import Command, commands_of
-from tests.tui.conftest import screen_text
+from mnist_tui.tui.commands import commands_of
+from tests.tui.conftest import exists, screen_text
 
 Open = Callable[[Pilot[Any], Any], Awaitable[None]]
 SIZE = (120, 36)
@@ -128,12 +129,6 @@ async def test_each_key_of_the_sheet_does_what_the_sheet_says(
         monkeypatch.undo()
 
 
-def exists(app: BenchApp, command: Command) -> bool:
-    """Whether the method behind the command is there."""
-    target, name, _ = app._parse_action(command.action, command.node)  # pyright: ignore[reportPrivateUsage]
-    return any(callable(getattr(target, f"{prefix}action_{name}", None)) for prefix in ("", "_"))
-
-
 @pytest.mark.parametrize("name", SCREENS)
 async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
     name: str, request: Any, until: Any, tmp_path: Path
@@ -192,3 +187,12 @@ async def test_the_footer_ends_with_whole_keys_of_which_the_way_out_is_always_on
         for width in (140, 100, 80):
             await pilot.resize_terminal(width, 24)
             await until(pilot, lambda: footer().startswith(first) and footer().endswith(last))
+
+
+async def test_the_way_back_is_in_the_footer_by_whatever_key_it_has(until: Any, tmp_path: Path) -> None:
+    app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
+    app.settings = replace(app.settings, keys={"runs.back": "b", "draw.back": "b"})
+    async with app.run_test(size=(60, 20)) as pilot:
+        for place in ("runs", "draw"):
+            app.action_go(place)
+            await until(pilot, lambda: " b " in screen_text(app).rpartition("\n")[2])

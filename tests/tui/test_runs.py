@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from mnist_tui.runs.collection.labels import Label, read_label
 from mnist_tui.runs.folder import RunFolder, this_process
@@ -25,6 +24,7 @@ from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.scatter import Scatter
 from mnist_tui.tui.widgets.tables.row_table import Column, RowTable, fitted
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
+from tests.tui.conftest import browse
 
 SIZES = [(60, 20), (80, 24), (140, 45), (200, 50)]
 ACCURACIES = (0.95, 0.96, 0.98)
@@ -58,16 +58,6 @@ def runs(runs_dir: Path) -> list[RunFolder]:
 def bench(runs_dir: Path) -> BenchApp:
     """The app, on a place without presets to look at."""
     return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
-
-
-async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
-    """Opens the browser and waits for its runs."""
-    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
-    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
-    screen = pilot.app.screen
-    assert isinstance(screen, RunsScreen)
-    await until(pilot, lambda: len(screen.table.keys) == count)
-    return screen
 
 
 @pytest.mark.parametrize("size", SIZES)

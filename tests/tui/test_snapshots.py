@@ -264,9 +264,7 @@ def answered(screen: DrawScreen) -> bool:
     return np.array_equal(picture, seen) and str(screen.answer.content).startswith(f"{label}  91.0 %")
 
 
-CASES = [
-    pytest.param(name, variant, id=f"{name}-{variant}") for name in BROWSED | WATCHED for variant in VARIANTS
-]  # fmt: skip
+CASES = [pytest.param(name, variant, id=f"{name}-{variant}") for name in BROWSED | WATCHED for variant in VARIANTS]
 
 
 async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> None:

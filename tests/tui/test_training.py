@@ -72,6 +72,14 @@ async def test_before_the_first_epoch_ends_the_running_means_are_on_the_curve(
         assert "·" in "".join(line[:34] for line in text.splitlines()[5:12]), "the point itself"
 
 
+async def test_a_run_that_was_read_and_tells_nothing_yet_is_not_read_any_more(
+    record: Any, app_on: Any, shows: Any
+) -> None:
+    async with app_on(record().folder).run_test(size=(80, 24)) as pilot:
+        text = await shows(pilot, "waits for the first steps")
+        assert "reading …" not in text
+
+
 async def test_phases_before_training_are_told(record: Any, app_on: Any, shows: Any) -> None:
     run = record()
     run.write(RunStarted(run=run.folder.id, epochs=20, total=198_760, trainable=198_760), Phase(name="importing"))

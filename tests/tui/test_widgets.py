@@ -107,6 +107,7 @@ def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
 
 def test_a_machine_without_a_gpu_says_so_and_where_to_ask(record: Any) -> None:
     assert "no GPU seen (`mnist-tui doctor` says why)" in load.device_lines(_state(record().begin()), 60)
+    assert load.device_lines(_state(record().begin()), 30)[0] == "no GPU seen"
 
 
 def _state(run: Any) -> RunState:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.experiment.weights import weight_shapes
 from mnist_tui.report import evidence, markdown
 from mnist_tui.report.card.model_code import hog_call, program
+from mnist_tui.report.contents.notices import SAMPLE
+from mnist_tui.report.contents.rendering import environment
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.export import CARD
 from mnist_tui.report.wording import DASH, count, loss, percent, size
-from mnist_tui.runs.exported import FILES, WHOLE, weight_shapes
+from mnist_tui.runs.exported import CARD, FILES, WHOLE
 from mnist_tui.runs.folder import RunFolder
 
 TEMPLATE = "MODEL.md.j2"
@@ -34,16 +36,10 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
         RunError, PresetError: the run's folder cannot be read.
         OSError: the files cannot be.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("mnist_tui.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,
-    )  # fmt: skip
-    environment.filters.update(md=markdown.escaped, code=markdown.code_block, table=_table)
     kept = _described(folder, out)
     wanted = [name for name in FILES if name in formats or name in kept]
-    return environment.get_template(TEMPLATE).render(contents(folder, wanted, out)).rstrip() + "\n"
+    template = environment(md=markdown.escaped, code=markdown.code_block, table=_table).get_template(TEMPLATE)
+    return template.render(contents(folder, wanted, out)).rstrip() + "\n"
 
 
 def is_card_of(folder: RunFolder, path: Path) -> bool:
@@ -78,7 +74,7 @@ def _notices(known: Evidence) -> list[str]:
     state, reason = known.document["state"], known.document["reason"]
     found = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
     if (known.document["dataset"] or {}).get("sample"):
-        found.append("The data are the bundled digits sample (scikit-learn, 1,797 images), not MNIST.")
+        found.append(SAMPLE)
     if not known.document["test"]:
         found.append("These weights were not evaluated on the test images.")
     precision = known.experiment.training.precision
@@ -135,7 +131,7 @@ def _described(folder: RunFolder, out: Path) -> list[str]:
 
 def _source(folder: RunFolder) -> tuple[str, str]:
     """What the weights are made from, and its checksum."""
-    for what, path in (("model", folder.model_file), ("checkpoint", folder.checkpoint / "checkpoint.json")):
+    for what, path in (("model", folder.model_file), ("checkpoint", folder.checkpoint_file)):
         if path.exists():
             return what, _digest(path)
     return "model", DASH

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from mnist_tui.experiment.layers import LAYER_KINDS, Part
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.experiment.weights import named_parts, weight_shapes
 from mnist_tui.report.card import numpy_code
-from mnist_tui.runs.exported import FILES, IMAGES, PROBABILITIES, WHOLE, csv_name, named_parts, weight_shapes
+from mnist_tui.runs.exported import FILES, IMAGES, PROBABILITIES, WHOLE, csv_name
 
 INFERENCE_FIELDS = {
     "dense": ("units", "activation"),

@@ -1,4 +1,4 @@
-"""A model's complexity as text: a table for a terminal, Markdown, CSV, LaTeX and JSON with the same rows, and words."""
+"""A model's complexity as text: a table (terminal, Markdown, CSV, LaTeX) with sums below, a JSON document, words."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ class _Sum:
 
 
 def in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
-    """The complexity of an experiment's model in one of FORMATS, ending with a line's end."""
+    """The complexity of an experiment's model in one of FORMATS or ALSO, ending with a line's end."""
     complexity = of(experiment)
+    form = ALSO.get(form, form)
     if form == WORDS:
         return "\n\n".join([*([title] if title else []), paragraph(complexity, experiment)]) + "\n"
     return TABLES[form](complexity, title)
@@ -136,6 +137,8 @@ TABLES: dict[str, Callable[[Complexity, str], str]] = {
     "tex": as_tex,
 }
 FORMATS = (*TABLES, WORDS)
+ALSO = {"txt": WORDS}
+"""Other names of formats: the ending of the file."""
 
 
 def _sums(complexity: Complexity) -> list[_Sum]:

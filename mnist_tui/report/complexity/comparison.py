@@ -8,59 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from mnist_tui.experiment.complexity import Complexity
-from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report.complexity.comparison_words import sentences
+from mnist_tui.report.complexity.model import Model
 from mnist_tui.report.figures.capacity import Point
 from mnist_tui.report.wording import DASH, count, percent, size
-
-
-@dataclass(frozen=True)
-class Model:
-    """One of the models that are compared.
-
-    Attributes:
-        name: someone's name for it.
-        accuracy: on the test set, 0 to 1, the mean where it has several runs; None where it is not known.
-        deviation: of the accuracy over the runs; None for fewer than two.
-        runs: that the accuracy is of.
-        dataset: that the accuracy was measured on; empty for the experiment's own.
-    """
-
-    name: str
-    complexity: Complexity
-    experiment: Experiment
-    accuracy: float | None = None
-    deviation: float | None = None
-    runs: int = 0
-    dataset: str = ""
-
-    @property
-    def data(self) -> str:
-        """The dataset's name."""
-        return self.dataset or self.experiment.dataset.name
-
-    @property
-    def filters(self) -> tuple[int, ...]:
-        """Filters of its convolutions."""
-        return tuple(layer.output_shape[-1] for layer in self.complexity.layers if layer.kind == "conv2d")
-
-    @property
-    def units(self) -> tuple[int, ...]:
-        """Neurons of its dense hidden layers."""
-        return tuple(layer.output_shape[0] for layer in self.complexity.layers[:-1] if layer.kind == "dense")
-
-    @property
-    def depth(self) -> int:
-        """Hidden layers with weights."""
-        return len(self.filters) + len(self.units)
-
-    @property
-    def points(self) -> float | None:
-        """Percentage points of accuracy above guessing, for each 1,000 parameters; below 0 for worse than guessing."""
-        if self.accuracy is None:
-            return None
-        return 100 * (self.accuracy - 1 / CLASSES) / (self.complexity.total / 1000)
 
 
 @dataclass(frozen=True)
@@ -106,14 +57,14 @@ def _count(heading: str, key: str, of: Callable[[Complexity], int]) -> Column:
     return Column(heading, key, lambda model: of(model.complexity), lambda model: f"{of(model.complexity):,}")
 
 
+ABREAST = 5
+"""Models that fit beside each other on a page."""
 POINTS = "points per 1,000 parameters"
 IN_WORDS = ("name", "dataset", "filters", "units")
 """Columns that hold no numbers."""
 COLUMNS = (
     Column("model", "name", lambda model: model.name, lambda model: model.name),
-    Column(
-        "dataset", "dataset", lambda model: model.data, lambda model: model.data
-    ),
+    Column("dataset", "dataset", lambda model: model.data, lambda model: model.data),
     Column("convolutions (filters)", "filters", lambda model: list(model.filters), lambda model: _sizes(model.filters)),
     Column(
         "dense hidden layers (neurons)", "units", lambda model: list(model.units), lambda model: _sizes(model.units)
@@ -162,6 +113,14 @@ def comparison(models: Sequence[Model]) -> Comparison:
         frozenset(place for place, column in enumerate(columns) if column.key not in IN_WORDS),
         sentences(models),
     )
+
+
+def turned(found: Comparison, abreast: int = ABREAST) -> list[tuple[tuple[str, ...], ...]]:
+    """The rows with a property each, the models' names in the first: as often as needed, so many models at a time."""
+    return [
+        tuple(zip(found.headings, *found.rows[start : start + abreast], strict=True))
+        for start in range(0, len(found.rows), abreast)
+    ]
 
 
 def shown(models: Sequence[Model]) -> list[Column]:

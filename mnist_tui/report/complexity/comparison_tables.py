@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.complexity.comparison import COLUMNS, Model, comparison
+from mnist_tui.report.complexity.comparison import COLUMNS, comparison, turned
+from mnist_tui.report.complexity.model import Model
 from mnist_tui.report.tabular import aligned, latex
 
 
@@ -21,7 +22,7 @@ def in_format(models: Sequence[Model], form: str) -> str:
 def as_table(models: Sequence[Model]) -> str:
     """A column a model, and below what stands out."""
     found = comparison(models)
-    names, *rows = zip(found.headings, *found.rows, strict=True)
+    ((names, *rows),) = turned(found, len(models))
     lines = aligned([[names], rows], range(1, len(models) + 1))
     return "\n".join([*lines, *(["", *found.words] if found.words else [])]) + "\n"
 
@@ -46,10 +47,14 @@ def as_csv(models: Sequence[Model]) -> str:
 
 
 def as_tex(models: Sequence[Model]) -> str:
-    """A LaTeX table that needs no package, a column a model."""
+    """LaTeX tables that need no package, a column a model, of as many as fit a page; the words below the last."""
     found = comparison(models)
-    names, *rows = zip(found.headings, *found.rows, strict=True)
-    return latex([[names], rows], "l" + "r" * len(models), note=" ".join(found.words))
+    tables = turned(found)
+    notes = [""] * (len(tables) - 1) + [" ".join(found.words)]
+    return "\n".join(
+        latex([[names], rows], "l" + "r" * (len(names) - 1), note=note)
+        for (names, *rows), note in zip(tables, notes, strict=True)
+    )
 
 
 def as_json(models: Sequence[Model]) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.report.complexity.model import Model
 from mnist_tui.report.wording import counted, listed, percent
-
-if TYPE_CHECKING:
-    from mnist_tui.report.complexity.comparison import Model
 
 
 def sentences(models: Sequence[Model]) -> tuple[str, ...]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
-from mnist_tui.report.complexity.comparison import Model, capacity_points, comparison
+from mnist_tui.report.complexity.comparison import capacity_points, comparison, turned
+from mnist_tui.report.complexity.model import FINISHED, Model, called
+from mnist_tui.report.contents.dataset import title
 from mnist_tui.report.contents.grid import Grid
 from mnist_tui.report.contents.models import Model as Network
 from mnist_tui.report.contents.overview import spreads
 from mnist_tui.report.contents.sections import Section
 from mnist_tui.report.figures.capacity import Point
-
-ABREAST = 5
-"""Models that fit beside each other on a page."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Compared:
     """Networks side by side.
 
     Attributes:
-        grids: a column a network, at most ABREAST each.
+        grids: a column a network, at most `comparison.ABREAST` each.
         words: what stands out, a paragraph a dataset.
         points: for a figure, by the title of the dataset that they were tested on; two or more of each.
     """
@@ -35,16 +35,17 @@ class Compared:
 def compared(sections: Sequence[Section], models: Sequence[Network]) -> Compared:
     """At least two networks, each with the most accurate of the sections that trained it on the same data."""
     used = {number: model.number for model in models for number in model.runs}
+    titles = _titles(sections)
     best: dict[tuple[int, str], Section] = {}
     for section in sections:
-        key = used[section.runs[0].number], _dataset(section)
+        key = used[section.runs[0].number], titles[section.anchor]
         if key not in best or _accuracy(section) > _accuracy(best[key]):
             best[key] = section
     sections = list(best.values())
-    entries = _entries(sections)
+    entries = _entries(sections, titles)
     by_dataset: dict[str, list[Model]] = {}
-    for section, entry in zip(sections, entries, strict=True):
-        by_dataset.setdefault(_dataset(section), []).append(entry)
+    for entry in entries:
+        by_dataset.setdefault(entry.data, []).append(entry)
     alike = {title: models for title, models in by_dataset.items() if len(models) > 1}
     prefix = len(by_dataset) > 1
     words = [
@@ -58,7 +59,7 @@ def compared(sections: Sequence[Section], models: Sequence[Network]) -> Compared
     )
 
 
-def _entries(sections: Sequence[Section]) -> list[Model]:
+def _entries(sections: Sequence[Section], titles: Mapping[str, str]) -> list[Model]:
     names = Counter(section.shown.evidence.summary.shown_name for section in sections)
     entries: list[Model] = []
     for section in sections:
@@ -66,12 +67,13 @@ def _entries(sections: Sequence[Section]) -> list[Model]:
         name = evidence.summary.shown_name
         entries.append(
             Model(
-                f"{name} ({section.numbers})" if names[name] > 1 else name,
+                called(name, section.numbers if names[name] > 1 else "", state=_state(section)),
                 evidence.complexity,
                 evidence.experiment,
                 accuracy.mean if accuracy is not None else None,
                 accuracy.std if accuracy is not None else None,
                 accuracy.n if accuracy is not None else 0,
+                titles[section.anchor],
             )
         )
     return entries
@@ -82,22 +84,24 @@ def _accuracy(section: Section) -> float:
     return found.mean if found is not None else -1.0
 
 
-def _dataset(section: Section) -> str:
-    evidence = section.shown.evidence
-    data = evidence.document["dataset"]
-    return str((data.get("title") or data["name"]) if data else evidence.experiment.dataset.name)
+def _state(section: Section) -> str:
+    """The state of the runs that the accuracy is of; of a group only finished ones count."""
+    return section.shown.evidence.state.state if section.group is None else FINISHED
+
+
+def _titles(sections: Sequence[Section]) -> dict[str, str]:
+    """Each section's data by title; where a run never got to its data, by that of another run that was to have them."""
+    told = {section.anchor: section.shown.evidence.document["dataset"] for section in sections}
+    names = {section.anchor: section.shown.evidence.experiment.dataset.name for section in sections}
+    known = {names[anchor]: title(data) for anchor, data in told.items() if data}
+    return {
+        anchor: title(data) if data else known.get(names[anchor], PurePath(names[anchor]).name)
+        for anchor, data in told.items()
+    }
 
 
 def _grids(entries: Sequence[Model]) -> tuple[Grid, ...]:
     """A property a row; the columns' own headings stand in the first."""
-    whole = comparison(entries)
-    grids: list[Grid] = []
-    for start in range(0, len(entries), ABREAST):
-        rows = whole.rows[start : start + ABREAST]
-        body = [
-            (heading, *cells) for heading, *cells in zip(whole.headings[1:], *(row[1:] for row in rows), strict=True)
-        ]
-        grids.append(
-            Grid((whole.headings[0], *(row[0] for row in rows)), tuple(body), frozenset(range(1, len(rows) + 1)))
-        )
-    return tuple(grids)
+    return tuple(
+        Grid(names, tuple(rows), frozenset(range(1, len(names)))) for names, *rows in turned(comparison(entries))
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.wording import count
 
-EDGE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
+IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
 
 
 def dataset(evidence: Evidence) -> Facts:
@@ -17,7 +19,7 @@ def dataset(evidence: Evidence) -> Facts:
     if data is None:
         return [("Name", spec.name), *_input(evidence)]
     return [
-        ("Name", f"{data.get('title') or data['name']}{' (sample)' if data.get('sample') else ''}"),
+        ("Name", title(data)),
         ("Training set", f"{count(data['train'])} images{' (limited)' if spec.limit else ''}"),
         ("Test set", f"{count(data['test'])} images"),
         ("Validation (dev) set", _held_out(evidence, data["validation"])),
@@ -26,6 +28,12 @@ def dataset(evidence: Evidence) -> Facts:
         ("Checksums", "the published ones" if data.get("verified") else "not those of a published dataset"),
         *((f"SHA-256, {part.replace('_', ' ')}", text) for part, text in data["sha256"].items()),
     ]
+
+
+def title(data: dict[str, Any]) -> str:
+    """A document's dataset by its title, the sample called one."""
+    said = str(data.get("title") or data["name"])
+    return f"{said} (sample)" if data.get("sample") and "sample" not in said else said
 
 
 def _held_out(evidence: Evidence, images: int) -> str:
@@ -38,7 +46,7 @@ def _held_out(evidence: Evidence, images: int) -> str:
 
 def _input(evidence: Evidence) -> Facts:
     return [
-        ("Image size", EDGE),
+        ("Image size", IMAGE_SIZE),
         ("Features", features(evidence)),
         ("Inputs of the network", evidence.complexity.inputs_formula),
     ]

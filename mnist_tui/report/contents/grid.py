@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report import markdown
+from mnist_tui.report.wording import listed
 
 Facts = list[tuple[str, object]]
 """Labels and values, one line each; a value is plain text unless it is `markdown.Ready`."""
@@ -30,7 +31,7 @@ def laid_out(grid: Grid) -> str:
     return markdown.table(grid.headings, grid.rows, grid.right)
 
 
-def listed(facts: Facts) -> str:
+def fact_table(facts: Facts) -> str:
     """Facts as a table of two columns without headings."""
     return markdown.table(("", ""), facts)
 
@@ -51,8 +52,7 @@ def in_words(numbers: list[int]) -> str:
             parts[-1] = f"{first}–{number}"
         else:
             parts.append(str(number))
-    spread = [text for part in parts for text in _unspread(part)]
-    return spread[0] if len(spread) == 1 else f"{', '.join(spread[:-1])} and {spread[-1]}"
+    return listed([text for part in parts for text in _unspread(part)])
 
 
 def _unspread(part: str) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import DASH, computation, size
+from mnist_tui.report.wording import DASH, computation, in_utc, size
 
 AGAIN = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 """The command that trains the experiment of `experiment.toml` in the folder where it is typed."""
@@ -16,7 +16,7 @@ AGAIN = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 def platform(evidence: Evidence) -> Facts:
     """Device, computation, machine and versions, weights and run."""
     known = evidence.document["platform"] or {}
-    versions = dict(known.get("versions") or {})
+    versions = {name: version for name, version in (known.get("versions") or {}).items() if version}
     model, folder = evidence.state.model, evidence.folder
     device = model.device_name or model.device if model else known.get("device_name") or known.get("device") or DASH
     on = f" ({model.device})" if model else ""
@@ -33,12 +33,5 @@ def platform(evidence: Evidence) -> Facts:
         *versions.items(),
         ("Weights", f"{folder.id}/{folder.model_file.name}" if folder.model_file.exists() else "none saved"),
         ("Run", folder.id),
-        ("Timestamp", moment(evidence.created)),
+        ("Timestamp", in_utc(datetime.fromtimestamp(evidence.created, UTC)) if evidence.created is not None else DASH),
     ]
-
-
-def moment(created: float | None) -> str:
-    """A time of day wherever it is read: ``2026-02-25 06:13:20 UTC``."""
-    if created is None:
-        return DASH
-    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.contents.grid import laid_out, listed
+from mnist_tui.report.contents.grid import fact_table, laid_out
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.report.wording import count
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def figure(drawing: Drawing) -> str:
@@ -22,7 +25,7 @@ FILTERS: dict[str, Any] = {
     "paragraphs": markdown.paragraphs,
     "code": markdown.code_block,
     "grid": laid_out,
-    "facts": listed,
+    "facts": fact_table,
     "count": count,
     "figure": figure,
     "link": markdown.link,
@@ -31,11 +34,17 @@ FILTERS: dict[str, Any] = {
 
 def rendered(template: str, contents: Mapping[str, Any]) -> str:
     """The document, its parts one empty line apart."""
+    text = environment(**FILTERS).get_template(template).render(contents)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def environment(**filters: Any) -> Environment:
+    """The templates of `report/templates`, with filters of that name."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("mnist_tui.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    environment.filters.update(FILTERS)
-    return re.sub(r"\n{3,}", "\n\n", environment.get_template(template).render(contents)).strip() + "\n"
+    made.filters.update(filters)
+    return made

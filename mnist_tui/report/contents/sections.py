@@ -62,12 +62,12 @@ class Section:
 
     @property
     def counted(self) -> tuple[Numbered, ...]:
-        """The runs that mean and deviation are made from, in the order of their seeds."""
+        """The runs that mean and deviation are made from, in the order of their seeds; all have scores."""
         if self.group is None:
             return self.runs
         places = [run.folder for run in self.group.scored]
-        found = {run.evidence.summary.folder: run for run in self.runs}
-        return tuple(found[place] for place in places)
+        found = {run.evidence.summary.folder: run for run in self.runs if run.evidence.document["test"]}
+        return tuple(found[place] for place in places if place in found)
 
 
 def sections(evidences: Sequence[Evidence]) -> list[Section]:
@@ -86,9 +86,8 @@ def sections(evidences: Sequence[Evidence]) -> list[Section]:
 def _seeds(members: tuple[Numbered, ...], group: SeedGroup) -> Section:
     """A group's section; shown is the run in the middle by its test accuracy, the lower one of two."""
     section = Section(members, members[0], group)
-    scored = [run for run in section.counted if run.evidence.summary.test_accuracy is not None]
-    if not scored:
+    accuracies = [run.evidence.document["test"]["accuracy"] for run in section.counted]
+    if not accuracies:
         return section
-    middle = statistics.median_low([run.evidence.summary.test_accuracy or 0.0 for run in scored])
-    shown = next(run for run in scored if run.evidence.summary.test_accuracy == middle)
-    return Section(members, shown, group)
+    middle = accuracies.index(statistics.median_low(accuracies))
+    return Section(members, section.counted[middle], group)

@@ -31,7 +31,7 @@ def report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp:
         evidences: of at least one run.
         timestamp: when the report is made; the only time in it that is not of a run.
     """
-    evidences = list({evidence.folder.path: evidence for evidence in evidences}.values())
+    evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
     divided, used = sections(evidences), models(evidences)
     drawings: list[Drawing] = []
     texts, few = appendix.experiments(divided), appendix.epochs(divided)
@@ -77,7 +77,7 @@ def _section(
         "anchor": section.anchor,
         "title": section.title,
         "number": shown.number,
-        "in_the_middle": shown.evidence.summary.test_accuracy is not None,
+        "in_the_middle": shown in section.counted,
         "facts": _facts(section, model, text),
         "notices": merged({run.number: with_warnings(run.evidence) for run in section.runs}),
         "seeds": per_seed(section) if section.group is not None else None,

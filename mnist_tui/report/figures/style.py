@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 BLACK, GREY, FAINT = "#000000", "#595959", "#d9d9d9"
 BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
-ORANGE, SKY, PURPLE = "#e69f00", "#56b4e9", "#cc79a7"
 
 PAGE = 160.0
 """Width of the text on an A4 page, in millimetres."""

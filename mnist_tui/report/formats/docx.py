@@ -10,11 +10,9 @@ from mnist_tui.report.formats.tables import fitted, with_cells, without_empty_he
 from mnist_tui.report.formats.tree import (
     Node,
     Nodes,
-    Picture,
     contents,
-    figure,
     node,
-    numbered,
+    numbered_figure,
     walked,
     with_links,
     with_pictures,
@@ -34,14 +32,10 @@ def write(job: Job) -> bytes:
     Raises:
         ExportError: pandoc failed.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), _figure)
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), numbered_figure)
     blocks = fitted(without_empty_heads(blocks), _sized, PAGE, always=True)
     tree = job.tree(with_links([*contents(blocks), *blocks]))
     return pandoc.write(tree, "docx", OPTIONS, epoch=epoch(job.report.timestamp), folder=job.figures)
-
-
-def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
-    return figure(number, picture, numbered(number, caption))
 
 
 def _sized(size: int, table: Node) -> Nodes:

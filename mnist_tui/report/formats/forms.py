@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,5 +52,13 @@ def form_of(path: Path) -> Form:
 
 
 def beside(path: Path) -> str:
-    """The folder for a document's figures: ``report_files``, without what TeX or a link might stumble over."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.") + "_files"
+    """The folder for a document's figures: ``report_files``; ``my report.md`` has ``my-report-9110ab62_files``.
+
+    TeX and links might stumble over some characters; where they are replaced, part of the name's hash keeps folders
+    of different documents apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
+    if name != path.stem:
+        part = hashlib.sha256(path.stem.encode(errors="surrogatepass")).hexdigest()[:8]
+        name = f"{name}-{part}".lstrip("-")
+    return f"{name}_files"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from mnist_tui.report.formats.tree import Node, inlines, node
 from mnist_tui.report.source import Report
+from mnist_tui.report.wording import in_utc
 
 _NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b]")
 """Characters that XML or TeX refuse, and the one that this package breaks words with."""
@@ -36,19 +37,20 @@ def _text(text: str) -> str:
 
 def shown_time(timestamp: str) -> str:
     """``2026-11-21 20:05:00 UTC``."""
-    return moment(timestamp).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return in_utc(instant(timestamp))
 
 
 def epoch(timestamp: str) -> int:
     """Seconds since 1970."""
-    return max(0, int(moment(timestamp).timestamp()))
+    return max(0, int(instant(timestamp).timestamp()))
 
 
-def moment(timestamp: str) -> datetime:
+def instant(timestamp: str) -> datetime:
     """A time in UTC; one without a zone is taken for UTC.
 
     Raises:
         ValueError: the text is not ISO 8601.
+        OverflowError: in UTC it lies before the year 1 or after 9999.
     """
     there = datetime.fromisoformat(timestamp)
     return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)

@@ -8,21 +8,11 @@ from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import without_empty_heads
-from mnist_tui.report.formats.tree import (
-    Node,
-    Nodes,
-    Picture,
-    figure,
-    node,
-    numbered,
-    walked,
-    with_links,
-    with_pictures,
-)
+from mnist_tui.report.formats.tree import Node, node, numbered_figure, walked, with_links, with_pictures
 
 OPTIONS = (
-    "--standalone", "--template=report.html", "--mathml", "--toc", "--toc-depth=3", "--number-sections",
-    "--shift-heading-level-by=1", "--wrap=none", "--syntax-highlighting=none",
+    "--standalone", f"--template={TEMPLATES / 'report.html'}", "--mathml", "--toc", "--toc-depth=3",
+    "--number-sections", "--shift-heading-level-by=1", "--wrap=none", "--syntax-highlighting=none",
 )  # fmt: skip
 
 
@@ -33,7 +23,7 @@ def write(job: Job) -> bytes:
         ExportError: pandoc failed.
         OSError: a figure cannot be read.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: _inside(job, name)), _figure)
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: _inside(job, name)), numbered_figure)
     blocks = walked(with_links(without_empty_heads(blocks)), _scrolling)
     tree = job.tree(blocks)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
@@ -44,10 +34,6 @@ def write(job: Job) -> bytes:
 def _inside(job: Job, name: str) -> str:
     svg = (job.figures / f"{name}.svg").read_bytes()
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-
-
-def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
-    return figure(number, picture, numbered(number, caption))
 
 
 def _scrolling(one: Node) -> Node:

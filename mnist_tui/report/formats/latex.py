@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from typing import Any
 
+from mnist_tui.report import tex_letters
 from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import fitted, without_empty_heads
 from mnist_tui.report.formats.tree import (
     BREAK,
@@ -23,23 +23,12 @@ from mnist_tui.report.formats.tree import (
     with_written,
 )
 
-OPTIONS = ("--standalone", "--template=report.tex", "--wrap=none", "--syntax-highlighting=none")
+OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=none", "--syntax-highlighting=none")
 SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
 """Letters of tables, by their `tables.Fit.size`."""
 LONGEST_WORD = 40
-SYMBOLS = {
-    "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "≈": r"\approx",
-    "→": r"\to", "←": r"\leftarrow", "↑": r"\uparrow", "↓": r"\downarrow", "∞": r"\infty", "∑": r"\sum",
-    "√": r"\surd", "∂": r"\partial", "∈": r"\in", "⋅": r"\cdot", "⁻": "^-",
-    "∅": r"\emptyset", "∩": r"\cap", "∪": r"\cup", "╲": r"\backslash", "✓": r"\checkmark",
-    "▲": r"\blacktriangle", "●": r"\bullet", "ε": r"\varepsilon", "ϕ": r"\phi", "φ": r"\varphi", "ς": r"\varsigma",
-}  # fmt: skip
-"""Characters that pdfLaTeX's fonts may lack, as mathematics."""
-POWERS = {"<super>": "^", "<sub>": "_"}
-_GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)$")
-_AS_LATIN = {"ALPHA": "A", "BETA": "B", "EPSILON": "E", "ZETA": "Z", "ETA": "H", "IOTA": "I", "KAPPA": "K", "MU": "M",
-             "NU": "N", "OMICRON": "O", "RHO": "P", "TAU": "T", "CHI": "X"}  # fmt: skip
-"""Greek capitals for which TeX has no command, since they look so."""
+PRINTED = {BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
+"""What needs this document's packages, or is not said by `tex_letters`."""
 
 
 def write(job: Job, beside: str) -> bytes:
@@ -95,22 +84,5 @@ def declarations(found: list[str]) -> str:
 
 def printed(char: str) -> str:
     """A character as LaTeX that needs no font beyond the usual ones."""
-    if char == BREAK:
-        return r"\hskip0pt\relax"
-    if char in SYMBOLS:
-        return rf"\ensuremath{{{SYMBOLS[char]}}}"
-    decomposed = unicodedata.decomposition(char).split()
-    if len(decomposed) == 2 and decomposed[0] in POWERS and int(decomposed[1], 16) < 0x80:
-        return rf"\ensuremath{{{POWERS[decomposed[0]]}{{{chr(int(decomposed[1], 16))}}}}}"
-    greek = _GREEK.match(unicodedata.name(char, ""))
-    if greek:
-        case, name = greek.groups()
-        name = {"LAMDA": "LAMBDA", "FINAL": "SIGMA"}.get(name, name)
-        if case == "CAPITAL" and name in _AS_LATIN:
-            return _AS_LATIN[name]
-        if name == "OMICRON":
-            return "o"
-        return rf"\ensuremath{{\{name.lower() if case == 'SMALL' else name.capitalize()}}}"
-    if unicodedata.category(char) in {"Zs", "Cf", "Mn"}:
-        return r"\space" if unicodedata.category(char) == "Zs" else ""
-    return rf"\nosuchletter{{{ord(char):04X}}}"
+    said = PRINTED.get(char, tex_letters.printed(char))
+    return said if said is not None else rf"\nosuchletter{{{ord(char):04X}}}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.front import shown_time
 from mnist_tui.report.formats.job import Job
@@ -43,8 +45,15 @@ def write(job: Job, beside: str) -> bytes:
     made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
     text = with_links([*head, *contents(blocks), *walked(blocks, _lowered)], names)
-    text = with_written(text, "\\", "gfm", "\\\\")
+    text = walked(with_written(text, "\\", "gfm", "\\\\"), _dashes)
     return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
+
+
+def _dashes(one: Node) -> Any:
+    """A word of dashes begins with an escaped one, which pandoc leaves out: alone in its paragraph it were a rule."""
+    if one["t"] != "Str" or len(one["c"]) < 2 or one["c"].strip("-"):
+        return one
+    return [node("RawInline", ["gfm", "\\-"]), node("Str", one["c"][1:])]
 
 
 def _picture(number: int, picture: Picture, caption: Nodes) -> Nodes:

@@ -1,4 +1,7 @@
-"""The report as a PDF, set by typst with its own fonts: no TeX, the same bytes on every machine."""
+"""The report as a PDF, set by typst: no TeX, the same bytes on every machine.
+
+Only text with letters that typst's own fonts lack, such as Chinese, is set with the machine's and looks like there.
+"""
 
 from __future__ import annotations
 

@@ -178,6 +178,11 @@ def numbered(number: int, caption: Nodes) -> Nodes:
     return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
 
 
+def numbered_figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+    """A picture with its number and caption below."""
+    return figure(number, picture, numbered(number, caption))
+
+
 def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
     """Links inside the document by the targets' new names; one whose target is not there becomes its text.
 

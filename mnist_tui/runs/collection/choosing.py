@@ -6,14 +6,15 @@ from pathlib import Path
 
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.library import find_run, list_runs
+from mnist_tui.runs.library import AmbiguousRunError, find_run, list_runs
 
 
 def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:
     """The run that `text` means, else all runs of the group of seeds with that id or name, in order of their seeds.
 
     Raises:
-        RunError: it means none, or several groups.
+        RunError: it means none.
+        AmbiguousRunError: it means several runs, or several groups.
     """
     try:
         return [find_run(runs_dir, text)]
@@ -27,5 +28,5 @@ def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:
             raise none from None
     if len(groups) > 1:
         some = ", ".join(f"{group.group} ({len(group.runs)} runs)" for group in groups)
-        raise RunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
+        raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
     return [RunFolder(Path(run.folder)) for run in sorted(groups[0].runs, key=lambda run: (run.seed, run.started))]

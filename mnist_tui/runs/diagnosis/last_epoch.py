@@ -8,10 +8,14 @@ from mnist_tui.runs.state import RunState
 
 WORSE, LEAST = 1.25, 0.01
 """Against the lowest validation loss. Seeds of a converged training end within 10 % of it."""
+RESTORES = "training.early_stopping.restore_best_weights"
 
 
 def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
-    """A run that ended on a validation loss well above its lowest, where no rule about its curves explains that."""
+    """A run that ended on a validation loss well above its lowest.
+
+    `diagnose` asks for it only where no rule about the curves has explained that.
+    """
     best, stopping = run.best, experiment.training.early_stopping
     if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
         return None
@@ -26,8 +30,6 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if last.val_accuracy is not None and best.val_accuracy is not None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
-    advice = (
-        "Have the best epoch's weights kept (--patience 10 --validation 0.2), or let the learning rate fall "
-        "(--schedule cosine)."
-    )
+    keeps = "--patience 10 --validation 0.2" if stopping is None else f"--set {RESTORES}=true"
+    advice = f"Have the best epoch's weights kept ({keeps}), or let the learning rate fall (--schedule cosine)."
     return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch)

@@ -1,26 +1,18 @@
-"""What is to be exported, as a value; and its writing: one report over all runs, each run's files. For a thread."""
+"""What is to be exported, and what became of that, as values; where exports go, and the report among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.export import CARD, WEIGHT_FORMATS, ExistsError, Progress, export, target
+from mnist_tui.report.export import WEIGHT_FORMATS, target
+from mnist_tui.runs.exported import CARD
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.exporting.offers import FIGURES, REPORTS
-from mnist_tui.unexpected import told
 
-Part = Callable[[Progress], Sequence[Path]]
-"""Writes a piece of the whole; gives its files."""
 STEM = "report"
 """Of the report's files."""
-
-
-class LeftError(Exception):
-    """The app was left meanwhile; raised out of a progress call."""
 
 
 @dataclass(frozen=True)
@@ -96,80 +88,11 @@ class Outcome:
         return next((found[ending] for ending in REPORTS if ending in found), None)
 
 
+def place_of(runs: Sequence[RunFolder]) -> Path:
+    """Where exports go unless the person says otherwise."""
+    return runs[0].exports if len(runs) == 1 else Path.cwd() / "mnist-tui-exports"
+
+
 def report_in(folder: Path) -> Path | None:
     """The report among exports, in the format that is best looked at; None for none."""
     return next((path for ending in REPORTS if (path := folder / f"{STEM}.{ending}").is_file()), None)
-
-
-def carry_out(wish: Wish, *, overwrite: bool, progress: Progress) -> Outcome:
-    """Writes what is wished for. A part that fails does not keep the others from being written.
-
-    Args:
-        progress: told what is being done, how much of that is done, and of how much.
-
-    Raises:
-        LeftError: from `progress`; what was begun is left out, nothing is half there.
-    """
-    try:
-        there = wish.in_the_way()
-        if there and not overwrite:
-            return Outcome(in_the_way=tuple(there))
-        wish.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return Outcome(failed=(_sentence(error, wish.out),))
-    parts = _parts(wish, overwrite)
-    written: list[Path] = []
-    failed: list[str] = []
-    late: list[Path] = []
-    for number, (name, part) in enumerate(parts):
-        try:
-            written += part(_within(progress, name, number, len(parts)))
-        except LeftError:
-            raise
-        except ExistsError as error:
-            late += error.paths
-        except Exception as error:  # a thread's last line of defence
-            failed.append(f"{name}: {_sentence(error, wish.out)}" if name else _sentence(error, wish.out))
-    return Outcome(tuple(written), tuple(failed), tuple(late))
-
-
-def _sentence(error: Exception, out: Path) -> str:
-    """What went wrong; what nobody expected is logged whole."""
-    if isinstance(error, OSError):
-        return f"{error.filename or out} cannot be written: {error.strerror or error}"
-    return str(error) if isinstance(error, RequestError) else told(error)
-
-
-def _parts(wish: Wish, overwrite: bool) -> list[tuple[str, Part]]:
-    """The pieces of the work, each with its name where there are several."""
-    parts = [(run.id, partial(_of_run, wish, run, overwrite)) for run in wish.runs if wish.items]
-    if wish.reports or wish.figures:
-        parts.insert(0, ("report", partial(_report, wish, overwrite)))
-    return [("" if len(parts) == 1 else name, part) for name, part in parts]
-
-
-def _of_run(wish: Wish, run: RunFolder, overwrite: bool, progress: Progress) -> Sequence[Path]:
-    def writing(files: str, done: int, total: int) -> None:
-        progress(f"writing {files}", done, total)
-
-    return export(run, wish.items, wish.folder_of(run), overwrite=overwrite, progress=writing)
-
-
-def _report(wish: Wish, overwrite: bool, progress: Progress) -> Sequence[Path]:
-    from mnist_tui.report.document import write_report
-
-    return write_report(
-        wish.runs,
-        wish.documents,
-        title=wish.title,
-        author=wish.author,
-        figures=wish.figures_folder,
-        overwrite=overwrite,
-        progress=progress,
-    )
-
-
-def _within(progress: Progress, name: str, number: int, parts: int) -> Progress:
-    """The progress of one part as one of the whole."""
-    part = f"{name} ({number + 1} of {parts}): " if name else ""
-    return lambda what, done, total: progress(part + what, done, total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events, getters
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -17,6 +19,18 @@ from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.section import Section
 from mnist_tui.tui.form.stack import kind_about
 from mnist_tui.tui.form.table import table
+from mnist_tui.tui.terminal.keymap import key_of, labelled
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
+
+BUTTONS = (
+    ("add", "Add", "add_layer"),
+    ("remove", "Remove", "remove_layer"),
+    ("up", "Up", "move_layer(-1)"),
+    ("down", "Down", "move_layer(1)"),
+)
+"""By the names of their keys' actions: label, what it does."""
 
 
 class LayerList(OptionList):
@@ -123,6 +137,9 @@ class LayersPane(Vertical):
         & > #layer-form { height: 1fr; min-height: 3; padding: 0 1; scrollbar-size-vertical: 1; }
     }
     """
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
     titles = getters.query_one("#layer-titles", Line)
     listing = getters.query_one(LayerList)
     section = getters.query_one("#layer-section", Section)
@@ -135,10 +152,9 @@ class LayersPane(Vertical):
         yield Line(id="layer-titles", fixed=True)
         yield LayerList()
         with Horizontal(id="layer-buttons"):
-            yield Button("Add [u]a[/u]", compact=True, id="add-layer", action="screen.add_layer")
-            yield Button("Remove [u]x[/u]", compact=True, id="remove-layer", action="screen.remove_layer")
-            yield Button("Up [u]K[/u]", compact=True, id="layer-up", action="screen.move_layer(-1)")
-            yield Button("Down [u]J[/u]", compact=True, id="layer-down", action="screen.move_layer(1)")
+            for name, label, action in BUTTONS:
+                key = key_of(f"layers.{name}", LayerList, self.app.settings.keys)
+                yield Button(labelled(label, key), compact=True, id=f"layer-{name}", action=f"screen.{action}")
         with VerticalScroll(id="layer-form", can_focus=False):
             yield Section("", (), self._state, stays=True, id="layer-section")
 

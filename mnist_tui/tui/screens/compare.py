@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -17,14 +16,15 @@ from textual.screen import Screen
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.epoch_keys import epoch_keys
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import compare_series
+from mnist_tui.tui.screens.run_actions import folder_of, open_run
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
-from mnist_tui.tui.widgets.plots.plot import Plot
+from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.scatter import Scatter
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 
@@ -57,14 +57,14 @@ class CompareScreen(Screen[None]):
         Binding("g", "seeds", "Seeds", tooltip="Seeds as mean ± deviation, or each alone", id="compare.seeds"),
         *epoch_keys("compare", "Read"),
         Binding("f", "last", "Last values", tooltip="Read the last epoch of each again", id="compare.last", show=False),
-        Binding("plus,equals_sign", "both('zoom', 0.64)", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
-        Binding("minus", "both('zoom', 1.5625)", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
+        Binding("plus,equals_sign", f"both('zoom', {WHEEL**2})", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
+        Binding("minus", f"both('zoom', {WHEEL**-2})", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
         Binding(
-            "left_square_bracket", "both('pan', -0.15)", "Pan left", tooltip="Earlier epochs", id="compare.left",
+            "left_square_bracket", f"both('pan', -{PAN})", "Pan left", tooltip="Earlier epochs", id="compare.left",
             show=False,
         ),
         Binding(
-            "right_square_bracket", "both('pan', 0.15)", "Pan right", tooltip="Later epochs", id="compare.right",
+            "right_square_bracket", f"both('pan', {PAN})", "Pan right", tooltip="Later epochs", id="compare.right",
             show=False,
         ),
         Binding("0", "both('whole')", "All epochs", tooltip="All epochs in view again", id="compare.all", show=False),
@@ -91,7 +91,7 @@ class CompareScreen(Screen[None]):
     def __init__(self, runs: Sequence[RunSummary]) -> None:
         super().__init__()
         self._runs = list(runs)
-        self._glances = {run.run: LogGlance(_folder(run).events_file) for run in runs}
+        self._glances = {run.run: LogGlance(folder_of(run).events_file) for run in runs}
         self._histories: dict[str, tuple[EpochRow, ...]] = {}
         self._together = True
         self._cursor: int | None = None
@@ -133,6 +133,8 @@ class CompareScreen(Screen[None]):
     @on(Read)
     def _take(self, message: Read) -> None:
         message.stop()
+        if not (self.is_attached and self.app.is_running):
+            return
         self._reading = False
         self._histories, self._runs = message.histories, message.runs
         self._draw()
@@ -184,13 +186,8 @@ class CompareScreen(Screen[None]):
     @on(RowTable.Opened)
     def action_open(self) -> None:
         """The chosen run's own screen."""
-        run = self._chosen
-        if run is None:
-            return
-        if run.state in LIVE:
-            self.app.watch_run(_folder(run))
-        else:
-            self.app.show_results(_folder(run))
+        if self._chosen is not None:
+            open_run(self.app, self._chosen)
 
     def action_view(self) -> None:
         """The next of curves, table and points."""
@@ -228,15 +225,11 @@ class CompareScreen(Screen[None]):
         self.loss.action_log()
 
 
-def _folder(run: RunSummary) -> RunFolder:
-    return RunFolder(Path(run.folder))
-
-
 def _anew(run: RunSummary) -> RunSummary:
     """The run's summary now, if it lived; as it was where its folder has gone."""
     if run.state not in LIVE:
         return run
     try:
-        return summary_of(_folder(run))
+        return summary_of(folder_of(run))
     except (RunError, ValueError, TypeError):
         return replace(run, state="crashed")

@@ -30,13 +30,14 @@ from mnist_tui.tui.form.layers_pane import LayersPane
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.parameters_pane import ParametersPane
 from mnist_tui.tui.screens.save_preset import SavePresetScreen
+from mnist_tui.tui.terminal.keymap import key_of
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
 
-PANES = {"parameters": "Parameters F5", "layers": "Layers F6", "complexity": "Complexity F7", "digit": "Digit F8"}
+PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
 
 
 class EditorScreen(Screen[None]):
@@ -105,12 +106,15 @@ class EditorScreen(Screen[None]):
             yield Line("editor", id="word")
             yield Line(id="what")
             yield Line(id="summary", fixed=True)
-        yield Tabs(*(Tab(title, id=f"to-{name}") for name, title in PANES.items()))
+        yield Tabs(*(Tab(self._title(name), id=f"to-{name}") for name in PANES))
         hog = " -hog" if isinstance(features, HogFeatures) else ""
         yield Container(id="panes", classes=f"-parameters{hog}")
         yield Banner(id="data-note")
         yield Line(id="hint")
         yield KeyFooter()
+
+    def _title(self, pane: str) -> str:
+        return f"{PANES[pane]} {key_of(f'editor.{pane}', EditorScreen, self.app.settings.keys)}"
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._fill)
@@ -127,7 +131,7 @@ class EditorScreen(Screen[None]):
             DigitPane(id="digit", classes="pane"),
         )
         for pane in panes:
-            pane.border_title = PANES[pane.id or ""]
+            pane.border_title = self._title(pane.id or "")
         await self.panes.mount_all(panes)
         self._filled = True
         await self._follow(place=0)
@@ -315,7 +319,11 @@ class EditorScreen(Screen[None]):
 
     @work
     async def action_leave(self, to: str = "presets") -> None:
-        """To the presets, or to another of the app's places; asks first where there are edits that no preset holds."""
+        """To the presets or the runs, or out of the app; asks first where there are edits that no preset holds.
+
+        Args:
+            to: presets, runs or quit.
+        """
         if self.draft.is_edited:
             changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
                 "layers or further arguments",
@@ -323,10 +331,13 @@ class EditorScreen(Screen[None]):
             choice = await self.app.push_screen_wait(UnsavedScreen(changes))
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
-        if to == "runs":
-            self.app.show_runs()
-        else:
-            self.app.show_presets()
+        match to:
+            case "runs":
+                self.app.show_runs()
+            case "quit":
+                await self.app.leaving.leave_without_edits()
+            case _:
+                self.app.show_presets()
 
     def _is_ready(self, what: str) -> bool:
         """Whether the draft is valid; if not, says why and goes to the first wrong field."""

@@ -12,18 +12,22 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.markup import escape
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
-from textual.worker import get_current_worker
+from textual.widgets.button import ButtonVariant
+from textual.worker import Worker, get_current_worker
 
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.exporting import EXPORTS
+from mnist_tui.tui.exporting import EXPORTS, unfinished
 from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
-from mnist_tui.tui.exporting.wish import LeftError, Outcome, Wish, carry_out
+from mnist_tui.tui.exporting.wish import Outcome, Wish, place_of
+from mnist_tui.tui.exporting.writing import LeftError, carry_out
 from mnist_tui.tui.form.line import Line
-from mnist_tui.tui.screens.export_part import Part, Parts
+from mnist_tui.tui.screens.export_section import ExportSection, ExportSections
+from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.choice import Choice
 
@@ -47,10 +51,11 @@ class ExportScreen(ModalScreen[None]):
     CSS_PATH = "export.tcss"
     AUTO_FOCUS = ""
     HELP = """
-    **Export.** Space chooses, Page Down goes to the next section, Ctrl+S writes. One report is made over all runs;
-    weights and tables are written for each run, with several runs in a folder for each. Weights take some seconds, for
-    TensorFlow writes them. Files that are there already are asked about before anything is replaced. Esc closes the
-    dialog; what is being written then goes on, and a notice tells its end.
+    **Export.** Space chooses, Page Down goes to the next section. Ctrl+S, or Enter in the folder's line, writes. One
+    report is made over all runs; weights and tables are written for each run, with several runs in a folder for each.
+    Weights take some seconds, for TensorFlow writes them. Files that are there already are asked about before anything
+    is replaced. Ctrl and the arrow keys scroll a long answer. Esc closes the dialog; what is being written then goes
+    on, and a notice tells its end.
     """
     BINDINGS = [
         Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files", id="export.write"),
@@ -59,8 +64,11 @@ class ExportScreen(ModalScreen[None]):
             id="export.overwrite",
         ),
         Binding("ctrl+r", "open", "Open", tooltip="Open the report that was written", id="export.open"),
-        Binding("pagedown", "part(1)", "Next section", tooltip="To the next section", show=False, id="export.next"),
-        Binding("pageup", "part(-1)", "Section before", tooltip="To the one before", show=False, id="export.before"),
+        Binding("pagedown", "section(1)", "Next section", tooltip="To the next section", show=False, id="export.next"),
+        Binding("pageup", "section(-1)", "Section before", tooltip="To the one before", show=False, id="export.before"),
+        Binding("ctrl+down", "answer(1)", "Answer down", tooltip="Scroll what is said of the files", show=False,
+                id="export.answer-down"),
+        Binding("ctrl+up", "answer(-1)", "Answer up", tooltip="Scroll it back", show=False, id="export.answer-up"),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
         Binding("escape", "dismiss", "Close", tooltip="Close; what is being written goes on", id="export.close"),
         Binding("down", "app.focus_next", show=False),
@@ -79,39 +87,44 @@ class ExportScreen(ModalScreen[None]):
 
     target = getters.query_one("#export-into", Input)
     said = getters.query_one("#export-said", Line)
+    answer = getters.query_one("#export-answer", VerticalScroll)
     bar = getters.query_one(Bar)
 
     def __init__(self, runs: Sequence[RunFolder]) -> None:
         super().__init__()
         self.runs = tuple(runs)
-        self._asks = self._busy = False
+        self._busy = False
+        self._asked: Wish | None = None
+        self._worker: Worker[None] | None = None
         self._report: Path | None = None
 
     def compose(self) -> ComposeResult:
         one = len(self.runs) == 1
         with Vertical(id="export") as box:
-            box.border_title = f"Export of {self.runs[0].id if one else f'{len(self.runs)} runs'}"
-            box.border_subtitle = "Space chooses · PgDn next section"
-            with Parts(), Container(id="export-columns"):
+            box.border_title = f"Export of {escape(self.runs[0].id) if one else f'{len(self.runs)} runs'}"
+            box.border_subtitle = f"Space chooses · {self._key_of('export.next')} next section"
+            with ExportSections(), Container(id="export-columns"):
                 yield from self._columns(CHOSEN_AT_FIRST[one])
             with Horizontal(classes="export-field"):
                 yield Label("into")
-                yield Input(str(self._place()), compact=True, id="export-into")
+                yield Input(str(place_of(self.runs)), compact=True, id="export-into")
             yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")
             with Horizontal(id="export-buttons"):
-                yield Button("Export [u]^s[/u]", variant="primary", compact=True, id="export-write")
-                yield Button("Overwrite [u]^o[/u]", variant="warning", compact=True, id="export-overwrite")
-                yield Button("Open [u]^r[/u]", compact=True, id="export-open")
-                yield Button("Close [u]Esc[/u]", compact=True, id="export-close")
+                yield self._button("Export", "export.write", "primary")
+                yield self._button("Overwrite", "export.overwrite", "warning")
+                yield self._button("Open", "export.open")
+                yield self._button("Close", "export.close")
 
     def _columns(self, chosen: Sequence[str]) -> Iterator[Widget]:
         several = len(self.runs) > 1
         offered = sections()
         over = f" over {len(self.runs)} runs" if several else ""
-        report = Part(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
-        each = [Part(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()]
+        report = ExportSection(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
+        each = [
+            ExportSection(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()
+        ]
         author = self.app.settings.author or ""
         yield Vertical(
             report,
@@ -121,9 +134,11 @@ class ExportScreen(ModalScreen[None]):
         )
         yield Vertical(*each[1:])
 
-    def _place(self) -> Path:
-        """Where the files go unless the person says otherwise."""
-        return self.runs[0].exports if len(self.runs) == 1 else Path.cwd() / "mnist-tui-exports"
+    def _key_of(self, name: str) -> str:
+        return key_of(name, ExportScreen, self.app.settings.keys)
+
+    def _button(self, label: str, name: str, variant: ButtonVariant = "default") -> Button:
+        return Button(labelled(label, self._key_of(name)), variant, compact=True, id=name.replace(".", "-"))
 
     def on_mount(self) -> None:
         self._changed()
@@ -132,7 +147,7 @@ class ExportScreen(ModalScreen[None]):
     @property
     def wish(self) -> Wish:
         """What is chosen now."""
-        chosen = [key for part in self.query(Part) for key in part.chosen]
+        chosen = [key for section in self.query(ExportSection) for key in section.chosen]
         return Wish(
             runs=self.runs,
             items=tuple(key for key in chosen if key not in REPORTS and key != FIGURES),
@@ -147,7 +162,7 @@ class ExportScreen(ModalScreen[None]):
         """Overwriting is offered only once files stand in the way, opening once there is a report."""
         match action:
             case "write":
-                return not self._busy and (self._asks or not parameters[0])
+                return not self._busy and (self._asked is not None or not parameters[0])
             case "open":
                 return self._report is not None
             case _:
@@ -165,7 +180,7 @@ class ExportScreen(ModalScreen[None]):
             case _:
                 self.dismiss()
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#export-into")
     def _submitted(self) -> None:
         self.action_write(False)
 
@@ -173,34 +188,41 @@ class ExportScreen(ModalScreen[None]):
     @on(Choice.Changed)
     def _changed(self) -> None:
         """Says what would be written; a question about files is no longer about these."""
-        for part in self.query(Part):
-            part.count()
+        for section in self.query(ExportSection):
+            section.count()
         if not self._busy:
             words = self.wish.in_words
             self._say(f"will write {words}" if words else "nothing is chosen")
 
-    def action_part(self, by: int) -> None:
+    def action_section(self, by: int) -> None:
         """The focus to the first choice of another section."""
-        parts = [part for part in self.query(Part) if part.query(Choice)]
-        here = next((n for n, part in enumerate(parts) if part.has_focus_within), -1 if by > 0 else len(parts))
-        part = parts[max(0, min(len(parts) - 1, here + by))]
-        part.query(Choice).first().focus(scroll_visible=False)
-        part.scroll_visible(top=True, animate=False)
+        found = [section for section in self.query(ExportSection) if section.query(Choice)]
+        here = next((n for n, section in enumerate(found) if section.has_focus_within), -1 if by > 0 else len(found))
+        section = found[max(0, min(len(found) - 1, here + by))]
+        section.query(Choice).first().focus(scroll_visible=False)
+        section.scroll_visible(top=True, animate=False)
+
+    def action_answer(self, by: int) -> None:
+        """Scrolls what is said of the files."""
+        self.answer.scroll_relative(y=by, animate=False)
 
     def action_open(self) -> None:
         """The report, with what the desktop has for it."""
         from mnist_tui.tui.terminal.opener import show
 
         if self._report is not None:
-            show(self.app, self._report)
+            show(self.app, self._report, REPORT)
 
     def action_write(self, overwrite: bool) -> None:
-        """Starts the export, if something is chosen and none runs."""
+        """Starts the export, if something is chosen and none runs; overwrites only what was asked about."""
         wish = self.wish
-        if self._busy or (overwrite and not self._asks):
+        if self._busy or (overwrite and wish != self._asked):
             return
         if not wish.in_words or not self.target.value.strip():
             self._say("nothing is chosen" if not wish.in_words else "no folder is given", wrong=True)
+            return
+        if any(worker is not self._worker for worker in unfinished(self.app)):
+            self._say("another export is still being written; its end is told", wrong=True)
             return
         author = wish.author or None
         if wish.reports and author != self.app.settings.author:
@@ -209,7 +231,7 @@ class ExportScreen(ModalScreen[None]):
         self._say("writing …")
         self.bar.show(0.0)
         work = partial(self._write, self.app, wish, overwrite)
-        self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
+        self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
     def _write(self, app: BenchApp, wish: Wish, overwrite: bool) -> None:
         """In a thread of the app's, so that closing the dialog does not end it; a closed one knows no app."""
@@ -251,20 +273,26 @@ class ExportScreen(ModalScreen[None]):
             )
             return
         self._report = outcome.report
-        text = _told(outcome, wish.out) + ("\nCtrl+O overwrites" if outcome.in_the_way else "")
+        asked = wish if outcome.in_the_way and wish == self.wish else None
+        text = _told(outcome, wish.out) + (f"\n{self._key_of('export.overwrite')} overwrites" if asked else "")
         if outcome.written:
             path = outcome.written[0] if len(outcome.written) == 1 else wish.out
             app.copy_to_clipboard(str(path))
             text += f"\n{kept_away or 'the path is copied'}"
-        self._say(text, asks=bool(outcome.in_the_way), wrong=bool(outcome.failed))
+        self._say(text, asked=asked, wrong=bool(outcome.failed))
 
-    def _say(self, text: str, *, asks: bool = False, wrong: bool = False) -> None:
-        """A message, and the buttons that go with it."""
-        self._asks = asks
+    def _say(self, text: str, *, asked: Wish | None = None, wrong: bool = False) -> None:
+        """A message, and the buttons that go with it.
+
+        Args:
+            asked: what would be overwritten with it.
+        """
+        self._asked = asked
+        self.answer.scroll_home(animate=False)
         self.said.say(text)
         self.said.set_class(wrong, "-wrong")
         self.bar.set_class(self._busy, "-busy")
-        self.query_one("#export-overwrite").display = asks
+        self.query_one("#export-overwrite").display = asked is not None
         self.query_one("#export-open").display = self._report is not None
         self.refresh_bindings()
 

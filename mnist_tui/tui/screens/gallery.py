@@ -112,6 +112,7 @@ class GalleryScreen(RunScreen):
         wanted = FINAL if self.final else self.feed.epoch
         if self.feed.newest < self._newest:
             self._read_for = self.answers = None
+            self._pick()
         self._newest = self.feed.newest
         if run.data is not None and (wanted or run.ended) and self._outdated(wanted):
             self._read_for = wanted

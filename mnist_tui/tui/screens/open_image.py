@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -14,6 +15,10 @@ from textual.widgets import Button, Input, Static
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.pictures import Picture, read_picture
+from mnist_tui.tui.terminal.keymap import key_of, labelled
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.app import BenchApp
 
 
 def path_of(text: str) -> Path:
@@ -60,6 +65,9 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
             "up", "app.focus_previous", "Previous", tooltip="To the field before", show=False, id="open-image.previous"
         ),
     ]
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
     line = getters.query_one(Input)
     said = getters.query_one(Static)
 
@@ -70,12 +78,15 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Open an image file"
-            box.border_subtitle = "Enter opens, Esc cancels"
+            box.border_subtitle = "Enter opens"
             yield Input(self._path, placeholder="path of a PNG, JPEG, …", compact=True)
             yield Static("", markup=False)
             with Horizontal():
-                yield Button("Open [u]^s[/u]", variant="primary", compact=True, id="open")
-                yield Button("Cancel [u]Esc[/u]", compact=True, id="cancel")
+                yield Button(labelled("Open", self._key_of("open")), variant="primary", compact=True, id="open")
+                yield Button(labelled("Cancel", self._key_of("cancel")), compact=True, id="cancel")
+
+    def _key_of(self, action: str) -> str:
+        return key_of(f"open-image.{action}", OpenImageScreen, self.app.settings.keys)
 
     @on(Input.Changed)
     def _typed(self) -> None:

@@ -18,6 +18,7 @@ from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.data_note import data_note
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.preset_details import PresetDetails
+from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
 
@@ -115,9 +116,14 @@ class PresetsScreen(Screen[None]):
         """What is beside the list, once the list is drawn: the first frame does not wait for it."""
         if not self.is_attached:
             return
-        train = Button("Train [u]t[/u]", variant="primary", compact=True, id="train")
-        edit = Button("Edit [u]e[/u]", compact=True, id="edit")
-        buttons = Horizontal(train, edit, id="buttons")
+        keys = self.app.settings.keys
+        train = labelled("Train", key_of("presets.train", PresetsScreen, keys))
+        edit = labelled("Edit", key_of("presets.edit", PresetsScreen, keys))
+        buttons = Horizontal(
+            Button(train, variant="primary", compact=True, id="train"),
+            Button(edit, compact=True, id="edit"),
+            id="buttons",
+        )
         await self.query_one("#chosen").mount(PresetDetails(), buttons)
         self._filled = True
         self._show_chosen()

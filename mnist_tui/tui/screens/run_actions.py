@@ -1,4 +1,4 @@
-"""What can be done with a run of a list: opened, resumed, edited, labelled, deleted. The list is a subclass's."""
+"""What is done with a run of a list: opened, resumed, edited, exported, labelled, deleted. The list is a subclass's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunActions(Screen[None]):
         Binding("R", "rename", "Rename", tooltip="A name of your own for it", id="runs.rename", show=False),
         Binding("e", "edit", "Edit", tooltip="Its experiment in the editor, as a new one", id="runs.edit", show=False),
         Binding("E", "export", "Export", tooltip="Report over the marked runs, weights, tables", id="runs.export"),
-        Binding("O", "open_report", "Open report", tooltip="Its exported report", id="runs.open-report", show=False),
+        Binding("O", "open_report", "Open report", tooltip="The exported report", id="runs.open-report", show=False),
         Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
     ]
 
@@ -61,7 +61,9 @@ class RunActions(Screen[None]):
         match action:
             case "open" | "mark" | "mark_all" | "compare" | "delete" | "edit" | "export":
                 return bool(chosen)
-            case "note" | "rename" | "watch" | "open_report":
+            case "open_report":
+                return bool(self.targets)
+            case "note" | "rename" | "watch":
                 return one is not None
             case "report":
                 return one is not None and one.state not in LIVE
@@ -72,13 +74,8 @@ class RunActions(Screen[None]):
 
     def open_run(self) -> None:
         """The chosen run's screen: training while it lives, else its results."""
-        if not self.chosen:
-            return
-        run = self.chosen[0]
-        if run.state in LIVE:
-            self.app.watch_run(folder_of(run))
-        else:
-            self.app.show_results(folder_of(run))
+        if self.chosen:
+            open_run(self.app, self.chosen[0])
 
     def action_watch(self) -> None:
         self.app.watch_run(folder_of(self.chosen[0]))
@@ -90,24 +87,24 @@ class RunActions(Screen[None]):
         """Exports the marked runs, else the chosen, with one report over all; none that lives."""
         from mnist_tui.tui.screens.export import ExportScreen
 
-        live = [run for run in self.targets if run.state in LIVE]
-        ended = sorted((run for run in self.targets if run.state not in LIVE), key=lambda run: (run.started, run.run))
-        if live:
-            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
-            self._refuse("is not exported", f"{some}: it can be once it has ended")
+        ended = self._ended("is not exported", "it can be once it has ended")
         if ended:
-            self.app.push_screen(ExportScreen([folder_of(run) for run in ended]))
+            by_age = sorted(ended, key=lambda run: (run.started, run.run))
+            self.app.push_screen(ExportScreen([folder_of(run) for run in by_age]))
 
     def action_open_report(self) -> None:
-        """The report among the run's exports."""
-        from mnist_tui.tui.exporting.wish import report_in
+        """The report over several marked runs, where those are exported; else the one among the run's own exports."""
+        from mnist_tui.tui.exporting.wish import place_of, report_in
+        from mnist_tui.tui.terminal.keymap import key_of
         from mnist_tui.tui.terminal.opener import show
 
-        found = report_in(folder_of(self.chosen[0]).exports)
+        places = [place_of([folder_of(run) for run in runs]) for runs in (self.targets, self.chosen) if runs]
+        found = next(filter(None, map(report_in, places)), None)
         if found is None:
-            self._refuse("has no report yet", "E exports one.")
+            export = key_of("runs.export", RunActions, self.app.settings.keys)
+            self._refuse("has no report yet", f"There is none in {places[0]}; {export} exports one.")
         else:
-            show(self.app, found)
+            show(self.app, found, "Report")
 
     def action_edit(self) -> None:
         try:
@@ -147,12 +144,7 @@ class RunActions(Screen[None]):
 
     def action_delete(self) -> None:
         """Deletes the marked runs, else the chosen; none that lives. Several are always asked about."""
-        targets = self.targets
-        live = [run for run in targets if run.state in LIVE]
-        ended = [run for run in targets if run.state not in LIVE]
-        if live:
-            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
-            self._refuse("is not deleted", f"{some}: stop it first, on its training screen (w, then s)")
+        ended = self._ended("is not deleted", "stop it first, on its training screen (w, then s)")
         if not ended:
             return
         if not self.app.settings.confirm and len(ended) == 1:
@@ -168,6 +160,14 @@ class RunActions(Screen[None]):
 
         self.app.push_screen(AskDeleteScreen(lines), answered)
 
+    def _ended(self, refused: str, why: str) -> list[RunSummary]:
+        """The targets that have ended; says of the others that and why they are left out."""
+        live = [run for run in self.targets if run.state in LIVE]
+        if live:
+            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
+            self._refuse(refused, f"{some}: {why}")
+        return [run for run in self.targets if run.state not in LIVE]
+
     @work(thread=True, group="delete", exit_on_error=False)
     def _delete(self, runs: Sequence[RunSummary]) -> None:
         for run in runs:
@@ -179,6 +179,14 @@ class RunActions(Screen[None]):
 
     def _refuse(self, what: str, why: str) -> None:
         self.notify(why, title=f"The run {what}", severity="warning", timeout=10, markup=False)
+
+
+def open_run(app: BenchApp, run: RunSummary) -> None:
+    """A run's screen: training while it lives, else its results."""
+    if run.state in LIVE:
+        app.watch_run(folder_of(run))
+    else:
+        app.show_results(folder_of(run))
 
 
 def folder_of(run: RunSummary) -> RunFolder:

@@ -50,7 +50,7 @@ class RunScreen(Screen[None]):
         """Called at each redraw of a live run, changed or not: clocks."""
 
     def on_mount(self) -> None:
-        if self.feed.read:
+        if self.feed.read and self.app.is_running:
             self.tick()
             self.draw()
         self.call_after_refresh(self._begin)

@@ -42,8 +42,9 @@ class RunsScreen(RunActions):
     HELP = """
     **Runs.** Enter opens a run: one that trains on its training screen, one that has ended on its results. Space marks;
     `o` lays the marked runs' curves over each other and compares their parameters and scores, without marks those of
-    the run's seeds. `v` shows runs that differ only in their seed as one row, mean ± standard deviation. Name and note
-    are yours; the run's folder keeps its name.
+    the run's seeds. `v` shows runs that differ only in their seed as one row, mean ± standard deviation. `E`
+    exports one report over the marked runs, with weights and tables of each; `O` opens it. Name and note are yours;
+    the run's folder keeps its name.
     """
     BINDINGS = [
         Binding("space", "mark", "Mark", tooltip="Mark the run, or its group, for comparing", id="runs.mark"),
@@ -126,6 +127,8 @@ class RunsScreen(RunActions):
     @on(Looked)
     def _take(self, message: Looked) -> None:
         message.stop()
+        if not (self.is_attached and self.app.is_running):
+            return
         change = message.change
         if change is None:
             self._looking = False

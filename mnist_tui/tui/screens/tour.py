@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from mnist_tui.tui.terminal.keymap import shown
+from mnist_tui.tui.terminal.keymap import key_of, shown
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
@@ -47,12 +47,13 @@ class TourScreen(ModalScreen[None]):
         keys.add_column()
         for name, key, what in KEYS:
             keys.add_row(shown(self.app.settings.keys.get(name, key)), what)
+        settings = key_of("app.settings", type(self.app), self.app.settings.keys)
         with Vertical(id="tour") as box:
             box.border_title = "Welcome to mnist-tui"
             box.border_subtitle = "any key goes on"
             yield Static(ABOUT)
             yield Static(keys, id="tour-keys")
-            yield Static("Ctrl+P lists every command, F9 has the settings, the mouse works everywhere.")
+            yield Static(f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere.")
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

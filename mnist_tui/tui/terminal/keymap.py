@@ -14,6 +14,7 @@ from pathlib import Path
 
 from textual.app import App
 from textual.binding import Binding
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import ModalScreen
@@ -60,6 +61,22 @@ def shown(keys: str | tuple[str, ...]) -> str:
 def _shown(key: str) -> str:
     modifiers, _, bare = key.rpartition("+")
     return f"{modifiers}+".removeprefix("+").replace("ctrl+", "^") + format_key(bare)
+
+
+def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
+    """The key of an action, of several the first, as the footer writes it: the user's own, else that of its binding.
+
+    Args:
+        name: id of one of `owner`'s bindings.
+        own: the user's keys by such ids.
+    """
+    named = (binding for binding in owner.BINDINGS if isinstance(binding, Binding) and binding.id == name)
+    return shown(split(own.get(name) or next(named).key)[:1])
+
+
+def labelled(label: str, key: str) -> Content:
+    """A button's label with its key."""
+    return Content.assemble(f"{label} ", (key, "underline"))
 
 
 @cache

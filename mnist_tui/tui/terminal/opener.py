@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from textual.app import App
 
 REFUSAL_SECONDS = 3.0
 """An opener that cannot open says so sooner than this; one that still runs has opened."""
+NOTICE_SECONDS = 10
 
 
 def opener() -> str | None:
@@ -45,14 +47,22 @@ def open_file(path: Path) -> bool:
         return True
 
 
-def show(app: App[Any], path: Path) -> None:
-    """Opens the file, or says where it is; a visitor of the web page gets it into the browser."""
-    if app.is_web:
+def show(app: App[Any], path: Path, what: str) -> None:
+    """Opens the file, or says where it is; a visitor of the web page gets it into the browser.
+
+    Args:
+        what: the file is, as the notices' title.
+    """
+    tell = partial(app.notify, title=what, timeout=NOTICE_SECONDS, markup=False)
+    if not app.is_web:
+        app.run_worker(partial(_show, app, path, tell), thread=True, group="opener", exit_on_error=False)
+        return
+    try:
         app.deliver_binary(path, open_method="browser")
-    else:
-        app.run_worker(partial(_show, app, path), thread=True, group="opener", exit_on_error=False)
+    except OSError as error:
+        tell(f"{path} cannot be opened: {error.strerror or error}", severity="warning")
 
 
-def _show(app: App[Any], path: Path) -> None:
+def _show(app: App[Any], path: Path, tell: Callable[[str], None]) -> None:
     said = f"{path.name} is opened" if open_file(path) else f"There is no desktop here that opens it; it is {path}"
-    app.call_from_thread(app.notify, said, title="Report", timeout=10, markup=False)
+    app.call_from_thread(tell, said)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
+from mnist_tui import PROGRAM
 from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_file
 from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
-from mnist_tui.tui.terminal.window import PROGRAM, Window, title_of
+from mnist_tui.tui.terminal.window import Window, title_of
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
@@ -99,8 +100,9 @@ class TerminalApp(App[None]):
 
     def follow(self, folder: RunFolder) -> RunFeed:
         """A run's feed; that it ends is told, whatever is shown then."""
-        self.call_after_refresh(self.following.follow, folder)
-        return self.following.feed(folder)
+        feed = self.following.feed(folder)
+        self.following.follow(folder)
+        return feed
 
     def on_run_feed_changed(self, message: RunFeed.Changed) -> None:
         """A followed run has moved on: the window's title says so, and the bell when it has ended."""
@@ -138,8 +140,13 @@ class TerminalApp(App[None]):
             self.window.look()
         slow = self.settings.refresh == "auto" and self.window.pace.slow
         if slow and not self._slow:
+            from mnist_tui.tui.terminal.keymap import key_of
+
             seconds = f"{REFRESH_SECONDS['slow']:g}"
-            self.notify(f"The terminal is slow: live screens are redrawn every {seconds} s. F9 changes that.")
+            self.notify(
+                f"The terminal is slow: live screens are redrawn every {seconds} s. "
+                f"{key_of('app.settings', type(self), self.settings.keys)} changes that."
+            )
         self._slow = slow
 
     def _theme_chosen(self, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui import PROGRAM
 from mnist_tui.tui.terminal.pace import QUESTION, Pace, waiting_output
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from mnist_tui.tui.watch import Snapshot
 
-PROGRAM = "mnist-tui"
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 """The terminal's stack of titles (XTWINOPS)."""
 WITHOUT_TITLE = ("linux",)

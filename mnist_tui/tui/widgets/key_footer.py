@@ -5,11 +5,14 @@ The rest are in the key sheet and in the palette.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -20,9 +23,13 @@ PALETTE_FROM = 78
 """Columns from which on the palette's key is shown; the help names it, too."""
 
 
-def fitting(keys: Sequence[FooterKey], width: int) -> list[bool]:
-    """Which of the keys are shown in so many columns: none that follows one for which there is no room."""
-    kept = [_is_kept(key, width) for key in keys]
+def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> list[bool]:
+    """Which of the keys are shown in so many columns: none that follows one for which there is no room.
+
+    Args:
+        always: actions whose keys are never left out.
+    """
+    kept = [_is_kept(key, width, always) for key in keys]
     room = width - sum(_width(key) for key, keep in zip(keys, kept, strict=True) if keep)
     shown: list[bool] = []
     for key, keep in zip(keys, kept, strict=True):
@@ -31,10 +38,16 @@ def fitting(keys: Sequence[FooterKey], width: int) -> list[bool]:
     return shown
 
 
-def _is_kept(key: FooterKey, width: int) -> bool:
+def ways_back(screen: Screen[Any]) -> set[str]:
+    """Actions that Escape is the key of by default, whatever the user's own keys are."""
+    bindings = (binding for kind in type(screen).__mro__ for binding in kind.__dict__.get("BINDINGS", ()))
+    return {each.action for each in bindings if isinstance(each, Binding) and "escape" in each.key.split(",")}
+
+
+def _is_kept(key: FooterKey, width: int, always: Collection[str]) -> bool:
     if _is_palette(key):
         return width >= PALETTE_FROM
-    return key.key == "escape" or key.action.rpartition(".")[2] in ALWAYS
+    return key.key == "escape" or key.action.rpartition(".")[2] in always
 
 
 def _is_palette(key: FooterKey) -> bool:
@@ -59,5 +72,6 @@ class KeyFooter(Footer):
         self._fit(list(self.query(FooterKey)))
 
     def _fit(self, keys: Sequence[FooterKey]) -> None:
-        for key, shown in zip(keys, fitting(keys, self.size.width), strict=True):
+        always = {*ALWAYS, *ways_back(self.screen)}
+        for key, shown in zip(keys, fitting(keys, self.size.width, always), strict=True):
             key.display = shown

@@ -36,7 +36,7 @@ def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> l
     if run.load is None:
         return ["device load: not measured yet"]
     if width < ROOMY:
-        return [gpu_line(gpu) for gpu in run.load.gpus] + machine_lines(run.load)
+        return [*([gpu_line(gpu) for gpu in run.load.gpus] or ["no GPU seen"]), *machine_lines(run.load)]
     gpus = [line for gpu in run.load.gpus for line in _gpu_rows(gpu, run.loads)]
     none = [] if gpus else [("no GPU seen (`mnist-tui doctor` says why)", [], 0.0)]
     return _with_histories([*gpus, *_machine_rows(run.load, run.loads), *none], width, glyphs)

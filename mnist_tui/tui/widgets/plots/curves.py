@@ -55,6 +55,7 @@ class Curve(Plot):
         self.window = Window()
         self.logarithmic = False
         self._run = RunState()
+        self._read = False
         self._cursor: int | None = None
         self._history = history_of(metric)
         self._picture: tuple[Picture, Marks] | None = None
@@ -69,10 +70,11 @@ class Curve(Plot):
             cursor: the epoch looked at; None for the newest, without a line.
         """
         before, self._run = self._run, run
+        first, self._read = not self._read, True
         moved, self._cursor = cursor != self._cursor, cursor
         other = self._picture is not None and self._picture[1] is not self.marks
         new = run.history is not before.history or run.epochs != before.epochs or run.ended != before.ended
-        if new or moved or other:
+        if first or new or moved or other:
             self.draw()
         elif run.running is not before.running and (running_shown(run) or self._picture is None):
             self._draw_running()
@@ -131,7 +133,7 @@ class Curve(Plot):
         return f"{of}, follows" if self.window.follows else of
 
     def _waiting(self) -> str:
-        if self._run.updated is None:
+        if not self._read:
             return "reading …"
         measure = MEASURES[self.metric]
         if self._run.history and self.window.span is not None:

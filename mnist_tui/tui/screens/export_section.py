@@ -12,7 +12,7 @@ from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.widgets.choice import Choice
 
 
-class Part(Vertical):
+class ExportSection(Vertical):
     """One section: its title with how many of it are chosen, and the choices."""
 
     def __init__(
@@ -21,24 +21,27 @@ class Part(Vertical):
         super().__init__(id=id)
         self._title, self._offers, self._about = title, offers, about
         self._head = Line(classes="head", fixed=True)
-        self._choices = [Choice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks]
+        self._choices = {
+            offer.key: Choice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
+        }
 
     def compose(self) -> ComposeResult:
         yield self._head
         for offer in self._offers:
-            yield from (choice for choice in self._choices if choice.key == offer.key)
             if offer.lacks:
                 yield Line(f"    {offer.label}: {offer.lacks}", classes="lacks")
+            else:
+                yield self._choices[offer.key]
 
     @property
     def chosen(self) -> tuple[str, ...]:
         """The keys of what is chosen."""
-        return tuple(choice.key for choice in self._choices if choice.value)
+        return tuple(key for key, choice in self._choices.items() if choice.value)
 
     def count(self) -> None:
         """Says in the title how many are chosen."""
         self._head.say(f"{self._title}{self._about} · {len(self.chosen)} of {len(self._choices)}")
 
 
-class Parts(VerticalScroll, can_focus=False, inherit_bindings=False):
+class ExportSections(VerticalScroll, can_focus=False, inherit_bindings=False):
     """All sections. The arrow keys go from field to field, so they do not scroll."""

@@ -1,0 +1,64 @@
+"""The models that presets and runs stand for: what each is called, and the accuracy that its runs give it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.report.complexity.model import Model, called
+from mnist_tui.runs.collection.groups import grouped, spread
+from mnist_tui.runs.collection.summaries import RunSummary
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model that was named.
+
+    Attributes:
+        preset: with the parameters that were given.
+        run: whose accuracy is the model's; None for a preset, and for a run whose experiment was changed.
+    """
+
+    preset: Preset
+    run: RunSummary | None = None
+
+
+def models_of(named: Sequence[Named]) -> list[Model]:
+    """The models in the order they were named, a run that was named twice once.
+
+    Runs that differ in nothing but their seed are one model: the mean of the finished ones, the newest of each seed.
+    Where none has finished, each is a model of its own, whose name tells its state.
+    """
+    runs = {_place(one.run): one.run for one in named if one.run is not None}
+    groups = {group.group: group for group in grouped(runs.values())}
+    found: dict[object, Model] = {}
+    for number, one in enumerate(named):
+        run = one.run
+        if run is None:
+            found[number] = Model(one.preset.name, of(one.preset.experiment), one.preset.experiment)
+        elif scored := groups[run.group].scored:
+            found.setdefault(run.group, _over(scored, run, one.preset))
+        else:
+            found.setdefault(_place(run), _over((run,), run, one.preset))
+    return list(found.values())
+
+
+def _place(run: RunSummary) -> Path:
+    return Path(run.folder).resolve()
+
+
+def _over(runs: Sequence[RunSummary], named: RunSummary, preset: Preset) -> Model:
+    """The model of runs of one experiment, called after the one that was named if its accuracy counts."""
+    first = named if named in runs else runs[0]
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    over = spread(run.test_accuracy for run in runs)
+    return Model(
+        called(f"{first.name or first.short}{more}", state=first.state),
+        of(preset.experiment),
+        preset.experiment,
+        *((over.mean, over.std, over.n) if over else (None, None, 0)),
+        dataset=first.dataset,
+    )

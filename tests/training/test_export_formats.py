@@ -1,0 +1,36 @@
+"""What a library's error about a file means, without the libraries."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.training.export_formats import disk_error, write_h5
+
+
+class Model:
+    """Fails to save, as Keras' does."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def save_weights(self, path: Path) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (OSError(errno.ENOTDIR, "Unable to synchronously create file"), errno.ENOTDIR),
+        (OSError("Can't write data (errno = 28, error message = 'No space left on device')"), errno.ENOSPC),
+        (RuntimeError("{{node save}} model; Permission denied"), errno.EACCES),
+        (RuntimeError("shapes do not match"), None),
+    ],
+)
+def test_only_an_error_of_the_disk_is_told_as_one(error: Exception, number: int | None, tmp_path: Path) -> None:
+    found = disk_error(error)
+    assert (found and found.errno) == number
+    with pytest.raises(OSError if number else RuntimeError) as raised:
+        write_h5(Model(error), tmp_path / "model.weights.h5")
+    if number is None:
+        assert raised.value is error
