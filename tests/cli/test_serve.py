@@ -20,6 +20,7 @@ import pytest
 from mnist_tui.cli.serve import LOOPBACK, app_command
 from mnist_tui.tui.app import STANDBY_AFTER_SECONDS
 from tests.cli.conftest import Command, sentence
+from tests.report.recorded import recorded_run
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -119,6 +120,26 @@ async def test_a_visitor_gets_the_app_without_a_worker_of_his_own_and_ctrl_c_end
         assert "Traceback" not in err
         gone, alive = psutil.wait_procs(children, timeout=10)
         assert not alive, (gone, alive)
+
+
+@pytest.mark.slow
+async def test_a_visitor_opens_a_report_below_the_token(tmp_path: Path) -> None:
+    run = recorded_run(tmp_path / "runs")
+    run.exports.mkdir()
+    (run.exports / "report.html").write_text("<p>a report")
+    with served("--runs-dir", str(tmp_path / "runs")) as (address, _process):
+        async with aiohttp.ClientSession() as session:
+            socket = await session.ws_connect(f"{address}ws?width=100&height=30")
+            await hears(socket, lambda seen: b"Raw pixels" in seen)
+            await socket.send_json(["stdin", "\x1bOR"])
+            await hears(socket, lambda seen: b"98.00 %" in seen)
+            await socket.send_json(["stdin", "O"])
+            told = [""]
+            while told[0] != "deliver_file_start":
+                message = await socket.receive(timeout=60)
+                told = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else told
+            async with session.get(f"{address}download/{told[1]}") as answer:
+                assert await answer.text() == "<p>a report"
 
 
 async def test_what_an_address_beyond_loopback_and_one_without_a_token_open_is_said() -> None:
