@@ -8,7 +8,7 @@ from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import without_empty_heads
-from mnist_tui.report.formats.tree import Node, node, numbered_figure, walked, with_links, with_pictures
+from mnist_tui.report.formats.tree import BLOCKS, Node, node, numbered_figure, walked, with_links, with_pictures
 
 OPTIONS = (
     "--standalone", f"--template={TEMPLATES / 'report.html'}", "--mathml", "--toc", "--toc-depth=3",
@@ -24,7 +24,7 @@ def write(job: Job) -> bytes:
         OSError: a figure cannot be read.
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: _inside(job, name)), numbered_figure)
-    blocks = walked(with_links(without_empty_heads(blocks)), _scrolling)
+    blocks = walked(with_links(without_empty_heads(blocks)), _scrolling, BLOCKS)
     tree = job.tree(blocks)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     tree["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])

@@ -9,7 +9,7 @@ from pathlib import Path
 from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.front import cleaned, meta
 from mnist_tui.report.formats.pandoc import Tree
-from mnist_tui.report.formats.tree import Nodes, Picture, with_ids
+from mnist_tui.report.formats.tree import Nodes, Picture, with_ids, without_foreign_pictures
 from mnist_tui.report.source import Report
 
 
@@ -20,7 +20,7 @@ class Job:
     Attributes:
         report: cleaned of what is no text.
         version: pandoc's version of its tree.
-        blocks: the report's text, its headings with ids.
+        blocks: the report's text, its headings with ids, no pictures but its own.
         figures: the folder that holds its figures, ``NAME.svg`` and so on.
     """
 
@@ -46,4 +46,5 @@ def job(report: Report, figures: Path) -> Job:
     """
     clean = cleaned(report)
     tree = pandoc.read(clean.markdown)
-    return Job(clean, tuple(tree["pandoc-api-version"]), with_ids(tree["blocks"]), figures)
+    blocks = without_foreign_pictures(with_ids(tree["blocks"]), [drawing.name for drawing in clean.drawings])
+    return Job(clean, tuple(tree["pandoc-api-version"]), blocks, figures)

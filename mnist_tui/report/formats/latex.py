@@ -11,6 +11,7 @@ from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import fitted, without_empty_heads
 from mnist_tui.report.formats.tree import (
+    BLOCKS,
     BREAK,
     Node,
     Nodes,
@@ -43,7 +44,7 @@ def write(job: Job, beside: str) -> bytes:
     blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.pdf"), figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
     blocks = with_written(blocks, "`", "latex", r"\textasciigrave{}")
-    blocks = walked(fitted(blocks, _sized), _lines)
+    blocks = walked(fitted(blocks, _sized), _lines, BLOCKS)
     tree = job.tree(blocks)
     tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", declarations(characters(tree))])])
     return pandoc.write(tree, "latex", OPTIONS)

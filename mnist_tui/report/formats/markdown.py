@@ -8,6 +8,7 @@ from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.front import shown_time
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.tree import (
+    BLOCKS,
     Node,
     Nodes,
     Picture,
@@ -44,7 +45,7 @@ def write(job: Job, beside: str) -> bytes:
     names = {name: anchor for (_, name, _), anchor in zip(found, anchors, strict=True)}
     made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
-    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered)], names)
+    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered, BLOCKS)], names)
     text = walked(with_written(text, "\\", "gfm", "\\\\"), _dashes)
     return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
 

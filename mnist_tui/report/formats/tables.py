@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_tui.report.formats.tree import Node, Nodes, node, text_of, walked, with_breaks
+from mnist_tui.report.formats.tree import BLOCKS, Node, Nodes, node, text_of, walked, with_breaks
 
 PAGE = (94, 106, 122)
 """Characters across the page, in each size of letters from the usual one down."""
@@ -122,7 +122,7 @@ def fitted(
             layout = replace(layout, shares=tuple(share / max(1.0, sum(shares)) for share in shares))
         return sized(layout.size, one if layout.shares is None else _with_shares(one, layout))
 
-    return walked(blocks, change)
+    return walked(blocks, change, BLOCKS)
 
 
 def _to_the_left(table: Node) -> Node:
@@ -163,7 +163,7 @@ def without_empty_heads(blocks: Nodes) -> Nodes:
         headed = [[body[0], 1, body[2], [_bold_first(row) for row in body[3]]] for body in bodies]
         return node("Table", [attributes, caption, columns, [head[0], []], headed, foot])
 
-    return walked(blocks, change)
+    return walked(blocks, change, BLOCKS)
 
 
 def _bold_first(row: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ FIGURES = "figures/"
 _ID = re.compile(r"\{#([a-zA-Z][\w-]*)\}$")
 BREAK = "\u200b"
 """A place to break a line at, of no width."""
+BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table"))
+"""Blocks that hold no other blocks, but for a table's cells."""
 EVERY = 8
 """Characters of a long word after which it may be broken."""
 
@@ -48,20 +50,26 @@ def inlines(text: str) -> Nodes:
     return found[1:]
 
 
-def walked(value: Any, change: Callable[[Node], Any]) -> Any:
-    """The tree with every element, innermost first, replaced by what `change` makes of it; a list takes its place."""
+def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = ()) -> Any:
+    """The tree with every element, innermost first, replaced by what `change` makes of it; a list takes its place.
+
+    Args:
+        whole: kinds of elements that are not entered; BLOCKS where `change` is about blocks alone, which is fast.
+    """
     if isinstance(value, list):
         out: list[Any] = []
         for one in value:
-            new = walked(one, change)
-            if isinstance(one, dict) and isinstance(new, list):
+            if not isinstance(one, dict | list):
+                out.append(one)
+            elif isinstance(new := walked(one, change, whole), list) and isinstance(one, dict):
                 out += new
             else:
                 out.append(new)
         return out
     if isinstance(value, dict) and "t" in value:
-        inner = {"t": value["t"], "c": walked(value["c"], change)} if "c" in value else value
-        return change(inner)
+        content = value.get("c")
+        enters = isinstance(content, dict | list) and value["t"] not in whole
+        return change({"t": value["t"], "c": walked(content, change, whole)} if enters else value)
     return value
 
 
@@ -108,7 +116,7 @@ def with_ids(blocks: Nodes) -> Nodes:
         name = _unused(wanted, taken)
         return node("Header", [level, [name, classes, pairs], title])
 
-    return walked(blocks, change)
+    return walked(blocks, change, BLOCKS)
 
 
 def slug(title: str) -> str:
@@ -144,13 +152,12 @@ def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
 def with_pictures(
     blocks: Nodes, pictures: Mapping[str, Picture], made: Callable[[int, Picture, Nodes], Nodes]
 ) -> Nodes:
-    """Paragraphs that begin with one of the report's pictures become what `made` says; other pictures become text.
+    """Paragraphs that begin with one of the report's pictures become what `made` says.
 
     Args:
         made: from a number, counted from 1, a picture and its caption.
     """
     numbers = itertools.count(1)
-    ours = {picture.place for picture in pictures.values()}
 
     def block(one: Node) -> Any:
         if one["t"] != "Para" or one["c"][0]["t"] != "Image":
@@ -159,10 +166,17 @@ def with_pictures(
         picture = pictures.get(place.removeprefix(FIGURES))
         return made(next(numbers), picture, caption) if picture and place.startswith(FIGURES) else one
 
-    def foreign(one: Node) -> Any:
+    return walked(blocks, block, BLOCKS)
+
+
+def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
+    """Pictures that are none of the report's own become their text."""
+    ours = {f"{FIGURES}{name}" for name in names}
+
+    def change(one: Node) -> Any:
         return one["c"][1] if one["t"] == "Image" and one["c"][2][0] not in ours else one
 
-    return walked(walked(blocks, block), foreign)
+    return walked(blocks, change)
 
 
 def figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
