@@ -190,6 +190,7 @@ def test_a_dropped_terminal_leaves_the_training_running(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_worker_that_is_killed_is_told_as_crashed(tmp_path: Path) -> None:
     with started(tmp_path) as process:
         assert process.stdout is not None

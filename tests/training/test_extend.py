@@ -261,6 +261,7 @@ def test_two_viewers_of_one_run_see_each_others_commands(tmp_path, workers):
     assert one.run.paused_seconds == pytest.approx(sum(pauses), abs=0.01)
 
 
+@pytest.mark.exhaustive
 def test_a_run_waits_in_line_and_begins_when_the_one_before_has_ended(tmp_path, workers):
     first = new_run(tmp_path, experiment(training={"epochs": 1_000_000, "batch_size": 7}), device="cpu")
     lock = Lock(first)
@@ -300,6 +301,7 @@ def test_a_worker_that_died_is_in_nobodys_way(tmp_path, workers):
     wait_for(lambda: "place 1 in line" in seconds.all(Phase)[-1].text, 10 * LOOK_SECONDS)
 
 
+@pytest.mark.exhaustive
 def test_a_finished_run_is_extended_by_a_worker_of_its_own(tmp_path, workers):
     folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 2}))
     workers(folder).wait_for_end()

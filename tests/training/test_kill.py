@@ -76,6 +76,7 @@ def resumed_to_its_end(folder):
     assert [row["epoch"] for row in doc["epochs"]] == list(range(1, len(doc["epochs"]) + 1))
 
 
+@pytest.mark.exhaustive
 def test_a_worker_killed_in_training_and_inside_a_checkpoint_ends_as_one_left_alone(tmp_path):
     of = experiment(
         layers=[FLATTEN, {"kind": "dense", "units": 50}, {"kind": "dropout"}],

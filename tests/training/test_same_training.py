@@ -132,7 +132,9 @@ def test_a_convolution_before_pooling_is_kerass_whether_its_activation_falls_or_
     assert losses == pytest.approx([theirs.step(step) for step in range(3)], abs=1e-5)
 
 
-@pytest.mark.parametrize("step", [0, 14], ids=["whole batch", "partial batch"])
+@pytest.mark.parametrize(
+    "step", [pytest.param(0, marks=pytest.mark.exhaustive), 14], ids=["whole batch", "partial batch"]
+)
 @pytest.mark.parametrize("layers", [DENSE, CONVOLUTIONS], ids=["dense", "convolutions"])
 def test_the_gradients_of_a_step_are_kerass(layers, step, kind):
     import keras
@@ -155,7 +157,9 @@ def test_the_gradients_of_a_step_are_kerass(layers, step, kind):
     assert np.linalg.norm(mine - others) <= 1e-5 * np.linalg.norm(others)
 
 
-@pytest.mark.parametrize("step", [0, 14], ids=["whole batch", "partial batch"])
+@pytest.mark.parametrize(
+    "step", [pytest.param(0, marks=pytest.mark.exhaustive), 14], ids=["whole batch", "partial batch"]
+)
 @pytest.mark.parametrize(("name", "within"), [("sgd", 1e-6), ("rmsprop", 1e-6), ("adam", 0.02 * 0.001)])
 def test_the_weights_after_a_step_are_kerass(name, within, step, kind):
     from mnist_tui.training.program import Sums
