@@ -77,6 +77,7 @@ def test_delete_refuses_a_run_that_trains_and_deletes_one_that_has_ended_with_st
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_in_line_is_discarded_another_begins_and_is_extended_after_its_end(tmp_path: Path) -> None:
     env = environment(tmp_path)
 
