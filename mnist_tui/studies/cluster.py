@@ -78,8 +78,8 @@ class Cluster:
                 self._threads = plan.threads
                 self._local = local.start(plan, scratch, data_dir, MOST_ATTEMPTS)
             self._wire = Wire(scheduler or self._local.scheduler_address, self._study, self._hear)
-            self._roster = Roster(self._wire.client, log, cpu=device == "cpu")
-            self._roster.look(refuse=True)
+            self._roster = Roster(self._wire, log, cpu=device == "cpu")
+            self._roster.meet()
         except OSError as error:
             self.close()
             raise RunError(f"the Dask scheduler at {scheduler} has gone: {error}") from None

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import platform
+import queue
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import mnist_tui
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies import trial
 from mnist_tui.studies.trial import Facts
+from mnist_tui.studies.wire import Wire
+
+MEETING_SECONDS = 15.0
+"""As long workers have to say what they are before the study begins with those that have."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,26 @@ class WorkerInfo:
     threads: int
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A worker's.
+
+    Attributes:
+        lack: what it lacks in order to train, in a sentence; empty where it lacks nothing.
+        joined: whether Dask gives it trials from now on.
+    """
+
+    address: str
+    facts: Facts | Exception
+    lack: str
+    joined: bool
+
+
 class Roster:
-    """Who can be given runs; a worker that cannot train is never given one.
+    """Who can be given runs; a worker that cannot train is never given one, and one that hangs keeps nobody waiting.
 
     Args:
+        wire: asks the workers.
         log: told who came and who went.
         cpu: whether the trials leave GPUs alone.
 
@@ -41,46 +63,74 @@ class Roster:
         workers: by address.
     """
 
-    def __init__(self, client: Any, log: Callable[[str], None], *, cpu: bool = False) -> None:
-        self._client, self._log, self._cpu = client, log, cpu
-        self._unfit: set[str] = set()
+    def __init__(self, wire: Wire, log: Callable[[str], None], *, cpu: bool = False) -> None:
+        self._wire, self._log, self._cpu = wire, log, cpu
+        self._names: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._unfit: dict[str, str] = {}
+        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         self.workers: dict[str, WorkerInfo] = {}
 
-    def look(self, refuse: bool = False) -> None:
-        """Takes in those that have come, and forgets those that have gone.
-
-        Args:
-            refuse: whether a worker that cannot train is an error.
+    def meet(self) -> None:
+        """Takes in those that are there; waits for their answers, though not for long.
 
         Raises:
-            RunError: there is such a worker; the sentence says which and what it lacks.
+            RunError: one of them cannot train; the sentence says which and what it lacks.
             OSError: the scheduler does not answer.
         """
-        # What the client keeps itself (`scheduler_info`) it replaces every two seconds by one without workers.
-        known = self._client.sync(self._client.scheduler.identity, n_workers=-1)["workers"]
-        for address in self.workers.keys() - known.keys():
+        end = time.monotonic() + MEETING_SECONDS
+        self.look()
+        while self._asked and (left := end - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._take(self._answers.get(timeout=left))
+        for address in sorted(self._asked):
+            self._log(f"the worker {address} has not answered yet; it is given trials once it has")
+        if self._unfit:
+            more = f" (and {len(self._unfit) - 1} more workers cannot train either)" if len(self._unfit) > 1 else ""
+            raise RunError(next(iter(self._unfit.values())) + more)
+
+    def look(self) -> None:
+        """Forgets those that have gone, asks those that have come what they are, and takes in those that have answered.
+
+        Raises:
+            OSError: the scheduler does not answer.
+        """
+        self._names = self._wire.workers()
+        for address in self.workers.keys() - self._names.keys():
             del self.workers[address]
+            self._wire.forget(address)
             self._log(f"the worker {address} has gone")
-        self._unfit &= known.keys()
-        new = [address for address in known if address not in self.workers and address not in self._unfit]
-        if not new:
+        self._unfit = {address: lack for address, lack in self._unfit.items() if address in self._names}
+        self._asked &= self._names.keys()
+        for address in self._names.keys() - self.workers.keys() - self._unfit.keys() - self._asked:
+            self._asked.add(address)
+            self._wire.send(address, lambda address=address: self._answers.put(self._greet(address)))
+        with suppress(queue.Empty):
+            while True:
+                self._take(self._answers.get_nowait())
+
+    def _greet(self, address: str) -> Answer:
+        """Asks a worker what it is, and has Dask give it trials where it can train; in a thread of the worker's."""
+        answer = self._wire.answer(address, trial.facts)
+        if isinstance(answer, OSError):  # it hangs, or goes just now: it is asked again while the scheduler knows it
+            return Answer(address, answer, lack="", joined=False)
+        lack = lacks(address, answer)
+        joined = not lack and not isinstance(self._wire.answer(address, trial.join), Exception)
+        return Answer(address, answer, lack, joined)
+
+    def _take(self, answer: Answer) -> None:
+        """Takes in a worker that has joined; one that has gone meanwhile is not spoken of."""
+        address, facts = answer.address, answer.facts
+        if address not in self._asked:
             return
-        answers = self._client.run(trial.facts, workers=new, on_error="return")
-        unfit = {address: problem for address, answer in answers.items() if (problem := lacks(address, answer))}
-        if unfit and refuse:
-            more = f" (and {len(unfit) - 1} more workers cannot train either)" if len(unfit) > 1 else ""
-            raise RunError(next(iter(unfit.values())) + more)
-        for problem in unfit.values():
-            self._log(problem)
-        self._unfit |= unfit.keys()
-        fit = [address for address in answers if address not in unfit]
-        joined = self._client.run(trial.join, workers=fit, on_error="ignore") if fit else {}
-        for address, answer in answers.items():
-            if address in joined:
-                name = str(known[address].get("name", address))
-                gpu = None if self._cpu else answer.gpu
-                self.workers[address] = WorkerInfo(address, answer.host, name, gpu, answer.threads)
-                self._log(f"the worker {address} on {answer.host} has come")
+        self._asked.discard(address)
+        if answer.lack:
+            self._unfit[address] = answer.lack
+            self._log(answer.lack)
+        elif answer.joined and isinstance(facts, Facts):
+            gpu = None if self._cpu else facts.gpu
+            self.workers[address] = WorkerInfo(address, facts.host, self._names[address], gpu, facts.threads)
+            self._log(f"the worker {address} on {facts.host} has come")
 
 
 def lacks(address: str, answer: Facts | Exception) -> str:

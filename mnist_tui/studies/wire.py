@@ -57,6 +57,16 @@ class Wire:
         """Whether the scheduler is there; one that has gone once has forgotten what it was asked."""
         return self.client.status == "running"
 
+    def workers(self) -> dict[str, str]:
+        """The names of the workers that the scheduler knows, by their addresses.
+
+        Raises:
+            OSError: the scheduler does not answer.
+        """
+        # What the client keeps itself (`scheduler_info`) it replaces every two seconds by one without workers.
+        known = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
+        return {address: str(worker.get("name", address)) for address, worker in known.items()}
+
     def train(self, request: Request) -> Any:
         """Has Dask give a run to a worker; the `distributed.Future` of its `Result`."""
         key = f"{request.run}-{secrets.token_hex(4)}"
@@ -69,11 +79,31 @@ class Wire:
             if not any(self._asked(worker, trial.obey, self._study, run, command).values()):
                 unheard()
 
-        self._send(worker, errand)
+        self.send(worker, errand)
 
     def ship(self, worker: str, key: BundleKey, files: Files) -> None:
         """Sends data to a worker."""
-        self._send(worker, lambda: self._asked(worker, trial.receive, self._study, key, files))
+        self.send(worker, lambda: self._asked(worker, trial.receive, self._study, key, files))
+
+    def send(self, worker: str, errand: Callable[[], object]) -> None:
+        """Has a worker's own thread run an errand, after those before it; nobody waits for it."""
+        if worker not in self._lanes:
+            self._lanes[worker] = queue.SimpleQueue()
+            lane = threading.Thread(target=_errands, args=(self._lanes[worker],), name=f"for {worker}", daemon=True)
+            lane.start()
+        self._lanes[worker].put(errand)
+
+    def forget(self, worker: str) -> None:
+        """Lets the thread of a worker that has gone end."""
+        if (lane := self._lanes.pop(worker, None)) is not None:
+            lane.put(None)
+
+    def answer(self, worker: str, function: Callable[..., Any]) -> Any:
+        """What a worker answers, or the exception that came of asking; to be called in a thread of the worker's."""
+        try:
+            return self.client.run(function, workers=[worker], on_error="return")[worker]
+        except Exception as error:  # whatever Dask raises where the worker goes just now
+            return error
 
     def close(self, timeout: float) -> None:
         """Has the workers end what they have of the study, and lets go of the scheduler.
@@ -90,7 +120,7 @@ class Wire:
                 self._asked(EVERYONE, trial.leave, self._study)
                 left.set()
 
-            self._send(EVERYONE, errand)
+            self.send(EVERYONE, errand)
             left.wait(timeout)
             self._lanes[EVERYONE].put(None)
         self.client.close(timeout=timeout)
@@ -101,13 +131,6 @@ class Wire:
         with suppress(Exception):  # whatever Dask raises where a worker or the scheduler goes just now
             return self.client.run(function, *arguments, workers=workers, on_error="ignore")
         return {}
-
-    def _send(self, worker: str, errand: Callable[[], object]) -> None:
-        if worker not in self._lanes:
-            self._lanes[worker] = queue.SimpleQueue()
-            lane = threading.Thread(target=_errands, args=(self._lanes[worker],), name=f"for {worker}", daemon=True)
-            lane.start()
-        self._lanes[worker].put(errand)
 
 
 def _errands(lane: queue.SimpleQueue[Callable[[], object] | None]) -> None:

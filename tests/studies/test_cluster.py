@@ -278,6 +278,31 @@ def test_a_worker_that_cannot_train_is_named_before_anything_starts(tmp_path):
         dask.close()
 
 
+@pytest.mark.exhaustive
+def test_a_worker_that_hangs_keeps_no_trial_waiting_and_is_given_some_once_it_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_tui.studies.roster.MEETING_SECONDS", 2)
+    dask, said = DaskProcesses(tmp_path), []
+    runs = [new_run(tmp_path / "runs", of) for of in (experiment(), ENDLESS)]
+    try:
+        for number in range(2):
+            dask.add_worker()
+            wait_for(lambda number=number: "Registered to" in (tmp_path / f"worker-{number}.log").read_text())
+        (hung,) = [each for each in psutil.Process(dask.workers[0].pid).children(recursive=True) if _listens(each)]
+        hung.suspend()
+        with cluster(tmp_path, said, scheduler=dask.address) as there:
+            (fit,) = there.workers()
+            assert [text for text in said if text.endswith("has not answered yet; it is given trials once it has")]
+            for run in runs:
+                there.submit(run)
+            told = polled(there, lambda news: (news.run, news.kind) == (runs[1].id, "begun"))
+            assert {news.worker for news in told if news.worker} == {fit.address}
+            assert complete(runs[0], 2)
+            hung.resume()
+            wait_for(lambda: there.poll(0.2) and len(there.workers()) == 2)
+    finally:
+        dask.close()
+
+
 def test_a_scheduler_that_goes_takes_its_runs_with_it_and_says_so(tmp_path):
     dask = DaskProcesses(tmp_path)
     run, another = new_run(tmp_path / "runs", ENDLESS), new_run(tmp_path / "runs", ENDLESS)
@@ -320,3 +345,7 @@ def _cmdline(process):
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def _listens(process):
+    return any(connection.status == "LISTEN" for connection in process.net_connections())

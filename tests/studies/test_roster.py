@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from distributed import Client, LocalCluster
+from distributed import LocalCluster
 from tornado.ioloop import PeriodicCallback
 
+from mnist_tui.studies import roster, trial
 from mnist_tui.studies.roster import Roster
+from mnist_tui.studies.trial import Facts
+from mnist_tui.studies.wire import Wire
+from tests.training.support import wait_for
+
+may_answer, facts = threading.Event(), trial.facts
+
+
+async def facts_late(dask_worker: Any) -> Facts:
+    """In place of `trial.facts`, in a worker of this process."""
+    await asyncio.to_thread(may_answer.wait, 30)
+    return facts(dask_worker)
 
 
 @pytest.fixture
-def client() -> Iterator[Any]:
-    with (
-        LocalCluster(  # pyright: ignore[reportUnknownVariableType]
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc://"
-        ) as cluster,
-        Client(cluster, set_as_default=False) as connected,
-    ):
-        yield connected
+def cluster() -> Iterator[Any]:
+    with LocalCluster(  # pyright: ignore[reportUnknownVariableType]
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc://"
+    ) as running:
+        yield running
 
 
-def test_only_workers_that_came_or_went_are_told_of(client: Any) -> None:
+@pytest.fixture
+def wire(cluster: Any) -> Iterator[Wire]:
+    connected = Wire(cluster.scheduler_address, "study", print)
+    yield connected
+    connected.close(5)
+
+
+def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: Wire) -> None:
     said: list[str] = []
-    roster = Roster(client, said.append)
-    roster.look()
-    (first,) = roster.workers
+    here, client = Roster(wire, said.append), wire.client
+    here.meet()
+    (first,) = here.workers
     # The client renews what it knows of the scheduler whenever it likes, without the workers.
     renewing = PeriodicCallback(client._update_scheduler_info, 1)
     client.loop.add_callback(renewing.start)
     for _ in range(100):
-        roster.look()
+        here.look()
     client.loop.add_callback(renewing.stop)
     assert [text.partition(" on ")[0] for text in said] == [f"the worker {first}"]
-    client.cluster.scale(2)
+    cluster.scale(2)
     client.wait_for_workers(2, 30)
-    roster.look()
-    assert len(roster.workers) == len(said) == 2
+    wait_for(lambda: here.look() or len(here.workers) == 2)
+    assert len(said) == 2
     client.retire_workers([first])
-    roster.look()
-    assert first not in roster.workers and said[-1] == f"the worker {first} has gone"
+    here.look()
+    assert first not in here.workers and said[-1] == f"the worker {first} has gone"
+
+
+def test_a_worker_that_hangs_is_not_waited_for_and_comes_once_it_answers(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(roster, "MEETING_SECONDS", 0.2)
+    monkeypatch.setattr(trial, "facts", facts_late)
+    waiting = Roster(wire, said.append)
+    waiting.meet()
+    waiting.look()
+    assert not waiting.workers
+    (text,) = said
+    assert text.endswith("has not answered yet; it is given trials once it has")
+    may_answer.set()
+    wait_for(lambda: waiting.look() or waiting.workers)
+    assert said[1:] == [f"the worker {next(iter(waiting.workers))} on {socket.gethostname()} has come"]
