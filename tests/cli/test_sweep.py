@@ -20,9 +20,12 @@ from mnist_tui.cli.study_tables import fitted, in_order, trial_columns
 from mnist_tui.cli.study_view import done_of, progress_line, view
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.library import run_folders
 from mnist_tui.studies import states
+from mnist_tui.studies.folder import find_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
+from tests.studies.dask_processes import DaskProcesses, listening
 from tests.studies.made import study
 from tests.tui.recorded_studies import RecordedStudy
 
@@ -197,6 +200,46 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(tmp_path: Path) -
     )
     assert gone.stdout == b""
     assert [path.name for path in (tmp_path / "runs").iterdir() if path.name in runs] == []
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_workers_is_killed(
+    tmp_path: Path, real_data: Path
+) -> None:
+    dask = DaskProcesses(tmp_path)
+    over = ["--over", "hidden=10,20,30,40,50,60", "--over", "activation=tanh,sigmoid", "--seeds", "2"]
+    line = command(
+        *SWEEP, *over, "--limit", "500", "--epochs", "4", "--no-prune", "--scheduler", dask.address, "--json"
+    )
+    here = {**environment(tmp_path), "MNIST_TUI_DATA": str(real_data)}
+    try:
+        for _ in range(2):
+            dask.add_worker()
+        with subprocess.Popen(line, env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            for _ in range(4):
+                while not (told := process.stderr.readline()).startswith("trial "):
+                    assert told
+            study = find_study(tmp_path / "runs", "latest")
+            hit = next(row for row in states.read(study).rows if row.state == "running")
+            listening(hit.worker, *(nanny.pid for nanny in dask.workers)).kill()
+            out, _ = process.communicate(timeout=300)
+    finally:
+        dask.close()
+    assert process.returncode == 0
+    doc = json.loads(out)
+    assert [(trial["number"], trial["state"]) for trial in doc["trials"]] == [(n, "finished") for n in range(1, 25)]
+    homes = {trial["run"] for trial in doc["trials"]}
+    assert homes == {run.id for run in run_folders(tmp_path / "runs")}
+    assert len(homes) == 24
+    points = {(*trial["values"].items(), trial["seed"]) for trial in doc["trials"]}
+    assert len(points) == 24
+    rows = {row.number: row for row in states.read(study).rows}
+    assert (rows[hit.number].attempt, hit.attempt) == (2, 1)
+    for run in run_folders(tmp_path / "runs"):
+        results = run.results()
+        assert results is not None and results["epochs_run"] == 4 and run.model_file.exists()
 
 
 def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(
