@@ -476,6 +476,18 @@ def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_
     assert heights["6"][-1] is None, "it has no score yet"
 
 
+def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_do_not_share(place: Path) -> None:
+    study = RecordedStudy(place, AXES[:1]).begin()
+    for number in (1, 2):
+        study.run(number, 2).end(number)
+    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
+    names = ("labo04-hog-tanh-ppc7", "labo04-hog-tanh-ppc7-or16")
+    rows = tuple(replace(row, base=name, values=()) for row, name in zip(state.rows, names, strict=False))
+    several = replace(state, kind="reproduction", axes=(), rows=rows)
+    panels, _ = study_plots.multiples(rows, several, study_rows.shape_of(several))
+    assert [panel.about for panel in panels] == ["ppc7", "ppc7-or16"]
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 9, 40])
 @pytest.mark.parametrize("size", [(22, 6), (80, 16), (140, 20)])
 def test_small_multiples_fill_the_place_and_show_as_many_as_fit(count: int, size: tuple[int, int]) -> None:

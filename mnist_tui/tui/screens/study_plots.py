@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -112,11 +113,12 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tupl
     share = shape.metric == "val_accuracy"
     factor, unit = (100.0, " %") if share else (1.0, "")
     having = [row for row in rows if row.curve]
+    family = _family([row.base for row in study.rows])
     panels = [
         Panel(
             str(row.number),
             f"#{row.number} {score_text(row, shape.metric)}",
-            _short(row, shape),
+            _short(row, shape, family),
             tuple((float(epoch), factor * value) for epoch, value in row.curve),
         )
         for row in having
@@ -130,9 +132,15 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tupl
     return panels, Frame(title, low, high, epochs, unit)
 
 
-def _short(row: TrialRow, shape: Shape) -> str:
+def _family(names: Sequence[str]) -> str:
+    """The words that all the names of different presets begin with: ``labo04-raw-``."""
+    words = zip(*(name.split("-")[:-1] for name in set(names)), strict=False)
+    return "".join(f"{word[0]}-" for word in itertools.takewhile(lambda word: len(set(word)) == 1, words))
+
+
+def _short(row: TrialRow, shape: Shape, family: str) -> str:
     """What tells a trial from the others, in as few words as will do: ``250, tanh``; ``seed 3``."""
-    parts = [*([row.base] if shape.bases else []), *(value for _, value in row.values)]
+    parts = [*([row.base.removeprefix(family)] if shape.bases else []), *(value for _, value in row.values)]
     return ", ".join([*parts, *([f"seed {row.seed}"] if shape.seeds else [])])
 
 
