@@ -15,6 +15,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import size
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.pruning import Waste, remove, waste
+from mnist_tui.studies.folder import PLACE
 
 DAY = 86_400.0
 
@@ -35,7 +36,7 @@ def prune(
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than {older_than:g} is no number of days; 0 and more are")
     place = runs_folder(ctx, runs_dir)
-    found = waste(place, older_than=older_than * DAY)
+    found = waste(place, place / PLACE, older_than=older_than * DAY)
     kept = _delete(found) if yes else found
     gone = [one for one in found if one not in kept]
     if as_json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from mnist_tui.runs.folder import RunError, RunFolder, is_alive
+from mnist_tui.runs.naming import meant, newest_first, several
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
@@ -32,13 +33,8 @@ def default_runs_dir() -> Path:
 
 
 def run_folders(runs_dir: Path) -> list[RunFolder]:
-    """The runs of a folder, newest first (their names begin with the time)."""
-    try:
-        with os.scandir(runs_dir) as entries:
-            names = sorted((entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()), reverse=True)
-    except OSError:
-        return []
-    return [RunFolder(runs_dir / name) for name in names if (runs_dir / name / "experiment.toml").exists()]
+    """The runs of a folder, newest first."""
+    return [RunFolder(runs_dir / name) for name in newest_first(runs_dir, "experiment.toml")]
 
 
 def find_run(runs_dir: Path, text: str) -> RunFolder:
@@ -56,15 +52,11 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
         return max(folders[:RECENT], key=_created)
-    exact = [folder for folder in folders if folder.id == text]
-    found = exact or [f for f in folders if f.id.startswith(text) or f.id.endswith(f"-{text}")]
+    found = meant(folders, text)
     if len(found) == 1:
         return found[0]
     if found:
-        some = ", ".join(folder.id for folder in found[:4])
-        raise AmbiguousRunError(
-            f"{text!r} is the beginning of {len(found)} runs ({some}{' …' if len(found) > 4 else ''}); give more of it"
-        )
+        raise AmbiguousRunError(several(found, text, "runs"))
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")
 
 

@@ -38,21 +38,23 @@ class Waste:
     run: RunFolder | None = None
 
 
-def waste(runs_dir: Path, *, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
+def waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
     """What can go, runs first: those that were discarded, and those that failed or crashed and left nothing.
 
     None that lives.
 
     Args:
+        others: further folders to look in for temporary files.
         older_than: seconds since the last sign of life of a run, and since the last change of a temporary file.
         now: seconds since the Unix epoch.
     """
     now = time.time() if now is None else now
     before = now - older_than
-    found = _half_written(runs_dir, "a temporary file", min(before, now - STALE_SECONDS))
+    stale = min(before, now - STALE_SECONDS)
+    found = [one for place in (runs_dir, *others) for one in _half_written(place, "a temporary file", stale)]
     for folder in run_folders(runs_dir):
         try:
-            found += _of_run(folder, before, min(before, now - STALE_SECONDS))
+            found += _of_run(folder, before, stale)
         except (RunError, TypeError, OSError):
             continue
     return sorted(found, key=lambda one: one.run is None)

@@ -6,7 +6,6 @@ It lies in `<runs>/studies` and names its runs, which are ordinary run folders b
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -17,10 +16,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mnist_tui.experiment.files import write_json, write_text
+from mnist_tui.experiment.files import replacing_folder, write_json, write_text
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.runs.folder import RunFolder, Status, last_lines, true_state, unwritable
+from mnist_tui.runs.naming import meant, newest_first, several
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE
@@ -145,27 +145,25 @@ def create(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFo
     slug = re.sub(r"[^a-z0-9]+", "-", study.title.lower()).strip("-")[:40].strip("-") or study.kind
     folder = StudyFolder(runs_dir / PLACE / f"{stamp}-{slug}-{secrets.token_hex(2)}")
     try:
-        folder.path.mkdir(parents=True)
-        folder.control.mkdir()
-        folder.presets.mkdir()
-        for base in study.bases:
-            text = dump_preset(replace(bases[base.preset], origin="run"))
-            write_text(folder.presets / f"{base.preset}.toml", text)
-        folder.write_status(Status("starting", host=socket.gethostname(), heartbeat=study.created))
-        folder.write_study(study)
+        folder.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a study
+            made = StudyFolder(path)
+            made.control.mkdir()
+            made.presets.mkdir()
+            for base in study.bases:
+                text = dump_preset(replace(bases[base.preset], origin="run"))
+                write_text(made.presets / f"{base.preset}.toml", text)
+            made.write_status(Status("starting", host=socket.gethostname(), heartbeat=study.created))
+            made.write_study(study)
     except OSError as error:
         raise unwritable(runs_dir, error) from None
     return folder
 
 
 def study_folders(runs_dir: Path) -> list[StudyFolder]:
-    """The studies of a folder of runs, newest first (their names begin with the time)."""
+    """The studies of a folder of runs, newest first."""
     place = runs_dir / PLACE
-    try:
-        names = sorted((entry.name for entry in os.scandir(place) if entry.is_dir()), reverse=True)
-    except OSError:
-        return []
-    return [StudyFolder(place / name) for name in names if (place / name / "study.toml").exists()]
+    return [StudyFolder(place / name) for name in newest_first(place, "study.toml")]
 
 
 def find_study(runs_dir: Path, text: str) -> StudyFolder:
@@ -185,16 +183,11 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
         )
     if text == "latest":
         return folders[0]
-    exact = [folder for folder in folders if folder.id == text]
-    found = exact or [f for f in folders if f.id.startswith(text) or f.id.endswith(f"-{text}")]
+    found = meant(folders, text)
     if len(found) == 1:
         return found[0]
     if found:
-        some = ", ".join(folder.id for folder in found[:4])
-        raise StudyError(
-            f"{text!r} is the beginning of {len(found)} studies ({some}{' …' if len(found) > 4 else ''}); "
-            "give more of it"
-        )
+        raise StudyError(several(found, text, "studies"))
     raise StudyError(
         f"there is no study {text!r} in {runs_dir / PLACE}; `mnist-tui studies` lists them, and latest is the newest"
     )

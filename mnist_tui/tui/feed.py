@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 from textual.message import Message
 from textual.message_pump import MessagePump
 
 from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.watch import RunWatch, Snapshot, follow
+from mnist_tui.tui.reader import Reader
+from mnist_tui.tui.watch import RunWatch, Snapshot
 
 CACHED_EPOCHS = 8
 
@@ -39,25 +37,15 @@ class RunFeed:
         self.read = False
         self.epochs = EpochFile(folder.events_file)
         self._cached: dict[int, EpochEnded] = {}
-        self._viewers: list[MessagePump] = []
-        self._stop: threading.Event | None = None
+        self._reader = Reader(lambda: RunWatch(folder), self._take, lambda: self.Changed(self))
 
     def join(self, viewer: MessagePump) -> None:
         """From now on the viewer gets `Changed`; the first one starts the reading."""
-        self._viewers.append(viewer)
-        if self._stop is None:
-            self._stop = stop = threading.Event()
-            watch = RunWatch(self.folder)
-            threading.Thread(target=follow, args=(watch, self._take, stop), name="watch", daemon=True).start()
-        viewer.post_message(self.Changed(self))
+        self._reader.join(viewer)
 
     def leave(self, viewer: MessagePump) -> None:
         """The viewer gets nothing more; the last one ends the reading."""
-        if viewer in self._viewers:
-            self._viewers.remove(viewer)
-        if not self._viewers and self._stop is not None:
-            self._stop.set()
-            self._stop = None
+        self._reader.leave(viewer)
 
     @property
     def newest(self) -> int:
@@ -75,7 +63,7 @@ class RunFeed:
         cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
         if cursor != self.cursor:
             self.cursor = cursor
-            self._tell()
+            self._reader.tell()
 
     def ended(self, epoch: int) -> EpochEnded | None:
         """An epoch's event with its matrix, from the log; None where it has not ended."""
@@ -88,13 +76,8 @@ class RunFeed:
             self._cached[epoch] = found
         return self._cached[epoch]
 
-    def _take(self, snapshot: Snapshot) -> Any:
+    def _take(self, snapshot: Snapshot) -> None:
         """In the reading thread."""
         if len(snapshot.run.history) < len(self.snapshot.run.history):
             self._cached = {}
         self.snapshot, self.read = snapshot, True
-        self._tell()
-
-    def _tell(self) -> None:
-        for viewer in tuple(self._viewers):
-            viewer.post_message(self.Changed(self))

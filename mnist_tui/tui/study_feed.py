@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.tui.reader import Reader
 from mnist_tui.tui.screens.study_rows import Order
-from mnist_tui.tui.study_watch import StudySnapshot, StudyWatch, follow
+from mnist_tui.tui.study_watch import StudySnapshot, StudyWatch
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,7 @@ class StudyFeed:
         self.snapshot = StudySnapshot(folder)
         self.read = False
         self.view = View()
-        self._viewers: list[MessagePump] = []
-        self._stop: threading.Event | None = None
-        self._watch = StudyWatch(folder)
+        self._reader = Reader(lambda: StudyWatch(folder), self._take, lambda: self.Changed(self))
 
     def choose(self, run: str) -> None:
         """The trial of that run is to be chosen, once it is there."""
@@ -67,26 +65,15 @@ class StudyFeed:
 
     def join(self, viewer: MessagePump) -> None:
         """From now on the viewer gets `Changed`; the first one starts the reading."""
-        self._viewers.append(viewer)
-        if self._stop is None:
-            self._stop = stop = threading.Event()
-            threading.Thread(target=follow, args=(self._watch, self._take, stop), name="study", daemon=True).start()
-        viewer.post_message(self.Changed(self))
+        self._reader.join(viewer)
 
     def leave(self, viewer: MessagePump) -> None:
         """The viewer gets nothing more; the last one ends the reading."""
-        if viewer in self._viewers:
-            self._viewers.remove(viewer)
-        if not self._viewers and self._stop is not None:
-            self._stop.set()
-            self._stop = None
-            self._watch = StudyWatch(self.folder)
+        self._reader.leave(viewer)
 
     def _take(self, snapshot: StudySnapshot) -> None:
         """In the reading thread."""
         self.snapshot, self.read = snapshot, True
-        for viewer in tuple(self._viewers):
-            viewer.post_message(self.Changed(self))
 
 
 class StudiesFollowed:

@@ -1,11 +1,10 @@
 """Follows a study that its own process runs. The only thing that crosses to the screens is a frozen `StudySnapshot`.
 
-Nothing of Textual here: a feed runs `follow` in a thread of its own, tests call `StudyWatch.look`.
+Nothing of Textual here: a `Reader` calls `StudyWatch.look` in a thread of its own, tests call it themselves.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,16 +15,9 @@ from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.tui.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS
 
-LOOK_SECONDS = 0.25
-CHECK_SECONDS = 1.0
-"""How often a process that should live is looked for."""
-CHUNK = 512 * 1024
-CHUNKS = 64
-"""Chunks read before a first snapshot is shown of a log longer than that."""
 LOG_LINES = 6
-BROKEN = ("failed", "crashed")
-"""Ends that the log may explain."""
 SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
 """Of a trial's row, the figures that have a mean over seeds."""
 UNBOUNDED = ("val_loss", "test_loss", "seconds")
@@ -132,12 +124,3 @@ class StudyWatch:
             }
             self._summaries = (len(rows), {name: one for name, one in found.items() if one is not None})
         return self._summaries[1]
-
-
-def follow(watch: StudyWatch, show: Callable[[StudySnapshot], object], stop: threading.Event) -> None:
-    """Calls `show` with every change until `stop` is set. Blocks: for a thread."""
-    while not stop.is_set():
-        snapshot = watch.look()
-        if snapshot is not None:
-            show(snapshot)
-        stop.wait(LOOK_SECONDS)

@@ -1,12 +1,11 @@
 """Follows a run that someone else writes. The only thing that crosses to the screens is a frozen `Snapshot`.
 
-Nothing of Textual here: a screen runs `follow` in a thread of its own, tests call `RunWatch.look`.
+Nothing of Textual here: a `Reader` calls `RunWatch.look` in a thread of its own, tests call it themselves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE, RunState, reduce
 
-LOOK_SECONDS = 0.2
 CHECK_SECONDS = 1.0
 """How often a worker that should live is looked for."""
 CHUNK = 512 * 1024
@@ -129,12 +127,3 @@ class RunWatch:
         if reason:
             return reason
         return "the worker ended without a word" if word == "crashed" else ""
-
-
-def follow(watch: RunWatch, show: Callable[[Snapshot], object], stop: threading.Event) -> None:
-    """Calls `show` with every change until `stop` is set. Blocks: for a thread."""
-    while not stop.is_set():
-        snapshot = watch.look()
-        if snapshot is not None:
-            show(snapshot)
-        stop.wait(LOOK_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch, Lock, RunFolder, Status, create, this_process
 from mnist_tui.runs.pruning import remove, waste
+from mnist_tui.studies.folder import PLACE
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
 
@@ -73,14 +74,15 @@ def test_runs_that_came_to_nothing_are_listed_and_only_with_yes_deleted(
 def test_stale_temporary_files_go_and_those_being_written_stay(cli: Command, runs_dir: Path) -> None:
     run, live = recorded_run(runs_dir), made(runs_dir, this_process("running"))
     run.exports.mkdir()
-    old = [run.path / ".tmp-a.json", run.exports / ".tmp-b", runs_dir / ".tmp-c"]
+    (runs_dir / PLACE).mkdir()
+    old = [run.path / ".tmp-a.json", run.exports / ".tmp-b", runs_dir / ".tmp-c", runs_dir / PLACE / ".tmp-f"]
     new = [run.path / ".tmp-d.json", live.path / ".tmp-e.npz"]
     for path in (*old, *new):
         path.mkdir() if path.name == ".tmp-b" else path.write_text("half")
     for path in (*old, new[1]):
         os.utime(path, (time.time() - 2 * HOUR,) * 2)
     result = cli("prune", "--yes")
-    assert "deleted 3 temporary files" in result.stderr
+    assert "deleted 4 temporary files" in result.stderr
     assert not any(path.exists() for path in old)
     assert all(path.exists() for path in (*new, run.path, live.path))
 

@@ -11,7 +11,8 @@ from typing import Any
 from mnist_tui.runs.event_log import encode
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS
-from mnist_tui.tui.watch import CHECK_SECONDS, RunWatch, Snapshot, follow
+from mnist_tui.tui.reader import follow
+from mnist_tui.tui.watch import CHECK_SECONDS, RunWatch, Snapshot
 
 
 class Clock:
