@@ -21,14 +21,19 @@ class Named(Protocol):
 Found = TypeVar("Found", bound=Named)
 
 
-def newest_first(place: Path, proof: str) -> list[str]:
-    """The names of the folders in `place` that hold a file called `proof`, newest first: they begin with the time."""
+def newest_first(place: Path, proof: str = "") -> list[str]:
+    """The names of the folders in `place`, newest first, for they begin with the time.
+
+    Args:
+        proof: a file that each of them holds; empty where that is seen later.
+    """
     try:
         with os.scandir(place) as entries:
             names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
     except OSError:
         return []
-    return [name for name in sorted(names, reverse=True) if (place / name / proof).exists()]
+    names.sort(reverse=True)
+    return [name for name in names if (place / name / proof).exists()] if proof else names
 
 
 def meant(folders: Sequence[Found], text: str) -> list[Found]:

@@ -24,6 +24,7 @@ from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, fixed_of, summed_up
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.naming import newest_first
 from mnist_tui.runs.state import LIVE
 
 CACHE = ".summaries.json"
@@ -96,7 +97,7 @@ class Listing:
             self._known = _load(self.runs_dir / CACHE, self.runs_dir)
             yield from self._all_at_once(presets)
             checked = set(self._known)
-        names = _names(self.runs_dir)
+        names = newest_first(self.runs_dir)
         gone = tuple(set(self._known) - set(names))
         for name in gone:
             del self._known[name]
@@ -206,15 +207,6 @@ def listed(runs_dir: Path) -> list[RunSummary]:
         pass
     listing.save()
     return [summary for _, summary in sorted(listing.runs.items(), reverse=True)]
-
-
-def _names(runs_dir: Path) -> list[str]:
-    """Names of what may be runs, newest first, for they begin with the time."""
-    try:
-        with os.scandir(runs_dir) as entries:
-            return sorted((entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()), reverse=True)
-    except OSError:
-        return []
 
 
 def _signature(path: str) -> Signature | None:
