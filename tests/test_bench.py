@@ -1,8 +1,6 @@
 """The main job in a real terminal: train, watch, detach, attach again, lose the terminal, find it training on."""
 
-import os
 import re
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +9,9 @@ import pytest
 
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import default_runs_dir, find_run, run_folders
-from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.library import default_runs_dir, find_run
 from tests.terminal import ENTER, ESCAPE, Terminal
+from tests.training.support import end_trainings
 
 pytestmark = pytest.mark.slow
 EVALUATED = re.compile(r"([\d,]+) images evaluated after epoch (\d+)")
@@ -22,11 +20,8 @@ CELLS = re.compile(r"(?<![\d,.])(\d)((?:\s+(?:\d+|·)){10})(?![\d,])")
 
 @pytest.fixture(autouse=True)
 def nothing_trains_on(own_places: None) -> Iterator[None]:
-    """A test that fails leaves no training behind."""
     yield
-    for run in run_folders(default_runs_dir()):
-        if run.state() in LIVE:
-            os.kill(run.status().pid, signal.SIGKILL)
+    end_trainings(default_runs_dir())
 
 
 def matrix_of(lines: list[str]) -> list[list[int]]:

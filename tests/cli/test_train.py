@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow
 from tests.cli.test_process import command, environment
 from tests.report.recorded import recorded_run
+from tests.training.support import end_trainings
 
 
 def ended(folder: RunFolder, lines: Any) -> Any:
@@ -78,16 +79,26 @@ def test_a_failure_without_a_place_in_the_code_was_the_requests(
 DIGITS = ["train", "--preset", "raw", "--dataset", "digits", "--device", "cpu"]
 
 
+@pytest.fixture(autouse=True)
+def nothing_trains_on(tmp_path: Path) -> Iterator[None]:
+    yield
+    end_trainings(tmp_path / "runs")
+
+
 def started(tmp_path: Path, epochs: int = 100_000) -> subprocess.Popen[str]:
     """A long training, followed by a process in a session of its own, as in a terminal of its own."""
-    return subprocess.Popen(
-        command(*DIGITS, "--epochs", epochs),
-        env=environment(tmp_path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a process inherits what is ignored, as under nohup
+    try:
+        return subprocess.Popen(
+            command(*DIGITS, "--epochs", epochs),
+            env=environment(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:

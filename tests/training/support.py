@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Ended, Event
 from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.library import run_folders
+from mnist_tui.runs.state import LIVE
 
 FLATTEN = {"kind": "flatten"}
 
@@ -99,3 +104,12 @@ class Watch:
             return found[number - 1] if len(found) >= number else None
 
         return wait_for(there)
+
+
+def end_trainings(runs_dir: Path) -> None:
+    """Kills what trains there: a test that fails leaves nothing behind that takes the cores from the others."""
+    for run in run_folders(runs_dir):
+        status = run.status()
+        if run.state() in LIVE and status.pid != os.getpid():
+            with suppress(ProcessLookupError):
+                os.kill(status.pid, signal.SIGKILL)
