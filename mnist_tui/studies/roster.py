@@ -36,21 +36,6 @@ class WorkerInfo:
     threads: int
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A worker's.
-
-    Attributes:
-        lack: what it lacks in order to train, in a sentence; empty where it lacks nothing.
-        joined: whether Dask gives it trials from now on.
-    """
-
-    address: str
-    facts: Facts | Exception
-    lack: str
-    joined: bool
-
-
 class Roster:
     """Who can be given runs; a worker that cannot train is never given one, and one that hangs keeps nobody waiting.
 
@@ -68,7 +53,7 @@ class Roster:
         self._names: dict[str, str] = {}
         self._asked: set[str] = set()
         self._unfit: dict[str, str] = {}
-        self._answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[str, Facts | str | None]] = queue.SimpleQueue()
         self.workers: dict[str, WorkerInfo] = {}
 
     def meet(self) -> None:
@@ -82,8 +67,8 @@ class Roster:
         self.look()
         while self._asked and (left := end - time.monotonic()) > 0:
             with suppress(queue.Empty):
-                self._take(self._answers.get(timeout=left))
-        for address in sorted(self._asked):
+                self._take(*self._answers.get(timeout=left))
+        for address in sorted(self._names.keys() - self.workers.keys() - self._unfit.keys()):
             self._log(f"the worker {address} has not answered yet; it is given trials once it has")
         if self._unfit:
             more = f" (and {len(self._unfit) - 1} more workers cannot train either)" if len(self._unfit) > 1 else ""
@@ -104,33 +89,35 @@ class Roster:
         self._asked &= self._names.keys()
         for address in self._names.keys() - self.workers.keys() - self._unfit.keys() - self._asked:
             self._asked.add(address)
-            self._wire.send(address, lambda address=address: self._answers.put(self._greet(address)))
+            self._wire.send(address, lambda address=address: self._answers.put((address, self._greet(address))))
         with suppress(queue.Empty):
             while True:
-                self._take(self._answers.get_nowait())
+                self._take(*self._answers.get_nowait())
 
-    def _greet(self, address: str) -> Answer:
-        """Asks a worker what it is, and has Dask give it trials where it can train; in a thread of the worker's."""
+    def _greet(self, address: str) -> Facts | str | None:
+        """What a worker is, once Dask gives it trials, else what it lacks; in a thread of the worker's.
+
+        None where it hangs or goes just now: it is asked again while the scheduler knows it.
+        """
         answer = self._wire.answer(address, trial.facts)
-        if isinstance(answer, OSError):  # it hangs, or goes just now: it is asked again while the scheduler knows it
-            return Answer(address, answer, lack="", joined=False)
-        lack = lacks(address, answer)
-        joined = not lack and not isinstance(self._wire.answer(address, trial.join), Exception)
-        return Answer(address, answer, lack, joined)
+        if isinstance(answer, OSError):
+            return None
+        if lack := lacks(address, answer):
+            return lack
+        return None if isinstance(self._wire.answer(address, trial.join), Exception) else answer
 
-    def _take(self, answer: Answer) -> None:
-        """Takes in a worker that has joined; one that has gone meanwhile is not spoken of."""
-        address, facts = answer.address, answer.facts
+    def _take(self, address: str, answer: Facts | str | None) -> None:
+        """Takes in a worker that Dask gives trials to; one that has gone meanwhile is not spoken of."""
         if address not in self._asked:
             return
         self._asked.discard(address)
-        if answer.lack:
-            self._unfit[address] = answer.lack
-            self._log(answer.lack)
-        elif answer.joined and isinstance(facts, Facts):
-            gpu = None if self._cpu else facts.gpu
-            self.workers[address] = WorkerInfo(address, facts.host, self._names[address], gpu, facts.threads)
-            self._log(f"the worker {address} on {facts.host} has come")
+        if isinstance(answer, str):
+            self._unfit[address] = answer
+            self._log(answer)
+        elif answer is not None:
+            gpu = None if self._cpu else answer.gpu
+            self.workers[address] = WorkerInfo(address, answer.host, self._names[address], gpu, answer.threads)
+            self._log(f"the worker {address} on {answer.host} has come")
 
 
 def lacks(address: str, answer: Facts | Exception) -> str:

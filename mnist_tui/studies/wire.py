@@ -76,14 +76,14 @@ class Wire:
         """Tells a worker of a command for its run; `unheard` is called in another thread where it does not have it."""
 
         def errand() -> None:
-            if not any(self._asked(worker, trial.obey, self._study, run, command).values()):
+            if self.answer(worker, trial.obey, self._study, run, command) is not True:
                 unheard()
 
         self.send(worker, errand)
 
     def ship(self, worker: str, key: BundleKey, files: Files) -> None:
         """Sends data to a worker."""
-        self.send(worker, lambda: self._asked(worker, trial.receive, self._study, key, files))
+        self.send(worker, lambda: self.answer(worker, trial.receive, self._study, key, files))
 
     def send(self, worker: str, errand: Callable[[], object]) -> None:
         """Has a worker's own thread run an errand, after those before it; nobody waits for it."""
@@ -98,10 +98,10 @@ class Wire:
         if (lane := self._lanes.pop(worker, None)) is not None:
             lane.put(None)
 
-    def answer(self, worker: str, function: Callable[..., Any]) -> Any:
+    def answer(self, worker: str, function: Callable[..., Any], *arguments: object) -> Any:
         """What a worker answers, or the exception that came of asking; to be called in a thread of the worker's."""
         try:
-            return self.client.run(function, workers=[worker], on_error="return")[worker]
+            return self.client.run(function, *arguments, workers=[worker], on_error="return")[worker]
         except Exception as error:  # whatever Dask raises where the worker goes just now
             return error
 
@@ -117,20 +117,14 @@ class Wire:
             left = threading.Event()
 
             def errand() -> None:
-                self._asked(EVERYONE, trial.leave, self._study)
+                with suppress(Exception):  # whatever Dask raises where the scheduler goes just now
+                    self.client.run(trial.leave, self._study, on_error="ignore")
                 left.set()
 
             self.send(EVERYONE, errand)
             left.wait(timeout)
             self._lanes[EVERYONE].put(None)
         self.client.close(timeout=timeout)
-
-    def _asked(self, worker: str, function: Callable[..., Any], *arguments: object) -> dict[str, Any]:
-        """What a worker answers, or every worker; nothing of those that have died."""
-        workers = None if worker == EVERYONE else [worker]
-        with suppress(Exception):  # whatever Dask raises where a worker or the scheduler goes just now
-            return self.client.run(function, *arguments, workers=workers, on_error="ignore")
-        return {}
 
 
 def _errands(lane: queue.SimpleQueue[Callable[[], object] | None]) -> None:

@@ -20,8 +20,9 @@ from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import RunState, reduce
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
-from tests.cli.test_train import started, wait_for
+from tests.cli.test_train import started
 from tests.report.recorded import recorded_run
+from tests.training.support import wait_for
 
 
 @pytest.fixture

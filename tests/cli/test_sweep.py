@@ -21,6 +21,7 @@ from mnist_tui.cli.study_view import done_of, progress_line, view
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders
+from mnist_tui.runs.state import replayed
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import find_study
 from tests.cli.conftest import Command, sentence
@@ -240,6 +241,8 @@ def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_
     for run in run_folders(tmp_path / "runs"):
         results = run.results()
         assert results is not None and results["epochs_run"] == 4 and run.model_file.exists()
+        assert replayed(run.events_file).data.verified
+    assert "mnist is shipped to" in study.log_file.read_text()
 
 
 def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow
 from tests.cli.test_process import command, environment
 from tests.report.recorded import recorded_run
-from tests.training.support import end_trainings
+from tests.training.support import end_trainings, wait_for
 
 
 def ended(folder: RunFolder, lines: Any) -> Any:
@@ -99,13 +98,6 @@ def started(tmp_path: Path, epochs: int = 100_000) -> subprocess.Popen[str]:
         )
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")

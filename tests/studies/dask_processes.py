@@ -40,6 +40,11 @@ class DaskProcesses:
             )
         )  # fmt: skip
 
+    def wait_for_workers(self) -> None:
+        """Until the scheduler knows all of them."""
+        for number in range(len(self.workers)):
+            wait_for(lambda log=self._folder / f"worker-{number}.log": "Registered to" in log.read_text())
+
     def close(self) -> None:
         for process in self.workers:
             process.terminate()

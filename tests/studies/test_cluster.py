@@ -255,7 +255,7 @@ def test_a_worker_that_cannot_train_is_named_before_anything_starts(tmp_path):
     dask = DaskProcesses(tmp_path, bare=True)
     try:
         dask.add_worker()
-        wait_for(lambda: "Registered to" in (tmp_path / "worker-0.log").read_text())
+        dask.wait_for_workers()
         with pytest.raises(RunError, match=r"the worker tcp://127.0.0.1:\d+ has no mnist-tui"):
             cluster(tmp_path, scheduler=dask.address)
     finally:
@@ -268,9 +268,9 @@ def test_a_worker_that_hangs_keeps_no_trial_waiting_and_is_given_some_once_it_an
     dask, said = DaskProcesses(tmp_path), []
     runs = [new_run(tmp_path / "runs", of) for of in (experiment(), ENDLESS)]
     try:
-        for number in range(2):
+        for _ in range(2):
             dask.add_worker()
-            wait_for(lambda number=number: "Registered to" in (tmp_path / f"worker-{number}.log").read_text())
+        dask.wait_for_workers()
         (hung,) = [each for each in psutil.Process(dask.workers[0].pid).children(recursive=True) if _listens(each)]
         hung.suspend()
         with cluster(tmp_path, said, scheduler=dask.address) as there:

@@ -38,6 +38,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, Status, create
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import Command
 from mnist_tui.tui.screens.runs import RunsScreen
+from tests.tui.recorded_studies import RecordedStudy
 
 START = 1_700_000_000.0
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
@@ -260,3 +261,17 @@ def shows() -> Callable[..., Any]:
         return screen_text(pilot.app)
 
     return wait
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder of runs."""
+    place = tmp_path / "runs"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def under_way(place: Path) -> RecordedStudy:
+    """Six trials: three finished, one pruned, one running, one to come."""
+    return RecordedStudy(place).under_way()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +17,7 @@ from mnist_tui.runs.folder import Launch
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
-from mnist_tui.tui.screens import study_plots, study_points, study_rows, study_words
+from mnist_tui.tui.screens import study_rows
 from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen, AskStopScreen
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.editor import EditorScreen
@@ -26,12 +25,10 @@ from mnist_tui.tui.screens.leave import LeaveScreen
 from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.studies import StudiesScreen
 from mnist_tui.tui.screens.study import StudyScreen
-from mnist_tui.tui.screens.study_listing import order_of
-from mnist_tui.tui.screens.study_plot_pane import plot_of
 from mnist_tui.tui.screens.study_rows import Order, in_order
 from mnist_tui.tui.screens.training import TrainingScreen
 from mnist_tui.tui.study_watch import StudyWatch
-from mnist_tui.tui.widgets.plots.multiples import MultiplesPlot, grid_of
+from mnist_tui.tui.widgets.plots.multiples import MultiplesPlot
 from mnist_tui.tui.widgets.plots.parallel import ParallelPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from tests.runs.synthetic import finished_run
@@ -39,19 +36,6 @@ from tests.tui.conftest import exists, screen_text
 from tests.tui.recorded_studies import AXES, RecordedStudy
 
 SIZES = [(60, 20), (80, 24), (140, 45)]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
-    place = tmp_path / "runs"
-    place.mkdir()
-    return place
-
-
-@pytest.fixture
-def under_way(place: Path) -> RecordedStudy:
-    """Six trials: three finished, one pruned, one running, one to come."""
-    return RecordedStudy(place).under_way()
 
 
 @pytest.fixture
@@ -407,96 +391,6 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
                     app.pop_screen()
                 await arrive()
                 here = app.screen
-
-
-def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) -> None:
-    under_way.end(5, "stopped").finish("stopped", "as asked")
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert study_words.share_done(seen.study)[1] == "4 of 6 ended"
-    assert study_words.pace(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
-
-
-def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:
-    under_way.end(5, "stopped")
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert study_words.pace(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
-
-
-def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
-    study = RecordedStudy(place, AXES[:1], seeds=2).begin()
-    for number in range(1, 6):
-        study.run(number, 12).end(number)
-    study.run(6, 2).end(6, "failed", "no memory").finish()
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
-    points = study_points.points(state.rows, Order(), study_rows.shape_of(state))
-    assert {one.state for one, _ in points} == {"finished"}
-    assert [len(trials) for _, trials in points] == [2, 2, 2]
-
-
-def test_trials_that_are_no_contest_come_as_they_are_trained(place: Path) -> None:
-    contest = (StudyWatch(RecordedStudy(place).under_way().folder).look() or pytest.fail("nothing to see")).study
-    assert order_of(contest, Order()) == Order()
-    assert order_of(replace(contest, compares=False, kind="reproduction"), Order()) == Order("number")
-    assert order_of(replace(contest, compares=False, kind="seeds"), Order()) == Order("seed")
-    assert order_of(replace(contest, compares=False, kind="seeds"), Order("state")) == Order("state")
-    assert plot_of(replace(contest, kind="reproduction"), "curves") == "multiples"
-
-
-def test_events_of_a_newer_version_are_passed_over(under_way: RecordedStudy) -> None:
-    with under_way.folder.events_file.open("a", encoding="utf-8") as log:
-        log.write('{"type":"trial_dreamed","time":1.0,"number":5}\n')
-    under_way.run(6, 3)
-    seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert (seen.word, seen.reason, seen.study.count("running")) == ("running", "", 2)
-
-
-def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) -> None:
-    axes = tuple({"name": name, "values": values} for name, values in (
-        ("hidden", [str(n) for n in range(50, 300, 10)]), ("activation", ["tanh", "sigmoid", "relu", "elu"]),
-        ("batch-size", [str(n) for n in range(10, 110, 10)]),
-    ))  # fmt: skip
-    study = RecordedStudy(place, axes, epochs=20).begin()
-    for number in range(1, 951):
-        study.run(number, 2).end(number)
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
-    shape = study_rows.shape_of(state)
-    rows = study_rows.Rows()
-    for column in study_rows.columns_of(shape):
-        found = in_order(state.rows, Order(column.key), shape)
-        assert len(rows.of(found, shape, (), None, "braille")) == 1000
-
-
-def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_top(under_way: RecordedStudy) -> None:
-    study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
-    axes, strands = study_plots.parallel(study.rows, study_rows.shape_of(study))
-    assert [axis.title for axis in axes] == ["hidden", "activation", "val acc."]
-    assert [label for _, label in axes[0].ticks] == ["50", "150", "250"]
-    heights = {strand.key: strand.heights for strand in strands}
-    assert heights[str(study.best)][-1] == 1.0
-    assert heights["6"][-1] is None, "it has no score yet"
-
-
-def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_do_not_share(place: Path) -> None:
-    study = RecordedStudy(place, AXES[:1]).begin()
-    for number in (1, 2):
-        study.run(number, 2).end(number)
-    state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
-    names = ("labo04-hog-tanh-ppc7", "labo04-hog-tanh-ppc7-or16")
-    rows = tuple(replace(row, base=name, values=()) for row, name in zip(state.rows, names, strict=False))
-    several = replace(state, kind="reproduction", axes=(), rows=rows)
-    panels, _ = study_plots.multiples(rows, several, study_rows.shape_of(several))
-    assert [panel.about for panel in panels] == ["ppc7", "ppc7-or16"]
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, 9, 40])
-@pytest.mark.parametrize("size", [(22, 6), (80, 16), (140, 20)])
-def test_small_multiples_fill_the_place_and_show_as_many_as_fit(count: int, size: tuple[int, int]) -> None:
-    grid = grid_of(count, size)
-    assert grid.across * grid.width <= size[0]
-    assert grid.down * grid.height <= size[1]
-    most = max(1, size[0] // 22) * max(1, size[1] // 6)
-    assert min(count, most) <= grid.count
-    assert grid.page(count - 1) <= count - 1 < grid.page(count - 1) + grid.count
 
 
 # ── as it was last looked at ──
