@@ -248,6 +248,9 @@ class Cluster:
         from distributed import KilledWorker
 
         future, home = flight.future, flight.home
+        if future.status in ("lost", "pending"):  # its worker died with the result; Dask has another one train it
+            future.add_done_callback(lambda _: self._mail.put(("done", run, None)))
+            return
         if future.status != "finished":
             error = future.exception() if future.status == "error" else None
             reason = f"{type(error).__name__}: {error}" if error else "the Dask scheduler no longer knows of it"
