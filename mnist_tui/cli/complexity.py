@@ -10,9 +10,9 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Request, RunsDir, chosen_run, complete_preset, complete_run, with_experiment
-from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import write_text
 from mnist_tui.report.complexity.breakdown import ALSO, FORMATS, in_format
 from mnist_tui.report.complexity.named import Named, models_of
 from mnist_tui.report.export import NO_ROOM, ExistsError

@@ -236,7 +236,7 @@ def _tell_plan(table: Table, parts: Sequence[Missing], *, dry_run: bool, as_json
 
 def _tell(table: Table, output: Path | None, *, as_json: bool, study: str = "") -> None:
     from mnist_tui.cli import reproduction_results as results
-    from mnist_tui.experiment.files import write_text
+    from mnist_tui.files import write_text
 
     if output is not None:
         try:

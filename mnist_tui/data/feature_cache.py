@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.data.places import feature_cache
-from mnist_tui.experiment.files import TEMPORARY, replacing
+from mnist_tui.files import TEMPORARY, replacing
 
 LIMIT_BYTES: Final = 2_000_000_000
 _SUFFIX: Final = ".features"

@@ -19,10 +19,10 @@ from typing import Any
 import platformdirs
 from pydantic import ValidationError
 
-from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
+from mnist_tui.files import write_text
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
 EDITED = ", edited"

@@ -14,8 +14,8 @@ from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
-from mnist_tui.experiment.files import TEMPORARY, move, replacing, write_text
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import TEMPORARY, move, replacing, write_text
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder

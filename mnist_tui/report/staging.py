@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from mnist_tui.experiment.files import TEMPORARY
+from mnist_tui.files import TEMPORARY
 
 
 class Staging:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from mnist_tui.experiment.files import write_json
+from mnist_tui.files import write_json
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
 

@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.experiment.files import replacing_folder, write_json, write_text
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.state import LIVE
 
 HEARTBEAT_SECONDS = 2.0

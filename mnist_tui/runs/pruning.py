@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.experiment.files import TEMPORARY, discard
+from mnist_tui.files import TEMPORARY, discard
 from mnist_tui.runs.control import DISCARDED
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.library import run_folders

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui.experiment.closed_form import is_closed_form
-from mnist_tui.experiment.files import TEMPORARY, discard
 from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.files import TEMPORARY, discard
 from mnist_tui.runs.control import Command, leave, withdraw
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding

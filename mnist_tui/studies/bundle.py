@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import Location, find
-from mnist_tui.experiment.files import replacing_folder
+from mnist_tui.files import replacing_folder
 
 CLASSES_FILE = "classes.txt"
 Files = tuple[tuple[str, bytes], ...]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from mnist_tui.experiment.files import discard
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import discard
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import EpochEnded

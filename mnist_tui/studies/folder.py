@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mnist_tui.experiment.files import replacing_folder, write_json, write_text
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
+from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.folder import RunFolder, Status, last_lines, true_state, unwritable
 from mnist_tui.runs.naming import meant, newest_first, several
 from mnist_tui.studies import spec

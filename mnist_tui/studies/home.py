@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from mnist_tui.experiment.files import TEMPORARY, move
+from mnist_tui.files import TEMPORARY, move
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Resumed
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process

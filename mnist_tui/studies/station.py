@@ -16,9 +16,9 @@ from typing import Any
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.places import find
-from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import write_text
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder, Status

@@ -11,8 +11,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mnist_tui.experiment.files import TEMPORARY
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import TEMPORARY
 from mnist_tui.studies.bundle import BundleKey
 
 MOST_BYTES = 2**31

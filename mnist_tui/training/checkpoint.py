@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import TEMPORARY, discard, replacing
+from mnist_tui.files import TEMPORARY, discard, replacing
 from mnist_tui.runs.folder import POINTER, RunError
 from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
 

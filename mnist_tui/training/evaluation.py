@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import replacing
 from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.files import replacing
 from mnist_tui.runs.scores import precisions, recalls
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.scorer import Scorer, Scores, scores

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.files import replacing, replacing_folder
 from mnist_tui.experiment.presets import dump_preset
+from mnist_tui.files import replacing, replacing_folder
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.predictions import class_names

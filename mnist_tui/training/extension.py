@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.presets import dump_preset, edited
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
+from mnist_tui.files import write_text
 from mnist_tui.runs.events import Extended, Warned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.engine import Training

@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mnist_tui.experiment.files import replacing, write_json
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
+from mnist_tui.files import replacing, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models, resumption
 from mnist_tui.training.checkpoint_writer import CheckpointWriter, NoCheckpoints

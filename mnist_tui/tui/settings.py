@@ -160,7 +160,7 @@ def remember(**changes: Any) -> None:
     """
     import tomlkit
 
-    from mnist_tui.experiment.files import write_text
+    from mnist_tui.files import write_text
 
     path = settings_file().resolve()
     doc: Any = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from mnist_tui.experiment.files import write_text
+from mnist_tui.files import write_text
 from mnist_tui.training.machine import cpu_name, versions
 
 FILE = Path(__file__).with_name("RESULTS.md")

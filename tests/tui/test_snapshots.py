@@ -22,9 +22,9 @@ from textual.widgets import Input
 
 from mnist_tui.data import datasets
 from mnist_tui.data.centring import centred
-from mnist_tui.experiment.files import write_json
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
+from mnist_tui.files import write_json
 from mnist_tui.runs import predicted
 from mnist_tui.runs.events import DataReady, Distribution, LayerWeights, ModelBuilt, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.folder import Launch, RunFolder, create

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.experiment.files import replacing, write_text
+from mnist_tui.files import replacing, write_text
 from mnist_tui.report.figures.style import SETTINGS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from mnist_tui.experiment.files import write_json
+from mnist_tui.files import write_json
 from mnist_tui.runs.folder import RunError, RunFolder
 
 LONGEST_NAME, LONGEST_NOTE = 60, 500

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui import __version__
-from mnist_tui.experiment.files import write_text
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
+from mnist_tui.files import write_text
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, fixed_of, summed_up

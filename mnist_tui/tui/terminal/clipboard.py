@@ -14,7 +14,7 @@ from typing import Any
 
 from textual.app import App
 
-from mnist_tui.experiment.files import write_text
+from mnist_tui.files import write_text
 
 MOST = 74_994
 """Bytes of base64 that xterm takes, and others after it."""
