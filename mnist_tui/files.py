@@ -1,18 +1,162 @@
-"""Files that a reader never sees half of: written beside their place, then renamed into it."""
+"""Reading files that somebody else may have made, and writing files that no reader ever sees half of.
+
+Every text, JSON or TOML file is read here: only regular files, only up to a size, and no deeper than a limit, so that
+a damaged or hostile file ends in one sentence instead of a hang, a full memory or a traceback.
+Files are written beside their place, then renamed into it.
+"""
 
 from __future__ import annotations
 
+import codecs
+import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
+import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 TEMPORARY = ".tmp-"
 """How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""
+
+TEXT_BYTES = 4_000_000
+"""The largest text file that is read unless a caller allows more."""
+MAX_DEPTH = 64
+"""The deepest nesting of JSON and TOML that is accepted; our own files have at most 6 levels."""
+
+
+class UnreadableFileError(OSError):
+    """A file that is not read; `strerror` says why and follows the file's name: "is a symbolic link"."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(errno.EINVAL, why, str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename} {self.strerror}"
+
+
+def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
+    """Open a regular file for reading, without ever waiting for a pipe or reading a device.
+
+    Args:
+        follow_links: whether `path` itself may be a symbolic link. Files that a person names may be; files in a run or
+            study folder may not, because such a folder can come from somebody else.
+
+    Raises:
+        UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
+        OSError: it is not there or may not be read.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise UnreadableFileError(path, "is a symbolic link, which is not followed") from None
+        raise
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(handle)
+        raise UnreadableFileError(path, f"is {_kind(kind)}, not a file")
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> bytes:
+    """Read a whole regular file of at most `limit` bytes.
+
+    Raises:
+        UnreadableFileError: it is larger, or not a regular file (see `open_regular`).
+        OSError: it is not there or may not be read.
+    """
+    with open_regular(path, follow_links=follow_links) as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UnreadableFileError(path, f"is larger than {limit:,} bytes")
+    return data
+
+
+def read_text(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> str:
+    """Read a whole UTF-8 text file; a byte order mark at its start is left out.
+
+    Raises:
+        UnreadableFileError: it is UTF-16 or not UTF-8, too large, or not a regular file.
+        OSError: it is not there or may not be read.
+    """
+    data = read_bytes(path, limit, follow_links=follow_links)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnreadableFileError(path, "is UTF-16 text; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(path, f"is not UTF-8 text (byte {error.start + 1:,})") from None
+
+
+def read_json(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> Any:
+    """Read a JSON document.
+
+    Raises:
+        UnreadableFileError: it is not JSON, nested too deep, too large, or not a regular file.
+        OSError: it is not there or may not be read.
+    """
+    text = read_text(path, limit, follow_links=follow_links)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise UnreadableFileError(path, f"is not JSON that can be used: {error}") from None
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The document of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
+    """
+    try:
+        doc = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    _check_depth(doc)
+    return doc
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The document of a TOML text.
+
+    Raises:
+        ValueError: it is not TOML, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
+    """
+    try:
+        doc = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
+    _check_depth(doc)
+    return doc
+
+
+def _check_depth(doc: Any) -> None:
+    level = [doc]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += cast(dict[str, Any], value).values()
+            elif isinstance(value, list):
+                inner += cast(list[Any], value)
+        if not inner:
+            return
+        level = [value for value in inner if isinstance(value, dict | list)]
+    raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 @contextmanager
