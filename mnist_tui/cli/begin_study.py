@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.options import Request
+from mnist_tui.cli.output import print_note
 from mnist_tui.cli.supply import check_data
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import Preset
@@ -107,7 +108,7 @@ def check_supply(asked: Asked, presets: Iterable[Preset]) -> None:
         except MissingDataError:
             if study.scheduler is None:
                 raise
-            print(f"note: {name} is not on this machine; the workers of the cluster must have it", file=sys.stderr)
+            print_note(f"note: {name} is not on this machine; the workers of the cluster must have it")
 
 
 def check_gpu(device: str) -> None:

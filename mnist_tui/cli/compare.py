@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.options import Json, RunsDir, complete_run, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report import seed_words
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
@@ -90,10 +90,10 @@ def _print_groups(groups: list[SeedGroup]) -> None:
                 around = seed_words.interval(found, scale, digits)
                 table.add_row(names[group.group], heading, str(found.n), mean, deviation, around, low, high)
     if table.row_count:
-        print()
+        print_line()
         print_table(table)
     for sentence in seed_words.sentences(groups):
-        print(f"\n{sentence}")
+        print_line(f"\n{sentence}")
 
 
 def _scores(run: RunSummary, published: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Request, RunsDir, chosen_run, complete_preset, complete_run, with_experiment
+from mnist_tui.cli.output import print_note, print_text
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
@@ -99,7 +99,7 @@ def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | No
 
 def _put(text: str, output: Path | None, *, force: bool) -> None:
     if output is None:
-        sys.stdout.write(text)
+        print_text(text)
         return
     try:
         if output.exists() and not force:
@@ -108,4 +108,4 @@ def _put(text: str, output: Path | None, *, force: bool) -> None:
     except OSError as error:
         said = f"{output} cannot be written: {error.strerror or error}"
         raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(said) from None
-    print(f"wrote {output}", file=sys.stderr)
+    print_note(f"wrote {output}")

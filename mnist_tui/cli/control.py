@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 import typer
 
 from mnist_tui.cli.options import Run, RunsDir, chosen_run
+from mnist_tui.cli.output import print_note
 from mnist_tui.runs.control import CommandName, send
 
 
@@ -15,7 +15,7 @@ def _command(name: CommandName, told: str, doc: str) -> Callable[..., None]:
     def command(ctx: typer.Context, run: Run, runs_dir: RunsDir = None) -> None:
         folder = chosen_run(ctx, run, runs_dir)
         send(folder, name)
-        print(told.format(run=folder.id), file=sys.stderr)
+        print_note(told.format(run=folder.id))
 
     command.__doc__ = doc
     return command

@@ -10,7 +10,7 @@ import typer
 
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, Json, data_folder
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.progress import Progress
 from mnist_tui.report.wording import size
@@ -82,7 +82,7 @@ def get(
     finally:
         teller.end()
     train, test = len(dataset.train_labels), len(dataset.test_labels)
-    print(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
+    print_line(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
 
 
 @app.command("import")
@@ -91,7 +91,7 @@ def import_files(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Fol
     from mnist_tui.data import datasets
 
     for copy in datasets.import_folder(folder):
-        print(f"{KNOWN[copy.name].title}: {copy.source}")
+        print_line(f"{KNOWN[copy.name].title}: {copy.source}")
 
 
 @app.command()
@@ -100,24 +100,24 @@ def clear() -> None:
     from mnist_tui.data import datasets, feature_cache
 
     freed = datasets.clear_cache() + feature_cache.clear()
-    print(f"freed {size(freed)}" if freed else "there was nothing to remove")
+    print_line(f"freed {size(freed)}" if freed else "there was nothing to remove")
 
 
 class _Teller:
     """Tells a download's progress on stderr: one line that changes in a terminal, one a phase elsewhere."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        self._line = LiveLine(sys.stderr) if sys.stderr.isatty() else None
         self._said = ""
 
     def __call__(self, progress: Progress) -> None:
-        if self._live:
+        if self._line:
             share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
-            print(f"\r\x1b[K{progress.text}{share}", end="", file=sys.stderr, flush=True)
+            self._line.show(f"{progress.text}{share}")
         elif progress.text != self._said:
-            print(progress.text, file=sys.stderr, flush=True)
+            print_note(progress.text)
         self._said = progress.text
 
     def end(self) -> None:
-        if self._live and self._said:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        if self._line:
+            self._line.clear()

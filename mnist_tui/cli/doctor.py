@@ -12,7 +12,7 @@ from mnist_tui.cli.checks import Check, installation, logout, machine, places, s
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.gpu_checks import gpu
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
-from mnist_tui.cli.output import print_json
+from mnist_tui.cli.output import print_json, print_line
 
 SIGNS = {"works": "✓", "attention": "!", "broken": "✗"}
 
@@ -30,7 +30,7 @@ def doctor(
         found.append(check)
         if not as_json:
             advice = f"\n    → {check.advice}" if check.advice else ""
-            print(f"{SIGNS[check.state]} {check.name}: {check.finding}{advice}", flush=True)
+            print_line(f"{SIGNS[check.state]} {check.name}: {check.finding}{advice}")
     broken = any(check.state == "broken" for check in found)
     if as_json:
         checks = [{"name": c.name, "state": c.state, "finding": c.finding, "advice": c.advice} for c in found]

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from mnist_tui.cli.output import print_note
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.unexpected import logged
@@ -52,7 +53,7 @@ def _told(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError, ValueError):
-        print(f"error: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+        print_note(f"error: {' '.join(sentence.split())}")
     return code
 
 

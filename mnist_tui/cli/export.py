@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Run, RunsDir, chosen_run
+from mnist_tui.cli.output import print_data, print_note
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import ALSO
 from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, WEIGHT_FORMATS, ExistsError, ExportError
@@ -63,11 +63,11 @@ def export(
             raise
         raise WorkFailedError(str(error)) from None
     for path in paths:
-        print(path)
+        print_data(f"{path}\n")
 
 
 def _told(what: str, done: int, of: int) -> None:
-    print(f"writing {what} …", file=sys.stderr, flush=True)
+    print_note(f"writing {what} …")
 
 
 def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from types import FrameType
 from typing import TextIO
 
+from mnist_tui.cli.output import LiveLine, print_line
 from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventTail
@@ -124,18 +125,17 @@ class Teller:
     """
 
     def __init__(self, lines: TextIO, notes: TextIO) -> None:
-        self._lines, self._notes = lines, notes
+        self._lines, self._notes, self._line = lines, notes, LiveLine(notes)
         self._live = notes.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._drawn = 0.0
-        self._showing = False
         self._told = RunState()
         self._rate: float | None = None
         self._phases: set[str] = set()
 
     def say(self, text: str) -> None:
         """One note."""
-        self._clear()
-        print(text, file=self._notes, flush=True)
+        self._line.clear()
+        print_line(text, self._notes)
 
     def has_told(self, state: RunState) -> None:
         """Takes all of `state` as known."""
@@ -163,7 +163,7 @@ class Teller:
 
     def end(self) -> None:
         """Leaves the terminal's line clean."""
-        self._clear()
+        self._line.clear()
 
     def _happened(self, event: Event, state: RunState) -> None:
         match event:
@@ -175,8 +175,8 @@ class Teller:
             case Extended(epochs=epochs):
                 self.say(f"extended: {count(epochs)} epochs are planned now")
             case EpochEnded():
-                self._clear()
-                print(epoch_line(event, state.epochs, self._rate), file=self._lines, flush=True)
+                self._line.clear()
+                print_line(epoch_line(event, state.epochs, self._rate), self._lines)
                 self._rate = event.learning_rate
             case _:
                 pass
@@ -187,14 +187,8 @@ class Teller:
             return
         text = _live_line(state)
         if text:
-            self._drawn, self._showing = now, True
-            columns = max(20, _columns(self._notes) - 1)
-            print(f"\r\x1b[K{text[:columns]}", end="", file=self._notes, flush=True)
-
-    def _clear(self) -> None:
-        if self._showing:
-            self._showing = False
-            print("\r\x1b[K", end="", file=self._notes, flush=True)
+            self._drawn = now
+            self._line.show(text[: max(20, _columns(self._notes) - 1)])
 
 
 def resumed_line(epoch: int, step: int, state: RunState) -> str:

@@ -6,11 +6,12 @@ import os
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
+from mnist_tui.cli.output import LiveView, print_line
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text, metric_words, reason_words
 from mnist_tui.cli.study_view import total_of, view, workers_line
@@ -19,9 +20,6 @@ from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
 from mnist_tui.studies.states import StudyWatch
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3
@@ -57,7 +55,7 @@ class Lines:
         self._first = True
 
     def say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print_line(text, self._stream)
 
     def tell(self, state: StudyState) -> None:
         before, self._told = self._told, state
@@ -83,17 +81,12 @@ class LiveTable:
     """A table that is drawn again and again where it stands."""
 
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._console = Console(file=stream)
-        self._live: Live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
-        self._live.start()
+        self._live = LiveView(stream)
         self._drawn = 0.0
         self._noted = 0
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        self._live.note(text)
 
     def tell(self, state: StudyState) -> None:
         for note in state.notes[self._noted :]:
@@ -104,10 +97,10 @@ class LiveTable:
             return
         self._drawn = now
         width, height = shutil.get_terminal_size()
-        self._live.update(view(state, width=width - 1, height=height - 1, now=time.time()), refresh=True)
+        self._live.show(view(state, width=width - 1, height=height - 1, now=time.time()))
 
     def end(self) -> None:
-        self._live.stop()
+        self._live.clear()
 
 
 def standard() -> Teller:

@@ -33,6 +33,7 @@ from mnist_tui.cli import (
 from mnist_tui.cli.begin_study import begun, seeds_of
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
+from mnist_tui.cli.output import print_line
 from mnist_tui.cli.supply import check_named_data
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
@@ -52,7 +53,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"{PROGRAM} {__version__}")
+        print_line(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

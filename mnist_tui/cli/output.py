@@ -1,46 +1,180 @@
-"""What goes to stdout: JSON documents and tables. Formatting alone; figures in words are `report.wording`'s."""
+"""What goes to stdout and stderr: lines, tables, JSON documents. The only place that prints.
+
+Control characters are seen instead of obeyed, whoever wrote the text. On a terminal words from right to left are
+isolated from what is beside them. Figures in words are `report.wording`'s.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from mnist_tui.shown_text import isolated, visible, visible_line
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
+    from rich.live import Live
+    from rich.text import Text
+
+CLEAR = "\r\x1b[K"
+"""Moves to the line's begin and clears the line."""
+_OBEYED_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is though terminals may obey it; JSON's own escapes stand for it."""
+
+
+def shown(text: str, stream: TextIO | None) -> str:
+    """Return the text as it may be written to a stream."""
+    return isolated(visible(text)) if stream and stream.isatty() else visible(text)
+
+
+def print_line(text: object = "", stream: TextIO | None = None) -> None:
+    """Print a line to a stream, stdout if none is given, at once."""
+    stream = stream or sys.stdout
+    print(shown(str(text), stream), file=stream, flush=True)
+
+
+def print_note(text: object) -> None:
+    """Print a line to stderr, at once: what is not the command's result."""
+    print_line(text, sys.stderr)
+
+
+def confirmed(question: str) -> bool:
+    """Ask on stderr, and return whether the answer was yes."""
+    import typer
+
+    return typer.confirm(shown(question, sys.stderr), err=True)
+
+
+def print_text(text: str) -> None:
+    """Print lines to stdout that end as they end."""
+    print(shown(text, sys.stdout), end="")
+
+
+def print_data(text: str) -> None:
+    """Print what scripts read (a file's content, a path) to stdout: as it is, but on a terminal as text is shown."""
+    print(shown(text, sys.stdout) if sys.stdout and sys.stdout.isatty() else text, end="")
 
 
 def print_json(doc: Any) -> None:
-    """One JSON document."""
+    """Print one JSON document."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    print(json.dumps(doc, indent=2, ensure_ascii=not utf8, allow_nan=False))
+    text = json.dumps(doc, indent=2, ensure_ascii=not utf8, allow_nan=False)
+    print(_OBEYED_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def print_table(table: Table) -> None:
-    """A table: as wide as it needs in a pipe or a file, no wider than the window in a terminal."""
-    print(rendered(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+def print_table(table: TextTable) -> None:
+    """Print a table: as wide as it needs in a pipe or a file, no wider than the window in a terminal."""
+    print_line(rendered(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
-def rendered(table: Table, width: int | None = None) -> str:
-    """A table as plain text, lines without trailing blanks."""
+class LiveLine:
+    """A line of a terminal that changes where it stands; nothing may be printed before it is cleared."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._showing = False
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        self._showing = True
+        print(f"{CLEAR}{isolated(visible_line(text))}", end="", file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Remove the line, if there is one."""
+        if self._showing:
+            self._showing = False
+            print(CLEAR, end="", file=self._stream, flush=True)
+
+
+class LiveView:
+    """Several lines of a terminal that change where they stand, with notes above them.
+
+    Args:
+        stream: the terminal.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._stream = stream
+        self._console = Console(file=stream, markup=False, emoji=False, highlight=False)
+        self._live: Live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+        self._live.start()
+
+    def note(self, text: str) -> None:
+        """Print a line above."""
+        from rich.text import Text
+
+        self._console.print(Text(shown(text, self._stream)))
+
+    def show(self, view: RenderableType) -> None:
+        """Replace the lines; the text in them is a `TextTable`'s or has passed through `visible_line`."""
+        self._live.update(view, refresh=True)
+
+    def clear(self) -> None:
+        """Remove the lines."""
+        self._live.stop()
+
+
+class TextTable:
+    """A table without frames whose headings and cells are text: nothing in them is markup, nothing is obeyed.
+
+    Attributes:
+        table: Rich's own.
+    """
+
+    def __init__(self) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        self.table: Table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+    @property
+    def row_count(self) -> int:
+        return self.table.row_count
+
+    def add_column(self, title: str, *, right: bool = False, cut: bool = False) -> None:
+        """Add a column.
+
+        Args:
+            right: whether it is aligned to the right.
+            cut: whether cells that are too wide end in ``…``; else they take several lines.
+        """
+        self.table.add_column(
+            _cell(title), justify="right" if right else "left", no_wrap=cut, overflow="ellipsis" if cut else "fold"
+        )
+
+    def add_row(self, *cells: str, style: str | None = None) -> None:
+        """Add a row, a text a column."""
+        self.table.add_row(*map(_cell, cells), style=style)
+
+
+def _cell(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(visible_line(text))
+
+
+def rendered(table: TextTable, width: int | None = None) -> str:
+    """Return a table as plain text, lines without trailing blanks."""
     from rich.console import Console
 
     console = Console(
         file=io.StringIO(), width=width or 1000, color_system=None, force_terminal=False, legacy_windows=False
     )
     with console.capture() as capture:
-        console.print(table)
+        console.print(table.table)
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
 
 
-def plain_table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A table without frames; the columns named in `right` are aligned to the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def plain_table(*columns: str, right: tuple[str, ...] = ()) -> TextTable:
+    """Return a table with these columns; those named in `right` are aligned to the right."""
+    table = TextTable()
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(column, right=column in right)
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictions import Answer, Loaded, PredictionError, Predictor, class_names
@@ -70,7 +69,7 @@ def predict(
     pictures = [read_picture(path).pixels for path in images]
     for path, pixels in zip(images, pictures, strict=True):
         if not pixels.any():
-            print(f"warning: {path} shows nothing", file=sys.stderr)
+            print_note(f"warning: {path} shows nothing")
     frames = [(centred if centre else fitted)(pixels).tobytes() for pixels in pictures]
     loaded, answer = _asked(folder, frames)
     found = [_prediction(path, row) for path, row in zip(images, answer.probabilities, strict=True)]
@@ -86,7 +85,7 @@ def predict(
         )
         return
     placed = "centred as MNIST's digits are" if centre else "as they are, fitted into 28×28 pixels"
-    print(f"asked {loaded.words}; the images are {placed}", file=sys.stderr)
+    print_note(f"asked {loaded.words}; the images are {placed}")
     table = plain_table("file", "class", "probability", *names, right=("probability", *names))
     for one in found:
         label = "no finite figure" if one.label is None else names[one.label]
@@ -96,7 +95,7 @@ def predict(
 
 
 def _asked(folder: RunFolder, frames: list[bytes]) -> tuple[Loaded, Answer]:
-    print(LOADING, file=sys.stderr, flush=True)
+    print_note(LOADING)
     try:
         with Predictor(folder) as predictor:
             return predictor.wait_ready(), predictor.ask(frames)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, Request, complete_preset, with_experiment
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import plain_table, print_data, print_json, print_line, print_note, print_table
 from mnist_tui.experiment import presets as library
 from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.experiment.presets import Preset
@@ -38,12 +37,12 @@ def list_all(as_json: Json = False) -> None:
     groups = library.grouped(library.read_presets())
     usable = [(group.title, [one for one in group.presets if isinstance(one, Preset)]) for group in groups]
     for broken in (one for group in groups for one in group.presets if not isinstance(one, Preset)):
-        print(f"note: {broken.name} cannot be used: {broken.message}", file=sys.stderr)
+        print_note(f"note: {broken.name} cannot be used: {broken.message}")
     if as_json:
         print_json([{**summary(preset), "group": title} for title, presets in usable for preset in presets])
         return
     for at, (title, found) in enumerate((title, found) for title, found in usable if found):
-        print(f"{chr(10) if at else ''}{title}\n")
+        print_line(f"{chr(10) if at else ''}{title}\n")
         table = plain_table("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
         for preset in found:
             published = percent(preset.reference.accuracy) if preset.reference else ""
@@ -64,7 +63,7 @@ def show(
     if as_json:
         print_json({**summary(preset), "about": preset.about.strip(), "experiment": to_mapping(preset.experiment)})
         return
-    sys.stdout.write(library.dump_preset(preset))
+    print_data(library.dump_preset(preset))
 
 
 @app.command()
@@ -80,7 +79,7 @@ def save(
     taken = library.user_folder() / f"{name}.toml"
     if os.path.lexists(taken) and not force:
         raise RequestError(f"there is a preset {name!r} of yours already ({taken}); --force replaces it")
-    print(library.save_preset(preset, name, overwrite=force))
+    print_data(f"{library.save_preset(preset, name, overwrite=force)}\n")
 
 
 def summary(preset: Preset) -> dict[str, Any]:

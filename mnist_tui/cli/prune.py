@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Annotated
 
 import typer
 
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import Json, RunsDir, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import size
 from mnist_tui.runs.folder import RunError
@@ -49,7 +48,7 @@ def prune(
         for one in found:
             table.add_row(one.run.id if one.run else str(one.path), one.why, size(one.size))
         print_table(table)
-    print(_told(found, gone, yes=yes) if found else f"there is nothing to prune in {place}", file=sys.stderr)
+    print_note(_told(found, gone, yes=yes) if found else f"there is nothing to prune in {place}")
     if yes and kept:
         raise typer.Exit(FAILED)
 
@@ -61,7 +60,7 @@ def _delete(found: list[Waste]) -> list[Waste]:
         try:
             remove(one)
         except RunError as error:
-            print(f"kept: {error}", file=sys.stderr)
+            print_note(f"kept: {error}")
             kept.append(one)
     return kept
 

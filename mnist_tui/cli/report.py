@@ -11,6 +11,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import RunsDir, complete_run, runs_folder
+from mnist_tui.cli.output import LiveLine, print_data
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.export import ExistsError, ExportError
 from mnist_tui.runs.collection.choosing import find_runs
@@ -68,7 +69,7 @@ def report(
     finally:
         _wipe()
     for path in paths:
-        print(path)
+        print_data(f"{path}\n")
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -84,9 +85,9 @@ def _moment(text: str | None) -> datetime | None:
 
 def _told(what: str, done: int, of: int) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{what}: {done} of {of}", end="", file=sys.stderr, flush=True)
+        LiveLine(sys.stderr).show(f"{what}: {done} of {of}")
 
 
 def _wipe() -> None:
     if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        LiveLine(sys.stderr).show("")

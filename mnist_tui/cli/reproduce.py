@@ -23,7 +23,7 @@ from mnist_tui.cli.options import (
     data_folder,
     runs_folder,
 )
-from mnist_tui.cli.output import print_json
+from mnist_tui.cli.output import print_json, print_line, print_note, print_text
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import counted
@@ -231,7 +231,7 @@ def _tell_plan(table: Table, parts: Sequence[Missing], *, dry_run: bool, as_json
     from mnist_tui.cli.reproduction_words import plan
 
     for line in plan(table, parts):
-        print(line, file=sys.stdout if dry_run else sys.stderr, flush=True)
+        print_line(line, sys.stdout if dry_run else sys.stderr)
 
 
 def _tell(table: Table, output: Path | None, *, as_json: bool, study: str = "") -> None:
@@ -243,13 +243,13 @@ def _tell(table: Table, output: Path | None, *, as_json: bool, study: str = "") 
             write_text(output, results.as_markdown(table, output))
         except OSError as error:
             raise RequestError(f"{output} cannot be written: {error.strerror or error}") from None
-        print(f"the table is in {output}", file=sys.stderr)
+        print_note(f"the table is in {output}")
     if as_json:
         print_json({"study": study or None, **results.document(table)})
     else:
-        sys.stdout.write(results.as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+        print_text(results.as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 def _note(text: str) -> None:
     if text:
-        print(f"note: {text}", file=sys.stderr)
+        print_note(f"note: {text}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from mnist_tui.cli.options import (
     data_folder,
     runs_folder,
 )
+from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.supply import check_data
@@ -102,7 +102,7 @@ def extend(
     check_extendable(folder)
     if folder.state() in LIVE:
         further(folder, epochs)
-        print(f"run {folder.id} will train {epochs:,} epoch{'s' if epochs > 1 else ''} more", file=sys.stderr)
+        print_note(f"run {folder.id} will train {epochs:,} epoch{'s' if epochs > 1 else ''} more")
         return
     asked, place = _device(device), _place(ctx, data_dir)
     _go_on(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.options import Json, RefreshOption, Run, RunOrStudy, RunsDir, chosen_run, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table, print_text
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
 from mnist_tui.experiment.problem import RequestError
@@ -30,7 +30,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
         print_json([run.to_document() for run in found])
         return
     if not found:
-        print(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one", file=sys.stderr)
+        print_note(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one")
         return
     published = ["published"] if any(run.published_accuracy is not None for run in found) else []
     right = ("epochs", "test accuracy", *published, "macro F1", "parameters")
@@ -57,7 +57,7 @@ def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir 
     if as_json:
         print_json(doc)
     else:
-        sys.stdout.write(as_text(doc))
+        print_text(as_text(doc))
 
 
 def logs(
@@ -74,12 +74,11 @@ def logs(
     try:
         text = folder.log_file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        print(f"run {folder.id} has printed nothing", file=sys.stderr)
+        print_note(f"run {folder.id} has printed nothing")
         return
     except OSError as error:
         raise RequestError(f"{folder.log_file} cannot be read: {error.strerror or error}") from None
-    for line in text.splitlines()[-lines:]:
-        print(line)
+    print_text("".join(f"{line}\n" for line in text.splitlines()[-lines:]))
 
 
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
@@ -104,14 +103,14 @@ def delete(
     """Remove a run that no longer trains, with all its files."""
     folder = chosen_run(ctx, run, runs_dir)
     if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not _agreed(folder):
-        print("kept", file=sys.stderr)
+        print_note("kept")
         return
     if stop:
         discard(folder)
     else:
         delete_run(folder)
-    print(f"deleted run {folder.id}", file=sys.stderr)
+    print_note(f"deleted run {folder.id}")
 
 
 def _agreed(folder: RunFolder) -> bool:
-    return typer.confirm(f"delete run {folder.id} ({folder.path})?", err=True)
+    return confirmed(f"delete run {folder.id} ({folder.path})?")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 from mnist_tui.cli.begin_study import Asked, begun, check_supply
 from mnist_tui.cli.follow_study import follow_to_end
+from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.queue import device_of, live_on
@@ -31,7 +31,7 @@ def train_seeds(
         _wait_in_line(runs_dir, asked.study.device)
     folder, told = begun(runs_dir, asked, new=new)
     if told:
-        print(f"note: {told}", file=sys.stderr)
+        print_note(f"note: {told}")
     if detach:
         tell_detached(folder, as_json=as_json)
     else:
@@ -44,5 +44,5 @@ def _wait_in_line(runs_dir: Path, device: str) -> None:
     while live := live_on(runs_dir, device_of(device)):
         if live[0].id != told:
             told = live[0].id
-            print(f"waiting for run {told} to end", file=sys.stderr, flush=True)
+            print_note(f"waiting for run {told} to end")
         time.sleep(LOOK_SECONDS)

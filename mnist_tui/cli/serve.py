@@ -18,6 +18,7 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.options import DataDir, RunsDir, data_folder, runs_folder
+from mnist_tui.cli.output import print_line, print_note
 from mnist_tui.experiment.problem import RequestError
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def serve(
     def tell(ready: str) -> None:
         """Called once pages are served and signals are heard."""
         del ready
-        print("Ctrl-C ends it; trainings go on", file=sys.stderr)
-        print(f"http://{shown}:{listening.getsockname()[1]}/{f'{secret}/' if secret else ''}", flush=True)
+        print_note("Ctrl-C ends it; trainings go on")
+        print_line(f"http://{shown}:{listening.getsockname()[1]}/{f'{secret}/' if secret else ''}")
 
     web.run_app(
         pages(child, secret), sock=listening, print=tell, shutdown_timeout=CLOSING_SECONDS, access_log=None
@@ -74,16 +75,14 @@ def serve(
 def warn(host: str, token: bool) -> None:
     """Says on stderr what an address beyond loopback, or one without a token, opens."""
     if host not in LOOPBACK:
-        print(
+        print_note(
             f"warning: {host} can be reached from other machines, and what is sent can be read on the way: anyone who "
-            "learns the address can start programs as you",
-            file=sys.stderr,
+            "learns the address can start programs as you"
         )
     if not token:
-        print(
+        print_note(
             "warning: without a token anyone who reaches the port, every user of this machine too, can start programs "
-            "as you",
-            file=sys.stderr,
+            "as you"
         )
 
 

@@ -11,7 +11,7 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, RunsDir, complete_study, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_table
+from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text
 from mnist_tui.experiment.problem import RequestError
@@ -48,10 +48,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
         print_json([_summary(folder, state) for folder, state in found])
         return
     if not found:
-        print(
-            f"there are no studies in {place}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one",
-            file=sys.stderr,
-        )
+        print_note(f"there are no studies in {place}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one")
         return
     table = plain_table("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
     for folder, state in found:
@@ -69,7 +66,7 @@ def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: Runs
     print_results(folder, state, as_json=as_json)
     if not as_json:
         for note in state.notes:
-            print(f"note: {note}", file=sys.stderr)
+            print_note(f"note: {note}")
 
 
 @app.command()
@@ -80,7 +77,7 @@ def stop(ctx: typer.Context, study: Named, runs_dir: RunsDir = None) -> None:
     if state not in LIVE:
         raise RequestError(f"study {folder.id} is {state}; there is nothing to stop")
     how = "ends at once" if launcher.stop(folder) else "will stop"
-    print(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing", file=sys.stderr)
+    print_note(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing")
 
 
 @app.command()
@@ -95,11 +92,11 @@ def delete(
     """Remove a study that has ended; its runs stay, unless --runs is given."""
     folder = find_study(_place(ctx, runs_dir), study)
     what = f"study {folder.id} and all its runs" if runs else f"study {folder.id}"
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not typer.confirm(f"delete {what}?", err=True):
-        print("kept", file=sys.stderr)
+    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not confirmed(f"delete {what}?"):
+        print_note("kept")
         return
     delete_study(folder, runs=runs)
-    print(f"deleted {what}", file=sys.stderr)
+    print_note(f"deleted {what}")
 
 
 def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
@@ -112,7 +109,7 @@ def _readable(folder: StudyFolder) -> StudyState | None:
     try:
         return states.read(folder)
     except RequestError as error:
-        print(f"note: {error}", file=sys.stderr)
+        print_note(f"note: {error}")
         return None
 
 

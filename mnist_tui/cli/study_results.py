@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.output import print_json, rendered
+from mnist_tui.cli.output import print_json, print_line, print_note, print_text, rendered
 from mnist_tui.cli.study_tables import (
     Column,
     fitted,
@@ -45,8 +45,8 @@ def tell_detached(folder: StudyFolder, *, as_json: bool) -> None:
     if as_json:
         print_json({"study": folder.id, "folder": str(folder.path)})
     else:
-        print(folder.id)
-    print(f"it goes on by itself; `{PROGRAM} studies show {folder.id}` shows how far it is", file=sys.stderr)
+        print_line(folder.id)
+    print_note(f"it goes on by itself; `{PROGRAM} studies show {folder.id}` shows how far it is")
 
 
 def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> N
     if as_json:
         print_json(document(folder, state))
     else:
-        sys.stdout.write(as_text(folder, state, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+        print_text(as_text(folder, state, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
 
 
 def _head(state: StudyState) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mnist_tui.cli.output import TextTable
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary, summary
 from mnist_tui.studies.state import StudyState, TrialRow, ranked
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
 GAP = 3
 """Cells between two columns."""
@@ -167,18 +168,15 @@ def _width(columns: Sequence[Column]) -> int:
     return sum(column.width + GAP for column in columns) - GAP
 
 
-def table_of(columns: Sequence[Column], styles: Sequence[str] = ()) -> Table:
+def table_of(columns: Sequence[Column], styles: Sequence[str] = ()) -> TextTable:
     """The table.
 
     Args:
         styles: of each row; none for plain text.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = TextTable()
     for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True, overflow="ellipsis")
+        table.add_column(column.title, right=column.right, cut=True)
     for at in range(len(columns[0].cells) if columns else 0):
         table.add_row(*(column.cells[at] for column in columns), style=styles[at] if styles else None)
     return table

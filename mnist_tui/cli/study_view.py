@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.cli.study_tables import STYLES, fitted, in_order, table_of, trial_columns
 from mnist_tui.report.wording import count, counted, seconds
+from mnist_tui.shown_text import visible_line
 from mnist_tui.studies.state import StudyState, TrialRow
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ def view(state: StudyState, *, width: int, height: int, now: float) -> Renderabl
     shown = chosen(ordered, max(LEAST_ROWS, height - AROUND))
     columns = [column for column in fitted(trial_columns(state, shown), width) if column.title != "run"]
     parts: list[RenderableType] = [
-        Text(progress_line(state, now), no_wrap=True, overflow="ellipsis", style="bold"),
+        Text(visible_line(progress_line(state, now)), no_wrap=True, overflow="ellipsis", style="bold"),
         Padding(ProgressBar(total=total_of(state), completed=done_of(state), width=min(width, 60)), expand=False),
-        Text(workers_line(state), no_wrap=True, overflow="ellipsis", style="dim"),
+        Text(visible_line(workers_line(state)), no_wrap=True, overflow="ellipsis", style="dim"),
     ]
     if shown:
-        parts.append(table_of(columns, [STYLES.get(row.state, "") for row in shown]))
+        parts.append(table_of(columns, [STYLES.get(row.state, "") for row in shown]).table)
     if left := len(ordered) - len(shown):
         parts.append(Text(f"… and {counted(left, 'trial')} more", style="dim"))
     return Group(*parts)

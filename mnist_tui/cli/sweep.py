@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from mnist_tui.cli.options import (
     runs_folder,
     with_experiment,
 )
+from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
@@ -150,7 +150,7 @@ def sweep(
     check_supply(asked, presets)
     folder, told = begun(runs_folder(ctx, runs_dir), asked, new=new)
     if told:
-        print(f"note: {told}", file=sys.stderr)
+        print_note(f"note: {told}")
     if detach:
         tell_detached(folder, as_json=as_json)
         return

@@ -24,7 +24,7 @@ from mnist_tui.cli.options import (
     runs_folder,
     with_experiment,
 )
-from mnist_tui.cli.output import print_json
+from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.cli.supply import check_data
 from mnist_tui.experiment.problem import RequestError
@@ -84,7 +84,7 @@ def train(
     )
     place = runs_folder(ctx, runs_dir)
     if not wait and (taken := busy(place, request.device)) is not None:
-        print(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}", file=sys.stderr)
+        print_note(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}")
     if request.seeds is not None:
         asked = seeds_of(request, preset, data_dir=data, allow_sample=allow_sample, threads=over)
         train_seeds(asked, place, detach=detach, wait=wait, new=new, as_json=as_json)
@@ -108,8 +108,8 @@ def tell_detached(folder: RunFolder, *, as_json: bool) -> None:
     if as_json:
         print_json({"run": folder.id, "folder": str(folder.path)})
     else:
-        print(folder.id)
-    print(f"training goes on; `{PROGRAM} attach {folder.id}` shows it", file=sys.stderr)
+        print_line(folder.id)
+    print_note(f"training goes on; `{PROGRAM} attach {folder.id}` shows it")
 
 
 def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
@@ -128,7 +128,7 @@ def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     if as_json:
         print_json(doc)
     else:
-        print(*_result_lines(folder, state, doc), sep="\n")
+        print_line("\n".join(_result_lines(folder, state, doc)))
     if state.state in ("failed", "crashed"):
         why = reason or "; ".join(line.strip() for line in folder.last_log_lines(LOG_LINES)[-2:] if line.strip())
         what = "failed" if state.state == "failed" else "crashed: its worker died without a word"

@@ -1,0 +1,30 @@
+"""Numbers with their nouns, the one place that knows about plurals. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+
+IRREGULAR = {"match": "matches", "entry": "entries", "class": "classes", "study": "studies", "process": "processes"}
+
+
+def plural(what: str) -> str:
+    """Return ``epochs`` for ``epoch``; of several words the last one changes."""
+    *before, last = what.split(" ")
+    return " ".join([*before, IRREGULAR.get(last, f"{last}s")])
+
+
+def noun(value: float | Sized, what: str, several: str = "") -> str:
+    """Return the noun that goes with a number, without the number.
+
+    Args:
+        value: the number, or what is counted.
+        several: the plural, where `plural` does not know it.
+    """
+    number = len(value) if isinstance(value, Sized) else value
+    return what if number == 1 else several or plural(what)
+
+
+def counted(value: float | Sized, what: str, several: str = "") -> str:
+    """Return ``1 neuron``, ``1,024 neurons``; the arguments are like those of `noun`."""
+    number = len(value) if isinstance(value, Sized) else value
+    return f"{number:,} {noun(number, what, several)}"

@@ -1,0 +1,69 @@
+"""Text that people or files hold, made safe to show: control characters are seen instead of obeyed. Pure.
+
+Whatever prints or draws text passes it through here: `cli.output` for stdout and stderr, `tui.terminal.safe_text` for
+the screens, `tui.terminal.window` for the terminal's title.
+"""
+
+from __future__ import annotations
+
+import re
+
+PICTURES = 0x2400
+"""Unicode's pictures of the control characters begin here: ``␀``, ``␛`` for escape."""
+DELETE, DELETE_PICTURE = 0x7F, 0x2421
+C1 = range(0x80, 0xA0)
+LINE_ENDS = (0x2028, 0x2029)
+BIDI_CONTROLS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Embeddings, overrides and isolates: they reorder the text around them."""
+SURROGATES = range(0xD800, 0xE000)
+"""Halves of characters; Python writes the bytes of a file name that is not UTF-8 so."""
+REPLACEMENT = 0xFFFD
+
+_SEEN = {
+    **{code: PICTURES + code for code in range(0x20)},
+    DELETE: DELETE_PICTURE,
+    **dict.fromkeys((*C1, *LINE_ENDS, *BIDI_CONTROLS, *SURROGATES), REPLACEMENT),
+}
+_SEEN_LINES = {code: seen for code, seen in _SEEN.items() if chr(code) not in "\n\t"}
+
+_RTL = (
+    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010cff\U00010d00-\U00010fff"
+    "\U0001e800-\U0001efff]"
+)
+_STRETCH = re.compile(rf"{_RTL}+(?:(?: |[.'’\-\u200c\u200d0-9]+ ?| [0-9]+ ){_RTL}+)*")
+"""Words from right to left with single blanks between; two blanks divide the columns of a table."""
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+
+
+def visible(text: str) -> str:
+    r"""Return the text with each control character replaced by a character that stands for it.
+
+    ``\x1b`` becomes ``␛``; the C1 controls, the characters that change the direction of writing, and halves of
+    surrogate pairs become ``�``. Line ends and tabs stay. Each character stays one character.
+    """
+    return text if text.isascii() and text.isprintable() else text.translate(_SEEN_LINES)
+
+
+def visible_line(text: str) -> str:
+    """Return the same for text that stands on one line: line ends and tabs are seen as well."""
+    return text if text.isprintable() else text.translate(_SEEN)
+
+
+def isolated(text: str) -> str:
+    """Return the text with its words from right to left isolated, so that they do not turn round what is beside them.
+
+    Without that ``محمد · 2026-11-29 10:20`` is shown with the parts of the time in reverse.
+
+    Reference: Unicode Standard Annex #9, section 2.4.2 (first strong isolate).
+    """
+    return text if text.isascii() else _STRETCH.sub(rf"{FIRST_STRONG_ISOLATE}\g<0>{POP_ISOLATE}", text)
+
+
+def parts_by_direction(text: str) -> list[tuple[str, bool]]:
+    """Divide a text into stretches, each with whether it is written from right to left."""
+    parts: list[tuple[str, bool]] = []
+    end = 0
+    for found in _STRETCH.finditer(text):
+        parts += [(text[end : found.start()], False), (found[0], True)]
+        end = found.end()
+    return [part for part in [*parts, (text[end:], False)] if part[0]]
