@@ -17,6 +17,7 @@ import tempfile
 import tomllib
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -27,6 +28,8 @@ TEXT_BYTES = 4_000_000
 """The largest text file that is read unless a caller allows more."""
 MAX_DEPTH = 64
 """The deepest nesting of JSON and TOML that is accepted; our own files have at most 6 levels."""
+
+LINK = "is a symbolic link, which is not followed"
 
 
 class UnreadableFileError(OSError):
@@ -54,14 +57,33 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
     try:
         handle = os.open(path, flags)
     except OSError as error:
-        if error.errno == errno.ELOOP and path.is_symlink():
-            raise UnreadableFileError(path, "is a symbolic link, which is not followed") from None
-        raise
+        raise _not_followed(path, error) from None
     kind = os.fstat(handle).st_mode
     if not stat.S_ISREG(kind):
         os.close(handle)
-        raise UnreadableFileError(path, f"is {_kind(kind)}, not a file")
+        raise UnreadableFileError(path, f"is {kind_of(kind)}, not a file")
     return os.fdopen(handle, "rb")
+
+
+def open_append(path: Path) -> FileIO:
+    """Open a file of a run for appending and reading, unbuffered; make it where it is not there.
+
+    Nothing is opened through a link, and a pipe or a device in the file's place is refused.
+
+    Raises:
+        UnreadableFileError: something else than a file is in its place.
+        OSError: it may not be written.
+    """
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        raise _not_followed(path, error) from None
+    kind = os.fstat(handle).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(handle)
+        raise UnreadableFileError(path, f"is {kind_of(kind)}, not a file")
+    return FileIO(handle, "a+")
 
 
 def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> bytes:
@@ -151,7 +173,15 @@ def _check_depth(doc: Any) -> None:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
-def _kind(mode: int) -> str:
+def _not_followed(path: Path, error: OSError) -> OSError:
+    """The error of an open, in words where the file is a link."""
+    if error.errno == errno.ELOOP and path.is_symlink():
+        return UnreadableFileError(path, LINK)
+    return error
+
+
+def kind_of(mode: int) -> str:
+    """What stands where a file should be, in words: "a folder", "a pipe"."""
     if stat.S_ISDIR(mode):
         return "a folder"
     if stat.S_ISFIFO(mode):

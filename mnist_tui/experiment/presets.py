@@ -10,7 +10,6 @@ import difflib
 import glob
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,9 +21,11 @@ from pydantic import ValidationError
 from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
-from mnist_tui.files import write_text
+from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
+PRESET_BYTES = 1_000_000
+"""The largest preset's file that is read."""
 EDITED = ", edited"
 META = ("title", "about", "preset", "reference")
 
@@ -204,19 +205,24 @@ def find_preset(name: str) -> Preset:
     raise PresetError(f"there is no preset {name!r}; {offer} (`mnist-tui presets list` shows all){also}")
 
 
-def load_preset(path: Path) -> Preset:
+def load_preset(path: Path, *, follow_links: bool = True) -> Preset:
     """Reads a preset's file; its name is the file's, unless it is a run's.
+
+    Args:
+        follow_links: whether the file may be a symbolic link; a run's may not.
 
     Raises:
         PresetError: the file cannot be read or is not valid, with the line where that is known.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PresetError(f"{path} cannot be read: {error}") from None
+        text = read_text(path, PRESET_BYTES, follow_links=follow_links)
+    except UnreadableFileError as error:
+        raise PresetError(f"{path} cannot be read: it {error.strerror}") from None
+    except OSError as error:
+        raise PresetError(f"{path} cannot be read: {error.strerror or error}") from None
     try:
-        doc = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        doc = parse_toml(text)
+    except ValueError as error:
         raise PresetError(f"{path} is not valid TOML: {str(error)[0].lower()}{str(error)[1:]}") from None
     try:
         return _from_doc(doc, path)

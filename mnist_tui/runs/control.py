@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from mnist_tui.files import write_json
+from mnist_tui.files import read_json, write_json
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.records import record
 from mnist_tui.runs.state import LIVE
 
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
+COMMAND_BYTES = 10_000
+"""The largest file that is read as a command."""
 DISCARDED = "discarded"
 """The reason of a run that was ended by discard."""
 
@@ -45,7 +47,12 @@ def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def leave(folder: RunFolder, command: Command) -> Path:
-    """Leaves a command, whether there is a worker or not; its file, which is there until it is taken."""
+    """Leaves a command, whether there is a worker or not; its file, which is there until it is taken.
+
+    Raises:
+        ForeignFilesError: the folder leads outside itself.
+    """
+    folder.check_own_files()
     path = folder.control / f"{time.time_ns():020d}-{command.name}.json"
     write_json(path, asdict(command))
     return path
@@ -55,22 +62,32 @@ def withdraw(path: Path) -> bool:
     """Takes a command back; whether nobody had taken it."""
     try:
         path.unlink()
-    except FileNotFoundError:
+    except OSError:  # it has gone, is a folder, or may not be removed
         return False
     return True
 
 
 def take(folder: RunFolder) -> list[Command]:
-    """The commands that wait, oldest first; each is given once. For the worker alone."""
+    """The commands that wait, oldest first; each is given once. For the worker alone.
+
+    A file that is no command is removed where that is possible, and is in no other command's way.
+    """
     commands: list[Command] = []
-    for path in sorted(folder.control.glob("*.json")):
-        if path.name.startswith("."):
-            continue
+    for path in waiting(folder):
         try:
-            doc = json.loads(path.read_text(encoding="utf-8"))
-            command = Command(doc["name"], int(doc.get("epochs", 0)))
-        except (OSError, ValueError, KeyError, TypeError):
+            command = record(Command, read_json(path, COMMAND_BYTES))
+        except (OSError, ValueError):
             command = None
         if withdraw(path) and command is not None and command.name in COMMANDS:
             commands.append(command)
     return commands
+
+
+def waiting(folder: RunFolder) -> list[Path]:
+    """The files of the commands that wait, oldest first; none where `control` is a link or may not be read."""
+    if folder.control.is_symlink():
+        return []
+    try:
+        return sorted(path for path in folder.control.glob("*.json") if path.name[0] != ".")
+    except OSError:
+        return []

@@ -24,6 +24,7 @@ def discard(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
     Raises:
         RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was.
     """
+    folder.check_own_files()
     if folder.state() in LIVE:
         with suppress(RunError):  # it may have ended just now
             send(folder, "discard")

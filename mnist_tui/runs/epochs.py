@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 
-from mnist_tui.runs.event_log import decode
+from mnist_tui.files import open_regular
+from mnist_tui.runs.event_log import LONGEST_LINE, decode, whole_lines
 from mnist_tui.runs.events import EpochEnded, Event, Resumed, WeightsSeen
 
 EPOCH, WEIGHTS, RESUMED = (f'{{"type":"{kind}"'.encode() for kind in ("epoch", "weights", "resumed"))
-NUMBER = re.compile(rb'"epoch":(\d+)')
+NUMBER = re.compile(rb'"epoch":(\d{1,15})\b')
 
 
 class EpochFile:
@@ -48,24 +49,22 @@ class EpochFile:
         if offset is None:
             return None
         try:
-            with self.path.open("rb") as log:
+            with open_regular(self.path) as log:
                 log.seek(offset)
-                return decode(log.readline())
+                return decode(log.readline(LONGEST_LINE))
         except OSError:
             return None
 
     def _scan(self) -> None:
         """Notes where the events are that have come since the last look; a torn last line is left for later."""
         try:
-            with self.path.open("rb") as log:
+            with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._end:
                     self._end, self._epochs, self._weights = 0, {}, {}
                 log.seek(self._end)
-                for line in log:
-                    if not line.endswith(b"\n"):
-                        break
+                for line, length in whole_lines(log):
                     self._note(line, self._end)
-                    self._end += len(line)
+                    self._end += length
         except OSError:
             return
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, is_dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar, cast
 
-from mnist_tui.runs.events import EVENTS, Distribution, Event, Gpu, LayerWeights
+from mnist_tui.files import open_append, open_regular, parse_json
+from mnist_tui.runs.events import EVENTS, Event
+from mnist_tui.runs.records import record
 
 EventT = TypeVar("EventT", bound=Event)
 MAX_READ = 4_000_000
 """Bytes that one look at a log reads at most, so that a screen's tick stays short."""
+LONGEST_LINE = 2_000_000
+"""Bytes of the longest line that is read; our own have a hundredth of that. Longer ones are passed over."""
 
 
 def encode(event: Event) -> str:
@@ -41,30 +45,49 @@ def encode(event: Event) -> str:
 def decode(line: str | bytes) -> Event | None:
     """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
     try:
-        doc = json.loads(line)
+        doc = as_object(line)
         kind = EVENTS[doc["type"]]
-        known = {entry.name for entry in fields(kind)}
-        values = {key: _frozen(value) for key, value in doc.items() if key in known}
-        if "gpus" in values:
-            values["gpus"] = tuple(Gpu(**gpu) for gpu in values["gpus"])
-        if "layers" in values:
-            values["layers"] = tuple(map(_layer, values["layers"]))
-        return kind(**values)
+        return record(kind, finite(kind, doc))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _layer(doc: dict[str, Any]) -> LayerWeights:
-    parts = {key: Distribution(**_frozen_values(doc[key])) for key in ("weights", "biases") if doc[key] is not None}
-    return LayerWeights(name=doc["name"], dead=doc["dead"], **parts)
+def as_object(line: str | bytes) -> dict[str, Any]:
+    """The JSON object on a line.
+
+    Raises:
+        ValueError: there is none.
+    """
+    doc = parse_json(line)
+    if not isinstance(doc, dict):
+        raise ValueError("it does not hold a JSON object")
+    return cast(dict[str, Any], doc)
 
 
-def _frozen_values(doc: dict[str, Any]) -> dict[str, Any]:
-    return {key: _frozen(value) for key, value in doc.items()}
+def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
+    """The object with 0 for numbers that were not finite and that the event cannot be without, such as a speed."""
+    names = doc.get("nonfinite")
+    if not isinstance(names, list):
+        return doc
+    plain = {entry.name for entry in fields(kind) if entry.type == "float"}
+    return {**doc, **dict.fromkeys(plain.intersection(map(str, cast(list[Any], names))), 0.0)}
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+def whole_lines(log: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """The lines of a log from its present place on that are whole, each with its length in the file.
+
+    A line that is longer than LONGEST_LINE comes as an empty one of its length.
+    """
+    while line := log.readline(LONGEST_LINE):
+        length = len(line)
+        while not line.endswith(b"\n") and length % LONGEST_LINE == 0:
+            line = log.readline(LONGEST_LINE)
+            length += len(line)
+            if not line:
+                return
+        if not line.endswith(b"\n"):
+            return
+        yield (line if length <= LONGEST_LINE else b"", length)
 
 
 class Tail(Generic[EventT]):
@@ -83,7 +106,7 @@ class Tail(Generic[EventT]):
     def read(self, limit: int = MAX_READ) -> list[EventT]:
         """The events that have come since the last call, at most `limit` bytes of them; empty where there are none."""
         try:
-            with self.path.open("rb") as log:
+            with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._offset:
                     self._offset, self._rest = 0, b""
                 log.seek(self._offset)
@@ -92,6 +115,8 @@ class Tail(Generic[EventT]):
             return []
         self._offset += len(got)
         *lines, self._rest = (self._rest + got).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b"{"  # no event: what is left of the line does not become one either
         return [event for event in map(self._decode, lines) if event is not None]
 
     def read_all(self) -> list[EventT]:
@@ -121,8 +146,8 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = open_append(path)
         self._end_a_torn_line()
-        self._file = path.open("ab", buffering=0)
 
     def append(self, event: Event) -> None:
         write_whole(self._file, encode(event).encode() + b"\n")
@@ -132,9 +157,6 @@ class EventLog:
 
     def _end_a_torn_line(self) -> None:
         """A writer that was killed may have left half a line; it must not swallow the next one."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return
-        with self.path.open("r+b") as log:
-            log.seek(-1, os.SEEK_END)
-            if log.read(1) != b"\n":
-                log.write(b"\n")
+        size = os.fstat(self._file.fileno()).st_size
+        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
+            write_whole(self._file, b"\n")

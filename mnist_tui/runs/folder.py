@@ -6,20 +6,29 @@ What the files hold is written by the worker (`training`); this file knows their
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Container
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import replacing_folder, write_json, write_text
+from mnist_tui.files import (
+    UnreadableFileError,
+    open_append,
+    open_regular,
+    read_json,
+    replacing_folder,
+    write_json,
+    write_text,
+)
+from mnist_tui.runs.own_files import refusal
+from mnist_tui.runs.records import document, record
 from mnist_tui.runs.state import LIVE
 
 HEARTBEAT_SECONDS = 2.0
@@ -30,12 +39,21 @@ STARTING_SECONDS = 60.0
 
 LOG_BYTES = 65_536
 """Of a log's end that are read."""
+LOCK_TEXT = 200
+"""Characters of a lock's file that are shown."""
 POINTER = "checkpoint.json"
 """In `checkpoint`: what is there belongs to a checkpoint only if this names it."""
 
 
 class RunError(RequestError):
     """A run that is not there or does not allow what was asked."""
+
+
+class ForeignFilesError(RunError):
+    """A run whose folder leads to files outside it, or holds something that is no file: nothing is written to it."""
+
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,7 @@ class Status:
         state: as the worker last wrote it; `RunFolder.state` corrects it for a worker that died.
         pid, process_start: the worker and its start time (seconds since the epoch, by psutil); 0 before there is one.
         heartbeat: when the worker last showed life.
+        more: keys of a later version, kept when the status is written again.
     """
 
     state: str
@@ -54,6 +73,7 @@ class Status:
     host: str = ""
     heartbeat: float = 0.0
     reason: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
 @dataclass(frozen=True)
@@ -123,26 +143,35 @@ class RunFolder:
     def exports(self) -> Path:
         return self.path / "exports"
 
+    def check_own_files(self) -> None:
+        """Refuse a folder that leads outside itself; to be called where a run is taken for writing or deleting.
+
+        Raises:
+            ForeignFilesError: something in it is a link, a pipe or a device; the text names it.
+        """
+        if why := refusal(self.path):
+            raise ForeignFilesError(why)
+
     def preset(self) -> Preset:
         """The experiment with the preset's name, and the reference where it still applies."""
-        return load_preset(self.experiment_file)
+        return load_preset(self.experiment_file, follow_links=False)
 
     def launch(self) -> Launch:
         """How the run was asked for."""
-        return Launch(**_read_json(self.path / "launch.json"))
+        return read_record(self.path / "launch.json", Launch)
 
     def write_launch(self, launch: Launch) -> None:
-        write_json(self.path / "launch.json", asdict(launch))
+        write_json(self.path / "launch.json", document(launch))
 
     def results(self) -> dict[str, Any] | None:
         """The results document; None while there is none."""
         return _read_json(self.results_file) if self.results_file.exists() else None
 
     def status(self) -> Status:
-        return Status(**_read_json(self.status_file))
+        return read_record(self.status_file, Status)
 
     def write_status(self, status: Status) -> None:
-        write_json(self.status_file, asdict(status))
+        write_json(self.status_file, document(status))
 
     def state(self, now: float | None = None) -> str:
         """One of `state.STATES`; crashed where the status says that a worker lives and none does."""
@@ -167,6 +196,7 @@ class Launch:
         threads: over which TensorFlow spreads one operation on the CPU, which decides a result's last bits; None for
             one a usable core.
         study: id of the study that the run is a trial of; empty for a run of its own.
+        more: keys of a later version, kept when the file is written again.
     """
 
     created: float
@@ -177,6 +207,7 @@ class Launch:
     wait: bool = False
     threads: int | None = None
     study: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
 def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
@@ -260,11 +291,11 @@ def true_state(read: Callable[[], Status], live: Container[str], now: float | No
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:
-    """The end of a log; empty where there is none."""
+    """The end of a log; empty where there is none that can be read."""
     try:
-        with log_file.open("rb") as log:
+        with open_regular(log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
-            return log.read().decode("utf-8", "replace").splitlines()[-count:]
+            return log.read(LOG_BYTES).decode("utf-8", "replace").splitlines()[-count:]
     except OSError:
         return []
 
@@ -278,19 +309,21 @@ class Lock:
         handed_over: the lock's open file, by its number, from the process that held it.
 
     Raises:
+        ForeignFilesError: the folder leads outside itself.
         RunError: someone else holds it; the text names the holder.
     """
 
     def __init__(self, folder: RunFolder, handed_over: int | None = None) -> None:
+        folder.check_own_files()
         try:
-            self._file = folder.lock_file.open("a+") if handed_over is None else os.fdopen(handed_over, "a+")
+            self._file = os.fdopen(_lock_file(folder) if handed_over is None else handed_over, "a+")
         except OSError as error:
             raise RunError(f"{folder.lock_file} cannot be written: {error.strerror or error}") from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
+            holder = self._file.read(LOCK_TEXT).strip() or "another process"
             self._file.close()
             raise RunError(f"run {folder.id} is being written by {holder}") from None
         os.set_inheritable(self._file.fileno(), False)
@@ -307,11 +340,33 @@ class Lock:
         self._file.close()
 
 
+def _lock_file(folder: RunFolder) -> int:
+    with open_append(folder.lock_file) as file:
+        return os.dup(file.fileno())
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a JSON file of a run as a dataclass.
+
+    Raises:
+        RunError: it is not there or damaged; the text says why.
+    """
+    doc = _read_json(path)
+    try:
+        return record(kind, doc)
+    except ValueError as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        doc = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+        doc = read_json(path)
+    except FileNotFoundError:
+        raise RunError(f"{path} cannot be read: it is not there") from None
+    except UnreadableFileError as error:
+        raise RunError(f"{path} cannot be read: it {error.strerror}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
     if not isinstance(doc, dict):
-        raise RunError(f"{path} does not hold a JSON object")
+        raise RunError(f"{path} cannot be read: it does not hold a JSON object")
     return doc  # pyright: ignore[reportUnknownVariableType]

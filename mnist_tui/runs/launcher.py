@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from mnist_tui.files import open_append
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, status_of
 
 WORKER = "mnist_tui.training.worker"
@@ -72,7 +73,7 @@ def start(folder: RunFolder, standby: Standby | None = None) -> None:
         standby.dismiss()
     elif standby is not None and standby.give(folder):
         return
-    with folder.log_file.open("ab") as log:
+    with open_append(folder.log_file) as log:
         worker = _spawn(["--run", str(folder.path.absolute())], log, stdin=subprocess.DEVNULL)
     folder.write_status(status_of(worker.pid, "starting"))
     reap(worker)
@@ -80,7 +81,7 @@ def start(folder: RunFolder, standby: Standby | None = None) -> None:
 
 def start_holding(folder: RunFolder, lock: Lock) -> None:
     """Has a new worker train the run, whose lock this process holds and hands over to it."""
-    with folder.log_file.open("ab") as log:
+    with open_append(folder.log_file) as log:
         arguments = ["--run", str(folder.path.absolute()), "--lock", str(lock.fileno())]
         worker = _spawn(arguments, log, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
     folder.write_status(status_of(worker.pid, "starting"))

@@ -90,8 +90,10 @@ def delete_run(folder: RunFolder) -> None:
     """Removes a run and all its files.
 
     Raises:
+        ForeignFilesError: the folder leads outside itself.
         RunError: its worker lives, or the folder cannot be removed.
     """
+    folder.check_own_files()
     state = folder.state()
     if state in LIVE:
         raise RunError(f"run {folder.id} is {state}; stop it first (`mnist-tui stop {folder.id}`)")

@@ -80,7 +80,7 @@ def remove(found: Waste) -> None:
 
 
 def _remove_run(folder: RunFolder) -> None:
-    lock = Lock(folder)
+    lock = Lock(folder)  # refuses a folder that leads outside itself
     try:
         if not _came_to_nothing(folder):
             raise RunError(f"run {folder.id} is no longer as it was; it is kept")

@@ -14,7 +14,7 @@ from pathlib import Path
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.files import TEMPORARY, discard
-from mnist_tui.runs.control import Command, leave, withdraw
+from mnist_tui.runs.control import Command, leave, waiting, withdraw
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
@@ -157,7 +157,7 @@ def _locked(folder: RunFolder, patience: float) -> Lock:
 
 def _sweep(folder: RunFolder, spared: str) -> None:
     """Removes commands that nobody obeyed, but for those of the name `spared`, and what a killed worker left."""
-    for command in folder.control.glob("[!.]*.json"):
+    for command in waiting(folder):
         if not (spared and command.stem.endswith(f"-{spared}")):
             withdraw(command)
     for half_written in folder.path.glob(f"{TEMPORARY}*"):

@@ -5,13 +5,13 @@ What a trial's own run does in detail is in that run's log; here is only what th
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from mnist_tui.runs.event_log import EventLog, Tail
+from mnist_tui.runs.event_log import EventLog, Tail, as_object, finite
 from mnist_tui.runs.events import Event
+from mnist_tui.runs.records import record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,6 @@ EVENTS: dict[str, type[StudyEvent]] = {
         StudyStopping, StudyEnded,
     )
 }  # fmt: skip
-_FIELDS = {name: frozenset(entry.name for entry in fields(kind)) for name, kind in EVENTS.items()}
 _FINE = 8
 """Epochs that are all told; beyond, as many are told for each doubling."""
 
@@ -204,17 +203,9 @@ def told(epoch: int) -> bool:
 def decode(line: bytes) -> StudyEvent | None:
     """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
     try:
-        doc = json.loads(line)
-        name = doc["type"]
-        known = _FIELDS[name]
-        values: dict[str, Any] = {key: value for key, value in doc.items() if key in known}
-        if "values" in values:
-            values["values"] = tuple((str(axis), str(value)) for axis, value in values["values"])
-        if "axes" in values:
-            values["axes"] = tuple(values["axes"])
-        if "workers" in values:
-            values["workers"] = tuple(Worker(**worker) for worker in values["workers"])
-        return EVENTS[name](**values)
+        doc = as_object(line)
+        kind = EVENTS[doc["type"]]
+        return record(kind, finite(kind, doc))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -5,22 +5,22 @@ It lies in `<runs>/studies` and names its runs, which are ordinary run folders b
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
 import socket
 import time
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
-from mnist_tui.files import replacing_folder, write_json, write_text
-from mnist_tui.runs.folder import RunFolder, Status, last_lines, true_state, unwritable
+from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_json, write_text
+from mnist_tui.runs.folder import RunError, RunFolder, Status, last_lines, read_record, true_state, unwritable
 from mnist_tui.runs.naming import meant, newest_first, several
+from mnist_tui.runs.own_files import refusal
+from mnist_tui.runs.records import document, is_name
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE
@@ -84,8 +84,23 @@ class StudyFolder:
         return RunFolder(self.path)
 
     def run(self, run: str) -> RunFolder:
-        """The folder of one of its runs."""
+        """The folder of one of its runs.
+
+        Raises:
+            StudyError: `run` is no name but a path.
+        """
+        if not is_name(run):
+            raise StudyError(f"study {self.id} names a run {run!r}, which is no name of a folder beside it")
         return RunFolder(self.runs_dir / run)
+
+    def check_own_files(self) -> None:
+        """Refuse a folder that leads outside itself; to be called where a study is taken for writing or deleting.
+
+        Raises:
+            StudyError: something in it is a link, a pipe or a device; the text names it.
+        """
+        if why := refusal(self.path, "study"):
+            raise StudyError(why)
 
     def study(self) -> Study:
         """What was asked for.
@@ -94,9 +109,12 @@ class StudyFolder:
             StudyError: `study.toml` cannot be read or is not valid.
         """
         try:
-            return spec.from_toml(self.study_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, SpecError) as error:
-            raise StudyError(f"{self.study_file} cannot be read: {error}") from None
+            return spec.from_toml(read_text(self.study_file))
+        except UnreadableFileError as error:
+            raise StudyError(f"{self.study_file} cannot be read: it {error.strerror}") from None
+        except (OSError, ValueError, SpecError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise StudyError(f"{self.study_file} cannot be read: {why}") from None
 
     def write_study(self, study: Study) -> None:
         write_text(self.study_file, spec.to_toml(study))
@@ -107,7 +125,8 @@ class StudyFolder:
         Raises:
             PresetError: one cannot be read.
         """
-        return {base.preset: load_preset(self.presets / f"{base.preset}.toml") for base in self.study().bases}
+        names = [base.preset for base in self.study().bases]
+        return {name: load_preset(self.presets / f"{name}.toml", follow_links=False) for name in names}
 
     def status(self) -> Status:
         """What `status.json` says.
@@ -116,12 +135,12 @@ class StudyFolder:
             StudyError: it cannot be read.
         """
         try:
-            return Status(**json.loads(self.status_file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise StudyError(f"{self.status_file} cannot be read: {error}") from None
+            return read_record(self.status_file, Status)
+        except RunError as error:
+            raise StudyError(str(error)) from None
 
     def write_status(self, status: Status) -> None:
-        write_json(self.status_file, asdict(status))
+        write_json(self.status_file, document(status))
 
     def state(self, now: float | None = None) -> str:
         """One of `state.STATES`; crashed where the status says that a process lives and none does."""
@@ -221,6 +240,7 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
     from mnist_tui.runs.library import delete_run
     from mnist_tui.studies.state import replayed
 
+    folder.check_own_files()
     try:
         state = folder.state()
     except StudyError:

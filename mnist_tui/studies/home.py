@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from mnist_tui.files import TEMPORARY, move
+from mnist_tui.files import TEMPORARY, move, open_append
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Resumed
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process
@@ -43,7 +43,7 @@ class Home:
         self._shipped = 0
         self._state = RunState()
         EventLog(folder.events_file).close()  # ends a torn line
-        self._log = folder.events_file.open("ab", buffering=0)
+        self._log = open_append(folder.events_file)
         self._status = this_process("starting")
         folder.write_status(self._status)
         self._written = time.monotonic()

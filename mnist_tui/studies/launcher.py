@@ -7,6 +7,7 @@ import sys
 from importlib.util import find_spec
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import open_append
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import status_of
@@ -42,7 +43,7 @@ def start(folder: StudyFolder) -> None:
         OSError: no process can be started.
     """
     require_extra()
-    with folder.log_file.open("ab") as log:
+    with open_append(folder.log_file) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", RUNNER, str(folder.path.absolute())],
             stdin=subprocess.DEVNULL,
@@ -92,6 +93,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
     if study is not None:
         kept = folder.study()
         folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
-    for command in folder.control.glob("*.json"):
-        command.unlink(missing_ok=True)
+    folder.check_own_files()
+    for command in control.waiting(folder.as_run):
+        control.withdraw(command)
     start(folder)

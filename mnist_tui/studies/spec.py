@@ -6,7 +6,6 @@ Which experiments come of it is `trials`' job; nothing is trained or read here.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mnist_tui.experiment.layers import Part
 from mnist_tui.experiment.problem import SpecError, problems_of
+from mnist_tui.files import parse_toml
 
 Kind = Literal["seeds", "sweep", "reproduction"]
 SearchKind = Literal["grid", "random", "tpe"]
@@ -212,9 +212,9 @@ def from_toml(text: str) -> Study:
 
     Raises:
         SpecError: with every problem and its place.
-        tomllib.TOMLDecodeError: it is not TOML.
+        ValueError: it is not TOML.
     """
-    return _validated(tomllib.loads(text))
+    return _validated(parse_toml(text))
 
 
 def to_toml(study: Study) -> str:

@@ -21,6 +21,7 @@ from importlib import import_module
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import open_append
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training.kept import Kept
@@ -106,7 +107,7 @@ def _log_of(folder: RunFolder) -> Generator[None]:
     """What is printed goes into the run's log; a run that has no folder is left to say so."""
     own = os.dup(2)
     try:
-        with suppress(OSError), folder.log_file.open("ab") as log:
+        with suppress(OSError), open_append(folder.log_file) as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         yield

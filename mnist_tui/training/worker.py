@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import open_append
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.training.orders import Signals
@@ -89,7 +90,7 @@ class Standby:
             os._exit(DONE)
         folder = RunFolder(Path(os.fsdecode(line[:-1])))
         try:
-            with folder.log_file.open("ab") as log:
+            with open_append(folder.log_file) as log:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
             self._session = _take_on(folder, self._signals, importing=not self._imported)

@@ -5,20 +5,20 @@ The reducer makes the state here too; only the lines that change nothing in what
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
-from mnist_tui.runs.event_log import decode
-from mnist_tui.runs.events import Resumed
+from mnist_tui.files import open_regular
+from mnist_tui.runs.event_log import as_object, decode, finite, whole_lines
+from mnist_tui.runs.events import EpochEnded, Resumed
+from mnist_tui.runs.records import record
 from mnist_tui.runs.state import EpochRow, RunState, reduce
 
 EPOCH = b'{"type":"epoch"'
 SEEN = tuple(f'{{"type":"{kind}"'.encode() for kind in ("run_started", "data", "resumed", "extended", "ended"))
 MATRIX = b',"confusion":'
 MATRIX_END = b"]]"
-ROW = tuple(entry.name for entry in fields(EpochRow))
 
 
 class LogGlance:
@@ -37,14 +37,12 @@ class LogGlance:
             The reducer's state without running means, matrix, weights, device and pauses.
         """
         try:
-            with self.path.open("rb") as log:
+            with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._end:
                     self._end, self._state, self._rows = 0, RunState(), {}
                 log.seek(self._end)
-                for line in log:
-                    if not line.endswith(b"\n"):
-                        break
-                    self._end += len(line)
+                for line, length in whole_lines(log):
+                    self._end += length
                     self._take(line)
         except OSError:
             pass
@@ -72,9 +70,8 @@ def _row(line: bytes) -> EpochRow | None:
     if 0 < begin < end:
         line = line[:begin] + line[end + len(MATRIX_END) :]
     try:
-        doc = json.loads(line)
-        return EpochRow(**{name: doc[name] for name in ROW if name in doc})
-    except (ValueError, TypeError):
+        return record(EpochRow, finite(EpochEnded, as_object(line)))
+    except ValueError:
         return None
 
 

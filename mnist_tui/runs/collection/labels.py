@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from mnist_tui.files import write_json
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunError, RunFolder, read_record
+from mnist_tui.runs.records import document
 
 LONGEST_NAME, LONGEST_NOTE = 60, 500
 
@@ -17,15 +19,16 @@ class Label:
 
     name: str = ""
     note: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
 def read_label(folder: RunFolder) -> Label:
     """The run's label; an empty one where there is none, or none that can be read."""
     try:
-        doc = json.loads(folder.label_file.read_text(encoding="utf-8"))
-        return Label(one_line(str(doc.get("name") or "")), one_line(str(doc.get("note") or "")))
-    except (OSError, ValueError, AttributeError):
+        found = read_record(folder.label_file, Label)
+    except RunError:
         return Label()
+    return replace(found, name=one_line(found.name), note=one_line(found.note))
 
 
 def write_label(folder: RunFolder, label: Label) -> Label:
@@ -37,7 +40,8 @@ def write_label(folder: RunFolder, label: Label) -> Label:
     Raises:
         RunError: a text is too long, or the run's folder is gone or cannot be written.
     """
-    label = Label(one_line(label.name), one_line(label.note))
+    folder.check_own_files()
+    label = replace(label, name=one_line(label.name), note=one_line(label.note))
     for what, text, longest in (("name", label.name, LONGEST_NAME), ("note", label.note, LONGEST_NOTE)):
         if len(text) > longest:
             raise RunError(f"the {what} has {len(text)} characters; at most {longest} work")
@@ -45,7 +49,7 @@ def write_label(folder: RunFolder, label: Label) -> Label:
         if label == Label():
             folder.label_file.unlink(missing_ok=True)
         else:
-            write_json(folder.label_file, asdict(label))
+            write_json(folder.label_file, document(label))
     except OSError as error:
         raise RunError(f"{folder.label_file} cannot be written: {error.strerror or error}") from None
     return label

@@ -1,0 +1,229 @@
+"""Typed values from the JSON of a run's files, which a later version, another person or a bad disk may have written.
+
+A value of the wrong type or out of bounds is refused with a sentence. Keys that are not known are passed over; a class
+with a field `more` keeps them there, so that they are not lost when the file is written again.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from mnist_tui.experiment.shapes import CLASSES
+
+MORE = "more"
+"""The field that keeps the keys that are not known."""
+LARGEST = 2**53
+"""The largest whole number that every JSON reader keeps exactly."""
+LATEST = 253_370_764_800.0
+"""The first second of the year 9999; later times cannot be written as a date."""
+
+Record = TypeVar("Record")
+Convert = Callable[[Any], Any]
+
+
+def record(kind: type[Record], doc: Any) -> Record:
+    """A dataclass from a JSON object.
+
+    Args:
+        kind: a dataclass whose fields are texts, numbers, truth values, tuples, dictionaries and dataclasses.
+
+    Raises:
+        ValueError: it is no object, or a field is missing or wrong; the text names the field.
+    """
+    if not isinstance(doc, dict):
+        raise ValueError("it does not hold a JSON object")
+    document = cast(dict[str, Any], doc)
+    converts, needed, keeps = _plan(kind)
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        convert = converts.get(name)
+        if convert is None:
+            continue
+        try:
+            values[name] = convert(value)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from None
+    for name in needed:
+        if name not in values:
+            raise ValueError(f"{name} is missing")
+    if keeps:
+        values[MORE] = {name: value for name, value in document.items() if name not in converts}
+    return kind(**values)
+
+
+def document(value: Any) -> dict[str, Any]:
+    """The JSON object of a record, with the keys that were not known."""
+    doc = {entry.name: getattr(value, entry.name) for entry in fields(value) if entry.name != MORE}
+    return {**getattr(value, MORE, {}), **doc}
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the id of a run or a study: a name, never a path."""
+    return 0 < len(text) <= 255 and "/" not in text and "\\" not in text and "\0" not in text and text[0] != "."
+
+
+@cache
+def _plan(kind: type[Any]) -> tuple[dict[str, Convert], tuple[str, ...], bool]:
+    """How each field is converted, which must be there, and whether unknown keys are kept."""
+    hints = get_type_hints(kind)
+    own = [entry for entry in fields(kind) if entry.init and entry.name != MORE]
+    converts = {entry.name: NAMED.get(entry.name) or _converter(hints[entry.name]) for entry in own}
+    needed = tuple(e.name for e in own if e.default is MISSING and e.default_factory is MISSING)
+    return converts, needed, MORE in hints
+
+
+def _converter(hint: Any) -> Convert:
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint in PLAIN:
+        return PLAIN[hint]
+    if origin is Literal:
+        return _one_of(inner)
+    if hint is Any:
+        return _anything
+    if origin in (Union, types.UnionType):
+        return _either(tuple(_converter(part) for part in inner))
+    if origin is tuple and inner[1:] == (...,):
+        return _list_of(_converter(inner[0]))
+    if origin is tuple:
+        return _row_of(tuple(map(_converter, inner)))
+    if origin in (dict, Mapping):
+        return _object_of(_converter(inner[1]))
+    if is_dataclass(hint):
+        return lambda value: record(cast(type[Any], hint), value)
+    raise TypeError(f"no rule to read a {hint}")
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def _one_of(choices: tuple[str, ...]) -> Convert:
+    def convert(value: Any) -> str:
+        if _text(value) not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return value
+
+    return convert
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _nothing(value: Any) -> None:
+    if value is not None:
+        raise ValueError("must be null")
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        raise ValueError("must be a whole number, 0 or more")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not (type(value) is float and math.isfinite(value)) and not (type(value) is int and abs(value) <= LARGEST):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def _time(value: Any) -> float:
+    if not 0 <= _number(value) <= LATEST:
+        raise ValueError("must be a time in seconds since 1970")
+    return value
+
+
+def _pid(value: Any) -> int:
+    if _whole(value) >= 2**31:
+        raise ValueError("must be the number of a process")
+    return value
+
+
+def _at_least_one(value: Any) -> int:
+    if _whole(value) < 1:
+        raise ValueError("must be 1 or more")
+    return value
+
+
+def _name(value: Any) -> str:
+    """A run's or a study's id, or empty for none."""
+    if _text(value) and not is_name(value):
+        raise ValueError("must be a name without a path")
+    return value
+
+
+def _matrix(value: Any) -> tuple[tuple[int, ...], ...]:
+    rows = _list_of(_list_of(_whole))(value)
+    if rows and (len(rows) != CLASSES or any(len(row) != CLASSES for row in rows)):
+        raise ValueError(f"must have {CLASSES} rows of {CLASSES} counts")
+    return rows
+
+
+def _class_names(value: Any) -> tuple[str, ...]:
+    names = _list_of(_text)(value)
+    if len(names) != CLASSES:
+        raise ValueError(f"must be {CLASSES} names")
+    return names
+
+
+def _either(parts: tuple[Convert, ...]) -> Convert:
+    def convert(value: Any) -> Any:
+        why: list[str] = []
+        for part in parts:
+            try:
+                return part(value)
+            except ValueError as error:
+                why.append(str(error))
+        raise ValueError(" or ".join(dict.fromkeys(why)))
+
+    return convert
+
+
+def _list_of(part: Convert) -> Convert:
+    def convert(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError("must be a list")
+        return tuple(map(part, cast(list[Any], value)))
+
+    return convert
+
+
+def _row_of(parts: tuple[Convert, ...]) -> Convert:
+    def convert(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or len(cast(list[Any], value)) != len(parts):
+            raise ValueError(f"must be a list of {len(parts)}")
+        return tuple(part(entry) for part, entry in zip(parts, cast(list[Any], value), strict=True))
+
+    return convert
+
+
+def _object_of(part: Convert) -> Convert:
+    def convert(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValueError("must be an object")
+        return {name: part(entry) for name, entry in cast(dict[str, Any], value).items()}
+
+    return convert
+
+
+PLAIN: dict[Any, Convert] = {
+    str: _text, bool: _truth, int: _whole, float: _number, type(None): _nothing,
+}  # fmt: skip
+NAMED: dict[str, Convert] = {
+    "time": _time, "created": _time, "heartbeat": _time, "pid": _pid, "steps": _at_least_one, "study": _name,
+    "run": _name, "confusion": _matrix, "class_names": _class_names,
+}  # fmt: skip
+"""Fields whose values have bounds of their own, by their names, wherever they stand."""
