@@ -18,6 +18,7 @@ from mnist_tui.cli import (
     data,
     doctor,
     export,
+    guide,
     predict,
     presets,
     prune,
@@ -144,3 +145,4 @@ app.command()(report.report)
 app.command()(predict.predict)
 app.command()(serve.serve)
 app.command()(doctor.doctor)
+app.command()(guide.guide)

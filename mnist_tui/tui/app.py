@@ -230,9 +230,10 @@ class BenchApp(StudiesApp):
                 self.show_settings()
 
     def action_help(self) -> None:
-        from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of
+        from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of, topic_of
 
-        self.push_screen(HelpScreen(help_of(self.screen), keys_of(self.screen), more_of(self.screen)))
+        screen = self.screen
+        self.push_screen(HelpScreen(help_of(screen), keys_of(screen), more_of(screen), topic_of(screen)))
 
     async def action_quit(self) -> None:
         """Leaves at once where nothing would be lost; else asks."""

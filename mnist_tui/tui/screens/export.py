@@ -49,6 +49,7 @@ class ExportScreen(ModalScreen[None]):
     """
 
     CSS_PATH = "export.tcss"
+    GUIDE = "reports"
     AUTO_FOCUS = ""
     HELP = """
     **Export.** Space chooses, Page Down goes to the next section. Ctrl+S, or Enter in the folder's line, writes. One

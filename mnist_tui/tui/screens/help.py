@@ -42,6 +42,11 @@ def more_of(screen: Screen[Any]) -> str:
     return cleandoc(getattr(screen, "MORE_HELP", ""))
 
 
+def topic_of(screen: Screen[Any]) -> str:
+    """The page of the guide that fits a screen."""
+    return getattr(screen, "GUIDE", "screens")
+
+
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     """Every key that works now and what it does, one row an action; what every screen has comes last."""
     return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
@@ -52,6 +57,7 @@ class HelpScreen(ModalScreen[None]):
 
     Args:
         text: Markdown. keys: what works where the help was asked for. more: Markdown after the keys.
+        topic: the guide's page that fits.
     """
 
     CSS_PATH = "help.tcss"
@@ -62,6 +68,7 @@ class HelpScreen(ModalScreen[None]):
     BINDINGS = [
         Binding("escape,f1,q,enter", "dismiss", "Close", tooltip="Back to where you were", id="help.close"),
         Binding("a", "all", "All keys", tooltip="The keys of every screen, or of this one", id="help.all"),
+        Binding("g", "guide", "Guide", tooltip="Read the user's guide", id="help.guide"),
     ]
 
     if TYPE_CHECKING:
@@ -69,15 +76,15 @@ class HelpScreen(ModalScreen[None]):
 
     sheet = getters.query_one("#key-sheet", Static)
 
-    def __init__(self, text: str, keys: list[tuple[str, str]], more: str = "") -> None:
+    def __init__(self, text: str, keys: list[tuple[str, str]], more: str = "", topic: str = "screens") -> None:
         super().__init__()
-        self._text, self._keys, self._more = text, keys, more
+        self._text, self._keys, self._more, self._topic = text, keys, more, topic
         self._whole = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as scroll:
             scroll.border_title = "Help"
-            scroll.border_subtitle = "a: all keys · Esc closes"
+            scroll.border_subtitle = "a: all keys · g: guide · Esc closes"
             yield Markdown(self._text)
             yield Static(_table([("", self._keys)]), id="key-sheet")
             yield Markdown(self._more)
@@ -92,6 +99,12 @@ class HelpScreen(ModalScreen[None]):
             self._read()
         else:
             self.sheet.update(_table([("", self._keys)]))
+
+    def action_guide(self) -> None:
+        """Open the guide in place of this help."""
+        from mnist_tui.tui.screens.guide import GuideScreen
+
+        self.app.switch_screen(GuideScreen(self._topic))
 
     @work(thread=True)
     def _read(self) -> None:

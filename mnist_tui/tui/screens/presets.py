@@ -83,6 +83,7 @@ class PresetsScreen(Screen[None]):
     """
 
     CSS_PATH = "presets.tcss"
+    GUIDE = "presets"
     TITLE = "Presets"
     AUTO_FOCUS = "PresetList"
     BINDINGS = [

@@ -72,6 +72,7 @@ class SettingsScreen(Screen[None]):
     """Shows and changes the settings."""
 
     CSS_PATH = "settings.tcss"
+    GUIDE = "settings"
     AUTO_FOCUS = "#theme"
     HELP = """
     **Settings.** What you change counts at once and is remembered in the settings file. A flag or an environment

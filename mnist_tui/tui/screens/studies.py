@@ -64,6 +64,7 @@ class StudiesScreen(Screen[None]):
     """The list of studies."""
 
     CSS_PATH = "studies.tcss"
+    GUIDE = "studies"
     TITLE = "Studies"
     AUTO_FOCUS = "RowTable"
     HELP = """

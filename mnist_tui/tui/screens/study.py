@@ -42,6 +42,7 @@ class StudyScreen(StudyActions):
     """
 
     CSS_PATH = "study.tcss"
+    GUIDE = "studies"
     TITLE = "Study"
     AUTO_FOCUS = "RowTable"
     HELP = """

@@ -48,6 +48,7 @@ class SweepScreen(Screen[None]):
     """
 
     CSS_PATH = "sweep.tcss"
+    GUIDE = "studies"
     TITLE = "Sweep"
     AUTO_FOCUS = ""
     HELP = """

@@ -1,0 +1,41 @@
+"""`guide`: the user's guide in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mnist_tui.guide import TOPICS, page, title
+
+
+def _complete(incomplete: str) -> list[str]:
+    return [name for name in TOPICS if name.startswith(incomplete)]
+
+
+def guide(
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]", help="A page's name; all of them are listed without it.", autocompletion=_complete
+        ),
+    ] = None,
+) -> None:
+    """Read the user's guide: a page by its name, or the list of pages."""
+    if topic is None:
+        width = max(map(len, TOPICS))
+        for name in TOPICS:
+            print(f"{name:<{width}}  {title(name)}")
+        return
+    text = page(topic)
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    with console.pager(styles=True):
+        console.print(Markdown(text, hyperlinks=False))

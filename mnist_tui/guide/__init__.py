@@ -1,0 +1,49 @@
+"""The user's guide: a Markdown page a topic, read in the app (F1), by `mnist-tui guide` and on the web.
+
+Pages link to each other by file name. No Textual, Rich or typer here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+
+from mnist_tui.experiment.problem import RequestError
+
+TOPICS = (
+    "start",
+    "screens",
+    "presets",
+    "headless",
+    "data",
+    "studies",
+    "machines",
+    "reports",
+    "weights",
+    "gpu",
+    "settings",
+    "files",
+    "troubleshooting",
+    "glossary",
+    "citing",
+    "changes",
+)
+"""The names of the pages, in the order of a first reading."""
+
+
+def page(topic: str) -> str:
+    """The Markdown text of a page.
+
+    Raises:
+        RequestError: there is no such page; the nearest names are offered.
+    """
+    if topic not in TOPICS:
+        near = difflib.get_close_matches(topic.lower(), TOPICS, n=2, cutoff=0.5)
+        offer = f"did you mean {' or '.join(near)}? " if near else ""
+        raise RequestError(f"the guide has no page {topic!r}; {offer}it has {', '.join(TOPICS)}")
+    return resources.files(__name__).joinpath(f"{topic}.md").read_text(encoding="utf-8")
+
+
+def title(topic: str) -> str:
+    """The heading of a page."""
+    return page(topic).partition("\n")[0].removeprefix("# ")
