@@ -71,11 +71,12 @@ class Page:
 
 
 @asynccontextmanager
-async def browser(folder: Path, size: tuple[int, int] = (1400, 900)) -> AsyncIterator[Page]:
-    """Headless Chromium with an empty page; `folder` keeps its profile."""
+async def browser(folder: Path, *arguments: str, size: tuple[int, int] = (1400, 900)) -> AsyncIterator[Page]:
+    """Headless Chromium with an empty page; `folder` keeps its profile, `arguments` are further ones of its own."""
     command = [
         CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--remote-debugging-port=0", f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}", "about:blank",
+        "--remote-debugging-port=0", f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}",
+        *arguments, "about:blank",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

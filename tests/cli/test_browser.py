@@ -21,6 +21,35 @@ pytestmark = [
 ]
 
 
+ELSEWHERE = "--host-resolver-rules=MAP evil.example 127.0.0.1"
+DRIVES = """
+new Promise(done => {
+    const socket = new WebSocket('ADDRESS');
+    socket.onopen = () => done('open');
+    socket.onerror = () => done('refused');
+})
+"""
+
+
+async def test_the_page_is_whole_without_other_hosts_and_another_site_cannot_drive_it(tmp_path: Path) -> None:
+    with served("--no-token", "--runs-dir", str(tmp_path / "runs")) as (address, _process):
+        port, socket = urlsplit(address).port, address.replace("http", "ws", 1) + "ws"
+        async with browser(tmp_path / "profile", ELSEWHERE) as page:
+            await page.tell("Page.navigate", url=address)
+            await page.wait_for(lambda: b"Raw pixels" in page.received)
+            assert {urlsplit(url).netloc for url in page.loaded if not url.startswith("data:")} == {f"127.0.0.1:{port}"}
+            assert any(url.endswith(".ttf") for url in page.loaded), "its font comes with it"
+            assert await page.evaluate(DRIVES.replace("ADDRESS", socket)) == "open"
+            before = len(page.received)
+            await page.tell("Page.navigate", url=f"http://evil.example:{port}/")
+            await page.wait_for(lambda: any("evil.example" in url for url in page.loaded))
+            while "is served as" not in await page.evaluate("document.body?.innerText ?? ''"):
+                pass
+            for place in (socket, f"ws://evil.example:{port}/ws"):
+                assert await page.evaluate(DRIVES.replace("ADDRESS", place)) == "refused"
+            assert len(page.received) == before
+
+
 @pytest.mark.exhaustive
 async def test_a_browser_trains_and_shows_curves_and_the_training_outlives_the_page(
     real_data: Path, tmp_path: Path

@@ -23,6 +23,8 @@ from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
 
 ROOT = Path(__file__).parent.parent.parent
+MOST_BYTES = 500_000_000
+"""Of an app on the largest page."""
 
 
 @contextmanager
@@ -93,7 +95,7 @@ async def test_a_page_gives_away_neither_its_address_nor_other_files_and_another
         async with aiohttp.ClientSession() as session:
             async with session.get(address) as answer:
                 assert answer.headers["Referrer-Policy"] == "no-referrer"
-                assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+                assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
                 text = await answer.text()
             assert f"ws://{urlsplit(address).netloc}{urlsplit(address).path}ws" in text
             assert await status(session, f"{address}static/..%2f..%2fserver.py") == 404
@@ -120,6 +122,20 @@ async def test_a_visitor_gets_the_app_without_a_worker_of_his_own_and_ctrl_c_end
         assert "Traceback" not in err
         gone, alive = psutil.wait_procs(children, timeout=10)
         assert not alive, (gone, alive)
+
+
+@pytest.mark.slow
+async def test_a_server_that_is_killed_leaves_no_app_behind() -> None:
+    with served() as (address, process):
+        async with aiohttp.ClientSession() as session:
+            socket = await session.ws_connect(f"{address}ws?width=100000&height=100000")
+            await hears(socket, lambda seen: b"Raw pixels" in seen)
+            (app,) = psutil.Process(process.pid).children()
+            assert app.memory_info().rss < MOST_BYTES
+            process.kill()
+            process.wait()
+            gone, alive = await asyncio.to_thread(psutil.wait_procs, [app], 60)
+        assert not alive, gone
 
 
 @pytest.mark.slow
@@ -188,11 +204,8 @@ def test_without_textual_serve_the_command_that_adds_it_is_named(cli: Command, m
 
 def test_the_app_of_a_page_gets_the_folders_that_were_named(tmp_path: Path) -> None:
     odd = tmp_path / "my runs; $(true)"
-    done = subprocess.run(
-        app_command(odd, None).replace("-m mnist_tui", f"-c {json.dumps('import sys; print(sys.argv[1:])')}"),
-        shell=True, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.strip() == str(["--runs-dir", str(odd)])
+    assert app_command(odd, None)[-2:] == ["--runs-dir", str(odd)]
+    assert app_command(odd, tmp_path)[-2:] == ["--data-dir", str(tmp_path)]
 
 
 def test_runs_lie_where_flag_environment_and_settings_say_in_this_order(

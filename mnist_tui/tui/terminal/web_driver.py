@@ -1,0 +1,69 @@
+"""The app's terminal where it runs for a web page: Textual's packets on stdin and stdout.
+
+The page's server holds the other end of both. The app ends with its connection: stdin ends when the visitor leaves and
+when the server dies, of SIGKILL too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any, cast
+
+from textual import messages
+from textual.app import App
+from textual.drivers.web_driver import WebDriver
+
+from mnist_tui.tui.terminal.page_size import bounded
+
+LEAVING_SECONDS = 10.0
+"""How long the app may take to leave once its connection has ended; then its process is ended."""
+CUT_OFF = 1
+"""The exit code of a process that did not leave in time."""
+
+
+class PageDriver(WebDriver):
+    """Textual's web driver, for an app that ends with its connection and is never drawn beyond a size."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._size = bounded(*cast(tuple[int, int], self._size or (80, 24)))
+        self._loop = asyncio.get_running_loop()
+        self._write = self._write_or_leave
+
+    def run_input_thread(self) -> None:
+        """Handle input until the connection ends, then have the app leave."""
+        super().run_input_thread()
+        threading.Thread(target=_cut_off, name="cut-off", daemon=True).start()
+        self._leave()
+
+    def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
+        """Handle a packet that is not input, with a page's size bounded."""
+        if packet_type == "resize":
+            columns, rows = payload.get("width"), payload.get("height")
+            if not isinstance(columns, int) or not isinstance(rows, int):
+                return
+            width, height = bounded(columns, rows)
+            payload = {**payload, "width": width, "height": height}
+        super().on_meta(packet_type, payload)
+
+    def _write_or_leave(self, data: bytes, /) -> int:
+        """Write to the server; where it has gone there is nobody to write to, and the end of stdin ends the app."""
+        try:
+            return os.write(self.fileno, data)
+        except OSError:
+            return len(data)
+
+    def _leave(self) -> None:
+        if not self.exit_event.is_set() and not self._loop.is_closed():
+            leaving = self._app._post_message(messages.ExitApp())  # pyright: ignore[reportPrivateUsage]
+            asyncio.run_coroutine_threadsafe(leaving, self._loop)
+
+
+def _cut_off() -> None:
+    time.sleep(LEAVING_SECONDS)
+    os._exit(CUT_OFF)
