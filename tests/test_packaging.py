@@ -47,7 +47,8 @@ def test_a_wheel_carries_the_presets_and_finds_them(wheel: Path, tmp_path: Path)
 def test_a_wheel_carries_every_file_that_is_not_python(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    ours = [path for path in (ROOT / "mnist_tui").rglob("*") if path.suffix in (".tcss", ".j2", ".md", ".typed", ".html")]
+    kinds = (".tcss", ".j2", ".md", ".typed", ".html")
+    ours = [path for path in (ROOT / "mnist_tui").rglob("*") if path.suffix in kinds]
     assert ours
     assert {str(path.relative_to(ROOT)) for path in ours} <= packed
 
