@@ -46,7 +46,11 @@ def predict(
     *,
     run: Run,
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="Image files: PNG, JPEG, …, dark on light or light on dark.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE…",
+            help="Image files: PNG, JPEG, GIF, BMP, TIFF, WebP or PGM, dark on light or light on dark.",
+        ),
     ],
     centre: Annotated[
         bool | None,

@@ -1,6 +1,7 @@
 """Image files as grey pictures, light strokes on black, whatever they were: dark on light, coloured, transparent.
 
-Pillow, which scikit-image brings, reads the files; it is imported at the first one.
+Pillow reads the files; it is imported at the first one. The kinds of files are named: Pillow knows some that run
+programs (PostScript through Ghostscript) and many that nobody draws a digit in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from mnist_tui.data.catalogue import SIDE
 from mnist_tui.data.errors import DataError
+from mnist_tui.files import UnreadableFileError, open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +25,11 @@ LARGEST_SIDE: Final = 1024
 """Pixels; larger pictures are reduced when they are read, for 28 remain in the end."""
 FAINTEST: Final = 32
 """Levels; what is fainter than that in a picture of another size than MNIST's is a trace of lossy compression."""
+FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+"""What is read, by Pillow's names; PPM are PGM, PBM and PPM. No other kind of file reaches a decoder."""
+KINDS: Final = "PNG, JPEG, GIF, BMP, TIFF, WebP and PGM"
+MOST_PIXELS: Final = 89_478_485
+"""Pixels of the largest picture that is read; Pillow's own limit, from which on it warns."""
 _WHITE: Final = 255
 
 
@@ -47,34 +54,48 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """Reads an image file of any kind that Pillow knows (PNG, JPEG, GIF, BMP, TIFF, WebP …).
+    """Read an image file of one of the FORMATS, whatever its name ends in.
 
     Raises:
-        DataError: it is not there, cannot be read, or is no image.
+        DataError: it is not there, is no regular file, has too many pixels, is damaged, or is no such image.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
+        with open_regular(path, follow_links=True) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 size = image.size
+                most = Image.MAX_IMAGE_PIXELS or MOST_PIXELS
+                if size[0] * size[1] > most:  # another thread may have taken the filter of warnings away
+                    raise DataError(_too_large(path, most, size))
                 image.draft("L", (LARGEST_SIDE, LARGEST_SIDE))
                 grey = _grey(image)
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
-    except IsADirectoryError:
-        raise DataError(f"{path} is a folder, not an image file") from None
+    except UnreadableFileError as error:
+        raise DataError(f"{path} {error.strerror}; an image file is wanted ({KINDS})") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise DataError(f"{path} has more pixels than can be a digit's; make it smaller first") from None
+        raise DataError(_too_large(path, Image.MAX_IMAGE_PIXELS or MOST_PIXELS)) from None
     except UnidentifiedImageError:
-        raise DataError(f"{path} is not an image that can be read; PNG, JPEG, GIF, BMP, TIFF and WebP can") from None
+        raise DataError(f"{path} is not an image that can be read; {KINDS} can") from None
     except PermissionError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise DataError(f"{path} is damaged, or not an image that can be read: {error}") from None
+    except MemoryError:
+        raise DataError(f"{path} needs more memory than there is; make it smaller first") from None
+    except Exception as error:  # a damaged file makes Pillow's decoders raise what they meet: struct.error, KeyError, …
+        why = str(error).strip() or type(error).__name__
+        raise DataError(f"{path} is damaged, or not an image that can be read: {why}") from None
     dark_on_light = _dark_on_light(grey)
     return Picture(_ink(grey, dark_on_light), size, dark_on_light)
+
+
+def _too_large(path: Path, most: int, size: tuple[int, int] | None = None) -> str:
+    has = f"{size[0]:,}×{size[1]:,} pixels, " if size else ""
+    return f"{path} has {has}more than the {most:,} pixels that are read; make it smaller first"
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
@@ -83,7 +104,7 @@ def _grey(image: Image) -> NDArray[np.uint8]:
 
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return _reduced(_eight_bits(np.asarray(upright, np.float64)))
+        return _eight_bits(_reduced(np.asarray(upright)).astype(np.float64))
     upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     if not upright.has_transparency_data:
         return np.asarray(upright.convert("L"))
@@ -102,7 +123,7 @@ def _eight_bits(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.rint(np.clip(levels / whole, 0, 1) * _WHITE).astype(np.uint8)
 
 
-def _reduced(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _reduced(levels: NDArray[Any]) -> NDArray[Any]:
     step = -(-max(levels.shape) // LARGEST_SIDE)
     return levels[::step, ::step]
 

@@ -1,15 +1,17 @@
 """Image files, written by Pillow: which side of the grey is ink, and what is said of files that are no images."""
 
+import os
+import subprocess
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import EpsImagePlugin, Image, ImageDraw
 
 from mnist_tui.data.centring import centred
 from mnist_tui.data.errors import DataError
-from mnist_tui.data.pictures import LARGEST_SIDE, read_picture
+from mnist_tui.data.pictures import FORMATS, LARGEST_SIDE, read_picture
 
 
 def seven(size: tuple[int, int] = (120, 160), mode: str = "L", ink: object = 255, paper: object = 0) -> Image.Image:
@@ -54,6 +56,8 @@ def test_a_28_by_28_image_is_read_to_the_bit(tmp_path: Path):
         ("light-on-nothing.png", seven(mode="RGBA", ink=(250, 250, 250, 255), paper=(255, 255, 255, 0))),
         ("huge.tif", seven((2400, 3200))),
         ("half-grey.bmp", seven(ink=230, paper=110)),
+        ("lossless.webp", seven(mode="RGB", ink=(0, 0, 0), paper=(255, 255, 255))),
+        ("scanned.pgm", seven(ink=0, paper=255)),
     ],
 )
 def test_ink_is_found_whatever_the_file(tmp_path: Path, name: str, image: Image.Image):
@@ -94,6 +98,64 @@ def test_files_that_are_no_images_are_told_in_a_sentence(tmp_path: Path):
         with pytest.raises(DataError, match=why) as caught:
             read_picture(path)
         assert str(path) in str(caught.value)
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 28 28\n%%EndComments\n{ } loop\n%%EOF\n"
+
+
+def test_no_kind_of_file_but_those_named_reaches_a_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **_: started.append(args))
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", "gs")
+    (tmp_path / "digit.png").write_bytes(POSTSCRIPT)
+    files = [tmp_path / "digit.png"]
+    files += [saved(seven(), tmp_path / f"picture.{kind}") for kind in ("im", "pcx", "sgi", "tga", "ico")]
+    for path in files:
+        with Image.open(path) as image:
+            assert image.format not in FORMATS, "Pillow knows it"
+        with pytest.raises(DataError, match="is not an image that can be read; PNG, JPEG, GIF, BMP, TIFF, WebP and"):
+            read_picture(path)
+    assert not started
+
+
+@pytest.mark.parametrize("share", [1, 3], ids=["warned-of", "refused-by-Pillow"])
+def test_a_picture_with_too_many_pixels_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: int
+):
+    path = saved(seven((100, 100)), tmp_path / "bomb.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9_999 // share)
+    with pytest.raises(DataError, match=f"more than the {9_999 // share:,} pixels that are read"):
+        read_picture(path)
+    monkeypatch.setattr(Image, "_decompression_bomb_check", lambda size: None)
+    with pytest.raises(DataError, match="100×100 pixels, more than"):
+        read_picture(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    assert read_picture(path).size == (100, 100)
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    saved(seven(), tmp_path / "whole.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "whole.png")
+    for name, kind in (("pipe.png", "a pipe"), ("zero.png", "a device")):
+        with pytest.raises(DataError, match=f"is {kind}, not a file; an image file is wanted"):
+            read_picture(tmp_path / name)
+    assert read_picture(tmp_path / "link.png").pixels.any(), "a person may name a link"
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "tif", "webp", "pgm"])
+def test_a_damaged_picture_is_told_in_a_sentence_whatever_is_damaged(tmp_path: Path, kind: str):
+    whole = np.frombuffer(saved(seven((60, 40)), tmp_path / f"whole.{kind}").read_bytes(), np.uint8)
+    path, source = tmp_path / f"damaged.{kind}", np.random.default_rng(18)
+    for _ in range(60):
+        damaged = whole.copy()
+        damaged[source.integers(0, min(len(damaged), 200), 3)] = source.integers(0, 256, 3)
+        path.write_bytes(damaged.tobytes()[: int(source.integers(1, len(damaged) + 1))])
+        try:
+            read_picture(path)
+        except DataError as error:
+            assert str(path) in str(error)
 
 
 def test_nothing_on_a_plain_ground_is_no_ink(tmp_path: Path):

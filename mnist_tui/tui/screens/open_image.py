@@ -37,8 +37,8 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
     """
 
     HELP = """
-    **Open an image.** PNG, JPEG, GIF, BMP, TIFF or WebP of any size, dark on light or light on dark: the border says
-    which. A relative path begins where the program was started; a file dropped into the terminal gives its path.
+    **Open an image.** PNG, JPEG, GIF, BMP, TIFF, WebP or PGM of any size, dark on light or light on dark: the border
+    says which. A relative path begins where the program was started; a file dropped into the terminal gives its path.
     """
     DEFAULT_CSS = """
     OpenImageScreen {

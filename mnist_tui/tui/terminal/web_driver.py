@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 import time
-from typing import Any, cast
+from typing import Any
 
 from textual import messages
 from textual.app import App
@@ -31,7 +31,8 @@ class PageDriver(WebDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._size = bounded(*cast(tuple[int, int], self._size or (80, 24)))
+        width, height = self._size or (80, 24)
+        self._size = bounded(int(width), int(height))
         self._loop = asyncio.get_running_loop()
         self._write = self._write_or_leave
 
