@@ -9,18 +9,21 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import DataDir, Json, data_folder
+from mnist_tui.cli.options import DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.progress import Progress
 from mnist_tui.report.wording import size
 
-app = typer.Typer(cls=BenchGroup, help="Datasets: what is on this machine, and bringing more.")
+app = typer.Typer(cls=BenchGroup)
 DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
 
 
-def _complete_name(incomplete: str) -> list[str]:
-    return [name for name in DOWNLOADABLE if name.startswith(incomplete)]
+@app.callback(invoke_without_command=True)
+def data(ctx: typer.Context) -> None:
+    """Datasets: what is on this machine, and bringing more. Without a command: status."""
+    if ctx.invoked_subcommand is None:
+        status(ctx)
 
 
 @app.command()
@@ -70,7 +73,9 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
 @app.command()
 def get(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help=" or ".join(DOWNLOADABLE), autocompletion=_complete_name)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help=" or ".join(DOWNLOADABLE), autocompletion=among(DOWNLOADABLE))
+    ],
     data_dir: DataDir = None,
 ) -> None:
     """Download a dataset, unless it is here, and verify it."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import Run, RunsDir, chosen_run
+from mnist_tui.cli.options import Run, RunsDir, among_several, chosen_run
 from mnist_tui.cli.output import print_data, print_note
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import ALSO
@@ -23,17 +23,31 @@ def export(
     weights: Annotated[
         str | None,
         typer.Option(
-            "--weights", metavar="FORMAT[,FORMAT…]", help=f"The model's weights: {', '.join(WEIGHT_FORMATS)}."
+            "--weights",
+            metavar="FORMAT[,FORMAT…]",
+            help=f"The model's weights: {', '.join(WEIGHT_FORMATS)}.",
+            autocompletion=among_several(WEIGHT_FORMATS),
         ),
     ] = None,
     complexity: Annotated[
         str | None,
         typer.Option(
-            "--complexity", metavar="FORMAT[,…]", help=f"The layers' counts: {', '.join(COMPLEXITY_FORMATS)}."
+            "--complexity",
+            metavar="FORMAT[,…]",
+            help=f"The layers' counts: {', '.join(COMPLEXITY_FORMATS)}.",
+            autocompletion=among_several(COMPLEXITY_FORMATS),
         ),
     ] = None,
     summary: Annotated[bool, typer.Option("--summary", help="A summary for a lab report, in Markdown.")] = False,
-    history: Annotated[str | None, typer.Option("--history", metavar="csv", help="Every epoch's figures: csv.")] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            "--history",
+            metavar="csv",
+            help="Every epoch's figures: csv.",
+            autocompletion=among_several(HISTORY_FORMATS),
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; the run's exports if absent."),

@@ -1,4 +1,4 @@
-"""The group of all commands, and how mistakes in a command line's form are told."""
+"""Commands and their group: how their help is laid out, and how mistakes in a command line's form are told."""
 
 from __future__ import annotations
 
@@ -7,15 +7,40 @@ from difflib import get_close_matches
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import guarded
 from mnist_tui.experiment.problem import RequestError
 
+OTHER_OPTIONS = "Other options"
+"""Heading of the options without a heading of their own, in the help of a command that has headings."""
+
+
+def _laid_out(params: list[Any]) -> list[Any]:
+    """Options as the help lists them: flags without a type; those without a heading last, where others have one."""
+    options = [param for param in params if isinstance(param, TyperOption)]
+    headed = any(option.rich_help_panel for option in options)
+    for option in options:
+        if option.is_flag and option.metavar is None:
+            option.metavar = ""
+        if headed and not option.rich_help_panel:
+            option.rich_help_panel = OTHER_OPTIONS
+    return params
+
+
+class BenchCommand(TyperCommand):
+    """A command whose help begins with the experiment, where it takes one."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _laid_out(super().get_params(ctx))
+
 
 class BenchGroup(TyperGroup):
     """A group of commands whose errors are sentences."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _laid_out(super().get_params(ctx))
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         if not standalone_mode:

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.options import among
 from mnist_tui.guide import TOPICS, page, title
-
-
-def _complete(incomplete: str) -> list[str]:
-    return [name for name in TOPICS if name.startswith(incomplete)]
 
 
 def guide(
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TOPIC]", help="A page's name; all of them are listed without it.", autocompletion=_complete
+            metavar="[TOPIC]", help="A page's name; all of them are listed without it.", autocompletion=among(TOPICS)
         ),
     ] = None,
 ) -> None:

@@ -32,7 +32,7 @@ from mnist_tui.cli import (
     train,
 )
 from mnist_tui.cli.begin_study import begun, seeds_of
-from mnist_tui.cli.group import BenchGroup
+from mnist_tui.cli.group import BenchCommand, BenchGroup
 from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.cli.output import print_line
 from mnist_tui.cli.supply import check_named_data
@@ -41,12 +41,22 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder
 
 WITH_EXPERIMENT = ("train", "sweep", "complexity", "presets")
+EXAMPLES = {
+    "train": "Example: mnist-tui train --preset raw --hidden 200x100 --dropout 0.3 --epochs 10",
+    "sweep": "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu",
+    "complexity": "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn",
+}
+"""By the name of a command: what its help ends with."""
 
 app = typer.Typer(
     name=PROGRAM,
     cls=BenchGroup,
     help="A terminal lab bench for MNIST-class neural networks. Without a command: the app.",
-    epilog="Exit codes: 0 done, 1 the work failed, 2 the request was wrong.",
+    epilog="Examples:\n\n"
+    "mnist-tui: the app, on its list of presets\n\n"
+    "mnist-tui --preset hog --ppc 7: the app, training\n\n"
+    "mnist-tui train --preset raw --epochs 10: without screens\n\n"
+    "Exit codes: 0 done, 1 the work failed, 2 the request was wrong.",
     context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
 )
@@ -69,7 +79,7 @@ def bench(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
     """A terminal lab bench for MNIST-class neural networks. Without a command: the app.
@@ -126,23 +136,26 @@ def _in_order(command: str, arguments: list[str]) -> str:
     return shlex.join([PROGRAM, *arguments[place:], *arguments[:place]])
 
 
-app.add_typer(presets.app, name="presets")
-app.add_typer(data.app, name="data")
-app.add_typer(studies.app, name="studies")
-for command in (train.train, complexity.complexity, runs.runs, runs.show, runs.logs, runs.attach):
-    app.command()(command)
-for name, command in control.COMMANDS.items():
-    app.command(name)(command)
-app.command()(sweep.sweep)
-app.command()(reproduce.reproduce)
-app.command()(resume.resume)
-app.command()(resume.extend)
-app.command()(runs.delete)
-app.command()(prune.prune)
-app.command()(compare.compare)
-app.command()(export.export)
-app.command()(report.report)
-app.command()(predict.predict)
-app.command()(serve.serve)
-app.command()(doctor.doctor)
-app.command()(guide.guide)
+TRAINING, LOOKING, COMPARING = "Train", "Look at runs", "Compare and vary"
+TAKING_HOME, DATA, SYSTEM = "Take home", "Data and presets", "This machine and this program"
+COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
+    TRAINING: {"train": train.train, "resume": resume.resume, "extend": resume.extend, **control.COMMANDS},
+    LOOKING: {
+        "runs": runs.runs, "show": runs.show, "logs": runs.logs, "attach": runs.attach, "predict": predict.predict,
+        "delete": runs.delete, "prune": prune.prune,
+    },
+    COMPARING: {
+        "compare": compare.compare, "sweep": sweep.sweep, "studies": studies.app, "reproduce": reproduce.reproduce,
+    },
+    TAKING_HOME: {"report": report.report, "export": export.export, "complexity": complexity.complexity},
+    DATA: {"presets": presets.app, "data": data.app},
+    SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide.guide},
+}  # fmt: skip
+"""Every command by its name, under the heading that the help gives it."""
+for heading, group in COMMANDS.items():
+    for name, command in group.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=heading)
+        else:
+            examples = EXAMPLES.get(name)
+            app.command(name, cls=BenchCommand, rich_help_panel=heading, epilog=examples)(command)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
+from mnist_tui.experiment.paths import paths_of
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.texts import whole
@@ -29,6 +30,37 @@ from mnist_tui.tui.settings import Refresh
 
 STARTING_POINT = "Where to start"
 MAX_SEEDS = 1_000
+
+
+COMPLETED = {"dataset": tuple(KNOWN), "schedule": ("constant", "cosine", "exp:"), "validation": ("test",)}
+"""By the name of a parameter that takes other texts, too: those that a shell may complete."""
+
+
+def among(choices: Iterable[str]) -> Callable[[str], list[str]]:
+    """Completes one of a few words."""
+    words = tuple(choices)
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
+
+
+def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
+    """Completes the last of several words that are joined by commas; none is offered twice."""
+    words = tuple(choices)
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        given = before.split(",")
+        return [f"{before}{comma}{word}" for word in words if word.startswith(last) and word not in given]
+
+    return complete
+
+
+def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The TOML paths that `--set` takes, of the preset on the command line, else of the first starter."""
+    try:
+        experiment = presets.find_preset(ctx.params.get("preset") or STARTERS[0]).experiment
+    except RequestError:
+        return []
+    return [f"{path}=" for path in paths_of(experiment) if path.startswith(incomplete)]
 
 
 def complete_preset(incomplete: str) -> list[str]:
@@ -51,6 +83,8 @@ def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """The runs and the studies whose ids begin so."""
     return [*complete_run(ctx, incomplete), *complete_study(ctx, incomplete)]
 
+
+complete_device = among(("auto", "cpu", "gpu", "gpu:0"))
 
 DataDir = Annotated[
     Path | None,
@@ -221,7 +255,7 @@ def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
         )
         command(request=request, **values)
 
-    whole = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*own, *options)]
+    whole = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*options, *own)]
     run.__signature__ = inspect.Signature(whole)  # pyright: ignore[reportFunctionMemberAccess]
     run.__annotations__ = {entry.name: entry.annotation for entry in whole}
     run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -242,11 +276,7 @@ def _help(parameter: Parameter) -> str:
 
 
 def _option(parameter: Parameter) -> inspect.Parameter:
-    choices = parameter.choices
-
-    def complete(incomplete: str) -> list[str]:
-        return [choice for choice in choices if choice.startswith(incomplete)]
-
+    choices = parameter.choices or COMPLETED.get(parameter.name, ())
     return _keyword(
         _variable(parameter),
         str | None,
@@ -255,7 +285,7 @@ def _option(parameter: Parameter) -> inspect.Parameter:
             metavar=parameter.metavar,
             help=_help(parameter),
             rich_help_panel=parameter.group,
-            autocompletion=complete if choices else None,
+            autocompletion=among(choices) if choices else None,
         ),
     )
 
@@ -280,10 +310,12 @@ def _other_options() -> list[inspect.Parameter]:
         metavar="PATH=VALUE",
         help="Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated.",
         rich_help_panel=STARTING_POINT,
+        autocompletion=complete_path,
     )
     device = typer.Option(
-        "--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", rich_help_panel="Training", show_default=True
-    )
+        "--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", rich_help_panel="Training", show_default=True,
+        autocompletion=complete_device,
+    )  # fmt: skip
     seeds = typer.Option(
         "--seeds",
         metavar="N",

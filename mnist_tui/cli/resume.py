@@ -19,6 +19,7 @@ from mnist_tui.cli.options import (
     RunsDir,
     checked_device,
     chosen_run,
+    complete_device,
     data_folder,
     runs_folder,
 )
@@ -41,7 +42,12 @@ from mnist_tui.studies.folder import StudyFolder
 
 Device = Annotated[
     str | None,
-    typer.Option("--device", metavar="auto|cpu|gpu[:N]", help="Where to train; as before where it is not given."),
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|gpu[:N]",
+        help="Where to train; as before where it is not given.",
+        autocompletion=complete_device,
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ from mnist_tui.cli.options import (
     Json,
     Request,
     RunsDir,
+    among,
     checked_whole,
     data_folder,
     runs_folder,
@@ -59,7 +60,7 @@ Kind = Annotated[
         metavar="|".join(KINDS),
         help="Every combination, random ones, or those that Optuna's TPE proposes.",
         rich_help_panel=PANEL,
-        autocompletion=lambda incomplete: [name for name in KINDS if name.startswith(incomplete)],
+        autocompletion=among(KINDS),
     ),
 ]
 Metric = Annotated[
@@ -69,7 +70,7 @@ Metric = Annotated[
         metavar="|".join(METRICS),
         help="What makes a trial the best.",
         rich_help_panel=PANEL,
-        autocompletion=lambda incomplete: [name for name in METRICS if name.startswith(incomplete)],
+        autocompletion=among(METRICS),
     ),
 ]
 

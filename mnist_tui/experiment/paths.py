@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mnist_tui.experiment.problem import RequestError, SpecError
@@ -43,6 +43,23 @@ def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> 
         return from_mapping(doc) if whole else parsed(doc)
     except SpecError as error:
         raise RequestError(f"--set {assignment}: {error}") from None
+
+
+def paths_of(experiment: Experiment) -> list[str]:
+    """The TOML path of every field that holds a single value: ``optimizer.rho``, ``layers.1.units``."""
+    return list(_leaves(to_mapping(experiment), ""))
+
+
+def _leaves(value: Any, path: str) -> Iterator[str]:
+    inner: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inner = value.items()  # pyright: ignore[reportUnknownVariableType]
+    elif isinstance(value, list):
+        inner = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    else:
+        yield path
+    for key, part in inner:
+        yield from _leaves(part, f"{path}.{key}" if path else str(key))
 
 
 def value_of(text: str) -> Any:
