@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.options import among
+from mnist_tui.cli.output import print_line, print_text
 from mnist_tui.guide import TOPICS, page, title
 
 
@@ -23,11 +24,11 @@ def guide(
     if topic is None:
         width = max(map(len, TOPICS))
         for name in TOPICS:
-            print(f"{name:<{width}}  {title(name)}")
+            print_line(f"{name:<{width}}  {title(name)}")
         return
     text = page(topic)
     if not sys.stdout.isatty():
-        sys.stdout.write(text)
+        print_text(text)
         return
 
     from rich.console import Console
