@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from mnist_tui.cli.options import among
-from mnist_tui.cli.output import print_line, print_text
+from mnist_tui.cli.output import print_line, print_markdown
 from mnist_tui.guide import TOPICS, page, title
 
 
@@ -26,14 +25,4 @@ def guide(
         for name in TOPICS:
             print_line(f"{name:<{width}}  {title(name)}")
         return
-    text = page(topic)
-    if not sys.stdout.isatty():
-        print_text(text)
-        return
-
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    console = Console()
-    with console.pager(styles=True):
-        console.print(Markdown(text, hyperlinks=False))
+    print_markdown(page(topic))

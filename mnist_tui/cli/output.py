@@ -59,6 +59,19 @@ def print_data(text: str) -> None:
     print(shown(text, sys.stdout) if sys.stdout and sys.stdout.isatty() else text, end="")
 
 
+def print_markdown(text: str) -> None:
+    """Print a page of Markdown: laid out and paged on a terminal, else as it is."""
+    if not sys.stdout.isatty():
+        print_text(text)
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    with console.pager(styles=True):
+        console.print(Markdown(shown(text, sys.stdout), hyperlinks=False))
+
+
 def print_json(doc: Any) -> None:
     """Print one JSON document."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
