@@ -11,18 +11,30 @@ import codecs
 import errno
 import json
 import os
+import re
+import secrets
 import shutil
 import stat
 import tempfile
+import time
 import tomllib
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from mnist_tui import processes
+
 TEMPORARY = ".tmp-"
 """How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""
+NAME_CHARACTERS = 40
+"""Of a folder's name that its temporary name repeats."""
+OTHERS_SECONDS = 24 * 3600.0
+"""A temporary file that no process of this system made is given up once its time of change is so long ago."""
+_MADE = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
 
 TEXT_BYTES = 4_000_000
 """The largest text file that is read unless a caller allows more."""
@@ -173,6 +185,47 @@ def _check_depth(doc: Any) -> None:
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
+def temporary_prefix(kind: str = TEMPORARY) -> str:
+    """How this process begins the name of a temporary file or folder: `is_abandoned` tells by it whose it is.
+
+    Args:
+        kind: how all names of its kind begin, a dot, small letters and a dash.
+    """
+    pid = os.getpid()
+    return f"{kind}{pid:x}.{_hundredths(pid):x}.{_system_mark()}-"
+
+
+def temporary_name(path: Path) -> Path:
+    """A new temporary name beside `path`, for renaming it out of sight."""
+    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:NAME_CHARACTERS]}")
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the process that made a temporary file or folder has ended, so that it is nobody's any more.
+
+    One of another machine, of an earlier boot or of an earlier version counts as abandoned once its time of change is
+    a day ago: no clock of this machine knows more of it.
+    """
+    made = _MADE.match(path.name)
+    if made and made["system"] == _system_mark():
+        pid = int(made["pid"], 16)
+        return _hundredths(pid) != int(made["start"], 16) or not int(made["start"], 16)
+    try:
+        return abs(time.time() - path.lstat().st_mtime) > OTHERS_SECONDS
+    except OSError:
+        return False
+
+
+def _hundredths(pid: int) -> int:
+    """When a process of this system started, in hundredths of a second; 0 where there is none."""
+    return round(processes.start_of(pid) * 100)
+
+
+@cache
+def _system_mark() -> str:
+    return f"{zlib.crc32(processes.system().encode()):08x}"
+
+
 def _not_followed(path: Path, error: OSError) -> OSError:
     """The error of an open, in words where the file is a link."""
     if error.errno == errno.ELOOP and path.is_symlink():
@@ -192,7 +245,7 @@ def kind_of(mode: int) -> str:
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
     """A temporary path beside `path` (same suffixes) to write to; renamed to `path` when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, suffix="".join(path.suffixes[-2:]), dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix="".join(path.suffixes[-2:]), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -207,7 +260,7 @@ def replacing(path: Path) -> Generator[Path]:
 @contextmanager
 def replacing_folder(path: Path) -> Generator[Path]:
     """An empty folder beside `path` to fill; renamed to `path`, whatever is there, when the block ends well."""
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -222,7 +275,7 @@ def move(source: Path, path: Path) -> None:
     if not path.is_dir() or path.is_symlink():
         source.replace(path)
         return
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=path.parent, ignore_cleanup_errors=True) as aside:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=path.parent, ignore_cleanup_errors=True) as aside:
         old = path.rename(Path(aside) / path.name)
         try:
             source.rename(path)

@@ -17,7 +17,7 @@ from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunError, RunFolder, is_worker
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
 
 LOOK_SECONDS = 0.1
@@ -77,7 +77,7 @@ def end_worker(folder: RunFolder) -> None:
     """Ends the run's worker on this machine without evaluation; twice SIGTERM is what it understands as now."""
     with contextlib.suppress(RunError, OSError):
         status = folder.status()
-        if status.pid and folder.state() in LIVE:
+        if status.pid and is_worker(folder.path, status):
             os.kill(status.pid, signal.SIGTERM)
             time.sleep(LOOK_SECONDS)
             os.kill(status.pid, signal.SIGTERM)

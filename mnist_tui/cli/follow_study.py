@@ -15,6 +15,7 @@ from mnist_tui.cli.output import LiveView, print_line
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text, metric_words, reason_words
 from mnist_tui.cli.study_view import total_of, view, workers_line
+from mnist_tui.clocks import HeardClock
 from mnist_tui.report.wording import percent, seconds
 from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder
@@ -84,6 +85,7 @@ class LiveTable:
         self._live = LiveView(stream)
         self._drawn = 0.0
         self._noted = 0
+        self._heard = HeardClock()
 
     def say(self, text: str) -> None:
         self._live.note(text)
@@ -97,7 +99,8 @@ class LiveTable:
             return
         self._drawn = now
         width, height = shutil.get_terminal_size()
-        self._live.show(view(state, width=width - 1, height=height - 1, now=time.time()))
+        drawn = view(state, width=width - 1, height=height - 1, now=self._heard(state.updated))
+        self._live.show(drawn)
 
     def end(self) -> None:
         self._live.clear()

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import sys
 import textwrap
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from mnist_tui.cli.study_tables import (
     table_of,
     trial_columns,
 )
+from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import seed_words
@@ -169,7 +169,8 @@ def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> N
 def _head(state: StudyState) -> str:
     took = ""
     if state.started is not None:
-        took = f", {seconds((state.ended or time.time()) - state.started)}"
+        end = state.ended or (HeardClock()(state.updated) if state.live else state.updated or state.started)
+        took = f", {seconds(max(0.0, end - state.started))}"
     said = f": {state.reason}" if state.reason and state.state in ("failed", "crashed") else ""
     return f"{state.title}: {state.state}{said} ({counts(state)}{took})"
 

@@ -27,6 +27,7 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.cli.supply import check_data
+from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
 from mnist_tui.report.wording import loss, percent, seconds
@@ -81,6 +82,7 @@ def train(
         allow_sample=allow_sample,
         wait=wait,
         threads=over,
+        since_boot=since_boot(),
     )
     place = runs_folder(ctx, runs_dir)
     if not wait and (taken := busy(place, request.device)) is not None:

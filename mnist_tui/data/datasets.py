@@ -29,6 +29,7 @@ from mnist_tui.data.places import (
 )
 from mnist_tui.data.progress import OnProgress, Progress
 from mnist_tui.data.reading import Dataset, read, recognised
+from mnist_tui.files import temporary_prefix
 
 __all__ = [
     "DataError",
@@ -201,7 +202,7 @@ def _copy(location: Location, folder: Path, name: str) -> None:
         gzipped = [file.suffix == ".gz" for file in location.files]
         names = [f"{FILE_NAMES[part]}{'.gz' * packed}" for part, packed in zip(PARTS, gzipped, strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(TEMPORARY), dir=folder) as temporary:
         for file, target in zip(location.files, names, strict=True):
             shutil.copyfile(file, Path(temporary, target))
         for target in names:

@@ -18,6 +18,7 @@ from mnist_tui.data.catalogue import FILE_NAMES, PART_TITLES, PARTS, KnownDatase
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.idx import read_idx
 from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.files import is_abandoned, temporary_prefix
 
 #: Seconds. A machine without network is found out in under five.
 PROBE_TIMEOUT: Final = 2.5
@@ -26,7 +27,6 @@ SILENCE_TIMEOUT: Final = 10.0
 
 _SETTLE: Final = 0.3
 _CHUNK: Final = 1 << 16
-_STALE: Final = 3600.0
 TEMPORARY: Final = ".download-"
 
 
@@ -52,7 +52,7 @@ def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None =
         if not mirrors:
             hosts = ", ".join(dict.fromkeys(_host(mirror) for mirror in known.mirrors))
             raise DownloadError(f"no connection to {hosts}")
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder) as temporary:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix(TEMPORARY), dir=folder) as temporary:
             _fetch_all(known, wanted, mirrors, folder=folder, temporary=Path(temporary), on_progress=on_progress)
     except DataError:
         raise
@@ -184,9 +184,9 @@ def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what downloads and imports that were killed have left; a running one's folder is younger."""
+    """Remove what downloads and imports that were killed have left."""
     for left in folder.glob(f"{TEMPORARY}*"):
-        if time.time() - left.stat().st_mtime > _STALE:
+        if is_abandoned(left):
             shutil.rmtree(left, ignore_errors=True)
 
 

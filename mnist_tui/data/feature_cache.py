@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -23,12 +22,11 @@ from numpy.typing import NDArray
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.data.places import feature_cache
-from mnist_tui.files import TEMPORARY, replacing
+from mnist_tui.files import TEMPORARY, is_abandoned, replacing
 
 LIMIT_BYTES: Final = 2_000_000_000
 _SUFFIX: Final = ".features"
 _HEAD_BYTES: Final = 4096
-_ABANDONED_SECONDS: Final = 3600.0
 _FLOAT32: Final = np.dtype("<f4")
 
 
@@ -158,9 +156,9 @@ def _bytes(values: NDArray[np.float32]) -> memoryview:
 
 def _make_room(limit: int) -> None:
     """Remove the files longest unused until the rest has at most `limit` bytes, and what killed writers left."""
-    for abandoned, used, _ in _entries(f"{TEMPORARY}*{_SUFFIX}"):
-        if time.time() - used > _ABANDONED_SECONDS:
-            abandoned.unlink(missing_ok=True)
+    for temporary, _, _ in _entries(f"{TEMPORARY}*{_SUFFIX}"):
+        if is_abandoned(temporary):
+            temporary.unlink(missing_ok=True)
     entries = sorted(_entries(), key=lambda entry: entry[1])
     total = sum(size for _, _, size in entries)
     for file, _, size in entries:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import TEMPORARY, move, replacing, write_text
+from mnist_tui.files import move, replacing, temporary_prefix, write_text
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
@@ -189,7 +189,7 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     if "keras" in formats and "keras" not in asked:
         _copy(folder.model_file, target("keras", out))
     if asked:
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=out) as temporary:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=out) as temporary:
             for path in _job(folder, asked, Path(temporary)):
                 move(path, out / path.name)
     write_text(out / CARD, card(folder, formats, out))

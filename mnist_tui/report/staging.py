@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from mnist_tui.files import TEMPORARY
+from mnist_tui.files import temporary_prefix
 
 
 class Staging:
@@ -45,7 +45,7 @@ class Staging:
         """
         if beside not in self._homes:
             self._make(beside)
-            self._homes[beside] = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=beside))
+            self._homes[beside] = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=beside))
         return self._homes[beside]
 
     def put(self) -> None:

@@ -53,7 +53,9 @@ def leave(folder: RunFolder, command: Command) -> Path:
         ForeignFilesError: the folder leads outside itself.
     """
     folder.check_own_files()
-    path = folder.control / f"{time.time_ns():020d}-{command.name}.json"
+    waiting = [int(path.name[:20]) for path in folder.control.glob("[0-9]*.json") if path.name[:20].isdecimal()]
+    order = max([time.time_ns(), *(number + 1 for number in waiting)])  # also after the clock was set back
+    path = folder.control / f"{order:020d}-{command.name}.json"
     write_json(path, asdict(command))
     return path
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from contextlib import suppress
 
-from mnist_tui.runs.control import send
-from mnist_tui.runs.folder import RunError, RunFolder, is_alive
+from mnist_tui import processes
+from mnist_tui.locks import is_held
+from mnist_tui.runs.control import Command, leave, withdraw
+from mnist_tui.runs.folder import RunError, RunFolder, is_worker
 from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.state import LIVE
 
@@ -22,26 +22,39 @@ def discard(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
         patience: seconds in which the worker is to end.
 
     Raises:
-        RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was.
+        RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was, and a worker that
+            wakes later finds no order to end.
     """
     folder.check_own_files()
     if folder.state() in LIVE:
-        with suppress(RunError):  # it may have ended just now
-            send(folder, "discard")
-        end = time.monotonic() + patience
-        while _lives(folder):
-            if time.monotonic() > end:
-                raise RunError(
-                    f"run {folder.id} does not answer: its process {folder.status().pid} on {folder.status().host} has "
-                    "not ended, and nothing was deleted"
-                )
-            time.sleep(LOOK_SECONDS)
+        order = leave(folder, Command("discard"))
+        try:
+            if not _ends(folder, patience) and (withdraw(order) or not _ends(folder, patience)):
+                raise RunError(_silent(folder))
+        except BaseException:
+            withdraw(order)
+            raise
     delete_run(folder)
+
+
+def _ends(folder: RunFolder, patience: float) -> bool:
+    """Whether the worker ends in that many seconds."""
+    end = time.monotonic() + patience
+    while _lives(folder):
+        if time.monotonic() > end:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _silent(folder: RunFolder) -> str:
+    status = folder.status()
+    said = f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended"
+    if is_worker(folder.path, status) and processes.is_stopped(status.pid):
+        said += f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
+    return f"{said}; nothing was deleted, and it is no longer asked to end"
 
 
 def _lives(folder: RunFolder) -> bool:
     """Whether the worker may still write: until its process has ended, where that can be seen."""
-    if folder.state() in LIVE:
-        return True
-    status = folder.status()
-    return bool(status.pid) and status.host == socket.gethostname() and is_alive(status, time.time())
+    return folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file)

@@ -5,42 +5,44 @@ What the files hold is written by the worker (`training`); this file knows their
 
 from __future__ import annotations
 
-import fcntl
+import calendar
 import os
 import re
 import secrets
 import socket
 import time
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mnist_tui import locks, processes
+from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import (
-    UnreadableFileError,
-    open_append,
-    open_regular,
-    read_json,
-    replacing_folder,
-    write_json,
-    write_text,
-)
+from mnist_tui.files import UnreadableFileError, open_regular, read_json, replacing_folder, write_json, write_text
+from mnist_tui.locks import FileLock, HeldError
 from mnist_tui.runs.own_files import refusal
-from mnist_tui.runs.records import document, record
+from mnist_tui.runs.records import LARGEST, document, record
 from mnist_tui.runs.state import LIVE
 
 HEARTBEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0
-"""After this long without a heartbeat a worker on another host is taken for dead."""
-STARTING_SECONDS = 60.0
-"""A run whose worker has not yet said who it is may be this old before it is taken for crashed."""
+"""A worker on another host whose heartbeat has been seen unchanged for so long is taken for dead."""
+LOCAL = frozenset({
+    "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs", "overlay", "ramfs", "tmpfs", "xfs",
+    "zfs",
+})  # fmt: skip
+"""File systems that no other machine writes to: there, a lock that nobody holds means that nobody lives."""
+STAMP = "%Y%m%d-%H%M%S"
+"""How the names of runs and studies begin, in UTC."""
+FAR_SECONDS = 26 * 3600
+"""Names further in the future than this do not decide about the names of new runs; time zones and steps are nearer."""
 
 LOG_BYTES = 65_536
 """Of a log's end that are read."""
-LOCK_TEXT = 200
-"""Characters of a lock's file that are shown."""
+LOCK = ".lock"
 POINTER = "checkpoint.json"
 """In `checkpoint`: what is there belongs to a checkpoint only if this names it."""
 
@@ -62,8 +64,14 @@ class Status:
 
     Attributes:
         state: as the worker last wrote it; `RunFolder.state` corrects it for a worker that died.
-        pid, process_start: the worker and its start time (seconds since the epoch, by psutil); 0 before there is one.
-        heartbeat: when the worker last showed life.
+        pid: the worker; 0 before there is one.
+        process_start: when the worker started, or before there is one the process that made the run, as
+            `processes.start_of` tells it.
+        heartbeat: when the worker last showed life, in seconds since the epoch by its host's clock.
+        system: the running system that `pid` belongs to, as `processes.system` tells it. Empty as earlier versions
+            wrote it: then `process_start` is wall time, and only the lock tells whether the worker lives.
+        maker: the process that made the run, before there is a worker.
+        place: inode of the folder that this was written in, by which its copies are told apart; 0 if not known.
         more: keys of a later version, kept when the status is written again.
     """
 
@@ -73,6 +81,9 @@ class Status:
     host: str = ""
     heartbeat: float = 0.0
     reason: str = ""
+    system: str = ""
+    maker: int = 0
+    place: int = 0
     more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
@@ -137,7 +148,7 @@ class RunFolder:
 
     @property
     def lock_file(self) -> Path:
-        return self.path / ".lock"
+        return self.path / LOCK
 
     @property
     def exports(self) -> Path:
@@ -171,11 +182,11 @@ class RunFolder:
         return read_record(self.status_file, Status)
 
     def write_status(self, status: Status) -> None:
-        write_json(self.status_file, document(status))
+        write_status(self.status_file, status)
 
-    def state(self, now: float | None = None) -> str:
+    def state(self) -> str:
         """One of `state.STATES`; crashed where the status says that a worker lives and none does."""
-        return true_state(self.status, LIVE, now)
+        return true_state(self.path, self.status, LIVE)
 
     def last_log_lines(self, count: int = 12) -> list[str]:
         """The end of `worker.log`; empty where there is none."""
@@ -188,6 +199,8 @@ class Launch:
 
     Attributes:
         created: seconds since the epoch.
+        since_boot: the same moment in seconds since the boot, which never steps: the order of runs in line. 0 in runs
+            of earlier versions.
         command: the command line that runs it again.
         device: auto, cpu or gpu[:N].
         data_dir: where to look for data first, or None.
@@ -207,6 +220,7 @@ class Launch:
     wait: bool = False
     threads: int | None = None
     study: str = ""
+    since_boot: float = 0.0
     more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
 
 
@@ -216,7 +230,7 @@ def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
     Raises:
         RunError: `runs_dir` cannot be written.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(launch.created))
+    stamp = new_stamp(runs_dir, launch.created)
     slug = re.sub(r"[^a-z0-9]+", "-", preset.name.lower()).strip("-")[:40] or "run"
     folder = RunFolder(runs_dir / f"{stamp}-{slug}-{secrets.token_hex(2)}")
     try:
@@ -225,8 +239,8 @@ def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
             made = RunFolder(path)
             made.control.mkdir()
             write_text(made.experiment_file, dump_preset(replace(preset, origin="run")))
-            made.write_launch(launch)
-            made.write_status(Status("starting", host=socket.gethostname(), heartbeat=launch.created))
+            made.write_launch(launch if launch.since_boot else replace(launch, since_boot=since_boot()))
+            made.write_status(made_here())
     except OSError as error:
         raise unwritable(runs_dir, error) from None
     return folder
@@ -240,20 +254,45 @@ def unwritable(runs_dir: Path, error: OSError) -> RunError:
     )
 
 
+def new_stamp(place: Path, created: float) -> str:
+    """The beginning of a new name in `place`: the time in UTC, but never before that of the newest name there.
+
+    So names keep the order in which they were made where the clock was set back, or earlier versions wrote local time.
+    """
+    from mnist_tui.runs.naming import newest_first
+
+    for name in newest_first(place):
+        with suppress(ValueError):
+            newest = calendar.timegm(time.strptime(name[:15], STAMP))
+            if newest <= created:
+                break
+            if newest - created < FAR_SECONDS:
+                return time.strftime(STAMP, time.gmtime(newest + 1))
+    return time.strftime(STAMP, time.gmtime(created))
+
+
+def write_status(file: Path, status: Status) -> None:
+    """Replaces a `status.json`, with the place that it is written in where it names a process."""
+    if status.pid or status.maker:
+        status = replace(status, place=_inode(file.parent))
+    write_json(file, document(status))
+
+
+def made_here() -> Status:
+    """The status of what this process has just made, which no worker has taken on yet."""
+    return replace(this_process("starting"), pid=0, maker=os.getpid())
+
+
 def this_process(state: str) -> Status:
     """The status of a run whose worker is this process."""
     return status_of(os.getpid(), state)
 
 
 def status_of(pid: int, state: str) -> Status:
-    """The status of a run whose worker is that process of this host, as of now."""
-    import psutil
-
-    try:
-        started = psutil.Process(pid).create_time()
-    except psutil.Error:
-        started = 0.0
-    return Status(state, pid, started, socket.gethostname(), time.time())
+    """The status of a run whose worker is that process of this system, as of now."""
+    return Status(
+        state, pid, processes.start_of(pid), socket.gethostname(), time.time(), system=processes.system()
+    )  # fmt: skip
 
 
 def beaten(status: Status) -> Status:
@@ -261,33 +300,71 @@ def beaten(status: Status) -> Status:
     return replace(status, heartbeat=time.time())
 
 
-def is_alive(status: Status, now: float) -> bool:
-    """Whether the worker that wrote `status` lives: by pid and start time on this host, else by its heartbeat."""
-    import psutil
+def is_here(status: Status) -> bool:
+    """Whether the process that a status names is, or was, one of this machine."""
+    return _same_boot(status) or status.host == socket.gethostname()
 
-    if status.host != socket.gethostname():
-        return now - status.heartbeat < SILENT_SECONDS
-    if not status.pid:
-        return now - status.heartbeat < STARTING_SECONDS
-    try:
-        process = psutil.Process(status.pid)
-        same = abs(process.create_time() - status.process_start) < 1.0
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+
+def is_worker(path: Path, status: Status) -> bool:
+    """Whether the process that a status names certainly lives on this system, and writes in the folder at `path`."""
+    pid = status.pid or status.maker
+    if status.system != processes.system() or not processes.is_running(pid, status.process_start):
         return False
+    return not status.place or status.place == _inode(path)
 
 
-def true_state(read: Callable[[], Status], live: Container[str], now: float | None = None) -> str:
+def is_alive(path: Path, status: Status) -> bool:
+    """Whether the process that wrote `status` in the folder at `path` lives.
+
+    By its number and start, where it is one of this system. Else by the folder's lock: one that is held means alive.
+    Else, where it belongs to another system, by its heartbeat: dead is one that was seen unchanged for SILENT_SECONDS,
+    or whose folder lies on a file system of this machine alone.
+    """
+    if is_worker(path, status) or locks.is_held(path / LOCK):
+        return True
+    if status.system == processes.system() or (is_here(status) and not _same_boot(status)):
+        return False
+    if status.state != "starting" and _is_local(path):
+        return False
+    return processes.unchanged_seconds(str(path), status) < SILENT_SECONDS
+
+
+def true_state(path: Path, read: Callable[[], Status], live: Container[str]) -> str:
     """The state that a status tells; crashed where it is among `live` and its process does not live.
 
     Args:
+        path: the folder of the status.
         read: reads the status; called again before a crash is told, for a process that has just ended.
     """
     status = read()
-    if status.state not in live or is_alive(status, time.time() if now is None else now):
+    if status.state not in live or is_alive(path, status):
         return status.state
     again = read()
     return "crashed" if again == status else again.state
+
+
+def _same_boot(status: Status) -> bool:
+    return bool(status.system) and status.system.partition("/")[0] == processes.system().partition("/")[0]
+
+
+def _inode(path: Path) -> int:
+    """What tells a folder from its copies, as a number that JSON keeps exactly; 0 where it cannot be seen."""
+    try:
+        return path.stat().st_ino % LARGEST
+    except OSError:
+        return 0
+
+
+def _is_local(path: Path) -> bool:
+    """Whether a folder lies on a file system that is known to be this machine's own."""
+    import psutil
+
+    here, kind, length = path.resolve(), "", -1
+    for part in psutil.disk_partitions(all=True):
+        mount = Path(part.mountpoint)
+        if here.is_relative_to(mount) and len(mount.parts) >= length:
+            kind, length = part.fstype, len(mount.parts)
+    return kind in LOCAL
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:
@@ -310,39 +387,31 @@ class Lock:
 
     Raises:
         ForeignFilesError: the folder leads outside itself.
-        RunError: someone else holds it; the text names the holder.
+        RunError: someone else holds it (the text names the holder), or the run's folder is gone or cannot be written.
     """
 
     def __init__(self, folder: RunFolder, handed_over: int | None = None) -> None:
         folder.check_own_files()
         try:
-            self._file = os.fdopen(_lock_file(folder) if handed_over is None else handed_over, "a+")
+            self._lock = FileLock(folder.lock_file, handed_over)
+        except HeldError as error:
+            raise RunError(f"run {folder.id} is being written by {error.strerror}") from None
+        except FileNotFoundError:
+            raise RunError(f"run {folder.id} is not there any more") from None
         except OSError as error:
             raise RunError(f"{folder.lock_file} cannot be written: {error.strerror or error}") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            holder = self._file.read(LOCK_TEXT).strip() or "another process"
-            self._file.close()
-            raise RunError(f"run {folder.id} is being written by {holder}") from None
-        os.set_inheritable(self._file.fileno(), False)
-        self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        self._file.flush()
 
     def fileno(self) -> int:
         """The open file's number, to be handed over."""
-        return self._file.fileno()
+        return self._lock.fileno()
+
+    def hand_over(self, pid: int) -> None:
+        """Names the process that was started with the open file; from now on the lock is that one's."""
+        self._lock.hand_over(pid)
 
     def release(self) -> None:
         """Gives the right up, unless it was handed over."""
-        self._file.close()
-
-
-def _lock_file(folder: RunFolder) -> int:
-    with open_append(folder.lock_file) as file:
-        return os.dup(file.fileno())
+        self._lock.release()
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:

@@ -84,6 +84,7 @@ def start_holding(folder: RunFolder, lock: Lock) -> None:
     with open_append(folder.log_file) as log:
         arguments = ["--run", str(folder.path.absolute()), "--lock", str(lock.fileno())]
         worker = _spawn(arguments, log, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
+    lock.hand_over(worker.pid)
     folder.write_status(status_of(worker.pid, "starting"))
     reap(worker)
 

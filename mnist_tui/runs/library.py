@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
 
-from mnist_tui.runs.folder import RunError, RunFolder, is_alive
+from mnist_tui.files import temporary_name
+from mnist_tui.runs.folder import Lock, RunError, RunFolder, is_here
 from mnist_tui.runs.naming import meant, newest_first, several
 from mnist_tui.runs.state import LIVE
 
@@ -51,13 +50,26 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     if not folders:
         raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
-        return max(folders[:RECENT], key=_created)
+        return newest(folders)
     found = meant(folders, text)
     if len(found) == 1:
         return found[0]
     if found:
         raise AmbiguousRunError(several(found, text, "runs"))
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")
+
+
+def newest(folders: list[RunFolder]) -> RunFolder:
+    """The run that was made last.
+
+    The names tell, which never go back; among those of one second, and of earlier versions in a clock's doubled hour,
+    the launch.
+
+    Args:
+        folders: newest first by name, at least one.
+    """
+    second = folders[0].id[:15]
+    return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)
 
 
 def _created(folder: RunFolder) -> float:
@@ -78,26 +90,46 @@ def any_running_here(runs_dir: Path) -> bool:
     """Whether a worker on this machine trains one of the newest runs."""
     for folder in run_folders(runs_dir)[:RECENT]:
         try:
-            status = folder.status()
+            if is_here(folder.status()) and folder.state() in LIVE:
+                return True
         except (RunError, TypeError):
             continue
-        if status.state in LIVE and status.host == socket.gethostname() and is_alive(status, time.time()):
-            return True
     return False
 
 
 def delete_run(folder: RunFolder) -> None:
-    """Removes a run and all its files.
+    """Removes a run and all its files, under its lock, so that nobody goes on with it meanwhile.
+
+    Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
 
     Raises:
         ForeignFilesError: the folder leads outside itself.
-        RunError: its worker lives, or the folder cannot be removed.
+        RunError: its worker lives, someone else writes it, or the folder cannot be removed.
     """
     folder.check_own_files()
+    _check_over(folder)
+    lock = Lock(folder)
+    try:
+        _check_over(folder)
+        remove_folder(folder.path)
+    except OSError as error:
+        raise RunError(f"run {folder.id} cannot be deleted: {error}") from None
+    finally:
+        lock.release()
+
+
+def remove_folder(path: Path) -> None:
+    """Removes a folder with all that is in it, out of sight first.
+
+    Raises:
+        OSError: it cannot be removed. What could not be removed of a folder out of sight is for `prune`.
+    """
+    aside = temporary_name(path)
+    path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def _check_over(folder: RunFolder) -> None:
     state = folder.state()
     if state in LIVE:
         raise RunError(f"run {folder.id} is {state}; stop it first (`mnist-tui stop {folder.id}`)")
-    try:
-        shutil.rmtree(folder.path)
-    except OSError as error:
-        raise RunError(f"run {folder.id} cannot be deleted: {error}") from None

@@ -6,19 +6,18 @@ decide about.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.files import TEMPORARY, discard
+from mnist_tui.files import TEMPORARY, discard, is_abandoned
+from mnist_tui.locks import is_held
 from mnist_tui.runs.control import DISCARDED
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
-from mnist_tui.runs.library import run_folders
+from mnist_tui.runs.library import remove_folder, run_folders
 from mnist_tui.runs.state import LIVE
-
-STALE_SECONDS = 3600.0
-"""A temporary file that has not changed for so long is nobody's any more."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,15 @@ def waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | N
 
     Args:
         others: further folders to look in for temporary files.
-        older_than: seconds since the last sign of life of a run, and since the last change of a temporary file.
+        older_than: seconds since the last sign of life of a run, and since the last change of a temporary file; by the
+            time of day. 0 asks no clock.
         now: seconds since the Unix epoch.
     """
-    now = time.time() if now is None else now
-    before = now - older_than
-    stale = min(before, now - STALE_SECONDS)
-    found = [one for place in (runs_dir, *others) for one in _half_written(place, "a temporary file", stale)]
+    before = (time.time() if now is None else now) - older_than if older_than else math.inf
+    found = [one for place in (runs_dir, *others) for one in _half_written(place, "a temporary file", before)]
     for folder in run_folders(runs_dir):
         try:
-            found += _of_run(folder, before, stale)
+            found += _of_run(folder, before)
         except (RunError, TypeError, OSError):
             continue
     return sorted(found, key=lambda one: one.run is None)
@@ -84,28 +82,28 @@ def _remove_run(folder: RunFolder) -> None:
     try:
         if not _came_to_nothing(folder):
             raise RunError(f"run {folder.id} is no longer as it was; it is kept")
-        discard(folder.path)
+        remove_folder(folder.path)
     finally:
         lock.release()
 
 
-def _of_run(folder: RunFolder, before: float, stale: float) -> list[Waste]:
+def _of_run(folder: RunFolder, before: float) -> list[Waste]:
     """The whole run, or what was left half written in it; nothing of one that lives.
 
     Args:
-        before: the last sign of life of a run that can go, in seconds since the Unix epoch.
-        stale: the last change of a temporary file that can go.
+        before: the last sign of life of a run that can go, and the last change of a temporary file, in seconds since
+            the Unix epoch.
 
     Raises:
         RunError, TypeError, OSError: the run cannot be read.
     """
-    if folder.state() in LIVE:
+    if folder.state() in LIVE or is_held(folder.lock_file):
         return []
     why = _came_to_nothing(folder)
     if why and _last_change(folder) <= before:
         return [Waste(folder.path, why, _size(folder.path), folder)]
     places = (folder.path, folder.checkpoint, folder.control, folder.exports)
-    return [one for place in places for one in _half_written(place, f"left half written in run {folder.id}", stale)]
+    return [one for place in places for one in _half_written(place, f"left half written in run {folder.id}", before)]
 
 
 def _came_to_nothing(folder: RunFolder) -> str:
@@ -125,9 +123,9 @@ def _last_change(folder: RunFolder) -> float:
 
 
 def _half_written(place: Path, why: str, before: float) -> list[Waste]:
-    """Temporary files and folders that have not changed since `before`."""
+    """Temporary files and folders of processes that have ended, not changed since `before`."""
     try:
-        paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY))
+        paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY) and is_abandoned(path))
     except OSError:
         return []
     stats = ((path, _stat(path)) for path in paths)

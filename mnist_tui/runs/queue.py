@@ -6,16 +6,17 @@ this machine and for this device, have ended; a worker that died is in nobody's 
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui.runs import gpus
-from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, is_here
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 
+Place = tuple[float, float, str]
+"""Where a run stands in line."""
 MUCH = 0.5
 """Share of a GPU's memory beyond which others are said to use it."""
 
@@ -78,12 +79,8 @@ def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | Non
         among: runs to look at; None for all that lie beside it.
     """
     others = run_folders(folder.path.parent) if among is None else among
-    here = (launch.created, folder.id)
-    found = [
-        (other, waits)
-        for created, other, waits in _live(others, device_of(launch.device))
-        if (created, other.id) < here
-    ]
+    here = _place(folder, launch)
+    found = [(other, waits) for place, other, waits in _live(others, device_of(launch.device)) if place < here]
     return Ahead(tuple(other for other, _ in found), sum(waits for _, waits in found))
 
 
@@ -107,17 +104,22 @@ def busy(runs_dir: Path, asked: str) -> Busy | None:
     return Busy(f"Others use {share} of the memory of {where}; a run may find too little.", line=False)
 
 
-def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[float, RunFolder, bool]]:
-    """Live runs of this machine on a device, each with when it was made and whether it waits; in that order."""
-    host, found = socket.gethostname(), list[tuple[float, RunFolder, bool]]()
+def _place(folder: RunFolder, launch: Launch) -> Place:
+    """By the clock that never steps; runs of earlier versions, which have none of its times, come first."""
+    return launch.since_boot, launch.created, folder.id
+
+
+def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFolder, bool]]:
+    """Live runs of this machine on a device, each with its place in line and whether it waits; in that order."""
+    found = list[tuple[Place, RunFolder, bool]]()
     for folder in folders:
         try:
             status = folder.status()
-            if status.state not in LIVE or status.host != host:
+            if status.state not in LIVE or not is_here(status):
                 continue
             launch = folder.launch()
             if device_of(launch.device) == device and folder.state() in LIVE:
-                found.append((launch.created, folder, launch.wait and status.state == "starting"))
+                found.append((_place(folder, launch), folder, launch.wait and status.state == "starting"))
         except (RunError, TypeError):
             continue
-    return sorted(found, key=lambda each: (each[0], each[1].id))
+    return sorted(found, key=lambda each: each[0])

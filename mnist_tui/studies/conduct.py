@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
+from mnist_tui import clocks
+from mnist_tui.clocks import SteadyClock, since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
 from mnist_tui.runs import control
@@ -68,6 +70,7 @@ class Conductor:
         for event in StudyTail(folder.events_file).read_all():
             self._reducer.take(event)
         before = self._reducer.state()
+        self._clock = SteadyClock(before.updated or 0.0, wall=clocks.now)
         self._plan = Plan(self._study, self._bases, before)
         self._threads = self._study.threads or before.threads
         self._old = {row.number: folder.run(row.run) for row in before.rows if row.run and not row.settled}
@@ -104,7 +107,7 @@ class Conductor:
         return self._end()
 
     def _tell(self, event: StudyEvent) -> None:
-        event = replace(event, time=time.time())
+        event = replace(event, time=self._clock())
         self._log.append(event)
         self._reducer.take(event)
 
@@ -206,7 +209,8 @@ class Conductor:
         """The folder of a trial's run."""
         study, threads = self._study, self._threads or None
         launch = Launch(
-            time.time(), "", study.device, study.data_dir, allow_sample=study.allow_sample, study=self._folder.id
+            time.time(), "", study.device, study.data_dir, allow_sample=study.allow_sample, study=self._folder.id,
+            since_boot=since_boot(),
         )  # fmt: skip
         folder = create(self._folder.runs_dir, trial.preset, launch)
         try:
@@ -287,7 +291,7 @@ class Conductor:
 
     def _spent(self, number: int) -> float:
         began = self._reducer.row(number).began
-        return 0.0 if began is None else time.time() - began
+        return 0.0 if began is None else self._clock() - began
 
     def _end(self) -> tuple[str, str]:
         for run, number in self._flying.items():

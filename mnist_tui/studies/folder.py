@@ -8,19 +8,28 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
-import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
-from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_json, write_text
-from mnist_tui.runs.folder import RunError, RunFolder, Status, last_lines, read_record, true_state, unwritable
+from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_text
+from mnist_tui.runs.folder import (
+    RunError,
+    RunFolder,
+    Status,
+    last_lines,
+    made_here,
+    new_stamp,
+    read_record,
+    true_state,
+    unwritable,
+    write_status,
+)
 from mnist_tui.runs.naming import meant, newest_first, several
 from mnist_tui.runs.own_files import refusal
-from mnist_tui.runs.records import document, is_name
+from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE
@@ -140,11 +149,11 @@ class StudyFolder:
             raise StudyError(str(error)) from None
 
     def write_status(self, status: Status) -> None:
-        write_json(self.status_file, document(status))
+        write_status(self.status_file, status)
 
-    def state(self, now: float | None = None) -> str:
+    def state(self) -> str:
         """One of `state.STATES`; crashed where the status says that a process lives and none does."""
-        return true_state(self.status, LIVE, now)
+        return true_state(self.path, self.status, LIVE)
 
     def last_log_lines(self, count: int = 12) -> list[str]:
         """The end of the log; empty where there is none."""
@@ -160,7 +169,7 @@ def create(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFo
     Raises:
         RunError: `runs_dir` cannot be written.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(study.created))
+    stamp = new_stamp(runs_dir / PLACE, study.created)
     slug = re.sub(r"[^a-z0-9]+", "-", study.title.lower()).strip("-")[:40].strip("-") or study.kind
     folder = StudyFolder(runs_dir / PLACE / f"{stamp}-{slug}-{secrets.token_hex(2)}")
     try:
@@ -172,7 +181,7 @@ def create(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFo
             for base in study.bases:
                 text = dump_preset(replace(bases[base.preset], origin="run"))
                 write_text(made.presets / f"{base.preset}.toml", text)
-            made.write_status(Status("starting", host=socket.gethostname(), heartbeat=study.created))
+            made.write_status(made_here())
             made.write_study(study)
     except OSError as error:
         raise unwritable(runs_dir, error) from None

@@ -12,7 +12,8 @@ import time
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from mnist_tui.files import TEMPORARY, move, open_append
+from mnist_tui import clocks
+from mnist_tui.files import move, open_append, temporary_prefix
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Resumed
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process
@@ -54,7 +55,7 @@ class Home:
         self._dispatch, self._shipped = dispatch, 0
         if not os.fstat(self._log.fileno()).st_size:
             return []
-        return self._add(encode(Resumed(from_epoch=0, step=0, time=time.time())).encode() + b"\n")
+        return self._add(encode(Resumed(from_epoch=0, step=0, time=self._now())).encode() + b"\n")
 
     def comes(self, dispatch: str, offset: int, lines: bytes) -> list[Event]:
         """Events arrive; those of an attempt given up, those known, and the last one, which waits for the files, don't.
@@ -80,7 +81,7 @@ class Home:
         """
         events = [] if result.dispatch == self._dispatch else self.begins(result.dispatch)
         rest = b""
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=self.folder.path) as aside:
+        with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=self.folder.path) as aside:
             for name in sorted(unpack(result.packed, Path(aside)), key=_order):
                 if name == PurePosixPath(EVENTS):
                     rest = (Path(aside) / name).read_bytes()[self._shipped :]
@@ -97,7 +98,7 @@ class Home:
 
     def gives_up(self, reason: str, state: str = "failed") -> list[Event]:
         """The run ends without coming home."""
-        events = self._add(encode(Ended(state=state, reason=reason, time=time.time())).encode() + b"\n")
+        events = self._add(encode(Ended(state=state, reason=reason, time=self._now())).encode() + b"\n")
         self._ends(state, reason)
         return events
 
@@ -113,6 +114,10 @@ class Home:
         """Leaves the folder to others."""
         self._log.close()
         self._lock.release()
+
+    def _now(self) -> float:
+        """The time of an event of home's own, not before the events of the workers."""
+        return max(clocks.now(), self._state.updated or 0.0)
 
     def _add(self, lines: bytes) -> list[Event]:
         if not lines:

@@ -22,8 +22,7 @@ def untold(study: StudyFolder, told: Collection[str]) -> list[RunFolder]:
     Args:
         told: ids of the runs that the log names.
     """
-    since = study.id[:15]
-    others = [run for run in run_folders(study.runs_dir) if run.id >= since and run.id not in told]
+    others = [run for run in run_folders(study.runs_dir) if run.id not in told]
     return [run for run in others if _made_by(run, study)]
 
 

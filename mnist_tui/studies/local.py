@@ -97,6 +97,7 @@ def start(plan: Plan, scratch: Path, data_dir: Path | None, most_attempts: int) 
     scheduler = {"cls": Scheduler, "options": {**loopback, "port": 0}}
     settings = {
         "distributed.scheduler.allowed-failures": most_attempts - 1,
+        "distributed.scheduler.worker-ttl": None,  # judged by the time of day; a worker here that dies is seen at once
         "distributed.nanny.pre-spawn-environ": {},  # a trial's libraries have as many threads as any run's
     }
     try:

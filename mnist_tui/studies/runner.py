@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.clocks import now
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, RunError, this_process
@@ -158,7 +159,8 @@ def _failed(folder: StudyFolder, beat: Beat, reason: str) -> int:
 def _over(folder: StudyFolder, beat: Beat, state: str, reason: str) -> None:
     try:
         log = StudyLog(folder.events_file)
-        log.append(StudyEnded(time=time.time(), state=state, reason=reason))
+        when = max(now(), replayed(folder.events_file).updated or 0.0)
+        log.append(StudyEnded(time=when, state=state, reason=reason))
         log.close()
         beat(state, reason)
     except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import RunFolder, Status
+from mnist_tui.runs.folder import RunFolder, made_here
 from mnist_tui.runs.launcher import TrialServer
 from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import bundle
@@ -150,7 +149,7 @@ class Station:
                 own = request.data.name
                 _rename_dataset(folder, str(place / request.data.folder))
         write_text(folder.path / "launch.json", json.dumps(launch))
-        folder.write_status(Status("starting", host=socket.gethostname(), heartbeat=time.time()))
+        folder.write_status(made_here())
         return own
 
     def _get(self, key: BundleKey, teller: Teller, check: Callable[[], None]) -> Path:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from mnist_tui.clocks import SteadyClock
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, Event, Phase, Progress
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, RunFolder, beaten, this_process
@@ -25,12 +26,14 @@ class Reporter:
 
     Args:
         folder: the run's, whose lock the caller holds.
+        not_before: the time of the last event of an earlier session: times in a log never go back.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, not_before: float = 0.0) -> None:
         self._folder = folder
         self._lock = threading.RLock()
         self._log = EventLog(folder.events_file)
+        self._clock = SteadyClock(not_before)
         self._status = this_process("starting")
         self._folder.write_status(self._status)
         self._over = threading.Event()
@@ -43,11 +46,11 @@ class Reporter:
         """Appends an event, stamped with the time; nothing follows the last one."""
         with self._lock:
             if not self._over.is_set():
-                self._log.append(replace(event, time=time.time()))
+                self._log.append(replace(event, time=self._clock()))
 
     def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
         """Tells what is being done; of a phase's many steps only some a second, and the last."""
-        event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=time.time())
+        event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=self._clock())
         with self._lock:
             again = (name, text, total) == (self._phase.name, self._phase.text, self._phase.total)
             if again and event.time - self._phase.time < PHASE_SECONDS and done != total:

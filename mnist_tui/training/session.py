@@ -59,7 +59,7 @@ class Session:
         self._lock = Lock(folder, lock)
         self.before = replayed(folder.events_file)
         self._goes_on = False
-        self.reporter = Reporter(folder)
+        self.reporter = Reporter(folder, self.before.updated or 0.0)
         try:
             self.launch = folder.launch()
             self.experiment = folder.preset().experiment

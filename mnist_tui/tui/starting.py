@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mnist_tui.clocks import since_boot
 from mnist_tui.data.places import validate_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
@@ -59,7 +60,9 @@ class Starter:
         validate_name(preset.experiment.dataset.name)
         options = self._options
         data_dir = str(options.data_dir) if options.data_dir else None
-        launch = Launch(time.time(), "", options.device, data_dir, allow_sample=True, wait=wait)
+        launch = Launch(
+            time.time(), "", options.device, data_dir, allow_sample=True, wait=wait, since_boot=since_boot()
+        )  # fmt: skip
         folder = create(options.runs_dir, replace(preset, origin="run"), launch)
         folder.write_launch(replace(launch, command=self._command(preset, folder)))
         standby = None

@@ -1,22 +1,29 @@
 """Run folders: made, found, told apart alive and dead, commanded, deleted."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from mnist_tui import processes
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, folder, library
 from mnist_tui.runs.document import document
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
+from mnist_tui.runs.pruning import remove, waste
+from mnist_tui.runs.resumption import check_resumable
 from tests.runs.test_events import epoch
+from tests.training.support import wait_for
 
 
 def new_run(runs_dir: Path, preset: str = "raw", created: float = 1_700_000_000.0) -> RunFolder:
@@ -36,6 +43,18 @@ def finished_run(runs_dir: Path, created: float = 1_700_000_000.0) -> RunFolder:
     return run
 
 
+@contextmanager
+def holding(run: RunFolder):
+    """Another process holds the run's lock."""
+    lock = Lock(run)
+    keeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=(lock.fileno(),))
+    lock.release()
+    try:
+        yield
+    finally:
+        keeper.communicate()
+
+
 @pytest.fixture
 def dead_pid():
     process = subprocess.Popen([sys.executable, "-c", ""])
@@ -50,7 +69,7 @@ def test_a_new_run_holds_its_whole_experiment_and_where_it_came_from(tmp_path):
     assert run.preset().reference == find_preset("hog").reference
     assert run.launch().command == "mnist-tui train --preset hog"
     assert find_preset(str(run.experiment_file)).experiment == run.preset().experiment
-    assert run.state(now=1_700_000_001.0) == "starting"
+    assert run.state() == "starting"
 
 
 def test_a_run_is_listed_only_when_all_of_it_is_there(tmp_path, monkeypatch):
@@ -94,25 +113,110 @@ def test_a_run_whose_worker_is_gone_is_crashed(tmp_path, dead_pid):
 
 def test_a_process_that_got_the_workers_number_later_does_not_pass_for_it(tmp_path):
     run = new_run(tmp_path)
-    run.write_status(replace(this_process("running"), process_start=psutil.Process().create_time() - 1000))
+    run.write_status(replace(this_process("running"), process_start=this_process("running").process_start - 1000))
+    assert run.state() == "crashed"
+    run.write_status(replace(this_process("running"), system="another boot"))
     assert run.state() == "crashed"
 
 
-def test_on_another_host_the_heartbeat_tells(tmp_path):
+def test_a_run_that_nobody_has_taken_on_lives_as_long_as_the_process_that_made_it(tmp_path, dead_pid):
     run = new_run(tmp_path)
-    run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=time.time()))
-    assert run.state() == "running"
-    assert run.state(now=time.time() + folder.SILENT_SECONDS + 1) == "crashed"
+    assert (run.status().pid, run.status().maker, run.state()) == (0, os.getpid(), "starting")
+    run.write_status(replace(run.status(), maker=dead_pid))
+    assert run.state() == "crashed"
 
 
-def test_a_zombie_is_not_alive():
+def test_a_held_lock_means_alive_whatever_the_status_says_of_the_process(tmp_path, dead_pid):
+    """So also for statuses of earlier versions, whose start of the process is wall time."""
+    run = new_run(tmp_path)
+    run.write_status(Status("running", dead_pid, 1_700_000_000.0, folder.socket.gethostname(), heartbeat=1.0))
+    assert run.state() == "crashed"
+    with holding(run):
+        assert run.state() == "running"
+        for refuse in (library.delete_run, check_resumable):
+            with pytest.raises(RunError, match="is running"):
+                refuse(run)
+        assert not [found for found in waste(tmp_path) if found.run == run]
+        run.write_status(Status("failed"))  # taken up again at this moment
+        with pytest.raises(RunError, match="is being written by process"):
+            library.delete_run(run)
+    assert run.path.exists()
+
+
+def test_a_copy_of_a_live_runs_folder_is_not_alive(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(this_process("running"))
+    with holding(run):
+        copy = RunFolder(shutil.copytree(run.path, tmp_path / f"{run.id}-copy"))
+        moved = RunFolder(run.path.rename(tmp_path / "moved"))
+        assert (moved.state(), copy.state()) == ("running", "crashed")
+    library.delete_run(copy)
+    assert moved.path.exists()
+
+
+def test_on_another_host_a_heartbeat_that_is_seen_to_stand_still_tells(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(folder, "_is_local", lambda path: False)
+    run = new_run(tmp_path)
+    for beat in (5.0, 6.0):  # times of another clock, long ago
+        run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=beat, system="elsewhere/1"))
+        assert run.state() == "running"
+        now[0] += folder.SILENT_SECONDS - 1
+        assert run.state() == "running"
+    now[0] += 1
+    assert run.state() == "crashed"
+
+
+def test_on_another_host_but_a_disk_of_this_one_a_free_lock_tells(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "_is_local", lambda path: True)
+    run = new_run(tmp_path)
+    run.write_status(Status("running", 1, 1.0, "a container of an hour ago", heartbeat=time.time(), system="other/1"))
+    assert run.state() == "crashed"
+    with holding(run):
+        assert run.state() == "running"
+
+
+def test_a_zombie_is_not_alive(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
+    run = new_run(tmp_path)
+    status = folder.status_of(process.pid, "running")
     info = psutil.Process(process.pid)
-    start = info.create_time()
-    while info.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.01)
-    assert not folder.is_alive(replace(this_process("running"), pid=process.pid, process_start=start), time.time())
+    wait_for(lambda: info.status() == psutil.STATUS_ZOMBIE, 10)
+    assert not folder.is_alive(run.path, status)
     process.wait()
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_names_keep_the_order_of_making_where_the_clock_is_set(tmp_path, step):
+    made = [new_run(tmp_path, created=created) for created in (1_700_000_000.0, 1_700_000_000.0 + step)]
+    made += [new_run(tmp_path, preset, created=1_700_000_002.0 + step) for preset in ("raw", "hog")]
+    assert library.run_folders(tmp_path)[0] in made[2:]
+    assert [run.id[:15] for run in made] == sorted(run.id[:15] for run in made)
+    assert library.find_run(tmp_path, "latest") in made[2:]
+    assert made[0].id.startswith("20231114-221320-raw-")  # UTC
+
+
+def test_a_name_of_the_far_future_does_not_decide_about_new_ones(tmp_path):
+    new_run(tmp_path, created=4_000_000_000.0)
+    assert new_run(tmp_path).id.startswith("20231114-221320-raw-")
+
+
+def test_a_killed_deletion_leaves_nothing_that_is_listed_and_prune_finds_it(tmp_path):
+    run, other = finished_run(tmp_path), finished_run(tmp_path, 1_700_000_100.0)
+    code = (
+        "import os, shutil, sys\nfrom pathlib import Path\nfrom mnist_tui.runs import library\n"
+        "from mnist_tui.runs.folder import RunFolder\n"
+        "library.shutil.rmtree = lambda path: os._exit(9)\n"
+        "library.delete_run(RunFolder(Path(sys.argv[1])))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, run.path], check=False).returncode == 9
+    assert library.run_folders(tmp_path) == [other]
+    (left,) = waste(tmp_path)
+    assert run.id in left.path.name
+    assert (left.path / "experiment.toml").exists()
+    remove(left)
+    assert [path.name for path in tmp_path.iterdir()] == [other.id]
 
 
 def test_a_run_has_one_writer_and_the_second_is_told_who(tmp_path):

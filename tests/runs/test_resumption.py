@@ -138,7 +138,7 @@ def test_commands_that_nobody_obeyed_and_half_files_are_gone_and_the_launch_is_a
     resume(run, device="cpu")
     worker = launcher_process(run.status().pid)
     try:
-        assert run.state(time.time()) == "starting"
+        assert run.state() == "starting"
         assert list(run.control.iterdir()) == []
         assert not list(run.path.glob(".tmp-*"))
         assert run.launch() == replace(before, device="cpu")

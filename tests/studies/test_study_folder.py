@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import run_folders
 from mnist_tui.studies import launcher, states
 from mnist_tui.studies.events import (
@@ -37,8 +33,8 @@ def write(to: StudyFolder, *events: StudyEvent) -> None:
 
 def status(of: StudyFolder, state: str, *, dead: bool = False, reason: str = "") -> None:
     """The test's own process plays the study's."""
-    started = psutil.Process().create_time() - (500 if dead else 0)
-    of.write_status(Status(state, os.getpid(), started, socket.gethostname(), time.time(), reason))
+    me = this_process(state)
+    of.write_status(replace(me, process_start=me.process_start - (500 if dead else 0), reason=reason))
 
 
 def begun(of: StudyFolder, run: str = "r1") -> list[StudyEvent]:

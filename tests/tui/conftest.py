@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
@@ -34,7 +31,7 @@ from mnist_tui.runs.events import (
     Progress,
     RunStarted,
 )
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import Command
 from mnist_tui.tui.screens.runs import RunsScreen
@@ -153,9 +150,8 @@ class Recording:
 
     def status(self, state: str, *, dead: bool = False) -> Recording:
         """What `status.json` says; the test's own process plays the worker."""
-        me = psutil.Process()
-        started = me.create_time() - (500 if dead else 0)
-        self.folder.write_status(Status(state, os.getpid(), started, socket.gethostname(), time.time()))
+        me = this_process(state)
+        self.folder.write_status(replace(me, process_start=me.process_start - (500 if dead else 0)))
         return self
 
     def finish(self, state: str = "finished", reason: str = "", **scores: Any) -> Recording:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import socket
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs.folder import Status
+from mnist_tui.runs.folder import this_process
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
@@ -146,8 +141,9 @@ class RecordedStudy:
 
     def status(self, state: str, *, dead: bool = False, reason: str = "") -> RecordedStudy:
         """What `status.json` says; the test's own process plays the study's."""
-        started = psutil.Process().create_time() - (500 if dead else 0)
-        self.folder.write_status(Status(state, os.getpid(), started, socket.gethostname(), time.time(), reason))
+        me = this_process(state)
+        start = me.process_start - (500 if dead else 0)
+        self.folder.write_status(replace(me, process_start=start, reason=reason))
         return self
 
     def under_way(self) -> RecordedStudy:

@@ -225,7 +225,7 @@ def _signature(path: str) -> Signature | None:
 
 
 def _settled(signature: Signature, now: int) -> bool:
-    return now - max(signature[1::2]) > SETTLED_SECONDS * 1e9
+    return abs(now - max(signature[1::2])) > SETTLED_SECONDS * 1e9
 
 
 def _same_experiment(one: Signature, other: Signature) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
 
+from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.screens import study_rows, study_words
 from mnist_tui.tui.screens.study_actions import StudyActions
@@ -38,7 +38,7 @@ class StudyScreen(StudyActions):
 
     Args:
         feed: the study's.
-        clock: seconds since the Unix epoch.
+        clock: seconds since the Unix epoch; None for the clock of the study's process.
     """
 
     CSS_PATH = "study.tcss"
@@ -86,9 +86,9 @@ class StudyScreen(StudyActions):
     side = getters.query_one("#study-notes", Lines)
     told = getters.query_one("#study-told", Lines)
 
-    def __init__(self, feed: StudyFeed, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
-        self._clock = clock
+        self._heard, self._clock = HeardClock(), clock
         self._dirty = True
         self._rows = Rows()
         self._listed = Listing()
@@ -147,7 +147,8 @@ class StudyScreen(StudyActions):
             return
         if self.snapshot.live or self._dirty:
             self.meter.show("Trials", *study_words.share_done(self.snapshot.study))
-            self.pace.say(study_words.pace(self.snapshot, self._clock()))
+            now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
+            self.pace.say(study_words.pace(self.snapshot, now))
         if self._dirty:
             self._dirty = False
             self._draw()

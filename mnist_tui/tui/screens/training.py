@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 
+from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
@@ -58,7 +59,7 @@ class TrainingScreen(RunScreen):
 
     Args:
         feed: the run's.
-        clock: seconds since the Unix epoch.
+        clock: seconds since the Unix epoch; None for the clock of the run's worker.
     """
 
     CSS_PATH = "training.tcss"
@@ -107,10 +108,10 @@ class TrainingScreen(RunScreen):
     panel = getters.query_one(SidePanel)
     side = getters.query_one("#device", Lines)
 
-    def __init__(self, feed: RunFeed, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
         self.folder = feed.folder
-        self._clock = clock
+        self._heard, self._clock = HeardClock(), clock
         self._word = ""
         self._warned: int | None = None
         self._diagnosed: Diagnosed | None = None
@@ -158,7 +159,8 @@ class TrainingScreen(RunScreen):
 
     def tick(self) -> None:
         planned = self._preset.experiment.training.epochs if self._preset else 0
-        self.progress.show(self.snapshot.run, self.snapshot.word, self._clock(), planned)
+        now = self._clock() if self._clock else self._heard(self.snapshot.run.updated)
+        self.progress.show(self.snapshot.run, self.snapshot.word, now, planned)
 
     def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run

@@ -1,0 +1,90 @@
+"""Which process is which, told without the system clock, and how long something has been seen unchanged.
+
+A process is named by its number, its start since the boot and the running system (boot and process namespace) that both
+belong to. Wall time would not do: it is set back and forth while processes live.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from functools import cache
+from pathlib import Path
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+ENDED = (b"Z", b"X", b"x")
+"""States of a process in `/proc` that has ended and is only not yet fetched."""
+STOPPED = (b"T", b"t")
+
+
+@cache
+def system() -> str:
+    """The running system that process numbers of this process belong to: its boot, and the process namespace."""
+    if sys.platform != "linux":
+        return f"{sys.platform}/{socket.gethostname()}"
+    try:
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        return f"linux/{socket.gethostname()}"
+
+
+def start_of(pid: int) -> float:
+    """When a process of this system started; 0 where there is none, or none that has not ended.
+
+    Returns:
+        Seconds since the boot (Linux), else since the epoch as the kernel noted it; only to be compared for equality.
+    """
+    if sys.platform != "linux":
+        return _start_by_psutil(pid)
+    fields = _stat(pid)
+    return 0.0 if not fields or fields[0] in ENDED else int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def is_running(pid: int, start: float) -> bool:
+    """Whether the process of this system that had that number and that start has not ended."""
+    return pid > 0 and start > 0 and start_of(pid) == start
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process of this system stands still, by SIGSTOP or a debugger; False where that cannot be seen."""
+    return bool(fields := _stat(pid)) and fields[0] in STOPPED
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of `/proc/PID/stat` from the third on (the second, the name, may hold anything); empty without it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return []
+
+
+def _start_by_psutil(pid: int) -> float:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return 0.0
+
+
+_seen: dict[str, tuple[object, float]] = {}
+_seeing = threading.Lock()
+
+
+def unchanged_seconds(key: str, value: object) -> float:
+    """For how long this process has seen `value` at `key`; 0 at first sight and after every change.
+
+    The heartbeat of a process on another machine is judged so: by its changes, never by comparing two clocks.
+    """
+    now = time.monotonic()
+    with _seeing:
+        before = _seen.get(key)
+        if before is None or before[0] != value:
+            _seen[key] = (value, now)
+            return 0.0
+        return now - before[1]
