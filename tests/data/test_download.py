@@ -167,7 +167,7 @@ def test_leftovers_of_killed_downloads_are_removed_but_not_those_of_running_ones
     assert ".download-running" in cached_names()
     (folder / IMAGES).unlink()
     now = time.time()
-    monkeypatch.setattr("mnist_tui.data.download.time.time", lambda: now + 4000)
+    monkeypatch.setattr("mnist_tui.data.download.time.time", lambda: now + 25 * 3600)
     load("mnist")
     assert cached_names() == ALL
 

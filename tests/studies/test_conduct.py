@@ -11,7 +11,7 @@ import pytest
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import Command, leave
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.studies import states
 from mnist_tui.studies.conduct import Conductor
@@ -173,7 +173,7 @@ def test_a_run_that_a_person_goes_on_with_is_left_alone(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5"))
     conducted(made, Bench(broken=frozenset({"5"})))
     mine = made.run(seen(made).rows[0].run)
-    mine.write_status(Status("running", heartbeat=4e9, host="another"))
+    mine.write_status(this_process("running"))
     conducted(made, Bench())
     assert row_states(made) == ["finished"] and mine.path.is_dir() and len(run_folders(tmp_path)) == 2
 
