@@ -14,6 +14,8 @@ from typing import Any
 
 import aiohttp
 
+from tests.waiting import PATIENCE, until
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), "")
 
@@ -32,7 +34,7 @@ class Page:
         number = next(self._numbers)
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         while True:
-            message = await self._socket.receive_json(timeout=30)
+            message = await self._socket.receive_json(timeout=PATIENCE)
             match message.get("method"):
                 case "Network.responseReceived":
                     self.loaded.append(message["params"]["response"]["url"])
@@ -62,9 +64,9 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             await self.tell("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
-    async def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Waits until the condition holds of what the page has got; AssertionError where that does not come."""
-        end = asyncio.get_running_loop().time() + seconds
+        end = asyncio.get_running_loop().time() + PATIENCE
         while not condition():
             assert asyncio.get_running_loop().time() < end, (self.loaded, self.received[-2000:])
             await self.evaluate("new Promise(done => setTimeout(done, 100))")
@@ -81,10 +83,7 @@ async def browser(folder: Path, *arguments: str, size: tuple[int, int] = (1400, 
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port_file = folder / "DevToolsActivePort"
-        for _ in range(600):
-            if port_file.exists() and port_file.read_text().count("\n"):
-                break
-            await asyncio.sleep(0.1)
+        await until(lambda: port_file.exists() and port_file.read_text().count("\n"))
         port = port_file.read_text().splitlines()[0]
         async with aiohttp.ClientSession() as session:
             async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
@@ -96,4 +95,4 @@ async def browser(folder: Path, *arguments: str, size: tuple[int, int] = (1400, 
                 yield page
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait()

@@ -17,6 +17,8 @@ from types import TracebackType
 
 import pyte
 
+from tests.waiting import PATIENCE, wait_for
+
 COMMAND = (sys.executable, "-m", "mnist_tui")
 ENTER, ESCAPE = "\r", "\x1b"
 CTRL_C, CTRL_Q = "\x03", "\x11"
@@ -95,30 +97,28 @@ class Terminal:
             count += len(self.take(left))
         return count
 
-    def settle(self, quiet: float = 0.1, timeout: float = 5.0) -> None:
+    def settle(self, quiet: float = 0.1) -> None:
         """Waits until nothing has changed for a moment: no half-drawn frame."""
-        end = time.monotonic() + timeout
         before = ""
-        while before != self.text and time.monotonic() < end:
+        while before != self.text:
             before = self.text
             self.pump(quiet)
 
-    def wait_for(self, seen: str | Callable[[str], bool], timeout: float = 60.0) -> str:
+    def wait_for(self, seen: str | Callable[[str], bool]) -> str:
         """The screen's text once it holds `seen`; AssertionError with the screen where that does not come."""
         holds = (lambda text: seen in text) if isinstance(seen, str) else seen
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            self.pump()
-            if holds(self.text):
-                return self.text
-        raise AssertionError(f"not seen within {timeout:g} s: {seen}\n{self.text}")
 
-    def wait_for_exit(self, timeout: float = 20.0) -> int:
-        """The program's exit code."""
-        end = time.monotonic() + timeout
-        while self.process.poll() is None and time.monotonic() < end:
+        def there() -> bool:
             self.pump()
-        return self.process.wait(timeout=1)
+            return holds(self.text)
+
+        wait_for(there, lambda: f"{seen}\n{self.text}")
+        return self.text
+
+    def wait_for_exit(self) -> int:
+        """The program's exit code."""
+        wait_for(lambda: self.pump() or self.process.poll() is not None, lambda: self.text)
+        return self.process.wait()
 
     def hang_up(self) -> None:
         """Closes the terminal, as a dropped connection does: the program gets SIGHUP."""
@@ -126,7 +126,7 @@ class Terminal:
             os.close(self._master)
             self._master = -1
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()

@@ -1,17 +1,16 @@
 """The main job in a real terminal: train, watch, detach, attach again, lose the terminal, find it training on."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import default_runs_dir, find_run
 from tests.terminal import ENTER, ESCAPE, Terminal
 from tests.training.support import end_trainings
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 EVALUATED = re.compile(r"([\d,]+) images evaluated after epoch (\d+)")
@@ -34,24 +33,20 @@ def matrix_of(lines: list[str]) -> list[list[int]]:
     return [rows[label] for label in sorted(rows)]
 
 
-def frames(terminal: Terminal, count: int, timeout: float = 90.0) -> list[tuple[str, int, int]]:
+def frames(terminal: Terminal, count: int) -> list[tuple[str, int, int]]:
     """Different frames while it trains: text, images evaluated, sum of the matrix shown with them."""
     seen: list[tuple[str, int, int]] = []
-    end = time.monotonic() + timeout
-    while len(seen) < count and time.monotonic() < end:
+
+    def enough() -> bool:
         terminal.settle()
         found = EVALUATED.search(terminal.text)
         rows = matrix_of(terminal.lines)
         if found and len(rows) == 10 and (not seen or seen[-1][0] != terminal.text):
             seen.append((terminal.text, int(found[1].replace(",", "")), sum(map(sum, rows))))
+        return len(seen) >= count
+
+    wait_for(enough, lambda: terminal.text)
     return seen
-
-
-def wait_for_state(run: RunFolder, states: tuple[str, ...], timeout: float = 90.0) -> str:
-    end = time.monotonic() + timeout
-    while run.state() not in states and time.monotonic() < end:
-        time.sleep(0.1)
-    return run.state()
 
 
 def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_data: Path):
@@ -81,11 +76,11 @@ def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_d
 
     assert run.state() == "running"
     control.send(run, "pause")
-    assert wait_for_state(run, ("paused",)) == "paused"
+    wait_for(lambda: run.state() == "paused")
     control.send(run, "continue")
-    assert wait_for_state(run, ("running",)) == "running"
+    wait_for(lambda: run.state() == "running")
     control.send(run, "stop")
-    assert wait_for_state(run, ("stopped",)) == "stopped"
+    wait_for(lambda: run.state() == "stopped")
     results = run.results()
     assert results is not None
     assert sum(map(sum, results["confusion_matrix"])) == 10_000
@@ -97,11 +92,11 @@ def test_offline_without_data_the_app_says_so_and_trains_on_the_bundled_digits(t
         "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
     }  # fmt: skip
     with Terminal(["--preset", "raw", "--epochs", "2"], columns=100, rows=30, environment=nowhere) as terminal:
-        terminal.wait_for(lambda text: "not MNIST" in text or "sample" in text, timeout=60)
+        terminal.wait_for(lambda text: "not MNIST" in text or "sample" in text)
         terminal.wait_for("360 images evaluated after epoch 2")
         assert "sample" in terminal.text
     run = find_run(default_runs_dir(), "latest")
-    assert wait_for_state(run, ("finished",)) == "finished"
+    wait_for(lambda: run.state() == "finished")
     results = run.results()
     assert results is not None
     assert results["dataset"]["sample"] is True
@@ -111,7 +106,7 @@ def test_offline_without_data_the_app_says_so_and_trains_on_the_bundled_digits(t
 @pytest.mark.exhaustive
 def test_a_person_watches_looks_back_opens_the_images_leaves_comes_back_and_exports(real_data: Path):
     with Terminal(["--preset", "hog", "--ppc", "7", "--epochs", "2000"], columns=120, rows=40) as terminal:
-        terminal.wait_for("images evaluated after epoch 4", timeout=90)
+        terminal.wait_for("images evaluated after epoch 4")
         terminal.press("p")
         terminal.wait_for("paused")
         terminal.settle()
@@ -148,7 +143,7 @@ def test_a_person_watches_looks_back_opens_the_images_leaves_comes_back_and_expo
     with Terminal(["attach", "latest"], columns=120, rows=40) as terminal:
         terminal.wait_for("running")
         terminal.press("s")
-        terminal.wait_for("Stopped", timeout=60)
+        terminal.wait_for("Stopped")
         terminal.press("r")
         terminal.wait_for("most confused")
         terminal.press("e")

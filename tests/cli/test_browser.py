@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE, replayed
 from tests.browser import CHROMIUM, browser
 from tests.cli.test_serve import served
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,17 +65,14 @@ async def test_a_browser_trains_and_shows_curves_and_the_training_outlives_the_p
             await page.press("t")
             await page.wait_for(lambda: bool(run_folders(runs)))
             (folder,) = run_folders(runs)
-            await page.wait_for(lambda: len(replayed(folder.events_file).history) >= 5, seconds=120)
+            await page.wait_for(lambda: len(replayed(folder.events_file).history) >= 5)
             await page.wait_for(lambda: any(dots in page.received.decode("utf-8", "replace") for dots in "⠤⠒⠉⣀"))
             after = await page.screenshot()
             (tmp_path / "training.png").write_bytes(after)
             assert after != before
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
         assert folder.state() in LIVE, "neither the page's end nor the server's ends a training"
         control.send(folder, "stop")
-        end = time.monotonic() + 60
-        while folder.state() in LIVE:
-            assert time.monotonic() < end
-            time.sleep(0.1)
+        wait_for(lambda: folder.state() not in LIVE)
         assert folder.state() == "stopped"

@@ -16,7 +16,7 @@ from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.cli.test_train import started
 from tests.report.recorded import recorded_run
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -101,8 +101,8 @@ def test_a_run_in_line_is_discarded_another_begins_and_is_extended_after_its_end
         told("delete", waiting[0], "--stop", "--yes")
         assert not folders[0].path.exists()
         told("stop", running.id)
-        first.communicate(timeout=60)
-    wait_for(lambda: folders[1].state() == "finished", 90)
+        first.communicate(timeout=PATIENCE)
+    wait_for(lambda: folders[1].state() == "finished")
     extended = told("extend", waiting[1], "--epochs", "1", "--json")
     doc = json.loads(extended.stdout)
     assert (doc["state"], [row["epoch"] for row in doc["epochs"]]) == ("finished", [1, 2, 3])

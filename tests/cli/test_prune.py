@@ -16,6 +16,7 @@ from mnist_tui.runs.pruning import remove, waste
 from mnist_tui.studies.folder import PLACE
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
+from tests.waiting import PATIENCE
 
 HOUR = 3600.0
 
@@ -120,7 +121,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
         found = [one for _ in range(300) for one in waste(runs_dir, now=time.time() + 9 * HOUR)]
     finally:
         over.set()
-        writer.join(10)
+        writer.join(PATIENCE)
     assert {one.path for one in found} <= set(busy)
 
 

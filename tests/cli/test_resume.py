@@ -22,7 +22,7 @@ from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.cli.test_train import started
 from tests.report.recorded import recorded_run
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_run_is_stopped_and_resumed_by_the_command_line(tmp_path: Path) -> Non
         send(running, "pause")
         wait_for(lambda: running.state() == "paused")
         subprocess.run(command("stop", "latest"), env=environment(tmp_path), check=True, capture_output=True)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     folder = find_run(tmp_path / "runs", "latest")
     assert folder.state() == "stopped"
     done = json.loads(folder.results_file.read_text())["epochs_run"]

@@ -21,6 +21,7 @@ from mnist_tui.cli.serve import LOOPBACK, app_command
 from mnist_tui.tui.app import STANDBY_AFTER_SECONDS
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_BYTES = 500_000_000
@@ -40,7 +41,7 @@ def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
 
 
 async def status(session: aiohttp.ClientSession, address: str, **headers: str) -> int:
@@ -62,7 +63,7 @@ async def hears(socket: aiohttp.ClientWebSocketResponse, condition: Callable[[by
     """What the app draws, until the condition holds."""
     drawn = b""
     while not condition(drawn):
-        message = await socket.receive(timeout=60)
+        message = await socket.receive(timeout=PATIENCE)
         assert message.type in {aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT}, (message, drawn[-500:])
         if message.type is aiohttp.WSMsgType.BINARY:
             drawn += message.data
@@ -117,10 +118,10 @@ async def test_a_visitor_gets_the_app_without_a_worker_of_his_own_and_ctrl_c_end
             assert any("mnist_tui" in line for line in lines)
             assert not any("training.worker" in line for line in lines)
             process.send_signal(signal.SIGINT)
-            _out, err = await asyncio.to_thread(process.communicate, timeout=30)
+            _out, err = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
         assert process.returncode == 0
         assert "Traceback" not in err
-        gone, alive = psutil.wait_procs(children, timeout=10)
+        gone, alive = psutil.wait_procs(children, timeout=PATIENCE)
         assert not alive, (gone, alive)
 
 
@@ -152,7 +153,7 @@ async def test_a_visitor_opens_a_report_below_the_token(tmp_path: Path) -> None:
             await socket.send_json(["stdin", "O"])
             told = [""]
             while told[0] != "deliver_file_start":
-                message = await socket.receive(timeout=60)
+                message = await socket.receive(timeout=PATIENCE)
                 told = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else told
             async with session.get(f"{address}download/{told[1]}") as answer:
                 assert await answer.text() == "<p>a report"
@@ -161,7 +162,7 @@ async def test_a_visitor_opens_a_report_below_the_token(tmp_path: Path) -> None:
 async def test_what_an_address_beyond_loopback_and_one_without_a_token_open_is_said() -> None:
     with served("--host", "0.0.0.0") as (address, process):
         process.send_signal(signal.SIGINT)
-        _out, err = process.communicate(timeout=30)
+        _out, err = process.communicate(timeout=PATIENCE)
         assert "0.0.0.0 can be reached from other machines" in err
         assert "start programs as you" in err
         assert "without a token" not in err
@@ -172,7 +173,7 @@ async def test_what_an_address_beyond_loopback_and_one_without_a_token_open_is_s
             assert await status(session, address) == 200
             assert await socket_status(session, f"{address}ws", Origin="http://elsewhere.example") == 403
         process.send_signal(signal.SIGINT)
-        _out, err = process.communicate(timeout=30)
+        _out, err = process.communicate(timeout=PATIENCE)
         assert "without a token anyone who reaches the port" in err
         assert "other machines" not in err
 
@@ -180,7 +181,7 @@ async def test_what_an_address_beyond_loopback_and_one_without_a_token_open_is_s
 def test_on_loopback_with_a_token_nothing_is_warned_of() -> None:
     with served() as (_address, process):
         process.send_signal(signal.SIGINT)
-        _out, err = process.communicate(timeout=30)
+        _out, err = process.communicate(timeout=PATIENCE)
     assert "warning" not in err
     assert "127.0.0.1" in LOOPBACK
 

@@ -29,6 +29,7 @@ from tests.cli.test_process import command, environment
 from tests.studies.dask_processes import DaskProcesses, listening
 from tests.studies.made import study
 from tests.tui.recorded_studies import RecordedStudy
+from tests.waiting import PATIENCE
 
 SWEEP = ("sweep", "--preset", "raw")
 DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
@@ -178,7 +179,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(tmp_path: Path) -
         while not (told := process.stderr.readline()).startswith("trial "):
             assert told
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     stopped = json.loads(out)
     assert stopped["state"] == "stopped"
@@ -225,7 +226,7 @@ def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_
             study = find_study(tmp_path / "runs", "latest")
             hit = next(row for row in states.read(study).rows if row.state == "running")
             listening(hit.worker, *(nanny.pid for nanny in dask.workers)).kill()
-            out, _ = process.communicate(timeout=300)
+            out, _ = process.communicate(timeout=PATIENCE)
     finally:
         dask.close()
     assert process.returncode == 0

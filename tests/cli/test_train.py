@@ -21,7 +21,8 @@ from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow
 from tests.cli.test_process import command, environment
 from tests.report.recorded import recorded_run
-from tests.training.support import end_trainings, wait_for
+from tests.training.support import end_trainings
+from tests.waiting import PATIENCE, wait_for
 
 
 def ended(folder: RunFolder, lines: Any) -> Any:
@@ -153,7 +154,7 @@ def test_ctrl_c_and_sigterm_stop_and_save(tmp_path: Path, number: signal.Signals
         assert process.stdout is not None
         assert process.stdout.readline().startswith("epoch")
         process.send_signal(number)
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert "stopping" in said
     assert "stopped" in out
@@ -185,7 +186,7 @@ def test_a_dropped_terminal_leaves_the_training_running(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         os.killpg(process.pid, signal.SIGHUP)
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGHUP
     folder = find_run(tmp_path / "runs", "latest")
     assert folder.state() == "running"
@@ -200,7 +201,7 @@ def test_a_worker_that_is_killed_is_told_as_crashed(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         os.kill(find_run(tmp_path / "runs", "latest").status().pid, signal.SIGKILL)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert said.splitlines()[-1].startswith("error: run ")
     assert "crashed" in said.splitlines()[-1]

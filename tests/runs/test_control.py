@@ -18,7 +18,7 @@ from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.runs.state import RunState, reduce
 from tests.runs.test_events import epoch
 from tests.runs.test_folder import new_run
-from tests.training.support import wait_for
+from tests.waiting import wait_for
 
 
 def live_run(runs_dir, created, *, state="running", **launch):
@@ -250,5 +250,5 @@ def test_a_worker_killed_while_it_waits_is_seen(tmp_path):
     run.write_status(status_of(sleeper.pid, "running"))
     assert queue.ahead_of(mine, mine.launch()).runs == (run,)
     os.kill(sleeper.pid, signal.SIGKILL)
-    wait_for(lambda: not queue.ahead_of(mine, mine.launch()), 10)
+    wait_for(lambda: not queue.ahead_of(mine, mine.launch()))
     sleeper.wait()

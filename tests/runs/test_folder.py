@@ -23,7 +23,7 @@ from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, cre
 from mnist_tui.runs.pruning import remove, waste
 from mnist_tui.runs.resumption import check_resumable
 from tests.runs.test_events import epoch
-from tests.training.support import wait_for
+from tests.waiting import wait_for
 
 
 def new_run(runs_dir: Path, preset: str = "raw", created: float = 1_700_000_000.0) -> RunFolder:

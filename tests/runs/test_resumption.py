@@ -15,9 +15,7 @@ from mnist_tui.runs.control import Command, leave, take
 from mnist_tui.runs.folder import Lock, RunError, Status, this_process
 from mnist_tui.runs.resumption import check_resumable, extend, resume
 from tests.runs.test_folder import new_run
-
-PATIENCE = 10.0
-"""Seconds that a thread in a worker's place waits, and is waited for."""
+from tests.waiting import PATIENCE, wait_for
 
 
 def crashed_run(runs_dir):
@@ -153,9 +151,7 @@ def test_more_epochs_that_a_worker_no_longer_heard_of_as_it_ended_get_a_worker_o
     lock = Lock(run)
 
     def end():
-        give_up = time.monotonic() + PATIENCE
-        while not list(run.control.glob("*-extend.json")) and time.monotonic() < give_up:
-            time.sleep(0.001)
+        wait_for(lambda: list(run.control.glob("*-extend.json")))
         run.write_status(Status("finished", reason="all epochs done"))
         time.sleep(0.05)
         lock.release()
@@ -212,9 +208,7 @@ def test_more_epochs_that_the_worker_takes_are_its_own_affair(tmp_path):
     taken = []
 
     def work():
-        give_up = time.monotonic() + PATIENCE
-        while not taken and time.monotonic() < give_up:
-            taken.extend(take(run))
+        wait_for(lambda: taken.extend(take(run)) or taken)
         run.write_status(Status("finished"))
 
     worker = threading.Thread(target=work, daemon=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 class DaskProcesses:
@@ -36,7 +36,8 @@ class DaskProcesses:
         self.workers.append(
             self._start(
                 "worker", self.address, "--host", "127.0.0.1", "--nthreads", str(self._threads),
-                "--death-timeout", "30", "--local-directory", str(self._folder / f"scratch-{len(self.workers)}"),
+                "--death-timeout", str(PATIENCE),
+                "--local-directory", str(self._folder / f"scratch-{len(self.workers)}"),
             )
         )  # fmt: skip
 
@@ -49,12 +50,12 @@ class DaskProcesses:
         for process in self.workers:
             process.terminate()
         for process in self.workers:
-            process.wait(30)
+            process.wait()
         self.end_scheduler()
 
     def end_scheduler(self) -> None:
         self._scheduler.terminate()
-        self._scheduler.wait(30)
+        self._scheduler.wait()
 
     def _start(self, what: str, *arguments: str) -> subprocess.Popen[bytes]:
         places = {name: str(self._folder / "empty") for name in ("HOME", "KERAS_HOME", "XDG_CACHE_HOME")}

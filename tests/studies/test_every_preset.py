@@ -18,7 +18,7 @@ from mnist_tui.studies import launcher, states
 from mnist_tui.studies.spec import Base, checked
 from mnist_tui.studies.state import LIVE
 from tests.studies.made import CREATED, folder
-from tests.training.support import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def test_every_experiment_of_the_sources_trains_and_is_reported(
     )  # fmt: skip
     made = folder(tmp_path, study, {preset.name: briefly(preset, beginnings) for preset in sources})
     launcher.start(made)
-    wait_for(lambda: made.state() not in LIVE, 400)
+    wait_for(lambda: made.state() not in LIVE)
     rows = states.read(made).rows
     assert [(row.base, row.state) for row in rows] == [(preset.name, "finished") for preset in sources]
     counted = {preset.name: of(preset.experiment) for preset in sources}

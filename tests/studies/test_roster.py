@@ -16,7 +16,7 @@ from mnist_tui.studies import roster, trial
 from mnist_tui.studies.roster import Roster
 from mnist_tui.studies.trial import Facts
 from mnist_tui.studies.wire import Wire
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 may_answer, facts = threading.Event(), trial.facts
 
@@ -55,7 +55,7 @@ def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: Wire) ->
     client.loop.add_callback(renewing.stop)
     assert [text.partition(" on ")[0] for text in said] == [f"the worker {first}"]
     cluster.scale(2)
-    client.wait_for_workers(2, 30)
+    client.wait_for_workers(2, PATIENCE)
     wait_for(lambda: here.look() or len(here.workers) == 2)
     assert len(said) == 2
     client.retire_workers([first])

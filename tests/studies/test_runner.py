@@ -15,13 +15,13 @@ from mnist_tui.studies import launcher, states
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.state import LIVE, StudyState
 from tests.studies.made import base, folder, study
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
 
-def until_over(made: StudyFolder, seconds: float) -> StudyState:
-    wait_for(lambda: made.state() not in LIVE, seconds)
+def until_over(made: StudyFolder) -> StudyState:
+    wait_for(lambda: made.state() not in LIVE)
     return states.read(made)
 
 
@@ -36,17 +36,17 @@ def processes_of(made: StudyFolder) -> list[psutil.Process]:
 def test_a_sweep_whose_process_is_killed_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6", workers=1, threads=1, seeds=2), {"raw": base(epochs="2", limit="200")})
     launcher.start(made)
-    wait_for(lambda: states.read(made).count("finished") >= 1, 120)
+    wait_for(lambda: states.read(made).count("finished") >= 1)
     with pytest.raises(StudyError, match="is running"):
         launcher.resume(made)
     processes = processes_of(made)
     os.kill(made.status().pid, signal.SIGKILL)
-    wait_for(lambda: made.state() == "crashed", 10)
+    wait_for(lambda: made.state() == "crashed")
     before = [row for row in states.read(made).rows if row.state == "finished"]
     assert "running" not in {row.state for row in states.read(made).rows}
-    wait_for(lambda: not any(map(alive, processes)), 30)
+    wait_for(lambda: not any(map(alive, processes)))
     launcher.resume(made)
-    state = until_over(made, 120)
+    state = until_over(made)
     assert (state.state, state.reason) == ("finished", "4 of 4 trials finished")
     assert [row for row in state.rows if row in before] == before
     assert sorted(row.run for row in state.rows) == sorted(run.id for run in run_folders(tmp_path))
@@ -56,7 +56,7 @@ def test_a_sweep_whose_process_is_killed_goes_on_with_what_is_missing(tmp_path: 
         assert run.state() == "finished" and run.model_file.exists() and run.launch().study == made.id
         assert results is not None and results["test"]["accuracy"] == row.test_accuracy
         assert (row.score, len(row.curve), run.launch().threads) == (row.val_accuracy, 2, 1)
-    wait_for(lambda: not processes_of(made), 10)
+    wait_for(lambda: not processes_of(made))
 
 
 @pytest.mark.parametrize("signal_number", [None, signal.SIGTERM])
@@ -65,23 +65,23 @@ def test_a_study_whose_cluster_is_not_up_yet_stops_soon(tmp_path: Path, signal_n
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         made = folder(tmp_path, study("hidden=5,6", scheduler=address))
         launcher.start(made)
-        silent.settimeout(60)
+        silent.settimeout(PATIENCE)
         connected, _ = silent.accept()
         with connected:
             if signal_number is None:
                 launcher.stop(made)
             else:
                 os.kill(made.status().pid, signal_number)
-            state = until_over(made, 20)
+            state = until_over(made)
     assert (state.state, state.reason) == ("stopped", "stopped before its workers were up")
-    wait_for(lambda: not processes_of(made), 10)
+    wait_for(lambda: not processes_of(made))
 
 
 @pytest.mark.exhaustive
 def test_a_scheduler_that_does_not_answer_ends_the_study_with_a_sentence(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6", scheduler="tcp://127.0.0.1:1"))
     launcher.start(made)
-    state = until_over(made, 60)
+    state = until_over(made)
     assert state.state == "failed" and "tcp://127.0.0.1:1" in state.reason
     assert "Traceback" not in made.log_file.read_text()
 

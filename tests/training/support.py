@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from mnist_tui.runs.events import Ended, Event
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
+from tests.waiting import wait_for
 
 FLATTEN = {"kind": "flatten"}
 
@@ -63,16 +63,6 @@ def training(of: Experiment) -> Any:
 
 def new_run(runs_dir: Path, of: Experiment, **launch: Any) -> RunFolder:
     return create(runs_dir, Preset("test", of, origin="run"), Launch(time.time(), "mnist-tui train", **launch))
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 90) -> Any:
-    """What `condition` returns once it is true; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := condition():
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"nothing came within {seconds} s")
 
 
 class Watch:

@@ -10,8 +10,9 @@ from mnist_tui.runs.events import CheckpointSaved, Warned
 from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint_writer import LEAST_SECONDS, MOST_SHARE, CheckpointWriter
 from mnist_tui.training.reporter import Reporter
-from tests.training.support import experiment, new_run, wait_for
+from tests.training.support import experiment, new_run
 from tests.training.test_checkpoint import snapshot
+from tests.waiting import PATIENCE, wait_for
 
 
 class Clock:
@@ -47,7 +48,7 @@ def gate(monkeypatch):
     opened, save = threading.Event(), checkpoint.save
 
     def held(*arguments):
-        assert opened.wait(10)
+        assert opened.wait(PATIENCE)
         save(*arguments)
 
     monkeypatch.setattr(checkpoint, "save", held)

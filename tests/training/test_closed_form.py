@@ -13,7 +13,8 @@ from mnist_tui.runs.document import document
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import replayed
-from tests.training.support import FLATTEN, Watch, digits, experiment, new_run, training, wait_for
+from tests.training.support import FLATTEN, Watch, digits, experiment, new_run, training
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 

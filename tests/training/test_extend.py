@@ -16,13 +16,13 @@ from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Pr
 from mnist_tui.runs.folder import Launch, Lock, status_of
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import checkpoint
-from mnist_tui.training.line import LOOK_SECONDS
 from mnist_tui.training.orders import Orders
 from mnist_tui.tui.feed import RunFeed
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, same_run
-from tests.training.support import FLATTEN, Watch, experiment, new_run, wait_for
+from tests.training.support import FLATTEN, Watch, experiment, new_run
 from tests.training.test_resume import ADAM, FOUR, STOPPING, Killed, ran
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -300,7 +300,7 @@ def test_a_worker_that_died_is_in_nobodys_way(tmp_path, workers):
     seconds = workers(second)
     assert "place 2 in line" in seconds.wait(Phase).text
     os.kill(first.status().pid, signal.SIGKILL)
-    wait_for(lambda: "place 1 in line" in seconds.all(Phase)[-1].text, 10 * LOOK_SECONDS)
+    wait_for(lambda: "place 1 in line" in seconds.all(Phase)[-1].text)
 
 
 @pytest.mark.exhaustive

@@ -21,7 +21,8 @@ from tests.cli.test_process import command
 from tests.training import killer
 from tests.training.killer import PHASES
 from tests.training.sameness import events, same_run
-from tests.training.support import FLATTEN, experiment, new_run, wait_for
+from tests.training.support import FLATTEN, experiment, new_run
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ def worker(folder, *death):
 
 def killed_in_a_write(folder, phase, write):
     process = worker(folder, "--phase", phase, "--write", write)
-    code = process.wait(timeout=120)
+    code = process.wait()
     if code != 0:
         assert code == -signal.SIGKILL, folder.last_log_lines(30)
         assert folder.state() == "crashed"
@@ -69,7 +70,7 @@ def killed_at_random(folder, rng):
 
 def resumed_to_its_end(folder):
     line = command("resume", str(folder.path), "--json")
-    ended = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(line, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr + "\n".join(folder.last_log_lines(30))
     doc = json.loads(ended.stdout)
     assert doc["state"] == "finished"
@@ -131,7 +132,7 @@ def test_twenty_kills_leave_no_trace(tmp_path, real_data, name, random_kills, ph
             finished.append(folder)
             folder = new_run(tmp_path, of)
     resumed_to_its_end(folder)
-    wait_for(lambda: alone.state() == "finished", 300)
+    wait_for(lambda: alone.state() == "finished")
     resumptions = [event for run in [*finished, folder] for event in events(run, Resumed)]
     inside = sum(event.step > 0 for event in resumptions)
     print(f"{name}: {done} kills in {len(finished) + 1} runs, {len(resumptions)} resumptions, {inside} inside an epoch")

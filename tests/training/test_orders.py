@@ -6,7 +6,7 @@ from mnist_tui.runs.control import take
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import LONG_SECONDS, pace
-from tests.training.support import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_first_signal_stops_and_saves_the_second_means_now(orders, left):
 
 def test_a_wait_ends_with_the_next_order(orders):
     orders.give("pause")
-    orders.wait(60)
+    orders.wait(PATIENCE)
 
 
 def test_a_days_progress_events_stay_few():

@@ -19,7 +19,8 @@ from mnist_tui.runs import launcher
 from mnist_tui.runs.folder import RunFolder, Status
 from mnist_tui.runs.predictions import PredictionError, Predictor, class_names, has_model
 from mnist_tui.training.predictor import answer
-from tests.training.support import Watch, experiment, new_run, wait_for
+from tests.training.support import Watch, experiment, new_run
+from tests.waiting import wait_for
 
 HOG = {"features": {"kind": "hog", "pixels_per_cell": 7, "orientations": 6}, "layers": [{"kind": "dense", "units": 8}]}
 
@@ -88,7 +89,7 @@ def test_answers_are_kerass_on_scikit_images_features(run: RunFolder):
     assert np.allclose(together.probabilities, expected, atol=1e-5)
     assert np.allclose(alone, expected[:3], atol=1e-5)
     assert np.allclose(np.load(run.predictions_file)["probabilities"][:40], expected, atol=1e-5)
-    wait_for(lambda: not psutil.pid_exists(pid), 20)
+    wait_for(lambda: not psutil.pid_exists(pid))
 
 
 @pytest.mark.slow
@@ -128,12 +129,12 @@ def test_runs_without_weights_or_with_broken_ones_are_refused_in_a_sentence(run:
 def test_stdout_carries_answers_alone_and_the_end_of_stdin_ends_it(run: RunFolder):
     command = [sys.executable, "-m", launcher.WORKER, "--job", "predict", "--run", str(run.path)]
     image = read_digits()["test_images"][0].tobytes()
-    done = subprocess.run(command, input=packed(image) + b"\nnonsense\n", capture_output=True, timeout=120, check=True)
+    done = subprocess.run(command, input=packed(image) + b"\nnonsense\n", capture_output=True, check=True)
     ready, probabilities, error = map(json.loads, done.stdout.splitlines())
     assert ready["ready"]
     assert sum(probabilities["probabilities"][0]) == pytest.approx(1, abs=1e-5)
     assert error.keys() == {"error"}
-    early = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=True)
+    early = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     assert early.stdout == b""
 
 

@@ -17,7 +17,8 @@ from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Prog
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.runs.launcher import TrialServer, start
 from tests.training.sameness import events, same_run
-from tests.training.support import FLATTEN, Watch, experiment, new_run, wait_for
+from tests.training.support import FLATTEN, Watch, experiment, new_run
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -212,7 +213,7 @@ def test_a_signal_stops_and_saves_the_present_run_and_ends_the_server(served, tm
     assert server.run(folder, terminate) == 0
     assert folder.status().reason.endswith("and saved")
     assert folder.results()["state"] == "stopped"
-    assert wait_for(lambda: not server.alive, 30)
+    assert wait_for(lambda: not server.alive)
 
 
 def test_the_end_of_its_stdin_ends_the_server_in_the_middle_of_a_run(served, tmp_path):

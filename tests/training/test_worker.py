@@ -24,7 +24,8 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.training import checkpoint
-from tests.training.support import Watch, experiment, new_run, wait_for
+from tests.training.support import Watch, experiment, new_run
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,7 @@ def started():
 
 
 def gone(pid):
-    return wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, 20)
+    return wait_for(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
@@ -128,7 +129,7 @@ def test_a_killed_worker_leaves_a_crashed_run(tmp_path, started):
     started(folder)
     assert folder.state() == "starting"
     os.kill(folder.status().pid, signal.SIGKILL)
-    wait_for(lambda: folder.state() == "crashed", 10)
+    wait_for(lambda: folder.state() == "crashed")
 
 
 @pytest.mark.parametrize("how", ["command", "signal"])
@@ -170,7 +171,7 @@ def test_a_second_worker_is_refused(tmp_path):
     folder = new_run(tmp_path, ENDLESS)
     lock = Lock(folder)
     command = [sys.executable, "-m", launcher.WORKER, "--run", str(folder.path)]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
     lock.release()
     assert refused.returncode == 2
     assert f"is being written by process {os.getpid()}" in refused.stderr

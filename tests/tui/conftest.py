@@ -35,6 +35,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import Command
 from mnist_tui.tui.screens.runs import RunsScreen
+from tests import waiting
 from tests.tui.recorded_studies import RecordedStudy
 
 START = 1_700_000_000.0
@@ -228,12 +229,24 @@ def app_on(tmp_path: Path) -> Callable[[RunFolder], BenchApp]:
     return lambda folder: BenchApp(AppOptions(action="watch", run=folder, runs_dir=tmp_path / "runs"))
 
 
-async def _until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Waits for a condition; fails with the screen's text."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "\n" + screen_text(pilot.app)
-        await pilot.pause(0.02)
+@pytest.fixture(autouse=True)
+def keys_are_handled_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pilot presses keys once the screen has come to rest, and goes on once the app has handled them."""
+    press = Pilot.press
+
+    async def press_at_rest(pilot: Pilot[Any], *keys: str) -> None:
+        await waiting.settled(pilot.app)
+        await press(pilot, *keys)
+
+    monkeypatch.setattr(Pilot, "press", press_at_rest)
+    monkeypatch.setattr("textual.app.wait_for_idle", waiting.wait_for_idle_app)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", waiting.wait_for_idle_app)
+
+
+async def _until(pilot: Pilot[Any], condition: Callable[[], Any]) -> None:
+    """Waits for a condition, and until the screen has come to rest; fails with the screen's text."""
+    await waiting.until(condition, lambda: screen_text(pilot.app))
+    await waiting.settled(pilot.app)
 
 
 def screen_text(app: App[Any]) -> str:
@@ -244,7 +257,7 @@ def screen_text(app: App[Any]) -> str:
 
 @pytest.fixture
 def until() -> Callable[..., Any]:
-    """Waits for a condition."""
+    """Waits for a condition, and until the screen has come to rest."""
     return _until
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.command import Command, CommandList
 
 from mnist_tui.experiment.presets import find_preset, load_preset
 from mnist_tui.runs.folder import RunFolder
@@ -29,6 +30,14 @@ def live(record: Any) -> Any:
 
 def commands(run: Any) -> list[str]:
     return [path.stem.split("-", 1)[1] for path in sorted(run.folder.control.glob("*.json"))]
+
+
+def chosen_command(app: BenchApp) -> str:
+    """The command that the palette would carry out; empty where it has found none yet."""
+    for found in app.screen.query(CommandList):
+        if isinstance(option := found.highlighted_option, Command):
+            return str(option.hit.text)
+    return ""
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q", "ctrl+c"])
@@ -162,7 +171,7 @@ async def test_a_palette_command_does_what_its_key_does(live: Any, app_on: Any, 
         await shows(pilot, "p Pause")
         await pilot.press("ctrl+p")
         await pilot.press(*"Checkpoint")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: chosen_command(app) == "Checkpoint")
         await pilot.press("enter")
         await until(pilot, lambda: commands(live) == ["checkpoint"])
 
@@ -206,6 +215,15 @@ def standby(monkeypatch: pytest.MonkeyPatch) -> type[FakeStandby]:
     return FakeStandby
 
 
+@pytest.fixture
+def refusals(monkeypatch: pytest.MonkeyPatch) -> list[BenchApp]:
+    """One entry for each time that the cores were found taken and a later look was planned."""
+    found: list[BenchApp] = []
+    look_again = BenchApp._look_again  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(BenchApp, "_look_again", lambda app: (found.append(app), look_again(app)))
+    return found
+
+
 async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_run_and_dismissed_at_the_end(
     tmp_path: Path, standby: type[FakeStandby], monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
@@ -224,25 +242,41 @@ async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_ru
 
 
 async def test_no_worker_is_put_on_standby_while_a_training_runs_here_or_one_only_watches(
-    tmp_path: Path, live: Any, app_on: Any, standby: type[FakeStandby], until: Any
+    *,
+    tmp_path: Path,
+    live: Any,
+    app_on: Any,
+    standby: type[FakeStandby],
+    until: Any,
+    refusals: list[BenchApp],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: any(worker.group == "standby" for worker in app.workers) or not app.workers)
-        await pilot.pause(0.6)
+        await until(pilot, lambda: refusals)
     live.finish("finished")
+    monkeypatch.setattr("mnist_tui.tui.app.STANDBY_AFTER_SECONDS", 0.0)
     async with app_on(live.folder).run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.6)
+        later: list[bool] = []
+        pilot.app.set_timer(0.1, lambda: later.append(True))
+        await until(pilot, lambda: later)
+        await pilot.app.workers.wait_for_complete()
     assert standby.made == []
 
 
 async def test_once_the_training_that_had_the_cores_has_ended_a_worker_is_put_on_standby(
-    tmp_path: Path, live: Any, standby: type[FakeStandby], until: Any, monkeypatch: pytest.MonkeyPatch
+    *,
+    tmp_path: Path,
+    live: Any,
+    standby: type[FakeStandby],
+    until: Any,
+    refusals: list[BenchApp],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mnist_tui.tui.app.STANDBY_RETRY_SECONDS", 0.1)
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.8)
+        await until(pilot, lambda: len(refusals) > 1)
         assert standby.made == []
         live.finish("finished")
         await until(pilot, lambda: len(standby.made) == 1)
@@ -264,7 +298,7 @@ print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
-        capture_output=True, text=True, check=False, timeout=60, env=dict(os.environ),
+        capture_output=True, text=True, check=False, env=dict(os.environ),
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -171,8 +171,11 @@ async def test_the_glyphs_of_the_settings_are_used(trained: Any, app_on: Any, sh
         await shows(pilot, "evaluated after epoch 30")
         assert curve_lines(app).isascii()
         app.settings = replace(app.settings, glyphs="block")
-        await pilot.press("f12", "escape")
-        await until(pilot, lambda: "◆" in curve_lines(app))
+        here = app.screen
+        await pilot.press("f12")
+        await until(pilot, lambda: app.screen is not here)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is here and "◆" in curve_lines(app))
 
 
 async def test_a_gap_is_left_where_the_loss_was_not_finite(record: Any, app_on: Any, shows: Any) -> None:

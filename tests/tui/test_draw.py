@@ -27,6 +27,7 @@ from mnist_tui.tui.screens.draw import DrawScreen
 from mnist_tui.tui.screens.open_image import path_of
 from mnist_tui.tui.widgets.pictures.canvas import Canvas
 from tests.tui.conftest import Record
+from tests.waiting import PATIENCE
 
 ANSWERING = Path(__file__).with_name("answering.py")
 DIGITS = tuple("0123456789")
@@ -202,7 +203,7 @@ async def test_the_process_ends_with_the_screen(app, a_run, until, shows, proces
         await until(pilot, lambda: processes[0].poll() is not None)
         await opened(pilot, until)
         await shows(pilot, "checkpoint")
-    assert processes[1].wait(10) == 0
+    assert processes[1].wait(PATIENCE) == 0
 
 
 async def test_a_model_that_cannot_be_loaded_is_told(app, a_run, until, shows):

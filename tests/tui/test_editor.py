@@ -174,6 +174,7 @@ async def test_layers_that_do_not_fit_stay_and_say_why_until_they_do(
 ) -> None:
     app = editing("cnn")
     async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "Hidden neurons")
         await pilot.press("f7", "end", "up", "up")
         await shows(pilot, "Layer 7: lays an image's rows")
         await pilot.press("delete")

@@ -36,6 +36,7 @@ from mnist_tui.tui.screens.run_screen import RunScreen
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import Recording, screen_text
 from tests.tui.recorded_answers import counted, probabilities
+from tests.waiting import settled
 
 ANSWERING = Path(__file__).with_name("answering.py").resolve()
 BEGIN = 1_767_268_800.0
@@ -291,6 +292,8 @@ async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> Non
     for field in pilot.app.screen.query(Input):
         field.cursor_blink = False
     await until(pilot, still)
+    await pilot.app.workers.wait_for_complete()
+    await settled(pilot.app)
 
 
 @pytest.mark.parametrize(("name", "variant"), CASES)

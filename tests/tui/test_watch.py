@@ -13,6 +13,7 @@ from mnist_tui.runs.events import Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS
 from mnist_tui.tui.reader import follow
 from mnist_tui.tui.watch import CHECK_SECONDS, RunWatch, Snapshot
+from tests.waiting import PATIENCE
 
 
 class Clock:
@@ -147,6 +148,6 @@ def test_following_shows_every_change_until_it_is_stopped(record: Any) -> None:
 
     thread = threading.Thread(target=follow, args=(RunWatch(run.folder), show, stop))
     thread.start()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert [snapshot.word for snapshot in shown] == ["starting", "stopped"]
