@@ -20,6 +20,7 @@ from mnist_tui.cli import pages as pages_module
 from mnist_tui.cli import visits
 from mnist_tui.cli.pages import pages, served_names
 from mnist_tui.tui.terminal.page_size import MOST_COLUMNS, MOST_ROWS
+from tests.waiting import PATIENCE
 
 NAMES = served_names("127.0.0.1")
 PROGRAM = """
@@ -52,7 +53,7 @@ async def drawn(socket: aiohttp.ClientWebSocketResponse, until: bytes) -> bytes:
     """What the page got, until it holds some bytes."""
     seen = b""
     while until not in seen:
-        message = await socket.receive(timeout=30)
+        message = await socket.receive(timeout=PATIENCE)
         assert message.type in {aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT}, (message, seen)
         seen += message.data if message.type is aiohttp.WSMsgType.BINARY else b""
     return seen
@@ -65,7 +66,7 @@ async def process_of(socket: aiohttp.ClientWebSocketResponse) -> psutil.Process:
 
 
 async def ended(process: psutil.Process) -> bool:
-    return await asyncio.to_thread(lambda: not psutil.wait_procs([process], timeout=30)[1])
+    return await asyncio.to_thread(lambda: not psutil.wait_procs([process], timeout=PATIENCE)[1])
 
 
 async def status(made: Client, path: str, **headers: str) -> int:
@@ -145,7 +146,7 @@ async def test_no_request_prints_a_traceback(capfd: pytest.CaptureFixture[str]) 
             writer.write(raw)
             writer.write_eof()
             with contextlib.suppress(ConnectionError):
-                await asyncio.wait_for(reader.read(), 30)
+                await asyncio.wait_for(reader.read(), PATIENCE)
             writer.close()
     seen = capfd.readouterr()
     assert "Traceback" not in seen.out + seen.err
@@ -167,7 +168,7 @@ async def test_a_malformed_message_ends_its_page_and_app_alone(capfd: pytest.Cap
             socket = await made.ws_connect("/ws")
             process = await process_of(socket)
             await socket.send_str(text)
-            while (message := await socket.receive(timeout=30)).type is aiohttp.WSMsgType.BINARY:
+            while (message := await socket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.BINARY:
                 pass
             assert message.type is aiohttp.WSMsgType.CLOSE, (text[:50], message)
             assert await ended(process), text[:50]
@@ -218,7 +219,7 @@ async def test_the_page_ends_with_its_app() -> None:
         socket = await made.ws_connect("/ws")
         await process_of(socket)
         await socket.send_json(["stdin", "leave"])
-        while (message := await socket.receive(timeout=30)).type is aiohttp.WSMsgType.BINARY:
+        while (message := await socket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.BINARY:
             pass
         assert message.type is aiohttp.WSMsgType.CLOSE
 
@@ -253,7 +254,7 @@ async def test_twenty_visitors_at_once_are_served_and_all_their_apps_end_with_th
         sockets = await asyncio.gather(*(made.ws_connect("/ws") for _ in range(20)))
         processes = await asyncio.gather(*map(process_of, sockets))
     assert len({process.pid for process in processes}) == 20
-    assert not psutil.wait_procs(processes, timeout=30)[1]
+    assert not psutil.wait_procs(processes, timeout=PATIENCE)[1]
 
 
 async def test_sockets_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +284,7 @@ while head := read(5):
 """
     async with client(PROGRAM.partition("while")[0] + HANDS_OVER + serving) as made:
         socket = await made.ws_connect("/ws")
-        while (message := await socket.receive(timeout=30)).type is aiohttp.WSMsgType.BINARY:
+        while (message := await socket.receive(timeout=PATIENCE)).type is aiohttp.WSMsgType.BINARY:
             pass
         assert json.loads(message.data) == ["deliver_file_start", "k1"]
         async with made.get("/download/k1") as answer:
