@@ -12,7 +12,7 @@ import pytest
 
 from mnist_tui import locks, processes
 from mnist_tui.locks import FileLock, HeldError, is_held, why_unsupported
-from tests.training.support import wait_for
+from tests.waiting import wait_for
 
 HOLD = """
 import errno, fcntl, sys

@@ -12,7 +12,7 @@ import pytest
 
 from mnist_tui import processes
 from mnist_tui.files import OTHERS_SECONDS, is_abandoned, replacing, temporary_name
-from tests.training.support import wait_for
+from tests.waiting import wait_for
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
