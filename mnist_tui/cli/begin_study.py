@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.options import Request
@@ -20,13 +18,10 @@ from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import gpus
-from mnist_tui.studies import launcher
+from mnist_tui.studies import launcher, scheduler_address
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.spec import Base, Study, checked
 from mnist_tui.studies.state import LIVE
-
-REACH_SECONDS = 5.0
-"""How long a scheduler may take to answer."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,7 @@ def check_supply(asked: Asked, presets: Iterable[Preset]) -> None:
     """
     study = asked.study
     if study.scheduler is not None:
-        check_scheduler(study.scheduler)
+        scheduler_address.check(study.scheduler)
     elif study.device.startswith("gpu"):
         check_gpu(study.device)
     data_dir = Path(study.data_dir) if study.data_dir else None
@@ -129,28 +124,6 @@ def check_gpu(device: str) -> None:
         f"--device {device}: no GPU is here that NVIDIA's driver shows; --device cpu trains without, and "
         f"`{PROGRAM} doctor` says more"
     )
-
-
-def check_scheduler(address: str) -> None:
-    """Sees that something listens at a Dask scheduler's address.
-
-    Raises:
-        RequestError: the address is none, or nobody answers there.
-    """
-    form = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise RequestError(f"--scheduler {address} is no address; {form}") from None
-    if parts.scheme not in ("tcp", "tls") or not host or not port:
-        raise RequestError(f"--scheduler {address} is no address; {form}")
-    try:
-        socket.create_connection((host, port), timeout=REACH_SECONDS).close()
-    except OSError as error:
-        raise RequestError(
-            f"no scheduler answers at {address} ({error.strerror or error}); `dask scheduler` starts one there"
-        ) from None
 
 
 def this_command() -> str:

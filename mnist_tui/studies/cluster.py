@@ -21,7 +21,7 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import DISCARDED, Command
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.studies import bundle, local
+from mnist_tui.studies import bundle, local, scheduler_address
 from mnist_tui.studies.bundle import Bundle
 from mnist_tui.studies.flight import Flight, Told
 from mnist_tui.studies.home import Home
@@ -73,7 +73,9 @@ class Cluster:
         self._local: Any = None
         self._wire: Wire | None = None
         try:
-            if scheduler is None:
+            if scheduler is not None:
+                scheduler_address.check(scheduler)
+            else:
                 plan = local.plan_here(device, workers, threads)
                 self._threads = plan.threads
                 self._local = local.start(plan, scratch, data_dir, MOST_ATTEMPTS)

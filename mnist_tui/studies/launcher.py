@@ -12,6 +12,7 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import status_of
 from mnist_tui.runs.launcher import package_environment, reap
+from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, replayed
@@ -80,7 +81,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
 
     Raises:
         StudyError: its process lives, or nothing is missing.
-        RequestError: the extra is not installed.
+        RequestError: the extra is not installed, or no scheduler answers where its trials are to run.
         OSError: no process can be started.
     """
     require_extra()
@@ -90,8 +91,11 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
     told = replayed(folder.events_file)
     if state == "finished" and all(row.settled for row in told.rows):
         raise StudyError(f"all {len(told.rows)} trials of study {folder.id} are done; nothing is missing")
+    kept = folder.study()
+    scheduler = (study or kept).scheduler
+    if scheduler is not None:
+        scheduler_address.check(scheduler)
     if study is not None:
-        kept = folder.study()
         folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
     folder.check_own_files()
     for command in control.waiting(folder.as_run):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import replayed
-from mnist_tui.studies import states
+from mnist_tui.studies import scheduler_address, states
 from mnist_tui.studies.folder import find_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
@@ -60,6 +61,23 @@ def test_a_sweep_that_cannot_be_is_refused_before_anything_is_made(
     cli: Command, runs_dir: Path, line: list[str], said: str
 ) -> None:
     assert said in sentence(cli(*SWEEP, "--dataset", "digits", *line))
+    assert not runs_dir.exists()
+
+
+def test_something_else_at_a_schedulers_address_is_said_and_nothing_is_left_behind(
+    cli: Command, runs_dir: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.0 400 Bad request\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        said = sentence(cli(*DIGITS, "--over", "hidden=5,6", "--scheduler", address))
+    assert f"no scheduler answers at {address} (what listens there is something else)" in said
     assert not runs_dir.exists()
 
 
@@ -255,9 +273,9 @@ def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(
     monkeypatch.setattr(begin_study, "check_data", missing)
     raw = find_preset("raw")
     here = study("hidden=5,6")
-    with socket.create_server(("127.0.0.1", 0)) as scheduler:
-        there = study("hidden=5,6", scheduler=f"tcp://127.0.0.1:{scheduler.getsockname()[1]}")
-        begin_study.check_supply(begin_study.Asked(there, {"raw": raw}), [raw])
+    there = study("hidden=5,6", scheduler="tcp://node5:8786")
+    monkeypatch.setattr(scheduler_address, "check", lambda address: None)
+    begin_study.check_supply(begin_study.Asked(there, {"raw": raw}), [raw])
     assert capsys.readouterr().err == ("note: mnist is not on this machine; the workers of the cluster must have it\n")
     with pytest.raises(MissingDataError):
         begin_study.check_supply(begin_study.Asked(here, {"raw": raw}), [raw])

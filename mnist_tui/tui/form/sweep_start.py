@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from mnist_tui.data.places import validate_name
-from mnist_tui.studies import launcher
+from mnist_tui.studies import launcher, scheduler_address
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.state import LIVE
 from mnist_tui.tui.form.sweep_wish import Wish, command_of, study_of
@@ -19,7 +19,8 @@ def begun(runs_dir: Path, wish: Wish) -> tuple[StudyFolder, str]:
         The study's folder, and a sentence where it was there already.
 
     Raises:
-        RequestError: the wish is wrong, the extra is not installed, or the folder cannot be written.
+        RequestError: the wish is wrong, the extra is not installed, no scheduler answers, or the folder cannot be
+            written.
         OSError: no process can be started.
     """
     launcher.require_extra()
@@ -31,6 +32,8 @@ def begun(runs_dir: Path, wish: Wish) -> tuple[StudyFolder, str]:
     if before is not None:
         launcher.resume(before, study)
         return before, "An unfinished study asks for the same: it goes on with what is missing."
+    if study.scheduler is not None:
+        scheduler_address.check(study.scheduler)
     folder = create(runs_dir, study, bases)
     command = command_of(wish, study, str(folder.presets / f"{wish.base}.toml"))
     folder.write_study(study.model_copy(update={"command": command}))

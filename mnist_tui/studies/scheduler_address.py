@@ -1,0 +1,101 @@
+"""Whether a Dask scheduler answers at an address: asked before a study is made, and answered within seconds.
+
+Dask's own client waits for minutes for something that accepts its connection and is no scheduler.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from mnist_tui.experiment.problem import RequestError
+
+REACH_SECONDS = 5.0
+"""How long a connection may take to be made, then a scheduler to say that it is one."""
+LARGEST_GREETING = 1 << 20
+"""Bytes. A Dask server's greeting begins with its length; another protocol's beginning, read as that, is larger."""
+SCHEMES = ("tcp", "tls")
+FORM = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
+STARTS = "`dask scheduler` starts one, and its first lines tell its address (tcp://HOST:8786)"
+
+
+def check(address: str) -> None:
+    """Make sure that a Dask scheduler answers.
+
+    Raises:
+        RequestError: the address is none, nobody answers there, or what answers is no Dask scheduler.
+    """
+    host, port = _parsed(address)
+    reached: queue.SimpleQueue[str] = queue.SimpleQueue()
+    greets = address.startswith("tcp")
+    # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
+    asking = threading.Thread(target=lambda: reached.put(_reach(host, port, greets=greets)), daemon=True)
+    asking.start()
+    try:
+        why = reached.get(timeout=2 * REACH_SECONDS + 1)
+    except queue.Empty:
+        why = f"no answer within {2 * REACH_SECONDS:g} s"
+    if why:
+        raise RequestError(f"no scheduler answers at {address} ({why}); {STARTS}")
+    kind = _kind(address)
+    if kind != "Scheduler":
+        raise RequestError(f"what answers at {address} is no Dask scheduler but {kind}; {STARTS}")
+
+
+def _parsed(address: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise RequestError(f"--scheduler {address} is no address; {FORM}") from None
+    if parts.scheme not in SCHEMES or not host or not port or parts.path.strip("/") or parts.query:
+        raise RequestError(f"--scheduler {address} is no address; {FORM}")
+    return host, port
+
+
+def _reach(host: str, port: int, *, greets: bool) -> str:
+    """Why no Dask server can be reached there; empty where one greets.
+
+    Args:
+        greets: whether its greeting is seen here; over TLS it is not.
+    """
+    try:
+        with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
+            greeting = connection.recv(8, socket.MSG_WAITALL) if greets else bytes(8)
+    except TimeoutError:
+        return f"nothing was said within {REACH_SECONDS:g} s"
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    if len(greeting) < 8:
+        return "what listens there is something else"
+    return "" if int.from_bytes(greeting, "little") <= LARGEST_GREETING else "what listens there is something else"
+
+
+def _kind(address: str) -> str:
+    """What answers at an address, in Dask's word or in some of ours."""
+    try:
+        identity = asyncio.run(asyncio.wait_for(_identity(address), REACH_SECONDS))
+    except TimeoutError:
+        return f"something that says nothing within {REACH_SECONDS:g} s"
+    except Exception as error:  # whatever Dask raises at an answer that is none of its protocol's
+        said = str(error).strip().splitlines()
+        return f"something else ({said[0] if said else type(error).__name__})"
+    kind = identity.get("type") if isinstance(identity, dict) else None
+    return kind if kind == "Scheduler" else f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else"
+
+
+async def _identity(address: str) -> Any:
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    security: Any = Security()
+    comm: Any = await connect(address, timeout=REACH_SECONDS, **security.get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        return await comm.read()
+    finally:
+        comm.abort()
