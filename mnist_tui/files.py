@@ -38,6 +38,8 @@ _MADE = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<syst
 
 TEXT_BYTES = 4_000_000
 """The largest text file that is read unless a caller allows more."""
+MAX_BITS = 10_000
+"""The longest whole number that is accepted, in bits; Python refuses to write those of about 14,300."""
 MAX_DEPTH = 64
 """The deepest nesting of JSON and TOML that is accepted; our own files have at most 6 levels."""
 
@@ -171,6 +173,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _check_depth(doc: Any) -> None:
+    """Refuse a document that is nested too deep, or holds a whole number that Python could not even print."""
     level = [doc]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
@@ -179,6 +182,8 @@ def _check_depth(doc: Any) -> None:
                 inner += cast(dict[str, Any], value).values()
             elif isinstance(value, list):
                 inner += cast(list[Any], value)
+        if any(isinstance(value, int) and value.bit_length() > MAX_BITS for value in inner):
+            raise ValueError("it holds a number of thousands of digits")
         if not inner:
             return
         level = [value for value in inner if isinstance(value, dict | list)]

@@ -13,25 +13,34 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import count, moment, percent
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import delete_run, list_runs
+from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.studies.folder import StudyFolder
 
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """Every run, the newest first."""
     place = runs_folder(ctx, runs_dir)
-    if place.exists() and not place.is_dir():
-        raise RequestError(f"the runs folder {place} is not a folder; name another with --runs-dir or MNIST_TUI_RUNS")
+    check_readable(place)
     found = list_runs(place)
     if as_json:
         print_json([run.to_document() for run in found])
-        return
-    if not found:
+    elif found:
+        _print_runs(found)
+    else:
         print_note(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one")
-        return
+    for run in found:
+        if run.damaged:
+            print_note(f"damaged: run {run.run}: {run.damaged}")
+    if left_out := passed_over(place):
+        entries = "1 entry was" if len(left_out) == 1 else f"{len(left_out):,} entries were"
+        print_note(f"{entries} passed over: {', '.join(map(str, left_out))}")
+
+
+def _print_runs(found: list[RunSummary]) -> None:
     published = ["published"] if any(run.published_accuracy is not None for run in found) else []
     right = ("epochs", "test accuracy", *published, "macro F1", "parameters")
     own = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in found)]

@@ -32,6 +32,7 @@ def as_text(doc: dict[str, Any]) -> str:
         lines.append(f"softmax    of the scores over the temperature {solution.temperature(found)}")
     lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
+    lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []
     lines.append(f"folder     {doc['folder']}")
     parts = ["\n".join(lines)]
     if doc["test"] is not None:
@@ -45,7 +46,7 @@ def _data(doc: dict[str, Any]) -> str:
     data = doc["dataset"]
     if data is None:
         return f"{doc['experiment']['dataset']['name']} (not read yet)"
-    parts = ", ".join(f"{count(data[part])} {part}" for part in ("train", "validation", "test") if data[part])
+    parts = ", ".join(f"{count(data[part])} {part}" for part in ("train", "validation", "test") if data.get(part))
     return f"{data.get('title') or data['name']}{' (bundled sample)' if data.get('sample') else ''}: {parts}"
 
 

@@ -6,12 +6,14 @@ whoever knows where the value came from (a flag, a line of a preset) adds that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+LONGEST = 80
+"""Characters of a wrong value that a sentence repeats."""
 Path = tuple[str | int, ...]
 
 
@@ -80,7 +82,8 @@ def _has(here: Any, part: str | int) -> bool:
 
 
 def _sentence(entry: Any) -> str:
-    kind, context, given = entry["type"], entry.get("ctx", {}), entry.get("input")
+    kind, context, value = entry["type"], entry.get("ctx", {}), entry.get("input")
+    given, quoted = _short(str, value), _short(repr, value)
     match kind:
         case "extra_forbidden":
             return "no such key"
@@ -91,7 +94,7 @@ def _sentence(entry: Any) -> str:
         case "union_tag_not_found":
             return f"needs a {context['discriminator']}"
         case "literal_error" | "enum":
-            return f"{given!r} is not one of {context['expected']}"
+            return f"{quoted} is not one of {context['expected']}"
         case "greater_than_equal":
             return f"{given} is too small; at least {context['ge']:g} is needed"
         case "greater_than":
@@ -103,15 +106,24 @@ def _sentence(entry: Any) -> str:
         case "finite_number":
             return f"{given} is not a finite number"
         case "int_parsing" | "int_type" | "int_from_float":
-            return f"{given!r} is not a whole number"
+            return f"{quoted} is not a whole number"
         case "float_parsing" | "float_type":
-            return f"{given!r} is not a number"
+            return f"{quoted} is not a number"
         case "bool_parsing" | "bool_type":
-            return f"{given!r} is neither true nor false"
+            return f"{quoted} is neither true nor false"
         case "value_error":
             return str(context["error"])
         case _:
-            return f"{given!r}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+            return f"{quoted}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+
+
+def _short(write: Callable[[Any], str], value: Any) -> str:
+    """A value as text of at most LONGEST characters."""
+    try:
+        text = write(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 
 def _listed(tags: str) -> str:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, ValidationError
-
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, PresetError
@@ -150,58 +148,8 @@ def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
     )
 
 
-class _Score(BaseModel, strict=True):
-    loss: float | None
-    accuracy: float
-
-
-class _ClassScore(BaseModel, strict=True):
-    name: str = Field(alias="class")
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    support: int
-
-
-class _TestScore(_Score):
-    macro_f1: float | None
-    per_class: list[_ClassScore]
-
-
-class _Data(BaseModel, strict=True):
-    name: str
-    title: str | None = None
-    sha256: dict[str, str]
-    train: int
-    validation: int
-    test: int
-
-
-class _Platform(BaseModel, strict=True):
-    device: str | None = None
-    device_name: str | None = None
-    cpu: str | None = None
-    cores: int | None = None
-    machine: str | None = None
-    memory: int | None = None
-    os: str | None = None
-    python: str | None = None
-    versions: dict[str, str | None] | None = None
-
-
-class _Results(BaseModel, strict=True):
-    """What of `results.json` a report relies on."""
-
-    state: str | None = None
-    dataset: _Data | None = None
-    class_names: list[str] | None = Field(default=None, min_length=CLASSES, max_length=CLASSES)
-    test: _TestScore | None = None
-    train: _Score | None = None
-    confusion_matrix: list[list[int]] | None = None
-    timings: dict[str, float | None] | None = None
-    platform: _Platform | None = None
-    epochs_run: int | None = None
-    weights_of_epoch: float | None = None
+DATA_KEYS = {"name", "sha256", "train", "validation", "test"}
+"""What a report needs to know of the data."""
 
 
 def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
@@ -228,9 +176,9 @@ def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str
     expected = state.state in SCORED
     try:
         results = folder.results()
-        if results is not None:
-            _Results.model_validate(results)
-    except (RunError, ValidationError):
+        if results and results.get("dataset") and not results["dataset"].keys() >= DATA_KEYS:
+            raise RunError("the dataset is not told in full")
+    except RunError:
         missing.append("results.json cannot be read: scores, times and the final confusion matrix are not known.")
         return None
     if results is None:

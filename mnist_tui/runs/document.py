@@ -9,6 +9,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.own_files import foreign_file
 from mnist_tui.runs.state import RunState, replayed
 
 
@@ -48,7 +49,7 @@ def assembled(
         results: those that belong to `state`'s end; None where there are none.
         study: id of the study that the run is a trial of; empty for a run of its own.
     """
-    results = results or {}
+    results, foreign = results or {}, foreign_file(folder.path)
     complexity, dataset = of(preset.experiment), results.get("dataset") or _dataset(state)
     return {
         "run": folder.id,
@@ -70,6 +71,7 @@ def assembled(
         "platform": results.get("platform") or (state.start.platform if state.start else {}),
         "warnings": list(state.warnings),
         "reference": _reference(preset.reference, dataset),
+        "damaged": f"{foreign}; nothing is written to this run" if foreign else "",
     }
 
 

@@ -175,8 +175,21 @@ class RunFolder:
         write_json(self.path / "launch.json", document(launch))
 
     def results(self) -> dict[str, Any] | None:
-        """The results document; None while there is none."""
-        return _read_json(self.results_file) if self.results_file.exists() else None
+        """The results document; None while there is none.
+
+        Raises:
+            RunError: it cannot be read, or a part of it is not what it should be.
+        """
+        from mnist_tui.runs.results import check_results
+
+        if not os.path.lexists(self.results_file):
+            return None
+        doc = _read_json(self.results_file)
+        try:
+            check_results(doc)
+        except ValueError as error:
+            raise RunError(f"{self.results_file} cannot be read: {error}") from None
+        return doc
 
     def status(self) -> Status:
         return read_record(self.status_file, Status)

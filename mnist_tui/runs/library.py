@@ -11,7 +11,7 @@ import platformdirs
 
 from mnist_tui.files import temporary_name
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, is_here
-from mnist_tui.runs.naming import meant, newest_first, several
+from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
@@ -43,11 +43,13 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         RunError: it means none.
         AmbiguousRunError: it means several.
     """
-    as_path = Path(text).expanduser()
-    if (as_path / "experiment.toml").is_file():
-        return RunFolder(as_path.resolve())
-    folders = run_folders(runs_dir)
+    as_path = named_path(text)
+    if is_file(as_path / "experiment.toml"):
+        return RunFolder(absolute(as_path))
+    names, passed_over = look_through(runs_dir, "experiment.toml")
+    folders = [RunFolder(runs_dir / name) for name in names]
     if not folders:
+        check_readable(runs_dir)
         raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
         return newest(folders)
@@ -56,6 +58,9 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         return found[0]
     if found:
         raise AmbiguousRunError(several(found, text, "runs"))
+    for entry in passed_over:
+        if text == entry.name:
+            raise RunError(f"{runs_dir / text} cannot be looked at: {entry.why}")
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")
 
 
@@ -70,6 +75,46 @@ def newest(folders: list[RunFolder]) -> RunFolder:
     """
     second = folders[0].id[:15]
     return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)
+
+
+def named_path(text: str) -> Path:
+    """A text as a path, its `~` expanded where that is possible."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no home
+        return Path(text)
+
+
+def absolute(path: Path) -> Path:
+    """A folder's path from the root; where the folder itself is a link it stays one, to be seen and refused."""
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def check_readable(runs_dir: Path) -> None:
+    """Check that a runs folder can be listed; one that is not there yet can.
+
+    Raises:
+        RunError: it is no folder, or may not be read.
+    """
+    try:
+        with os.scandir(runs_dir):
+            pass
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise RunError(
+            f"the runs folder {runs_dir} is not a folder; name another with --runs-dir or MNIST_TUI_RUNS"
+        ) from None
+    except OSError as error:
+        raise RunError(
+            f"the runs folder {runs_dir} cannot be read ({error.strerror or error}); name another with --runs-dir or "
+            "MNIST_TUI_RUNS"
+        ) from None
+
+
+def passed_over(runs_dir: Path) -> list[PassedOver]:
+    """The entries of a runs folder that cannot be looked at."""
+    return look_through(runs_dir, "experiment.toml")[1]
 
 
 def _created(folder: RunFolder) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -21,19 +24,77 @@ class Named(Protocol):
 Found = TypeVar("Found", bound=Named)
 
 
-def newest_first(place: Path, proof: str = "") -> list[str]:
-    """The names of the folders in `place`, newest first, for they begin with the time.
+@dataclass(frozen=True)
+class PassedOver:
+    """An entry of a folder that could not be looked at, and why: another user's folder, a link that leads nowhere."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.why})"
+
+
+def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOver]]:
+    """The names of the folders in `place`, newest first, for they begin with the time; and what was passed over.
 
     Args:
         proof: a file that each of them holds; empty where that is seen later.
     """
+    names: list[str] = []
+    passed_over: list[PassedOver] = []
+    for name in _entries(place):
+        try:
+            kind = os.stat(place / name).st_mode  # noqa: PTH116 (of what a link leads to)
+            if stat.S_ISDIR(kind) and (not proof or _holds(place / name / proof)):
+                names.append(name)
+        except OSError as error:
+            link = _is_link(place / name)
+            if link or not isinstance(error, FileNotFoundError):
+                followed = not isinstance(error, FileNotFoundError) and error.errno != errno.ELOOP
+                why = error.strerror or str(error)
+                passed_over.append(PassedOver(name, why if followed else "a link that leads nowhere"))
+    return names, passed_over
+
+
+def newest_first(place: Path, proof: str = "") -> list[str]:
+    """The names that `look_through` finds."""
+    return look_through(place, proof)[0]
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file, or a link to one, that may be looked at; False for any text that can be no path."""
     try:
-        with os.scandir(place) as entries:
-            names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_dir()]
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _entries(place: Path) -> list[str]:
+    try:
+        return sorted((name for name in os.listdir(place) if name[0] != "."), reverse=True)  # noqa: PTH208
     except OSError:
         return []
-    names.sort(reverse=True)
-    return [name for name in names if (place / name / proof).exists()] if proof else names
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
+def _holds(file: Path) -> bool:
+    """Whether something of that name is there, a broken link too.
+
+    Raises:
+        OSError: the folder may not be entered.
+    """
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def meant(folders: Sequence[Found], text: str) -> list[Found]:

@@ -28,7 +28,9 @@ from mnist_tui.runs.events import (
 
 LIVE = ("starting", "running", "paused")
 """States of a run whose worker lives."""
-STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed")
+DAMAGED = "damaged"
+"""The state of a run whose files do not tell it."""
+STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed", DAMAGED)
 RESUMABLE = ("stopped", "failed", "crashed")
 """States of a run that can go on."""
 EXTENDABLE = (*LIVE, *RESUMABLE, "finished")

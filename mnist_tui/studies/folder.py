@@ -27,7 +27,8 @@ from mnist_tui.runs.folder import (
     unwritable,
     write_status,
 )
-from mnist_tui.runs.naming import meant, newest_first, several
+from mnist_tui.runs.library import absolute, named_path
+from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
@@ -200,9 +201,9 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
     Raises:
         StudyError: it means none, or several.
     """
-    as_path = Path(text).expanduser()
-    if (as_path / "study.toml").is_file():
-        return StudyFolder(as_path.resolve())
+    as_path = named_path(text)
+    if is_file(as_path / "study.toml"):
+        return StudyFolder(absolute(as_path))
     folders = study_folders(runs_dir)
     if not folders:
         raise StudyError(

@@ -14,7 +14,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.state import LIVE, RunState, reduce
+from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
 
 CHECK_SECONDS = 1.0
 """How often a worker that should live is looked for."""
@@ -22,7 +22,7 @@ CHUNK = 512 * 1024
 CHUNKS = 64
 """Chunks read before a first snapshot is shown of a log longer than that."""
 LOG_LINES = 12
-BROKEN = ("failed", "crashed")
+BROKEN = ("failed", "crashed", DAMAGED)
 """Ends that the log may explain."""
 
 
@@ -91,8 +91,8 @@ class RunWatch:
         self._checked = now
         try:
             self._folder_word = self.folder.state()
-        except (RunError, TypeError):
-            self._folder_word = "starting" if self.folder.path.is_dir() else "crashed"
+        except RunError:
+            self._folder_word = DAMAGED if self.folder.path.is_dir() else "crashed"
         if self._folder_word in BROKEN:
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
@@ -122,8 +122,8 @@ class RunWatch:
             return f"the run's folder {self.folder.path} is gone"
         try:
             reason = self.folder.status().reason
-        except (RunError, TypeError):
-            reason = ""
+        except RunError as error:
+            reason = str(error)
         if reason:
             return reason
         return "the worker ended without a word" if word == "crashed" else ""

@@ -68,7 +68,8 @@ def finished_run(
     )  # fmt: skip
     write_events(folder, events)
     if scored:
-        folder.results_file.write_text(json.dumps({"state": state, "test": {"accuracy": test_accuracy}}))
+        test = {"loss": 0.1, "accuracy": test_accuracy, "macro_f1": test_accuracy - 0.001, "per_class": []}
+        folder.results_file.write_text(json.dumps({"state": state, "test": test}))
     folder.write_status(Status(state, reason="as told"))
     settle(folder)
     return folder

@@ -1,5 +1,6 @@
 """Run folders: made, found, told apart alive and dead, commanded, deleted."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -268,21 +269,23 @@ def test_runs_are_found_by_id_beginning_ending_folder_and_latest(tmp_path):
         library.find_run(tmp_path / "empty", "latest")
 
 
-def test_a_list_of_runs_passes_over_what_is_no_run(tmp_path):
+def test_a_list_of_runs_passes_over_what_is_no_run_and_tells_what_is_damaged(tmp_path):
     run = finished_run(tmp_path)
     (tmp_path / "notes").mkdir()
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "experiment.toml").write_text("broken = ")
-    (summary,) = library.list_runs(tmp_path)
+    damaged, summary = sorted(library.list_runs(tmp_path), key=lambda found: found.epochs_done)
+    assert (damaged.run, damaged.state) == ("half", "damaged")
     assert (summary.run, summary.state, summary.epochs_done, summary.test_accuracy) == (run.id, "finished", 2, 0.97)
 
 
 def test_results_of_an_earlier_end_are_not_those_of_a_run_that_goes_on_or_crashed_then(tmp_path):
     run = finished_run(tmp_path)
-    run.results_file.write_text('{"state": "stopped", "test": {"accuracy": 0.5}}')
+    test = {"accuracy": 0.5, "loss": 1.0, "macro_f1": 0.5, "per_class": []}
+    run.results_file.write_text(json.dumps({"state": "stopped", "test": test}))
     log = EventLog(run.events_file)
     log.append(Ended(time=1.0, state="stopped", reason="as asked"))
-    assert document(run)["test"] == {"accuracy": 0.5}
+    assert document(run)["test"] == test
     log.append(RunStarted(time=2.0, run=run.id, epochs=150, total=1, trainable=1))
     assert document(run)["test"] is None
     log.append(Ended(time=3.0, state="failed", reason="a bug", where="job.py:1"))

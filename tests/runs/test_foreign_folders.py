@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.runs import control
+from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.labels import Label, write_label
+from mnist_tui.runs.collection.listing import CACHE, listed
+from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.control import Command, leave, take
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status
-from mnist_tui.runs.library import delete_run
+from mnist_tui.runs.library import delete_run, find_run, passed_over
 from mnist_tui.runs.pruning import Waste, remove
 from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
@@ -203,3 +206,102 @@ def test_commands_are_not_taken_through_a_link(run, outside):
     linked(run, "control", outside)
     assert take(run) == []
     assert (outside / "1-stop.json").exists()
+
+
+def entries(place: Path) -> dict[str, Path]:
+    """Entries of a runs folder that are no runs, and cannot be followed or entered."""
+    place.mkdir(exist_ok=True)
+    loop, broken = place / "loop", place / "broken"
+    loop.symlink_to(loop)
+    broken.symlink_to(place / "nowhere")
+    return {"loop": loop, "broken": broken}
+
+
+def test_an_entry_that_cannot_be_followed_is_passed_over_alone(run, tmp_path):
+    entries(tmp_path / "runs")
+    (tmp_path / "runs" / "a-file").write_text("")
+    (tmp_path / "runs" / "a-folder").mkdir()
+    assert [found.run for found in listed(tmp_path / "runs")] == [run.id]
+    assert find_run(tmp_path / "runs", "latest") == run
+    assert [str(entry) for entry in passed_over(tmp_path / "runs")] == [
+        "loop (a link that leads nowhere)",
+        "broken (a link that leads nowhere)",
+    ]
+
+
+def test_a_folder_that_may_not_be_entered_is_passed_over_alone(run, tmp_path, monkeypatch):
+    closed = tmp_path / "runs" / "lost+found"
+    closed.mkdir()
+    real = os.lstat
+
+    def refused(path, **how):
+        if str(path).startswith(str(closed)):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(os, "lstat", refused)
+    monkeypatch.setattr(Path, "lstat", refused)
+    assert [found.run for found in listed(tmp_path / "runs")] == [run.id]
+    assert find_run(tmp_path / "runs", run.id) == run
+    assert [str(entry) for entry in passed_over(tmp_path / "runs")] == ["lost+found (Permission denied)"]
+    with pytest.raises(RunError, match="cannot be looked at: Permission denied"):
+        find_run(tmp_path / "runs", "lost+found")
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "a\0b", "~nobody-of-that-name/runs", "/etc/passwd/x"])
+def test_a_text_that_can_be_no_path_names_no_run(run, tmp_path, text):
+    with pytest.raises(RunError, match="there is no run"):
+        find_run(tmp_path / "runs", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("launch.json", '{"created": "x", "command": ""}', "launch.json cannot be read: created must be"),
+        ("status.json", "[" * 3000, "status.json cannot be read: it is not JSON"),
+        ("experiment.toml", "preset = ", "experiment.toml is not valid TOML"),
+        ("experiment.toml", "seed = 0x" + "f" * 5000, "thousands of digits"),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_listed_as_damaged_beside_the_others(run, tmp_path, name, text, why):
+    other = finished_run(tmp_path / "runs")
+    (run.path / name).write_text(text)
+    found = {summary.run: summary for summary in listed(tmp_path / "runs")}
+    assert found[other.id] == summary_of(other)
+    assert found[run.id].state == "damaged"
+    assert why in found[run.id].damaged
+    assert str(tmp_path) not in found[run.id].damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("label.json", "[" * 3000 + "]" * 3000, "label.json cannot be read: it is not JSON"),
+        ("label.json", '{"name": 5}', "label.json cannot be read: name must be text"),
+        ("results.json", '{"test": {"loss": "low", "accuracy": 1}}', "results.json cannot be read: test.loss"),
+    ],
+)
+def test_a_run_that_can_be_read_keeps_its_state_and_says_what_is_damaged(run, tmp_path, name, text, why):
+    (run.path / name).write_text(text)
+    (found,) = listed(tmp_path / "runs")
+    assert found.state == "stopped"
+    assert why in found.damaged
+    (run.path / name).unlink()
+    (found,) = listed(tmp_path / "runs")
+    assert found.damaged == ""
+
+
+def test_a_run_with_a_link_is_listed_with_a_sentence(run, tmp_path, outside):
+    linked(run, "worker.log", outside)
+    (found,) = listed(tmp_path / "runs")
+    assert found.state == "stopped"
+    assert found.damaged == "its worker.log is a symbolic link; nothing is written to this run"
+
+
+def test_a_crafted_cache_is_not_believed(run, tmp_path):
+    listed(tmp_path / "runs")
+    cache = tmp_path / "runs" / CACHE
+    body = cache.read_text().partition("\n")[2].rstrip("\n").replace('"started": 1700000000.0', '"started": "x"')
+    assert '"x"' in body
+    cache.write_text(f"{listing._heading(body)}\n{body}\n")
+    assert listed(tmp_path / "runs") == [summary_of(run)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,9 +26,20 @@ class Label:
 def read_label(folder: RunFolder) -> Label:
     """The run's label; an empty one where there is none, or none that can be read."""
     try:
-        found = read_record(folder.label_file, Label)
+        return checked_label(folder)
     except RunError:
         return Label()
+
+
+def checked_label(folder: RunFolder) -> Label:
+    """The run's label; an empty one where there is none.
+
+    Raises:
+        RunError: there is one that cannot be read.
+    """
+    if not os.path.lexists(folder.label_file):
+        return Label()
+    found = read_record(folder.label_file, Label)
     return replace(found, name=one_line(found.name), note=one_line(found.note))
 
 

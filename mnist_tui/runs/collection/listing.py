@@ -19,15 +19,25 @@ from typing import Any
 from mnist_tui import __version__
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.files import write_text
+from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import read_label
-from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, fixed_of, summed_up
+from mnist_tui.runs.collection.summaries import (
+    Fixed,
+    Presets,
+    RunSummary,
+    damage_of,
+    damaged_run,
+    fixed_of,
+    summed_up,
+)
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.naming import newest_first
-from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.naming import PassedOver, look_through
+from mnist_tui.runs.records import record
+from mnist_tui.runs.state import DAMAGED, LIVE
 
 CACHE = ".summaries.json"
+CACHE_BYTES = 200_000_000
 FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
 FIXED_FILES = 2
 """The first so many of FILES are what `Fixed` is made from."""
@@ -71,13 +81,14 @@ class Listing:
     """The runs of a folder. For one thread at a time.
 
     Attributes:
-        runs: every run that can be read, by id, as of the last look.
+        runs: every run, by id, as of the last look; those that cannot be read too, as damaged.
+        passed_over: entries of the folder that could not be looked at.
     """
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
         self._known = dict[str, _Known]()
-        self._unreadable = dict[str, Signature]()
+        self.passed_over = list[PassedOver]()
         self._loaded = self._stale = False
 
     @property
@@ -97,7 +108,7 @@ class Listing:
             self._known = _load(self.runs_dir / CACHE, self.runs_dir)
             yield from self._all_at_once(presets)
             checked = set(self._known)
-        names = newest_first(self.runs_dir)
+        names, self.passed_over = look_through(self.runs_dir, FILES[0])
         gone = tuple(set(self._known) - set(names))
         for name in gone:
             del self._known[name]
@@ -128,7 +139,7 @@ class Listing:
         self._known = held
         for name, known in held.items():
             if known.told in LIVE:
-                known.summary = replace(known.summary, state=RunFolder(self.runs_dir / name).state())
+                known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
         if held:
             yield Change(tuple(known.summary for _, known in sorted(held.items(), reverse=True)))
 
@@ -141,10 +152,11 @@ class Listing:
         """The summary of a run if it is another than at the last look."""
         known, path = self._known.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
-        if known and not whole and known.settled and known.told not in LIVE and folder_time == known.folder_time:
+        resting = known is not None and known.told not in LIVE and folder_time == known.folder_time
+        if known and not whole and resting and (known.settled or known.summary.damaged):
             return None
         signature = _signature(path)
-        if signature is None or (known is None and self._unreadable.get(name) == signature):
+        if signature is None:
             self._known.pop(name, None)
             return None
         same = known is not None and known.settled and known.signature == signature
@@ -157,7 +169,7 @@ class Listing:
         """A worker may have died without a change of any file."""
         if known.told not in LIVE:
             return None
-        state = RunFolder(Path(known.summary.folder)).state()
+        state = _state_of(RunFolder(Path(known.summary.folder)))
         if state == known.summary.state:
             return None
         known.summary = replace(known.summary, state=state)
@@ -172,16 +184,24 @@ class Listing:
             if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
                 fixed = fixed_of(folder, presets)
             summary = summed_up(folder, fixed, glance.look(), read_label(folder), state)
-        except (RunError, PresetError, OSError, TypeError):
-            self._unreadable[name] = signature
-            self._known.pop(name, None)
-            return None
-        settled, live = _settled(signature, now), state in LIVE
+            damaged = before.summary.damaged if before and told in LIVE else damage_of(folder, read_before=True)
+            summary = replace(summary, damaged=damaged)
+        except (RunError, PresetError):
+            return self._damaged(folder, signature, folder_time)
+        # permissions may change and a link may come without a trace in the signature: damaged runs are read again
+        settled, live = _settled(signature, now) and not summary.damaged, state in LIVE
         self._known[name] = _Known(
             signature, presets.stamp(fixed.preset), told, settled, summary, folder_time,
             fixed if live and _settled(signature[: 2 * FIXED_FILES], now) else None, glance if live else None,
         )  # fmt: skip
         self._stale |= settled
+        return None if before is not None and before.summary == summary else summary
+
+    def _damaged(self, folder: RunFolder, signature: Signature, folder_time: int) -> RunSummary | None:
+        """The summary of a run that cannot be read, if it is another than at the last look."""
+        before, summary = self._known.get(folder.id), damaged_run(folder)
+        self._known[folder.id] = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
+        self._stale |= before is not None and before.settled
         return None if before is not None and before.summary == summary else summary
 
     def save(self) -> None:
@@ -201,7 +221,7 @@ class Listing:
 
 
 def listed(runs_dir: Path) -> list[RunSummary]:
-    """Every run of a folder that can be read, newest first."""
+    """Every run of a folder, newest first; those that cannot be read too, as damaged."""
     listing = Listing(runs_dir)
     for _ in listing.look():
         pass
@@ -209,12 +229,19 @@ def listed(runs_dir: Path) -> list[RunSummary]:
     return [summary for _, summary in sorted(listing.runs.items(), reverse=True)]
 
 
+def _state_of(folder: RunFolder) -> str:
+    try:
+        return folder.state()
+    except RunError:
+        return DAMAGED
+
+
 def _signature(path: str) -> Signature | None:
     """Size and time of each of FILES, -1 and 0 where there is none; None for what is no run's folder."""
     parts: list[int] = []
     for name in FILES:
         try:
-            found = os.stat(f"{path}/{name}")  # noqa: PTH116 (a thousand runs: half of the time of Path's)
+            found = os.lstat(f"{path}/{name}")  # a thousand runs: half of the time of Path's
         except OSError:
             if name == FILES[0]:
                 return None
@@ -252,16 +279,16 @@ def _heading(body: str) -> str:
 def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
     """The entries of the cache, none checked yet; empty where it is not there, not whole, or another program's."""
     try:
-        heading, _, body = cache.read_text(encoding="utf-8").partition("\n")
+        heading, _, body = read_text(cache, CACHE_BYTES).partition("\n")
         body = body.rstrip("\n")
         if heading != _heading(body):
             return {}
         return {
             name: _Known(
                 tuple(signature), preset, told, True,
-                RunSummary(run=name, folder=str(runs_dir / name), **document),
+                record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)}),
             )
-            for name, (signature, preset, told, document) in json.loads(body).items()
+            for name, (signature, preset, told, document) in parse_json(body).items()
         }  # fmt: skip
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
@@ -14,9 +16,11 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.runs.collection.glance import LogGlance
-from mnist_tui.runs.collection.labels import Label, read_label
+from mnist_tui.runs.collection.labels import Label, checked_label, read_label
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.state import RunState
+from mnist_tui.runs.own_files import foreign_file
+from mnist_tui.runs.records import LATEST
+from mnist_tui.runs.state import DAMAGED, RunState
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class RunSummary:
         published_accuracy, published_loss: on the test set, by the source that the experiment is; None where there is
             none. source: its title.
         study: id of the study that it is a trial of; empty for a run of its own.
+        damaged: what in its folder cannot be read or leads outside it, in sentences; empty for a run that is whole.
     """
 
     run: str
@@ -62,6 +67,7 @@ class RunSummary:
     published_loss: float | None = None
     source: str = ""
     study: str = ""
+    damaged: str = ""
 
     @property
     def shown_name(self) -> str:
@@ -75,7 +81,7 @@ class RunSummary:
 
     @property
     def seed(self) -> int:
-        return int(self.values["seed"])
+        return int(self.values.get("seed", 0))
 
     def to_document(self) -> dict[str, Any]:
         return asdict(self)
@@ -168,6 +174,47 @@ def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, stat
     )
 
 
+def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
+    """What in a run's folder cannot be read or leads outside it, in sentences; empty for a run that is whole.
+
+    Args:
+        read_before: whether its experiment, launch and status have just been read, and are well.
+    """
+    found: list[str] = []
+    first = () if read_before else (folder.preset, folder.launch, folder.status)
+    for read in (*first, folder.results, partial(checked_label, folder)):
+        try:
+            read()
+        except RequestError as error:
+            found.append(str(error).replace(f"{folder.path}/", ""))
+    if why := foreign_file(folder.path):
+        found.append(f"{why}; nothing is written to this run")
+    return "; ".join(found)
+
+
+def damaged_run(folder: RunFolder) -> RunSummary:
+    """The summary of a run whose experiment, launch or status cannot be read: what is known, and why no more is."""
+    preset = experiment = None
+    with suppress(RequestError):
+        preset = folder.preset()
+        experiment = preset.experiment
+    created = 0.0
+    try:
+        created = folder.launch().created
+    except RequestError:
+        with suppress(OSError):
+            created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
+    label = read_label(folder)
+    return RunSummary(
+        run=folder.id, folder=str(folder.path), state=DAMAGED, preset=preset.name if preset else "", name=label.name,
+        note=label.note, differs="", dataset=experiment.dataset.name if experiment else "", sample=False,
+        started=created, epochs_done=0, epochs=experiment.training.epochs if experiment else 0, parameters=None,
+        test_accuracy=None, test_loss=None, macro_f1=None, val_accuracy=None, val_loss=None, seconds=None,
+        values={parameter.name: parameter.read(experiment) for parameter in PARAMETERS} if experiment else {},
+        group=_digest([DAMAGED, folder.id]), damaged=damage_of(folder),
+    )  # fmt: skip
+
+
 def summary_of(folder: RunFolder) -> RunSummary:
     """One run's summary, from its folder.
 
@@ -175,7 +222,8 @@ def summary_of(folder: RunFolder) -> RunSummary:
         RunError, PresetError, TypeError: the folder is no run's.
     """
     fixed = fixed_of(folder, Presets())
-    return summed_up(folder, fixed, LogGlance(folder.events_file).look(), read_label(folder), folder.state())
+    found = summed_up(folder, fixed, LogGlance(folder.events_file).look(), read_label(folder), folder.state())
+    return replace(found, damaged=damage_of(folder, read_before=True))
 
 
 def difference(preset: Experiment, experiment: Experiment) -> str:

@@ -15,7 +15,7 @@ from mnist_tui.runs.collection.labels import LONGEST_NAME, LONGEST_NOTE, Label, 
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import delete_run
-from mnist_tui.runs.state import LIVE, RESUMABLE
+from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
@@ -66,7 +66,7 @@ class RunActions(Screen[None]):
             case "note" | "rename" | "watch" | "study":
                 return one is not None
             case "report":
-                return one is not None and one.state not in LIVE
+                return one is not None and one.state not in (*LIVE, DAMAGED)
             case "resume":
                 return one is not None and one.state in RESUMABLE
             case _:
@@ -74,7 +74,9 @@ class RunActions(Screen[None]):
 
     def open_run(self) -> None:
         """The chosen run's screen: training while it lives, else its results."""
-        if self.chosen:
+        if self.chosen and self.chosen[0].state == DAMAGED:
+            self._refuse("cannot be opened", self.chosen[0].damaged)
+        elif self.chosen:
             open_run(self.app, self.chosen[0])
 
     def action_watch(self) -> None:
@@ -87,7 +89,7 @@ class RunActions(Screen[None]):
         """Exports the marked runs, else the chosen, with one report over all; none that lives."""
         from mnist_tui.tui.screens.export import ExportScreen
 
-        ended = self._ended("is not exported", "it can be once it has ended")
+        ended = [run for run in self._ended("is not exported", "it can be once it has ended") if self._whole(run)]
         if ended:
             by_age = sorted(ended, key=lambda run: (run.started, run.run))
             self.app.push_screen(ExportScreen([folder_of(run) for run in by_age]))
@@ -183,6 +185,12 @@ class RunActions(Screen[None]):
             some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
             self._refuse(refused, f"{some}: {why}")
         return [run for run in self.targets if run.state not in LIVE]
+
+    def _whole(self, run: RunSummary) -> bool:
+        """Whether the run can be exported; says of a damaged one that it is left out."""
+        if run.state == DAMAGED:
+            self._refuse("is not exported", f"{run.run}: {run.damaged}")
+        return run.state != DAMAGED
 
     @work(thread=True, group="delete", exit_on_error=False)
     def _delete(self, runs: Sequence[RunSummary]) -> None:

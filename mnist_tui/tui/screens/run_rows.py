@@ -11,7 +11,7 @@ from mnist_tui.report.published import difference
 from mnist_tui.report.wording import DASH, count, loss, moment, percent, seconds
 from mnist_tui.runs.collection.groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
-from mnist_tui.runs.state import LIVE, STATES
+from mnist_tui.runs.state import DAMAGED, LIVE, STATES
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
 
 COLUMNS = (
@@ -55,9 +55,12 @@ def tone(state: str) -> str:
     """The component class of a state's cell."""
     if state in LIVE:
         return "row-table--live"
-    return {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "row-table--bad"}.get(
-        state, "row-table--odd"
-    )
+    return {
+        "finished": "row-table--good",
+        "failed": "row-table--bad",
+        "crashed": "row-table--bad",
+        DAMAGED: "row-table--bad",
+    }.get(state, "row-table--odd")
 
 
 KEYS: dict[str, Callable[[RunSummary], Any]] = {
@@ -148,6 +151,8 @@ def told(run: RunSummary) -> list[str]:
         run.run, f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}", f"{run.dataset}{sample}",
         *([run.note] if run.note else []),
     ]  # fmt: skip
+    if run.damaged:
+        return [f"{run.run} · damaged: {run.damaged}", " · ".join(scores)]
     return [" · ".join(first), " · ".join(scores)]
 
 

@@ -16,6 +16,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, Listing
 from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.naming import PassedOver
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import run_rows
 from mnist_tui.tui.screens.run_actions import RunActions
@@ -92,6 +93,7 @@ class RunsScreen(RunActions):
         self._looks = 0
         self._looking = False
         self._kind = (0, "")
+        self._passed_over: tuple[PassedOver, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="top"):
@@ -134,6 +136,7 @@ class RunsScreen(RunActions):
         change = message.change
         if change is None:
             self._looking = False
+            self._tell_passed_over(self._listing.passed_over)
         else:
             self._runs |= {run.run: run for run in change.runs}
             for run in change.gone:
@@ -154,10 +157,19 @@ class RunsScreen(RunActions):
         listed, all_runs = f"{len(self._listed):,}", f"{len(self._runs):,}"
         shown = f"{listed} of {all_runs}" if self.terms.value.strip() else f"{all_runs} runs"
         marked = f", {len(self._marked):,} marked" if self._marked else ""
-        self.found.say(("reading … " if self._reads_first else "") + shown + marked)
+        left_out = f", {len(self._passed_over):,} entries passed over" if self._passed_over else ""
+        self.found.say(("reading … " if self._reads_first else "") + shown + marked + left_out)
         self.set_class(not rows, "-empty")
         self.nothing.say(self._why_nothing() if not rows else "")
         self._tell()
+
+    def _tell_passed_over(self, entries: Sequence[PassedOver]) -> None:
+        """Says once which entries of the runs folder could not be looked at, and why."""
+        if entries and set(entries) != set(self._passed_over):
+            some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
+            count = "An entry" if len(entries) == 1 else f"{len(entries):,} entries"
+            self.notify(some, title=f"{count} of the runs folder passed over", severity="warning", markup=False)
+        self._passed_over = tuple(entries)
 
     @property
     def _reads_first(self) -> bool:

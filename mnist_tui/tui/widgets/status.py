@@ -27,7 +27,7 @@ class StatusLine(Horizontal):
         & > #word.-paused, & > #word.-starting { background: $secondary; }
         & > #word.-finished { background: $success; }
         & > #word.-stopped, & > #word.-diverged { background: $warning; }
-        & > #word.-failed, & > #word.-crashed { background: $error; }
+        & > #word.-failed, & > #word.-crashed, & > #word.-damaged { background: $error; }
         & > #what { width: 1fr; padding: 0 1; }
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
