@@ -175,6 +175,10 @@ def remove_folder(path: Path) -> None:
 
 
 def _check_over(folder: RunFolder) -> None:
-    state = folder.state()
+    """Refuse a run whose worker lives; of a damaged one only its lock can tell that."""
+    try:
+        state = folder.state()
+    except RunError:
+        return
     if state in LIVE:
         raise RunError(f"run {folder.id} is {state}; stop it first (`mnist-tui stop {folder.id}`)")

@@ -305,3 +305,13 @@ def test_a_crafted_cache_is_not_believed(run, tmp_path):
     assert '"x"' in body
     cache.write_text(f"{listing._heading(body)}\n{body}\n")
     assert listed(tmp_path / "runs") == [summary_of(run)]
+
+
+def test_a_damaged_run_can_be_deleted_unless_its_lock_is_held(run):
+    run.status_file.write_text("[")
+    lock = Lock(run)
+    with pytest.raises(RunError):
+        delete_run(run)
+    lock.release()
+    delete_run(run)
+    assert not run.path.exists()
