@@ -32,6 +32,7 @@ _RTL = (
 )
 _STRETCH = re.compile(rf"{_RTL}+(?:(?: |[.'’\-\u200c\u200d0-9]+ ?| [0-9]+ ){_RTL}+)*")
 """Words from right to left with single blanks between; two blanks divide the columns of a table."""
+_CARE = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]|{_RTL}")
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
 
@@ -47,6 +48,11 @@ def visible(text: str) -> str:
 def visible_line(text: str) -> str:
     """Return the same for text that stands on one line: line ends and tabs are seen as well."""
     return text if text.isprintable() else text.translate(_SEEN)
+
+
+def needs_care(text: str) -> bool:
+    """Return whether `visible_line` or `isolated` would change the text."""
+    return not (text.isascii() and text.isprintable()) and _CARE.search(text) is not None
 
 
 def isolated(text: str) -> str:

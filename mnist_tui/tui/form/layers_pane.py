@@ -110,7 +110,7 @@ class LayerList(OptionList):
                     if prompt != old:
                         self.replace_option_prompt_at_index(at, prompt)
             else:
-                self.set_options([Option(prompt) for prompt in prompts])
+                self.set_options([Option(Content.assemble(prompt)) for prompt in prompts])
             self._shown = prompts
         self.highlighted = min(wanted, len(prompts) - 1)
         return fitted.header

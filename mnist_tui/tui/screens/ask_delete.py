@@ -8,8 +8,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+from mnist_tui.counting import counted
 
 LISTED = 6
 
@@ -40,7 +43,7 @@ class AskDeleteScreen(ModalScreen[bool]):
         count = len(self._runs)
         more = f"\nand {count - LISTED} more" if count > LISTED else ""
         with Vertical() as box:
-            box.border_title = "Delete a run" if count == 1 else f"Delete {count} runs"
+            box.border_title = Content("Delete a run" if count == 1 else f"Delete {counted(count, 'run')}")
             yield Static("\n".join(self._runs[:LISTED]) + more, id="runs", markup=False)
             yield Static("All files of the folder go: log, weights, results. It cannot be undone.", markup=False)
             with Horizontal():

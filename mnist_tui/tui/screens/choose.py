@@ -36,8 +36,8 @@ class ChooseScreen(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(self._title).markup
-            box.border_subtitle = f"Enter{' or the digit' if self._digits else ''} chooses, Esc cancels"
+            box.border_title = Content(self._title)
+            box.border_subtitle = Content(f"Enter{' or the digit' if self._digits else ''} chooses, Esc cancels")
             yield OptionList(*(Option(Content(line)) for line in self._lines), compact=True)
 
     def on_mount(self) -> None:

@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.markup import escape
 from textual.message import Message
 from textual.widgets import Static
 
@@ -58,7 +57,9 @@ class FindingView(Static, can_focus=True):
         self.finding = finding
         for severity in SEVERITIES:
             self.set_class(severity == finding.severity, f"-{severity}")
-        self.border_title = f"[b]{finding.severity.upper()}[/b] [b $foreground]{escape(finding.headline)}[/]"
+        self.border_title = Content.assemble(
+            (finding.severity.upper(), "bold"), " ", (finding.headline, "bold $foreground")
+        )
         self.update(Content("\n").join(_lines(finding)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button
@@ -41,7 +42,7 @@ class DialogScreen(ModalScreen[Answer], Generic[Answer]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as box:
-            box.border_title = self.TITLE
+            box.border_title = Content(self.TITLE or "")
             yield from self.body()
             with Horizontal():
                 yield from self.buttons()

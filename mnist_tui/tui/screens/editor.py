@@ -11,6 +11,7 @@ from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal
+from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList, Tab, Tabs
@@ -107,7 +108,7 @@ class EditorScreen(Screen[None]):
             yield Line("editor", id="word")
             yield Line(id="what")
             yield Line(id="summary", fixed=True)
-        yield Tabs(*(Tab(self._title(name), id=f"to-{name}") for name in PANES))
+        yield Tabs(*(Tab(Content(self._title(name)), id=f"to-{name}") for name in PANES))
         hog = " -hog" if isinstance(features, HogFeatures) else ""
         yield Container(id="panes", classes=f"-parameters{hog}")
         yield Banner(id="data-note")
@@ -132,7 +133,7 @@ class EditorScreen(Screen[None]):
             DigitPane(id="digit", classes="pane"),
         )
         for pane in panes:
-            pane.border_title = self._title(pane.id or "")
+            pane.border_title = Content(self._title(pane.id or ""))
         await self.panes.mount_all(panes)
         self._filled = True
         await self._follow(place=0)

@@ -12,7 +12,7 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
-from textual.markup import escape
+from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, Label
 from textual.widgets.button import ButtonVariant
 from textual.worker import Worker, get_current_worker
 
+from mnist_tui.counting import counted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.exporting import EXPORTS, unfinished
 from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
@@ -102,8 +103,8 @@ class ExportScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         one = len(self.runs) == 1
         with Vertical(id="export") as box:
-            box.border_title = f"Export of {escape(self.runs[0].id) if one else f'{len(self.runs)} runs'}"
-            box.border_subtitle = f"Space chooses · {self._key_of('export.next')} next section"
+            box.border_title = Content(f"Export of {self.runs[0].id if one else counted(self.runs, 'run')}")
+            box.border_subtitle = Content(f"Space chooses · {self._key_of('export.next')} next section")
             with ExportSections(), Container(id="export-columns"):
                 yield from self._columns(CHOSEN_AT_FIRST[one])
             with Horizontal(classes="export-field"):
@@ -121,7 +122,7 @@ class ExportScreen(ModalScreen[None]):
     def _columns(self, chosen: Sequence[str]) -> Iterator[Widget]:
         several = len(self.runs) > 1
         offered = sections()
-        over = f" over {len(self.runs)} runs" if several else ""
+        over = f" over {counted(self.runs, 'run')}" if several else ""
         report = ExportSection(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
         each = [
             ExportSection(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()
@@ -299,7 +300,7 @@ class ExportScreen(ModalScreen[None]):
 
 
 def _field(label: str, line: Input, classes: str = "") -> Horizontal:
-    return Horizontal(Label(label), line, classes=f"export-field {classes}")
+    return Horizontal(Label(label, markup=False), line, classes=f"export-field {classes}")
 
 
 def _told(outcome: Outcome, out: Path) -> str:

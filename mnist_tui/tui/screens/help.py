@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
+from rich.text import Text
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -131,7 +132,7 @@ def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
     for title, keys in sections:
         if title:
             table.add_row("", "")
-            table.add_row("", f"[bold underline]{title}[/]")
+            table.add_row("", Text(title, "bold underline"))
         for row in keys:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
     return table

@@ -142,11 +142,11 @@ class PresetsScreen(Screen[None]):
         if not self.is_attached:
             return
         keys = self.app.settings.keys
-        train = labelled("Train", key_of("presets.train", PresetsScreen, keys))
-        edit = labelled("Edit", key_of("presets.edit", PresetsScreen, keys))
+        train = key_of("presets.train", PresetsScreen, keys)
+        edit = key_of("presets.edit", PresetsScreen, keys)
         buttons = Horizontal(
-            Button(train, variant="primary", compact=True, id="train"),
-            Button(edit, compact=True, id="edit"),
+            Button(labelled("Train", train), variant="primary", compact=True, id="train"),
+            Button(labelled("Edit", edit), compact=True, id="edit"),
             id="buttons",
         )
         await self.query_one("#chosen").mount(PresetDetails(), buttons)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -37,7 +38,7 @@ class PressKeyScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         entry = self._entry
         with Vertical(id="press-key") as box:
-            box.border_title = f"A key for {entry.name or entry.about}"
+            box.border_title = Content(f"A key for {entry.name or entry.about}")
             box.border_subtitle = "Esc keeps it · Backspace: default"
             yield Static(f"{entry.section}: {entry.about or entry.name}", markup=False)
             yield Static(f"Now {shown(entry.now(self._own))}; by default {shown(entry.keys)}.", markup=False)

@@ -8,6 +8,7 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -30,7 +31,7 @@ class Section(Static):
 
     def __init__(self, title: str, *, id: str) -> None:
         super().__init__("", id=id, markup=False)
-        self.border_title = f"[b]{title}[/b]"
+        self.border_title = Content.styled(title, "bold")
 
     def say(self, lines: list[str]) -> None:
         self.update("\n".join(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -49,10 +50,10 @@ class Row(Horizontal):
     """A label and what sets it."""
 
     def __init__(self, label: str, control: Widget) -> None:
-        super().__init__(Label(label), control, classes="row")
+        super().__init__(Label(label, markup=False), control, classes="row")
 
 
-class KeyTable(DataTable[str]):
+class KeyTable(DataTable[Text]):
     """Every key of the app."""
 
     HELP = """
@@ -102,7 +103,9 @@ class SettingsScreen(Screen[None]):
                 yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
                 yield Row("redraw", _values(REFRESH, settings.refresh, "refresh"))
                 yield Static(
-                    f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}", classes="note indented"
+                    f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}",
+                    classes="note indented",
+                    markup=False,
                 )
                 yield Choice(CONFIRM, "confirm", settings.confirm)
                 yield Choice(BELL, "bell", settings.bell)
@@ -133,7 +136,8 @@ class SettingsScreen(Screen[None]):
         for entry in entries():
             mark = OWN if entry.ids[0] in own else ""
             what = f"{entry.name}: {entry.about}" if entry.about and entry.name else entry.about or entry.name
-            self.table.add_row(entry.section, f"{shown(entry.now(own))}{mark}", what, key=entry.ids[0])
+            cells = (entry.section, f"{shown(entry.now(own))}{mark}", what)
+            self.table.add_row(*map(Text, cells), key=entry.ids[0])
         self.table.move_cursor(row=row)
 
     def _runs_note(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 from textual import events, getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -48,14 +49,16 @@ class TourScreen(ModalScreen[None]):
         keys.add_column(justify="right", style="bold", no_wrap=True)
         keys.add_column()
         for name, key, what in KEYS:
-            keys.add_row(shown(self.app.settings.keys.get(name, key)), what)
+            keys.add_row(Text(shown(self.app.settings.keys.get(name, key))), what)
         settings = key_of("app.settings", type(self.app), self.app.settings.keys)
         with Vertical(id="tour") as box:
             box.border_title = "Welcome to mnist-tui"
             box.border_subtitle = "any key goes on"
-            yield Static(ABOUT)
-            yield Static(keys, id="tour-keys")
-            yield Static(f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere.")
+            yield Static(ABOUT, markup=False)
+            yield Static(keys, markup=False, id="tour-keys")
+            yield Static(
+                f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere.", markup=False
+            )
 
     def on_key(self, event: events.Key) -> None:
         event.stop()

@@ -10,6 +10,7 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.closed_form import is_closed_form
@@ -174,7 +175,7 @@ class TrainingScreen(RunScreen):
         broken = snapshot.word in BROKEN
         if broken != self.has_class("-broken") or not self.panel.border_title:
             self.set_class(broken, "-broken")
-            self.panel.border_title = "[b]log and device[/b]" if broken else "[b]device[/b]"
+            self.panel.border_title = Content.styled("log and device" if broken else "device", "bold")
         room = self.panel.scrollable_content_region
         width = room.width if room.height >= ROOMY_LINES else 0
         self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
 from mnist_tui import PROGRAM
+from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_file
 from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
+from mnist_tui.tui.terminal.safe_text import SafeText
 from mnist_tui.tui.terminal.window import Window, title_of
 
 if TYPE_CHECKING:
+    from textual.filter import LineFilter
+    from textual.notifications import SeverityLevel
+
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.tui.feed import RunFeed
     from mnist_tui.tui.following import Following
@@ -56,6 +62,7 @@ class TerminalApp(App[None]):
         self.window = Window(self, Pace())
         self._following: Following | None = None
         self._slow = False
+        self._safe_text = SafeText()
 
     @property
     def refresh_seconds(self) -> float:
@@ -70,6 +77,22 @@ class TerminalApp(App[None]):
 
             self._following = Following(self)
         return self._following
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, and before them the one that lets nothing in a text be obeyed."""
+        return (self._safe_text, *super().get_line_filters())
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tell a person something for a while. It is text: markup is not read, whatever `markup` says."""
+        super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))

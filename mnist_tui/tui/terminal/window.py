@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui import PROGRAM
+from mnist_tui.shown_text import visible_line
 from mnist_tui.tui.terminal.pace import QUESTION, Pace, waiting_output
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class Window:
         """Gives the window a title; the one that it had is kept for `restore`."""
         if os.environ.get("TERM") in WITHOUT_TITLE or title == self._title:
             return
-        shown = "".join(character for character in title if character.isprintable())
-        self.write(f"{SAVE_TITLE if self._title is None else ''}\x1b]2;{shown}\x1b\\")
+        self.write(f"{SAVE_TITLE if self._title is None else ''}\x1b]2;{visible_line(title)}\x1b\\")
         self._title = title
 
     def restore(self) -> None:

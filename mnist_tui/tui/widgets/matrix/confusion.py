@@ -9,6 +9,7 @@ from itertools import zip_longest
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -119,9 +120,10 @@ class ConfusionView(Widget):
     def _entitle(self) -> None:
         words = f"{'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}"
         plain = self.shown.view == "counts" and not self.shown.base
-        title = f"[b]confusion[/b]{'' if plain else f', {words}'}  true ↓  predicted →"
+        title = f"{'' if plain else f', {words}'}  true ↓  predicted →"
         if title != self._title:
-            self._title = self.border_title = title
+            self._title = title
+            self.border_title = Content.assemble(("confusion", "bold"), title)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """The heads, ten rows and the caption; where there is room also precision, and two lines a row."""

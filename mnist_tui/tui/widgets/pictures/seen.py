@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 
 from mnist_tui.tui.drawing.sight import Sight
 from mnist_tui.tui.widgets.pictures.pixels import PixelView
@@ -45,6 +46,6 @@ class SeenPane(Vertical):
         if sight is None:
             return
         hog = (sight.fine_hog if self._large else sight.hog) if self.as_hog else None
-        self.border_title = f"[b]seen[/b] as {'pixels' if hog is None else 'HOG'}"
+        self.border_title = Content.assemble(("seen", "bold"), f" as {'pixels' if hog is None else 'HOG'}")
         self.picture.double(self._large and hog is None)
         self.picture.show(sight.pixels if hog is None else hog)

@@ -15,6 +15,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mnist_tui.shown_text import visible_line
+
 GAP = 2
 MARKS = 2
 """Columns at the left: `>` at the cursor, `*` at marked rows."""
@@ -180,7 +182,7 @@ class RowTable(ScrollView, can_focus=True):
             self._move_to(self.keys.index(key))
 
     def _width_of(self, at: int) -> int:
-        longest = max((cell_len(row.cells[at]) for row in self._rows), default=0)
+        longest = max((cell_len(visible_line(row.cells[at])) for row in self._rows), default=0)
         column = self._columns[at]
         arrow = 2 if column.key == self._sorted[0] else 0
         return min(WIDEST, max(longest, len(column.title) + arrow)) if longest else 0
@@ -276,6 +278,7 @@ class RowTable(ScrollView, can_focus=True):
 
 
 def _cell(text: str, width: int, right: bool) -> str:
+    text = visible_line(text)
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…"
