@@ -9,6 +9,7 @@ from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import MarkdownViewer, OptionList
 from textual.widgets.option_list import Option
@@ -43,7 +44,7 @@ class GuideScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         with Horizontal():
             pages = OptionList(
-                *(Option(guide.title(name), id=name) for name in guide.TOPICS), id="topics", markup=False
+                *(Option(Content(guide.title(name)), id=name) for name in guide.TOPICS), id="topics", markup=False
             )
             pages.border_title = "Guide"
             yield pages
