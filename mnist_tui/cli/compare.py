@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_tui.cli.options import Json, RunsDir, complete_run, runs_folder
+from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
+from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report import seed_words
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
-from mnist_tui.runs.collection.choosing import find_runs
 from mnist_tui.runs.collection.groups import SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 
@@ -27,9 +27,9 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN…",
-            help="Two runs or more, or groups of seeds: ids, folders, names of groups, or latest.",
-            autocompletion=complete_run,
+            metavar="RUN|STUDY…",
+            help="Two runs or more, a study for its runs, or groups of seeds: ids, folders, groups' names, or latest.",
+            autocompletion=complete_run_or_study,
         ),
     ],
     as_json: Json = False,
@@ -37,7 +37,7 @@ def compare(
 ) -> None:
     """Runs side by side, and groups of seeds: mean, deviation, 95 % interval, and which is better, seed by seed."""
     place = runs_folder(ctx, runs_dir)
-    folders = {folder.id: folder for text in runs for folder in find_runs(place, text)}
+    folders = {folder.id: folder for text in runs for folder in runs_of(place, text)}
     if len(folders) < 2:
         raise RequestError("compare needs two different runs or more; `mnist-tui runs` lists them")
     found = [summary_of(folder) for folder in folders.values()]

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import Request, RunsDir, chosen_run, complete_preset, complete_run, with_experiment
+from mnist_tui.cli.options import Request, RunsDir, complete_preset, complete_run_or_study, runs_folder, with_experiment
 from mnist_tui.cli.output import print_note, print_text
+from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
@@ -17,13 +18,13 @@ from mnist_tui.report.complexity.breakdown import ALSO, FORMATS, in_format
 from mnist_tui.report.complexity.named import Named, models_of
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import AmbiguousRunError
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Presets and runs that begin so."""
-    return [*complete_preset(incomplete), *complete_run(ctx, incomplete)]
+    """Presets, runs and studies that begin so."""
+    return [*complete_preset(incomplete), *complete_run_or_study(ctx, incomplete)]
 
 
 Format = Annotated[
@@ -39,7 +40,7 @@ Models = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MODEL…]",
-        help="Presets, TOML files or runs, side by side; of runs their test accuracy too.",
+        help="Presets, TOML files, runs or a study for its runs, side by side; of runs their test accuracy too.",
         autocompletion=complete_model,
         show_default=False,
     ),
@@ -67,7 +68,7 @@ def complexity(
     form = ALSO.get(form, form)
     if form not in FORMATS:
         raise RequestError(f"--format {form} is not known; {', '.join(FORMATS)} are")
-    named = [_chosen(ctx, request, name, runs_dir) for name in dict.fromkeys(models or ())]
+    named = [one for name in dict.fromkeys(models or ()) for one in _chosen(ctx, request, name, runs_dir)]
     if request.preset is not None or not named:
         named.insert(0, Named(request.chosen()))
     compared = models_of(named)
@@ -81,17 +82,21 @@ def complexity(
     _put(text, output, force=force)
 
 
-def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> Named:
-    """The preset, the file or the run of that name."""
+def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[Named]:
+    """The preset, the file or the run of that name, or the runs of that study or group of seeds."""
     try:
-        return Named(request.changed(find_preset(name)))
+        return [Named(request.changed(find_preset(name)))]
     except PresetError as error:
         try:
-            folder = chosen_run(ctx, name, runs_dir)
+            folders = runs_of(runs_folder(ctx, runs_dir), name)
         except AmbiguousRunError:
             raise
         except RunError:
             raise error from None
+    return [_of_run(request, folder) for folder in folders]
+
+
+def _of_run(request: Request, folder: RunFolder) -> Named:
     preset = folder.preset()
     changed = request.changed(preset)
     return Named(changed, summary_of(folder) if changed.experiment == preset.experiment else None)

@@ -132,8 +132,8 @@ def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolde
     found = run_or_study(runs_folder(ctx, runs_dir), text)
     if isinstance(found, StudyFolder):
         raise RequestError(
-            f"{found.id} is a study, not a run: `mnist-tui studies` has show, stop and delete for it, resume goes on "
-            "with it, attach opens it"
+            f"{found.id} is a study, and one run is wanted here: `mnist-tui studies` has show, stop and delete for it, "
+            "resume goes on with it, attach opens it; compare, report, export and complexity take all its runs"
         )
     return found
 

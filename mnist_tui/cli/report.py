@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import RunsDir, complete_run, runs_folder
+from mnist_tui.cli.options import RunsDir, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import LiveLine, print_data
+from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.export import ExistsError, ExportError
-from mnist_tui.runs.collection.choosing import find_runs
 
 
 def report(
@@ -23,7 +23,9 @@ def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN…", help="Runs: ids, folders, latest, or a group of seeds.", autocompletion=complete_run
+            metavar="RUN|STUDY…",
+            help="Runs: ids, folders, latest, a group of seeds, or a study for its runs.",
+            autocompletion=complete_run_or_study,
         ),
     ],
     outputs: Annotated[
@@ -53,7 +55,7 @@ def report(
     if not outputs and figures is None:
         raise RequestError("say where to: -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both")
     folder = runs_folder(ctx, runs_dir)
-    named = [run for text in runs for run in find_runs(folder, text)]
+    named = [run for text in runs for run in runs_of(folder, text)]
     chosen = list({run.path.resolve(): run for run in named}.values())
     try:
         paths = write_report(

@@ -1,12 +1,14 @@
-"""What a person names where a run or a study may stand."""
+"""What a person names where a run, a study or several runs may stand."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from mnist_tui.runs.collection.choosing import find_runs
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import AmbiguousRunError, find_run
 from mnist_tui.studies.folder import StudyError, StudyFolder, find_study
+from mnist_tui.studies.state import replayed
 
 
 def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
@@ -20,9 +22,55 @@ def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
     except AmbiguousRunError:
         raise
     except RunError:
-        try:
-            if text != "latest":
-                return find_study(runs_dir, text)
-        except StudyError:
-            pass
+        study = _study(runs_dir, text)
+        if study is None:
+            raise
+        return study
+
+
+def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
+    """The runs that `text` means: one run, those of a study in the order of its trials, or all of a group of seeds.
+
+    Raises:
+        RunError: it means none, several runs or several groups.
+        StudyError: it means a study that has no runs.
+    """
+    try:
+        return [find_run(runs_dir, text)]
+    except AmbiguousRunError:
         raise
+    except RunError:
+        study = _study(runs_dir, text)
+    if study is not None and text in (study.id, str(study.path)):
+        return runs_of_study(study)
+    try:
+        return find_runs(runs_dir, text)
+    except AmbiguousRunError:
+        raise
+    except RunError:
+        if study is None:
+            raise
+        return runs_of_study(study)
+
+
+def runs_of_study(study: StudyFolder) -> list[RunFolder]:
+    """The runs of a study that are there, in the order of its trials.
+
+    Raises:
+        StudyError: there are none.
+    """
+    named = [study.run(row.run) for row in replayed(study.events_file).rows if row.run]
+    there = [folder for folder in named if folder.experiment_file.is_file()]
+    if not there:
+        raise StudyError(f"study {study.id} has no runs" + (": they were deleted" if named else " yet"))
+    return there
+
+
+def _study(runs_dir: Path, text: str) -> StudyFolder | None:
+    """The study that `text` means, where it can mean one; ``latest`` is a run."""
+    if text == "latest":
+        return None
+    try:
+        return find_study(runs_dir, text)
+    except StudyError:
+        return None

@@ -58,6 +58,7 @@ TEXTS: dict[str, Callable[[RunSummary], str]] = {
     "name": lambda run: run.name,
     "note": lambda run: run.note,
     "run": lambda run: run.run,
+    "study": lambda run: run.study,
     "dataset": lambda run: run.dataset,
     "started": lambda run: time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)),
 }
@@ -113,7 +114,9 @@ def _some_names() -> str:
 
 
 def _searched(run: RunSummary) -> str:
-    return " ".join((run.run, run.state, run.preset, run.name, run.note, run.differs, run.dataset)).casefold()
+    return " ".join(
+        (run.run, run.state, run.preset, run.name, run.note, run.differs, run.dataset, run.study)
+    ).casefold()
 
 
 def _on_text(name: str, sign: str, value: str) -> Test:
