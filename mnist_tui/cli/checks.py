@@ -117,6 +117,22 @@ def places(runs_dir: Path) -> Iterator[Check]:
             yield Check(name, state, f"{folder} cannot be written: {problem}", advice)
         else:
             yield Check(name, "works", f"{folder} ({size(shutil.disk_usage(there).free)} free)")
+            if name == "runs folder":
+                yield _locks(there)
+
+
+def _locks(folder: Path) -> Check:
+    """Whether files of the runs folder can be locked, by which a run has one worker."""
+    from mnist_tui.locks import why_unsupported
+
+    try:
+        why = why_unsupported(folder)
+    except OSError as error:
+        return Check("locks", "attention", f"could not be tried in {folder}: {error.strerror or error}")
+    if not why:
+        return Check("locks", "works", f"files in {folder} can be locked")
+    finding = f"the file system of {folder} has no locks ({why}); files with a heartbeat take their place"
+    return Check("locks", "attention", finding, "keep runs on a local disk: --runs-dir or MNIST_TUI_RUNS")
 
 
 def _first_that_exists(folder: Path) -> Path:

@@ -1,12 +1,15 @@
 """`data` and `doctor`."""
 
+import errno
+import fcntl
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mnist_tui.cli.checks import kills_user_processes
+from mnist_tui.cli.checks import kills_user_processes, places
 from mnist_tui.data import feature_cache
 from mnist_tui.data.feature_cache import FeatureKey
 from tests.cli.conftest import Command, sentence
@@ -47,12 +50,37 @@ def test_doctor_says_what_works_and_what_to_do_about_the_rest(cli: Command, tmp_
     result = cli("doctor", "--quick", "--json", **environment)
     assert result.exit_code == 0, result.output
     checks = {check["name"]: check for check in json.loads(result.stdout)["checks"]}
-    assert {"Python", "tensorflow", "GPU", "terminal", "glyphs", "runs folder", "data cache", "logout"} <= checks.keys()
+    assert {
+        "Python",
+        "tensorflow",
+        "GPU",
+        "terminal",
+        "glyphs",
+        "runs folder",
+        "locks",
+        "data cache",
+        "logout",
+    } <= checks.keys()
     assert checks["MNIST"]["state"] == "attention"
     assert "data import DIR" in checks["MNIST"]["advice"]
     text = cli("doctor", "--quick", **environment).stdout
     assert "✓ Python" in text
     assert "! MNIST" in text
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_doctor_tries_locks_in_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    found = {check.name: check for check in places(tmp_path / "runs")}
+    assert (found["locks"].state, found["locks"].advice) == ("works", "")
+
+    def flock(handle: object, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    found = {check.name: check for check in places(tmp_path / "runs")}
+    assert found["locks"].state == "attention"
+    assert f"has no locks ({os.strerror(number)})" in found["locks"].finding
+    assert "--runs-dir" in found["locks"].advice
 
 
 def test_doctor_fails_where_nothing_could_be_trained(cli: Command, tmp_path: Path) -> None:

@@ -120,6 +120,26 @@ class TestDiscard:
         with pytest.raises(RunError, match=f"does not answer: its process {os.getpid()} on .* nothing was deleted"):
             discard(run, patience=0.1)
         assert run.path.exists()
+        assert control.take(run) == []
+
+    def test_a_suspended_worker_that_wakes_later_finds_no_order_to_end(self, tmp_path):
+        run, sleeper = new_run(tmp_path), subprocess.Popen(["sleep", "60"])
+        run.write_status(status_of(sleeper.pid, "running"))
+        sleeper.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(RunError, match=rf"it is suspended \(`kill -CONT {sleeper.pid}`.*nothing was deleted"):
+                discard(run, patience=0.1)
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+        assert control.take(run) == []
+
+    def test_a_command_follows_those_before_it_where_the_clock_was_set_back(self, tmp_path, monkeypatch):
+        run = live_run(tmp_path, 1.0)
+        for now, name in ((9_000, "pause"), (5_000, "checkpoint"), (1_000, "continue")):
+            monkeypatch.setattr(control.time, "time_ns", lambda now=now: now)
+            control.send(run, name)
+        assert [command.name for command in control.take(run)] == ["pause", "checkpoint", "continue"]
 
     def test_the_folder_is_gone_only_after_the_worker(self, tmp_path, monkeypatch):
         (tmp_path / "obedient_worker.py").write_text(
@@ -161,6 +181,11 @@ class TestLine:
         assert queue.ahead_of(mine, mine.launch()).text == f"waiting for run {before.id} to end; place 1 in line"
         before.write_status(Status("stopped"))
         assert not queue.ahead_of(mine, mine.launch())
+
+    def test_a_run_made_after_the_clock_was_set_back_stands_behind_those_before_it(self, tmp_path):
+        first, mine = live_run(tmp_path, 4000.0), live_run(tmp_path, 400.0, state="starting", wait=True)
+        assert queue.ahead_of(mine, mine.launch()).runs == (first,)
+        assert not queue.ahead_of(first, first.launch())
 
     def test_of_two_made_at_the_same_moment_one_goes_first(self, tmp_path):
         runs = [live_run(tmp_path, 10.0, state="starting", wait=True) for _ in range(2)]

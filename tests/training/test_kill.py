@@ -16,11 +16,14 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import launcher
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import CheckpointSaved, Resumed
+from mnist_tui.runs.state import LIVE
 from tests.cli.test_process import command
-from tests.training import killer
+from tests.training import killer, stepping_clock
 from tests.training.killer import PHASES
 from tests.training.sameness import events, same_run
+from tests.training.stepping_clock import SteppingClock
 from tests.training.support import FLATTEN, experiment, new_run
 from tests.waiting import wait_for
 
@@ -60,6 +63,7 @@ def killed_at_random(folder, rng):
     length = rng.randrange(1000, 15_000)
 
     def grown():
+        assert folder.state() != "crashed" or process.poll() is not None
         size = folder.events_file.stat().st_size if folder.events_file.exists() else 0
         return process.poll() is not None or size - begun > length
 
@@ -94,6 +98,61 @@ def test_a_worker_killed_in_training_and_inside_a_checkpoint_ends_as_one_left_al
     assert len(events(folder, Resumed)) == 2
     wait_for(lambda: alone.state() == "finished")
     assert same_run(folder, alone)
+
+
+@pytest.fixture
+def stepping(tmp_path_factory, monkeypatch):
+    """A clock of all processes that the test starts, set by -3,600 to 3,600 seconds at random moments."""
+    library = stepping_clock.built(tmp_path_factory.mktemp("clock"))
+    if library is None:
+        pytest.skip("the stepping clock is a preloaded library, which needs Linux and a C compiler")
+    with SteppingClock(library, random.Random(7)) as clock:
+        for name, value in clock.environment.items():
+            monkeypatch.setenv(name, value)
+        yield clock
+
+
+def times_of(folder):
+    return [event.time for event in EventTail(folder.events_file).read_all()]
+
+
+@pytest.mark.exhaustive
+def test_kills_leave_no_trace_while_the_clock_steps(tmp_path, stepping):
+    of = experiment(
+        layers=[FLATTEN, {"kind": "dense", "units": 50}, {"kind": "dropout"}],
+        training={"epochs": 40, "batch_size": 4, "early_stopping": {"patience": 40}, "plain_loss": True},
+    )
+    rng = random.Random("stepping")
+    alone, folder = undisturbed(tmp_path, of), new_run(tmp_path, of)
+    kills = [None] * 10 + [*range(len(PHASES))] * 2
+    rng.shuffle(kills)
+    done, finished = 0, []
+    while kills:
+        kill = kills[0]
+        hit = killed_at_random(folder, rng) if kill is None else killed_in_a_write(folder, kill, rng.randrange(1, 4))
+        if hit:
+            kills.pop(0)
+            done += 1
+            assert folder.state() == "crashed"
+        else:
+            finished.append(folder)
+            folder = new_run(tmp_path, of)
+    both = [
+        subprocess.Popen(
+            command("resume", str(folder.path), "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    wait_for(lambda: folder.state() in LIVE, 60)
+    deleted = subprocess.run(command("delete", "-y", str(folder.path)), capture_output=True, text=True, check=False)
+    assert deleted.returncode == 2, deleted.stderr
+    said = [process.communicate(timeout=600) for process in both]
+    assert sorted(process.returncode for process in both) == [0, 2], said
+    wait_for(lambda: alone.state() == "finished", 300)
+    print(f"{done} kills in {len(finished) + 1} runs, {stepping.steps} steps of the clock")
+    for run in [*finished, folder]:
+        assert same_run(run, alone)
+        assert times_of(run) == sorted(times_of(run))
 
 
 STARTERS = {
