@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -102,10 +103,10 @@ def test_asking_never_keeps_a_process_from_taking_it(tmp_path):
     def ask():
         nonlocal asked
         while not over.is_set():
-            handle = os.open(path, os.O_RDONLY)
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB) if not is_held(path) else None
+            is_held(path)
+            with path.open() as file, suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # an asker who is slow
             asked += 1
-            os.close(handle)
 
     def take():
         for _ in range(200):
