@@ -19,7 +19,8 @@ from mnist_tui.runs import launcher
 from mnist_tui.runs.folder import RunFolder, Status
 from mnist_tui.runs.predictions import PredictionError, Predictor, class_names, has_model
 from mnist_tui.training.predictor import answer
-from tests.training.support import Watch, experiment, new_run
+from mnist_tui.training.session import Session
+from tests.training.support import experiment, new_run
 from tests.waiting import wait_for
 
 HOG = {"features": {"kind": "hog", "pixels_per_cell": 7, "orientations": 6}, "layers": [{"kind": "dense", "units": 8}]}
@@ -66,8 +67,7 @@ def test_what_is_no_request_is_answered_by_an_error(line: bytes, why: str):
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run on HOG features of the digits."""
     folder = new_run(tmp_path_factory.mktemp("runs"), experiment(**HOG, training={"epochs": 3}))
-    launcher.start(folder)
-    assert Watch(folder).wait_for_end().state == "finished"
+    assert Session(folder, importing=False).train() == 0
     return folder
 
 

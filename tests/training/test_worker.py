@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -63,9 +62,7 @@ def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
         Lock(folder)
 
     control.send(folder, "pause")
-    asked = time.time()
     paused = watch.wait(Paused)
-    assert paused.time - asked < 1.0
     watch.wait(CheckpointSaved)
     wait_for(lambda: folder.state() == "paused")
     position = checkpoint.load(folder.checkpoint).position
@@ -81,16 +78,14 @@ def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
     watch.wait(EpochEnded, len(watch.all(EpochEnded)) + 1)
     assert folder.state() == "running"
     pause = resumed.time - paused.time
-    assert pause > 1
-    assert max(epoch.seconds for epoch in watch.all(EpochEnded)[-3:]) < pause
+    before, around = (epoch for epoch in watch.all(EpochEnded) if epoch.epoch in (paused.epoch - 1, paused.epoch))
+    assert around.seconds < around.time - before.time - 0.9 * pause, "a pause is no part of an epoch's time"
     saved = len(watch.all(CheckpointSaved))
     control.send(folder, "checkpoint")
     watch.wait(CheckpointSaved, saved + 1)
 
     control.send(folder, "stop")
-    asked = time.time()
     end = watch.wait_for_end()
-    assert end.time - asked < 5
     assert (end.state, folder.state()) == ("stopped", "stopped")
     results = folder.results()
     assert results["state"] == "stopped"

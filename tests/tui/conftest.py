@@ -6,7 +6,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from mnist_tui.data.catalogue import KNOWN
@@ -58,6 +60,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _has_size(item: pytest.Function) -> bool:
     return "size" in getattr(item, "callspec", SimpleNamespace(params=())).params
+
+
+PARSED: dict[Any, list[RuleSet]] = {}
+parse_rules = Stylesheet._parse_rules  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def style_sheets_are_parsed_once() -> Iterator[None]:
+    """The style sheets' rules are kept from app to app, as Textual keeps them within one."""
+
+    def parsed(sheet: Stylesheet, *given: Any, **more: Any) -> list[RuleSet]:
+        key = given, *more.items(), *sorted(sheet._variables.items())  # pyright: ignore[reportPrivateUsage]
+        if key not in PARSED:
+            PARSED[key] = parse_rules(sheet, *given, **more)
+        return PARSED[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parsed)
+        yield
 
 
 def confusion(epoch: int, counts: tuple[int, ...] = TEST_COUNTS, seed: int = 1) -> tuple[tuple[int, ...], ...]:
