@@ -1,6 +1,24 @@
 """``python -m mnist_tui``: the same as the ``mnist-tui`` command."""
 
-from mnist_tui.cli.entry import main
+import os
+import sys
+
+
+def _leave_out_the_current_folder() -> None:
+    """Take the folder that `python -m` puts first out of `sys.path`: a `random.py` there is not what we import.
+
+    Where the package itself lies there (a checkout that is not installed), it goes to the end.
+    """
+    if sys.flags.safe_path or not sys.path or sys.path[0] != os.getcwd():  # noqa: PTH109
+        return
+    current = sys.path.pop(0)
+    if current == os.path.dirname(os.path.dirname(os.path.abspath(__file__))):  # noqa: PTH100, PTH120
+        sys.path.append(current)
+
 
 if __name__ == "__main__":
+    _leave_out_the_current_folder()
+
+    from mnist_tui.cli.entry import main
+
     main()

@@ -9,9 +9,8 @@ import time
 import traceback
 from pathlib import Path
 
-import platformdirs
-
 from mnist_tui import PROGRAM, __version__
+from mnist_tui.paths import log_folder
 
 
 def _log(error: BaseException) -> Path:
@@ -19,9 +18,10 @@ def _log(error: BaseException) -> Path:
     heading = f"{PROGRAM} {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
     text = heading + "".join(traceback.format_exception(error))
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    for folder in (Path(platformdirs.user_log_dir(PROGRAM)), Path(tempfile.gettempdir())):
-        path = folder / name
+    for place in (log_folder, lambda: Path(tempfile.gettempdir())):
         try:
+            folder = place()
+            path = folder / name
             folder.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError:

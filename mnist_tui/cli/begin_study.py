@@ -133,4 +133,4 @@ def this_command() -> str:
 
 def absolute(path: Path | None) -> str | None:
     """A folder by its absolute path: a study outlives the present folder."""
-    return str(path.expanduser().absolute()) if path else None
+    return str(path.absolute()) if path else None

@@ -9,16 +9,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from mnist_tui import PROGRAM, __version__
+from mnist_tui.paths import PathError, log_folder
 from mnist_tui.report.wording import size
+from mnist_tui.tui.settings import remembered, settings_place
 
 PYTHONS = ((3, 11), (3, 13))
 PACKAGES = ("tensorflow", "keras", "numpy", "textual", "textual-plotext", "scikit-image", "scikit-learn", "pooch")
@@ -99,21 +99,26 @@ def _colours(term: str) -> Check:
     return Check("colours", "works", f"{many}(set COLORTERM=truecolor where the terminal can do more)")
 
 
-def places(runs_dir: Path) -> Iterator[Check]:
-    """Whether the folders can be written."""
+def places(runs_dir: Callable[[], Path]) -> Iterator[Check]:
+    """Whether the folders can be written, and the settings read."""
     from mnist_tui.data.places import download_cache
     from mnist_tui.experiment.presets import user_folder
 
-    for name, folder, advice in (
+    for name, ask, advice in (
         ("runs folder", runs_dir, "name another with --runs-dir or MNIST_TUI_RUNS"),
-        ("presets folder", user_folder(), "name another with MNIST_TUI_CONFIG"),
-        ("data cache", download_cache(), "bring data with --data-dir instead"),
-        ("log folder", Path(platformdirs.user_log_dir(PROGRAM)), "logs go to the temporary folder instead"),
+        ("presets folder", user_folder, "name another with MNIST_TUI_CONFIG"),
+        ("data cache", download_cache, "bring data with --data-dir instead"),
+        ("log folder", log_folder, "logs go to the temporary folder instead"),
     ):
+        state = "broken" if name == "runs folder" else "attention"
+        try:
+            folder = ask()
+        except PathError as error:
+            yield Check(name, state, str(error), advice)
+            continue
         there = _first_that_exists(folder)
         problem = _unwritable(there) if there.is_dir() else f"{there} is no folder"
         if problem:
-            state = "broken" if name == "runs folder" else "attention"
             yield Check(name, state, f"{folder} cannot be written: {problem}", advice)
         else:
             yield Check(name, "works", f"{folder} ({size(shutil.disk_usage(there).free)} free)")
@@ -135,8 +140,17 @@ def _locks(folder: Path) -> Check:
     return Check("locks", "attention", finding, "keep runs on a local disk: --runs-dir or MNIST_TUI_RUNS")
 
 
+def settings() -> Iterator[Check]:
+    """Whether the settings file can be read, and what in it cannot be used."""
+    _, problems = remembered()
+    for problem in problems:
+        yield Check("settings", "attention", problem, "correct the file, or set it in the app (F12)")
+    if not problems:
+        yield Check("settings", "works", settings_place())
+
+
 def _first_that_exists(folder: Path) -> Path:
-    folder = folder.expanduser().absolute()
+    folder = folder.absolute()
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 

@@ -14,6 +14,7 @@ from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
+from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import ALSO, FORMATS, in_format
 from mnist_tui.report.complexity.named import Named, models_of
 from mnist_tui.report.export import NO_ROOM, ExistsError
@@ -55,7 +56,8 @@ def complexity(
     models: Models = None,
     form: Format = "table",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write to a file instead of stdout.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", parser=typed_path, help="Write to a file instead of stdout."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     runs_dir: RunsDir = None,

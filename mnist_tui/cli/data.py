@@ -13,6 +13,7 @@ from mnist_tui.cli.options import DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.progress import Progress
+from mnist_tui.paths import typed_path
 from mnist_tui.report.wording import size
 
 app = typer.Typer(cls=BenchGroup)
@@ -53,7 +54,7 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
                     "title": "HOG features",
                     "state": "kept" if kept.files else "none",
                     "place": "feature cache",
-                    "source": str(kept.folder),
+                    "source": str(kept.folder) if kept.folder else None,
                     "bytes": kept.size,
                     "problem": None,
                     "files": kept.files,
@@ -66,7 +67,7 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
         where = one.problem or (one.location.source if one.location else f"`mnist-tui data get {one.name}` brings it")
         table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", where)
     files = f"{kept.files} file{'s' * (kept.files != 1)}" if kept.files else "none"
-    table.add_row("", "HOG features", files, size(kept.size) if kept.size else "", str(kept.folder))
+    table.add_row("", "HOG features", files, size(kept.size) if kept.size else "", str(kept.folder or ""))
     print_table(table)
 
 
@@ -91,7 +92,9 @@ def get(
 
 
 @app.command("import")
-def import_files(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds the files.")]) -> None:
+def import_files(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", parser=typed_path, help="Folder that holds the files.")],
+) -> None:
     """Copy MNIST or Fashion-MNIST from a folder to where every run finds it."""
     from mnist_tui.data import datasets
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.checks import Check, installation, logout, machine, places, stock, terminal
+from mnist_tui.cli.checks import Check, installation, logout, machine, places, settings, stock, terminal
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.gpu_checks import gpu
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
@@ -26,7 +26,7 @@ def doctor(
 ) -> None:
     """Python, TensorFlow, devices, terminal, folders, data, logout: what works, what to do about the rest."""
     found: list[Check] = []
-    for check in _checks(runs_folder(ctx, runs_dir), data_folder(ctx, data_dir), quick=quick):
+    for check in _checks(lambda: runs_folder(ctx, runs_dir), data_folder(ctx, data_dir), quick=quick):
         found.append(check)
         if not as_json:
             advice = f"\n    → {check.advice}" if check.advice else ""
@@ -39,11 +39,12 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def _checks(runs_dir: Path, data_dir: Path | None, *, quick: bool) -> Iterator[Check]:
+def _checks(runs_dir: Callable[[], Path], data_dir: Path | None, *, quick: bool) -> Iterator[Check]:
     yield from installation()
     yield from machine()
     yield from gpu(quick=quick)
     yield from terminal()
     yield from places(runs_dir)
+    yield from settings()
     yield from stock(data_dir)
     yield from logout()

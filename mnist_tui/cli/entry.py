@@ -6,24 +6,33 @@ import gc
 import os
 import sys
 
-from mnist_tui import PROGRAM
-from mnist_tui.cli.errors import guarded
-
 COMPLETING = "_MNIST_TUI_COMPLETE"
 """Set by a shell that asks for completions."""
 
 
 def main() -> None:
     """The entry point."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+    _leave_out_the_folder_of_scripts()
+
+    from mnist_tui import PROGRAM
+    from mnist_tui.cli import streams
+    from mnist_tui.cli.errors import guarded
+
+    streams.prepare()
+    if not os.environ.get("HOME", "set"):  # empty: not set, rather than a home at /
+        del os.environ["HOME"]
     if len(sys.argv) == 1 and COMPLETING not in os.environ:
         sys.exit(guarded(_bench))
 
     from mnist_tui.cli.main import app
 
     app(prog_name=PROGRAM)
+
+
+def _leave_out_the_folder_of_scripts() -> None:
+    """Take the folder of the command's script (`~/.local/bin`, say) out of `sys.path`: a person's own lie there too."""
+    if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
+        del sys.path[0]
 
 
 def _bench() -> int:
@@ -33,4 +42,4 @@ def _bench() -> int:
     from mnist_tui.cli.launch import open_bench
     from mnist_tui.cli.places import usual_runs_dir
 
-    return open_bench(None, edit=False, runs_dir=usual_runs_dir(), data_dir=None)
+    return open_bench(None, edit=False, runs_dir=usual_runs_dir(tell=False), data_dir=None)

@@ -8,13 +8,12 @@ No typer here: the app starts without it.
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from mnist_tui.cli.output import print_note
+from mnist_tui.cli.streams import lost
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.unexpected import logged
@@ -30,8 +29,7 @@ def guarded(action: Callable[[], Any]) -> int:
     """The exit code of `action`, once whatever it raised has been told on stderr."""
     try:
         code = action()
-        sys.stdout.flush()
-        return code if isinstance(code, int) else DONE
+        return _delivered(code if isinstance(code, int) else DONE)
     except (RequestError, DataError) as error:
         return _told(str(error), WRONG_REQUEST)
     except WorkFailedError as error:
@@ -39,14 +37,15 @@ def guarded(action: Callable[[], Any]) -> int:
     except KeyboardInterrupt:
         return _told("interrupted", 130)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else DONE
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            _forget_stdout()
-            return FAILED
-        return _unexpected(error)
+        return _delivered(end.code if isinstance(end.code, int) else DONE)
     except Exception as error:  # the last line of defence: logged whole, told in one sentence
         return _unexpected(error)
+
+
+def _delivered(code: int) -> int:
+    """The exit code of a command that has done its work: 1 where its results did not reach stdout."""
+    why = lost()
+    return _told(f"not all results could be written to stdout: {why}", FAILED) if why and code == DONE else code
 
 
 def _told(sentence: str, code: int) -> int:
@@ -59,9 +58,3 @@ def _told(sentence: str, code: int) -> int:
 
 def _unexpected(error: BaseException) -> int:
     return _told(logged(error), FAILED)
-
-
-def _forget_stdout() -> None:
-    """The reader has gone (``| head``): nothing more is written, not even when the interpreter ends."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,6 +12,7 @@ from mnist_tui.cli.options import RunOrStudy, RunsDir, among_several, runs_folde
 from mnist_tui.cli.output import print_data, print_note
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import ALSO
 from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, WEIGHT_FORMATS, ExistsError, ExportError
 from mnist_tui.report.export import export as export_items
@@ -56,6 +57,7 @@ def export(
             "-o",
             "--output",
             metavar="DIR",
+            parser=typed_path,
             help="Folder to write to; the run's exports if absent. Each run of a study gets a folder in it.",
         ),
     ] = None,

@@ -10,13 +10,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from mnist_tui import PROGRAM
+from mnist_tui import PROGRAM, python_process
 from mnist_tui.cli.checks import Check
 
 DEVICE_SECONDS = 120
@@ -96,7 +95,7 @@ def gpu(*, quick: bool) -> Iterator[Check]:
     """What TensorFlow may compute on, and why no GPU is among it."""
     answer: Answer | None = None
     if not quick:
-        asked = ask([sys.executable, "-c", _ASK])
+        asked = ask(python_process.python("-c", _ASK))
         yield devices(asked)
         answer = asked if isinstance(asked, Answer) else None
     wanted = extra_packages()
@@ -268,7 +267,8 @@ def ask(command: list[str]) -> Answer | Check:
     try:
         asked = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=DEVICE_SECONDS, check=True, env={**os.environ, **_ASK_ENVIRONMENT},
+            timeout=DEVICE_SECONDS, check=True, cwd=python_process.WORKING_DIRECTORY,
+            env=python_process.environment(_ASK_ENVIRONMENT),
         )  # fmt: skip
         said = json.loads(asked.stdout.splitlines()[-1])
         return Answer(tuple(said["devices"]), str(said["cuda"]), asked.stderr)

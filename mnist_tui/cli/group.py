@@ -80,7 +80,7 @@ def usage_sentence(error: typer.TyperException) -> str:
         offer = f"did you mean {' or '.join(near[:2])}? " if near else ""
         return f"there is no option {option}; {offer}`{command} --help` lists the options"
     subcommands = getattr(getattr(context, "command", None), "commands", None)
-    message = error.format_message().strip().rstrip(".")
+    message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
     if subcommands and message.startswith("Missing command"):
         return f"{command} needs a command: {', '.join(subcommands)}"
     return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"

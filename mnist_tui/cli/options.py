@@ -17,12 +17,14 @@ import typer
 from mnist_tui.cli.places import usual_runs_dir
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.data.places import with_whole_name
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.paths import paths_of
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.texts import whole
+from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.studies.folder import StudyFolder, study_folders
@@ -70,13 +72,19 @@ def complete_preset(incomplete: str) -> list[str]:
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
     """The runs whose ids begin so, newest first."""
-    ids = [folder.id for folder in run_folders(runs_folder(ctx))]
+    try:
+        ids = [folder.id for folder in run_folders(runs_folder(ctx))]
+    except PathError:
+        return []
     return [name for name in ["latest", *ids] if name.startswith(incomplete)]
 
 
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
     """The studies whose ids begin so, newest first."""
-    return [folder.id for folder in study_folders(runs_folder(ctx)) if folder.id.startswith(incomplete)]
+    try:
+        return [folder.id for folder in study_folders(runs_folder(ctx)) if folder.id.startswith(incomplete)]
+    except PathError:
+        return []
 
 
 def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -88,10 +96,16 @@ complete_device = among(("auto", "cpu", "gpu", "gpu:0"))
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", metavar="DIR", help="Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA)."),
+    typer.Option(
+        "--data-dir",
+        metavar="DIR",
+        parser=typed_path,
+        help="Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA).",
+    ),
 ]
 RunsDir = Annotated[
-    Path | None, typer.Option("--runs-dir", metavar="DIR", help="Folder of the runs (or MNIST_TUI_RUNS).")
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", parser=typed_path, help="Folder of the runs (or MNIST_TUI_RUNS)."),
 ]
 RefreshOption = Annotated[
     Refresh | None,
@@ -119,7 +133,7 @@ RunOrStudy = Annotated[
 
 def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
     """The folder of the runs: the option after the command, before it, or the usual one."""
-    return given or _before(ctx, "runs_dir") or usual_runs_dir()
+    return given or _before(ctx, "runs_dir") or usual_runs_dir(tell=not ctx.resilient_parsing)
 
 
 def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
@@ -202,16 +216,7 @@ class Request:
         Raises:
             RequestError: the experiment is not valid.
         """
-        experiment = apply_texts(preset.experiment, _with_whole_path(self.texts), self.sets)
-        return presets.edited(preset, experiment)
-
-
-def _with_whole_path(texts: Mapping[str, str]) -> Mapping[str, str]:
-    """A dataset's folder by its absolute path: the run and its TOML outlive the present folder."""
-    name = texts.get("dataset", "").strip()
-    if not name or name in KNOWN or not Path(name).expanduser().is_dir():
-        return texts
-    return {**texts, "dataset": str(Path(name).expanduser().absolute())}
+        return presets.edited(preset, with_whole_name(apply_texts(preset.experiment, self.texts, self.sets)))
 
 
 def checked_device(text: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
+from mnist_tui.paths import typed_path
 from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictions import Answer, Loaded, PredictionError, Predictor, class_names
@@ -49,6 +50,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="IMAGE…",
+            parser=typed_path,
             help="Image files: PNG, JPEG, GIF, BMP, TIFF, WebP or PGM, dark on light or light on dark.",
         ),
     ],

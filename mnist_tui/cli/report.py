@@ -14,6 +14,7 @@ from mnist_tui.cli.options import RunsDir, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import LiveLine, print_data
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.paths import typed_path
 from mnist_tui.report.export import ExistsError, ExportError
 
 
@@ -31,7 +32,11 @@ def report(
     outputs: Annotated[
         list[Path] | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="A file ending in .md, .tex, .html, .pdf or .docx; may be repeated."
+            "-o",
+            "--output",
+            metavar="FILE",
+            parser=typed_path,
+            help="A file ending in .md, .tex, .html, .pdf or .docx; may be repeated.",
         ),
     ] = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The report's title.")] = "",
@@ -44,7 +49,12 @@ def report(
     ] = None,
     figures: Annotated[
         Path | None,
-        typer.Option("--figures", metavar="DIR", help="Every figure on its own too: svg, pdf, png, its data as csv."),
+        typer.Option(
+            "--figures",
+            metavar="DIR",
+            parser=typed_path,
+            help="Every figure on its own too: svg, pdf, png, its data as csv.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     runs_dir: RunsDir = None,

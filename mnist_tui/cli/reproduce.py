@@ -26,6 +26,7 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.paths import typed_path
 from mnist_tui.report.wording import counted
 from mnist_tui.runs.cores import usable_cores
 from mnist_tui.studies import launcher
@@ -93,7 +94,10 @@ def reproduce(
     from_runs: Annotated[bool, typer.Option("--from-runs", help="Train nothing: the table of what is there.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Train also what is there already.")] = False,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.md", help="Write the table, as Markdown, here.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE.md", parser=typed_path, help="Write the table, as Markdown, here."
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", show_default=True)

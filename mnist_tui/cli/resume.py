@@ -130,7 +130,7 @@ def _device(text: str | None) -> str | None:
 def _place(ctx: typer.Context, data_dir: Path | None) -> str | None:
     """The data folder that was named, from the root."""
     data = data_folder(ctx, data_dir)
-    return str(data.expanduser().absolute()) if data else None
+    return str(data.absolute()) if data else None
 
 
 def _go_on(

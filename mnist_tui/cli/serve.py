@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mnist_tui import PROGRAM
+from mnist_tui import PROGRAM, python_process
 from mnist_tui.cli.options import DataDir, RunsDir, data_folder, runs_folder
 from mnist_tui.cli.output import print_line, print_note
 from mnist_tui.experiment.problem import RequestError
@@ -96,5 +95,5 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def app_command(runs_dir: Path, data_dir: Path | None) -> list[str]:
     """What starts the app for one page."""
-    words = [sys.executable, "-m", "mnist_tui", "--runs-dir", str(runs_dir)]
-    return [*words, "--data-dir", str(data_dir)] if data_dir else words
+    words = python_process.module("mnist_tui", "--runs-dir", str(runs_dir.absolute()))
+    return [*words, "--data-dir", str(data_dir.absolute())] if data_dir else words

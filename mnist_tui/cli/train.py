@@ -78,7 +78,7 @@ def train(
         created=time.time(),
         command=shlex.join([PROGRAM, *sys.argv[1:]]),
         device=request.device,
-        data_dir=str(data.expanduser().absolute()) if data else None,
+        data_dir=str(data.absolute()) if data else None,
         allow_sample=allow_sample,
         wait=wait,
         threads=over,

@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 from aiohttp import WSCloseCode, WSMsgType, web
 from textual_serve._binary_encode import load as unpacked
 
+from mnist_tui import python_process
 from mnist_tui.cli.output import print_note
 from mnist_tui.files import parse_json
 from mnist_tui.tui.terminal.page_size import bounded
@@ -151,15 +152,16 @@ class Visit:
     async def _start(self) -> asyncio.StreamReader | None:
         """The app's stdout, once it is ready to draw; None where it ends before."""
         columns, rows = self._size
-        variables = {
-            **os.environ,
-            "TEXTUAL_DRIVER": DRIVER,
-            "TEXTUAL_FPS": "60",
-            "TEXTUAL_COLOR_SYSTEM": "truecolor",
-            "TERM_PROGRAM": "textual",
-            "COLUMNS": str(columns),
-            "ROWS": str(rows),
-        }
+        variables = python_process.environment(
+            {
+                "TEXTUAL_DRIVER": DRIVER,
+                "TEXTUAL_FPS": "60",
+                "TEXTUAL_COLOR_SYSTEM": "truecolor",
+                "TERM_PROGRAM": "textual",
+                "COLUMNS": str(columns),
+                "ROWS": str(rows),
+            }
+        )
         try:
             self._process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, env=variables)
         except OSError as error:

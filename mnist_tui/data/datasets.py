@@ -30,6 +30,7 @@ from mnist_tui.data.places import (
 from mnist_tui.data.progress import OnProgress, Progress
 from mnist_tui.data.reading import Dataset, read, recognised
 from mnist_tui.files import temporary_prefix
+from mnist_tui.paths import NoHomeError
 
 __all__ = [
     "DataError",
@@ -76,13 +77,14 @@ def load(
             if location.binding:
                 raise
             damage = damage or str(error)
-    folder = download_cache() / name
     if not download:
         raise MissingDataError(missing_message(name, data_dir, reason=damage))
     try:
+        folder = download_cache() / name
         fetch(KNOWN[name], folder, on_progress)
-    except DownloadError as error:
-        reason = "; ".join(filter(None, (f"download failed: {error}", damage)))
+    except (DownloadError, NoHomeError) as error:
+        what = "download failed" if isinstance(error, DownloadError) else "there is no place for a download"
+        reason = "; ".join(filter(None, (f"{what}: {error}", damage)))
         raise MissingDataError(missing_message(name, data_dir, reason=reason)) from None
     return read(next(in_folder(name, folder, "download cache")), on_progress)
 

@@ -23,6 +23,7 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.data.places import feature_cache
 from mnist_tui.files import TEMPORARY, is_abandoned, replacing
+from mnist_tui.paths import NoHomeError
 
 LIMIT_BYTES: Final = 2_000_000_000
 _SUFFIX: Final = ".features"
@@ -57,17 +58,17 @@ class FeatureKey:
 
 @dataclass(frozen=True, slots=True)
 class FeatureCacheStatus:
-    """What is kept, and where: number of files, bytes."""
+    """What is kept, and where (None without a home folder): number of files, bytes."""
 
-    folder: Path
+    folder: Path | None
     files: int
     size: int
 
 
 def load(key: FeatureKey) -> NDArray[np.float32] | None:
     """The features kept for `key`, float32 (count, length); None where there are none, or none to be trusted."""
-    file = key.file
     try:
+        file = key.file
         features = _read(file, key)
         if features is None:
             file.unlink(missing_ok=True)
@@ -107,7 +108,10 @@ def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT
 
 def status() -> FeatureCacheStatus:
     """What the cache holds."""
-    sizes = [size for _, _, size in _entries()]
+    try:
+        sizes = [size for _, _, size in _entries()]
+    except NoHomeError:
+        return FeatureCacheStatus(None, 0, 0)
     return FeatureCacheStatus(feature_cache(), len(sizes), sum(sizes))
 
 

@@ -5,8 +5,8 @@ Reads no file and imports nothing heavy, not even numpy.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
 from mnist_tui.data.errors import DataError
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
 Kind = Literal["idx", "npz", "bundled"]
@@ -60,16 +62,42 @@ class Location:
 
 
 def validate_name(name: str) -> str:
-    """A known dataset's name as it is, or the path of an existing folder; `DataError` otherwise."""
+    """A known dataset's name as it is, or the whole path of an existing folder; `DataError` otherwise."""
     if name in KNOWN:
         return name
-    if name and Path(name).expanduser().is_dir():
-        return str(Path(name).expanduser())
+    folder = _folder(name)
+    if folder is not None:
+        return str(folder.absolute())
     near = get_close_matches(name.lower().replace("_", "-"), KNOWN, n=2, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise DataError(
         f"{name!r} is neither a dataset nor a folder: {hint}{', '.join(KNOWN)} and folders of IDX files work"
     )
+
+
+def whole_name(name: str) -> str:
+    """As `validate_name`, but what is neither a dataset nor a folder stays as it is.
+
+    A run and its worker outlive the current folder: what they record is no path from there.
+    """
+    folder = None if name in KNOWN else _folder(name)
+    return name if folder is None else str(folder.absolute())
+
+
+def with_whole_name(experiment: Experiment) -> Experiment:
+    """The experiment with its dataset by its `whole_name`."""
+    name = whole_name(experiment.dataset.name)
+    if name == experiment.dataset.name:
+        return experiment
+    return experiment.model_copy(update={"dataset": experiment.dataset.model_copy(update={"name": name})})
+
+
+def _folder(text: str) -> Path | None:
+    try:
+        path = typed_path(text)
+        return path if path.is_dir() else None
+    except (PathError, OSError):
+        return None
 
 
 def find(name: str, data_dir: Path | None = None) -> Location | None:
@@ -95,10 +123,12 @@ def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
     data_folder = named_data_folder(data_dir)
     if data_folder is not None:
         yield from _in_data_folder(name, data_folder)
-    keras = keras_cache()
-    yield from in_folder(name, keras / name, "Keras cache")
-    yield from in_folder(name, keras, "Keras cache", idx=False)
-    yield from in_folder(name, download_cache() / name, "download cache")
+    with suppress(NoHomeError):
+        keras = keras_cache()
+        yield from in_folder(name, keras / name, "Keras cache")
+        yield from in_folder(name, keras, "Keras cache", idx=False)
+    with suppress(NoHomeError):
+        yield from in_folder(name, download_cache() / name, "download cache")
 
 
 def named_data_folder(data_dir: Path | None = None) -> Path | None:
@@ -108,31 +138,26 @@ def named_data_folder(data_dir: Path | None = None) -> Path | None:
         DataError: The argument is not a folder. A variable that names none is taken for an empty folder.
     """
     if data_dir is not None:
-        if not data_dir.expanduser().is_dir():
+        folder = typed_path(data_dir)
+        if not folder.is_dir():
             raise DataError(f"the data folder {data_dir} is not a folder; name the one that holds mnist/")
-        return data_dir.expanduser()
-    named = os.environ.get(DATA_VARIABLE)
-    return Path(named).expanduser() if named else None
+        return folder
+    return path_in_variable(DATA_VARIABLE)
 
 
 def keras_cache() -> Path:
-    """Where Keras keeps downloaded datasets."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home).expanduser() if home else Path.home() / ".keras") / "datasets"
+    """Where Keras keeps downloaded datasets; `NoHomeError` where there is no home folder."""
+    return (path_in_variable("KERAS_HOME") or home() / ".keras") / "datasets"
 
 
 def download_cache() -> Path:
-    """Where this program keeps downloaded and imported datasets, a folder each."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mnist-tui", appauthor=False) / "datasets"
+    """Where this program keeps downloaded and imported datasets, a folder each; `NoHomeError` where it cannot."""
+    return cache_folder() / "datasets"
 
 
 def feature_cache() -> Path:
-    """Where this program keeps HOG features."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mnist-tui", appauthor=False) / "features"
+    """Where this program keeps HOG features; `NoHomeError` where it cannot."""
+    return cache_folder() / "features"
 
 
 def _own_folder(name: str) -> Location:

@@ -26,6 +26,7 @@ from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx
 from mnist_tui.data.npz import read_npz
 from mnist_tui.data.places import Location
 from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.files import UnreadableFileError, read_text
 
 CLASSES_FILE: Final = "classes.txt"
 
@@ -164,11 +165,11 @@ def _dataset(
 def _class_names(folder: Path) -> tuple[str, ...] | None:
     file = folder / CLASSES_FILE
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file, follow_links=True)
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not UTF-8 text; it needs ten class names, one a line") from None
+    except UnreadableFileError as failure:
+        raise DataError(f"{failure}; it needs ten class names, one a line, as UTF-8 text") from None
     except OSError as failure:
         raise DataError(f"{file} cannot be read: {failure.strerror or failure}") from None
     names = tuple(line.strip() for line in text.strip().splitlines())

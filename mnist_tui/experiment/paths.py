@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.experiment.spec import Experiment, from_mapping, parsed, to_mapping
+from mnist_tui.files import parse_toml
 
 
 def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experiment:
@@ -65,8 +65,8 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
 def value_of(text: str) -> Any:
     """The value of a TOML literal; any other text is itself."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return text
 
 

@@ -11,17 +11,18 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from pydantic import ValidationError
 
 from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
+from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
 PRESET_BYTES = 1_000_000
@@ -85,10 +86,17 @@ def builtin_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Where the user's own presets lie."""
-    config = os.environ.get("MNIST_TUI_CONFIG")
-    base = Path(config).parent if config else Path(platformdirs.user_config_dir("mnist-tui"))
-    return base / "presets"
+    """Where the user's own presets lie; `NoHomeError` where there is no home folder for them."""
+    config = path_in_variable("MNIST_TUI_CONFIG")
+    return (config.parent if config else config_folder()) / "presets"
+
+
+def _folders() -> list[tuple[str, Path]]:
+    """The origins of presets, built-in ones first, and their folders; none of a user's without a home folder."""
+    folders = [("built-in", builtin_folder())]
+    with suppress(NoHomeError):
+        folders.append(("saved", user_folder()))
+    return folders
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ class BrokenPreset:
 
 def read_presets() -> Iterator[Preset | BrokenPreset]:
     """Every preset's file: the starters, the other built-in ones by their folders, the user's own."""
-    for origin, folder in (("built-in", builtin_folder()), ("saved", user_folder())):
+    for origin, folder in _folders():
         try:
             paths = _files(folder)
         except OSError as error:
@@ -168,7 +176,7 @@ def _searched() -> tuple[list[tuple[str, Path]], str]:
     """Origin and file of every preset, the user's own first, and what could not be searched, in a sentence."""
     found: list[tuple[str, Path]] = []
     trouble = ""
-    for origin, folder in (("saved", user_folder()), ("built-in", builtin_folder())):
+    for origin, folder in reversed(_folders()):
         try:
             found += [(origin, path) for path in _files(folder)]
         except OSError as error:
@@ -189,7 +197,7 @@ def find_preset(name: str) -> Preset:
         PresetError: there is none; the nearest names are offered.
     """
     if name.endswith(".toml") or os.sep in name:
-        path = Path(name).expanduser()
+        path = typed_path(name)
         if not os.path.lexists(path):
             raise PresetError(f"there is no preset file {name}")
         return replace(_honest(load_preset(path)), origin="file")

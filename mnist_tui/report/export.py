@@ -210,12 +210,12 @@ def _copy(source: Path, path: Path) -> None:
 def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
     """Has a worker write the weights; the files it wrote."""
     try:
-        ended = run_job("export", folder, [*formats, "--out", str(out)])
+        ended = run_job("export", folder, [*formats, "--out", str(out.absolute())])
     except subprocess.TimeoutExpired as error:
         raise ExportError(f"the export did not end within {error.timeout:.0f} s", refused=False) from None
     said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode != 0:
-        why = said[-1].replace(str(out), str(out.parent)) if said else "the export failed"
+        why = said[-1].replace(str(out.absolute()), str(out.parent)) if said else "the export failed"
         raise ExportError(why, refused=ended.returncode == REFUSED)
     try:
         written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]

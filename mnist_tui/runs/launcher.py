@@ -7,7 +7,6 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from mnist_tui import python_process
 from mnist_tui.files import open_append
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, status_of
 
@@ -116,12 +116,13 @@ class TrialServer:
         self._answers, self._first_memory = b"", 0
         with self._log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, "--trials"],
+                python_process.module(WORKER, "--trials"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
-                env=package_environment(self._own),
+                cwd=python_process.WORKING_DIRECTORY,
+                env=python_process.environment(self._own),
             )
 
     @property
@@ -219,17 +220,17 @@ def run_job(
 
     Args:
         job: the worker's name of it.
-        arguments: its arguments, after the run's folder.
+        arguments: its arguments, after the run's folder; paths among them are absolute.
 
     Returns:
         The ended process: stdout is the job's answer, stderr what a person should read on failure.
     """
-    command = [sys.executable, "-m", WORKER, "--job", job, "--run", str(folder.path.absolute()), *arguments]
     return subprocess.run(
-        command,
+        python_process.module(WORKER, "--job", job, "--run", str(folder.path.absolute()), *arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env=package_environment(),
+        cwd=python_process.WORKING_DIRECTORY,
+        env=python_process.environment(),
         timeout=timeout,
         check=False,
     )
@@ -243,35 +244,28 @@ def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Pope
         errors: gets its stderr.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", WORKER, "--job", job, "--run", str(folder.path.absolute())],
+        python_process.module(WORKER, "--job", job, "--run", str(folder.path.absolute())),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         start_new_session=True,
-        env=package_environment(),
+        cwd=python_process.WORKING_DIRECTORY,
+        env=python_process.environment(),
     )
 
 
 def _spawn(arguments: list[str], log: IO[bytes], stdin: int, pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", WORKER, *arguments],
+        python_process.module(WORKER, *arguments),
         stdin=stdin,
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        env=package_environment(),
+        cwd=python_process.WORKING_DIRECTORY,
+        env=python_process.environment(),
         close_fds=True,
         pass_fds=pass_fds,
     )
-
-
-def package_environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A worker's environment: this process's, with the package findable from anywhere, then the worker's own."""
-    import mnist_tui
-
-    root = str(Path(mnist_tui.__file__).parent.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, **(own or {})}
 
 
 def reap(process: subprocess.Popen[bytes]) -> None:

@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from mnist_tui.files import temporary_name
+from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, is_here
 from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
 from mnist_tui.runs.state import LIVE
@@ -26,9 +25,16 @@ class AmbiguousRunError(RunError):
 
 
 def default_runs_dir() -> Path:
-    """``MNIST_TUI_RUNS``, else the user's data folder."""
-    given = os.environ.get("MNIST_TUI_RUNS")
-    return Path(given) if given else Path(platformdirs.user_data_dir("mnist-tui")) / "runs"
+    """``MNIST_TUI_RUNS``, else the user's data folder.
+
+    Raises:
+        NoHomeError: there is no home folder.
+        PathError: the variable names none.
+    """
+    try:
+        return path_in_variable("MNIST_TUI_RUNS") or data_folder() / "runs"
+    except NoHomeError as error:
+        raise NoHomeError(f"{error}; or name a folder for the runs with --runs-dir or MNIST_TUI_RUNS") from None
 
 
 def run_folders(runs_dir: Path) -> list[RunFolder]:
@@ -43,7 +49,7 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         RunError: it means none.
         AmbiguousRunError: it means several.
     """
-    as_path = named_path(text)
+    as_path = typed_path(text)
     if is_file(as_path / "experiment.toml"):
         return RunFolder(absolute(as_path))
     names, passed_over = look_through(runs_dir, "experiment.toml")
@@ -75,14 +81,6 @@ def newest(folders: list[RunFolder]) -> RunFolder:
     """
     second = folders[0].id[:15]
     return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)
-
-
-def named_path(text: str) -> Path:
-    """A text as a path, its `~` expanded where that is possible."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # there is no home
-        return Path(text)
 
 
 def absolute(path: Path) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_text
+from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import (
     RunError,
     RunFolder,
@@ -27,7 +28,7 @@ from mnist_tui.runs.folder import (
     unwritable,
     write_status,
 )
-from mnist_tui.runs.library import absolute, named_path
+from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import is_name
@@ -201,7 +202,7 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
     Raises:
         StudyError: it means none, or several.
     """
-    as_path = named_path(text)
+    as_path = typed_path(text)
     if is_file(as_path / "study.toml"):
         return StudyFolder(absolute(as_path))
     folders = study_folders(runs_dir)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from importlib.util import find_spec
 
+from mnist_tui import python_process
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import open_append
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import status_of
-from mnist_tui.runs.launcher import package_environment, reap
+from mnist_tui.runs.launcher import reap
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study
@@ -46,12 +46,13 @@ def start(folder: StudyFolder) -> None:
     require_extra()
     with open_append(folder.log_file) as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", RUNNER, str(folder.path.absolute())],
+            python_process.module(RUNNER, str(folder.path.absolute())),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=package_environment(),
+            cwd=python_process.WORKING_DIRECTORY,
+            env=python_process.environment(),
         )
     folder.write_status(status_of(process.pid, "starting"))
     reap(process)

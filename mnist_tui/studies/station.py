@@ -138,7 +138,7 @@ class Station:
         launch["wait"] = False
         if request.away:
             launch["threads"] = launch.get("threads") or self._worker.state.nthreads
-            if not Path(launch.get("data_dir") or "").expanduser().is_dir():
+            if not Path(launch.get("data_dir") or "").is_dir():
                 launch["data_dir"] = None
         own = ""
         if request.data is not None and not _has(request.data, launch.get("data_dir")):

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from mnist_tui import PROGRAM
+from mnist_tui.data.places import whole_name
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, edited, find_preset
 from mnist_tui.experiment.problem import RequestError, problems_of
@@ -55,7 +56,7 @@ def parse_over(text: str) -> Axis:
     if not separator or not name or not values or not all(values):
         raise RequestError(f"--over {text} is not of the form NAME=VALUE,VALUE, such as hidden=150,250")
     _check_name(name, text)
-    return axis(name, values)
+    return axis(name, map(whole_name, values) if name in ("dataset", "dataset.name") else values)
 
 
 def axis(name: str, values: Iterable[str]) -> Axis:

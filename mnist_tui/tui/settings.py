@@ -5,18 +5,23 @@ An environment variable or a flag beats the file, the file beats the default. Ke
 
 from __future__ import annotations
 
+import fcntl
 import os
-import tomllib
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-import platformdirs
+from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
+from mnist_tui.paths import NoHomeError, PathError, config_folder, path_in_variable, typed_path
 
 DEFAULT_THEME = "textual-dark"
 Glyphs = Literal["braille", "block", "ascii"]
 Refresh = Literal["auto", "normal", "slow"]
+LOCK_SECONDS = 2.0
+LOCK_LOOK_SECONDS = 0.005
 REFRESH_SECONDS: dict[Refresh, float] = {"auto": 0.5, "normal": 0.5, "slow": 5.0}
 
 
@@ -65,7 +70,10 @@ def _name(value: Any) -> str:
 
 def folder_problem(value: Any) -> str:
     """What a folder of the settings has to be, where `value` is not that; empty where it is."""
-    good = isinstance(value, str) and value.startswith(("/", "~")) and "\0" not in value
+    try:
+        good = isinstance(value, str) and value.startswith(("/", "~")) and typed_path(value).is_absolute()
+    except PathError:
+        good = False
     return "" if good else "a folder's whole path, from / or ~ on"
 
 
@@ -88,18 +96,32 @@ WANTED: dict[str, Callable[[Any], str]] = {
 
 
 def settings_file() -> Path:
-    """``MNIST_TUI_CONFIG``, else `settings.toml` in the user's configuration folder."""
-    given = os.environ.get("MNIST_TUI_CONFIG")
-    return Path(given) if given else Path(platformdirs.user_config_dir("mnist-tui")) / "settings.toml"
+    """``MNIST_TUI_CONFIG``, else `settings.toml` in the user's configuration folder; `PathError` where neither is."""
+    return path_in_variable("MNIST_TUI_CONFIG") or config_folder() / "settings.toml"
+
+
+def settings_place() -> str:
+    """The settings file, for a person; where there can be none, the sentence that says why."""
+    try:
+        return str(settings_file())
+    except PathError as error:
+        return str(error)
 
 
 def remembered() -> tuple[Settings, tuple[str, ...]]:
     """The settings of the file, and a sentence for everything in it that cannot be used: there the default counts."""
-    path = settings_file()
     try:
-        doc = tomllib.loads(path.read_text(encoding="utf-8"))
+        path = settings_file()
+    except NoHomeError:
+        return Settings(), ()
+    except PathError as error:
+        return Settings(), (f"{error}; the default settings are used",)
+    try:
+        doc = parse_toml(read_text(path, follow_links=True))
     except FileNotFoundError:
         return Settings(), ()
+    except UnreadableFileError as error:
+        return Settings(), (f"{error}; the defaults are used",)
     except OSError as error:
         return Settings(), (f"{path} cannot be read ({error.strerror or error}); the defaults are used",)
     except ValueError as error:
@@ -151,28 +173,73 @@ def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[
     return found, problems
 
 
-def remember(**changes: Any) -> None:
-    """Writes these settings into the file; all else that is in it stays. None takes a setting out of the file.
+def remember(*, keys_before: Mapping[str, str] | None = None, **changes: Any) -> None:
+    """Write these settings into the file; all else that is in it stays, also what another app writes meanwhile.
+
+    Args:
+        keys_before: what `keys` was before the change; keys that are the same in both stay as the file has them.
+        changes: None takes a setting out of the file.
 
     Raises:
-        OSError: the file cannot be written.
-        ValueError: it is not TOML.
+        OSError: the file cannot be read or written.
+        ValueError: it is not TOML, or there is no home folder for it.
     """
     import tomlkit
 
-    from mnist_tui.files import write_text
-
-    path = settings_file().resolve()
-    doc: Any = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    for name, value in changes.items():
-        if value is None or (name == "keys" and not value):
-            doc.pop(name, None)
-        elif name == "keys":
-            doc[name] = _quoted(value)
-        else:
-            doc[name] = value
+    path = Path(os.path.realpath(settings_file()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, tomlkit.dumps(doc))
+    with _locked(path.parent):
+        try:
+            text = read_text(path)
+        except FileNotFoundError:
+            text = ""
+        there = parse_toml(text).get("keys")
+        doc: Any = tomlkit.parse(text)
+        for name, value in changes.items():
+            if name == "keys" and keys_before is not None and isinstance(there, Mapping):
+                value = _merged(_keys(cast(Mapping[str, Any], there), path)[0], keys_before, value)  # noqa: PLW2901
+            if value is None or (name == "keys" and not value):
+                doc.pop(name, None)
+            elif name == "keys":
+                doc[name] = _quoted(value)
+            else:
+                doc[name] = value
+        write_text(path, tomlkit.dumps(doc))
+
+
+def _merged(there: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: keys for name, keys in there.items() if name in now or name not in before}
+    return kept | {name: keys for name, keys in now.items() if before.get(name) != keys}
+
+
+@contextmanager
+def _locked(folder: Path) -> Generator[None]:
+    """Keep other apps from writing the settings meanwhile, where the file system has locks.
+
+    Raises:
+        OSError: another process does not let go.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        end = time.monotonic() + LOCK_SECONDS
+        while not _lock(handle):
+            if time.monotonic() > end:
+                raise OSError(f"another process keeps {folder} locked")
+            time.sleep(LOCK_LOOK_SECONDS)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock a folder's handle; False where another process holds it."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks here: two apps that write at the same moment are rarer than such file systems
+        return True
+    return True
 
 
 def _quoted(keys: Mapping[str, str]) -> Any:

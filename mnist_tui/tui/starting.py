@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.clocks import since_boot
-from mnist_tui.data.places import validate_name
+from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, launcher, resumption
@@ -58,8 +58,9 @@ class Starter:
             OSError: no process can be started.
         """
         validate_name(preset.experiment.dataset.name)
+        preset = replace(preset, experiment=with_whole_name(preset.experiment))
         options = self._options
-        data_dir = str(options.data_dir) if options.data_dir else None
+        data_dir = str(options.data_dir.absolute()) if options.data_dir else None
         launch = Launch(
             time.time(), "", options.device, data_dir, allow_sample=True, wait=wait, since_boot=since_boot()
         )  # fmt: skip

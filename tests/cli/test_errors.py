@@ -189,7 +189,7 @@ def test_the_sample_may_stand_in_for_mnist_only_where_that_was_allowed(
 def test_what_nobody_expected_goes_whole_into_a_log_whose_path_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(unexpected.platformdirs, "user_log_dir", lambda _: str(tmp_path / "log"))
+    monkeypatch.setattr(unexpected, "log_folder", lambda: tmp_path / "log")
 
     def broken() -> None:
         raise KeyError("the reason")

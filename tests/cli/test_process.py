@@ -1,8 +1,9 @@
-"""The command as a process of its own: what it imports, how it ends, what it leaves on a broken pipe."""
+"""The command as a process of its own: what it imports, how it ends, what it does with broken streams."""
 
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -70,21 +71,33 @@ def test_a_wrong_request_is_one_sentence_and_code_2_of_the_process(tmp_path: Pat
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_reader_that_leaves_early_gets_no_traceback(tmp_path: Path) -> None:
+def test_a_reader_that_leaves_early_ends_nothing_and_gets_no_traceback(tmp_path: Path) -> None:
     recorded_run(tmp_path / "runs")
     reading, writing = os.pipe()
-    with subprocess.Popen(
-        command("show", "latest", "--json"),
-        env=environment(tmp_path),
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        os.close(writing)
-        os.close(reading)
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-    assert process.returncode == 1
+    os.close(reading)
+    ended = subprocess.run(
+        command("show", "latest", "--json"), env=environment(tmp_path), stdout=writing, stderr=subprocess.PIPE,
+        check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [
+        (">/dev/full", 1, "error: not all results could be written to stdout: No space left on device"),
+        (">/dev/full 2>/dev/full", 1, ""),
+        (">&-", 0, ""),
+        ("<&- >&- 2>&-", 0, ""),
+    ],
+)
+def test_results_that_cannot_be_written_are_told_and_a_closed_stdout_is_meant(
+    tmp_path: Path, redirected: str, code: int, said: str
+) -> None:
+    words = f"{shlex.join(command('presets', 'show', 'raw'))} {redirected}"
+    ended = subprocess.run(["sh", "-c", words], env=environment(tmp_path), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (code, "", said)
 
 
 def test_output_survives_a_locale_that_cannot_write_it(tmp_path: Path) -> None:

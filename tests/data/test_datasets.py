@@ -240,7 +240,7 @@ def test_a_folder_of_idx_files_is_a_dataset_with_its_own_class_names(
 ) -> None:
     folder = write_idx(tmp_path / "letters", arrays)
     names = [f"letter {letter}" for letter in "ABCDEFGHIJ"]
-    (folder / "classes.txt").write_text("\n".join(names) + "\n")
+    (folder / "classes.txt").write_text("\n".join(names) + "\n", encoding="utf-8-sig")  # as Notepad does
     dataset = load(str(folder))
     assert_holds(dataset, arrays)
     assert (dataset.name, dataset.title, dataset.verified) == ("letters", "letters", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from textual.binding import Binding
 from textual.widgets import DataTable, Input, Select, TabbedContent
 
+from mnist_tui.cli import checks
+from mnist_tui.cli.places import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.press_key import PressKeyScreen
@@ -81,6 +85,74 @@ def test_a_file_that_is_no_toml_is_told_and_never_written_over() -> None:
     with pytest.raises(ValueError, match=r"(?i)unexpected|empty|value"):
         remember(theme="nord")
     assert settings_file().read_text() == "theme = "
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'theme = "nord"\nglyphs =\n', "is not TOML (invalid value (at line 2, column 9))"),
+        ("theme = 'nord'".encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
+        (b"theme = '\xff'", "is not UTF-8 text (byte 10)"),
+        (b"a = " + b"[" * 3_000, "is not TOML (it is nested deeper than 64 levels)"),
+        (b"a = " + b"9" * 5_000, "is not TOML (Exceeds the limit"),
+    ],
+    ids=["syntax", "utf-16", "latin-1", "deep", "digits"],
+)
+def test_a_settings_file_that_cannot_be_read_is_said_and_never_written_over(content: bytes, said: str) -> None:
+    settings_file().write_bytes(content)
+    settings, (problem,) = remembered()
+    assert settings == Settings()
+    assert f"{settings_file()} {said}".lower() in problem.lower()
+    with pytest.raises((OSError, ValueError)):
+        remember(theme="nord")
+    assert settings_file().read_bytes() == content
+
+
+def test_a_settings_file_with_a_byte_order_mark_is_read_and_changed() -> None:
+    settings_file().write_bytes(b"\xef\xbb\xbfbell = false\r\n")
+    remember(theme="nord")
+    assert remembered() == (Settings(bell=False, theme="nord"), ())
+
+
+def test_a_pipe_in_the_place_of_the_settings_is_never_waited_for() -> None:
+    settings_file().unlink()
+    os.mkfifo(settings_file())
+    assert "is a pipe, not a file" in remembered()[1][0]
+    with pytest.raises(OSError, match="is a pipe"):
+        remember(theme="nord")
+
+
+def test_settings_written_by_two_apps_at_once_lose_no_change() -> None:
+    def change(names: range) -> None:
+        for number in names:
+            remember(**{f"setting-{number}": number})
+
+    apps = [threading.Thread(target=change, args=(range(first, 40, 2),)) for first in (0, 1)]
+    for app in apps:
+        app.start()
+    for app in apps:
+        app.join()
+    assert {name for name in of_file() if name.startswith("setting-")} == {f"setting-{n}" for n in range(40)}
+
+
+def test_keys_that_another_app_has_set_meanwhile_stay() -> None:
+    before = {"app.runs": "f6", "app.help": "f7"}
+    remember(keys=before)
+    remember(keys={**before, "app.jump": "f8"})
+    remember(keys={"app.runs": "f9"}, keys_before=before)
+    assert remembered()[0].keys == {"app.runs": "f9", "app.jump": "f8"}
+
+
+def test_commands_say_what_of_the_settings_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("MNIST_TUI_RUNS")
+    write("theme =")
+    usual_runs_dir()
+    assert capsys.readouterr().err.startswith(f"warning: {settings_file()} is not TOML (")
+    usual_runs_dir(tell=False)
+    assert capsys.readouterr().err == ""
+    assert [(check.state, "is not TOML" in check.finding) for check in checks.settings()] == [("attention", True)]
 
 
 def test_what_is_not_ours_stays_in_the_file() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.experiment.weights import weight_shapes
+from mnist_tui.files import read_text
 from mnist_tui.report import evidence, markdown
 from mnist_tui.report.card.model_code import hog_call, program
 from mnist_tui.report.contents.notices import SAMPLE
@@ -45,7 +46,7 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
 def is_card_of(folder: RunFolder, path: Path) -> bool:
     """Whether the file is a card of that very run, which may be replaced by a newer one."""
     try:
-        return f"{markdown.escaped(folder.id)} |" in path.read_text(encoding="utf-8")
+        return f"{markdown.escaped(folder.id)} |" in read_text(path, follow_links=True)
     except (OSError, ValueError):
         return False
 
@@ -120,7 +121,7 @@ def _parts(path: Path) -> list[Path]:
 def _described(folder: RunFolder, out: Path) -> list[str]:
     """The formats that a card in `out` describes as they are there, made from the weights that the run has now."""
     try:
-        text = (out / CARD).read_text(encoding="utf-8")
+        text = read_text(out / CARD, follow_links=True)
     except (OSError, ValueError):
         return []
     if _source(folder)[1] not in text:

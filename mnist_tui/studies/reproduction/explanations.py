@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_tui.experiment.presets import builtin_folder
+from mnist_tui.files import read_text
 
 NAME = "MISSES.md"
 
@@ -14,7 +15,7 @@ NAME = "MISSES.md"
 def explanations(path: Path | None = None) -> Mapping[str, str]:
     """The explanations by id: the text under each heading ``## ID``, in one line. None where there is no file."""
     try:
-        text = (path or builtin_folder() / NAME).read_text(encoding="utf-8")
+        text = read_text(path or builtin_folder() / NAME, follow_links=True)
     except FileNotFoundError:
         return {}
     _, *parts = re.split(r"^## +(\S+) *$", text, flags=re.MULTILINE)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from mnist_tui.data.places import validate_name
+from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.studies import launcher, scheduler_address
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.state import LIVE
@@ -25,6 +26,7 @@ def begun(runs_dir: Path, wish: Wish) -> tuple[StudyFolder, str]:
     """
     launcher.require_extra()
     validate_name(wish.preset.experiment.dataset.name)
+    wish = replace(wish, preset=replace(wish.preset, experiment=with_whole_name(wish.preset.experiment)))
     study, bases = study_of(wish, time.time()), {wish.base: wish.preset}
     before = same_study(runs_dir, study, bases)
     if before is not None and before.state() in LIVE:

@@ -276,4 +276,4 @@ def _notes(study: Study, trials: int, wish: Wish) -> Iterable[str]:
 
 def absolute(path: Path | None) -> str | None:
     """A folder by its absolute path: a study outlives the present folder."""
-    return str(path.expanduser().absolute()) if path else None
+    return str(path.absolute()) if path else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,7 @@ from textual.widgets.button import ButtonVariant
 from textual.worker import Worker, get_current_worker
 
 from mnist_tui.counting import counted
+from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.exporting import EXPORTS, unfinished
 from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
@@ -157,8 +157,16 @@ class ExportScreen(ModalScreen[None]):
             figures=FIGURES in chosen,
             title=self.query_one("#export-title", Input).value.strip(),
             author=self.query_one("#export-author", Input).value.strip(),
-            out=Path(os.path.expanduser(self.target.value.strip())).absolute(),  # noqa: PTH111 - an unknown ~user stays
+            out=self._folder.absolute(),
         )
+
+    @property
+    def _folder(self) -> Path:
+        """The folder that is typed; a text that is no path stands as it is, and is refused when files are written."""
+        try:
+            return typed_path(self.target.value.strip())
+        except PathError:
+            return Path(self.target.value.strip())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Overwriting is offered only once files stand in the way, opening once there is a report."""
@@ -222,6 +230,11 @@ class ExportScreen(ModalScreen[None]):
             return
         if not wish.in_words or not self.target.value.strip():
             self._say("nothing is chosen" if not wish.in_words else "no folder is given", wrong=True)
+            return
+        try:
+            typed_path(self.target.value.strip())
+        except PathError as error:
+            self._say(str(error), wrong=True)
             return
         if any(worker is not self._worker for worker in unfinished(self.app)):
             self._say("another export is still being written; its end is told", wrong=True)

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, Static
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.pictures import Picture, read_picture
+from mnist_tui.paths import PathError, typed_path
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 
 def path_of(text: str) -> Path:
-    """The path that was typed, or dropped into the terminal, which quotes it or puts backslashes before blanks."""
+    """The path that was typed, or dropped into the terminal, which quotes it or puts backslashes before blanks.
+
+    Raises:
+        PathError: it is none.
+    """
     text = text.strip()
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     text = text[1:-1] if quoted else re.sub(r"\\(.)", r"\1", text)
-    return Path(text.removeprefix("file://")).expanduser()
+    return typed_path(text.removeprefix("file://"))
 
 
 class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
@@ -113,7 +118,7 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
         try:
             path = path_of(text)
             picture, why = read_picture(path), ""
-        except (DataError, RuntimeError) as error:
+        except (DataError, PathError) as error:
             path, picture, why = Path(), None, str(error)
         if self.is_attached:
             self.app.call_from_thread(self._done, path, picture, why)

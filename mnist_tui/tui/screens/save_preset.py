@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from mnist_tui.experiment.presets import Preset, PresetError, builtin_folder, save_preset, user_folder
+from mnist_tui.paths import PathError
 
 
 class SavePresetScreen(ModalScreen[Preset | None]):
@@ -70,7 +71,7 @@ class SavePresetScreen(ModalScreen[Preset | None]):
             yield Input(self._preset.name, compact=True, id="name")
             yield Static("Title", markup=False)
             yield Input(self._preset.title, compact=True, id="title")
-            yield Static(f"It goes to {user_folder()}", classes="said", markup=False)
+            yield Static(_place(), classes="said", markup=False)
             yield Static(id="problem", markup=False)
             with Horizontal():
                 yield Button("Save", variant="primary", id="save")
@@ -87,10 +88,11 @@ class SavePresetScreen(ModalScreen[Preset | None]):
         """Saves; a second time, over a preset of that name."""
         name = self.name_field.value.strip()
         preset = replace(self._preset, name=name, title=self.title_field.value.strip(), origin="saved")
-        taken = os.path.lexists(user_folder() / f"{name}.toml") and not any(builtin_folder().rglob(f"{name}.toml"))
+        taken = False
         try:
+            taken = os.path.lexists(user_folder() / f"{name}.toml") and not any(builtin_folder().rglob(f"{name}.toml"))
             path = save_preset(preset, name, overwrite=bool(name) and name == self._taken)
-        except PresetError as error:
+        except (PresetError, PathError) as error:
             self._taken = name if taken else ""
             self._say(f"{error}; save again to replace it" if taken else str(error), taken=taken)
             return
@@ -105,3 +107,11 @@ class SavePresetScreen(ModalScreen[Preset | None]):
         self.set_class(bool(text), "-wrong")
         self.set_class(taken, "-taken")
         self.save_button.label = "Replace" if taken else "Save"
+
+
+def _place() -> str:
+    """Where the preset is saved, or why it cannot be."""
+    try:
+        return f"It goes to {user_folder()}"
+    except PathError as error:
+        return str(error)

@@ -14,10 +14,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
 
+from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.tui.form.field_row import Choice as Values
 from mnist_tui.tui.screens.press_key import PressKeyScreen
-from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file
+from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.widgets.choice import Choice
 from mnist_tui.tui.widgets.key_footer import KeyFooter
@@ -109,11 +110,11 @@ class SettingsScreen(Screen[None]):
                 )
                 yield Choice(CONFIRM, "confirm", settings.confirm)
                 yield Choice(BELL, "bell", settings.bell)
-                default = str(default_runs_dir())
+                default = _default_runs_dir()
                 runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
                 yield Row("runs folder", runs_dir)
                 yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
-                yield Static(f"remembered in {settings_file()}", classes="note", markup=False)
+                yield Static(f"remembered in {settings_place()}", classes="note", markup=False)
             with TabPane("Keys", id="keys-page"):
                 yield KeyTable(cursor_type="row", zebra_stripes=True, id="keys")
         yield KeyFooter()
@@ -222,3 +223,11 @@ class SettingsScreen(Screen[None]):
 
 def _values(texts: dict[Any, str], value: str, name: str) -> Values:
     return Values([(text, key) for key, text in texts.items()], value=value, allow_blank=False, compact=True, id=name)
+
+
+def _default_runs_dir() -> str:
+    """Where runs are kept without a setting; empty where there is no such folder."""
+    try:
+        return str(default_runs_dir())
+    except PathError:
+        return ""

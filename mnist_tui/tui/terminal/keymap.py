@@ -10,7 +10,6 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from textual.app import App
 from textual.binding import Binding
@@ -144,7 +143,7 @@ def taken(entry: Entry, key: str, own: Mapping[str, str], table: tuple[Entry, ..
     return None
 
 
-def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: Path) -> list[str]:
+def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> list[str]:
     """A sentence for each of the user's keys that means nothing or is taken."""
     by_id = {name: entry for entry in table for name in entry.ids}
     found = [f"{path}: [keys] {name} is no action's name; F12 shows all" for name in own if name not in by_id]

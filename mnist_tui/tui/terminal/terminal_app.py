@@ -12,7 +12,7 @@ from textual.app import App
 
 from mnist_tui import PROGRAM
 from mnist_tui.shown_text import visible, visible_line
-from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_file
+from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
 from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
 from mnist_tui.tui.terminal.safe_text import SafeText
 from mnist_tui.tui.terminal.window import Window, title_of
@@ -57,7 +57,7 @@ class TerminalApp(App[None]):
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         else:
-            unknown = f"{settings_file()}: there is no theme {self.settings.theme!r}; the default is used"
+            unknown = f"{settings_place()}: there is no theme {self.settings.theme!r}; the default is used"
             self._problems = (*self._problems, unknown)
         self.window = Window(self, Pace())
         self._following: Following | None = None
@@ -112,14 +112,15 @@ class TerminalApp(App[None]):
 
     def change_settings(self, **changes: Any) -> None:
         """Takes settings over at once and remembers them; says where they cannot be remembered."""
+        keys_before = self.settings.keys
         self.settings = replace(self.settings, **changes)
         if "keys" in changes:
             self.set_keymap(dict(self.settings.keys))
             self._fit_keys()
         try:
-            remember(**changes)
+            remember(keys_before=keys_before, **changes)
         except (OSError, ValueError) as error:
-            self._warn(f"{settings_file()} does not remember that: {error}")
+            self._warn(f"{settings_place()} does not remember that: {error}")
 
     def follow(self, folder: RunFolder) -> RunFeed:
         """A run's feed; that it ends is told, whatever is shown then."""
@@ -185,7 +186,7 @@ class TerminalApp(App[None]):
 
         own, table = self.settings.keys, entries()
         self.call_from_thread(self.set_keymap, keymap(own, table))
-        for problem in problems(own, table, settings_file()):
+        for problem in problems(own, table, settings_place()):
             self.call_from_thread(self._warn, problem)
 
     def _warn(self, text: str) -> None:

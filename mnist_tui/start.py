@@ -1,0 +1,33 @@
+"""Runs a module of this package as a program: `python -P start.py MODULE ARGUMENT…`, as `python_process` has it.
+
+Started by its file, so that this copy of the package is found from every folder without a place in PYTHONPATH: there
+its neighbours (a checkout's, or a person's files beside it) would be imported before Python's own library.
+"""
+
+import os
+import runpy
+import sys
+
+
+def main() -> None:
+    """Run the module that the command line names."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - before pathlib is loaded
+    _make_findable(root)
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def _make_findable(root: str) -> None:
+    """Put the package's folder into `sys.path`: before the first that holds another copy, else last."""
+    package = os.path.basename(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH119, PTH120
+    for place, folder in enumerate(sys.path):
+        if folder == root:
+            return
+        if os.path.isdir(os.path.join(folder, package)):  # noqa: PTH112, PTH118
+            sys.path.insert(place, root)
+            return
+    sys.path.append(root)
+
+
+if __name__ == "__main__":
+    main()
