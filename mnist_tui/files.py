@@ -43,6 +43,10 @@ MAX_BITS = 10_000
 MAX_DEPTH = 64
 """The deepest nesting of JSON and TOML that is accepted; our own files have at most 6 levels."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a disk on which nothing more can be written."""
+WITHOUT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""Errors of file systems that cannot be waited for."""
 LINK = "is a symbolic link, which is not followed"
 
 
@@ -297,15 +301,52 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replaces the whole file."""
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replaces the whole file.
+
+    Args:
+        durable: whether it is on the disk, whatever happens, once this returns.
+    """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+        if durable:
+            sync(temporary)
+    if durable:
+        sync(path.parent)
 
 
-def write_json(path: Path, doc: Any) -> None:
-    """Replaces the whole file; NaN and infinity are refused, for not everyone's JSON has them."""
-    write_text(path, json.dumps(doc, indent=1, allow_nan=False) + "\n")
+def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
+    """Replaces the whole file; NaN and infinity are refused, for not everyone's JSON has them.
+
+    Args:
+        durable: whether it is on the disk, whatever happens, once this returns.
+    """
+    write_text(path, json.dumps(doc, indent=1, allow_nan=False) + "\n", durable=durable)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file or a folder is on the disk; where the file system cannot do that, it is left at that."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in WITHOUT_SYNC:
+            raise
+    finally:
+        os.close(handle)
+
+
+def why_unwritten(error: OSError) -> str:
+    """Why a file or a folder could not be written, in words: "the disk is full (…)"."""
+    said = error.strerror or str(error)
+    about = f"{said}: {error.filename}" if error.filename else said
+    if error.errno in FULL:
+        return f"the disk is full ({about})"
+    if error.errno == errno.EROFS:
+        return f"the disk is read-only ({about})"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"you may not write there ({about})"
+    return about
 
 
 def _umask() -> int:

@@ -1,23 +1,38 @@
-"""Commands to a worker, through its run's folder: any front end, any login, any number of them."""
+"""Commands to a worker, through its run's folder: any front end, any login, any number of them.
+
+A command is a file in `control/`, on the disk before whoever asked is answered. It stays there until its effect is on
+the disk as well, so that no kill loses it; a worker obeys each file once. A study is told in the same way.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import secrets
+import stat
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
-from mnist_tui.files import read_json, write_json
+from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.files import UnreadableFileError, read_json, why_unwritten, write_json
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.records import record
 from mnist_tui.runs.state import LIVE
 
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
-COMMAND_BYTES = 10_000
-"""The largest file that is read as a command."""
+LASTING: tuple[CommandName, ...] = ("extend", "checkpoint")
+"""Commands that hold for a run's next worker where one dies before it has obeyed; going on replaces the others."""
 DISCARDED = "discarded"
 """The reason of a run that was ended by discard."""
+SUFFIX = ".json"
+COMMAND_BYTES = 10_000
+"""The largest file that may be a command; ours have less than a hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +43,19 @@ class Command:
         name: pause; continue; step (to the end of the epoch that is next or begun, then pause); stop (and save);
             checkpoint (now); extend; discard (end at once and save nothing).
         epochs: how many more are planned from now on, for extend.
+        id: the name of its file, without the suffix; empty before it has one.
     """
 
     name: CommandName
     epochs: int = 0
+    id: str = field(default="", compare=False)
 
 
 def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
     """Leaves a command for the run's worker.
 
     Raises:
-        RunError: the run has no worker that could obey.
+        RunError: the run has no worker that could obey, or its folder cannot be written.
     """
     state = folder.state()
     if state not in LIVE:
@@ -47,21 +64,25 @@ def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def leave(folder: RunFolder, command: Command) -> Path:
-    """Leaves a command, whether there is a worker or not; its file, which is there until it is taken.
+    """Leaves a command, whether there is a worker or not; returns its file, which is on the disk then.
 
     Raises:
         ForeignFilesError: the folder leads outside itself.
+        RunError: the folder cannot be written; the sentence says why.
     """
     folder.check_own_files()
-    waiting = [int(path.name[:20]) for path in folder.control.glob("[0-9]*.json") if path.name[:20].isdecimal()]
-    order = max([time.time_ns(), *(number + 1 for number in waiting)])  # also after the clock was set back
-    path = folder.control / f"{order:020d}-{command.name}.json"
-    write_json(path, asdict(command))
+    name = command.id or f"{_next_number(folder.control):020d}-{secrets.token_hex(3)}-{command.name}"
+    path = folder.control / f"{name}{SUFFIX}"
+    try:
+        folder.control.mkdir(exist_ok=True)
+        write_json(path, {"name": command.name, "epochs": command.epochs}, durable=True)
+    except OSError as error:
+        raise RunError(f"{folder.id} was not told to {command.name}: {why_unwritten(error)}") from None
     return path
 
 
 def withdraw(path: Path) -> bool:
-    """Takes a command back; whether nobody had taken it."""
+    """Takes a command back; whether it was still there."""
     try:
         path.unlink()
     except OSError:  # it has gone, is a folder, or may not be removed
@@ -69,27 +90,119 @@ def withdraw(path: Path) -> bool:
     return True
 
 
-def take(folder: RunFolder) -> list[Command]:
-    """The commands that wait, oldest first; each is given once. For the worker alone.
-
-    A file that is no command is removed where that is possible, and is in no other command's way.
-    """
+def waiting(folder: RunFolder, *names: CommandName) -> list[Command]:
+    """The commands that lie there, oldest first: all of them, or those of these names."""
     commands: list[Command] = []
-    for path in waiting(folder):
-        try:
-            command = record(Command, read_json(path, COMMAND_BYTES))
-        except (OSError, ValueError):
-            command = None
-        if withdraw(path) and command is not None and command.name in COMMANDS:
-            commands.append(command)
+    with suppress(OSError):
+        for path in _entries(folder.control):
+            with suppress(OSError):
+                command = _read(path)
+                if command is not None and (not names or command.name in names):
+                    commands.append(command)
     return commands
 
 
-def waiting(folder: RunFolder) -> list[Path]:
-    """The files of the commands that wait, oldest first; none where `control` is a link or may not be read."""
-    if folder.control.is_symlink():
+def is_there(folder: RunFolder, command: Command) -> bool:
+    """Whether a command is neither settled nor withdrawn."""
+    return (folder.control / f"{command.id}{SUFFIX}").exists()
+
+
+def settle(folder: RunFolder, commands: Iterable[Command]) -> None:
+    """Removes the files of commands whose effect is on the disk, or that are void."""
+    for command in commands if not folder.control.is_symlink() else ():
+        with suppress(OSError):  # an `Inbox` does not give it again
+            (folder.control / f"{command.id}{SUFFIX}").unlink(missing_ok=True)
+
+
+class Inbox:
+    """Reads a run's commands for whoever obeys them; each is given once, and its file stays until `settle`.
+
+    A file in a command's place that is none is removed, and so are links and pipes, for nothing is written to a run's
+    folder that has any. What cannot be removed is passed over.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._known: set[str] = set()
+
+    def look(self) -> list[Command]:
+        """The commands that have come since the last call, oldest first."""
+        try:
+            paths = _entries(self._folder.control)
+        except OSError:  # not to be read at this moment
+            return []
+        self._known &= {path.name for path in paths}
+        commands: list[Command] = []
+        for path in paths:
+            if path.name in self._known:
+                continue
+            try:
+                command = _read(path)
+            except OSError:  # not to be read at this moment
+                continue
+            self._known.add(path.name)
+            if command is not None:
+                commands.append(command)
+            elif path.suffix == SUFFIX or _is_special(path):
+                withdraw(path)
+        return commands
+
+
+def _entries(control: Path) -> list[Path]:
+    """What lies there, oldest first, but for files that are being written; nothing where `control` is a link.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if control.is_symlink():
         return []
     try:
-        return sorted(path for path in folder.control.glob("*.json") if path.name[0] != ".")
-    except OSError:
+        with os.scandir(control) as entries:
+            names = [entry.name for entry in entries if entry.name[0] != "."]
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    return [control / name for name in sorted(names, key=lambda name: (_number(name), name))]
+
+
+def _read(path: Path) -> Command | None:
+    """The command in a file; None where it is none.
+
+    Raises:
+        OSError: it cannot be read at this moment.
+    """
+    try:
+        command = record(Command, {**_document(path), "id": path.stem})
+    except (UnreadableFileError, PermissionError, FileNotFoundError, ValueError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            return None
+        raise
+    return command if path.suffix == SUFFIX and 0 <= command.epochs <= MAX_EPOCHS else None
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is neither a file nor a folder."""
+    mode = path.lstat().st_mode
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    doc = read_json(path, COMMAND_BYTES)
+    if not isinstance(doc, dict):
+        raise UnreadableFileError(path, "does not hold a JSON object")
+    return cast(dict[str, Any], doc)
+
+
+def _number(name: str) -> int:
+    """Where a file's name places it among the others."""
+    digits = re.match(r"[0-9]{1,40}", name)
+    return int(digits[0]) if digits else 0
+
+
+def _next_number(control: Path) -> int:
+    """The time in nanoseconds, but more than any number that lies there: a clock that is set back changes no order."""
+    last = 0
+    with suppress(OSError):
+        last = max((_number(path.name) for path in _entries(control)), default=0)
+    return max(time.time_ns(), last + 1)

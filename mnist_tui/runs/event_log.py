@@ -152,6 +152,10 @@ class EventLog:
     def append(self, event: Event) -> None:
         write_whole(self._file, encode(event).encode() + b"\n")
 
+    def sync(self) -> None:
+        """Waits until all that was appended is on the disk."""
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         self._file.close()
 

@@ -265,10 +265,15 @@ class Resumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Extended(Event):
-    """The plan has changed: `epochs` are planned now."""
+    """The plan has changed: `epochs` are planned now.
+
+    Attributes:
+        commands: ids of the commands that asked for it; none is obeyed again once it is named here.
+    """
 
     type: ClassVar[str] = "extended"
     epochs: int
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from mnist_tui import python_process
-from mnist_tui.files import open_append
+from mnist_tui.files import discard, open_append, why_unwritten
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, status_of
 
 WORKER = "mnist_tui.training.worker"
@@ -68,24 +68,47 @@ def start(folder: RunFolder, standby: Standby | None = None) -> None:
     """Has a worker train the run: the one on standby where it lives, else a new one.
 
     A run that asks for threads of its own gets a new worker: the one on standby has started its own already, and ends.
+
+    Raises:
+        RunError: no worker can be started, or the run's folder cannot be written; then the folder is removed.
     """
     if standby is not None and folder.launch().threads is not None:
         standby.dismiss()
     elif standby is not None and standby.give(folder):
         return
-    with open_append(folder.log_file) as log:
-        worker = _spawn(["--run", str(folder.path.absolute())], log, stdin=subprocess.DEVNULL)
-    folder.write_status(status_of(worker.pid, "starting"))
-    reap(worker)
+    try:
+        _started(folder)
+    except RunError:
+        with suppress(OSError):  # it has not begun, and nobody is told of it
+            discard(folder.path)
+        raise
 
 
 def start_holding(folder: RunFolder, lock: Lock) -> None:
-    """Has a new worker train the run, whose lock this process holds and hands over to it."""
-    with open_append(folder.log_file) as log:
-        arguments = ["--run", str(folder.path.absolute()), "--lock", str(lock.fileno())]
-        worker = _spawn(arguments, log, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
-    lock.hand_over(worker.pid)
-    folder.write_status(status_of(worker.pid, "starting"))
+    """Has a new worker train the run, whose lock this process holds and hands over to it.
+
+    Raises:
+        RunError: the run's folder cannot be written, or no process can be started.
+    """
+    _started(folder, lock)
+
+
+def _started(folder: RunFolder, lock: Lock | None = None) -> None:
+    """Starts a worker on the run and says so in its status; no worker is left where that fails."""
+    worker = None
+    held, fds = ([], ()) if lock is None else (["--lock", str(lock.fileno())], (lock.fileno(),))
+    try:
+        with open_append(folder.log_file) as log:
+            arguments = ["--run", str(folder.path.absolute()), *held]
+            worker = _spawn(arguments, log, stdin=subprocess.DEVNULL, pass_fds=fds)
+        if lock is not None:
+            lock.hand_over(worker.pid)
+        folder.write_status(status_of(worker.pid, "starting"))
+    except OSError as error:
+        if worker is not None:
+            worker.kill()
+            worker.wait()
+        raise RunError(f"no worker can be started for run {folder.id}: {why_unwritten(error)}") from None
     reap(worker)
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from mnist_tui.experiment.closed_form import is_closed_form
+from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.files import TEMPORARY, discard
-from mnist_tui.runs.control import Command, leave, waiting, withdraw
+from mnist_tui.files import TEMPORARY, discard, why_unwritten
+from mnist_tui.runs.control import LASTING, Command, leave, settle, waiting, withdraw
 from mnist_tui.runs.folder import Lock, RunError, RunFolder
 from mnist_tui.runs.launcher import start_holding
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 TAKEN_SECONDS = 0.5
-"""In which a worker that lives takes a command, and one that has ended lets its run go; else it is busy."""
+"""In which a worker that lives obeys a command unless it is busy, and one that has ended lets its run go."""
 LOOK_SECONDS = 0.02
 
 
@@ -31,7 +32,7 @@ def check_resumable(folder: RunFolder) -> None:
         RunError: it has one, or has come to its own end.
     """
     status, state = folder.status(), folder.state()
-    if state in RESUMABLE:
+    if state in RESUMABLE or (state == "finished" and waiting(folder, "extend")):
         return
     if state in LIVE:
         holder = f"process {status.pid} on {status.host}" if status.pid else f"a process on {status.host}"
@@ -91,20 +92,41 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
     """
     check_extendable(folder, epochs)
     command = Command("extend", epochs)
-    live = folder.state() in LIVE
-    if live and not _missed(folder, leave(folder, command)):
-        return False
-    patience = TAKEN_SECONDS if live else 0.0
-    _go_on(folder, _check_over_and_extendable, device, data_dir, command=command, patience=patience)
-    return True
-
-
-def _missed(folder: RunFolder, command: Path) -> bool:
-    """Whether the worker has ended without taking a command, which is taken back then; waits until that is clear."""
+    if folder.state() not in LIVE:
+        _go_on(folder, _check_over_and_extendable, device, data_dir, command=command)
+        return True
+    left = leave(folder, command)
     end = time.monotonic() + TAKEN_SECONDS
-    while command.exists() and folder.state() in LIVE and time.monotonic() < end:
+    while left.exists():
+        if time.monotonic() >= end and folder.state() in LIVE:
+            return False  # the command stays until it is obeyed, by this worker or the next
+        if folder.state() not in LIVE:
+            try:
+                _go_on(folder, _check_over_and_extendable, device, data_dir)
+                return True
+            except (OSError, RequestError):
+                if time.monotonic() >= end and folder.state() not in LIVE and withdraw(left):
+                    raise
         time.sleep(LOOK_SECONDS)
-    return folder.state() not in LIVE and withdraw(command)
+    return False
+
+
+def go_on_if_asked(folder: RunFolder, lock: Lock) -> bool:
+    """Has another worker train the epochs that were asked for as the present one ended.
+
+    Args:
+        lock: the run's, which the present worker holds and the next one gets.
+
+    Returns:
+        Whether there are such.
+
+    Raises:
+        RunError: no worker can be started; the command stays.
+    """
+    if not waiting(folder, "extend"):
+        return False
+    start_holding(folder, lock)
+    return True
 
 
 def _check_over_and_extendable(folder: RunFolder) -> None:
@@ -120,45 +142,36 @@ def _go_on(
     data_dir: str | None,
     *,
     command: Command | None = None,
-    patience: float = 0.0,
 ) -> None:
-    """Starts a new worker, which finds `command` waiting; it does not stand in line.
-
-    Args:
-        command: others of its name wait with it, for whoever left them just now has been told that they are taken.
-        patience: seconds in which a worker that has just ended lets the run go.
-    """
+    """Starts a new worker, which finds `command` waiting; it does not stand in line."""
     check(folder)
-    lock = _locked(folder, patience)
+    lock = Lock(folder)
     try:
         check(folder)
-        _sweep(folder, spared=command.name if command else "")
         launch = folder.launch()
+        _sweep(folder)
         asked = replace(launch, device=device or launch.device, data_dir=data_dir or launch.data_dir, wait=False)
-        if asked != launch:
-            folder.write_launch(asked)
-        if command is not None:
-            leave(folder, command)
-        start_holding(folder, lock)
+        left = leave(folder, command) if command is not None else None
+        try:
+            if asked != launch:
+                folder.write_launch(asked)
+            start_holding(folder, lock)
+        except BaseException:
+            if left is not None:
+                withdraw(left)
+            raise
+    except OSError as error:
+        raise RunError(f"run {folder.id} cannot go on: {why_unwritten(error)}") from None
     finally:
         lock.release()
 
 
-def _locked(folder: RunFolder, patience: float) -> Lock:
-    end = time.monotonic() + patience
-    while True:
-        try:
-            return Lock(folder)
-        except RunError:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(LOOK_SECONDS)
+def _sweep(folder: RunFolder) -> None:
+    """Removes what a killed worker left half written, and commands that going on replaces.
 
-
-def _sweep(folder: RunFolder, spared: str) -> None:
-    """Removes commands that nobody obeyed, but for those of the name `spared`, and what a killed worker left."""
-    for command in waiting(folder):
-        if not (spared and command.stem.endswith(f"-{spared}")):
-            withdraw(command)
-    for half_written in folder.path.glob(f"{TEMPORARY}*"):
-        discard(half_written)
+    More epochs and a checkpoint that were asked for are the next worker's.
+    """
+    settle(folder, [command for command in waiting(folder) if command.name not in LASTING])
+    with suppress(OSError):
+        for half_written in folder.path.glob(f"{TEMPORARY}*"):
+            discard(half_written)

@@ -17,7 +17,6 @@ from typing import Any
 
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs import control
 from mnist_tui.runs.control import DISCARDED, Command
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunError, RunFolder
@@ -185,7 +184,8 @@ class Cluster:
             return [self._lost(run, self._gone) for run in list(self._flights)]
         for run, flight in list(self._flights.items()):
             with self._failing(run, told):
-                for command in control.take(flight.home.folder):
+                for command in flight.inbox.look():
+                    flight.commands.append(command)
                     self.command(run, command)
                 flight.home.beat()
         now = time.monotonic()
@@ -231,6 +231,8 @@ class Cluster:
                 flight.worker = worker
                 if home.attempts > 1:
                     self._log(f"run {run} begins anew on {worker}: attempt {home.attempts}")
+                    others = [command for command in flight.waiting if not flight.is_left_in_folder(command)]
+                    flight.waiting = [*flight.commands, *others]
                 yield Told(run, "begun", worker, home.attempts)
                 for command in flight.waiting:
                     self._pass_on(flight, command)
@@ -315,6 +317,8 @@ class Cluster:
         self._wire.tell(worker, run, command, lambda: self._mail.put(("unheard", run, (worker, command))))
 
     def _unheard(self, flight: Flight, worker: str, command: Command) -> None:
+        if flight.is_left_in_folder(command):
+            return  # the next attempt is told of all of them
         if flight.worker == worker:
             flight.waiting.append(command)
         else:

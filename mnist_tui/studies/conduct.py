@@ -14,7 +14,7 @@ from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock, since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
-from mnist_tui.runs import control
+from mnist_tui.runs import control, resumption
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
@@ -81,6 +81,7 @@ class Conductor:
         self._workers: tuple[Worker, ...] = ()
         self._alone_since: float | None = None
         self._pruner: Pruner | None = None
+        self._inbox = control.Inbox(folder.as_run)
         self._asked = 0
         self._stopping = False
 
@@ -155,13 +156,15 @@ class Conductor:
 
     def _hear(self) -> int:
         """How often the study was told to stop, by commands and signals together."""
-        self._asked += sum(command.name == "stop" for command in control.take(self._folder.as_run))
+        commands = self._inbox.look()
+        self._asked += sum(command.name == "stop" for command in commands)
         often = self._asked + self._stops()
         if often and not self._stopping:
             self._stopping = True
             self._tell(StudyStopping())
             for run in self._flying:
                 self._executor.command(run, Command("stop"))
+        control.settle(self._folder.as_run, commands)
         return often
 
     def _see_workers(self) -> None:
@@ -255,10 +258,17 @@ class Conductor:
             case "ended":
                 folder, metric = self._folder.run(news.run), self._study.search.metric
                 self._ended(outcome.ended(number, folder, metric, self._spent(number)))
+                self._go_on_if_asked(folder)
             case "lost":
                 self._ended(outcome.lost(number, news.run, news.reason, self._spent(number)))
             case _:
                 pass
+
+    def _go_on_if_asked(self, folder: RunFolder) -> None:
+        """Has a run that was asked for more epochs as it ended train them, on this machine."""
+        if not self._stopping and control.waiting(folder, "extend"):
+            with suppress(RequestError):
+                resumption.resume(folder)
 
     def _epoch(self, number: int, run: str, event: EpochEnded) -> None:
         if not told(event.epoch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mnist_tui.runs.control import Command
+from mnist_tui.runs.control import Command, Inbox
 from mnist_tui.runs.events import Event
 from mnist_tui.studies.bundle import Bundle
 from mnist_tui.studies.home import Home
@@ -31,10 +31,25 @@ class Told:
 
 @dataclass
 class Flight:
-    """A run on its way: waiting for a worker, or on one."""
+    """A run on its way: waiting for a worker, or on one.
+
+    Attributes:
+        inbox: the commands in home's folder.
+        commands: what came out of it; each attempt at the run is told of all, for it begins anew.
+        waiting: commands for the first worker that takes the run on.
+    """
 
     home: Home
     future: Any
     data: Bundle | None
     worker: str = ""
     waiting: list[Command] = field(default_factory=list[Command])
+    commands: list[Command] = field(default_factory=list[Command])
+    inbox: Inbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inbox = Inbox(self.home.folder)
+
+    def is_left_in_folder(self, command: Command) -> bool:
+        """Whether a command came out of home's folder."""
+        return any(command is each for each in self.commands)

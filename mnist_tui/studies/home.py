@@ -14,8 +14,10 @@ from pathlib import Path, PurePosixPath
 
 from mnist_tui import clocks
 from mnist_tui.files import move, open_append, temporary_prefix
+from mnist_tui.runs import control
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
-from mnist_tui.runs.events import Ended, Event, Resumed
+from mnist_tui.runs.events import Ended, Event, Extended, Resumed
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies.transport import Result, unpack
@@ -125,11 +127,16 @@ class Home:
         write_whole(self._log, lines)
         events = [event for event in map(decode, lines.splitlines()) if event is not None]
         self._state = reduce(self._state, events)
+        for event in events:
+            if isinstance(event, Extended):
+                control.settle(self.folder, [Command("extend", id=each) for each in event.commands])
         return events
 
     def _ends(self, state: str, reason: str) -> None:
         """Without a process: the one that answered for the run goes on, but no longer for it."""
         self.folder.write_status(Status(state, host=socket.gethostname(), heartbeat=time.time(), reason=reason))
+        void = [command for command in control.waiting(self.folder) if command.name != "extend"]
+        control.settle(self.folder, void)
         self.let_go()
 
 

@@ -5,7 +5,7 @@ It holds the study's lock while it lives. SIGTERM and SIGINT mean stop; a second
 
 from __future__ import annotations
 
-import errno
+import argparse
 import os
 import shutil
 import signal
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.clocks import now
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, RunError, this_process
 from mnist_tui.studies.conduct import Conductor
@@ -35,20 +36,23 @@ if TYPE_CHECKING:
 DONE, FAILED, REFUSED = 0, 1, 2
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
-FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_EARLY = "stopped before its workers were up"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs a study; its exit code: 0 done (stopped is, and so are failed trials), 1 failed, 2 refused."""
-    folder = StudyFolder(Path((argv if argv is not None else sys.argv[1:])[0]))
+    arguments = _parser().parse_args(argv)
+    folder = StudyFolder(arguments.study)
     stops, beat = Stops(), Beat(folder)
     try:
-        lock = _lock(folder)
+        lock = _lock(folder, arguments.lock)
+        beat("starting")
     except RequestError as error:
         say(str(error))
         return REFUSED
-    beat("starting")
+    except OSError as error:
+        say(f"the study's folder cannot be used: {why_unwritten(error)}")
+        return REFUSED
     try:
         study = folder.study()
         say(f"study {folder.id}: {study.title}")
@@ -59,13 +63,20 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in FULL:
             traceback.print_exc()
-        return _failed(folder, beat, f"a file could not be read or written: {error}")
+        return _failed(folder, beat, f"a file could not be read or written: {why_unwritten(error)}")
     except Exception as error:
         traceback.print_exc()
         return _failed(folder, beat, f"something unexpected went wrong ({type(error).__name__}); see {folder.log_file}")
     finally:
         say(f"study {folder.id} is {beat.state}")
         lock.release()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mnist_tui.studies.runner", description=__doc__)
+    parser.add_argument("study", type=Path, metavar="FOLDER", help="the study to conduct")
+    parser.add_argument("--lock", type=int, metavar="FD", help="its lock, already held, as an open file")
+    return parser
 
 
 class Stops:
@@ -106,8 +117,10 @@ def say(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
-def _lock(folder: StudyFolder) -> Lock:
+def _lock(folder: StudyFolder, handed_over: int | None) -> Lock:
     """The right to run the study; its last process may need a moment to end."""
+    if handed_over is not None:
+        return Lock(folder.as_run, handed_over)
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -124,7 +137,7 @@ def _conducted(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
     threading.Thread(target=_start, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
-        if stops() or any(command.name == "stop" for command in control.take(folder.as_run)):
+        if stops() or control.waiting(folder.as_run, "stop"):
             shutil.rmtree(folder.scratch, ignore_errors=True)
             return "stopped", TOO_EARLY
     with starting.result() as cluster:
@@ -163,6 +176,7 @@ def _over(folder: StudyFolder, beat: Beat, state: str, reason: str) -> None:
         log.append(StudyEnded(time=when, state=state, reason=reason))
         log.close()
         beat(state, reason)
+        control.settle(folder.as_run, control.waiting(folder.as_run))
     except OSError as error:
         say(f"the end of the study cannot be written: {error}")
 

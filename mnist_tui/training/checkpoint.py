@@ -7,7 +7,6 @@ only once that file is complete and on the disk; the older arrays are removed af
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.files import TEMPORARY, discard, replacing
+from mnist_tui.files import TEMPORARY, discard, replacing, sync
 from mnist_tui.runs.folder import POINTER, RunError
 from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
 
@@ -60,15 +59,6 @@ def save(folder: Path, snapshot: Snapshot) -> None:
     for old in (*folder.glob("epoch-*.npz"), *folder.glob(f"{TEMPORARY}*")):
         if old.name != name:
             discard(old)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file or a folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def exists(folder: Path) -> bool:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+
 from mnist_tui.experiment.presets import dump_preset, edited
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
-from mnist_tui.files import write_text
+from mnist_tui.files import replacing, sync
+from mnist_tui.runs import control
+from mnist_tui.runs.control import Command
+from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Extended, Warned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.engine import Training
@@ -12,22 +18,62 @@ from mnist_tui.training.reporter import Reporter
 from mnist_tui.training.schedule import learning_rate
 
 
-def extend(folder: RunFolder, training: Training, reporter: Reporter, more: int) -> None:
-    """Plans `more` epochs, from those planned on; from the last epoch done where training had come to its end.
+def extend(folder: RunFolder, training: Training, reporter: Reporter, commands: Sequence[Command]) -> None:
+    """Plans as many epochs more as `commands` ask for, from those planned on; from the last epoch done where training
+    had come to its end.
 
-    The run's `experiment.toml` becomes the experiment with the new total, so that the folder runs again by itself.
+    The run's `experiment.toml` becomes the experiment with the new total, so that the folder runs again by itself. The
+    event that names the commands is on the disk before it: `recover` mends what a kill between the two leaves.
+
+    Raises:
+        OSError: it cannot be written; then nothing has changed.
     """
     before = training.experiment
     over = training.outcome is not None
+    more = sum(command.epochs for command in commands)
     epochs = min((training.position.epoch if over else before.training.epochs) + more, MAX_EPOCHS)
-    plan = before.training.model_copy(update={"epochs": epochs})
-    after = before.model_copy(update={"training": plan})
-    write_text(folder.experiment_file, dump_preset(edited(folder.preset(), after)))
-    training.extend(after)
-    reporter.emit(Extended(epochs=epochs))
+    after = _planned(before, epochs)
+    with _replaced(folder, after):
+        reporter.emit(Extended(epochs=epochs, commands=tuple(command.id for command in commands if command.id)))
+        reporter.sync()
+        training.extend(after)
     begun = training.position.epoch + (training.position.step > 0)
     if text := stretched(before, after, begun):
         reporter.emit(Warned(text=text))
+
+
+def recover(folder: RunFolder) -> None:
+    """Ends what an earlier worker was killed in: an extension that its log tells of and `experiment.toml` lacks.
+
+    Raises:
+        PresetError: `experiment.toml` cannot be read.
+        OSError: it cannot be written.
+    """
+    waiting = control.waiting(folder, "extend")
+    if not waiting:
+        return
+    told = [event for event in EventTail(folder.events_file).read_all() if isinstance(event, Extended)]
+    obeyed = [command for command in waiting if any(command.id in event.commands for event in told)]
+    if obeyed:
+        experiment = folder.preset().experiment
+        if experiment.training.epochs != told[-1].epochs:
+            with _replaced(folder, _planned(experiment, told[-1].epochs)):
+                pass
+        control.settle(folder, obeyed)
+
+
+def _planned(experiment: Experiment, epochs: int) -> Experiment:
+    return experiment.model_copy(update={"training": experiment.training.model_copy(update={"epochs": epochs})})
+
+
+@contextmanager
+def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
+    """Has the run's file say `experiment` once the block has ended well, and lasts."""
+    with replacing(folder.experiment_file) as temporary:
+        temporary.write_text(dump_preset(edited(folder.preset(), experiment)), encoding="utf-8")
+        sync(temporary)
+        yield
+    sync(folder.path)
 
 
 def changes_rates(experiment: Experiment) -> bool:

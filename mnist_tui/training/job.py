@@ -12,7 +12,7 @@ from typing import Any
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
-from mnist_tui.files import replacing, write_json
+from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models, resumption
 from mnist_tui.training.checkpoint_writer import CheckpointWriter, NoCheckpoints
@@ -120,7 +120,7 @@ class Job:
                 reporter.emit(Warned(text=differences))
         session.goes_on()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
-        self._extend_if_asked()
+        self._extend_if_asked()  # the checkpoint that is there holds all that was trained under the old plan
 
     def _train(self) -> Outcome:
         training, orders = self._training, self._orders
@@ -144,6 +144,7 @@ class Job:
         training, orders = self._training, self._orders
         for moment in self._moments():
             orders.stay()
+            orders.settle("continue")
             self._tell(moment)
             if training.outcome is not None:
                 continue
@@ -152,9 +153,7 @@ class Job:
             self._extend_if_asked(self._checkpoints.save)
             if isinstance(moment, EpochEnded) and moment.epoch < training.experiment.training.epochs:
                 orders.epoch_ended()
-            if orders.checkpoint_wanted():
-                self._checkpoints.save()
-            else:
+            if not self._checkpoint_if_asked():
                 self._checkpoints.save_if_due()
             if orders.paused:
                 self._pause()
@@ -173,7 +172,7 @@ class Job:
     def _extended_at_the_end(self) -> bool:
         """Whether training that has come to its end has more epochs to do now."""
         outcome = self._training.outcome
-        if outcome is None or outcome.state != "finished" or self._orders.stopping:
+        if outcome is None or outcome.state != "finished":
             return False
         self._extend_if_asked(self._checkpoints.save)
         return self._training.outcome is None
@@ -196,14 +195,14 @@ class Job:
         with self._stopwatch.held():
             reporter.emit(Paused(epoch=position.epoch + 1, step=position.step))
             reporter.state("paused")
+            orders.settle("pause", "step")
             self._measures.catch_up(position)
             self._checkpoints.save()
             while orders.paused and not orders.stopping:
                 orders.wait(PAUSE_LOOK_SECONDS)
                 orders.stay()
                 self._extend_if_asked(self._checkpoints.save)
-                if orders.checkpoint_wanted():
-                    self._checkpoints.save()
+                self._checkpoint_if_asked()
             if not orders.stopping:
                 reporter.emit(Resumed())
                 reporter.state("running")
@@ -214,13 +213,22 @@ class Job:
         Args:
             save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
         """
-        if more := self._orders.more_epochs():
+        if commands := self._orders.extensions():
             if changes_rates(self._training.experiment):
                 save()
             try:
-                extend(self._folder, by_steps(self._training), self._reporter, more)
+                extend(self._folder, by_steps(self._training), self._reporter, commands)
             except (OSError, RequestError) as error:
-                self._reporter.emit(Warned(text=f"the run was not extended: {error}"))
+                why = why_unwritten(error) if isinstance(error, OSError) else str(error)
+                self._reporter.emit(Warned(text=f"the run was not extended: {why}"))
+            self._orders.settled(commands)
+
+    def _checkpoint_if_asked(self) -> bool:
+        """Writes the checkpoint that was asked for; whether one was."""
+        if wanted := self._orders.checkpoints():
+            self._checkpoints.save()
+            self._orders.settled(wanted)
+        return bool(wanted)
 
     def _snapshot(self, training: Training) -> Snapshot:
         return replace(training.snapshot(), spent=self._now_spent())
@@ -257,8 +265,10 @@ class Job:
         results = self._results(outcome, evaluation, restored)
         write_json(folder.results_file, results)
         self._orders.unwatch()
-        if more := self._orders.more_epochs():
-            reporter.emit(Warned(text=f"{more} more epochs were asked for when training was over: ask once more"))
+        if outcome.state == "diverged" and (commands := self._orders.extensions()):
+            more = sum(command.epochs for command in commands)
+            reporter.emit(Warned(text=f"{more} more epochs were asked for and not trained: the run has diverged"))
+            self._orders.settled(commands)
         reporter.end(
             Ended(
                 state=outcome.state, reason=outcome.reason, test_loss=evaluation.test.loss,

@@ -1,6 +1,6 @@
 """What others ask of a worker: commands through the run's folder, and signals.
 
-They become flags; whoever trains looks at them.
+They become flags; whoever trains looks at them, and says which of them are settled: done, and that on the disk.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable
 
-from mnist_tui.runs.control import DISCARDED, Command, CommandName, take
+from mnist_tui.runs.control import DISCARDED, Command, CommandName, Inbox, is_there, settle
 from mnist_tui.runs.folder import RunFolder
 
 LOOK_SECONDS = 0.1
@@ -42,22 +43,33 @@ class Orders:
         self._signals = 0
         self._worth_saving = False
         self._too_early = "stopped before training began"
-        self._checkpoint = self._stepping = False
-        self._more_epochs = 0
+        self._stepping = False
+        self._folder: RunFolder | None = None
+        self._open: list[Command] = []
+        self._extensions: list[Command] = []
+        self._checkpoints: list[Command] = []
         self.paused = False
         self.stopping = False
         self.left = threading.Event()
 
     def watch(self, folder: RunFolder) -> None:
-        """Takes commands from the folder, those that wait there at once, then in a thread, until `unwatch`."""
+        """Takes commands from the folder, those that wait there at once, then in a thread, until `unwatch`.
+
+        Each stays in the folder until `settle`.
+        """
+        self._folder, inbox = folder, Inbox(folder)
 
         def look() -> None:
-            for command in take(folder):
-                self.obey(command)
+            for command in inbox.look():
+                if command.name != "discard" or is_there(folder, command):  # it may have been withdrawn this moment
+                    self.obey(command)
 
         def look_again() -> None:
             while not self._over.wait(LOOK_SECONDS):
-                look()
+                try:
+                    look()
+                except Exception as error:  # the next command is to find a listener all the same
+                    traceback.print_exception(error)
 
         look()
         self._watcher = threading.Thread(target=look_again, name="orders", daemon=True)
@@ -76,6 +88,9 @@ class Orders:
     def obey(self, command: Command) -> None:
         """Takes one command."""
         with self._lock:
+            if command.name == "continue":
+                self.settle("pause", "step")
+            self._open.append(command)
             match command.name:
                 case "pause":
                     self.paused, self._stepping = True, False
@@ -84,9 +99,9 @@ class Orders:
                 case "step":
                     self.paused, self._stepping = False, True
                 case "checkpoint":
-                    self._checkpoint = True
+                    self._checkpoints.append(command)
                 case "extend":
-                    self._more_epochs += max(0, command.epochs)
+                    self._extensions.append(command)
                 case "discard":
                     self._end(DISCARDED)
                 case "stop":
@@ -122,17 +137,30 @@ class Orders:
         """A stop goes on to leave at once: a closed form has nothing to save until `training_begins` is called."""
         self._too_early = "stopped before the output layer was solved"
 
-    def checkpoint_wanted(self) -> bool:
-        """Whether a checkpoint was asked for since the last call."""
+    def checkpoints(self) -> list[Command]:
+        """What was asked for since the last call: checkpoints."""
         with self._lock:
-            wanted, self._checkpoint = self._checkpoint, False
-            return wanted
+            asked, self._checkpoints = self._checkpoints, []
+            return asked
 
-    def more_epochs(self) -> int:
-        """How many epochs more were asked for since the last call."""
+    def extensions(self) -> list[Command]:
+        """What was asked for since the last call: more epochs."""
         with self._lock:
-            more, self._more_epochs = self._more_epochs, 0
-            return more
+            asked, self._extensions = self._extensions, []
+            return asked
+
+    def settle(self, *names: CommandName) -> None:
+        """Removes the files of commands of these names, or of all: their effect is on the disk, or they are void."""
+        with self._lock:
+            done = [command for command in self._open if not names or command.name in names]
+        self.settled(done)
+
+    def settled(self, commands: list[Command]) -> None:
+        """Removes the files of these commands."""
+        with self._lock:
+            self._open = [command for command in self._open if not any(command is one for one in commands)]
+        if self._folder is not None:
+            settle(self._folder, commands)
 
     def epoch_ended(self) -> None:
         """Tells that an epoch has ended and another follows: where one alone was asked for, it is time to pause."""

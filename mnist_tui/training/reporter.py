@@ -48,6 +48,12 @@ class Reporter:
             if not self._over.is_set():
                 self._log.append(replace(event, time=self._clock()))
 
+    def sync(self) -> None:
+        """Waits until all events so far are on the disk."""
+        with self._lock:
+            if not self._over.is_set():
+                self._log.sync()
+
     def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
         """Tells what is being done; of a phase's many steps only some a second, and the last."""
         event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=self._clock())

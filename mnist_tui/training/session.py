@@ -17,10 +17,14 @@ from pathlib import Path
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import FULL, why_unwritten
+from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder
+from mnist_tui.runs.resumption import go_on_if_asked
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
+from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import Inputs, prepare
 from mnist_tui.training.kept import Kept
 from mnist_tui.training.line import wait_in_line
@@ -32,7 +36,9 @@ DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
 AS_BEFORE = ("stopped", "finished")
 """Ends that stay a run's own where it cannot go on."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "checkpoint", "discard")
+"""Commands that mean nothing once the run has ended."""
 
 
 class Session:
@@ -60,7 +66,9 @@ class Session:
         self.before = replayed(folder.events_file)
         self._goes_on = False
         self.reporter = Reporter(folder, self.before.updated or 0.0)
+        self.orders = Orders(self._leave)
         try:
+            recover(folder)
             self.launch = folder.launch()
             self.experiment = folder.preset().experiment
         except RequestError as error:
@@ -75,7 +83,6 @@ class Session:
                 platform=self.platform,
             )
         )  # fmt: skip
-        self.orders = Orders(self._leave)
         self.orders.watch(folder)
         self.reporter.start_heartbeat()
         self._importing = importing
@@ -109,6 +116,7 @@ class Session:
 
     def train(self) -> int:
         """Trains the run to its end, whatever that is; the process's exit code, or what it would be."""
+        came_to_its_end = False
         try:
             if self.launch.wait:
                 wait_in_line(self.folder, self.launch, self.reporter, self.orders.left)
@@ -118,10 +126,11 @@ class Session:
 
             self._importing = False
             Job(self, self._given_inputs()).run()
+            came_to_its_end = True
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)
         finally:
-            self._let_go()
+            self._let_go(came_to_its_end)
         return DONE
 
     def fail(self, error: Exception) -> int:
@@ -160,30 +169,50 @@ class Session:
         """Whether the process ends with the run."""
         return self.kept is None
 
-    def _let_go(self) -> None:
-        """Leaves the run to others: the process may take seconds to end."""
+    def _let_go(self, came_to_its_end: bool) -> None:
+        """Leaves the run to others: the process may take seconds to end.
+
+        More epochs that were asked for too late for this worker are the next one's, which begins at once where the
+        run has come to its own end.
+        """
         self.orders.unwatch()
+        try:
+            if came_to_its_end:
+                self.orders.settle(*UNTIL_THE_END)
+                if self._alone and not self.orders.stopping and self.folder.status().state == "finished":
+                    go_on_if_asked(self.folder, self._lock)
+        except (OSError, RequestError) as error:
+            print(error, file=sys.stderr, flush=True)
         self._lock.release()
 
     def _leave(self, reason: str) -> None:
-        self._end(Ended(state="stopped", reason=reason))
+        try:
+            self._end(Ended(state="stopped", reason=reason))
+        except OSError as error:  # a stop is a stop although its reason cannot be written
+            print(f"the end of the run cannot be written: {why_unwritten(error)}", file=sys.stderr, flush=True)
         if self._alone:
             os._exit(DONE)
 
     def _end(self, ended: Ended) -> None:
         """Ends the run; one that had ended well and could not go on stays as it was, with what it had achieved."""
         as_before = self.before.ended
-        if as_before is not None and as_before.state in AS_BEFORE and not self._goes_on and not ended.where:
+        is_as_before = as_before is not None and as_before.state in AS_BEFORE and not self._goes_on and not ended.where
+        if as_before is not None and is_as_before:
             ended = replace(as_before, refused=ended.reason)
         self.reporter.end(ended)
+        # More epochs that were asked for stay for the next worker, but not of a run that refused or is discarded.
+        if is_as_before or ended.reason == DISCARDED:
+            self.orders.settle()
+        else:
+            self.orders.settle(*UNTIL_THE_END)
 
 
 def in_words(error: Exception) -> str:
     """An unforeseen error as one sentence."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "there was not enough memory; a smaller batch or a smaller network needs less"
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"the disk is full: {error}"
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+        return why_unwritten(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import open_append
+from mnist_tui.files import open_append, why_unwritten
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.training.orders import Signals
@@ -36,6 +36,9 @@ def main(argv: list[str] | None = None) -> int:
         return _take_on(RunFolder(arguments.run), signals, importing=True, lock=arguments.lock).train()
     except RequestError as error:
         print(error, file=sys.stderr, flush=True)
+        return REFUSED
+    except OSError as error:
+        print(f"the run's folder cannot be used: {why_unwritten(error)}", file=sys.stderr, flush=True)
         return REFUSED
 
 

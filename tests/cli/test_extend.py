@@ -16,6 +16,7 @@ from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.cli.test_train import started
 from tests.report.recorded import recorded_run
+from tests.runs.commands import taken
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -32,14 +33,14 @@ def test_one_epoch_is_asked_of_the_worker(cli: Command, live: RunFolder) -> None
     result = cli("step", "latest")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "will pause after the epoch it is in, or its next" in result.stderr
-    assert control.take(live) == [control.Command("step")]
+    assert taken(live) == [control.Command("step")]
 
 
 def test_a_run_that_trains_is_told_of_more_epochs(cli: Command, live: RunFolder) -> None:
     result = cli("extend", live.id, "--epochs", "3")
     assert (result.exit_code, result.stdout) == (0, "")
     assert f"run {live.id} will train 3 epochs more" in result.stderr
-    assert control.take(live) == [control.Command("extend", 3)]
+    assert taken(live) == [control.Command("extend", 3)]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_run_that_trains_is_told_of_more_epochs(cli: Command, live: RunFolder)
 )
 def test_a_number_of_epochs_is_needed(cli: Command, live: RunFolder, arguments: list[str], said: str) -> None:
     assert said in sentence(cli("extend", live.id, *arguments))
-    assert control.take(live) == []
+    assert taken(live) == []
 
 
 def test_a_run_that_diverged_is_refused_with_the_reason(cli: Command, runs_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """Commands, extension, discarding, and the line for a device: what each allows, refuses and leaves behind."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,13 +10,14 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.runs import control, launcher, queue
-from mnist_tui.runs.control import Command
+from mnist_tui.runs.control import Command, Inbox
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError, Status, status_of, this_process
 from mnist_tui.runs.gpus import Memory
 from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.runs.state import RunState, reduce
+from tests.runs.commands import taken
 from tests.runs.test_events import epoch
 from tests.runs.test_folder import new_run
 from tests.waiting import wait_for
@@ -37,11 +39,92 @@ def ended_run(runs_dir, state, *, checkpoint=True):
     return run
 
 
+def raising(number):
+    def fails(*_, **__):
+        raise OSError(number, os.strerror(number), "there")
+
+    return fails
+
+
+def nested(path):
+    path.write_text('{"name": ' + "[" * 3000 + "]" * 3000 + "}")
+
+
+def infinite(path):
+    path.write_text('{"name": "extend", "epochs": 1e999}')
+
+
+def many_digits(path):
+    path.write_text('{"name": "extend", "epochs": ' + "9" * 5000 + "}")
+
+
+def too_many(path):
+    path.write_text('{"name": "extend", "epochs": 1000001}')
+
+
+def a_word(path):
+    path.write_text('{"name": "extend", "epochs": "many"}')
+
+
+def unknown(path):
+    path.write_text('{"name": "explode"}')
+
+
+def empty(path):
+    path.write_text("")
+
+
+def torn(path):
+    path.write_text("{")
+
+
+def a_list(path):
+    path.write_text("[]")
+
+
+def a_folder(path):
+    path.mkdir()
+    (path / "within").write_text("x")
+
+
+def a_pipe(path):
+    os.mkfifo(path)
+
+
+def a_link(path):
+    target = path.parent.parent / "elsewhere.json"
+    target.write_text('{"name": "stop"}')
+    path.symlink_to(target)
+
+
+def a_dead_link(path):
+    path.symlink_to("nowhere")
+
+
+def huge(path):
+    with path.open("wb") as file:
+        file.truncate(10**10)
+
+
+def utf16(path):
+    path.write_text('{"name": "stop"}', encoding="utf-16")
+
+
+def bytes_of_no_text(path):
+    path.write_bytes(b"\xff\x00" * 10)
+
+
+CRAFTED = [
+    nested, infinite, many_digits, too_many, a_word, unknown, empty, torn, a_list, a_folder, a_pipe, a_link,
+    a_dead_link, huge, utf16, bytes_of_no_text,
+]  # fmt: skip
+
+
 @pytest.fixture
 def handed_over(monkeypatch):
     """The runs that a new worker would have gone on with, and their commands then."""
     runs = []
-    monkeypatch.setattr("mnist_tui.runs.resumption.start_holding", lambda run, lock: runs.append(control.take(run)))
+    monkeypatch.setattr("mnist_tui.runs.resumption.start_holding", lambda run, lock: runs.append(taken(run)))
     return runs
 
 
@@ -50,22 +133,83 @@ class TestCommands:
         run = live_run(tmp_path, 1.0)
         control.send(run, "step")
         control.send(run, "extend", 7)
-        assert control.take(run) == [Command("step"), Command("extend", 7)]
-        assert control.take(run) == []
+        assert taken(run) == [Command("step"), Command("extend", 7)]
+        assert taken(run) == []
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "explode"}', '{"name": "extend", "epochs": "many"}'])
-    def test_what_is_no_command_is_thrown_away(self, tmp_path, text):
+    def test_an_inbox_gives_each_once_and_its_file_stays_until_it_is_settled(self, tmp_path):
         run = live_run(tmp_path, 1.0)
-        (run.control / "1-x.json").write_text(text)
-        assert control.take(run) == []
-        assert list(run.control.iterdir()) == []
+        inbox = Inbox(run)
+        control.send(run, "extend", 2)
+        control.send(run, "extend", 3)
+        first, second = inbox.look()
+        assert (first.epochs, second.epochs, inbox.look()) == (2, 3, [])
+        control.settle(run, [first])
+        assert [command.id for command in control.waiting(run)] == [second.id]
+        assert [command.id for command in Inbox(run).look()] == [second.id], "the next worker finds it"
+
+    def test_a_clock_that_is_set_back_changes_no_order(self, tmp_path, monkeypatch):
+        run = live_run(tmp_path, 1.0)
+        control.send(run, "pause")
+        monkeypatch.setattr("time.time_ns", lambda: 5)
+        control.send(run, "step")
+        control.send(run, "stop")
+        assert [command.name for command in Inbox(run).look()] == ["pause", "step", "stop"]
+
+    def test_a_folder_that_cannot_be_read_for_a_moment_has_nothing_obeyed_twice(self, tmp_path, monkeypatch):
+        run = live_run(tmp_path, 1.0)
+        inbox = Inbox(run)
+        control.send(run, "extend", 2)
+        assert len(inbox.look()) == 1
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "scandir", raising(errno.EIO))
+            assert inbox.look() == []
+        assert inbox.look() == []
+
+    @pytest.mark.parametrize("name", ["1-x.json", "99999999999999999999999-extend.json"])
+    @pytest.mark.parametrize("make", CRAFTED, ids=lambda make: make.__name__)
+    def test_what_is_no_command_is_passed_over_and_blocks_none(self, tmp_path, make, name):
+        run = live_run(tmp_path, 1.0)
+        make(run.control / name)
+        inbox = Inbox(run)
+        assert inbox.look() == []
+        control.send(run, "extend", 7)
+        assert inbox.look() == [Command("extend", 7)]
+        control.settle(run, control.waiting(run))
+        assert inbox.look() == []
+        left = [path for path in run.control.iterdir() if not path.is_dir()]
+        assert left == []
+
+    def test_a_control_folder_that_is_a_link_is_neither_read_nor_written(self, tmp_path):
+        run, elsewhere = live_run(tmp_path / "runs", 1.0), tmp_path / "elsewhere"
+        run.control.rmdir()
+        elsewhere.mkdir()
+        (elsewhere / "1-stop.json").write_text('{"name": "stop"}')
+        run.control.symlink_to(elsewhere)
+        assert Inbox(run).look() == []
+        with pytest.raises(RunError, match="its control is a symbolic link"):
+            control.send(run, "stop")
+        assert [path.name for path in elsewhere.iterdir()] == ["1-stop.json"]
+
+    @pytest.mark.parametrize(
+        ("number", "said"),
+        [
+            (errno.ENOSPC, "the disk is full"),
+            (errno.EROFS, "the disk is read-only"),
+            (errno.EACCES, "you may not"),
+        ],
+    )
+    def test_a_command_that_cannot_be_written_is_refused_with_the_reason(self, tmp_path, monkeypatch, number, said):
+        run = live_run(tmp_path, 1.0)
+        monkeypatch.setattr("mnist_tui.files.tempfile.mkstemp", raising(number))
+        with pytest.raises(RunError, match=f"was not told to pause: {said}"):
+            control.send(run, "pause")
 
 
 class TestExtension:
     def test_a_live_run_is_told(self, tmp_path, handed_over):
         run = live_run(tmp_path, 1.0)
         assert extend(run, 3) is False
-        assert control.take(run) == [Command("extend", 3)]
+        assert taken(run) == [Command("extend", 3)]
         assert handed_over == []
 
     @pytest.mark.parametrize("state", ["finished", "stopped", "failed"])
@@ -99,7 +243,7 @@ class TestExtension:
         with pytest.raises(RunError, match=f"is being written by process {os.getpid()}"):
             extend(run, 3)
         lock.release()
-        assert (control.take(run), handed_over) == ([], [])
+        assert (taken(run), handed_over) == ([], [])
 
     def test_the_plan_and_the_time_left_follow_at_once(self):
         began = [RunStarted(time=0, run="r", epochs=2, total=1, trainable=1), replace(epoch(1), seconds=10.0)]
@@ -120,7 +264,7 @@ class TestDiscard:
         with pytest.raises(RunError, match=f"does not answer: its process {os.getpid()} on .* nothing was deleted"):
             discard(run, patience=0.1)
         assert run.path.exists()
-        assert control.take(run) == []
+        assert taken(run) == []
 
     def test_a_suspended_worker_that_wakes_later_finds_no_order_to_end(self, tmp_path):
         run, sleeper = new_run(tmp_path), subprocess.Popen(["sleep", "60"])
@@ -132,14 +276,14 @@ class TestDiscard:
         finally:
             sleeper.kill()
             sleeper.wait()
-        assert control.take(run) == []
+        assert taken(run) == []
 
     def test_a_command_follows_those_before_it_where_the_clock_was_set_back(self, tmp_path, monkeypatch):
         run = live_run(tmp_path, 1.0)
         for now, name in ((9_000, "pause"), (5_000, "checkpoint"), (1_000, "continue")):
             monkeypatch.setattr(control.time, "time_ns", lambda now=now: now)
             control.send(run, name)
-        assert [command.name for command in control.take(run)] == ["pause", "checkpoint", "continue"]
+        assert [command.name for command in taken(run)] == ["pause", "checkpoint", "continue"]
 
     def test_the_folder_is_gone_only_after_the_worker(self, tmp_path, monkeypatch):
         (tmp_path / "obedient_worker.py").write_text(
@@ -148,7 +292,7 @@ class TestDiscard:
             "from mnist_tui.runs import control\n"
             "from mnist_tui.runs.folder import RunFolder, this_process\n"
             "run = RunFolder(Path(sys.argv[2]))\n"
-            "while not any(command.name == 'discard' for command in control.take(run)): time.sleep(0.01)\n"
+            "while not control.waiting(run, 'discard'): time.sleep(0.01)\n"
             "run.write_status(this_process('stopped'))\n"
             "time.sleep(0.3)\n"
             "(run.path / 'last.txt').write_text('still writing')\n"

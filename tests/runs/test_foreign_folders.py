@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.runs import control
 from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.collection.listing import CACHE, listed
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.control import Command, leave, take
+from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
@@ -195,16 +194,17 @@ def test_no_crafted_command_is_in_the_way_of_others(run, outside):
     (place / "1-h.json").write_text('{"name": ["stop"]}')
     (place / "1-i.json").write_bytes(b"\xff\xfe\x00")
     (place / "2-pause.json").write_text('{"name": "pause", "by": "a later version"}')
-    assert take(run) == [Command("pause")]
-    assert take(run) == []
+    inbox = Inbox(run)
+    assert inbox.look() == [Command("pause")]
+    assert inbox.look() == []
     assert (outside / "kept.json").read_text() == "{}\n"
-    assert [path.name for path in control.waiting(run)] == ["1-d.json"]
+    assert sorted(path.name for path in place.iterdir()) == ["1-d.json", "2-pause.json"]
 
 
 def test_commands_are_not_taken_through_a_link(run, outside):
     (outside / "1-stop.json").write_text('{"name": "stop"}')
     linked(run, "control", outside)
-    assert take(run) == []
+    assert Inbox(run).look() == []
     assert (outside / "1-stop.json").exists()
 
 

@@ -1,6 +1,8 @@
 """Who may resume a run, and that of two only one does."""
 
+import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,9 +13,10 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.runs import launcher, resumption
-from mnist_tui.runs.control import Command, leave, take
+from mnist_tui.runs.control import Command, leave, waiting
 from mnist_tui.runs.folder import Lock, RunError, Status, this_process
 from mnist_tui.runs.resumption import check_resumable, extend, resume
+from tests.runs.commands import taken
 from tests.runs.test_folder import new_run
 from tests.waiting import PATIENCE, wait_for
 
@@ -164,7 +167,7 @@ def test_more_epochs_that_a_worker_no_longer_heard_of_as_it_ended_get_a_worker_o
     try:
         assert worker.pid != os.getpid()
         assert run.state() == "starting"
-        assert take(run) == [Command("extend", 3)]
+        assert taken(run) == [Command("extend", 3)]
     finally:
         worker.kill()
 
@@ -184,7 +187,7 @@ def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_
     assert extend(run, 3)
     worker = launcher_process(run.status().pid)
     try:
-        assert take(run) == [Command("extend", 3)]
+        assert taken(run) == [Command("extend", 3)]
     finally:
         worker.kill()
 
@@ -197,7 +200,7 @@ def test_more_epochs_that_another_asked_for_as_the_worker_ended_are_trained_too(
     assert extend(run, 3)
     worker = launcher_process(run.status().pid)
     try:
-        assert take(run) == [Command("extend", 2), Command("extend", 3)]
+        assert taken(run) == [Command("extend", 2), Command("extend", 3)]
     finally:
         worker.kill()
 
@@ -205,15 +208,67 @@ def test_more_epochs_that_another_asked_for_as_the_worker_ended_are_trained_too(
 def test_more_epochs_that_the_worker_takes_are_its_own_affair(tmp_path):
     run = new_run(tmp_path)
     run.write_status(this_process("running"))
-    taken = []
+    found = []
 
     def work():
-        wait_for(lambda: taken.extend(take(run)) or taken)
+        wait_for(lambda: found.extend(taken(run)) or found)
         run.write_status(Status("finished"))
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
     assert not extend(run, 3)
     worker.join(PATIENCE)
-    assert taken == [Command("extend", 3)]
+    assert found == [Command("extend", 3)]
     assert run.status() == Status("finished")
+
+
+def test_more_epochs_are_accepted_by_a_worker_that_is_busy_and_wait_in_its_folder(tmp_path):
+    run = new_run(tmp_path)
+    run.write_status(this_process("starting"))
+    assert not extend(run, 3)
+    assert waiting(run) == [Command("extend", 3)]
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_accepted_epochs_and_checkpoints_outlive_their_worker_and_a_resume_replaces_the_rest(tmp_path):
+    run = crashed_run(tmp_path / "runs")
+    for command in (Command("extend", 3), Command("pause"), Command("checkpoint"), Command("stop"), Command("discard")):
+        leave(run, command)
+    resume(run)
+    launcher_process(run.status().pid).kill()
+    assert waiting(run) == [Command("extend", 3), Command("checkpoint")]
+
+
+@pytest.mark.usefixtures("idle_worker")
+def test_a_finished_run_that_still_owes_epochs_can_be_resumed(tmp_path):
+    run = finished_run(tmp_path / "runs")
+    leave(run, Command("extend", 3))
+    resume(run)
+    launcher_process(run.status().pid).kill()
+    assert waiting(run) == [Command("extend", 3)]
+
+
+@pytest.mark.parametrize("begin", [resume, lambda run: extend(run, 3)], ids=["resume", "extend"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("write", ["write_launch", "write_status", "log_file"])
+def test_a_folder_that_cannot_be_written_is_a_sentence_and_leaves_no_worker_and_no_command(
+    tmp_path, monkeypatch, begin, number, write
+):
+    run, started = crashed_run(tmp_path / "runs"), []
+    before = run.launch(), run.status()
+    monkeypatch.setattr(launcher, "_spawn", lambda *a, **k: started.append(sleeper()) or started[-1])
+
+    def fails(*_):
+        raise OSError(number, os.strerror(number), "there")
+
+    monkeypatch.setattr(type(run), write, property(fails) if write == "log_file" else fails)
+    monkeypatch.setattr(type(run), "launch", lambda _: replace(before[0], wait=True))
+    with pytest.raises(RunError, match=r"(cannot go on|no worker can be started).*: (the disk is|you may not write)"):
+        begin(run)
+    assert [process.wait(PATIENCE) for process in started] == [-signal.SIGKILL] * len(started)
+    assert waiting(run) == []
+    Lock(run).release()
+
+
+def sleeper():
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -12,10 +13,21 @@ import pytest
 
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import control, launcher, resumption
-from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted, Warned
-from mnist_tui.runs.folder import Launch, Lock, status_of
+from mnist_tui.runs.events import (
+    CheckpointSaved,
+    Ended,
+    EpochEnded,
+    Extended,
+    Paused,
+    Phase,
+    Progress,
+    Resumed,
+    RunStarted,
+    Warned,
+)
+from mnist_tui.runs.folder import Launch, Lock, status_of, this_process
 from mnist_tui.runs.state import replayed
-from mnist_tui.training import checkpoint
+from mnist_tui.training import checkpoint, session
 from mnist_tui.training.orders import Orders
 from mnist_tui.tui.feed import RunFeed
 from tests.runs.epochs_of import epochs_of
@@ -131,13 +143,87 @@ def test_a_cosine_schedule_is_stretched_and_says_so(tmp_path):
     assert rates == pytest.approx([0.1, 0.05, 0.05, 0.1 * 0.5 * (1 - 2**-0.5)])
 
 
-def test_more_epochs_that_come_while_it_is_evaluated_are_not_lost_without_a_word(tmp_path):
-    folder = new_run(tmp_path, experiment())
-    more = control.Command("extend", 3)
-    assert ran(folder, at(Phase, lambda session: session.orders.obey(more), name="saving")) == 0
-    assert folder.preset().experiment.training.epochs == 2
+def test_more_epochs_that_come_while_it_is_evaluated_are_the_next_workers(tmp_path, monkeypatch):
+    folder, followed = new_run(tmp_path, experiment()), []
+    monkeypatch.setattr(session, "go_on_if_asked", lambda run, lock: followed.append(control.waiting(run)))
+    ask = at(Phase, lambda _: control.send(folder, "extend", 3), name="saving")
+    assert ran(folder, ask) == 0
+    assert (folder.state(), folder.preset().experiment.training.epochs) == ("finished", 2)
+    assert followed == [[control.Command("extend", 3)]]
+    assert ran(folder) == 0
+    assert (folder.preset().experiment.training.epochs, followed[1:]) == (5, [[]])
+    assert [event.epoch for event in events(folder, EpochEnded)] == [1, 2, 3, 4, 5]
+
+
+def killed_when_building(folder, monkeypatch):
+    del monkeypatch
+    assert ran(folder, at(Phase, kill, name="building")) is None
+
+
+def killed_between_the_event_and_the_plan(folder, monkeypatch):
+    del monkeypatch
+    assert ran(folder, at(Extended, kill)) is None
+    assert folder.preset().experiment.training.epochs == 3, "the event is there, the plan is not"
+
+
+def killed_between_the_plan_and_the_commands_end(folder, monkeypatch):
+    def dies(orders, commands):
+        del orders
+        if any(command.name == "extend" for command in commands):
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Orders, "settled", dies)
+        assert ran(folder) is None
+    assert folder.preset().experiment.training.epochs == 5
+
+
+def kill(_):
+    raise Killed
+
+
+@pytest.mark.parametrize(
+    "death",
+    [killed_when_building, killed_between_the_event_and_the_plan, killed_between_the_plan_and_the_commands_end],
+    ids=lambda death: death.__name__,
+)
+def test_accepted_epochs_are_trained_once_whenever_a_worker_dies(tmp_path, monkeypatch, death):
+    of = experiment(layers=[FLATTEN], training={"epochs": 3, "batch_size": 500})
+    folder = new_run(tmp_path, of)
+    folder.write_status(this_process("starting"))
+    control.send(folder, "extend", 2)
+    death(folder, monkeypatch)
+    assert control.waiting(folder, "extend") == [control.Command("extend", 2)]
+    assert ran(folder) == 0
+    assert control.waiting(folder) == []
+    assert [event.epochs for event in events(folder, Extended)] == [5]
+    assert folder.status().reason == "all 5 epochs done"
+    assert folder.preset().experiment.training.epochs == 5
+
+
+def test_a_checkpoint_that_was_asked_for_is_written_by_the_next_worker(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_tui.training.checkpoint_writer.LEAST_SECONDS", 1e6)
+    folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 3, "batch_size": 500}))
+    control.leave(folder, control.Command("checkpoint"))
+    assert ran(folder, at(Phase, kill, name="building")) is None
+    assert control.waiting(folder) == [control.Command("checkpoint")]
+    assert ran(folder) == 0
+    saved = [(event.epoch, event.step) for event in events(folder, CheckpointSaved)]
+    assert len(saved) == 2, "the one that was asked for, and the last"
+    assert control.waiting(folder) == []
+
+
+def test_an_extension_that_cannot_be_written_is_told_and_does_not_come_back(tmp_path, monkeypatch):
+    folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 2, "batch_size": 500}))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "there")
+
+    monkeypatch.setattr("mnist_tui.training.extension.dump_preset", full)
+    assert extended(folder, 2) == 0
     (warning,) = events(folder, Warned)
-    assert warning.text == "3 more epochs were asked for when training was over: ask once more"
+    assert warning.text.startswith("the run was not extended: the disk is full")
+    assert (control.waiting(folder), folder.preset().experiment.training.epochs) == ([], 2)
 
 
 @pytest.mark.exhaustive
@@ -161,15 +247,15 @@ def test_a_cosine_schedule_stretched_in_mid_epoch_is_resumed_to_the_byte(tmp_pat
     for run, killed_at in ((straight, None), (folder, 50), (early, 42)):
         calls = itertools.count()
 
-        def more_epochs(orders, calls=calls, killed_at=killed_at):
+        def extensions(orders, calls=calls, killed_at=killed_at):
             del orders
             call = next(calls)
             if call == killed_at:
                 raise Killed
-            return 2 if call == 40 else 0
+            return [control.Command("extend", 2)] if call == 40 else []
 
         with monkeypatch.context() as patch:
-            patch.setattr(Orders, "more_epochs", more_epochs)
+            patch.setattr(Orders, "extensions", extensions)
             assert ran(run) == (0 if killed_at is None else None)
     position = checkpoint.load(folder.checkpoint).position
     assert (position.epoch, 0 < position.step < 29) == (1, True), "it was extended in its second epoch"
@@ -190,6 +276,7 @@ def test_a_run_that_cannot_go_on_keeps_its_end_and_its_plan(tmp_path, monkeypatc
     assert state.ended is not None
     assert state.ended.refused.startswith("there is no gpu:7 here")
     assert (folder.results(), folder.preset(), state.history) == before
+    assert control.waiting(folder) == [], "what was refused does not come back"
 
 
 def test_one_epoch_at_a_time_and_no_pause_after_the_last(tmp_path):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from mnist_tui.runs.control import take
+from mnist_tui.runs.control import Command, leave, waiting
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import LONG_SECONDS, pace
+from tests.runs.commands import taken
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -34,13 +35,42 @@ def test_commands_are_left_to_others_once_the_folder_is_no_longer_watched(orders
     wait_for(lambda: orders.paused)
     orders.unwatch()
     (folder.control / "2-continue.json").write_text('{"name": "continue"}')
-    assert [command.name for command in take(folder)] == ["continue"]
+    orders.settle()
+    assert [command.name for command in taken(folder)] == ["continue"]
+
+
+def test_a_command_stays_in_the_folder_until_it_is_settled(orders, tmp_path):
+    folder = RunFolder(tmp_path)
+    leave(folder, Command("pause"))
+    leave(folder, Command("extend", 2))
+    leave(folder, Command("checkpoint"))
+    orders.watch(folder)
+    orders.unwatch()
+    assert orders.paused
+    assert waiting(folder) == [Command("pause"), Command("extend", 2), Command("checkpoint")]
+    orders.settle("pause")
+    orders.settled(orders.extensions())
+    assert waiting(folder) == [Command("checkpoint")]
+    assert orders.extensions() == []
+
+
+def test_an_order_that_cannot_be_carried_out_does_not_end_the_listening(tmp_path):
+    def cannot(_):
+        raise OSError("the disk is full")
+
+    folder, orders = RunFolder(tmp_path), Orders(cannot)
+    orders.watch(folder)
+    leave(folder, Command("stop"))
+    wait_for(lambda: orders.stopping)
+    leave(folder, Command("pause"))
+    wait_for(lambda: orders.paused)
+    orders.unwatch()
 
 
 def test_a_checkpoint_is_asked_for_once(orders):
     orders.give("checkpoint")
-    assert orders.checkpoint_wanted()
-    assert not orders.checkpoint_wanted()
+    assert len(orders.checkpoints()) == 1
+    assert not orders.checkpoints()
 
 
 def test_a_stop_with_nothing_to_save_leaves_at_once(orders, left):

@@ -18,6 +18,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.busy import BusyScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
 from mnist_tui.tui.screens.extend import ExtendScreen
+from tests.runs.commands import taken
 from tests.tui.conftest import screen_text
 from tests.tui.test_training import training
 
@@ -25,7 +26,7 @@ SIZES = [(60, 20), (80, 24), (140, 45)]
 
 
 def commands(run: Any) -> list[control.Command]:
-    return control.take(run.folder)
+    return taken(run.folder)
 
 
 async def asked(pilot: Any, run: Any, until: Any) -> list[control.Command]:
