@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -325,29 +325,28 @@ async def test_a_group_of_seeds_counts_as_its_runs_and_a_run_that_lives_is_left_
 
 
 class HeldBack:
-    """A run's experiment as a pipe while the context lasts: whoever reads it waits until it is let go."""
+    """Whoever reads a run's experiment while the context lasts waits until it is let go; so does an export."""
 
     def __init__(self, run: RunFolder) -> None:
-        self._path = run.experiment_file
+        self._run, self._patch, self._free = run, pytest.MonkeyPatch(), threading.Event()
 
     async def __aenter__(self) -> HeldBack:
-        self._text = self._path.read_bytes()
-        self._path.unlink()
-        os.mkfifo(self._path)
+        read = RunFolder.preset
+
+        def held(run: RunFolder) -> Any:
+            if run == self._run and threading.current_thread() is not threading.main_thread():
+                self._free.wait()
+            return read(run)
+
+        self._patch.setattr(RunFolder, "preset", held)
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._path.is_fifo():
-            self.let_go()
+        self.let_go()
+        self._patch.undo()
 
     def let_go(self) -> None:
-        """Hands the text to who waits for it; those who come later find the file."""
-        with contextlib.suppress(OSError):
-            pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
-            os.write(pipe, self._text)
-            os.close(pipe)
-        self._path.unlink()
-        self._path.write_bytes(self._text)
+        self._free.set()
 
 
 async def writing(pilot: Pilot[Any], run: RunFolder, out: Path, shows: Shows) -> ExportScreen:
