@@ -24,7 +24,6 @@ from mnist_tui.studies.states import StudyWatch
 
 LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3
-LOG_LINES = 2
 
 
 class LeftError(WorkFailedError):
@@ -175,10 +174,9 @@ def check_outcome(folder: StudyFolder, state: StudyState) -> None:
         WorkFailedError: it failed, its process died, or every trial failed.
     """
     if state.state == "crashed":
-        last = "; ".join(line.strip() for line in folder.last_log_lines()[-LOG_LINES:] if line.strip())
         raise WorkFailedError(
-            f"study {folder.id} crashed: its process died without a word{f' ({last})' if last else ''}; its log is "
-            f"{folder.log_file}, and `{PROGRAM} resume {folder.id}` trains what is missing"
+            f"study {folder.id} crashed: its process {folder.why_crashed()}; its log is {folder.log_file}, and"
+            f" `{PROGRAM} resume {folder.id}` trains what is missing"
         )
     if state.state == "failed":
         raise WorkFailedError(f"study {folder.id} failed ({state.reason}); its log is {folder.log_file}")

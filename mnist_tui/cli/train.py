@@ -37,6 +37,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.launcher import start
 from mnist_tui.runs.queue import busy
 from mnist_tui.runs.state import RunState
+from mnist_tui.runs.worker_end import said
 
 LOG_LINES = 12
 
@@ -132,9 +133,12 @@ def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     else:
         print_line("\n".join(_result_lines(folder, state, doc)))
     if state.state in ("failed", "crashed"):
-        why = reason or "; ".join(line.strip() for line in folder.last_log_lines(LOG_LINES)[-2:] if line.strip())
-        what = "failed" if state.state == "failed" else "crashed: its worker died without a word"
-        raise WorkFailedError(f"run {folder.id} {what}{f' ({why})' if why else ''}; its log is {folder.log_file}")
+        if state.state == "crashed":
+            what = f"crashed: its worker {folder.why_crashed()}"
+        else:
+            why = reason or said(folder.last_log_lines(LOG_LINES)[-2:])
+            what = f"failed{f' ({why})' if why else ''}"
+        raise WorkFailedError(f"run {folder.id} {what}; its log is {folder.log_file}")
 
 
 def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.launcher import run_job
 from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.worker_end import end_words, telling
 
 WEIGHT_FORMATS = tuple(FILES)
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {WORDS: "complexity.txt"}
@@ -213,9 +214,11 @@ def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
         ended = run_job("export", folder, [*formats, "--out", str(out.absolute())])
     except subprocess.TimeoutExpired as error:
         raise ExportError(f"the export did not end within {error.timeout:.0f} s", refused=False) from None
-    said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+    if ended.returncode < 0:
+        raise ExportError(f"the export's worker {end_words(ended.returncode)}", refused=False)
     if ended.returncode != 0:
-        why = said[-1].replace(str(out.absolute()), str(out.parent)) if said else "the export failed"
+        said = telling(ended.stderr.decode("utf-8", "replace").splitlines())
+        why = said[-1].strip().replace(str(out.absolute()), str(out.parent)) if said else "the export failed"
         raise ExportError(why, refused=ended.returncode == REFUSED)
     try:
         written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]

@@ -55,7 +55,7 @@ def assembled(
         "run": folder.id,
         "folder": str(folder.path),
         "state": standing,
-        "reason": state.ended.reason if state.ended else "",
+        "reason": state.ended.reason if state.ended else _end_of_worker(folder, standing),
         "preset": preset.name,
         "command": command,
         "study": study or None,
@@ -96,3 +96,8 @@ def _reference(reference: Reference | None, dataset: dict[str, Any] | None) -> d
     if reference is None or (dataset or {}).get("sample"):
         return None
     return reference.model_dump(mode="json")
+
+
+def _end_of_worker(folder: RunFolder, standing: str) -> str:
+    end = folder.known_end() if standing == "crashed" else ""
+    return f"the worker {end}" if end else ""

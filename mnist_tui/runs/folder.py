@@ -26,6 +26,7 @@ from mnist_tui.locks import FileLock, HeldError
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import LARGEST, document, record
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.worker_end import known_end, noted, telling, why_crashed
 
 HEARTBEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0
@@ -41,6 +42,7 @@ FAR_SECONDS = 26 * 3600
 """Names further in the future than this do not decide about the names of new runs; time zones and steps are nearer."""
 
 LOG_BYTES = 65_536
+LAST_LINES = 3
 """Of a log's end that are read."""
 LOCK = ".lock"
 POINTER = "checkpoint.json"
@@ -202,8 +204,21 @@ class RunFolder:
         return true_state(self.path, self.status, LIVE)
 
     def last_log_lines(self, count: int = 12) -> list[str]:
-        """The end of `worker.log`; empty where there is none."""
+        """The end of `worker.log`, without what TensorFlow prints at every start; empty where there is none."""
         return last_lines(self.log_file, count)
+
+    def known_end(self) -> str:
+        """How the worker of a crashed run ended, where that is known; else empty."""
+        return known_end(self._last_words())
+
+    def why_crashed(self) -> str:
+        """The same, or what may have been; and what it printed last."""
+        return why_crashed(self._last_words())
+
+    def _last_words(self) -> list[str]:
+        with suppress(RunError):
+            noted(self.status().pid)
+        return self.last_log_lines(LAST_LINES)
 
 
 @dataclass(frozen=True)
@@ -381,11 +396,11 @@ def _is_local(path: Path) -> bool:
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:
-    """The end of a log; empty where there is none that can be read."""
+    """The end of a log without what every process prints at its start; empty where there is none that can be read."""
     try:
         with open_regular(log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
-            return log.read(LOG_BYTES).decode("utf-8", "replace").splitlines()[-count:]
+            return telling(log.read(LOG_BYTES).decode("utf-8", "replace").splitlines())[-count:]
     except OSError:
         return []
 

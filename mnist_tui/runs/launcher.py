@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +14,8 @@ from typing import IO
 
 from mnist_tui import python_process
 from mnist_tui.files import discard, open_append, why_unwritten
-from mnist_tui.runs.folder import Lock, RunError, RunFolder, status_of
+from mnist_tui.runs.folder import Lock, RunError, RunFolder, last_lines, status_of
+from mnist_tui.runs.worker_end import end_words, reap, said
 
 WORKER = "mnist_tui.training.worker"
 TICK_SECONDS = 0.2
@@ -54,7 +53,7 @@ class Standby:
             stdin.close()
         except OSError:
             return False
-        reap(self._process)
+        reap(self._process, folder.log_file)
         return True
 
     def dismiss(self) -> None:
@@ -109,7 +108,7 @@ def _started(folder: RunFolder, lock: Lock | None = None) -> None:
             worker.kill()
             worker.wait()
         raise RunError(f"no worker can be started for run {folder.id}: {why_unwritten(error)}") from None
-    reap(worker)
+    reap(worker, folder.log_file)
 
 
 def threads_environment(threads: int) -> dict[str, str]:
@@ -230,10 +229,9 @@ class TrialServer:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         code = self._process.poll()
-        how = "" if code is None else f" by {signal.Signals(-code).name}" if code < 0 else f" with code {code}"
-        lines = folder.last_log_lines(LOG_LINES) or _last_lines(self._log)
-        said = "; ".join(line.strip() for line in lines if line.strip())
-        return RunError(f"the worker of run {folder.id} died{how}{f': {said}' if said else ''}")
+        how = "died" if code is None else end_words(code)
+        printed = said(folder.last_log_lines(LOG_LINES) or last_lines(self._log, LOG_LINES))
+        return RunError(f"the worker of run {folder.id} {how}{f'; it last printed: {printed}' if printed else ''}")
 
 
 def run_job(
@@ -289,14 +287,3 @@ def _spawn(arguments: list[str], log: IO[bytes], stdin: int, pass_fds: tuple[int
         close_fds=True,
         pass_fds=pass_fds,
     )
-
-
-def reap(process: subprocess.Popen[bytes]) -> None:
-    """Waits for the process in a thread, so that no zombie passes for alive."""
-    threading.Thread(target=process.wait, name=f"reap-{process.pid}", daemon=True).start()
-
-
-def _last_lines(log: Path) -> list[str]:
-    with suppress(OSError):
-        return log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-    return []

@@ -21,6 +21,7 @@ from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.launcher import start_job
+from mnist_tui.runs.worker_end import end_words, telling
 
 REFUSED = 2
 """The worker's exit code for a request that cannot be met."""
@@ -169,10 +170,10 @@ class Predictor:
         except subprocess.TimeoutExpired:
             return PredictionError("the model's process does not answer", refused=False)
         if code < 0:
-            return PredictionError(f"the model's process was killed (signal {-code})", refused=False)
+            return PredictionError(f"the model's process {end_words(code)}", refused=False)
         self._errors.seek(0)
-        said = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        why = f": {said[-1]}" if said and code else ""
+        printed = telling(self._errors.read().decode("utf-8", "replace").splitlines())
+        why = f": {printed[-1].strip()}" if printed and code else ""
         return PredictionError(f"the model's process has ended{why}", refused=code == REFUSED)
 
 

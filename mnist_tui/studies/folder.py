@@ -9,6 +9,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import (
+    LAST_LINES,
     RunError,
     RunFolder,
     Status,
@@ -32,6 +34,7 @@ from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import is_name
+from mnist_tui.runs.worker_end import known_end, noted, why_crashed
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE
@@ -160,6 +163,19 @@ class StudyFolder:
     def last_log_lines(self, count: int = 12) -> list[str]:
         """The end of the log; empty where there is none."""
         return last_lines(self.log_file, count)
+
+    def known_end(self) -> str:
+        """How the process of a crashed study ended, where that is known; else empty."""
+        return known_end(self._last_words())
+
+    def why_crashed(self) -> str:
+        """The same, or what may have been; and what it printed last."""
+        return why_crashed(self._last_words())
+
+    def _last_words(self) -> list[str]:
+        with suppress(StudyError):
+            noted(self.status().pid)
+        return self.last_log_lines(LAST_LINES)
 
 
 def create(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFolder:

@@ -13,7 +13,7 @@ from mnist_tui.files import discard, open_append, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import ForeignFilesError, Lock, RunError, status_of
-from mnist_tui.runs.launcher import reap
+from mnist_tui.runs.worker_end import reap
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study
@@ -79,7 +79,7 @@ def _started(folder: StudyFolder, lock: Lock | None = None) -> None:
             process.kill()
             process.wait()
         raise StudyError(f"study {folder.id} cannot be started: {why_unwritten(error)}") from None
-    reap(process)
+    reap(process, folder.log_file)
 
 
 def stop(folder: StudyFolder) -> bool:

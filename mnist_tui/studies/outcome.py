@@ -8,6 +8,7 @@ from typing import Any
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.worker_end import said
 from mnist_tui.studies.events import StudyEvent, TrialBegan, TrialEnded, TrialEpoch, told
 from mnist_tui.studies.spec import Metric
 
@@ -27,8 +28,8 @@ def ended(number: int, folder: RunFolder, metric: Metric, seconds: float) -> Tri
         return lost(number, folder.id, str(error), seconds)
     end, history = state.ended, state.history
     if end is None or end.refused:
-        said = (end.refused if end else "") or "; ".join(line.strip() for line in folder.last_log_lines(LOG_LINES))
-        return lost(number, folder.id, said or "its run came home without an end", seconds)
+        why = (end.refused if end else "") or said(folder.last_log_lines(LOG_LINES))
+        return lost(number, folder.id, why or "its run came home without an end", seconds)
     last = history[-1] if history else None
     losses = [row.val_loss for row in history if row.val_loss is not None]
     accuracies = [row.val_accuracy for row in history if row.val_accuracy is not None]

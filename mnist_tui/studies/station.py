@@ -23,6 +23,7 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder, made_here
 from mnist_tui.runs.launcher import TrialServer
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.worker_end import said
 from mnist_tui.studies import bundle
 from mnist_tui.studies.bundle import BundleKey, Files
 from mnist_tui.studies.transport import Request, Result, pack
@@ -118,8 +119,8 @@ class Station:
             status = folder.status()
             state, reason = status.state, status.reason
             if state in LIVE:
-                said = "; ".join(line.strip() for line in folder.last_log_lines(3) if line.strip())
-                state, reason = "", f"the worker refused run {folder.id} (code {code}): {said}"
+                printed = said(folder.last_log_lines(3))
+                state, reason = "", f"the worker refused run {folder.id} (code {code}): {printed}"
             if own:
                 _rename_dataset(folder, own)
         except (RequestError, DataError) as error:

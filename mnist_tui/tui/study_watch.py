@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.statistics import LOSS, SHARE, Summary, summary
+from mnist_tui.runs.worker_end import UNKNOWN_END
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
@@ -105,7 +106,7 @@ class StudyWatch:
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
         reason = study.reason
         if word == "crashed":
-            reason = f"{reason or 'the process ended without a word'}; what has ended is kept"
+            reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
         reason = self._broken or reason
         return StudySnapshot(
             self.folder, study, self._asked, word, reason, self._log if word in BROKEN else (), self._summed(study)

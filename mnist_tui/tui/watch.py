@@ -15,6 +15,7 @@ from mnist_tui.experiment.reference import Reference
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
+from mnist_tui.runs.worker_end import UNKNOWN_END
 
 CHECK_SECONDS = 1.0
 """How often a worker that should live is looked for."""
@@ -126,4 +127,4 @@ class RunWatch:
             reason = str(error)
         if reason:
             return reason
-        return "the worker ended without a word" if word == "crashed" else ""
+        return f"the worker {self.folder.known_end() or UNKNOWN_END}" if word == "crashed" else ""

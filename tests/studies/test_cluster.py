@@ -172,7 +172,7 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
         server.send_signal(signal.SIGSEGV)
         told = polled(here, lambda news: news.kind == "lost")
         assert told[-1].run == crashing.id
-        assert "died by SIGSEGV" in told[-1].reason
+        assert "crashed (SIGSEGV)" in told[-1].reason
         assert crashing.state() == "failed"
         assert replayed(crashing.events_file).ended.reason == told[-1].reason
 

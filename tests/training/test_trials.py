@@ -236,10 +236,10 @@ def test_the_end_of_its_stdin_ends_the_server_in_the_middle_of_a_run(served, tmp
 def test_a_servers_death_is_told_with_how_it_died(tmp_path):
     server = TrialServer(None, tmp_path / "server.log")
     folder = new(tmp_path, ENDLESS)
-    with pytest.raises(RunError, match=f"the worker of run {folder.id} died by SIGKILL"):
+    with pytest.raises(RunError, match=rf"the worker of run {folder.id} was killed \(SIGKILL\)"):
         server.run(folder, lambda: os.kill(server.pid, signal.SIGKILL))
     assert not server.alive
-    with pytest.raises(RunError, match="died by SIGKILL"):
+    with pytest.raises(RunError, match=r"was killed \(SIGKILL\)"):
         server.run(folder, lambda: None)
     server.close()
 

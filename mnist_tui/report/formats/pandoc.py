@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.report.export import ExportError
+from mnist_tui.runs.worker_end import end_words
 
 READER = "commonmark+pipe_tables+tex_math_dollars+footnotes+strikeout-raw_html"
 """What GitHub reads, too; no raw HTML or TeX, no attributes, no citations."""
@@ -55,6 +56,8 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExportError(f"pandoc cannot be run: {error}", refused=False) from None
+    if ended.returncode < 0:
+        raise ExportError(f"pandoc {end_words(ended.returncode)}", refused=False)
     if ended.returncode != 0:
         said = " ".join(ended.stderr.decode("utf-8", "replace").split())
         raise ExportError(f"pandoc could not write the report: {said[:500]}", refused=False)

@@ -64,7 +64,7 @@ def side_lines(
     if snapshot.word in BROKEN:
         where = run.ended.where if run.ended else ""
         lines += [f"at {where}"] if where else []
-        lines += ["last lines of the log:", *(snapshot.log or ("(the log is empty)",))]
+        lines += ["last lines of the log:", *(snapshot.log or ("(it has none that tell of this)",))]
         lines.append(f"whole log: {snapshot.folder.log_file}")
     lines += [line for line in (data_line(run), model_line(run)) if line]
     lines += device_lines(run, width, glyphs)
