@@ -299,6 +299,20 @@ def new_stamp(place: Path, created: float) -> str:
     return time.strftime(STAMP, time.gmtime(created))
 
 
+def made_at(run: str, launch: Launch) -> float:
+    """When a run was made, in seconds since the epoch: what lists are sorted by.
+
+    It keeps the order of the names where the clock was set back between two runs. Names of earlier versions are in
+    local time and do not count.
+    """
+    if launch.since_boot:
+        with suppress(ValueError):
+            named = calendar.timegm(time.strptime(run[:15], STAMP))
+            if named - launch.created < FAR_SECONDS:
+                return max(launch.created, float(named))
+    return launch.created
+
+
 def write_status(file: Path, status: Status) -> None:
     """Replaces a `status.json`, with the place that it is written in where it names a process."""
     if status.pid or status.maker:

@@ -17,6 +17,7 @@ import pytest
 from mnist_tui import processes
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, folder, library
+from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.document import document
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
@@ -197,6 +198,8 @@ def test_names_keep_the_order_of_making_where_the_clock_is_set(tmp_path, step):
     assert [run.id[:15] for run in made] == sorted(run.id[:15] for run in made)
     assert library.find_run(tmp_path, "latest") in made[2:]
     assert made[0].id.startswith("20231114-221320-raw-")  # UTC
+    times = [summary_of(run).started for run in made]
+    assert times == sorted(times)
 
 
 def test_a_name_of_the_far_future_does_not_decide_about_new_ones(tmp_path):

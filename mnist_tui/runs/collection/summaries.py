@@ -17,7 +17,7 @@ from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import Label, checked_label, read_label
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import RunFolder, made_at
 from mnist_tui.runs.own_files import foreign_file
 from mnist_tui.runs.records import LATEST
 from mnist_tui.runs.state import DAMAGED, RunState
@@ -137,7 +137,8 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     experiment = preset.experiment
     values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
     differs = "" if origin is None else difference(origin.experiment, experiment)
-    name, created, epochs = experiment.dataset.name, launch.created, experiment.training.epochs
+    name, created = experiment.dataset.name, made_at(folder.id, launch)
+    epochs = experiment.training.epochs
     return Fixed(preset.name, name, created, epochs, differs, values, experiment, preset.reference, launch.study)
 
 
@@ -200,7 +201,7 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         experiment = preset.experiment
     created = 0.0
     try:
-        created = folder.launch().created
+        created = made_at(folder.id, folder.launch())
     except RequestError:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
