@@ -9,7 +9,11 @@ def _leave_out_the_current_folder() -> None:
 
     Where the package itself lies there (a checkout that is not installed), it goes to the end.
     """
-    if sys.flags.safe_path or not sys.path or sys.path[0] != os.getcwd():  # noqa: PTH109
+    try:
+        here = os.getcwd()  # noqa: PTH109 - before pathlib is loaded
+    except FileNotFoundError:  # a folder that is gone holds nothing
+        return
+    if sys.flags.safe_path or not sys.path or sys.path[0] != here:
         return
     current = sys.path.pop(0)
     if current == os.path.dirname(os.path.dirname(os.path.abspath(__file__))):  # noqa: PTH100, PTH120

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.cli.options import Request
 from mnist_tui.data import feature_cache, places
-from mnist_tui.data.places import validate_name, whole_name
+from mnist_tui.data.places import validate_name, whole_name, with_whole_name
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
 from mnist_tui.paths import NoHomeError, PathError, path_in_variable, typed_path
 from mnist_tui.runs.library import default_runs_dir, find_run
+from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.screens.open_image import path_of
 from mnist_tui.tui.settings import Settings, folder_problem, remember, remembered
 from mnist_tui.unexpected import logged
@@ -105,3 +107,16 @@ def test_without_a_home_folder_variables_name_all_the_places(tmp_path: Path, mon
     assert not remembered()[0].bell
     assert default_runs_dir() == tmp_path / "XDG_DATA_HOME" / "mnist-tui" / "runs"
     assert places.feature_cache().is_relative_to(tmp_path)
+
+
+def test_a_datasets_folder_is_kept_by_its_whole_path_for_its_worker_stands_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own").mkdir()
+    Path("mnist").mkdir()
+    own = str(tmp_path / "own")
+    request = Request(preset="raw", texts={}, sets=("dataset.name=own",), device="auto")
+    assert request.chosen().experiment.dataset.name == own
+    assert parse_over("dataset=own,mnist").values == (own, "mnist")
+    assert with_whole_name(find_preset("raw").experiment) == find_preset("raw").experiment

@@ -52,6 +52,14 @@ def test_the_command_and_python_m_import_nothing_from_where_they_stand(shadowed:
         assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_a_current_folder_that_is_gone_is_no_hindrance(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = f"rmdir {gone} && exec {sys.executable} -m mnist_tui --version"
+    ended = subprocess.run(["sh", "-c", words], cwd=gone, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_relative_places_are_made_absolute_and_empty_ones_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
