@@ -2,10 +2,14 @@
 
 import os
 import pwd
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from mnist_tui.cli.main import app
 from mnist_tui.cli.options import Request
 from mnist_tui.data import feature_cache, places
 from mnist_tui.data.places import validate_name, whole_name, with_whole_name
@@ -120,3 +124,16 @@ def test_a_datasets_folder_is_kept_by_its_whole_path_for_its_worker_stands_elsew
     assert request.chosen().experiment.dataset.name == own
     assert parse_over("dataset=own,mnist").values == (own, "mnist")
     assert with_whole_name(find_preset("raw").experiment) == find_preset("raw").experiment
+
+
+def test_every_option_and_argument_that_is_a_path_is_read_that_way() -> None:
+    def paths(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+        for parameter in command.params:
+            if "Path" in str(parameter.type_descriptor.annotation):
+                yield f"{name} {parameter.name}", parameter.type_descriptor.parameter_info.parser
+        for below, found in getattr(command, "commands", {}).items():
+            yield from paths(found, f"{name} {below}")
+
+    found = dict(paths(typer.main.get_command(app), "mnist-tui"))
+    assert found["mnist-tui data import folder"] is typed_path
+    assert {name for name, parser in found.items() if parser is not typed_path} == set()

@@ -92,7 +92,6 @@ def test_experiment_options_do_not_go_with_a_command_that_takes_none(cli: Comman
     [
         (["trian"], "there is no command 'trian'; did you mean train?"),
         (["presets", "shw"], "there is no command 'shw'; did you mean show?"),
-        (["data"], "mnist-tui data needs a command: status, get, import, clear"),
         (["presets", "--json", "list"], "--json belongs after its command"),
         (["train", "--epoch", "3"], "there is no option --epoch; did you mean --epochs"),
         (["train", "--preset"], "option '--preset' requires an argument"),
