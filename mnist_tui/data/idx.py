@@ -14,13 +14,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data.catalogue import CLASSES, SIDE
 from mnist_tui.data.errors import DataError
+from mnist_tui.files import UnreadableFileError, open_regular
 
 Kind = Literal["images", "labels"]
 
@@ -65,7 +66,8 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
         DataError: The file cannot be read, is cut off or damaged, or holds something else.
     """
     try:
-        with path.open("rb") as packed:
+        with open_regular(path, follow_links=True) as file:
+            packed = cast(io.BufferedReader, file)
 
             def tick() -> None:
                 if on_position is not None:
@@ -75,6 +77,8 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
                 with gzip.GzipFile(fileobj=packed) as unpacked:
                     return _read(unpacked, path, kind, tick)
             return _read(packed, path, kind, tick)
+    except UnreadableFileError as failure:
+        raise DataError(f"{path} cannot be read: it {failure.strerror}") from None
     except EOFError:
         raise DataError(f"{path} is cut off: its gzip stream ends early; copy or download it again") from None
     except (gzip.BadGzipFile, zlib.error) as damage:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.arrays import read_arrays
 from mnist_tui.data.catalogue import SIDE, Part
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.idx import IdxContent, check_labels, idx_sha256
+from mnist_tui.files import UnreadableFileError
 
 _KEYS: Final[dict[Part, str]] = {
     "train_images": "x_train",
@@ -29,30 +29,20 @@ def read_npz(path: Path) -> dict[Part, IdxContent]:
         DataError: The archive cannot be read, is cut off or damaged, or its arrays are not MNIST-shaped.
     """
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is a single NumPy array; an archive of {_names()} is needed")
-        with archive:
-            missing = [key for key in _KEYS.values() if key not in archive.files]
-            if missing:
-                raise DataError(f"{path} has no {' and no '.join(missing)}; it must hold {_names()}")
-            return {part: _content(part, archive[key], path) for part, key in _KEYS.items()}
-    except DataError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, EOFError):
-        raise DataError(f"{path} is cut off or damaged; copy or download it again") from None
+        archive = read_arrays(path, _KEYS.values(), follow_links=True)
+    except UnreadableFileError as failure:
+        raise DataError(f"{path} cannot be read: it {failure.strerror}; an archive of {_names()} is needed") from None
     except OSError as failure:
         raise DataError(f"{path} cannot be read: {failure.strerror or failure}") from None
-    except (ValueError, MemoryError, RuntimeError):
-        # numpy says ValueError both of bytes that are no array and of arrays that only unpickling could read
-        raise DataError(f"{path} is not an archive of plain NumPy arrays; it must hold {_names()}") from None
+    missing = [key for key in _KEYS.values() if key not in archive]
+    if missing:
+        raise DataError(f"{path} has no {' and no '.join(missing)}; it must hold {_names()}")
+    return {part: _content(part, archive[key], path) for part, key in _KEYS.items()}
 
 
-def _content(part: Part, array: NDArray[np.generic] | bytes, path: Path) -> IdxContent:
+def _content(part: Part, array: NDArray[np.generic], path: Path) -> IdxContent:
     where = f"{path}: {_KEYS[part]}"
     images = part.endswith("images")
-    if isinstance(array, bytes):  # what numpy gives of a member that is not in its format
-        raise DataError(f"{where} is not an array in NumPy's format")
     if array.dtype != np.uint8:
         raise DataError(f"{where} holds {array.dtype} values; uint8 are needed")
     if array.ndim != (3 if images else 1) or (images and array.shape[1:] != (SIDE, SIDE)) or not len(array):

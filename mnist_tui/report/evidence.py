@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.arrays import read_arrays
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, PresetError
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 """The state of a run whose files do not tell it."""
+ARRAYS = ("labels", "probabilities", "misclassified", "misclassified_images")
+"""Of `predictions.npz`, in the order of `Predictions`."""
 SCORED = ("finished", "stopped", "diverged")
 """States that a run reaches only with an evaluation."""
 
@@ -210,11 +211,11 @@ def read_predictions(path: Path) -> Predictions | None:
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = Predictions(
-                archive["labels"], archive["probabilities"], archive["misclassified"], archive["misclassified_images"]
-            )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+        archive = read_arrays(path, ARRAYS)
+        found = Predictions(*(archive[name] for name in ARRAYS))
+    except (OSError, KeyError):
+        return None
+    if found.labels.ndim != 1 or found.misclassified.ndim != 1:
         return None
     count, wrong = len(found.labels), len(found.misclassified)
     whole = (

@@ -8,6 +8,7 @@ every epoch is there (`is_kept`); the newest of a session that has ended is.
 
 from __future__ import annotations
 
+import bisect
 import errno
 import os
 import struct
@@ -16,10 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.files import open_append, open_regular
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+UNPACKED_BYTES = 16_000_000
+"""Of an epoch, unpacked: 8 million validation images. A record of more is not read."""
+PACKED_BYTES = 17_000_000
 HEAD = struct.Struct("<II")
 EVERY_EPOCH = 500
 """Up to here every epoch is kept; then every second one up to twice as far, every fourth up to four times as far, …"""
@@ -53,11 +59,12 @@ def go_on_after(path: Path, epoch: int) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return
     there = PredictedFile(path)
     beyond = [number for number in there.epochs() if number > epoch]
-    os.truncate(path, there.end)
+    with open_append(path) as file:
+        file.truncate(there.end)
     if beyond:
         _write(path, HEAD.pack(epoch, 0))
 
@@ -80,8 +87,8 @@ def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
 
 
 def _write(path: Path, record: bytes) -> None:
-    with path.open("ab", buffering=0) as file:
-        before = file.tell()
+    with open_append(path) as file:
+        before = file.seek(0, os.SEEK_END)
         try:
             if file.write(record) != len(record):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -101,6 +108,7 @@ class PredictedFile:
         self.path = path
         self.end = 0
         self._at: dict[int, tuple[int, int]] = {}
+        self._order: list[int] = []
 
     def epochs(self) -> list[int]:
         """Those that are in the file, in order."""
@@ -120,20 +128,26 @@ class PredictedFile:
             return None
         offset, length = self._at[epoch]
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 file.seek(offset)
-                values = np.frombuffer(zlib.decompress(file.read(length)), np.uint8)
+                packed = zlib.decompressobj()
+                data = packed.decompress(file.read(min(length, PACKED_BYTES)), UNPACKED_BYTES)
         except (OSError, zlib.error):
+            return None
+        if not packed.eof:
+            return None
+        values = np.frombuffer(data, np.uint8)
+        if len(values) % 2:
             return None
         count = len(values) // 2
         return Predicted(epoch, values[:count], (values[count:] / np.float32(255)).astype(np.float32))
 
     def _scan(self) -> None:
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < self.end:
-                    self.end, self._at = 0, {}
+                    self.end, self._at, self._order = 0, {}, []
                 while self.end + HEAD.size <= size:
                     file.seek(self.end)
                     epoch, length = HEAD.unpack(file.read(HEAD.size))
@@ -147,6 +161,11 @@ class PredictedFile:
 
     def _note(self, epoch: int, body: int, length: int) -> None:
         if length:
+            if epoch not in self._at:
+                bisect.insort(self._order, epoch)
             self._at[epoch] = (body, length)
-        else:
-            self._at = {number: at for number, at in self._at.items() if number <= epoch}
+            return
+        kept = bisect.bisect_right(self._order, epoch)
+        for number in self._order[kept:]:
+            del self._at[number]
+        del self._order[kept:]

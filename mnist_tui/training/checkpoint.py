@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.files import TEMPORARY, discard, replacing, sync
+from mnist_tui.arrays import read_arrays
+from mnist_tui.files import TEMPORARY, discard, read_json, replacing, sync
 from mnist_tui.runs.folder import POINTER, RunError
 from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
 
@@ -75,13 +76,12 @@ def load(folder: Path) -> Snapshot:
     if not exists(folder):
         raise RunError(f"there is no checkpoint in {folder}")
     try:
-        document = json.loads((folder / POINTER).read_text(encoding="utf-8"))
+        document = read_json(folder / POINTER)
         if document["format"] != FORMAT:
             raise RunError(f"{folder / POINTER} is of format {document['format']}; this version reads {FORMAT}")
-        with np.load(folder / Path(document["arrays"]).name, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(folder / Path(document["arrays"]).name)
         return _snapshot(document, arrays)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, RunError):
             raise
         raise RunError(f"the checkpoint in {folder} cannot be read: {error}") from None

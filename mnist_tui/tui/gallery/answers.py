@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import weakref
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.data.errors import DataError
+from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predicted import Predicted, PredictedFile
@@ -128,15 +127,16 @@ class RunAnswers:
 
     def _predictions(self) -> dict[str, NDArray[Any]] | None:
         """`predictions.npz`, read anew where it has changed."""
-        import numpy as np
-
         path = self.folder.predictions_file
         try:
             changed = path.stat().st_mtime
             if self._final is None or self._final[0] != changed:
-                with np.load(path, allow_pickle=False) as archive:
-                    self._final = (changed, {key: archive[key] for key in FINAL_KEYS})
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error):
+                found = read_predictions(path)
+                if found is None:
+                    return None
+                arrays = (found.probabilities, found.labels, found.misclassified, found.images)
+                self._final = (changed, dict(zip(FINAL_KEYS, arrays, strict=True)))
+        except OSError:
             return None
         return self._final[1]
 
