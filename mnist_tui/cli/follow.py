@@ -10,15 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from mnist_tui.cli.output import LiveLine, print_line
+from mnist_tui.cli.output import LiveLine, print_line, print_note
+from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed
-from mnist_tui.runs.folder import RunError, RunFolder, is_worker
+from mnist_tui.runs.folder import SILENT_SECONDS, RunError, RunFolder, is_worker
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
+
+if TYPE_CHECKING:
+    from mnist_tui.studies.folder import StudyFolder
 
 LOOK_SECONDS = 0.1
 CHECK_SECONDS = 0.5
@@ -71,6 +75,19 @@ class StopSignals:
         while self._passed_on < self.count:
             self._passed_on += 1
             yield self._passed_on
+
+
+def wait_until_known(folder: RunFolder | StudyFolder) -> None:
+    """Waits until it is known whether the process of a run or a study lives, with a note where that may take long.
+
+    Only a process on another machine, in a folder that machines share, is watched; a folder that cannot be read is left
+    to whoever reads it.
+    """
+    with contextlib.suppress(RequestError):
+        if not folder.is_known():
+            where = folder.status().host or "another machine"
+            print_note(f"looking for up to {SILENT_SECONDS:.0f} s whether its process on {where} still lives")
+            folder.wait_until_known()
 
 
 def end_worker(folder: RunFolder) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.follow import StopSignals, follow, standard
+from mnist_tui.cli.follow import StopSignals, follow, standard, wait_until_known
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
     DataDir,
@@ -71,6 +71,7 @@ def resume(
             raise RequestError(f"study {folder.id} goes on where it was: leave --device and --data-dir out")
         resume_study(folder, detach=detach, as_json=as_json)
         return
+    wait_until_known(folder)
     check_resumable(folder)
     asked, place = _device(device), _place(ctx, data_dir)
     _go_on(folder, lambda: begin(folder, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
@@ -84,6 +85,7 @@ def resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
         WorkFailedError: it failed, or none of its trials came to anything.
     """
     launcher.require_extra()
+    wait_until_known(folder)
     launcher.resume(folder)
     if detach:
         tell_study_detached(folder, as_json=as_json)
@@ -106,6 +108,7 @@ def extend(
     folder = chosen_run(ctx, run, runs_dir)
     epochs = _whole(more)
     check_extendable(folder)
+    wait_until_known(folder)
     if folder.state() in LIVE:
         further(folder, epochs)
         print_note(f"run {folder.id} will train {epochs:,} epoch{'s' if epochs > 1 else ''} more")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.options import Json, RefreshOption, Run, RunOrStudy, RunsDir, chosen_run, runs_folder
 from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table, print_text
 from mnist_tui.cli.run_or_study import run_or_study
@@ -114,6 +115,7 @@ def delete(
     if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not _agreed(folder):
         print_note("kept")
         return
+    wait_until_known(folder)
     if stop:
         discard(folder)
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui import PROGRAM
+from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, RunsDir, complete_study, runs_folder
 from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table
@@ -95,6 +96,7 @@ def delete(
     if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not confirmed(f"delete {what}?"):
         print_note("kept")
         return
+    wait_until_known(folder)
     delete_study(folder, runs=runs)
     print_note(f"deleted {what}")
 

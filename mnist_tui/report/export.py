@@ -6,7 +6,6 @@ import csv
 import errno
 import io
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import move, replacing, temporary_prefix, write_text
+from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
@@ -103,7 +102,7 @@ def export(
 ) -> list[Path]:
     """Writes items of ITEMS into a folder, made if need be. No file is ever half there.
 
-    Weights other than a copy of the model start TensorFlow, once, in a process of its own, which takes some seconds.
+    Weights start TensorFlow, once, in a process of its own, which takes some seconds.
     Beside weights a card, `CARD`, is written; this run's own card of earlier is replaced unasked.
 
     Args:
@@ -135,7 +134,7 @@ def export(
         out.mkdir(parents=True, exist_ok=True)
         if weights:
             names = ", ".join(target(item, out).name for item in weights)
-            slow = " (this starts TensorFlow, some seconds)" if _for_worker(folder, weights) else ""
+            slow = " (this starts TensorFlow, some seconds)" if _for_worker(folder, weights, out) else ""
             progress(names + slow, 0, len(wanted))
             _write_weights(folder, weights, out)
         done = len(weights)
@@ -186,9 +185,7 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     """The weights, then their card."""
     from mnist_tui.report.card.model_card import card
 
-    asked = _for_worker(folder, formats)
-    if "keras" in formats and "keras" not in asked:
-        _copy(folder.model_file, target("keras", out))
+    asked = _for_worker(folder, formats, out)
     if asked:
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=out) as temporary:
             for path in _job(folder, asked, Path(temporary)):
@@ -196,16 +193,15 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     write_text(out / CARD, card(folder, formats, out))
 
 
-def _for_worker(folder: RunFolder, formats: list[str]) -> list[str]:
-    """All but a copy of the model."""
-    return [name for name in formats if name != "keras" or not folder.model_file.exists()]
+def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
+    """All but the run's model where it lies already.
 
-
-def _copy(source: Path, path: Path) -> None:
-    if path.exists() and path.samefile(source):
-        return
-    with replacing(path) as temporary:
-        shutil.copyfile(source, temporary)
+    A copy of it would not do: a run's folder can be somebody else's, and the configuration in such a file can be of
+    another network than the card describes, or name code to be run. The worker builds the model from the experiment.
+    """
+    path = target("keras", out)
+    stays = path.exists() and folder.model_file.exists() and path.samefile(folder.model_file)
+    return [name for name in formats if name != "keras" or not stays]
 
 
 def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:

@@ -6,7 +6,6 @@ Nothing in them is executed.
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import zipfile
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.runs import model_file
 from mnist_tui.runs.folder import RunError, RunFolder
 
 TRIES = 3
@@ -63,9 +63,14 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     place = _place(experiment)
     pointer = folder.checkpoint_file
     model = _changed(folder.model_file) and _changed(folder.model_file) >= _changed(pointer)
-    kernel, epoch, source = _of_model(folder, place) if model else _of_checkpoint(pointer, place)
+    parameters = of(experiment).total
+    kernel, epoch, source = _of_model(folder, place, parameters) if model else _of_checkpoint(pointer, place)
     rows, columns = place.seen
-    pictures = np.moveaxis(kernel.reshape(-1, kernel.shape[-1]), -1, 0).reshape(-1, rows, columns).astype(np.float32)
+    try:
+        pictures = np.moveaxis(kernel.reshape(-1, kernel.shape[-1]), -1, 0).reshape(-1, rows, columns)
+        pictures = pictures.astype(np.float32)
+    except (ValueError, IndexError, TypeError):
+        raise RunError(f"The weights in {source} are another network's.") from None
     sizes = np.abs(pictures[np.isfinite(pictures)])
     strong = float(np.quantile(sizes, 0.995)) if sizes.size else 0.0
     units = "filters" if place.kind == "conv2d" else "neurons"
@@ -130,15 +135,14 @@ def _in_checkpoint(path: Path, document: dict[str, Any], place: _Place) -> tuple
     return kernel, float(position["epoch"]), "checkpoint" + (" inside the next epoch" if position["step"] else "")
 
 
-def _of_model(folder: RunFolder, place: _Place) -> tuple[NDArray[Any], float, str]:
+def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArray[Any], float, str]:
     import h5py
 
+    most = model_file.most_bytes(parameters)
     try:
-        with zipfile.ZipFile(folder.model_file) as model:
-            weights = io.BytesIO(model.read("model.weights.h5"))
-        with h5py.File(weights, "r") as file:
-            kernel = np.asarray(file[f"layers/{place.kind}/vars/0"])
+        with h5py.File(model_file.weights_of(folder.model_file, most), "r") as file:
+            kernel = model_file.array(file, f"layers/{place.kind}/vars/0", most)
         epoch = float((folder.results() or {}).get("weights_of_epoch") or math.nan)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"model.keras cannot be read: {error}") from None
     return kernel, epoch, folder.model_file.name

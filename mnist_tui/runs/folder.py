@@ -36,6 +36,7 @@ LOCAL = frozenset({
     "zfs",
 })  # fmt: skip
 """File systems that no other machine writes to: there, a lock that nobody holds means that nobody lives."""
+LOOK_SECONDS = 0.2
 STAMP = "%Y%m%d-%H%M%S"
 """How the names of runs and studies begin, in UTC."""
 FAR_SECONDS = 26 * 3600
@@ -203,6 +204,14 @@ class RunFolder:
         """One of `state.STATES`; crashed where the status says that a worker lives and none does."""
         return true_state(self.path, self.status, LIVE)
 
+    def is_known(self) -> bool:
+        """Whether it is known if the worker lives: not, for a time, of one on another machine that holds no lock."""
+        return is_known(self.path, self.status(), LIVE)
+
+    def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
+        """Waits until it is known whether the worker lives: long only for one on another machine without a lock."""
+        wait_until_known(self.path, self.status, LIVE, patience)
+
     def last_log_lines(self, count: int = 12) -> list[str]:
         """The end of `worker.log`, without what TensorFlow prints at every start; empty where there is none."""
         return last_lines(self.log_file, count)
@@ -358,17 +367,43 @@ def is_worker(path: Path, status: Status) -> bool:
 def is_alive(path: Path, status: Status) -> bool:
     """Whether the process that wrote `status` in the folder at `path` lives.
 
+    Where that cannot be known, by its heartbeat: dead is one that was seen unchanged for SILENT_SECONDS.
+    """
+    alive = _known_alive(path, status)
+    return processes.unchanged_seconds(str(path), status) < SILENT_SECONDS if alive is None else alive
+
+
+def _known_alive(path: Path, status: Status) -> bool | None:
+    """Whether a process lives, where that can be known; None for one of another machine that holds no lock.
+
     By its number and start, where it is one of this system. Else by the folder's lock: one that is held means alive.
-    Else, where it belongs to another system, by its heartbeat: dead is one that was seen unchanged for SILENT_SECONDS,
-    or whose folder lies on a file system of this machine alone.
+    Else it is dead, if it was one of this machine, or its folder lies on a file system of this machine alone.
     """
     if is_worker(path, status) or locks.is_held(path / LOCK):
         return True
     if status.system == processes.system() or (is_here(status) and not _same_boot(status)):
         return False
-    if status.state != "starting" and _is_local(path):
-        return False
-    return processes.unchanged_seconds(str(path), status) < SILENT_SECONDS
+    return False if status.state != "starting" and _is_local(path) else None
+
+
+def is_known(path: Path, status: Status, live: Container[str]) -> bool:
+    """Whether it is known if the process of a status lives, or it has been silent until it counts as dead."""
+    return status.state not in live or _known_alive(path, status) is not None or not is_alive(path, status)
+
+
+def wait_until_known(path: Path, read: Callable[[], Status], live: Container[str], patience: float) -> None:
+    """Waits until it is known whether the process of a status lives: until its heartbeat changes or was silent.
+
+    That can be long only for one of another machine that holds no lock.
+
+    Args:
+        patience: seconds after which a silent one is taken for dead.
+    """
+    first, end = read(), time.monotonic() + patience
+    while not is_known(path, first, live):
+        if read() != first or time.monotonic() > end:
+            return
+        time.sleep(LOOK_SECONDS)
 
 
 def true_state(path: Path, read: Callable[[], Status], live: Container[str]) -> str:

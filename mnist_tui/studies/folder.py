@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,15 +18,19 @@ from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, wr
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import (
     LAST_LINES,
+    SILENT_SECONDS,
+    Lock,
     RunError,
     RunFolder,
     Status,
+    is_known,
     last_lines,
     made_here,
     new_stamp,
     read_record,
     true_state,
     unwritable,
+    wait_until_known,
     write_status,
 )
 from mnist_tui.runs.library import absolute
@@ -160,6 +163,14 @@ class StudyFolder:
         """One of `state.STATES`; crashed where the status says that a process lives and none does."""
         return true_state(self.path, self.status, LIVE)
 
+    def is_known(self) -> bool:
+        """Whether it is known if the process lives: not, for a time, of one on another machine that holds no lock."""
+        return is_known(self.path, self.status(), LIVE)
+
+    def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
+        """Waits until it is known whether the process lives: long only for one on another machine without a lock."""
+        wait_until_known(self.path, self.status, LIVE, patience)
+
     def last_log_lines(self, count: int = 12) -> list[str]:
         """The end of the log; empty where there is none."""
         return last_lines(self.log_file, count)
@@ -261,10 +272,10 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
     """Removes a study; its runs only if that is wanted.
 
     Raises:
-        StudyError: its process lives, or it cannot be removed.
+        StudyError: its process lives, someone else writes it, or it cannot be removed.
         RunError: one of its runs cannot be removed; then the study is still there.
     """
-    from mnist_tui.runs.library import delete_run
+    from mnist_tui.runs.library import delete_run, remove_folder
     from mnist_tui.studies.state import replayed
 
     folder.check_own_files()
@@ -274,14 +285,20 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
         state = "crashed"
     if state in LIVE:
         raise StudyError(f"study {folder.id} is {state}; stop it first (`mnist-tui studies stop {folder.id}`)")
-    if runs:
-        for row in replayed(folder.events_file).rows:
-            if row.run and folder.run(row.run).path.is_dir():
-                delete_run(folder.run(row.run))
     try:
-        shutil.rmtree(folder.path)
+        lock = Lock(folder.as_run)
+    except RunError as error:
+        raise StudyError(f"study {folder.id} cannot be deleted: {error}") from None
+    try:
+        if runs:
+            for row in replayed(folder.events_file).rows:
+                if row.run and folder.run(row.run).path.is_dir():
+                    delete_run(folder.run(row.run))
+        remove_folder(folder.path)
     except OSError as error:
         raise StudyError(f"study {folder.id} cannot be deleted: {error.strerror or error}") from None
+    finally:
+        lock.release()
 
 
 def _asked(study: Study) -> Study:

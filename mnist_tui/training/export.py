@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class _Source:
 
     @cached_property
     def model(self) -> Any:
+        """Built from the run's experiment, never from the configuration in a file: a run can be somebody else's."""
         from mnist_tui.training import models, saved
 
         model, _ = saved.load(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
@@ -96,10 +97,13 @@ def named_weights(model: Any) -> dict[str, NDArray[np.float32]]:
 
 
 def _keras(source: _Source, path: Path) -> None:
+    """Write the model with its optimizer's values, where the run's model has them."""
+    model = source.model
     if source.folder.model_file.exists():
-        shutil.copyfile(source.folder.model_file, path)
-    else:
-        source.model.save(path)
+        model.optimizer.build(model.trainable_variables)
+        with suppress(OSError, ValueError, KeyError):
+            model.load_weights(source.folder.model_file)
+    model.save(path)
 
 
 def _h5(source: _Source, path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from typing import Any, Literal
 from zipfile import BadZipFile
 
+from mnist_tui.runs import model_file
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training import checkpoint
@@ -36,6 +37,8 @@ def newest(folder: RunFolder) -> Source:
 def load(folder: RunFolder, source: Source) -> tuple[Any, int | None]:
     """The model, built from the run's experiment, with its weights; not compiled.
 
+    Of a model file only the arrays are read: its configuration, which can name code to be run, is not used.
+
     Returns:
         The Keras model, and how many epochs the checkpoint had done; None for a model file.
 
@@ -47,9 +50,11 @@ def load(folder: RunFolder, source: Source) -> tuple[Any, int | None]:
     model = models.build(folder.preset().experiment)
     if source == "model":
         try:
+            model_file.weights_of(folder.model_file, model_file.most_bytes(int(model.count_params())))
             model.load_weights(folder.model_file)
         except (OSError, ValueError, KeyError, BadZipFile) as error:
-            raise RunError(f"{folder.model_file} cannot be read: {str(error).strip().splitlines()[0]}") from None
+            said = str(error).strip().splitlines()
+            raise RunError(f"{folder.model_file} cannot be read: {said[0] if said else type(error).__name__}") from None
         return model, None
     snapshot = _snapshot(folder)
     if [array.shape for array in snapshot.model] != [tuple(each.shape) for each in model.variables]:

@@ -13,7 +13,7 @@ from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.report import export as exports
 from mnist_tui.report.export import ITEMS, ExistsError, ExportError, export
 from mnist_tui.runs.folder import RunFolder
-from tests.report.recorded import recorded_run
+from tests.report.recorded import copying_job, recorded_run
 
 TEXTS = ["complexity.md", "complexity.csv", "complexity.json", "summary.md", "history.csv"]
 
@@ -23,14 +23,13 @@ def run(tmp_path: Path) -> RunFolder:
     return recorded_run(tmp_path / "runs")
 
 
-def test_text_items_and_the_model_are_written_without_a_worker(
+def test_text_items_are_written_without_a_worker(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "run_job", lambda *_: pytest.fail("a worker was started"))
     out = tmp_path / "a" / "b"
-    paths = export(run, ["keras", *TEXTS], out)
-    assert paths == [out / "model.keras", *(out / name for name in TEXTS), out / "MODEL.md"]
-    assert (out / "model.keras").read_bytes() == run.model_file.read_bytes()
+    paths = export(run, TEXTS, out)
+    assert paths == [out / name for name in TEXTS]
     assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in paths)
     assert json.loads((out / "complexity.json").read_text(encoding="utf-8")) == to_document(of(run.preset().experiment))
 
@@ -54,6 +53,21 @@ def test_files_that_are_there_are_not_replaced_unless_asked(run: RunFolder, tmp_
     assert not (tmp_path / "summary.md").exists()
     export(run, ["history.csv"], tmp_path, overwrite=True)
     assert mine.read_text(encoding="utf-8").startswith("epoch,")
+
+
+def test_a_model_that_is_written_elsewhere_is_never_the_file_of_the_runs_folder(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def job(name: str, folder: RunFolder, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
+        asked.extend(arguments)
+        return copying_job(name, folder, arguments)
+
+    monkeypatch.setattr(exports, "run_job", job)
+    out = tmp_path / "out"
+    assert export(run, ["keras", "summary.md"], out) == [out / "model.keras", out / "summary.md", out / "MODEL.md"]
+    assert asked[0] == "keras", "the worker builds it from the experiment"
 
 
 def test_exporting_the_model_onto_itself_leaves_it(run: RunFolder) -> None:
@@ -112,7 +126,12 @@ def test_what_the_worker_says_is_what_the_person_reads(
 
 @pytest.mark.parametrize(
     ("state", "items", "slow"),
-    [("finished", ["keras"], False), ("finished", ["keras", "npz"], True), ("failed", ["keras"], True)],
+    [
+        ("finished", ["summary.md"], False),
+        ("finished", ["keras"], True),
+        ("finished", ["keras", "npz"], True),
+        ("failed", ["keras"], True),
+    ],
 )
 def test_that_tensorflow_starts_is_said_where_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, items: list[str], slow: bool

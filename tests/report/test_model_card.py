@@ -18,13 +18,14 @@ from mnist_tui.report.card.model_code import program
 from mnist_tui.report.export import ExistsError, ExportError, export
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
-from tests.report.recorded import recorded_run
+from tests.report.recorded import copying_job, recorded_run
 
 ODD = r"50% \alpha & <b>x</b> $1 #_{}~^ | `c`"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    monkeypatch.setattr(exports, "run_job", copying_job)
     return recorded_run(tmp_path / "runs")
 
 

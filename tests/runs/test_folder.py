@@ -312,3 +312,32 @@ def test_the_document_of_an_unfinished_run_has_nulls_and_no_nan(tmp_path):
     assert (doc["preset"], doc["test"], doc["confusion_matrix"], doc["epochs"]) == ("raw", None, None, [])
     assert doc["reference"]["accuracy"] == 0.9762
     assert doc["parameters"] == {"total": 198_760, "trainable": 198_760}
+
+
+@pytest.mark.parametrize("word", ["silent", "beats"])
+def test_a_worker_on_another_machine_is_watched_until_it_is_known_whether_it_lives(tmp_path, monkeypatch, word):
+    now, run = [0.0], new_run(tmp_path)
+    status = Status("running", 1, 1.0, "elsewhere", system="elsewhere/1")
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+        if word == "beats" and now[0] > 3:
+            run.write_status(replace(status, heartbeat=now[0]))
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr(processes, "time", clock)
+    monkeypatch.setattr(folder, "time", clock)
+    monkeypatch.setattr(folder, "_is_local", lambda path: False)
+    run.write_status(status)
+    assert not run.is_known()
+    run.wait_until_known()
+    assert run.state() == ("crashed" if word == "silent" else "running")
+    assert run.is_known() == (word == "silent")
+
+
+def test_a_worker_of_this_machine_is_never_waited_for(tmp_path, monkeypatch):
+    run = new_run(tmp_path)
+    monkeypatch.setattr(folder, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pytest.fail, time=time.time))
+    for status in (this_process("running"), replace(this_process("running"), process_start=1.0), Status("finished")):
+        run.write_status(status)
+        run.wait_until_known()

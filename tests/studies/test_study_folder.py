@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import run_folders
 from mnist_tui.studies import launcher, states
 from mnist_tui.studies.events import (
@@ -196,3 +197,26 @@ def test_a_missing_extra_is_named_with_the_command_that_adds_it(monkeypatch: pyt
     monkeypatch.setattr(launcher, "EXTRA", {"distributed": "dask.distributed", "no_such_module": "optuna"})
     with pytest.raises(RequestError, match=r"need optuna, .* pip install 'mnist-tui\[study\]'"):
         launcher.require_extra()
+
+
+def test_a_study_that_someone_writes_is_not_deleted_and_a_killed_deletion_leaves_nothing_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = folder(tmp_path, study("hidden=5"))
+    status(made, "stopped")
+    lock = Lock(made.as_run)
+    with pytest.raises(StudyError, match=rf"cannot be deleted: .* is being written by process {os.getpid()}"):
+        delete_study(made)
+    lock.release()
+
+    class Killed(BaseException):
+        pass
+
+    def killed(path: Path) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("mnist_tui.runs.library.shutil.rmtree", killed)
+        delete_study(made)
+    assert study_folders(tmp_path) == []
+    assert [made.id in path.name for path in made.path.parent.iterdir()] == [True]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -245,6 +246,28 @@ class TestExport:
             from_npz = [archive[name] for name in archive.files]
         for got in (keras.models.load_model(paths[0]).get_weights(), from_h5.get_weights(), from_npz):
             assert all(np.array_equal(a, b) for a, b in zip(got, wanted, strict=True))
+
+    def test_of_a_foreign_model_file_only_the_arrays_are_used(self, finished, tmp_path, capfd):
+        from mnist_tui.training.backend import keras
+
+        foreign = new_run(tmp_path, experiment())
+        foreign.write_status(finished.status())
+        with zipfile.ZipFile(finished.model_file) as own, zipfile.ZipFile(foreign.model_file, "w") as changed:
+            for name in own.namelist():
+                text = own.read(name)
+                changed.writestr(name, text.replace(b'"Dense"', b'"Lambda"') if name == "config.json" else text)
+            changed.writestr("assets/run_me.py", "raise SystemExit")
+        with zipfile.ZipFile(foreign.model_file) as changed:
+            assert b'"Lambda"' in changed.read("config.json")
+        code, (path,) = self.export(foreign, ["keras"], tmp_path / "out", capfd)
+        assert code == 0
+        with zipfile.ZipFile(path) as written:
+            assert b"Lambda" not in written.read("config.json")
+            assert not any(name.startswith("assets/") for name in written.namelist())
+        wanted, got = keras.models.load_model(finished.model_file), keras.models.load_model(path)
+        assert all(np.array_equal(a, b) for a, b in zip(got.get_weights(), wanted.get_weights(), strict=True))
+        states = [[value.numpy() for value in model.optimizer.variables] for model in (got, wanted)]
+        assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True)), "who trains it further goes on"
 
     def test_a_crashed_run_gives_its_newest_checkpoint(self, finished, tmp_path, capfd):
         from mnist_tui.runs.folder import Status
