@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-IRREGULAR = {"match": "matches", "entry": "entries", "class": "classes", "study": "studies", "process": "processes"}
+IRREGULAR = {
+    "bias": "biases",
+    "match": "matches",
+    "entry": "entries",
+    "class": "classes",
+    "study": "studies",
+    "process": "processes",
+}
 
 
 def plural(what: str) -> str:
@@ -24,7 +31,9 @@ def noun(value: float | Sized, what: str, several: str = "") -> str:
     return what if number == 1 else several or plural(what)
 
 
-def counted(value: float | Sized, what: str, several: str = "") -> str:
-    """Return ``1 neuron``, ``1,024 neurons``; the arguments are like those of `noun`."""
+def counted(value: float | Sized | None, what: str, several: str = "") -> str:
+    """Return ``1 neuron``, ``1,024 neurons``, ``– neurons`` for None; the arguments are like those of `noun`."""
+    if value is None:
+        return f"– {several or plural(what)}"
     number = len(value) if isinstance(value, Sized) else value
     return f"{number:,} {noun(number, what, several)}"

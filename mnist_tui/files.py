@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from mnist_tui import processes
+from mnist_tui.counting import counted
 
 TEMPORARY = ".tmp-"
 """How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""
@@ -114,7 +115,7 @@ def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = Fals
     with open_regular(path, follow_links=follow_links) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise UnreadableFileError(path, f"is larger than {limit:,} bytes")
+        raise UnreadableFileError(path, f"is larger than {counted(limit, 'byte')}")
     return data
 
 

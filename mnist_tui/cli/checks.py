@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnist_tui import PROGRAM, __version__
+from mnist_tui.counting import counted
 from mnist_tui.paths import PathError, log_folder
 from mnist_tui.report.wording import size
 from mnist_tui.tui.settings import remembered, settings_place
@@ -63,7 +64,9 @@ def machine() -> Iterator[Check]:
     import psutil
 
     cores, memory = os.cpu_count() or 1, psutil.virtual_memory()
-    yield Check("processor", "works", f"{cores} cores, {size(memory.total)} of memory, {size(memory.available)} free")
+    yield Check(
+        "processor", "works", f"{counted(cores, 'core')}, {size(memory.total)} of memory, {size(memory.available)} free"
+    )
 
 
 def terminal() -> Iterator[Check]:

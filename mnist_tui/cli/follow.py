@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_tui.cli.output import LiveLine, print_line, print_note
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import computation, count, loss, percent, seconds
 from mnist_tui.runs.control import send
@@ -163,7 +164,7 @@ class Teller:
         """What is new in `state`."""
         before, self._told = self._told, state
         if state.start is not None and state.start is not before.start:
-            self.say(f"run {state.run}: {count(state.start.total)} parameters, {count(state.epochs)} epochs")
+            self.say(f"run {state.run}: {counted(state.start.total, 'parameter')}, {counted(state.epochs, 'epoch')}")
         if state.data is not None and state.data is not before.data:
             self.say(_data_line(state))
         if state.model is not None and state.model is not before.model:
@@ -190,7 +191,7 @@ class Teller:
             case Resumed(from_epoch=int(epoch)):
                 self.say(resumed_line(epoch, event.step, state))
             case Extended(epochs=epochs):
-                self.say(f"extended: {count(epochs)} epochs are planned now")
+                self.say(f"extended: {counted(epochs, 'epoch')} are planned now")
             case EpochEnded():
                 self._line.clear()
                 print_line(epoch_line(event, state.epochs, self._rate), self._lines)

@@ -16,6 +16,7 @@ from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text, metric_words, reason_words
 from mnist_tui.cli.study_view import total_of, view, workers_line
 from mnist_tui.clocks import HeardClock
+from mnist_tui.counting import counted
 from mnist_tui.report.wording import percent, seconds
 from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder
@@ -64,7 +65,7 @@ class Lines:
             self._first = False
             known = {row.number: row for row in state.rows}
             if settled := sum(row.settled for row in state.rows):
-                self.say(f"{settled:,} of {total_of(state):,} trials are there already")
+                self.say(f"{settled:,} of {counted(total_of(state), 'trial')} are there already")
         for note in state.notes[len(before.notes) :]:
             self.say(f"note: {note}")
         if state.workers and len(state.workers) != len(before.workers):

@@ -10,6 +10,7 @@ import typer
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import Json, RunsDir, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import size
 from mnist_tui.runs.folder import RunError
@@ -75,5 +76,5 @@ def _counted(found: list[Waste]) -> str:
     """``2 runs and 1 temporary file, 12.6 MB``."""
     runs = sum(one.run is not None for one in found)
     numbers = ((runs, "run"), (len(found) - runs, "temporary file"))
-    parts = [f"{number:,} {name}{'' if number == 1 else 's'}" for number, name in numbers if number]
+    parts = [counted(number, name) for number, name in numbers if number]
     return f"{' and '.join(parts) or 'nothing'}, {size(sum(one.size for one in found))}"

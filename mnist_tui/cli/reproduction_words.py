@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from mnist_tui.counting import counted
 from mnist_tui.report.published import difference
-from mnist_tui.report.wording import DASH, counted, listed, loss, percent, seconds
+from mnist_tui.report.wording import DASH, listed, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.reproduction.asking import Missing
 from mnist_tui.studies.reproduction.found import Machine
@@ -22,7 +23,7 @@ def published(row: Row) -> str:
     accuracy, references = row.subject.accuracy, row.subject.references
     several = max(reference.seeds for reference in references)
     pooled = sum(reference.accuracy is not None for reference in references)
-    of = f"{several} seeds" if several > 1 else f"{pooled} trainings" if pooled > 1 else ""
+    of = counted(several, "seed") if several > 1 else counted(pooled, "training") if pooled > 1 else ""
     return percent(accuracy) + (f" (mean of {of})" if of and accuracy is not None else "")
 
 

@@ -28,6 +28,7 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.supply import check_data
 from mnist_tui.cli.train import tell_detached, tell_outcome
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.experiment.texts import whole
@@ -111,7 +112,7 @@ def extend(
     wait_until_known(folder)
     if folder.state() in LIVE:
         further(folder, epochs)
-        print_note(f"run {folder.id} will train {epochs:,} epoch{'s' if epochs > 1 else ''} more")
+        print_note(f"run {folder.id} will train {counted(epochs, 'epoch')} more")
         return
     asked, place = _device(device), _place(ctx, data_dir)
     _go_on(

@@ -12,6 +12,7 @@ from mnist_tui.cli.options import Json, RefreshOption, Run, RunOrStudy, RunsDir,
 from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table, print_text
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import count, moment, percent
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -37,7 +38,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
         if run.damaged:
             print_note(f"damaged: run {run.run}: {run.damaged}")
     if left_out := passed_over(place):
-        entries = "1 entry was" if len(left_out) == 1 else f"{len(left_out):,} entries were"
+        entries = "1 entry was" if len(left_out) == 1 else f"{counted(left_out, 'entry')} were"
         print_note(f"{entries} passed over: {', '.join(map(str, left_out))}")
 
 

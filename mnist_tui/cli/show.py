@@ -6,6 +6,7 @@ from typing import Any
 
 from mnist_tui.cli.output import plain_table, rendered
 from mnist_tui.cli.train import score_lines
+from mnist_tui.counting import counted
 from mnist_tui.report import solution
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
 
@@ -23,7 +24,7 @@ def as_text(doc: dict[str, Any]) -> str:
         f"preset     {doc['preset']}",
         f"command    {doc['command']}",
         f"data       {_data(doc)}",
-        f"model      {count(total)} parameters, {count(trainable)} trainable",
+        f"model      {counted(total, 'parameter')}, {count(trainable)} trainable",
         f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []

@@ -22,6 +22,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
+from mnist_tui.counting import counted
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
@@ -195,5 +196,5 @@ def _planned(asked: Asked, *, yes: bool) -> list[Preset]:
     """
     trials = count(asked.study)
     if trials > MANY and not yes:
-        raise RequestError(f"these are {trials:,} trials; --yes trains more than {MANY:,}")
+        raise RequestError(f"these are {counted(trials, 'trial')}; --yes trains more than {MANY:,}")
     return [trial.preset for trial in planned(asked.study, asked.bases)] or list(asked.bases.values())

@@ -28,6 +28,7 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.cli.supply import check_data
 from mnist_tui.clocks import since_boot
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
 from mnist_tui.report.wording import loss, percent, seconds
@@ -145,7 +146,7 @@ def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> li
     spent = (doc["timings"] or {}).get("train", sum(row.seconds for row in state.history))
     reason = state.ended.reason if state.ended else ""
     head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
-    lines = [f"{head} ({len(state.history)} of {state.epochs} epochs, {seconds(spent)} of training)"]
+    lines = [f"{head} ({len(state.history)} of {counted(state.epochs, 'epoch')}, {seconds(spent)} of training)"]
     lines += score_lines(doc)
     return [*lines, f"run        {folder.id}", f"folder     {folder.path}"]
 

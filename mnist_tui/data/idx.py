@@ -19,6 +19,7 @@ from typing import Final, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import CLASSES, SIDE
 from mnist_tui.data.errors import DataError
 from mnist_tui.files import UnreadableFileError, open_regular
@@ -127,8 +128,8 @@ def _read(stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tic
         got = stream.readinto(room[filled : filled + _CHUNK])
         if not got:
             raise DataError(
-                f"{path} is cut off: its header says {shape[0]:,} {kind} ({len(room):,} bytes), but only "
-                f"{filled:,} bytes follow; copy or download it again"
+                f"{path} is cut off: its header says {shape[0]:,} {kind} ({counted(room, 'byte')}), but only "
+                f"{counted(filled, 'byte')} follow; copy or download it again"
             )
         digest.update(room[filled : filled + got])
         filled += got

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import (
     CLASSES,
     FILE_NAMES,
@@ -182,7 +183,7 @@ def _check_counts(location: Location, contents: Mapping[Part, IdxContent], image
     image_count, label_count = len(contents[images].values), len(contents[labels].values)
     if image_count != label_count:
         raise DataError(
-            f"{_file(location, images)} has {image_count:,} images but {_file(location, labels)} has "
+            f"{_file(location, images)} has {counted(image_count, 'image')} but {_file(location, labels)} has "
             f"{label_count:,} labels; each image needs one label"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.counting import counted
+
 
 def validation_split(
     labels_or_count: NDArray[np.integer] | int, share: float, seed: int
@@ -29,6 +31,6 @@ def validation_split(
     validation = round(count * share)
     if not 0 < validation < count:
         side = "validation" if validation == 0 else "training"
-        raise ValueError(f"a validation share of {share} of {count:,} images leaves no {side} images")
+        raise ValueError(f"a validation share of {share} of {counted(count, 'image')} leaves no {side} images")
     order = np.random.Generator(np.random.PCG64(seed)).permutation(count).astype(np.int64, copy=False)
     return order[validation:], order[:validation]

@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_tui.counting import counted, noun
 from mnist_tui.experiment.layers import (
     BatchNormalization,
     Conv2D,
@@ -150,10 +151,12 @@ def configuration(layer: Part) -> str:
     """A layer's own settings in words."""
     match layer:
         case Dense():
-            return f"{layer.units} neurons, {layer.activation}{'' if layer.trainable else ', frozen'}"
+            frozen = "" if layer.trainable else ", frozen"
+            return f"{layer.units} {noun(layer.units, 'neuron')}, {layer.activation}{frozen}"
         case Conv2D():
             edge, step = layer.kernel_size, f", step {layer.strides}" if layer.strides > 1 else ""
-            return f"{layer.filters} filters {edge}×{edge}, {layer.activation}, {layer.padding}{step}"
+            filters = noun(layer.filters, "filter")
+            return f"{layer.filters} {filters} {edge}×{edge}, {layer.activation}, {layer.padding}{step}"
         case BatchNormalization():
             return f"momentum {layer.momentum:g}"
         case MaxPooling2D():
@@ -216,7 +219,7 @@ def _inputs_formula(experiment: Experiment) -> str:
     cells, block = hog_cells(features.pixels_per_cell), features.cells_per_block
     blocks = hog_blocks(features.pixels_per_cell, block)
     size = math.prod(experiment.input_shape)
-    orientations = f"{features.orientations} orientation{'' if features.orientations == 1 else 's'}"
+    orientations = counted(features.orientations, "orientation")
     if block == 1:
         return f"{cells} × {cells} cells × {orientations} = {size}"
     return f"{blocks} × {blocks} blocks × {block} × {block} cells × {orientations} = {size}"

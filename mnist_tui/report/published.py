@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.reference import Measured, Reference
 from mnist_tui.report.wording import DASH, count, loss, percent, seconds
 
@@ -117,7 +118,7 @@ def in_words(reference: Reference | None) -> str:
 def _counts(reference: Reference) -> str:
     total, trainable = reference.parameters, reference.trainable_parameters
     frozen = f", {count(trainable)} of them trainable" if trainable not in (None, total) else ""
-    return f"{count(total)} parameters{frozen}"
+    return f"{counted(total, 'parameter')}{frozen}"
 
 
 def _scores(of: str, accuracy: float | None, cost: float | None) -> str:

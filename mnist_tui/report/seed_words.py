@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mnist_tui.counting import counted, noun
 from mnist_tui.report.wording import DASH, listed, percent
 from mnist_tui.runs.collection.groups import Pair, SeedGroup, pairs
 from mnist_tui.runs.collection.statistics import Paired, Summary, summary
@@ -81,7 +82,7 @@ def of_group(name: str, group: SeedGroup) -> str:
     """What a group of seeds reached, and which of its seeds do not count."""
     found = group.summary("test_accuracy")
     if found is None:
-        return f"{name}: {len(group.runs)} runs that differ in their seed, none of which has a test accuracy."
+        return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
     scored = sorted(group.by_seed("test_accuracy"))
     rest = sorted({run.seed for run in group.runs} - set(scored))
     said = [reached(name, found, scored)]
@@ -194,7 +195,7 @@ def _number(count: int) -> str:
 
 
 def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'' if len(seeds) == 1 else 's'} {ranges(seeds)}"
+    return f"{noun(seeds, 'seed')} {ranges(seeds)}"
 
 
 def _range(part: Sequence[int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.wording import percent
 
 Found = Mapping[str, Any]
@@ -20,12 +21,12 @@ def ridge(found: Found) -> str:
 
 def images(found: Found) -> str:
     """``60,000 images, held-out ones included``."""
-    return f"{found['images']:,} images{', held-out ones included' if found['validation'] else ''}"
+    return f"{counted(found['images'], 'image')}{', held-out ones included' if found['validation'] else ''}"
 
 
 def temperature(found: Found) -> str:
     """``0.08951, set by the validation images``."""
-    return f"{found['temperature']:.4g}, set by the {found['tempered_on']} images"
+    return f"{found['temperature']:.4g}, set by the {counted(found['tempered_on'], 'image')}"
 
 
 def accuracies(found: Found) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from mnist_tui.counting import counted
 from mnist_tui.runs.events import ModelBuilt
 
 DASH = "–"
@@ -15,11 +16,6 @@ DASH = "–"
 def count(value: float | None) -> str:
     """``198760`` → ``198,760``."""
     return DASH if value is None else f"{value:,}"
-
-
-def counted(value: int, what: str) -> str:
-    """``1 neuron``, ``1,024 neurons``."""
-    return f"{value:,} {what}{'' if value == 1 else 's'}"
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -68,7 +64,7 @@ def computation(model: ModelBuilt) -> str:
     if model.deterministic is not None:
         parts.append("deterministic" if model.deterministic else "not deterministic")
     if model.threads:
-        parts.append(f"{model.threads} thread{'s' if model.threads > 1 else ''}")
+        parts.append(counted(model.threads, "thread"))
     return ", ".join(parts)
 
 

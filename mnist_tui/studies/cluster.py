@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import DISCARDED, Command
@@ -327,7 +328,7 @@ class Cluster:
     def _ship(self, data: Bundle, worker: str) -> None:
         files = data.read()
         size = sum(len(content) for _, content in files)
-        self._log(f"{data.key.folder} is shipped to {worker}: {size:,} bytes")
+        self._log(f"{data.key.folder} is shipped to {worker}: {counted(size, 'byte')}")
         assert self._wire is not None
         self._wire.ship(worker, data.key, files)
 

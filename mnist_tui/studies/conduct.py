@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock, since_boot
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
 from mnist_tui.runs import control, resumption
@@ -152,7 +153,7 @@ class Conductor:
             )
         there, asked = trials.count(study), study.search.points * study.bases[0].seeds
         if study.search.kind != "grid" and there < asked:
-            yield f"{asked} trials were asked for, but there are only {there} different ones"
+            yield f"{counted(asked, 'trial')} were asked for, but there are only {there} different ones"
 
     def _hear(self) -> int:
         """How often the study was told to stop, by commands and signals together."""
@@ -316,5 +317,5 @@ class Conductor:
 def _summary(state: StudyState) -> str:
     """``22 of 24 trials finished, 1 pruned, 1 failed``."""
     others = ("pruned", "diverged", "failed", "stopped")
-    counted = [f"{state.count('finished')} of {max(state.trials, len(state.rows))} trials finished"]
-    return ", ".join(counted + [f"{state.count(each)} {each}" for each in others if state.count(each)])
+    parts = [f"{state.count('finished')} of {counted(max(state.trials, len(state.rows)), 'trial')} finished"]
+    return ", ".join(parts + [f"{state.count(each)} {each}" for each in others if state.count(each)])

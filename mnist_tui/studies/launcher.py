@@ -8,6 +8,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 
 from mnist_tui import python_process
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard, open_append, why_unwritten
 from mnist_tui.runs import control
@@ -136,7 +137,7 @@ def _check_resumable(folder: StudyFolder) -> None:
         raise StudyError(f"study {folder.id} is {state}; `mnist-tui attach {folder.id}` shows it")
     told = replayed(folder.events_file)
     if state == "finished" and all(row.settled for row in told.rows):
-        raise StudyError(f"all {len(told.rows)} trials of study {folder.id} are done; nothing is missing")
+        raise StudyError(f"all {counted(told.rows, 'trial')} of study {folder.id} are done; nothing is missing")
 
 
 def _locked(folder: StudyFolder) -> Lock:

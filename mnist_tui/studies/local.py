@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.runs import gpus
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.trial import RESOURCE
@@ -105,4 +106,4 @@ def start(plan: Plan, scratch: Path, data_dir: Path | None, most_attempts: int) 
         with config.set(settings):  # pyright: ignore[reportPrivateImportUsage]
             return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING)  # pyright: ignore[reportArgumentType]
     except (OSError, RuntimeError) as error:
-        raise RunError(f"{len(workers)} workers could not be started on this machine: {error}") from None
+        raise RunError(f"{counted(workers, 'worker')} could not be started on this machine: {error}") from None

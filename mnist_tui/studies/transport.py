@@ -11,6 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import TEMPORARY
 from mnist_tui.studies.bundle import BundleKey
@@ -90,7 +91,7 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
-                raise TransportError(f"a run's folder that came home is larger than {most_bytes:,} bytes")
+                raise TransportError(f"a run's folder that came home is larger than {counted(most_bytes, 'byte')}")
             names = [_checked(entry) for entry in entries]
             for entry, name in zip(entries, names, strict=True):
                 target = into / name

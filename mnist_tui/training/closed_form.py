@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
@@ -147,7 +148,7 @@ class ClosedForm:
         self.found = Found(ridge, tuple(ridges) if self.held_out else (), degrees, tempered_on, self._images)
         self.position, self.best_epoch = Position(1), 1
         among = f", the best of {len(ridges)} on the validation images" if len(ridges) > 1 else ""
-        self.outcome = Outcome("finished", f"solved over {self._images:,} images with ridge {ridge:g}{among}")
+        self.outcome = Outcome("finished", f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}")
         yield self._ended(train, validation, max(self.clock() - began, 1e-9))
 
     @property

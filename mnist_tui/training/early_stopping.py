@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import EarlyStopping
 from mnist_tui.training.scorer import Scores
 from mnist_tui.training.snapshot import BestSoFar
@@ -39,5 +40,5 @@ class EarlyStop:
         assert self.best is not None
         name = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}[self.spec.monitor]
         kept = ", whose weights were restored" if self.best.weights else ""
-        epochs = f"{self.spec.patience} epoch{'s' if self.spec.patience > 1 else ''}"
+        epochs = counted(self.spec.patience, "epoch")
         return f"early stopping: the {name} has not improved for {epochs} since epoch {self.best.epoch}{kept}"

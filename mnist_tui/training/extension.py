@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import dump_preset, edited
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
 from mnist_tui.files import replacing, sync
@@ -94,5 +95,5 @@ def stretched(before: Experiment, after: Experiment, begun: int) -> str:
     return (
         f"the cosine schedule spans all epochs: stretched from {before.training.epochs} to {after.training.epochs}, "
         f"it goes on in epoch {begun + 1} with learning rate {rate:.4g} after {last:.4g}; "
-        f"{after.training.epochs} epochs planned from the start would have been another training"
+        f"{counted(after.training.epochs, 'epoch')} planned from the start would have been another training"
     )

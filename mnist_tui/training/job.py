@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
@@ -241,7 +242,7 @@ class Job:
     def _stopped(self, problem: str) -> Outcome:
         training = self._training
         position, epochs, steps = training.position, training.experiment.training.epochs, training.steps
-        where = f"after {position.epoch} of {epochs} epochs"
+        where = f"after {position.epoch} of {counted(epochs, 'epoch')}"
         if position.step:
             where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
         saved = f"but its checkpoint could not be written ({problem})" if problem else "and saved"

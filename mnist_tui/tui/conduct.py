@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.unexpected import logged
 
@@ -49,7 +50,7 @@ def _extended(app: BenchApp, starter: Starter, folder: RunFolder, epochs: int) -
         return
     if anew:
         app.call_from_thread(app.following.follow_again, folder)
-    app.call_from_thread(app.notify, f"{epochs} epoch{'s' if epochs > 1 else ''} more asked for", timeout=3)
+    app.call_from_thread(app.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
 
 
 def discard(app: BenchApp, folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from textual.message_pump import MessagePump
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
@@ -96,5 +97,5 @@ def end_of(name: str, snapshot: Snapshot) -> str:
     scores = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason else ""
     epochs = len(snapshot.run.history)
-    after = f" after {epochs} epoch{'' if epochs == 1 else 's'}" if epochs else ""
+    after = f" after {counted(epochs, 'epoch')}" if epochs else ""
     return f"{name} ({snapshot.folder.id}) {snapshot.word}{after}{scores}{reason}"

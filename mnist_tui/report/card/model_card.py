@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.experiment.weights import weight_shapes
 from mnist_tui.files import read_text
@@ -91,8 +92,8 @@ def _notices(known: Evidence) -> list[str]:
 def _facts(known: Evidence) -> Rows:
     data, test = known.document["dataset"] or {}, known.document["test"] or {}
     digest = _source(known.folder)
-    images = f"{data.get('title') or data.get('name')}, {count(data['train'])} images" if data else DASH
-    tested = f"{count(data['test'])} images" if data and test else DASH
+    images = f"{data.get('title') or data.get('name')}, {counted(data['train'], 'image')}" if data else DASH
+    tested = counted(data["test"], "image") if data and test else DASH
     return (
         ("Fact", "Value"),
         ("Run", known.folder.id),

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_document
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment
@@ -140,9 +141,9 @@ ALSO = {"txt": WORDS}
 
 def _sums(complexity: Complexity) -> list[_Sum]:
     c = complexity
-    trained = f"{c.total:,} parameters, {c.trainable:,} trainable, {c.non_trainable:,} not"
+    trained = f"{counted(c.total, 'parameter')}, {c.trainable:,} trainable, {c.non_trainable:,} not"
     dense_macs = sum(layer.macs for layer in c.layers if layer.kind == "dense")
-    dense = f"{c.dense_weights + c.dense_biases:,} parameters"
+    dense = counted(c.dense_weights + c.dense_biases, "parameter")
     return [
         _Sum("fully connected", c.dense_inputs, c.dense_weights, c.dense_biases, 0, dense_macs, dense),
         _Sum("total", c.inputs, c.weights, c.biases, c.other, c.macs, trained),
@@ -151,7 +152,8 @@ def _sums(complexity: Complexity) -> list[_Sum]:
 
 def _words(complexity: Complexity) -> list[str]:
     c = complexity
-    dense = f"{c.dense_weights:,} weights and {c.dense_biases:,} biases behind {c.dense_inputs:,} inputs"
+    parts = f"{counted(c.dense_weights, 'weight')} and {counted(c.dense_biases, 'bias')}"
+    dense = f"{parts} behind {counted(c.dense_inputs, 'input')}"
     halves = "of batch normalisation (scale and offset trained, mean and variance not)"
     other = f" + {c.other:,} {halves}" if c.other else ""
     kept = sum(layer.non_trainable for layer in c.layers if layer.kind == "dense")
@@ -159,8 +161,8 @@ def _words(complexity: Complexity) -> list[str]:
     return [
         f"inputs: {c.inputs_formula}; outputs: {c.outputs}",
         f"fully connected part: {dense}",
-        f"parameters: {c.total:,} = {c.weights:,} weights + {c.biases:,} biases{other}{frozen}",
-        f"memory of the parameters: {c.bytes:,} bytes in float32",
+        f"parameters: {c.total:,} = {counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}{frozen}",
+        f"memory of the parameters: {counted(c.bytes, 'byte')} in float32",
         f"multiply-accumulates (MACs): {c.macs:,} an image",
     ]
 

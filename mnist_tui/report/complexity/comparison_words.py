@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.report.complexity.model import Model
-from mnist_tui.report.wording import counted, listed, percent
+from mnist_tui.report.wording import listed, percent
 
 
 def sentences(models: Sequence[Model]) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ def _depth(models: Sequence[Model]) -> list[str]:
         if names
     ]
     conclusion = " Depth alone does not make capacity." if more else ""
-    return [f"Deep against shallow: {_layers(deepest)} and {own:,} parameters, {listed(against)}.{conclusion}"]
+    return [f"Deep against shallow: {_layers(deepest)} and {counted(own, 'parameter')}, {listed(against)}.{conclusion}"]
 
 
 def _as_shallow(models: Sequence[Model]) -> list[str]:
@@ -58,7 +59,7 @@ def _as_shallow(models: Sequence[Model]) -> list[str]:
         return []
     return [
         f"One dense hidden layer on the same {counted(c.inputs, 'input')} would spend {deepest.name}'s "
-        f"{c.total:,} parameters on about {counted(neurons, 'neuron')}."
+        f"{counted(c.total, 'parameter')} on about {counted(neurons, 'neuron')}."
     ]
 
 

@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from mnist_tui.counting import counted, noun
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.layers import Conv2D, Dense, MaxPooling2D
 from mnist_tui.experiment.optimizers import Ridge, slots
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.report.wording import counted, listed, size
+from mnist_tui.report.wording import listed, size
 
 ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
@@ -82,7 +83,9 @@ def _image_part(complexity: Complexity, experiment: Experiment) -> list[str]:
 def _sums_of_convolutions(layers: Sequence[LayerComplexity]) -> list[str]:
     biases, weights = [layer.biases for layer in layers], [layer.weights for layer in layers]
     if len(layers) == 1:
-        return ["The filter has one bias." if biases == [1] else f"Each filter has one bias: {biases[0]:,} biases."]
+        return [
+            "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
+        ]
     return [
         f"The convolutions together have {_summed(weights)} weights.",
         f"Each filter has one bias: {_summed(biases)} biases.",
@@ -112,7 +115,7 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
         pairs = list(run)
         at, layer = pairs[0]
         product = f"{layer.inputs:,} × {layer.output_shape[0]:,} = {layer.weights:,}"
-        named = f"{product}{'' if items else f' weight{_s(layer.weights)}'}"
+        named = product if items else f"{product} {noun(layer.weights, 'weight')}"
         if len(pairs) == 1:
             items.append(f"{named} between {_span(at - 1, at, hidden, 'and')}")
             sums.append(f"{layer.weights:,}")
@@ -122,7 +125,7 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
             sums.append(f"{len(pairs)} × {layer.weights:,}")
     verb = "is" if dense[0].weights == 1 else "are"
     total = sum(layer.weights for layer in dense)
-    summed = f"; together {' + '.join(sums)} = {total:,} weights" if hidden else ""
+    summed = f"; together {' + '.join(sums)} = {counted(total, 'weight')}" if hidden else ""
     return f"There {verb} {listed(items)}{summed}."
 
 
@@ -152,10 +155,11 @@ def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
     trained = f"{c.trainable:,} of them trainable and {c.non_trainable:,} not" if c.non_trainable else "all trainable"
     whole = "In all the model has"
     if has_convolutions:
-        sentences.append(f"{whole} {weights}{c.weights:,} weights and {biases}{c.biases:,} biases.")
+        sentences.append(f"{whole} {weights}{counted(c.weights, 'weight')} and {biases}{counted(c.biases, 'bias')}.")
         whole = "That makes"
     other = f" + {c.other:,} of batch normalisation" if c.other else ""
-    sentences.append(f"{whole} {c.weights:,} weights + {c.biases:,} biases{other} = {c.total:,} parameters, {trained}.")
+    summed = f"{counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}"
+    sentences.append(f"{whole} {summed} = {counted(c.total, 'parameter')}, {trained}.")
     frozen = [layer.name for layer in c.layers if layer.kind == "dense" and layer.non_trainable]
     if frozen:
         words = listed([layer_in_words(c, name) for name in frozen])
@@ -275,7 +279,7 @@ def _product(shape: Shape) -> str:
 
 
 def _values(shape: Shape) -> str:
-    return f"{_product(shape)} value{_s(math.prod(shape))}"
+    return f"{_product(shape)} {noun(math.prod(shape), 'value')}"
 
 
 def _bytes(value: int) -> str:
@@ -284,7 +288,3 @@ def _bytes(value: int) -> str:
 
 def _neurons(value: int) -> str:
     return counted(value, "neuron")
-
-
-def _s(value: int) -> str:
-    return "" if value == 1 else "s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.counting import noun
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.report.contents.grid import Grid, in_words
 from mnist_tui.report.contents.one_run import history
@@ -54,7 +55,7 @@ def experiments(sections: Sequence[Section]) -> dict[str, ExperimentText]:
         runs = [run.number for section in alike for run in section.runs]
         group = next((section for section in alike if section.group is not None), None)
         seed = group.shown.evidence.summary.seed if group is not None else None
-        word = f"run{'s' if len(runs) > 1 else ''} {in_words(runs)}"
+        word = f"{noun(runs, 'run')} {in_words(runs)}"
         found |= dict.fromkeys([section.anchor for section in alike], ExperimentText(number, word, toml, seed))
     return found
 

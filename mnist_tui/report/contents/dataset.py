@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import count
 
 IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
 
@@ -20,8 +20,8 @@ def dataset(evidence: Evidence) -> Facts:
         return [("Name", spec.name), *_input(evidence)]
     return [
         ("Name", title(data)),
-        ("Training set", f"{count(data['train'])} images{' (limited)' if spec.limit else ''}"),
-        ("Test set", f"{count(data['test'])} images"),
+        ("Training set", f"{counted(data['train'], 'image')}{' (limited)' if spec.limit else ''}"),
+        ("Test set", counted(data["test"], "image")),
         ("Validation (dev) set", _held_out(evidence, data["validation"])),
         *_input(evidence),
         ("Source", str(data.get("source") or "not recorded")),
@@ -41,7 +41,7 @@ def _held_out(evidence: Evidence, images: int) -> str:
         return "0; the test set plays validation"
     share = evidence.experiment.dataset.validation
     drawn = f", {100 * share:g} % of the training images, drawn by the seed" if isinstance(share, float) else ""
-    return f"{count(images)} images{drawn}"
+    return f"{counted(images, 'image')}{drawn}"
 
 
 def _input(evidence: Evidence) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mnist_tui.counting import noun
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import UNKNOWN, Evidence
 from mnist_tui.runs.state import LIVE
@@ -46,6 +47,4 @@ def merged(told: Mapping[int, Sequence[str]]) -> list[str]:
             found.setdefault(sentence, []).append(number)
     if len(told) == 1:
         return list(found)
-    return [
-        f"Run{'s' if len(numbers) > 1 else ''} {in_words(numbers)}: {sentence}" for sentence, numbers in found.items()
-    ]
+    return [f"{noun(numbers, 'Run')} {in_words(numbers)}: {sentence}" for sentence, numbers in found.items()]

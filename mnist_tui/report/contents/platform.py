@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 
+from mnist_tui.counting import counted
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.wording import DASH, computation, in_utc, size
@@ -20,7 +21,7 @@ def platform(evidence: Evidence) -> Facts:
     model, folder = evidence.state.model, evidence.folder
     device = model.device_name or model.device if model else known.get("device_name") or known.get("device") or DASH
     on = f" ({model.device})" if model else ""
-    machine = [known.get("cpu"), f"{known['cores']} cores" if known.get("cores") else None, known.get("machine")]
+    machine = [known.get("cpu"), counted(known["cores"], "core") if known.get("cores") else None, known.get("machine")]
     return [
         ("Device used", f"{device}{on}"),
         ("Computation", ", ".join(filter(None, (computation(model), model.cpu_features))) if model else DASH),

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.counting import noun
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.runs.collection.groups import SeedGroup, grouped
@@ -45,7 +46,7 @@ class Section:
     @property
     def numbers(self) -> str:
         """``run 1``, ``runs 5–14``."""
-        return f"run{'s' if len(self.runs) > 1 else ''} {self.numerals}"
+        return f"{noun(self.runs, 'run')} {self.numerals}"
 
     @property
     def title(self) -> str:

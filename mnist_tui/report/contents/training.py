@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.optimizers import AdamW, Ridge
@@ -39,7 +40,7 @@ def training(evidence: Evidence) -> Facts:
         ("Early stopping", early_stopping(experiment)),
         ("Regularisation", regularisation(evidence)),
         ("Loss", "categorical cross-entropy"),
-        ("Batch size", f"{count(spec.batch_size)} images"),
+        ("Batch size", counted(spec.batch_size, "image")),
     ]
     if state.model is not None:
         facts.append(("Steps an epoch", count(state.model.steps)))
@@ -98,7 +99,7 @@ def early_stopping(experiment: Experiment) -> str:
     if rule is None:
         return "none"
     kept = "the best epoch's weights kept" if rule.restore_best_weights else "the last weights kept"
-    return f"on {rule.monitor}, patience {rule.patience} epochs, least change {rule.min_delta:g}, {kept}"
+    return f"on {rule.monitor}, patience {counted(rule.patience, 'epoch')}, least change {rule.min_delta:g}, {kept}"
 
 
 def regularisation(evidence: Evidence) -> str:

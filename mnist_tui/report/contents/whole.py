@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.complexity.words import paragraph
 from mnist_tui.report.contents import appendix, figures, overview
 from mnist_tui.report.contents.comparison import compared
@@ -96,7 +97,10 @@ def _facts(section: Section, model: Model, text: appendix.ExperimentText) -> Fac
     if evidence.changes:
         facts.append(("Changed from the preset", evidence.changes))
     facts.append(
-        ("Model", Ready(f"{link(f'model {model.number}', model.anchor)}, {evidence.complexity.total:,} parameters"))
+        (
+            "Model",
+            Ready(f"{link(f'model {model.number}', model.anchor)}, {counted(evidence.complexity.total, 'parameter')}"),
+        )
     )
     if section.group is None:
         reason = evidence.document["reason"]

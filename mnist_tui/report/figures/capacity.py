@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -22,7 +23,7 @@ from mnist_tui.report.figures.style import (
     panel,
     percentages,
 )
-from mnist_tui.report.wording import counted, percent
+from mnist_tui.report.wording import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

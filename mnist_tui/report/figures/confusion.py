@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -66,7 +67,7 @@ def confusion(name: str, matrix: Matrix, class_names: Sequence[str], what: str) 
     right = sum(row[index] for index, row in enumerate(counts))
     said = f"{count(right)} of {count(images)} right, {percent(share)}"
     worst = [in_words(one) for one in worst_confusions(counts, class_names, 3)]
-    alt = f"Confusion matrix of {len(counts)} classes, {what}: {said}. "
+    alt = f"Confusion matrix of {counted(counts, 'class')}, {what}: {said}. "
     alt += f"Most frequent confusions: {'; '.join(worst)}." if worst else "No image was confused."
     caption = (
         f"Confusion matrix ({what}): {said}. A row is a true class, a column a predicted one; "

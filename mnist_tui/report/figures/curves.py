@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -25,7 +26,7 @@ from mnist_tui.report.figures.style import (
     spans_decades,
     whole_numbers,
 )
-from mnist_tui.report.wording import count, counted, loss, percent
+from mnist_tui.report.wording import count, loss, percent
 from mnist_tui.runs.state import EpochRow
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
@@ -16,7 +17,7 @@ from mnist_tui.report.complexity.words import with_separators
 from mnist_tui.report.figures import diagram_glyphs
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import BLACK, LETTER, PAGE, POINTS, SMALL, panel
-from mnist_tui.report.wording import counted, listed
+from mnist_tui.report.wording import listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +131,7 @@ def _nodes(experiment: Experiment, complexity: Complexity) -> list[Node]:
     if len(nodes) <= MOST:
         return nodes
     left_out = len(nodes) - FIRST - LAST
-    return [*nodes[:FIRST], Node("more", "…", (f"{left_out} layers more",), ()), *nodes[-LAST:]]
+    return [*nodes[:FIRST], Node("more", "…", (f"{counted(left_out, 'layer')} more",), ()), *nodes[-LAST:]]
 
 
 def _node(layer: LayerComplexity) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -50,7 +51,7 @@ def per_class(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
         return Drawing(name, "Scores of the classes.", why, data, (PAGE, 30.0), empty(why))
     best, worst = max(scored, key=lambda row: row["f1"]), min(scored, key=lambda row: row["f1"])
     alt = (
-        f"Precision, recall and F1 of {len(rows)} classes. Highest F1 {percent(best['f1'])} ({best['class']}), "
+        f"Precision, recall and F1 of {counted(rows, 'class')}. Highest F1 {percent(best['f1'])} ({best['class']}), "
         f"lowest {percent(worst['f1'])} ({worst['class']})."
     )
     caption = (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -19,7 +20,7 @@ from mnist_tui.report.figures.style import (
     percentages,
     share_limits,
 )
-from mnist_tui.report.wording import counted, percent
+from mnist_tui.report.wording import percent
 from mnist_tui.runs.collection.statistics import Summary, summary
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mnist_tui.counting import counted, noun
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -80,7 +81,8 @@ def distributions(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     arrays = {(layer, kind): _array(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
     height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
     whole = TOP + len(shown) * (HEAD + height + GAP) - GAP + FOOT
-    left_out = f" {len(layers) - len(shown)} layers in the middle are left out." if len(shown) < len(layers) else ""
+    more = len(layers) - len(shown)
+    left_out = f" {counted(more, 'layer')} in the middle {noun(more, 'is', 'are')} left out." if more else ""
     caption = (
         "Weights and biases by epoch; epoch 0 is before training. Lines: median; dark band: half of the values; "
         f"light band: 90 %; dotted: lowest and highest.{left_out}"

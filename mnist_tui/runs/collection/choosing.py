@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mnist_tui.counting import counted
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import AmbiguousRunError, find_run, list_runs
@@ -27,6 +28,6 @@ def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:
         if not groups:
             raise none from None
     if len(groups) > 1:
-        some = ", ".join(f"{group.group} ({len(group.runs)} runs)" for group in groups)
+        some = ", ".join(f"{group.group} ({counted(group.runs, 'run')})" for group in groups)
         raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
     return [RunFolder(Path(run.folder)) for run in sorted(groups[0].runs, key=lambda run: (run.seed, run.started))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from statistics import fmean
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.layers import Constant, Conv2D, Dense, PlainInitializer
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.spec import Experiment
@@ -137,8 +138,9 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
     elif len(rises) >= FEWEST_JUMPS:
         at = rises[-1]
         evidence = (
-            f"The training loss rose by more than {100 * JUMP:.0f} % {len(rises)} times in the last {len(rows)} "
-            f"epochs, last from {loss(losses[at - 1])} to {loss(losses[at])} in epoch {rows[at].epoch}."
+            f"The training loss rose by more than {100 * JUMP:.0f} % {len(rises)} times in the last "
+            f"{counted(rows, 'epoch')}, last from {loss(losses[at - 1])} to {loss(losses[at])} in epoch "
+            f"{rows[at].epoch}."
         )
         since = rows[rises[0]].epoch
     else:
@@ -177,8 +179,9 @@ def jumping(run: RunState, experiment: Experiment) -> Finding | None:
     if len(rises) >= FEWEST_JUMPS:
         at = rises[-1]
         evidence = (
-            f"It rose by more than {100 * VAL_JUMP:.0f} % {len(rises)} times in the last {len(rows)} epochs, last from "
-            f"{loss(values[at - 1])} to {loss(values[at])} in epoch {rows[at].epoch}."
+            f"It rose by more than {100 * VAL_JUMP:.0f} % {len(rises)} times in the last "
+            f"{counted(rows, 'epoch')}, last from {loss(values[at - 1])} to {loss(values[at])} in epoch "
+            f"{rows[at].epoch}."
         )
     elif len(rows) == RECENT and scatter > max(SCATTER * fmean(values), LEAST_JUMP / 2):
         evidence = (
@@ -246,7 +249,7 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     last = rows[-1]
     evidence = (
         f"The mean validation loss of epochs {rows[-window].epoch} to {last.epoch} is {loss(fmean(values[-window:]))}, "
-        f"{percent(fallen)} lower than of the {window} epochs before."
+        f"{percent(fallen)} lower than of the {counted(window, 'epoch')} before."
     )
     if run.live:
         return Finding("improving", "good", "Still improving", evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis.curve_findings import learning_rate
@@ -27,7 +28,7 @@ def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
     units = {layer.name: layer.output_shape[-1] for layer in of(experiment).layers}
     told = [f"{round(share * units[name])} of {units[name]} units of {name} ({percent(share)})" for name, share in dead]
     worst = max(share for _, share in dead)
-    many = f"{len(dead)} layers" if len(dead) > 1 else dead[0][0]
+    many = counted(dead, "layer") if len(dead) > 1 else dead[0][0]
     lower = learning_rate(run, experiment) / 10
     return Finding(
         "dead-units",
@@ -51,7 +52,7 @@ def never_predicted(run: RunState) -> Finding | None:
         return None
     names = run.data.class_names if run.data is not None else tuple(map(str, range(len(matrix))))
     told = "; ".join(f"{names[at]}: 0 of {sum(columns):,}, though {sum(matrix[at]):,} are" for at in missing)
-    which = f"Class {names[missing[0]]} is" if len(missing) == 1 else f"{len(missing)} classes are"
+    which = f"Class {names[missing[0]]} is" if len(missing) == 1 else f"{counted(missing, 'class')} are"
     return Finding(
         "never-predicted",
         "warning",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_tui.counting import counted
 from mnist_tui.report.export import WEIGHT_FORMATS, target
 from mnist_tui.runs.exported import CARD
 from mnist_tui.runs.folder import RunFolder
@@ -56,7 +57,7 @@ class Wish:
         items = ", ".join([*(target(item, Path()).name for item in self.items), *card])
         if not items or len(self.runs) == 1:
             return ", ".join(filter(None, (report, items)))
-        each = f"in a folder for each of the {len(self.runs)} runs: {items}"
+        each = f"in a folder for each of the {counted(self.runs, 'run')}: {items}"
         return f"{report}; {each}" if report else each
 
     def in_the_way(self) -> list[Path]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_tui import PROGRAM
+from mnist_tui.counting import counted
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.experiment.texts import whole
-from mnist_tui.report.wording import count, counted, listed
+from mnist_tui.report.wording import count, listed
 from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, Base, Study, checked
 from mnist_tui.studies.trials import applied, combinations, parse_over, planned
 from mnist_tui.studies.trials import count as trial_count
@@ -170,7 +171,7 @@ def sizes_text(sizes: tuple[int, int] | None) -> str:
     if sizes is None:
         return ""
     low, high = sizes
-    return f"{count(low)} parameters each" if low == high else f"{count(low)} to {count(high)} parameters each"
+    return f"{counted(low, 'parameter')} each" if low == high else f"{count(low)} to {counted(high, 'parameter')} each"
 
 
 def command_of(wish: Wish, study: Study, preset_file: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.closed_form import is_closed_form
@@ -22,11 +23,6 @@ from mnist_tui.tui.form.table import Column
 def grouped(text: str) -> str:
     """Numbers of four digits and more with commas: ``784 × 250 = 196,000``."""
     return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
-
-
-def count(number: int, noun: str) -> str:
-    """``1 layer``, ``2 layers``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 # ── an experiment ──
@@ -49,7 +45,7 @@ def features(experiment: Experiment) -> str:
         return "raw pixels"
     edge, block = chosen.pixels_per_cell, chosen.cells_per_block
     blocks = f", blocks of {block}×{block} cells" if block > 1 else ""
-    return f"HOG, cells of {edge}×{edge} pixels{blocks}, {count(chosen.orientations, 'orientation')}"
+    return f"HOG, cells of {edge}×{edge} pixels{blocks}, {counted(chosen.orientations, 'orientation')}"
 
 
 def inputs(counts: Complexity) -> str:
@@ -61,7 +57,7 @@ def inputs(counts: Complexity) -> str:
 def parameters(counts: Complexity) -> str:
     """``80,610: 80,400 weights + 210 biases``."""
     other = f" + {counts.other:,} other" if counts.other else ""
-    return f"{counts.total:,}: {count(counts.weights, 'weight')} + {counts.biases:,} biases{other}"
+    return f"{counts.total:,}: {counted(counts.weights, 'weight')} + {counted(counts.biases, 'bias')}{other}"
 
 
 def optimizer(experiment: Experiment) -> str:
@@ -84,8 +80,10 @@ def training(experiment: Experiment) -> str:
     if is_closed_form(experiment):
         return f"output layer solved at once, seed {spec.seed}"
     stopping = spec.early_stopping
-    early = f", stops after {count(stopping.patience, 'epoch')} without a better {stopping.monitor}" if stopping else ""
-    return f"{count(spec.epochs, 'epoch')}, batches of {spec.batch_size:,}, seed {spec.seed}{early}"
+    early = (
+        f", stops after {counted(stopping.patience, 'epoch')} without a better {stopping.monitor}" if stopping else ""
+    )
+    return f"{counted(spec.epochs, 'epoch')}, batches of {spec.batch_size:,}, seed {spec.seed}{early}"
 
 
 FACTS = ("Dataset", "Features", "Inputs", "Parameters", "Published", "Optimizer", "Training")
@@ -213,7 +211,8 @@ TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory")
 
 def totals(counts: Complexity) -> dict[str, str]:
     """What the editor tells beside the table of layers, by the names in TOTALS."""
-    connected = f"{counts.dense_inputs:,} inputs, {counts.dense_weights:,} weights, {counts.dense_biases:,} biases"
+    weights, biases = counted(counts.dense_weights, "weight"), counted(counts.dense_biases, "bias")
+    connected = f"{counted(counts.dense_inputs, 'input')}, {weights}, {biases}"
     trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
     return {
         "Inputs": inputs(counts),
@@ -227,7 +226,7 @@ def totals(counts: Complexity) -> dict[str, str]:
 
 def summary(counts: Complexity) -> str:
     """``392 inputs · 80,610 parameters``."""
-    return f"{count(counts.inputs, 'input')} · {count(counts.total, 'parameter')}"
+    return f"{counted(counts.inputs, 'input')} · {counted(counts.total, 'parameter')}"
 
 
 def _number(value: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.counting import counted
 from mnist_tui.data.errors import DataError
 from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.events import DataReady
@@ -155,7 +156,7 @@ def _of_epoch(found: Predicted, images: Images) -> Answers | Failure:
     import numpy as np
 
     if len(found.classes) != len(images.labels):
-        return f"there are predictions of {len(found.classes):,} images, but {len(images.labels):,} {images.what}"
+        return f"there are predictions of {counted(found.classes, 'image')}, but {len(images.labels):,} {images.what}"
     rows = np.arange(len(images.labels))
     return Answers(
         found.epoch, images.what, images.labels, found.classes, found.probabilities, images.numbers, None,

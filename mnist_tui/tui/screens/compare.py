@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
+from mnist_tui.counting import counted
 from mnist_tui.report.seed_words import sentences
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import seed_groups
@@ -164,9 +165,9 @@ class CompareScreen(Screen[None]):
         grouped = self._together and bool(self._said)
         self.set_class(grouped, "-seeds")
         self.words.say("\n".join(self._said))
-        curves = f"{len(series)} curve{'' if len(series) == 1 else 's'}"
+        curves = counted(series, "curve")
         together = f", {curves}: seeds are mean ± standard deviation" if grouped else ""
-        self.what.say(f"{len(self._runs)} runs{together}")
+        self.what.say(f"{counted(self._runs, 'run')}{together}")
         self._tell()
         self.refresh_bindings()
 

@@ -8,6 +8,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
+from mnist_tui.counting import counted
 from mnist_tui.report.wording import count
 from mnist_tui.tui.screens.dialog import DialogScreen
 from mnist_tui.tui.watch import Snapshot
@@ -37,7 +38,7 @@ class DiscardScreen(DialogScreen[bool]):
     def body(self) -> Iterable[Widget]:
         snapshot = self._snapshot
         done, planned = len(snapshot.run.history), snapshot.run.epochs
-        epochs = f"{count(done)} of {count(planned)} epochs done" if planned else "no epoch done"
+        epochs = f"{count(done)} of {counted(planned, 'epoch')} done" if planned else "no epoch done"
         yield Static(f"Run {snapshot.folder.id}\n{snapshot.word}, {epochs}", markup=False)
         ends = "It ends at once and nothing is saved.\n" if snapshot.live else ""
         yield Static(f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}", markup=False)

@@ -9,6 +9,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
 from mnist_tui.report.wording import count, seconds
 from mnist_tui.tui.screens.dialog import DialogScreen
@@ -48,7 +49,7 @@ class ExtendScreen(DialogScreen[int | None]):
 
     def body(self) -> Iterable[Widget]:
         run = self._snapshot.run
-        epochs = f"{count(len(run.history))} of {count(self._planned())} epochs done"
+        epochs = f"{count(len(run.history))} of {counted(self._planned(), 'epoch')} done"
         yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.word}, {epochs}", markup=False)
         yield Label("Epochs more:")
         yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
@@ -89,7 +90,7 @@ class ExtendScreen(DialogScreen[int | None]):
 
     def _lines(self, epochs: int) -> Iterable[str]:
         run, total = self._snapshot.run, self._base() + epochs
-        yield f"{count(total)} epochs will be planned."
+        yield f"{counted(total, 'epoch')} will be planned."
         if (each := run.seconds_an_epoch) is not None:
             yield f"{count(epochs)} more at {seconds(each)} each: {seconds(epochs * each)}."
         training = self._experiment.training if self._experiment is not None else None

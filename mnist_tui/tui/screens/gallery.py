@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
@@ -219,7 +220,7 @@ class GalleryScreen(RunScreen):
 
     def _what_is_shown(self, answers: Answers) -> str:
         count, grid = len(self.indices), self.grid
-        words = f"{count:,} image{'' if count == 1 else 's'}: {self.chosen.words(self.names)}, {self._when()}"
+        words = f"{counted(count, 'image')}: {self.chosen.words(self.names)}, {self._when()}"
         if not self.final and answers.epoch not in {None, self.feed.epoch}:
             words += f" (nothing was kept of epoch {self.feed.epoch})"
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""

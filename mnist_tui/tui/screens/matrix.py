@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
+from mnist_tui.counting import counted
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
@@ -133,7 +134,7 @@ class MatrixScreen(RunScreen):
         """The accuracy, the base, and a warning where two matrices do not count the same images."""
         if shown is None:
             return []
-        lines = [f"accuracy {share(accuracy(shown.matrix), 2)} of {total(shown.matrix):,} images"]
+        lines = [f"accuracy {share(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
         if self.base is not None:
             lines.append(f"base: {self.base.words}, accuracy {share(accuracy(self.base.matrix), 2)}")
             if [sum(row) for row in shown.matrix] != [sum(row) for row in self.base.matrix]:
@@ -262,4 +263,4 @@ class MatrixScreen(RunScreen):
 
 def _line(run: RunSummary) -> str:
     score = f"test accuracy {share(run.test_accuracy, 2)}" if run.test_accuracy is not None else f"{run.state}"
-    return f"{run.run}  {run.epochs_done} epochs, {score}"
+    return f"{run.run}  {counted(run.epochs_done, 'epoch')}, {score}"

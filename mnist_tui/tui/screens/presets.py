@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.data_note import data_note
@@ -167,7 +168,7 @@ class PresetsScreen(Screen[None]):
         self.listing.set_options(options)
         if names:
             self.listing.highlighted = self.listing.get_option_index(wanted if wanted in names else names[0])
-        self.found.say(f"{len(names)} of {len(self._presets)}" if query.strip() else f"{len(names)} presets")
+        self.found.say(f"{len(names)} of {len(self._presets)}" if query.strip() else counted(names, "preset"))
         if not names:
             self._show_chosen()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.published import difference
 from mnist_tui.report.wording import DASH, count, loss, moment, percent, seconds
 from mnist_tui.runs.collection.groups import SeedGroup, Spread, grouped
@@ -114,7 +115,7 @@ def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]
         accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
         seeds = len({run.seed for run in group.runs})
         cells = (
-            f"{len(group.scored)}/{seeds} seeds", newest.preset, SEED.sub("", newest.differs).lstrip(", "),
+            f"{len(group.scored)}/{counted(seeds, 'seed')}", newest.preset, SEED.sub("", newest.differs).lstrip(", "),
             f"{newest.epochs:,}", plus_minus(accuracy), plus_minus(f1), count(newest.parameters),
             seconds(took.mean if took else None), moment(newest.started), "",
         )  # fmt: skip
@@ -144,7 +145,7 @@ def told(run: RunSummary) -> list[str]:
         f"macro F1 {percent(run.macro_f1)}",
         f"validation accuracy {percent(run.val_accuracy)}",
         *([f"test loss {loss(run.test_loss)}{against}"] if run.test_loss is not None else []),
-        f"{count(run.parameters)} parameters",
+        counted(run.parameters, "parameter"),
         f"trained {seconds(run.seconds)}",
     ]
     first = [
@@ -177,9 +178,9 @@ def told_of_group(group: SeedGroup) -> list[str]:
     n, mean = len(group.scored), group.spread("test_accuracy")
     changes = SEED.sub("", newest.differs).lstrip(", ") or "unchanged"
     return [
-        f"{newest.preset}, {changes} · {len(group.runs)} runs that differ in their seed alone, seeds "
+        f"{newest.preset}, {changes} · {counted(group.runs, 'run')} that differ in their seed alone, seeds "
         + ", ".join(str(seed) for seed in sorted({run.seed for run in group.runs})),
         f"test accuracy {plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
         f"macro F1 {plus_minus(group.spread('macro_f1'))} · "
-        f"mean ± standard deviation over n = {n} finished seed{'' if n == 1 else 's'}",
+        f"mean ± standard deviation over n = {counted(n, 'finished seed')}",
     ]

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, Listing
@@ -155,9 +156,9 @@ class RunsScreen(RunActions):
             rows = run_rows.rows_of(self._listed, self._marked)
         self.table.show(run_rows.COLUMNS, rows, order, more=self._reads_first)
         listed, all_runs = f"{len(self._listed):,}", f"{len(self._runs):,}"
-        shown = f"{listed} of {all_runs}" if self.terms.value.strip() else f"{all_runs} runs"
+        shown = f"{listed} of {all_runs}" if self.terms.value.strip() else counted(self._runs, "run")
         marked = f", {len(self._marked):,} marked" if self._marked else ""
-        left_out = f", {len(self._passed_over):,} entries passed over" if self._passed_over else ""
+        left_out = f", {counted(self._passed_over, 'entry')} passed over" if self._passed_over else ""
         self.found.say(("reading … " if self._reads_first else "") + shown + marked + left_out)
         self.set_class(not rows, "-empty")
         self.nothing.say(self._why_nothing() if not rows else "")
@@ -167,7 +168,7 @@ class RunsScreen(RunActions):
         """Says once which entries of the runs folder could not be looked at, and why."""
         if entries and set(entries) != set(self._passed_over):
             some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
-            count = "An entry" if len(entries) == 1 else f"{len(entries):,} entries"
+            count = "An entry" if len(entries) == 1 else counted(entries, "entry")
             self.notify(some, title=f"{count} of the runs folder passed over", severity="warning", markup=False)
         self._passed_over = tuple(entries)
 

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import Screen
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.wording import count, moment
 from mnist_tui.studies import states
@@ -149,8 +150,7 @@ class StudiesScreen(Screen[None]):
             return
         self._known = {known.folder.id: known for known in message.found}
         self.table.show(COLUMNS, [_row(known) for known in self._known.values()])
-        some = f"{len(self._known):,} {'study' if len(self._known) == 1 else 'studies'}"
-        self.found.say(some)
+        self.found.say(counted(self._known, "study"))
         self.set_class(not self._known, "-empty")
         if not self._known:
             self.nothing.say(f"there are no studies in {self.app.options.runs_dir}; Esc, then w on a preset makes one")

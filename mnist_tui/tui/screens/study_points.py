@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from mnist_tui.counting import counted
 from mnist_tui.report.wording import loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.state import TrialRow
@@ -106,7 +107,7 @@ def point_rows(
         done = [row for row in members if row.state == "finished"]
         is_best = any(row.number == best for row in members)
         cells = list(cells_of(one, shape, is_best, glyphs))
-        cells[keys.index("state")] = f"{len(done)}/{len(members)} seeds"
+        cells[keys.index("state")] = f"{len(done)}/{counted(members, 'seed')}"
         if "seed" in keys:
             cells[keys.index("seed")] = f"n={len(done)}"
         for key in (shape.metric, "test_accuracy"):

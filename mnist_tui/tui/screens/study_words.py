@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mnist_tui.report.wording import count, counted, listed, loss, percent, seconds
+from mnist_tui.counting import counted
+from mnist_tui.report.wording import listed, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
 from mnist_tui.tui.quantities import ticking
@@ -108,7 +109,7 @@ def told(row: TrialRow, study: StudyState) -> list[str]:
         scores.append(f"test accuracy {percent(row.test_accuracy)}")
     if row.macro_f1 is not None:
         scores.append(f"macro F1 {percent(row.macro_f1)}")
-    scores.append(f"{count(row.parameters)} parameters")
+    scores.append(counted(row.parameters, "parameter"))
     if row.seconds:
         scores.append(seconds(row.seconds))
     epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""

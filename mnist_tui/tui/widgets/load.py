@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mnist_tui.counting import counted
 from mnist_tui.report.wording import computation, size
 from mnist_tui.runs.events import DeviceLoad, Gpu
 from mnist_tui.runs.state import RunState
@@ -59,13 +60,9 @@ def gpu_line(gpu: Gpu) -> str:
 def machine_lines(load: DeviceLoad) -> list[str]:
     """CPU and memory of the machine, and of the worker."""
     return [
-        f"CPU {load.cpu:.0f} % of {_cores(load)}, memory {used_of(load.memory_used, load.memory_total)}",
+        f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}, memory {used_of(load.memory_used, load.memory_total)}",
         f"worker {load.worker_cpu:.0f} % of one core, memory {size(load.worker_memory)}",
     ]
-
-
-def _cores(load: DeviceLoad) -> str:
-    return f"{load.cores} core{'s' if load.cores != 1 else ''}"
 
 
 Row = tuple[str, Sequence[float | None], float]
@@ -97,7 +94,7 @@ def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[Row]:
 def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[Row]:
     worker_memory = [each.worker_memory for each in loads]
     return [
-        (f"CPU {load.cpu:.0f} % of {_cores(load)}", [each.cpu for each in loads], 100.0),
+        (f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
         (
             f"memory {used_of(load.memory_used, load.memory_total)}",
             [each.memory_used for each in loads], float(load.memory_total),
@@ -127,14 +124,18 @@ def validation_line(run: RunState) -> str:
     data = run.data
     if data is None:
         return ""
-    return f"validation: {data.validation:,} images held out" if data.validation else "validation: the test images"
+    return (
+        f"validation: {counted(data.validation, 'image')} held out"
+        if data.validation
+        else "validation: the test images"
+    )
 
 
 def model_line(run: RunState) -> str:
     """``784 inputs, 198,760 parameters``."""
     total = run.model.total if run.model else (run.start.total if run.start else None)
-    inputs = f"{run.data.inputs:,} inputs, " if run.data else ""
-    return f"{inputs}{total:,} parameters" if total is not None else ""
+    inputs = f"{counted(run.data.inputs, 'input')}, " if run.data else ""
+    return f"{inputs}{counted(total, 'parameter')}" if total is not None else ""
 
 
 def place_line(run: RunState) -> str:
