@@ -177,7 +177,10 @@ Go = Callable[[Pilot[Any], Callable[..., Awaitable[Any]]], Awaitable[Any]]
 
 
 async def presets(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
+    """The presets, with what is known of their data: a screen over them shows them as they are when it comes."""
     await shows(pilot, "raw", "Train")
+    await pilot.app.workers.wait_for_complete()
+    await settled(pilot.app)
 
 
 async def editor(pilot: Pilot[Any], shows: Callable[..., Awaitable[Any]]) -> None:
@@ -293,6 +296,8 @@ async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> Non
         field.cursor_blink = False
     await until(pilot, still)
     await pilot.app.workers.wait_for_complete()
+    # `screen_text` draws the top screen alone; what it had drawn is kept, and would hide the screen below
+    pilot.app.screen.refresh()
     await settled(pilot.app)
 
 
