@@ -46,6 +46,8 @@ MAX_DEPTH = 64
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk on which nothing more can be written."""
+FORBIDDEN = (errno.EACCES, errno.EPERM)
+"""Errors of files and folders of somebody else."""
 WITHOUT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
 """Errors of file systems that cannot be waited for."""
 LINK = "is a symbolic link, which is not followed"
@@ -345,7 +347,7 @@ def why_unwritten(error: OSError) -> str:
         return f"the disk is full ({about})"
     if error.errno == errno.EROFS:
         return f"the disk is read-only ({about})"
-    if error.errno in (errno.EACCES, errno.EPERM):
+    if error.errno in FORBIDDEN:
         return f"you may not write there ({about})"
     return about
 

@@ -8,6 +8,7 @@ No typer here: the app starts without it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +17,12 @@ from mnist_tui.cli.output import print_note
 from mnist_tui.cli.streams import lost
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.unexpected import logged
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
+DISK = (*FULL, *FORBIDDEN, errno.EROFS)
+"""Errors that a person can mend: they are told in a sentence, wherever they come from."""
 
 
 class WorkFailedError(Exception):
@@ -38,6 +42,10 @@ def guarded(action: Callable[[], Any]) -> int:
         return _told("interrupted", 130)
     except SystemExit as end:
         return _delivered(end.code if isinstance(end.code, int) else DONE)
+    except OSError as error:
+        if error.errno not in DISK:
+            return _unexpected(error)
+        return _told(_refused_by_disk(error), FAILED if error.errno in FULL else WRONG_REQUEST)
     except Exception as error:  # the last line of defence: logged whole, told in one sentence
         return _unexpected(error)
 
@@ -54,6 +62,13 @@ def _told(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         print_note(f"error: {' '.join(sentence.split())}")
     return code
+
+
+def _refused_by_disk(error: OSError) -> str:
+    """A sentence for a disk that is full or read-only, and for files of somebody else."""
+    if error.errno in FORBIDDEN and error.filename:
+        return f"you may not read or write {error.filename} ({error.strerror})"
+    return why_unwritten(error)
 
 
 def _unexpected(error: BaseException) -> int:

@@ -54,6 +54,10 @@ class RunError(RequestError):
     """A run that is not there or does not allow what was asked."""
 
 
+class WrittenError(RunError):
+    """A run or study that another process writes."""
+
+
 class ForeignFilesError(RunError):
     """A run whose folder leads to files outside it, or holds something that is no file: nothing is written to it."""
 
@@ -464,7 +468,8 @@ class Lock:
 
     Raises:
         ForeignFilesError: the folder leads outside itself.
-        RunError: someone else holds it (the text names the holder), or the run's folder is gone or cannot be written.
+        WrittenError: someone else holds it; the text names the holder.
+        RunError: the run's folder is gone or cannot be written.
     """
 
     def __init__(self, folder: RunFolder, handed_over: int | None = None) -> None:
@@ -472,7 +477,7 @@ class Lock:
         try:
             self._lock = FileLock(folder.lock_file, handed_over)
         except HeldError as error:
-            raise RunError(f"run {folder.id} is being written by {error.strerror}") from None
+            raise WrittenError(f"run {folder.id} is being written by {error.strerror}") from None
         except FileNotFoundError:
             raise RunError(f"run {folder.id} is not there any more") from None
         except OSError as error:

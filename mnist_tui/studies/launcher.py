@@ -13,7 +13,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard, open_append, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import ForeignFilesError, Lock, RunError, status_of
+from mnist_tui.runs.folder import Lock, WrittenError, status_of
 from mnist_tui.runs.worker_end import reap
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
@@ -146,9 +146,7 @@ def _locked(folder: StudyFolder) -> Lock:
     while True:
         try:
             return Lock(folder.as_run)
-        except ForeignFilesError:
-            raise
-        except RunError:
+        except WrittenError:
             if time.monotonic() >= end or folder.state() in LIVE:
                 raise StudyError(f"study {folder.id} is being run by another process") from None
             time.sleep(LOOK_SECONDS)

@@ -23,7 +23,7 @@ from mnist_tui.clocks import now
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, RunError, this_process
+from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, WrittenError, this_process
 from mnist_tui.studies.conduct import Conductor
 from mnist_tui.studies.events import StudyEnded, StudyLog
 from mnist_tui.studies.folder import StudyError, StudyFolder
@@ -125,7 +125,7 @@ def _lock(folder: StudyFolder, handed_over: int | None) -> Lock:
     while True:
         try:
             return Lock(folder.as_run)
-        except RunError:
+        except WrittenError:
             if time.monotonic() > end:
                 raise StudyError(f"study {folder.id} is being run by another process") from None
             time.sleep(0.05)

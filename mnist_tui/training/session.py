@@ -17,7 +17,7 @@ from pathlib import Path
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import FULL, why_unwritten
+from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder
@@ -36,7 +36,6 @@ DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
 AS_BEFORE = ("stopped", "finished")
 """Ends that stay a run's own where it cannot go on."""
-FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "checkpoint", "discard")
 """Commands that mean nothing once the run has ended."""
 
@@ -211,7 +210,7 @@ def in_words(error: Exception) -> str:
     """An unforeseen error as one sentence."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "there was not enough memory; a smaller batch or a smaller network needs less"
-    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN):
+    if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN, errno.EROFS):
         return why_unwritten(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import why_unwritten
 from mnist_tui.unexpected import logged
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ def _discarded(app: BenchApp, starter: Starter, folder: RunFolder) -> None:
 
 def _sentence(error: Exception) -> str:
     """What went wrong; what nobody expected is logged whole."""
-    return str(error) if isinstance(error, (RequestError, OSError)) else logged(error)
+    if isinstance(error, OSError):
+        return why_unwritten(error)
+    return str(error) if isinstance(error, RequestError) else logged(error)
 
 
 def _refused(app: BenchApp, what: str, why: str) -> None:

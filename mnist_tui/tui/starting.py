@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mnist_tui import files
 from mnist_tui.clocks import since_boot
 from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, launcher, resumption
 from mnist_tui.runs.discard import discard
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
 from mnist_tui.runs.library import any_running_here
 from mnist_tui.runs.queue import Busy, busy
 from mnist_tui.runs.state import LIVE
@@ -65,7 +66,11 @@ class Starter:
             time.time(), "", options.device, data_dir, allow_sample=True, wait=wait, since_boot=since_boot()
         )  # fmt: skip
         folder = create(options.runs_dir, replace(preset, origin="run"), launch)
-        folder.write_launch(replace(launch, command=self._command(preset, folder)))
+        try:
+            folder.write_launch(replace(launch, command=self._command(preset, folder)))
+        except OSError as error:
+            files.discard(folder.path)
+            raise unwritable(options.runs_dir, error) from None
         standby = None
         if not wait:
             with self._lock:

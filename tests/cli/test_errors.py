@@ -1,6 +1,8 @@
 """Each wrong request gets one helpful sentence and exit code 2."""
 
+import errno
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -208,3 +210,15 @@ def test_an_errors_text_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixt
 
     assert errors.guarded(wrong) == 2
     assert capsys.readouterr().err == "error: a b c\n"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_disk_that_refuses_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], number: int) -> None:
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "/runs/status.json")
+
+    assert errors.guarded(refused) == (1 if number in (errno.ENOSPC, errno.EDQUOT) else 2)
+    said = capsys.readouterr().err
+    assert "/runs/status.json" in said
+    assert os.strerror(number) in said
+    assert "unexpected" not in said
