@@ -62,7 +62,8 @@ class Runs:
 
 
 def files(place: Path) -> list[str]:
-    return sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.name not in EMPTY)
+    found = [path for path in place.rglob("*") if path.is_file() and path.name not in EMPTY]
+    return sorted(str(path.relative_to(place)) for path in found)
 
 
 def all_are_refused(cli: Command, runs: Runs, commands: list[tuple[str | Path, ...]], said: str) -> None:
