@@ -11,7 +11,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import RunsDir, complete_run_or_study, runs_folder
-from mnist_tui.cli.output import LiveLine, print_data
+from mnist_tui.cli.output import LiveLine, print_data, print_note
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
@@ -67,10 +67,11 @@ def report(
     folder = runs_folder(ctx, runs_dir)
     named = [run for text in runs for run in runs_of(folder, text)]
     chosen = list({run.path.resolve(): run for run in named}.values())
+    warnings: list[str] = []
     try:
         paths = write_report(
             chosen, outputs or [], title=title, author=author, timestamp=_moment(timestamp), figures=figures,
-            overwrite=force, progress=_told,
+            overwrite=force, progress=_told, warn=warnings.append,
         )  # fmt: skip
     except ExistsError as error:
         raise RequestError(f"{error}; --force replaces, another -o writes elsewhere") from None
@@ -80,6 +81,8 @@ def report(
         raise WorkFailedError(str(error)) from None
     finally:
         _wipe()
+    for text in warnings:
+        print_note(f"warning: {text}")
     for path in paths:
         print_data(f"{path}\n")
 

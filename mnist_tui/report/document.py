@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
+from mnist_tui.report.formats import letters
 from mnist_tui.report.formats.forms import beside, form_of
 from mnist_tui.report.formats.job import job
 from mnist_tui.report.formats.pandoc import program
@@ -38,6 +39,7 @@ def write_report(
     figures: Path | None = None,
     overwrite: bool = False,
     progress: Progress = quiet,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """One report over runs, in as many formats as there are outputs. Nothing is put in place before all of it is made.
 
@@ -51,6 +53,7 @@ def write_report(
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
         progress: called with what is being done, how many are done and how many there are. What it raises ends the
             work, and nothing is written.
+        warn: called with each sentence about characters that are shown as boxes.
 
     Returns:
         The outputs, then the folder of the figures.
@@ -76,7 +79,7 @@ def write_report(
         for folder, several in kinds.items():
             for name in _names(report, several):
                 shutil.copyfile(drawn / name, staging.path(folder / name))
-        _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress)
+        _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress, warn)
         staging.put()
     return [*outputs, *([figures] if figures else [])]
 
@@ -177,7 +180,9 @@ def _draw(report: Report, folder: Path, kinds: set[str], progress: Progress) -> 
             save_data(drawing, folder)
 
 
-def _convert(report: Report, drawn: Path, outputs: Mapping[Path, Path], progress: Progress) -> None:
+def _convert(
+    report: Report, drawn: Path, outputs: Mapping[Path, Path], progress: Progress, warn: Callable[[str], None]
+) -> None:
     """Writes every document to its path, side by side."""
     if not outputs:
         return
@@ -195,3 +200,8 @@ def _convert(report: Report, drawn: Path, outputs: Mapping[Path, Path], progress
             left.remove(future.result())
             if left:
                 progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))
+    for told in dict.fromkeys(form_of(output).lacking(ready) for output in outputs):
+        if told:
+            warn(told)
+    if lacking := letters.of_figures(report.drawings):
+        warn(letters.sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))

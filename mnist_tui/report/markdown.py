@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
+from mnist_tui.shown_text import BIDI_CONTROLS
+
 _SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
 """What means something anywhere in a line; an underscore inside a word does not."""
 _STARTING = re.compile(r"^[-=+>:%]")
@@ -31,11 +33,17 @@ def escaped(text: object) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with a replacement character for each that no format can hold: controls, halves of surrogate pairs."""
+    """The text with a replacement character for each that no format can hold, or that reorders the text around it.
+
+    Controls and halves of surrogate pairs; embeddings, overrides and isolates of the direction of writing.
+    """
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in _INVISIBLE and letter not in "\n\t" else letter
-        for letter in text
+        "\N{REPLACEMENT CHARACTER}" if letter not in "\n\t" and _obeyed(letter) else letter for letter in text
     )
+
+
+def _obeyed(letter: str) -> bool:
+    return unicodedata.category(letter) in _INVISIBLE or ord(letter) in BIDI_CONTROLS
 
 
 def paragraphs(text: str) -> str:

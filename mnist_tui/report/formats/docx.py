@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.directions import apart, by_attribute
 from mnist_tui.report.formats.front import epoch
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
@@ -34,7 +35,7 @@ def write(job: Job) -> bytes:
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), numbered_figure)
     blocks = fitted(without_empty_heads(blocks), _sized, PAGE, always=True)
-    tree = job.tree(with_links([*contents(blocks), *blocks]))
+    tree = apart(job.tree(with_links([*contents(blocks), *blocks])), by_attribute)
     return pandoc.write(tree, "docx", OPTIONS, epoch=epoch(job.report.timestamp), folder=job.figures)
 
 

@@ -21,18 +21,20 @@ class Form:
         figures: the format that it has its figures in.
         beside: whether they lie in a folder beside it, not inside.
         write: the document, from a job and that folder's name.
+        lacking: a warning of characters that the document shows as boxes; empty where there are none.
     """
 
     figures: str
     beside: bool
     write: Callable[[Job, str], bytes]
+    lacking: Callable[[Job], str] = lambda _: ""  # the reader's own fonts
 
 
 FORMS = {
     ".md": Form("svg", True, markdown.write),
-    ".tex": Form("pdf", True, latex.write),
+    ".tex": Form("pdf", True, latex.write, latex.lacking),
     ".html": Form("svg", False, lambda job, _: html.write(job)),
-    ".pdf": Form("svg", False, lambda job, _: pdf.write(job)),
+    ".pdf": Form("svg", False, lambda job, _: pdf.write(job), pdf.lacking),
     ".docx": Form("png", False, lambda job, _: docx.write(job)),
 }
 

@@ -10,8 +10,10 @@ from mnist_tui.report.formats.tree import Node, inlines, node
 from mnist_tui.report.source import Report
 from mnist_tui.report.wording import in_utc
 
-_NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b]")
-"""Characters that XML or TeX refuse, and the one that this package breaks words with."""
+_NOT_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""Characters that XML or TeX refuse, those that reorder text, and the one that words are broken with."""
 
 
 def cleaned(report: Report) -> Report:

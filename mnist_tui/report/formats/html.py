@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.directions import apart, by_attribute
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import without_empty_heads
@@ -25,7 +26,7 @@ def write(job: Job) -> bytes:
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: _inside(job, name)), numbered_figure)
     blocks = walked(with_links(without_empty_heads(blocks)), _scrolling, BLOCKS)
-    tree = job.tree(blocks)
+    tree = apart(job.tree(blocks), by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     tree["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
     return pandoc.write(tree, "html5", OPTIONS)

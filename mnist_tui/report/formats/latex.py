@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 from mnist_tui.report import tex_letters
-from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats import letters, pandoc
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import fitted, without_empty_heads
@@ -28,6 +29,9 @@ OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=non
 SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
 """Letters of tables, by their `tables.Fit.size`."""
 LONGEST_WORD = 40
+FIRST_OF_CJK = "\u2e80"
+LATIN = "\u024f"
+"""The last of the letters that LaTeX puts together from others."""
 PRINTED = {BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
 """What needs this document's packages, or is not said by `tex_letters`."""
 
@@ -48,6 +52,18 @@ def write(job: Job, beside: str) -> bytes:
     tree = job.tree(blocks)
     tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", declarations(characters(tree))])])
     return pandoc.write(tree, "latex", OPTIONS)
+
+
+def lacking(job: Job) -> str:
+    """A warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
+    found = {char for char in letters.characters(job.tree(job.blocks)) if _foreign(char) and "nosuch" in printed(char)}
+    why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
+    return letters.sentence("the LaTeX document", found, why, fonts=False) if found else ""
+
+
+def _foreign(char: str) -> bool:
+    """Whether a character is one of another script than LaTeX's own, or a picture; it has most other signs."""
+    return char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
 
 
 def _sized(size: int, table: Node) -> Nodes:

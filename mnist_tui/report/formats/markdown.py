@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.directions import apart, by_characters
 from mnist_tui.report.formats.front import shown_time
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.tree import (
@@ -46,8 +48,21 @@ def write(job: Job, beside: str) -> bytes:
     made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
     text = with_links([*head, *contents(blocks), *walked(blocks, _lowered, BLOCKS)], names)
-    text = walked(with_written(text, "\\", "gfm", "\\\\"), _dashes)
+    text = with_written(walked(apart(text, by_characters), _entities), "\\", "gfm", "\\\\")
+    text = walked(text, _dashes)
     return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
+
+
+_ENTITY = re.compile(r"(&)(?=#?\w+;)")
+"""What would be read as another character; pandoc leaves it."""
+
+
+def _entities(one: Node) -> Any:
+    """Text that looks like a character's name in HTML, such as ``&amp;``, with its first character escaped."""
+    if one["t"] != "Str" or not _ENTITY.search(one["c"]):
+        return one
+    pieces = _ENTITY.split(one["c"])
+    return [node("RawInline", ["gfm", "\\&"]) if piece == "&" else node("Str", piece) for piece in pieces if piece]
 
 
 def _dashes(one: Node) -> Any:

@@ -9,12 +9,14 @@ import re
 from itertools import pairwise
 
 from mnist_tui.report.export import ExportError
-from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats import letters, pandoc
+from mnist_tui.report.formats.directions import apart, by_characters
 from mnist_tui.report.formats.front import epoch, shown_time
 from mnist_tui.report.formats.job import Job
 from mnist_tui.report.formats.pandoc import TEMPLATES
 from mnist_tui.report.formats.tables import fitted, without_empty_heads
 from mnist_tui.report.formats.tree import Node, Nodes, Picture, node, walked, with_breaks, with_links, with_pictures
+from mnist_tui.shown_text import isolated
 
 SIZES = ("9pt", "8pt", "7pt")
 """Letters of tables, by their `tables.Fit.size`."""
@@ -33,7 +35,7 @@ def write(job: Job) -> bytes:
     """
     blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
-    tree = job.tree(walked(fitted(_together(blocks), _sized), _literal))
+    tree = job.tree(walked(apart(fitted(_together(blocks), _sized), by_characters), _literal))
     body = pandoc.write(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
     files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
     for drawing in job.report.drawings:
@@ -41,12 +43,22 @@ def write(job: Job) -> bytes:
     return _set(job, files, own_fonts=bool(_OWN_FONTS.fullmatch(body.decode() + job.report.title + job.report.author)))
 
 
+def lacking(job: Job) -> str:
+    """A warning of characters that the PDF shows as boxes; empty where there are none."""
+    found = letters.of_pdf(letters.characters(job.tree(job.blocks)))
+    why = "which no font on this machine has"
+    return letters.sentence("the PDF", found, why, fonts=True) if found else ""
+
+
 def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
     """Title and author are handed over as values: they are never read as typst's language."""
     import typst
 
     report = job.report
-    said = {"title": report.title, "author": report.author, "time": shown_time(report.timestamp)}
+    said = {
+        "title": report.title, "author": report.author, "time": shown_time(report.timestamp),
+        "shown-title": isolated(report.title), "shown-author": isolated(report.author),
+    }  # fmt: skip
     try:
         return typst.compile(
             files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files

@@ -76,11 +76,13 @@ class Outcome:
         written: the files, and folders where they are one thing.
         failed: a sentence for each part that could not be written; the other parts are there.
         in_the_way: files that were there already and are as they were.
+        warnings: sentences about what was written.
     """
 
     written: tuple[Path, ...] = ()
     failed: tuple[str, ...] = ()
     in_the_way: tuple[Path, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path | None:

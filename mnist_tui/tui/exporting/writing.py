@@ -38,7 +38,8 @@ def carry_out(wish: Wish, *, overwrite: bool, progress: Progress) -> Outcome:
         return Outcome(failed=(f"{error.filename or wish.out} cannot be written: {error.strerror or error}",))
     except ValueError as error:
         return Outcome(failed=(f"{str(wish.out)!r} is no folder's name: {error}",))
-    parts = _parts(wish, overwrite)
+    warnings: list[str] = []
+    parts = _parts(wish, overwrite, warnings)
     written: list[Path] = []
     failed: list[str] = []
     late: list[Path] = []
@@ -51,7 +52,7 @@ def carry_out(wish: Wish, *, overwrite: bool, progress: Progress) -> Outcome:
             late += error.paths
         except Exception as error:  # a thread's last line of defence
             failed.append(f"{name}: {_sentence(error, wish.out)}" if name else _sentence(error, wish.out))
-    return Outcome(tuple(written), tuple(failed), tuple(late))
+    return Outcome(tuple(written), tuple(failed), tuple(late), tuple(warnings))
 
 
 def _sentence(error: Exception, out: Path) -> str:
@@ -61,11 +62,11 @@ def _sentence(error: Exception, out: Path) -> str:
     return str(error) if isinstance(error, RequestError) else logged(error)
 
 
-def _parts(wish: Wish, overwrite: bool) -> list[tuple[str, Part]]:
+def _parts(wish: Wish, overwrite: bool, warnings: list[str]) -> list[tuple[str, Part]]:
     """The pieces of the work, each with its name where there are several."""
     parts = [(run.id, partial(_of_run, wish, run, overwrite)) for run in wish.runs if wish.items]
     if wish.reports or wish.figures:
-        parts.insert(0, ("report", partial(_report, wish, overwrite)))
+        parts.insert(0, ("report", partial(_report, wish, overwrite, warnings)))
     return [("" if len(parts) == 1 else name, part) for name, part in parts]
 
 
@@ -76,7 +77,7 @@ def _of_run(wish: Wish, run: RunFolder, overwrite: bool, progress: Progress) -> 
     return export(run, wish.items, wish.folder_of(run), overwrite=overwrite, progress=writing)
 
 
-def _report(wish: Wish, overwrite: bool, progress: Progress) -> Sequence[Path]:
+def _report(wish: Wish, overwrite: bool, warnings: list[str], progress: Progress) -> Sequence[Path]:
     from mnist_tui.report.document import write_report
 
     return write_report(
@@ -87,6 +88,7 @@ def _report(wish: Wish, overwrite: bool, progress: Progress) -> Sequence[Path]:
         figures=wish.figures_folder,
         overwrite=overwrite,
         progress=progress,
+        warn=warnings.append,
     )
 
 

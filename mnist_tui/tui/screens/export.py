@@ -324,6 +324,7 @@ def _told(outcome: Outcome, out: Path) -> str:
     if outcome.written:
         written = outcome.written
         lines.append(f"written: {written[0]}" if len(written) == 1 else f"written: {_names(written, out)} in {out}")
+    lines += [f"warning: {text}" for text in outcome.warnings]
     return "\n".join(lines)
 
 

@@ -1,0 +1,99 @@
+"""Reports with any letters: from right to left, without a font, and text that looks like code."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_tui.report.document import write_report
+from mnist_tui.report.export import ExportError
+from mnist_tui.report.formats import letters
+from mnist_tui.report.formats.forms import FORMS
+from mnist_tui.report.formats.job import Job, job
+from mnist_tui.report.markdown import escaped
+from tests.hostile import NAMES
+from tests.report.reading import READ, dense
+from tests.report.recorded import recorded_run
+from tests.report.sample_report import sample
+
+DAVID = "דוד כהן"
+
+
+def made(author: str, tmp_path: Path) -> Job:
+    markdown = f"# About {escaped(author)}\n\nby {escaped(author)} · 10:20\n"
+    return job(replace(sample(), author=author, title=author, markdown=markdown, drawings=()), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "apart"),
+    [
+        (".md", f"\u2068{DAVID}\u2069 · 2026-"),
+        (".html", f'<p><span dir="rtl">{DAVID}</span> · 2026-'),
+        (".html", f'by <span dir="rtl">{DAVID}</span> · 10:20'),
+    ],
+)
+def test_words_from_right_to_left_are_apart_from_the_time_beside_them(suffix: str, apart: str, tmp_path: Path) -> None:
+    assert apart in FORMS[suffix].write(made(DAVID, tmp_path), "files").decode()
+
+
+def test_in_word_they_are_set_from_right_to_left(tmp_path: Path) -> None:
+    path = tmp_path / "r.docx"
+    path.write_bytes(FORMS[".docx"].write(made(DAVID, tmp_path), "files"))
+    document = zipfile.ZipFile(path).read("word/document.xml").decode()
+    assert f'<w:rPr><w:rtl /></w:rPr><w:t xml:space="preserve">{DAVID}</w:t>' in document
+
+
+def test_in_the_pdf_the_time_beside_them_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "r.pdf"
+    path.write_bytes(FORMS[".pdf"].write(made(DAVID, tmp_path), "files"))
+    assert "·2026-03-01" in READ[".pdf"](path)
+
+
+def test_text_that_might_be_taken_for_markup_or_commands_comes_out_as_itself_in_all_formats(tmp_path: Path) -> None:
+    texts = [name for name in NAMES if "محمد" not in name]
+    ready = made(" ; ".join(texts), tmp_path)
+    for suffix, form in FORMS.items():
+        path = tmp_path / f"r{suffix}"
+        path.write_bytes(form.write(ready, "files"))
+        if suffix in READ:
+            read = READ[suffix](path)
+            for text in texts:
+                shown = "".join("\ufffd" if not char.isprintable() else char for char in text if char != "\u200b")
+                assert dense(shown) in read, (suffix, text)
+    tex = (tmp_path / "r.tex").read_text(encoding="utf-8")
+    assert "\\input{/etc" not in tex
+    assert "\\end{document}" in tex.splitlines()[-1]
+
+
+def test_characters_that_no_font_has_are_named_with_a_font_that_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "_of_font", lambda path, index: frozenset("中"))
+    told = FORMS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
+    assert told == (
+        "the PDF shows boxes in the place of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"
+    )
+    assert FORMS[".pdf"].lacking(made("Ada é ✓ Ж", tmp_path)) == ""
+    assert "中 (U+4E2D)" in FORMS[".tex"].lacking(made("Ada 中 é", tmp_path))
+    assert FORMS[".html"].lacking(made("Ada 中", tmp_path)) == ""
+
+
+def test_a_report_warns_of_boxes_in_it_and_in_its_figures(tmp_path: Path) -> None:
+    names = ("中", *"123456789")
+    run = recorded_run(tmp_path / "runs", class_names=names)
+    said: list[str] = []
+    write_report([run], [tmp_path / "r.tex"], warn=said.append)
+    assert [text.partition(" shows boxes in the place of 中")[0] for text in said] == ["the LaTeX document", "a figure"]
+
+
+@pytest.mark.parametrize("code", [9])
+def test_a_killed_pandoc_is_told_by_its_signal(code: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "pandoc"
+    script.write_text("#!/bin/sh\nkill -9 $$\n")
+    script.chmod(0o755)
+    monkeypatch.setattr("mnist_tui.report.formats.pandoc.program", lambda: str(script))
+    with pytest.raises(ExportError, match=r"pandoc was killed \(SIGKILL\)"):
+        made("Ada", tmp_path)
