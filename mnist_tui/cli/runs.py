@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
 from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report.wording import count, moment, percent
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.discard import discard
@@ -21,6 +23,9 @@ from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.studies.folder import StudyFolder
+
+LOG_BYTES = 64_000_000
+"""Of a log's end that `logs` prints at most."""
 
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
@@ -83,12 +88,15 @@ def logs(
     if lines < 0:
         raise RequestError(f"-n {lines} is no number of lines; 0 prints all")
     try:
-        text = folder.log_file.read_text(encoding="utf-8", errors="replace")
+        with open_regular(folder.log_file) as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
+            text = log.read(LOG_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         print_note(f"run {folder.id} has printed nothing")
         return
     except OSError as error:
-        raise RequestError(f"{folder.log_file} cannot be read: {error.strerror or error}") from None
+        why = f"it {error.strerror}" if isinstance(error, UnreadableFileError) else error.strerror or error
+        raise RequestError(f"{folder.log_file} cannot be read: {why}") from None
     print_text("".join(f"{line}\n" for line in text.splitlines()[-lines:]))
 
 
