@@ -18,7 +18,7 @@ from mnist_tui.report.formats.pandoc import program
 from mnist_tui.report.source import Report
 from mnist_tui.report.staging import Staging
 from mnist_tui.runs.collection.summaries import Presets
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import RunFolder, check_place_in_run
 
 DATA = "csv"
 EACH_FIGURE = ("svg", "pdf", "png", DATA)
@@ -109,6 +109,8 @@ def _normal(path: Path) -> Path:
 
 
 def _check(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool) -> None:
+    for place in (*outputs, *(folder / "figure" for folder in folders)):
+        check_place_in_run(place)
     for output in outputs:
         if output.is_dir():
             raise ExportError(f"{output} is a folder; a report is a file")

@@ -17,7 +17,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.launcher import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 from mnist_tui.runs.worker_end import end_words, telling
@@ -124,6 +124,8 @@ def export(
     if lacking := next(filter(None, map(lacks, wanted)), ""):
         raise ExportError(lacking)
     paths = [target(item, out) for item in wanted]
+    for path in paths:
+        check_place_in_run(path)
     weights = [item for item in wanted if item in WEIGHT_FORMATS]
     try:
         there = [path for path in paths if path.exists()]

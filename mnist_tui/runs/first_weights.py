@@ -6,9 +6,7 @@ Nothing in them is executed.
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.arrays import read_arrays
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.files import read_json
 from mnist_tui.runs import model_file
 from mnist_tui.runs.folder import RunError, RunFolder
 
@@ -114,11 +114,11 @@ def _of_checkpoint(pointer: Path, place: _Place) -> tuple[NDArray[Any], float, s
     why: Exception | None = None
     for _ in range(TRIES):
         try:
-            document = json.loads(pointer.read_text(encoding="utf-8"))
+            document = read_json(pointer)
             return _in_checkpoint(pointer.parent / Path(document["arrays"]).name, document, place)
         except FileNotFoundError as error:
             why = error
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             why = error
             break
     raise RunError(f"The checkpoint cannot be read: {why}")
@@ -129,8 +129,8 @@ def _in_checkpoint(path: Path, document: dict[str, Any], place: _Place) -> tuple
     number = next((at for at, name in enumerate(names) if name.endswith(f"{place.layer}/kernel")), None)
     if number is None:
         raise RunError(f"The checkpoint has no weights of {place.layer}.")
-    with np.load(path, allow_pickle=False) as archive:
-        kernel = archive[f"model-{number:05d}"]
+    array = f"model-{number:05d}"
+    kernel = read_arrays(path, [array])[array]
     position = document["position"]
     return kernel, float(position["epoch"]), "checkpoint" + (" inside the next epoch" if position["step"] else "")
 

@@ -287,6 +287,17 @@ def create(runs_dir: Path, preset: Preset, launch: Launch) -> RunFolder:
     return folder
 
 
+def check_place_in_run(path: Path) -> None:
+    """Refuse to write a file where it would be part of a run's folder that leads outside itself.
+
+    Raises:
+        ForeignFilesError: it would.
+    """
+    for place in list(path.absolute().parents)[:3]:
+        if os.path.lexists(place / "experiment.toml"):
+            RunFolder(place).check_own_files()
+
+
 def unwritable(runs_dir: Path, error: OSError) -> RunError:
     """What to say of a folder for runs that cannot be written."""
     return RunError(

@@ -21,6 +21,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import DISCARDED, Command
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.records import document
 from mnist_tui.studies import bundle, local, scheduler_address
 from mnist_tui.studies.bundle import Bundle
 from mnist_tui.studies.flight import Flight, Told
@@ -116,7 +117,7 @@ class Cluster:
         if self._gone or self._wire is None:
             raise RunError(self._gone or "the study's cluster is closed")
         shipped = self._bundle(folder) if self._away else None
-        launch = json.loads((folder.path / "launch.json").read_bytes())
+        launch = document(folder.launch())
         if str(launch.get("device", "")).startswith("gpu:"):
             launch["device"] = "gpu"  # a worker sees the GPU that is its own, and no other
         request = Request(

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.report.export import export
 from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.collection.listing import CACHE, listed
@@ -16,7 +18,7 @@ from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
-from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status
+from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
 from mnist_tui.runs.pruning import Waste, remove
 from mnist_tui.runs.resumption import extend, resume
@@ -250,7 +252,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over_alone(run, tmp_path, mo
 
 @pytest.mark.parametrize("text", ["x" * 5000, "a\0b", "~nobody-of-that-name/runs", "/etc/passwd/x"])
 def test_a_text_that_can_be_no_path_names_no_run(run, tmp_path, text):
-    with pytest.raises(RunError, match="there is no run"):
+    with pytest.raises(RequestError, match=r"there is no|is no path"):
         find_run(tmp_path / "runs", text)
 
 
@@ -315,3 +317,14 @@ def test_a_damaged_run_can_be_deleted_unless_its_lock_is_held(run):
     lock.release()
     delete_run(run)
     assert not run.path.exists()
+
+
+def test_nothing_is_exported_into_a_run_with_a_link_in_it(run, outside):
+    linked(run, "exports", outside)
+    for path in (run.exports / "summary.md", run.exports / "figures" / "curves.svg"):
+        with pytest.raises(ForeignFilesError, match="its exports is a symbolic link"):
+            check_place_in_run(path)
+    with pytest.raises(ForeignFilesError, match="its exports is a symbolic link"):
+        export(run, ["history.csv"], run.exports)
+    assert [path.name for path in outside.iterdir()] == ["kept.json"]
+    check_place_in_run(outside / "summary.md")

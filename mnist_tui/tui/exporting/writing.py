@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.export import ExistsError, Progress, export
-from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.tui.exporting.wish import Outcome, Wish
 from mnist_tui.unexpected import logged
 
@@ -30,12 +30,15 @@ def carry_out(wish: Wish, *, overwrite: bool, progress: Progress) -> Outcome:
         LeftError: from `progress`; what was begun is left out, nothing is half there.
     """
     try:
+        check_place_in_run(wish.out / "any")
         there = wish.in_the_way()
         if there and not overwrite:
             return Outcome(in_the_way=tuple(there))
         wish.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return Outcome(failed=(f"{error.filename or wish.out} cannot be written: {error.strerror or error}",))
+    except RequestError as error:
+        return Outcome(failed=(str(error),))
     except ValueError as error:
         return Outcome(failed=(f"{str(wish.out)!r} is no folder's name: {error}",))
     warnings: list[str] = []

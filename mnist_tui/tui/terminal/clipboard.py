@@ -14,7 +14,9 @@ from typing import Any
 
 from textual.app import App
 
-from mnist_tui.files import write_text
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import read_text, write_text
+from mnist_tui.runs.folder import check_place_in_run
 
 MOST = 74_994
 """Bytes of base64 that xterm takes, and others after it."""
@@ -41,9 +43,12 @@ def _say(app: App[Any], text: str, path: Path) -> None:
     """In a thread: the file, and tmux, which is another process."""
     kept, severity = f"saved to {path}", "information"
     try:
+        check_place_in_run(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+        if not _holds(path, text):
             write_text(path, text)
+    except RequestError as error:
+        kept, severity = f"not saved: {error}", "warning"
     except OSError as error:
         kept, severity = f"not saved to {path} ({error.strerror or error})", "warning"
     kept_away = hindrance(app, text)
@@ -51,6 +56,13 @@ def _say(app: App[Any], text: str, path: Path) -> None:
     app.call_from_thread(
         app.notify, said, title="Copy", severity="warning" if kept_away else severity, timeout=10, markup=False
     )
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return read_text(path) == text
+    except OSError:
+        return False
 
 
 def hindrance(app: App[Any], text: str) -> str:
