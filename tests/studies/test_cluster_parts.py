@@ -6,12 +6,16 @@ import socket
 import stat
 import sys
 import zipfile
+from typing import ClassVar
 
 import pytest
 
 import mnist_tui
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs import control
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail, encode
-from mnist_tui.runs.events import Ended, EpochEnded, Resumed, RunStarted
+from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.runs.state import RunState, reduce, replayed
 from mnist_tui.studies import bundle
@@ -266,7 +270,88 @@ def test_what_a_worker_lacks_is_said_in_a_sentence():
         assert "tcp://a:1" in lacks("tcp://a:1", answer)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x"])
-def test_a_scheduler_that_is_not_there_is_named(tmp_path, address):
-    with pytest.raises(RunError, match=f"no Dask scheduler answers at {address}"):
+@pytest.mark.parametrize(
+    ("address", "said"), [("tcp://127.0.0.1:9", "no scheduler answers at"), ("nonsense://x", "is no address")]
+)
+def test_a_scheduler_that_is_not_there_is_named(tmp_path, address, said):
+    with pytest.raises(RequestError, match=said):
         Cluster(scheduler=address, workers=None, threads=None, device="cpu", data_dir=None, scratch=tmp_path, log=print)
+
+
+class FakeWire:
+    """In a wire's place: what workers are told is kept, and what they tell is said by the test."""
+
+    up, address = True, "tcp://x:1"
+
+    def __init__(self, address, study, hear):
+        del address, study
+        self.hear, self.told = hear, []
+
+    def train(self, request):
+        del request
+        return FakeFuture()
+
+    def tell(self, worker, run, command, unheard):
+        del run, unheard
+        self.told.append((worker, command.name, command.epochs))
+
+    def says(self, kind, run, dispatch, worker, **more):
+        self.hear((0.0, {"kind": kind, "run": run.id, "dispatch": dispatch, "worker": worker, **more}))
+
+    def close(self, timeout):
+        del timeout
+
+
+class FakeFuture:
+    status = "pending"
+
+    def add_done_callback(self, call):
+        del call
+
+    def cancel(self, force):
+        del force
+
+
+class FakeRoster:
+    workers: ClassVar[dict[str, object]] = {}
+
+    def __init__(self, *_, **__):
+        pass
+
+    def meet(self):
+        pass
+
+    look = meet
+
+
+def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("mnist_tui.studies.cluster.Wire", FakeWire)
+    monkeypatch.setattr("mnist_tui.studies.cluster.Roster", FakeRoster)
+    monkeypatch.setattr("mnist_tui.studies.scheduler_address.check", lambda address: None)
+    run = new_run(tmp_path / "runs", experiment())
+    options = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
+    with Cluster(scheduler="tcp://x:1", scratch=tmp_path, **options) as there:
+        wire = there._wire
+        there.submit(run)
+        for name in ("extend", "pause"):
+            control.leave(run, Command(name, 2 if name == "extend" else 0))
+        there.poll(0)
+        assert wire.told == []
+        wire.says("begun", run, "a", "one")
+        there.poll(0)
+        assert wire.told == [("one", "extend", 2), ("one", "pause", 0)]
+        control.leave(run, Command("continue"))
+        there.poll(0)
+        assert wire.told[2:] == [("one", "continue", 0)]
+
+        wire.says("begun", run, "b", "other")
+        there.poll(0)
+        assert wire.told[3:] == [("other", "extend", 2), ("other", "pause", 0), ("other", "continue", 0)]
+        assert len(control.waiting(run)) == 3
+        (extend,) = control.waiting(run, "extend")
+        log = lines(started(run.id), Extended(epochs=4, commands=(extend.id,), time=2.0))
+        wire.says("events", run, "b", "other", offset=0, lines=log.decode())
+        there.poll(0)
+        assert control.waiting(run, "extend") == []
+    assert control.waiting(run) == []
+    assert run.state() == "stopped"
