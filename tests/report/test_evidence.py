@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,7 @@ def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> 
 def test_a_run_whose_worker_died_is_crashed(tmp_path: Path) -> None:
     preset = changed("raw", epochs="3")
     folder = create(tmp_path, preset, Launch(created=CREATED, command="mnist-tui train --preset raw"))
+    folder.write_status(replace(folder.status(), process_start=1.0))
     found = read(folder)
     assert found.state.state == "crashed"
     assert not found.state.live

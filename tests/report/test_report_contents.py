@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -147,6 +148,7 @@ def test_sample_data_are_another_dataset_than_the_one_of_the_same_name(tmp_path:
 def test_a_run_that_never_got_to_its_data_stands_among_those_that_did(tmp_path: Path) -> None:
     raw = furnished_run(tmp_path, changed("raw", epochs="3"))
     dead = create(tmp_path, changed("cnn"), Launch(created=CREATED, command="mnist-tui train --preset cnn"))
+    dead.write_status(replace(dead.status(), process_start=1.0))
     table = next(table for table in tables(made(raw, dead).markdown) if table[0][0] == "model")
     assert table[0][1:] == ["raw", "cnn (crashed)"]
     assert "dataset" not in [row[0] for row in table]
@@ -267,6 +269,7 @@ def test_what_qualifies_the_figures_stands_at_the_head(tmp_path: Path) -> None:
 
 def test_a_run_that_never_got_to_its_data_is_reported_as_far_as_it_is_known(tmp_path: Path) -> None:
     folder = create(tmp_path, changed("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
+    folder.write_status(replace(folder.status(), process_start=1.0))
     found = made(folder)
     assert "worker died without a word" in quotes(found.markdown)[0]
     assert "No epoch ended, or none is known." in found.markdown

@@ -29,7 +29,7 @@ def live(record: Any) -> Any:
 
 
 def commands(run: Any) -> list[str]:
-    return [path.stem.split("-", 1)[1] for path in sorted(run.folder.control.glob("*.json"))]
+    return [path.stem.rpartition("-")[2] for path in sorted(run.folder.control.glob("*.json"))]
 
 
 def chosen_command(app: BenchApp) -> str:

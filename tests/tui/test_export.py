@@ -445,7 +445,7 @@ async def test_one_report_over_marked_runs_with_title_and_author_is_written_reme
         screen.query_one("#export-author").value = "Ada Lovelace"  # pyright: ignore[reportAttributeAccessIssue]
         screen.target.value = str(tmp_path / "out")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, "written: "), 60)
+        await until(pilot, lambda: says(screen, "written: "))
         page = (tmp_path / "out" / "report.html").read_text()
         assert "50% of &lt;b&gt;x&lt;/b&gt;" in page
         assert "Ada Lovelace" in page

@@ -14,7 +14,7 @@ SIZES = [(80, 24), (120, 40), (140, 45)]
 
 def commands(run: Any) -> list[str]:
     """The names of the commands that wait for the worker."""
-    return [path.stem.split("-", 1)[1] for path in sorted(run.folder.control.glob("*.json"))]
+    return [path.stem.rpartition("-")[2] for path in sorted(run.folder.control.glob("*.json"))]
 
 
 def training(run: Any, epochs: int = 7) -> Any:
