@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,10 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from mnist_tui import PROGRAM
-from mnist_tui.cli.main import app as commands
 from mnist_tui.experiment.presets import find_preset, read_presets
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.labels import Label, write_label
@@ -31,6 +27,7 @@ from mnist_tui.tui import settings
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.run_actions import open_run
 from mnist_tui.tui.screens.runs import RunsScreen
+from tests.invoked import invoke
 from tests.mutations import mutated
 from tests.report.furnished import furnished_run
 from tests.tui.recorded_studies import RecordedStudy
@@ -110,9 +107,9 @@ def told(done: str, *words: str | Path) -> None:
     Args:
         done: the mutation, for the failure's text.
     """
-    sys.argv = [PROGRAM, *map(str, words)]
-    result = CliRunner().invoke(commands, sys.argv[1:], prog_name=PROGRAM)
-    said = f"{done}; {' '.join(sys.argv[1:])}: {result.output[-800:]}"
+    line = [str(word) for word in words]
+    result = invoke(line)
+    said = f"{done}; {' '.join(line)}: {result.output[-800:]}"
     if "something unexpected" in result.output:
         (log,) = (word for word in result.output.split() if word.endswith(".log"))
         pytest.fail(f"{said}\n{Path(log).read_text()}")

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from mnist_tui import PROGRAM
-from mnist_tui.cli.main import app
+from tests.invoked import invoke
 
 Command = Callable[..., Result]
 
@@ -38,8 +37,7 @@ def cli(runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comm
 
     def run(*arguments: str | Path, **environment: str) -> Result:
         words = [str(argument) for argument in arguments]
-        monkeypatch.setattr("sys.argv", [PROGRAM, *words])
-        return CliRunner().invoke(app, words, prog_name=PROGRAM, env=environment)
+        return invoke(words, environment)
 
     return run
 

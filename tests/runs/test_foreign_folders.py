@@ -165,7 +165,9 @@ def test_a_damaged_launch_is_told_in_a_sentence(run, change, why):
         run.launch()
 
 
-@pytest.mark.parametrize("text", ["[" * 3000 + "]" * 3000, '{"state": ' + "1" * 5000 + "}", "[]", "", "\0", "nul"])
+@pytest.mark.parametrize(
+    "text", ["[" * 3000 + "]" * 3000, '{"state": ' + "1" * 5000 + "}", "[]", "", "\0", "nul"], ids=range(6)
+)
 def test_a_status_that_is_no_document_is_told_in_a_sentence(run, text):
     run.status_file.write_text(text)
     with pytest.raises(RunError, match="cannot be read"):
@@ -264,6 +266,7 @@ def test_a_text_that_can_be_no_path_names_no_run(run, tmp_path, text):
         ("experiment.toml", "preset = ", "experiment.toml is not valid TOML"),
         ("experiment.toml", "seed = 0x" + "f" * 5000, "thousands of digits"),
     ],
+    ids=["launch", "status", "toml", "digits"],
 )
 def test_a_run_that_cannot_be_read_is_listed_as_damaged_beside_the_others(run, tmp_path, name, text, why):
     other = finished_run(tmp_path / "runs")
