@@ -62,7 +62,10 @@ async def settled(app: App[Any]) -> None:
 
 
 def _is_busy(app: App[Any]) -> bool:
-    """Whether a widget has a message that was not yet handled, or the screen waits to be drawn."""
+    """Whether a widget has a message that was not yet handled, a key waits, or the screen waits to be drawn."""
+    keyboard = getattr(app, "keyboard", None)
+    if keyboard is not None and app.screen_stack and not keyboard.settled:
+        return True
     if any(pump._running and not _waits_for_messages(pump) for pump in (app, *app._registry)):
         return True
     screen = app.screen_stack[-1] if app.screen_stack else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,12 +23,14 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.studies_app import StudiesApp
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.feed import RunFeed
+    from mnist_tui.tui.form.draft import Draft
     from mnist_tui.tui.screens.editor import EditorScreen
     from mnist_tui.tui.settings import Refresh
     from mnist_tui.tui.starting import Starter
@@ -90,6 +92,7 @@ class BenchApp(StudiesApp):
         self._starter: Starter | None = None
         self._retry: Timer | None = None
         self._editor: EditorScreen | None = None
+        self._kept: dict[str, Draft] = {}
         self.leaving = Leaving(self)
         self._selected = options.preset.name if options.preset else None
 
@@ -147,12 +150,15 @@ class BenchApp(StudiesApp):
     def edit(self, preset: Preset) -> None:
         """The editor, on `preset`."""
         self._selected = preset.name
-        self._go(self._editor_screen(preset))
+        if _leads_to_runs(self.screen):
+            self.push_screen(self._editor_screen(preset))
+        else:
+            self._go(self._editor_screen(preset))
 
     def train(self, preset: Preset) -> None:
         """Starts a training and shows it; asks first where the device is busy."""
         self._selected = preset.name
-        self.run_worker(self._train(preset), group="train", exclusive=True)
+        self.run_worker(self._train(preset), group=TAKES_KEYBOARD, exclusive=True)
 
     async def _train(self, preset: Preset) -> None:
         from mnist_tui.tui.conduct import wait_or_not
@@ -171,13 +177,15 @@ class BenchApp(StudiesApp):
 
     def watch_run(self, folder: RunFolder) -> None:
         """The training screen, on any run."""
-        self._go(self._training_screen(folder), self.origin)
+        from mnist_tui.tui.screens.training import TrainingScreen
+
+        self._show_run(folder, TrainingScreen, self._training_screen)
 
     def show_results(self, folder: RunFolder) -> None:
         """The results of a run that has ended."""
         from mnist_tui.tui.screens.results import ResultsScreen
 
-        self._go(ResultsScreen(folder), self.origin)
+        self._show_run(folder, ResultsScreen, ResultsScreen)
 
     def show_of_run(self, what: str, feed: RunFeed, cell: tuple[int, int] | None = None) -> None:
         """A screen of a run over the present one: matrix, gallery (of a cell), weights or diagnosis."""
@@ -210,13 +218,9 @@ class BenchApp(StudiesApp):
         self.push_screen(TourScreen())
 
     def action_go(self, where: str) -> None:
-        """Goes to one of the app's own places; an editor with edits asks before it is left."""
-        editor = self.editor
-        if editor is not None and where in {"presets", "runs", "studies"}:
-            while self.screen is not editor:
-                self.pop_screen()
-            editor.action_leave(where)
-            return
+        """Goes to one of the app's own places; edits that are left so are there again where one comes back to them."""
+        if where in {"presets", "runs", "studies"}:
+            self._keep_edits()
         match where:
             case "presets":
                 self.show_presets()
@@ -265,6 +269,41 @@ class BenchApp(StudiesApp):
         else:
             self.push_screen(screen)
 
+    def _show_run(self, folder: RunFolder, kind: type[Screen[Any]], make: Callable[[RunFolder], Screen[Any]]) -> None:
+        """Shows a run's curves or results over the list, the comparison or the study that it was opened from.
+
+        What is there already is come back to, so that Esc leads back the way one came.
+        """
+        stack = self.screen_stack
+        there = next((one for one in stack if isinstance(one, kind) and _is_of(one, folder)), None)
+        below = there or next((one for one in reversed(stack) if _is_of(one, folder) or _leads_to_runs(one)), None)
+        if below is None:
+            self._go(make(folder), self.origin)
+            return
+        while self.screen is not below:
+            self.pop_screen()
+        if there is None:
+            self.push_screen(make(folder))
+
+    @property
+    def comes_from(self) -> bool:
+        """Whether the present screen lies over another that Esc leads back to."""
+        return len(self.screen_stack) > 2
+
+    def back(self) -> None:
+        """To the screen that the present one was opened from, as it was left; to the presets from the first one."""
+        if self.comes_from:
+            self.pop_screen()
+        else:
+            self.show_presets()
+
+    def leave_run(self) -> None:
+        """Leaves all screens of a run, to where it was opened from."""
+        while self.comes_from and not _leads_to_runs(self.screen):
+            self.pop_screen()
+        if not _leads_to_runs(self.screen):
+            self.show_presets()
+
     def _presets_screen(self) -> Screen[Any]:
         from mnist_tui.tui.screens.presets import PresetsScreen
 
@@ -273,8 +312,26 @@ class BenchApp(StudiesApp):
     def _editor_screen(self, preset: Preset) -> Screen[Any]:
         from mnist_tui.tui.screens.editor import EditorScreen
 
-        self._editor = EditorScreen(preset)
+        kept = self._kept.pop(preset.name, None)
+        if kept is not None and kept.preset.experiment != preset.experiment:
+            kept = None
+        self._editor = EditorScreen(preset, kept)
         return self._editor
+
+    def _keep_edits(self) -> None:
+        """Keeps what the editor holds, for the next time that its preset is edited; says so."""
+        editor = self.editor
+        if editor is not None and editor.draft.is_edited:
+            name = editor.draft.preset.name
+            self._kept[name] = editor.draft
+            self.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4, markup=False)
+
+    def come_back_to_edits(self) -> bool:
+        """Shows the editor with edits that were left behind; whether there were any."""
+        if not self._kept:
+            return False
+        self.edit(next(iter(self._kept.values())).preset)
+        return True
 
     def _training_screen(self, folder: RunFolder) -> Screen[Any]:
         from mnist_tui.tui.screens.training import TrainingScreen
@@ -306,3 +363,14 @@ class BenchApp(StudiesApp):
         if self._retry is not None:
             self._retry.stop()
         self._retry = self.set_timer(STANDBY_RETRY_SECONDS, self._prepare_standby)
+
+
+def _leads_to_runs(screen: Screen[Any]) -> bool:
+    """Whether a screen stays below the runs that are opened from it."""
+    return getattr(screen, "LEADS_TO_RUNS", False)
+
+
+def _is_of(screen: Screen[Any], folder: RunFolder) -> bool:
+    """Whether a screen shows that run's curves or results."""
+    own = getattr(screen, "folder", None)
+    return getattr(screen, "OF_RUN", False) and own is not None and own.path == folder.path

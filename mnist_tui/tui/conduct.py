@@ -57,7 +57,7 @@ def _extended(app: BenchApp, starter: Starter, folder: RunFolder, epochs: int) -
 def discard(app: BenchApp, folder: RunFolder) -> None:
     """Leaves a run's screens, ends the run and deletes it, in a thread; tells what came of it."""
     app.following.forget(folder)
-    app.show_presets()
+    app.leave_run()
     app.run_worker(partial(_discarded, app, app.starter, folder), thread=True, group="discard", exit_on_error=False)
 
 

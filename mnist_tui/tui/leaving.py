@@ -35,9 +35,9 @@ class Leaving:
         app = self._app
         if isinstance(app.screen, LeaveScreen):
             app.screen.dismiss("detach")
-        elif app.editor is None:
+        elif app.editor is None and not app.come_back_to_edits():
             await self.leave_without_edits()
-        elif not isinstance(app.screen, UnsavedScreen):
+        elif app.editor is not None and not isinstance(app.screen, UnsavedScreen):
             app.editor.action_leave("quit")
 
     async def leave_without_edits(self) -> None:

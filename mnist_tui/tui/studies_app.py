@@ -58,8 +58,11 @@ class StudiesApp(TerminalApp):
         return StudyScreen(feed)
 
     def show_study(self, folder: StudyFolder, run: str = "") -> None:
-        """A study, with the trial of that run chosen."""
-        self._go(self.study_screen(folder, run))
+        """A study, with the trial of that run chosen; over the list that it was opened from."""
+        if getattr(self.screen, "LEADS_TO_RUNS", False):
+            self.push_screen(self.study_screen(folder, run))
+        else:
+            self._go(self.study_screen(folder, run))
 
     def show_studies(self) -> None:
         """The list of all studies."""
@@ -82,9 +85,15 @@ class StudiesApp(TerminalApp):
             self.show_results(folder)
 
     def back_to_study(self) -> None:
-        """From a run back to the study that it was opened from."""
-        if self.origin is not None:
+        """From a run back to the study that it was opened from, as it was left."""
+        from mnist_tui.tui.screens.study import StudyScreen
+
+        if self.origin is None:
+            return
+        if not any(isinstance(screen, StudyScreen) for screen in self.screen_stack):
             self.show_study(self.origin)
+        while not isinstance(self.screen, StudyScreen):
+            self.pop_screen()
 
     def on_study_feed_changed(self, message: StudyFeed.Changed) -> None:
         """A followed study has moved on: it is told, on any screen, when it has ended."""

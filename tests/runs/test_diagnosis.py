@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -338,3 +339,23 @@ def test_jumps_and_falls_are_relative() -> None:
 def test_ten_thousand_epochs_are_judged_at_once() -> None:
     run = run_of(noisy(falling(10_000, pace=500), 1), noisy(falling(10_000, pace=400), 2))
     assert "well" in kinds(run)
+
+
+@given(
+    st.lists(st.floats(0.05, 2.0), min_size=3, max_size=20),
+    st.floats(0.1, 0.93),
+    st.sampled_from(["finished", "stopped"]),
+)
+def test_a_run_that_plainly_improves_is_never_called_well(before: list[float], share: float, ended: str) -> None:
+    mean = sum(before[-3:]) / 3
+    last = [min([share * mean, *before]) * step for step in (1.0, 0.99, 0.98)]
+    assert "well" not in kinds(run_of([*before, *last], [*before, *last], ended=ended))
+
+
+def test_a_stopped_run_is_advised_to_resume() -> None:
+    improving: list[float | None] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5]
+    level: list[float | None] = [0.1] * 8
+    for curve in (improving, level):
+        run = replace(run_of(curve, curve, ended="stopped"), epochs=20)
+        advice = " ".join(finding.advice for finding in diagnose(run, RAW))
+        assert f"mnist-tui resume r trains the other {20 - len(curve)}" in advice

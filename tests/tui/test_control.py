@@ -95,7 +95,7 @@ class TestExtension:
                 pilot,
                 "2 of 20 epochs done",
                 "25 epochs will be planned",
-                "5 more at 2.00 s each: 10.0 s",
+                "23 still to train",
                 "Cancel (esc)",
             )
             assert all(len(line) <= size[0] for line in text.splitlines())

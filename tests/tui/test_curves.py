@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnist_tui.report.drawable import drawable
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.tui.widgets.plots import chart, legend, overlay, raster, series, ticks, tracks
 from mnist_tui.tui.widgets.plots.marks import MARKS
 from mnist_tui.tui.widgets.plots.zoom import Axis, Window
 
-finite = st.floats(0, 1e6, allow_nan=False)
+finite = st.floats(0, 1e6, allow_nan=False).map(lambda value: drawable(value) or 0.0)
 
 
 def row(epoch: int, loss: float | None, val_loss: float | None = 1.0, seconds: float = 1.0) -> EpochRow:
@@ -72,7 +72,7 @@ def test_values_that_were_not_finite_are_gaps_and_no_axis_minds_them(losses: lis
 @given(st.lists(st.one_of(st.none(), st.just(0.0), finite), max_size=60))
 def test_on_a_logarithmic_axis_lie_the_powers_of_ten_of_what_is_above_zero(losses: list[float | None]) -> None:
     curves = series.curves_of(history(losses), "loss", 200, 10, log=True)
-    wanted = [math.log10(loss) for loss in losses if loss and loss >= sys.float_info.min]
+    wanted = [math.log10(loss) for loss in losses if loss]
     assert [y for part in curves.training for _, y in part] == pytest.approx(wanted)
     assert all(curves.y_limits[0] <= y <= curves.y_limits[1] for y in wanted)
 
@@ -371,3 +371,17 @@ def test_a_label_stands_in_the_row_of_the_marks_of_its_value(height: int, low: f
     values = ticks.ticks((low, low + span), max(2, (height - 2) // 2 if height - 2 < 12 else (height - 2) // 3))
     for (at, _), value in zip(picture.y_ticks, values, strict=False):
         assert plane.dot(5.0, value)[1] // plane.dots[1] == at
+
+
+@given(st.lists(st.floats(0.001, 3.0), min_size=2, max_size=40), st.integers(6, 30))
+def test_validation_is_drawn_as_finely_as_training_is(values: list[float], rows: int) -> None:
+    run = history([1.0] * len(values))
+    run = replace(run, history=tuple(replace(one, val_loss=y) for one, y in zip(run.history, values, strict=True)))
+    curves = series.curves_of(run, "loss", 60, rows)
+    plane, _ = chart.plane_of(curves.x_limits, curves.y_limits, (70, rows + 2), MARKS["braille"])
+    (line,) = curves.validation
+    height = (plane.y[1] - plane.y[0]) / (plane.rows * plane.dots[1] - 1)
+    assert chart.drawn(curves, plane, MARKS["braille"])[-1].tone == "validation"
+    for x, y in line:
+        row_of_dot = plane.dot(x, y)[1]
+        assert abs(plane.y[0] + row_of_dot * height - y) <= 0.5 * height * (1 + 1e-9)

@@ -16,6 +16,7 @@ from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.form.field_row import FieldRow
 from mnist_tui.tui.screens.editor import EditorScreen
+from mnist_tui.tui.screens.presets import PresetsScreen
 
 SIZES = [(80, 24), (140, 45)]
 HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"
@@ -320,8 +321,8 @@ async def test_every_pane_can_be_reached_at_every_size(size: tuple[int, int], ed
             assert all(len(line) <= size[0] for line in text.splitlines())
 
 
-async def test_the_keys_of_the_apps_places_work_in_the_editor_which_asks_where_edits_would_be_lost(
-    editing: Any, shows: Any
+async def test_edits_left_by_the_keys_of_the_apps_places_are_there_again_and_asked_about_at_the_end(
+    editing: Any, shows: Any, until: Any
 ) -> None:
     app = editing("hog")
     async with app.run_test(size=(120, 30)) as pilot:
@@ -330,12 +331,18 @@ async def test_the_keys_of_the_apps_places_work_in_the_editor_which_asks_where_e
         await shows(pilot, "hog · edited")
         await pilot.press("f4")
         await shows(pilot, "canvas")
-        await pilot.press("f2")
-        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
-        await pilot.press("escape", "f3")
-        await shows(pilot, "Leave the editor?")
-        await pilot.press("d")
+        await pilot.press("f3")
         await shows(pilot, "there are no runs")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
+        await pilot.press("e")
+        await shows(pilot, "hog · edited", "128 inputs")
+        await pilot.press("f3")
+        await shows(pilot, "there are no runs")
+        await pilot.press("ctrl+q")
+        await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
+        await pilot.press("d")
+        await until(pilot, lambda: app._exit)
 
 
 @pytest.mark.parametrize("over", [None, "f4"])

@@ -347,3 +347,29 @@ def test_columns_are_cut_then_left_out_the_least_needed_first() -> None:
     assert fitted(columns, wanted, 24) == [(0, 5), (1, 10), (3, 5)]
     assert fitted(columns, wanted, 12) == [(0, 5), (1, 5)]
     assert fitted(columns, [5, 0, 5, 0], 40) == [(0, 5), (2, 5)]
+
+
+async def test_esc_leads_back_through_results_and_curves_to_the_list_as_it_was_left(
+    runs_dir: Path, shows: Any, until: Any
+) -> None:
+    async with bench(runs_dir).run_test(size=(140, 45)) as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("slash", *"raw", "enter")
+        screen.table.focus()
+        await until(pilot, lambda: len(screen.table.keys) == 3)
+        await pilot.press("down", "down")
+        chosen = screen.table.chosen
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert (screen.table.chosen, screen.terms.value) == (chosen, "raw")
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, EditorScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert screen.table.chosen == chosen

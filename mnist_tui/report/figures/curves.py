@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.counting import counted
+from mnist_tui.report.drawable import drawable
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -224,7 +225,8 @@ def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def _value(row: EpochRow, field: str) -> float:
     value = getattr(row, field)
-    return float(value) if finite(value) else math.nan
+    known = drawable(value) if finite(value) else None
+    return math.nan if known is None else known
 
 
 def _markers(values: Sequence[float]) -> list[int]:

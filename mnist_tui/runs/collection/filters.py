@@ -35,7 +35,7 @@ class Figure:
 
     Attributes:
         read: the figure; None where the run has none.
-        share: whether it runs from 0 to 1 and may be given in percent.
+        share: whether it runs from 0 to 1 and may be given in per cent; a number above 1 is one.
     """
 
     read: Callable[[RunSummary], float | None]
@@ -134,8 +134,10 @@ def _on_text(name: str, sign: str, value: str) -> Test:
 def _on_figure(name: str, sign: str, value: str) -> Test:
     figure = FIGURES[name]
     wanted = _number(name, value)
+    if figure.share and 1 < wanted <= 100 and not value.endswith("%"):
+        wanted /= 100
     if figure.share and wanted > 1:
-        raise FilterError(f"{name} runs from 0 to 1: {name}{sign}{wanted / 100:g} or {name}{sign}{wanted:g}% is meant")
+        raise FilterError(f"{name} is at most 100 %; {name}{sign}0.94, {name}{sign}94 and {name}{sign}94% are the same")
 
     def test(run: RunSummary) -> bool:
         have = figure.read(run)

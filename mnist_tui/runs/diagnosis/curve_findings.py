@@ -37,6 +37,8 @@ MILD, GRAVE = 0.03, 0.1
 RISING = 0.3
 STILL_FALLING = 0.002
 """Relative fall of the validation loss an epoch: 1 % in five epochs, below which seeds differ by more."""
+LAST, LAST_FALL = 3, 0.06
+"""Epochs whose mean validation loss lies so much below that of as many before, the best epoch last: still improving."""
 SCHEDULE_OVER = 0.1
 """Of the highest learning rate: where a schedule has brought it lower, more epochs at its end change nothing."""
 
@@ -239,12 +241,14 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     """A validation loss that was still falling, beyond its noise, when the run ended; while it lives, that is good."""
     rows = _finite(run)
     rates = [row.learning_rate or 0.0 for row in rows]
-    if len(rows) < 4 or rates[-1] < SCHEDULE_OVER * max(rates):
-        return None
     values = [row.val_loss or 0.0 for row in rows]
-    window = max(2, min(20, len(values) // 5))
-    fallen = fall(values, window)
-    if fallen < STILL_FALLING * window or min(values) < min(values[-PATIENCE:]):
+    plainly = _falls_plainly(values)
+    over = bool(rates) and rates[-1] < SCHEDULE_OVER * max(rates)
+    if len(rows) < 4 or (over and not plainly):
+        return None
+    window = LAST if plainly else max(2, min(20, len(values) // 5))
+    fallen = 1 - fmean(values[-window:]) / fmean(values[-2 * window : -window]) if plainly else fall(values, window)
+    if not plainly and (fallen < STILL_FALLING * window or min(values) < min(values[-PATIENCE:])):
         return None
     last = rows[-1]
     evidence = (
@@ -253,9 +257,24 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if run.live:
         return Finding("improving", "good", "Still improving", evidence)
+    if over:
+        advice = "The learning rate had come to its end; more epochs from the beginning make its schedule longer."
+        return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice)
+    if run.state == "stopped" and len(rows) < run.epochs:
+        return Finding("unconverged", "warning", "Stopped while still improving", evidence,
+                       f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other "
+                       f"{run.epochs - len(rows)} of {run.epochs} epochs.")  # fmt: skip
     more = max(10, len(rows) // 2)
-    return Finding("unconverged", "warning", "Not yet converged", evidence,
+    return Finding("unconverged", "warning", "Not yet converged: still improving", evidence,
                    f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.")  # fmt: skip
+
+
+def _falls_plainly(values: list[float]) -> bool:
+    """Whether the last epochs are far better than those before, the last of all the best."""
+    if len(values) < 2 * LAST or values[-1] > min(values):
+        return False
+    before = fmean(values[-2 * LAST : -LAST])
+    return before > 0 and 1 - fmean(values[-LAST:]) / before >= LAST_FALL
 
 
 def _finite(run: RunState) -> Rows:

@@ -34,6 +34,8 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
         found += [finding for finding in others if finding is not None]
     if (dead := network_findings.dead_units(run, experiment)) is not None:
         found.append(dead)
+    if run.state == "stopped" and len(run.history) < run.epochs and not any(one.kind == "unconverged" for one in found):
+        found.append(_stopped(run))
     if not any(finding.severity in {"problem", "warning", "good"} for finding in found):
         found.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
@@ -42,6 +44,13 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
     """One line a finding, of at most 60 columns: ``warning: Overfitting since epoch 12``."""
     return [f"{finding.severity}: {finding.headline}"[:HEADLINE_WIDTH] for finding in findings]
+
+
+def _stopped(run: RunState) -> Finding:
+    done, left = len(run.history), run.epochs - len(run.history)
+    evidence = f"{done} of {run.epochs} epochs are done; early stopping did not end it."
+    advice = f"mnist-tui resume {run.run or 'RUN'} trains the other {left}."
+    return Finding("stopped", "note", "Stopped before its end", evidence, advice)
 
 
 def _too_early(run: RunState) -> Finding:

@@ -21,6 +21,7 @@ class UnsavedScreen(ModalScreen[Choice]):
         changes: what was edited, a line each.
     """
 
+    MUST_BE_SEEN = True
     HELP = "**Unsaved edits.** A preset keeps them under a name of your own; discarding them cannot be undone."
     DEFAULT_CSS = """
     UnsavedScreen {

@@ -15,6 +15,7 @@ from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui.form.draft import State, Wrong
 from mnist_tui.tui.form.fields import Field
 from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.terminal.keyboard import focus_within
 
 ABSENT, VARIOUS = "–", "various"
 LABEL_WIDTH, CONTROL_WIDTH = 18, 20
@@ -29,8 +30,10 @@ class TextControl(Input):
     """A text; Up, Down and Enter go on to another field."""
 
     BINDINGS = [
-        _way("up,shift+tab", "app.focus_previous", "Previous field"),
-        _way("down,tab,enter", "app.focus_next", "Next field"),
+        _way("up", "app.focus_within(-1)", "Previous field"),
+        _way("down", "app.focus_within(1)", "Next field"),
+        _way("shift+tab", "app.focus_previous", "Previous field"),
+        _way("tab,enter", "app.focus_next", "Next field"),
     ]
 
 
@@ -38,8 +41,10 @@ class Choice(Select[str]):
     """One of some values; Up and Down go on to another field, as from every other one."""
 
     BINDINGS = [
-        _way("up,shift+tab", "field('previous')", "Previous field"),
-        _way("down,tab", "field('next')", "Next field"),
+        _way("up", "field('up')", "Previous field"),
+        _way("down", "field('down')", "Next field"),
+        _way("shift+tab", "field('previous')", "Previous field"),
+        _way("tab", "field('next')", "Next field"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -47,18 +52,23 @@ class Choice(Select[str]):
 
     def action_field(self, way: str) -> None:
         """To another field; while the list of values is open, the keys are the list's."""
-        if way == "next":
-            self.screen.focus_next()
-        else:
-            self.screen.focus_previous()
+        match way:
+            case "up" | "down":
+                focus_within(self.screen, 1 if way == "down" else -1)
+            case "next":
+                self.screen.focus_next()
+            case _:
+                self.screen.focus_previous()
 
 
 class Toggle(Switch):
     """On or off; Up and Down go on to another field."""
 
     BINDINGS = [
-        _way("up,shift+tab", "app.focus_previous", "Previous field"),
-        _way("down,tab", "app.focus_next", "Next field"),
+        _way("up", "app.focus_within(-1)", "Previous field"),
+        _way("down", "app.focus_within(1)", "Next field"),
+        _way("shift+tab", "app.focus_previous", "Previous field"),
+        _way("tab", "app.focus_next", "Next field"),
     ]
 
 

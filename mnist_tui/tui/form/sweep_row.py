@@ -57,7 +57,7 @@ class SweepRow(Widget):
         self.control: Input | Choice = (
             Choice([(choice, choice) for choice in choices], value=text, allow_blank=False, compact=True)
             if choices
-            else TextControl(text, compact=True, select_on_focus=not axis)
+            else TextControl(text, compact=True, select_on_focus=True)
         )
         self.HELP = f"**{label}.** {note[:1].upper()}{note[1:]}."  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -25,6 +25,7 @@ class AskDeleteScreen(ModalScreen[bool]):
     """
 
     CSS_PATH = "ask.tcss"
+    MUST_BE_SEEN = True
     AUTO_FOCUS = "#keep"
     HELP = "**Deleting runs.** Their folders go with all files: log, weights, results, exports. It cannot be undone."
     BINDINGS = [

@@ -26,8 +26,8 @@ class AskTextScreen(ModalScreen[str | None]):
     BINDINGS = [
         Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave it as it was", id="ask.cancel"),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_within(1)", show=False),
+        Binding("up", "app.focus_within(-1)", show=False),
     ]
     field = getters.query_one(Input)
 

@@ -50,6 +50,7 @@ class CompareScreen(Screen[None]):
     CSS_PATH = "compare.tcss"
     TITLE = "Compare"
     AUTO_FOCUS = "#table"
+    LEADS_TO_RUNS = True
     HELP = """
     **Runs side by side.** The curves are those of validation, one mark and colour a run. Runs that differ in their seed
     alone are one curve, their mean, with a band one standard deviation to each side; `g` takes them apart. Groups of

@@ -27,6 +27,8 @@ class DialogScreen(ModalScreen[Answer], Generic[Answer]):
     CSS_PATH = "dialog.tcss"
     TITLE = ""
     FIRST = "Button.-primary"
+    MUST_BE_SEEN = True
+    """Keys that came before the question was drawn do not answer it."""
     BINDINGS = [
         Binding("left", "app.focus_previous", "Previous button", show=False, id="dialog.previous"),
         Binding("right", "app.focus_next", "Next button", show=False, id="dialog.next"),

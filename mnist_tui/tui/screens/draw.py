@@ -27,6 +27,7 @@ from mnist_tui.tui.drawing.sight import Sight, see
 from mnist_tui.tui.drawing.subject import Subject, newest_with_model, offered, subject_of
 from mnist_tui.tui.drawing.words import answer_words, centring_words, pen_words
 from mnist_tui.tui.gallery.images import Images, test_images
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.pictures.canvas import Canvas
 from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
@@ -295,7 +296,7 @@ class DrawScreen(Screen[None]):
         number = int(images.numbers[index])
         self._put(images.pixels[index], f"true class {true}: number {number:,} of the {images.what}")
 
-    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
+    @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def action_run(self) -> None:
         """In a thread: lists the runs that can read, then asks which."""
         found = offered(self.app.options.runs_dir)

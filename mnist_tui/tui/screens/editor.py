@@ -31,6 +31,7 @@ from mnist_tui.tui.form.layers_pane import LayersPane
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.parameters_pane import ParametersPane
 from mnist_tui.tui.screens.save_preset import SavePresetScreen
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
@@ -63,6 +64,7 @@ class EditorScreen(Screen[None]):
         Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit", id="editor.undo"),
         Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False, id="editor.redo"),
         Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone", id="editor.reset"),
+        Binding("escape", "leave('back')", "Back", tooltip="Back to where you were", id="editor.back"),
         Binding("escape", "leave", "Presets", tooltip="Back to the presets", id="editor.presets"),
         Binding(
             "f6", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False, id="editor.parameters"
@@ -95,9 +97,9 @@ class EditorScreen(Screen[None]):
     digit = getters.query_one(DigitPane)
     hint = getters.query_one("#hint", Line)
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, kept: Draft | None = None) -> None:
         super().__init__()
-        self.draft = Draft(preset)
+        self.draft = kept or Draft(preset)
         self._filled = False
         self._dataset = ""
         self._possible: tuple[object, ...] = ()
@@ -214,7 +216,7 @@ class EditorScreen(Screen[None]):
     async def _choose_layer(self) -> None:
         await self.stack.choose()
 
-    @work
+    @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
         """Asks for a kind and adds it after the chosen layer."""
         kind = await self.app.push_screen_wait(ChooseLayerScreen())
@@ -284,6 +286,8 @@ class EditorScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""
+        if action == "leave" and parameters == ("back",):
+            return self.app.comes_from
         if not self._filled:
             return action == "leave"
         match action:
@@ -308,7 +312,7 @@ class EditorScreen(Screen[None]):
         if self._is_ready("swept"):
             self.app.show_sweep(self.draft.result())
 
-    @work
+    @work(group=TAKES_KEYBOARD)
     async def action_save(self) -> None:
         """Saves the experiment as a preset."""
         await self._save()
@@ -324,12 +328,12 @@ class EditorScreen(Screen[None]):
         self.notify(f"{saved.path}", title=f"Saved as {saved.name}", markup=False)
         return True
 
-    @work
+    @work(group=TAKES_KEYBOARD)
     async def action_leave(self, to: str = "presets") -> None:
         """To another place, or out of the app; asks first where there are edits that no preset holds.
 
         Args:
-            to: presets, runs, studies or quit.
+            to: back, presets, runs, studies or quit.
         """
         if self.draft.is_edited:
             changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
@@ -346,7 +350,7 @@ class EditorScreen(Screen[None]):
             case "quit":
                 await self.app.leaving.leave_without_edits()
             case _:
-                self.app.show_presets()
+                self.app.back()
 
     def _is_ready(self, what: str) -> bool:
         """Whether the draft is valid; if not, says why and goes to the first wrong field."""

@@ -73,8 +73,8 @@ class ExportScreen(ModalScreen[None]):
         Binding("ctrl+up", "answer(-1)", "Answer up", tooltip="Scroll it back", show=False, id="export.answer-up"),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
         Binding("escape", "dismiss", "Close", tooltip="Close; what is being written goes on", id="export.close"),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_within(1)", show=False),
+        Binding("up", "app.focus_within(-1)", show=False),
     ]  # fmt: skip
 
     class Progressed(Message):

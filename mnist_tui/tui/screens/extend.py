@@ -26,6 +26,7 @@ class ExtendScreen(DialogScreen[int | None]):
         experiment: the run's; None where it cannot be read.
     """
 
+    MUST_BE_SEEN = False
     TITLE = "Extend the run"
     FIRST = "Input"
     HELP = """
@@ -90,9 +91,10 @@ class ExtendScreen(DialogScreen[int | None]):
 
     def _lines(self, epochs: int) -> Iterable[str]:
         run, total = self._snapshot.run, self._base() + epochs
-        yield f"{counted(total, 'epoch')} will be planned."
+        left = total - len(run.history)
+        yield f"{counted(total, 'epoch')} will be planned, {count(left)} still to train."
         if (each := run.seconds_an_epoch) is not None:
-            yield f"{count(epochs)} more at {seconds(each)} each: {seconds(epochs * each)}."
+            yield f"{count(left)} at {seconds(each)} each: {seconds(left * each)}."
         training = self._experiment.training if self._experiment is not None else None
         if training is not None and isinstance(training.schedule, CosineSchedule):
             yield "The cosine schedule is stretched over the new total: its learning rate rises again."

@@ -18,6 +18,7 @@ class LeaveScreen(ModalScreen[Leaving]):
     """Detach (the default), stop and save, or stay."""
 
     CSS_PATH = "leave.tcss"
+    MUST_BE_SEEN = True
     HELP = """
     **Leaving while a network trains.** Detach: the training goes on without this window, and
     `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.

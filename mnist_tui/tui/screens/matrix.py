@@ -21,6 +21,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.quantities import share
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
@@ -221,7 +222,7 @@ class MatrixScreen(RunScreen):
     def action_other(self) -> None:
         self._list_runs(self.app.options.runs_dir)
 
-    @work(thread=True, exclusive=True, group="runs", exit_on_error=False)
+    @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def _list_runs(self, runs_dir: Path) -> None:
         """In a thread: the other runs on the same data of which an epoch has ended."""
         data = self.snapshot.run.data

@@ -65,9 +65,14 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
     BINDINGS = [
         Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave the canvas as it is", id="open-image.cancel"),
         Binding("ctrl+s", "open", "Open", tooltip="Read the file onto the canvas", id="open-image.open"),
-        Binding("down", "app.focus_next", "Next", tooltip="To the next field", show=False, id="open-image.next"),
+        Binding("down", "app.focus_within(1)", "Next", tooltip="To the next field", show=False, id="open-image.next"),
         Binding(
-            "up", "app.focus_previous", "Previous", tooltip="To the field before", show=False, id="open-image.previous"
+            "up",
+            "app.focus_within(-1)",
+            "Previous",
+            tooltip="To the field before",
+            show=False,
+            id="open-image.previous",
         ),
     ]
     if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from textual import getters, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical, VerticalScroll
@@ -47,6 +47,7 @@ class ResultsScreen(Screen[None]):
 
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#page"
+    OF_RUN = True
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
     or of the best one where early stopping brings them back. What a source published stands beside ours as long as
@@ -56,6 +57,11 @@ class ResultsScreen(Screen[None]):
     BINDINGS = [
         Binding("e", "export", "Export", tooltip="Report, weights, tables as files", id="results.export"),
         Binding("y", "copy", "Copy", tooltip="The summary to the clipboard, and into a file", id="results.copy"),
+        Binding("m", "show('matrix')", "Matrix", tooltip="The confusion matrix in full", id="results.matrix"),
+        Binding("g,enter", "show('gallery')", "Images", tooltip="The images behind the matrix", id="results.gallery"),
+        Binding("w", "show('weights')", "Weights", tooltip="Weights and biases layer by layer", id="results.weights"),
+        Binding("i", "show('diagnosis')", "Diagnosis", tooltip="What the figures say", id="results.diagnosis"),
+        Binding("escape", "back", "Back", tooltip="Back to where you were", id="results.back"),
         Binding("escape,d", "study", "Study", tooltip="Back to the study", id="results.study"),
         Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves", id="results.curves"),
         Binding("d", "presets", "Presets", tooltip="Back to the presets", id="results.presets"),
@@ -127,6 +133,15 @@ class ResultsScreen(Screen[None]):
     def _section(self, name: str) -> Section:
         return self.query_one(f"#{name}", Section)
 
+    def action_show(self, what: str) -> None:
+        """Another screen of this run, over this one."""
+        self.app.show_of_run(what, self.app.following.feed(self.folder))
+
+    @on(ConfusionView.Chosen)
+    def _cell_chosen(self, message: ConfusionView.Chosen) -> None:
+        """The images of a cell of the matrix."""
+        self.app.show_of_run("gallery", self.app.following.feed(self.folder), (message.true, message.predicted))
+
     def action_export(self) -> None:
         from mnist_tui.tui.screens.export import ExportScreen
 
@@ -146,8 +161,13 @@ class ResultsScreen(Screen[None]):
         self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The way to a study only where the run was opened from one."""
+        """The way back, and to a study, only where the run was opened from there."""
+        if action == "back":
+            return self.app.comes_from
         return action != "study" or self.app.origin is not None
+
+    def action_back(self) -> None:
+        self.app.back()
 
     def action_study(self) -> None:
         self.app.back_to_study()

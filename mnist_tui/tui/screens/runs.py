@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.0
 WHOLE_LOOK = 10
 """Every so many looks the files of all runs are looked at, not only those of live ones."""
-FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97%, state=finished, dataset=fashion-mnist"
+FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
 
 
 class RunsScreen(RunActions):
@@ -41,6 +41,7 @@ class RunsScreen(RunActions):
     CSS_PATH = "runs.tcss"
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"
+    LEADS_TO_RUNS = True
     HELP = """
     **Runs.** Enter opens a run: one that trains on its training screen, one that has ended on its results. Space marks;
     `o` lays the marked runs' curves over each other and compares their parameters and scores, without marks those of

@@ -51,8 +51,8 @@ class SavePresetScreen(ModalScreen[Preset | None]):
     BINDINGS = [
         Binding("escape", "dismiss(None)", "Cancel"),
         Binding("ctrl+s", "save", "Save", id="save-preset.save"),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_within(1)", show=False),
+        Binding("up", "app.focus_within(-1)", show=False),
     ]
     problem = getters.query_one("#problem", Static)
     name_field = getters.query_one("#name", Input)

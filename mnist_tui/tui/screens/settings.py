@@ -84,8 +84,8 @@ class SettingsScreen(Screen[None]):
         Binding("f8", "view", "Settings/Keys", tooltip="Between the settings and the keys", id="settings.view"),
         Binding("ctrl+r", "defaults", "All defaults", tooltip="Every key as it was at first", id="settings.defaults"),
         Binding("escape,f12", "back", "Back", tooltip="Back to where you were", id="settings.back"),
-        Binding("down", "app.focus_next", show=False),
-        Binding("up", "app.focus_previous", show=False),
+        Binding("down", "app.focus_within(1)", show=False),
+        Binding("up", "app.focus_within(-1)", show=False),
     ]
 
     if TYPE_CHECKING:

@@ -68,6 +68,7 @@ class StudiesScreen(Screen[None]):
     GUIDE = "studies"
     TITLE = "Studies"
     AUTO_FOCUS = "RowTable"
+    LEADS_TO_RUNS = True
     HELP = """
     **Studies.** Seeds and sweeps, each a folder that names its runs. Enter opens one: its trials, live. `w` on a
     preset, Ctrl+G in the editor, makes one. `x` stops, `r` trains what is missing, Delete asks whether the runs go too.

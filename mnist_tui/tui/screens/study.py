@@ -45,6 +45,7 @@ class StudyScreen(StudyActions):
     GUIDE = "studies"
     TITLE = "Study"
     AUTO_FOCUS = "RowTable"
+    LEADS_TO_RUNS = True
     HELP = """
     **Study.** Each row is a trial, a run of its own; the best come first. Enter opens its run, live or with its
     results, and Esc there leads back. Space marks; `o` compares the marked trials, `E` reports on them, of a study of
@@ -71,6 +72,7 @@ class StudyScreen(StudyActions):
         Binding("a", "mark_all", "Mark all", tooltip="Mark all trials, or none", id="study.all", show=False),
         Binding("E", "export", "Export", tooltip="Report over the marked trials", id="study.export", show=False),
         Binding("y", "copy", "Copy", tooltip="Its command line to the clipboard", id="study.copy", show=False),
+        Binding("escape", "back", "Back", tooltip="Back to where you were; this one goes on", id="study.back"),
         Binding("escape", "studies", "Studies", tooltip="All studies; this one goes on", id="study.studies"),
         Binding("d", "presets", "Detach", tooltip="To the presets; the study goes on", id="study.presets", show=False),
     ]  # fmt: skip
@@ -239,6 +241,8 @@ class StudyScreen(StudyActions):
         if not self.is_mounted:
             return True
         match action:
+            case "back":
+                return self.app.comes_from
             case "view":
                 return not self._roomy
             case "mark" | "mark_all" | "sort" | "reverse":
@@ -355,6 +359,9 @@ class StudyScreen(StudyActions):
             self.plots.take_focus(self._plot)
         else:
             self.panel.focus()
+
+    def action_back(self) -> None:
+        self.app.back()
 
     def action_studies(self) -> None:
         self.app.show_studies()

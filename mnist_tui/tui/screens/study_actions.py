@@ -16,6 +16,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.study_watch import StudySnapshot
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
@@ -124,7 +125,7 @@ class StudyActions(Screen[None]):
             return
         self._compare(folders)
 
-    @work(thread=True, group="compare", exclusive=True, exit_on_error=False)
+    @work(thread=True, group=TAKES_KEYBOARD, exclusive=True, exit_on_error=False)
     def _compare(self, folders: Sequence[RunFolder]) -> None:
         from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 

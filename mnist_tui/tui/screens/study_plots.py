@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from mnist_tui.report.drawable import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.screens.study_rows import Shape, figure
 from mnist_tui.tui.screens.study_words import METRICS, score_text
@@ -67,23 +68,22 @@ def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[
             return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
         return (value - low) / ((high - low) or 1.0)
 
-    values = [low, math.sqrt(low * high), high] if log else [low, (low + high) / 2, high]
+    values = [low, math.exp((math.log(low) + math.log(high)) / 2), high] if log else [low, (low + high) / 2, high]
     shown = tuple((place(value), f"{value:.3g}") for value in values)
     return Upright(name, shown), [place(numbers[text]) if text in numbers else None for text in texts]
 
 
 def _number(text: str) -> float | None:
     try:
-        value = float(text)
+        return drawable(float(text))
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
 
 
 def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[Upright, list[float | None]]:
     """The metric's axis, the better the higher."""
     share = metric == "val_accuracy"
-    scores = [figure(row, metric, metric) for row in rows]
+    scores = [drawable(figure(row, metric, metric)) for row in rows]
     there = [value for value in scores if value is not None]
     title = "val acc." if share else "val loss"
     if not there:
@@ -119,7 +119,9 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tupl
             str(row.number),
             f"#{row.number} {score_text(row, shape.metric)}",
             _short(row, shape, family),
-            tuple((float(epoch), factor * value) for epoch, value in row.curve),
+            tuple(
+                (float(epoch), factor * known) for epoch, value in row.curve if (known := drawable(value)) is not None
+            ),
         )
         for row in having
     ]
@@ -152,13 +154,17 @@ def _seen(values: Sequence[float], share: bool) -> tuple[float, float]:
     return low, high + (0 if share and high + margin > 100 else margin)
 
 
+def _drawable(curve: Sequence[tuple[int, float]]) -> dict[int, float]:
+    return {epoch: known for epoch, value in curve if (known := drawable(value)) is not None}
+
+
 def seeds(rows: Sequence[TrialRow], chosen: str) -> list[Overlaid]:
     """The mean over the seeds with its band, then the chosen seed's curve and the others', as many as there is room.
 
     The mean is that of the seeds that have finished; while fewer than two have, of all.
     """
     whole = [row for row in rows if row.state == "finished" and row.curve]
-    curves = [dict(row.curve) for row in (whole if len(whole) > 1 else rows) if row.curve]
+    curves = [_drawable(row.curve) for row in (whole if len(whole) > 1 else rows) if row.curve]
     found: list[Overlaid] = []
     if len(curves) > 1:
         shared = sorted(set(curves[0]).intersection(*curves[1:]))

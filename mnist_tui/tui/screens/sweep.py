@@ -29,6 +29,7 @@ from mnist_tui.tui.form.sweep_wish import (
     plan_of,
     sizes_text,
 )
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class SweepScreen(Screen[None]):
 
     # ── axes ──
 
-    @work
+    @work(group=TAKES_KEYBOARD)
     async def action_add(self) -> None:
         """Asks for a parameter, or for a field's path, and adds a row for its values."""
         from mnist_tui.tui.screens.ask_text import AskTextScreen
@@ -249,7 +250,7 @@ class SweepScreen(Screen[None]):
             self._starting = True
             self._start(self.wish, agreed=False)
 
-    @work(thread=True, group="start", exit_on_error=False)
+    @work(thread=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def _start(self, wish: Wish, *, agreed: bool) -> None:
         app = self.app
         try:

@@ -64,6 +64,7 @@ class TrainingScreen(RunScreen):
     """
 
     CSS_PATH = "training.tcss"
+    OF_RUN = True
     HELP = """
     **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
     its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. Where it was stopped, failed or
@@ -84,6 +85,7 @@ class TrainingScreen(RunScreen):
             "s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt",
             id="training.stop",
         ),
+        Binding("escape", "back", "Back", tooltip="Back to where you were; the training goes on", id="training.back"),
         Binding("escape,d", "study", "Study", tooltip="Back to the study; the training goes on", id="training.study"),
         Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on", id="training.detach"),
         Binding("d,escape", "presets", "Presets", tooltip="Back to the presets", id="training.presets"),
@@ -215,6 +217,8 @@ class TrainingScreen(RunScreen):
                 return word in {"running", "paused"} and not self._trained
             case "send", _:
                 return live
+            case "back", _:
+                return self.app.comes_from
             case "study", _:
                 return self.app.origin is not None
             case "detach", _:
@@ -272,6 +276,9 @@ class TrainingScreen(RunScreen):
 
     def action_resume(self) -> None:
         self.app.resume_run(self.folder)
+
+    def action_back(self) -> None:
+        self.app.back()
 
     def action_study(self) -> None:
         self.app.back_to_study()

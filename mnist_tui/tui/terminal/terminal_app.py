@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import App
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
+from textual.message_pump import MessagePump
 
 from mnist_tui import PROGRAM
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
+from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
 from mnist_tui.tui.terminal.safe_text import SafeText
 from mnist_tui.tui.terminal.window import Window, title_of
 
 if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
     from textual.filter import LineFilter
     from textual.notifications import SeverityLevel
 
@@ -39,6 +47,17 @@ def settle() -> None:
     gc.enable()
 
 
+async def _if_there(callback: Callable[[], Any], owner: object) -> Any:
+    """Run a callback; parts that a screen no longer has, or not yet, are missed only where it is shown."""
+    try:
+        found = callback()
+        return await found if isawaitable(found) else found
+    except NoMatches:
+        if isinstance(owner, MessagePump) and not (owner.is_attached and owner.is_running):
+            return None
+        raise
+
+
 class TerminalApp(App[None]):
     """The part of the app that is the same whatever it shows.
 
@@ -47,10 +66,12 @@ class TerminalApp(App[None]):
 
     Attributes:
         settings: changed by `change_settings` only.
+        keyboard: the order of keys, clicks and pastes.
     """
 
     def __init__(self, refresh: Refresh | None = None) -> None:
         super().__init__()
+        self.keyboard = Keyboard(self)
         self.settings, self._problems = remembered()
         if refresh is not None:
             self.settings = replace(self.settings, refresh=refresh)
@@ -94,7 +115,51 @@ class TerminalApp(App[None]):
         """Tell a person something for a while. It is text: markup is not read, whatever `markup` says."""
         super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
 
+    async def on_event(self, event: events.Event) -> None:
+        """Handles keys, clicks and pastes one after another; all else at once."""
+        if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif self.keyboard.admits(event):
+            try:
+                await super().on_event(event)
+            finally:
+                self.keyboard.handled(event)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Runs an action; the next key waits for its end."""
+        self.keyboard.acting += 1
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        finally:
+            self.keyboard.acting -= 1
+
+    async def push_screen_wait(self, screen: Any, *, mode: str | None = None) -> Any:
+        """Shows a screen and waits for its answer, for which keys are needed."""
+        self.keyboard.asking += 1
+        try:
+            return await super().push_screen_wait(screen, mode=mode)
+        finally:
+            self.keyboard.asking -= 1
+
+    def action_focus_within(self, by: int) -> None:
+        """To the field below (1) or above (-1), as far as there is one."""
+        focus_within(self.screen, by)
+
+    def call_from_thread(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Runs a callback in the app's thread; one of a screen that was left meanwhile may miss that screen's parts."""
+        return super().call_from_thread(
+            _if_there, partial(callback, *args, **kwargs), getattr(callback, "__self__", None)
+        )
+
     def on_mount(self) -> None:
+        self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
+        for screen in self.screen_stack:
+            self.keyboard.watch(screen)
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
         self.window.call(PROGRAM)
         self.set_interval(LOOK_SECONDS, self._look_at_terminal)

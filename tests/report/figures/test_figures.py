@@ -88,8 +88,10 @@ def test_a_history_keeps_every_epoch_in_its_data_and_none_as_none() -> None:
         ([row(1), row(2, val_loss=1e9), row(3, loss=1e30)], "1.000e+30"),
         ([row(1, val_loss=0.0), row(2, loss=0.0)], "Learning rate 0.001"),
         (epochs(12, plain_loss=0.5, plain_accuracy=0.9), "Learning rate 0.001"),
+        ([row(1), row(2, val_loss=1.7e308), row(3, loss=-1.7e308)], "Training loss falls from 1.0000"),
+        ([row(1, val_loss=5e-324, loss=5e-324, learning_rate=5e-324), row(2, learning_rate=1e-320)], "Learning rate"),
     ],
-    ids=["none", "one", "all diverged", "gap", "huge", "zero", "plain"],
+    ids=["none", "one", "all diverged", "gap", "huge", "zero", "plain", "largest", "denormal"],
 )
 def test_whatever_a_training_leaves_is_drawn_and_said(rows: list[EpochRow], said: str, tmp_path: Path) -> None:
     drawn = curves(rows, ended="diverged")

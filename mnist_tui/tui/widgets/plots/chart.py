@@ -76,11 +76,12 @@ def plane_of(
     rows = height - 2
     values = (log_ticks if log else ticks)(y, max(2, rows // 2 if rows < 12 else rows // 3))
     texts = [_power(value) for value in values] if log else labels(values, unit)
-    columns = width - 1 - max(map(len, texts), default=0)
+    count = rows * marks.size[1]
+    heights = [_nearest(math.log10(value) if log else value, y, count) // marks.size[1] for value in values]
+    labelled = _unique(zip(heights, texts, strict=True))
+    columns = width - 1 - max((len(text) for _, text in labelled), default=0)
     plane = Plane(x, y, columns, rows, marks.size)
-    heights = [plane.dot(x[0], math.log10(value) if log else value)[1] // plane.dots[1] for value in values]
-    picture = Picture(columns, rows, _epochs(plane), _unique(zip(heights, texts, strict=True)))
-    return plane, picture
+    return plane, Picture(columns, rows, _epochs(plane), labelled)
 
 
 def _power(value: float) -> str:
@@ -100,13 +101,17 @@ def _unique(found: Iterable[Tick]) -> tuple[Tick, ...]:
     return tuple({at: (at, text) for at, text in found}.values())
 
 
-def drawn(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, ...]:
-    """The curves' strokes, from back to front."""
+def drawn(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
+    """The curves' strokes, from back to front.
+
+    Args:
+        marked: points of the validation that carry its mark.
+    """
     strokes = [plane.stroke("running", curves.running, marks.running)]
     strokes += [plane.stroke("training", part) for part in curves.training]
     strokes += [plane.stroke("average", part) for part in curves.average]
-    strokes += [
-        plane.stroke("plain", curves.plain, marks.plain),
-        plane.stroke("validation", curves.validation, marks.validation),
-    ]
+    strokes.append(plane.stroke("plain", curves.plain, marks.plain))
+    mark = marks.validation if marks.size == (1, 1) else ""  # whole characters would look like the training's
+    strokes += [plane.stroke("validation", part, mark) for part in curves.validation]
+    strokes.append(plane.stroke("validation", marked, marks.validation))
     return tuple(stroke for stroke in strokes if stroke.dots)

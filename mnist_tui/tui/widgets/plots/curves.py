@@ -13,7 +13,17 @@ from mnist_tui.tui.widgets.plots.legend import Legend
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Picture, Row, paint
-from mnist_tui.tui.widgets.plots.series import MEASURES, Curves, Metric, axis_of, curves_of, history_of, running_shown
+from mnist_tui.tui.widgets.plots.series import (
+    MEASURES,
+    Curves,
+    Metric,
+    axis_of,
+    curves_of,
+    history_of,
+    points_at,
+    running_shown,
+)
+from mnist_tui.tui.widgets.plots.tracks import Point
 from mnist_tui.tui.widgets.plots.zoom import Window
 
 RUNNING_SECONDS = 1.0
@@ -23,11 +33,12 @@ LEAST_ROWS = 5
 LEAST_COLUMNS = 16
 
 CURVE_HELP = """
-    **A curve over the epochs.** The line is training, measured while the weights change and dropout is on, averaged
-    over the epoch. The diamonds are validation, measured after the epoch; circles are training without dropout, where
-    it is measured. Early on and in long epochs, dots are the running mean inside the epoch, and the line in front of
-    them its exponential average; values of whole epochs are never smoothed. A value that was not finite
-    leaves a gap, and so does one that is not above 0 where the axis is logarithmic.
+    **A curve over the epochs.** One line is training, measured while the weights change and dropout is on, averaged
+    over the epoch. The line with diamonds (at the best epoch, at the cursor and at its end) is validation, measured
+    after the epoch; circles are training without dropout, where it is measured. Early on and in long epochs, dots are
+    the running mean inside the epoch, and the line in front of them its exponential average; values of whole epochs are
+    never smoothed. A value that was not finite leaves a gap, and so does one that is not above 0 where the axis is
+    logarithmic.
 
     `←` `→` and the mouse move the epoch cursor, `f` follows the newest again. `+` `-` and the wheel zoom, `[` `]`,
     shift and wheel, and the right mouse button pan; `0` or a double click shows all epochs. A zoomed view stays where
@@ -121,6 +132,17 @@ class Curve(Plot):
             return [heading, (("muted", ""),), (("muted", f" {self._waiting()}"),)]
         return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
 
+    def _marked(self, curves: Curves) -> list[Point]:
+        """The points of the validation that are marked: at the best epoch, at the cursor and at the end."""
+        measure = MEASURES[self.metric]
+        if len(measure.fields) < 2:
+            return []
+        track, best = self._history.tracks[measure.fields[1]], self._history.tracks["val_loss"].lowest
+        epochs = [track.xs[-1]] if track.xs else []
+        epochs += [best[0]] if best is not None else []
+        epochs += [float(self._cursor)] if self._cursor is not None else []
+        return points_at(track, epochs, curves.x_limits, factor=measure.factor, log=self._logarithmic)
+
     @property
     def _logarithmic(self) -> bool:
         return self.logarithmic and MEASURES[self.metric].log
@@ -152,7 +174,7 @@ class Curve(Plot):
         placed = ((plane.column(epoch), mark, "best") for epoch, mark in flags)
         picture = replace(
             axes,
-            strokes=drawn(curves, plane, marks),
+            strokes=drawn(curves, plane, marks, self._marked(curves)),
             cursor=None if self._cursor is None else plane.column(self._cursor),
             flags=tuple((column, mark, tone) for column, mark, tone in placed if column is not None),
         )

@@ -72,7 +72,9 @@ def overlay(
         for one in series
     ]
     edges = [part for band in bands for pair in band for edge in pair for part in edge]
-    heights = [y for part in (*edges, *(part for parts in lines for part in parts)) for _, y in part]
+    heights = [y for parts in lines for part in parts for _, y in part]
+    least, most = min([0.0, *heights]), max([top, *heights])
+    heights += [y if log else min(max(y, least), most) for part in edges for _, y in part]
     plane, axes = plane_of(span, y_limits(heights, top, log), size, marks, unit=unit, log=log)
     strokes = [_band(plane, low, high, f"run{at}") for at, band in enumerate(bands) for low, high in band]
     for at, parts in enumerate(lines):

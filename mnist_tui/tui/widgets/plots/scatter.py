@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mnist_tui.report.drawable import SMALLEST, drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import ruled
 from mnist_tui.tui.widgets.plots.marks import Marks
@@ -35,9 +36,20 @@ class Dotted:
     deviation: float | None = None
 
 
+def drawable_points(points: Sequence[Dotted]) -> list[Dotted]:
+    """The points that have a place, with values that can be computed with."""
+    places = [(point, drawable(point.x), drawable(point.y)) for point in points]
+    return [
+        replace(point, x=x, y=y, deviation=drawable(point.deviation))
+        for point, x, y in places
+        if x is not None and y is not None
+    ]
+
+
 def scatter(points: Sequence[Dotted], size: tuple[int, int], marks: Marks) -> Picture:
-    """The points with axes, in so many columns and rows."""
-    log = max(point.x for point in points) >= LOG_FROM * min(point.x for point in points)
+    """The points, all drawable, with axes, in so many columns and rows."""
+    least = min(point.x for point in points)
+    log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
     xs = [_placed(point.x, log) for point in points]
     ends = [100 * point.y + side * 100 * (point.deviation or 0.0) for point in points for side in (-1, 1)]
     x_limits, y_limits = limits_around(xs), limits_around(ends)
@@ -64,7 +76,8 @@ def _placed(value: float, log: bool) -> float:
 def limits_around(values: Sequence[float]) -> tuple[float, float]:
     """An axis' ends, a little outside the values."""
     low, high = min(values), max(values)
-    margin = 0.08 * (high - low) or 0.05 * abs(high) or 0.5
+    near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST)
+    margin = (0.05 * abs(high) or 0.5) if near else 0.08 * (high - low)
     return low - margin, high + margin
 
 
@@ -109,8 +122,9 @@ class Scatter(Plot):
 
     def show(self, points: Sequence[Dotted]) -> None:
         """Draws these points."""
-        if tuple(points) != self._points:
-            self._points = tuple(points)
+        drawn = tuple(drawable_points(points))
+        if drawn != self._points:
+            self._points = drawn
             self.draw()
 
     def lines(self) -> list[Row]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mnist_tui.report.drawable import drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import columns_of, ruled
 from mnist_tui.tui.widgets.plots.marks import Marks
@@ -38,8 +39,19 @@ class Seeded:
     deviation: float | None = None
 
 
+def drawable_groups(groups: Sequence[Seeded]) -> list[Seeded]:
+    """The groups whose mean has a place, with values that can be computed with."""
+    found: list[Seeded] = []
+    for group in groups:
+        points = [(seed, known) for seed, accuracy in group.points if (known := drawable(accuracy)) is not None]
+        mean = drawable(group.mean)
+        if mean is not None and points:
+            found.append(replace(group, points=tuple(points), mean=mean, deviation=drawable(group.deviation)))
+    return found
+
+
 def by_seed(groups: Sequence[Seeded], size: tuple[int, int], marks: Marks) -> Picture:
-    """Up to MOST groups over the seeds that any of them has, in so many columns and rows, axes included."""
+    """Up to MOST drawable groups over the seeds that any of them has, in so many columns and rows, axes included."""
     groups = groups[:MOST]
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
@@ -92,8 +104,9 @@ class SeedPlot(Plot):
 
     def show(self, groups: Sequence[Seeded]) -> None:
         """Draws these groups."""
-        if tuple(groups) != self._groups:
-            self._groups = tuple(groups)
+        drawn = tuple(drawable_groups(groups))
+        if drawn != self._groups:
+            self._groups = drawn
             self.draw()
 
     def lines(self) -> list[Row]:

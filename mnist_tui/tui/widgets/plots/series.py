@@ -6,12 +6,12 @@ Epoch values are never smoothed. A value that was not finite is a gap, and no ax
 from __future__ import annotations
 
 import math
-import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from mnist_tui.report.drawable import SMALLEST
 from mnist_tui.report.wording import loss
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.quantities import share
@@ -86,15 +86,15 @@ class Curves:
     """One measure's curves; x in epochs, y on the axis: percent for a share, powers of ten where it is logarithmic.
 
     Attributes:
-        training: unbroken stretches to be joined by lines.
-        validation, plain: points to be marked.
+        training, validation: unbroken stretches to be joined by lines.
+        plain: points to be marked.
         running: the running means inside the present epoch.
         average: the same, smoothed; unbroken stretches.
         x_limits, y_limits: what the axes span.
     """
 
     training: tuple[Segment, ...]
-    validation: Segment
+    validation: tuple[Segment, ...]
     plain: Segment
     running: Segment
     average: tuple[Segment, ...]
@@ -140,24 +140,34 @@ def curves_of(
     smooth = (track_of(smoothed(list(zip(track.xs, track.ys, strict=True)), SMOOTHING)) for track in raw)
     average = scaled((part for track in smooth for part in line(track, start, end, columns)), scale)
     heights = [y for part in (*training, *running, *average) for _, y in part]
-    found: list[Segment] = []
     for track in tracks[1:]:
         heights += [y for part in scaled([_range(track, start, end, log)], scale) for _, y in part]
     limits = y_limits(heights, measure.top, log)
     row = (limits[1] - limits[0]) / max(1, rows)
-    for track in tracks[1:]:
-        visible = 0.0 if log else row / measure.factor
-        points = marked(track, start, end, max(1, columns // 3), visible)
-        found.append(tuple(point for part in scaled([points], scale) for point in part))
+    validation = [scaled(line(track, start, end, columns), scale) for track in tracks[1:2]]
+    visible = 0.0 if log else row / measure.factor
+    marks = [marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:]]
     return Curves(
         training=tuple(training),
-        validation=found[0] if found else (),
-        plain=found[1] if len(found) > 1 else (),
+        validation=tuple(part for parts in validation for part in parts),
+        plain=tuple(point for part in scaled(marks, scale) for point in part),
         running=tuple(point for part in running for point in part),
         average=tuple(part for part in average if len(part) > 1),
         x_limits=span,
         y_limits=limits,
     )
+
+
+def points_at(
+    track: Track, epochs: Iterable[float], span: Span, *, factor: float = 1.0, log: bool = False
+) -> list[Point]:
+    """A series' points at some epochs, those that are in view, on the axis' scale."""
+    found: list[Point] = []
+    for epoch in sorted(set(epochs)):
+        at = bisect_left(track.xs, epoch)
+        if span[0] <= epoch <= span[1] and at < len(track.xs) and track.xs[at] == epoch:
+            found.append((epoch, track.ys[at]))
+    return [point for part in scaled([[point] for point in found], Scale(factor, log)) for point in part]
 
 
 def axis_of(run: RunState) -> Axis:
@@ -196,7 +206,7 @@ class Scale:
     def __call__(self, y: float) -> float | None:
         if not self.log:
             return y * self.factor
-        return math.log10(y * self.factor) if y * self.factor >= sys.float_info.min else None
+        return math.log10(y * self.factor) if y * self.factor > 0 else None
 
 
 def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Segment]:
@@ -232,19 +242,21 @@ def _round_up(value: float) -> int:
 
 
 def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
-    """What the axis spans: the values between round ends, which new values seldom move; none below 0 unless a power.
+    """What the axis spans: the values between round ends, which new values seldom move.
 
-    Each change of an end moves everything that is drawn, and all of it is sent to the terminal again.
+    It ends at 0 and at `top` where no value lies beyond. Each change of an end moves everything that is drawn, and all
+    of it is sent to the terminal again.
     """
     if not values:
         return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
     low, high = min(values), max(values)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
+    bottom, top = -math.inf if log or low < 0 else 0.0, max(top, high)
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST):
         margin = 0.1 if log else 0.05 * abs(high) or 0.5
-        return (low - margin if log else max(0.0, low - margin), min(high + margin, top))
+        return max(bottom, low - margin), min(high + margin, top)
     step = _round_step((high - low) / END_STEPS)
     low, high = math.floor(low / step) * step, math.ceil(high / step) * step
-    return (low if log else max(0.0, low), min(high, top))
+    return max(bottom, low), min(high, top)
 
 
 def _round_step(least: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -19,6 +20,8 @@ def ticks(limits: tuple[float, float], count: int) -> list[float]:
     if not high > low:
         return [low]
     rough = (high - low) / max(1, count)
+    if not sys.float_info.min <= rough < math.inf:
+        return [low, high]
     scale = 10.0 ** math.floor(math.log10(rough))
     finer: list[float] = []
     for step in (part * scale for part in (0.5, *STEPS, 20.0)):
@@ -38,7 +41,7 @@ def log_ticks(limits: tuple[float, float], count: int) -> list[float]:
     Args:
         limits: as powers of ten; (-1, 2) for 0.1 to 100.
     """
-    low, high = limits
+    low, high = max(limits[0], sys.float_info.min_10_exp), min(limits[1], sys.float_info.max_10_exp - 1)
     sparse: list[float] = []
     for parts, every in (((1,), 4), ((1,), 2), ((1,), 1), ((1, 3), 1), ((1, 2, 5), 1)):
         powers = range(math.ceil(low - 1), math.floor(high) + 1)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from mnist_tui.report.drawable import drawable
 from mnist_tui.runs.state import EpochRow
 
 Point = tuple[float, float]
@@ -35,8 +36,9 @@ class Track:
     _gap: bool = False
 
     def add(self, x: float, y: float | None) -> None:
-        """One more point; None is a gap."""
-        if y is None or not math.isfinite(y):
+        """One more point; None, and what is not finite, is a gap."""
+        y = drawable(y)
+        if y is None:
             self._gap = bool(self.xs)
             return
         if self._gap:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rich.segment import Segment
@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mnist_tui.report.drawable import drawable
 from mnist_tui.runs.events import Distribution
 from mnist_tui.tui.settings import Glyphs
 
@@ -29,6 +30,8 @@ HEAD, FOOT, PERCENT = 1, 1, 7
 TONES = 16
 SMALLEST = 1e-12
 """Values that lie no further apart are one."""
+LARGEST = 1e100
+"""Values beyond lie here: a line of the axis may be as narrow as SMALLEST."""
 CURSOR_TINT = 0.25
 """How far the ground under the epoch that is looked at goes to the text's colour."""
 WIDEST = 4.0
@@ -66,14 +69,28 @@ class Axis:
         return max(0, min(self.lines - 1, int((self.high - value) / self.step)))
 
 
+def drawable_spreads(told: Sequence[Told]) -> tuple[Told, ...]:
+    """The distributions all of whose figures are finite, with values that can be computed with."""
+    found: list[Told] = []
+    for one in told:
+        names = ("low", "high", "mean", "deviation")
+        known = {name: value for name in names if (value := drawable(getattr(one.spread, name))) is not None}
+        if len(known) == len(names):
+            bounded = {name: min(max(value, -LARGEST), LARGEST) for name, value in known.items()}
+            found.append(replace(one, spread=replace(one.spread, **bounded)))
+    return tuple(found)
+
+
 def axis_of(told: Sequence[Told], lines: int) -> Axis:
     """An axis for all epochs; few values far out do not press the others together."""
     spreads = [one.spread for one in told]
     least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
     low = max(least, min(spread.mean - WIDEST * spread.deviation for spread in spreads))
     high = min(most, max(spread.mean + WIDEST * spread.deviation for spread in spreads))
+    if not low < high:
+        low, high = least, most
     if high - low <= SMALLEST:
-        margin = abs(low) / 10 or 0.01
+        margin = abs(low) / 10 if abs(low) > SMALLEST else 0.01
         low, high = low - margin, high + margin
     return Axis(low, high, max(1, lines), (least < low, most > high))
 
@@ -97,6 +114,9 @@ def shares(spread: Distribution, axis: Axis) -> list[float]:
 def _divide(found: list[float], begin: float, end: float, share: float) -> None:
     """Adds a share that is spread evenly between two places, in lines from above; what lies beyond to the end lines."""
     count, whole = len(found), end - begin
+    if whole <= 0:  # too narrow for so far away
+        found[0 if end < count else -1] += share
+        return
     found[0] += share * max(0.0, min(end, 0) - begin) / whole
     found[-1] += share * max(0.0, end - max(begin, count)) / whole
     first, last = max(0, int(begin)), min(len(found) - 1, int(end))
@@ -153,6 +173,7 @@ class DistributionView(Widget):
         Args:
             nothing: what is said where there are none.
         """
+        told = drawable_spreads(told)
         if (told, epoch, nothing) != (self._told, self._epoch, self._nothing):
             self._told, self._epoch, self._nothing = told, epoch, nothing
             self.refresh()

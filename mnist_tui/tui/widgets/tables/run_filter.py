@@ -11,7 +11,7 @@ class RunFilter(Input):
 
     HELP = """
     **Filter.** Terms joined by blanks must all hold. A term compares a parameter by its name on the command line
-    (`hidden>200`, `lr<=0.001`, `optimizer=adam`, `ppc!=4`) or a figure (`accuracy>0.97` or `>97%`, `f1`, `loss`,
+    (`hidden>200`, `lr<=0.001`, `optimizer=adam`, `ppc!=4`) or a figure (`accuracy>0.97`, `>97` or `>97%`, `f1`, `loss`,
     `val-accuracy`, `parameters`, `done`, `time` in seconds, `started>=2026-03`), or a text (`state=finished`,
     `preset=seed*`, `note=…`). Of several layers the largest counts. Any other word must stand in the row.
     """

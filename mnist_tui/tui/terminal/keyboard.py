@@ -1,0 +1,202 @@
+"""Keys in their order: each is handled once all that the one before it began is done. No screen knows of it.
+
+Textual decides who gets a key when the key arrives. Keys of one packet (a slow line, a macro, a pasted command) would
+all go to the widget that had the focus before the first of them was handled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from contextlib import ExitStack
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
+from textual.screen import Screen
+from textual.worker import WorkerState
+
+TAKES_KEYBOARD = "takes-keyboard"
+"""The group of workers that end with another screen or ask on the way: keys wait for them."""
+STEP_SECONDS = 0.005
+PATIENCE = 400
+"""Steps that a key waits at most for the one before it: a hung handler does not make the app deaf."""
+TURNS = 50
+"""Looks at what is under way before a wait begins to sleep between them."""
+HOPS = 12
+"""Turns of the event loop between two looks: about the widgets that a key passes on its way up."""
+FRAME_SECONDS = 0.1
+"""Between two frames while keys wait."""
+UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
+"""Events that do not move the focus or open a screen; the next one need not wait for them."""
+
+
+class Keyboard:
+    """Hands an app its keys, clicks and pastes one at a time.
+
+    A screen with `MUST_BE_SEEN = True` never gets one that arrived before the screen was drawn for the first time.
+
+    Attributes:
+        acting: actions that are under way.
+        asking: workers that wait for a person's answer.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._waiting: deque[events.Event] = deque()
+        self._released: events.Event | None = None
+        self._settling: asyncio.Task[None] | None = None
+        self._drawn: WeakKeyDictionary[Screen[Any], float] = WeakKeyDictionary()
+        self._held: ExitStack | None = None
+        self._frame, self._frame_due = 0.0, False
+        self.acting = 0
+        self.asking = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether a key that arrived now would be handled at once, by a screen that has been drawn."""
+        idle = self._settling is None and self._released is None and not self._waiting
+        return idle and bool(self._app.screen_stack) and self._app.screen in self._drawn
+
+    def admits(self, event: events.Event) -> bool:
+        """Whether the app is to handle an event now; if not, it comes again later or is dropped."""
+        if event is self._released:
+            self._released = None
+        elif self._settling is not None or self._released is not None or self._waiting:
+            self._keep(event)
+            return False
+        if not self._app.screen_stack:  # the app ends, or has not begun
+            self._waiting.clear()
+            self._pace()
+            return False
+        if self._too_early(event):
+            self._release()
+            return False
+        return True
+
+    def handled(self, event: events.Event) -> None:
+        """Notes that the app has handed an event on; the next ones wait until all is done that it began."""
+        if isinstance(event, UNHURRIED):
+            self._release()
+        else:
+            self._settling = asyncio.create_task(self._settle(), name="keyboard")
+
+    def watch(self, screen: Screen[Any]) -> None:
+        """Notes when a screen that was not shown before is drawn."""
+        if screen not in self._drawn:
+            screen.call_after_refresh(self._note, screen)
+
+    def _note(self, screen: Screen[Any]) -> None:
+        if screen is self._app.screen:
+            self._drawn.setdefault(screen, time.monotonic())
+
+    def _keep(self, event: events.Event) -> None:
+        """Keeps an event for later; of movements of the mouse in a row only the last counts."""
+        if isinstance(event, events.MouseMove) and self._waiting and isinstance(self._waiting[-1], events.MouseMove):
+            self._waiting.pop()
+        self._waiting.append(event)
+
+    def _too_early(self, event: events.Event) -> bool:
+        """Whether an event came before there was anything to answer on a question."""
+        screen = self._app.screen
+        return getattr(screen, "MUST_BE_SEEN", False) and event.time <= self._drawn.get(screen, float("inf"))
+
+    def _release(self) -> None:
+        """Has the next event come to the app again; without one, redraws are held back no longer."""
+        self._pace()
+        if self._waiting:
+            self._released = self._waiting.popleft()
+            if not self._app.post_message(self._released):
+                self._released = None
+                self._waiting.clear()
+
+    async def _settle(self) -> None:
+        """Wait until nothing is under way, then have the next event come.
+
+        A message passes from a widget to its parent in one turn of the event loop, so that after some turns with empty
+        queues only what sleeps is left: handlers that wait for something, which a message behind them waits for, too.
+        """
+        try:
+            patience, turns, seen = PATIENCE, 0, None
+            while patience > 0 and self._app.is_running:
+                turns += 1
+                self._pace()
+                for _ in range(HOPS):
+                    await asyncio.sleep(0)
+                now = (self._app.focused, *self._app.screen_stack) if self._app.screen_stack else ()
+                if now == seen and self._quiet():
+                    for pump in (self._app.screen, self._app) if now else ():
+                        patience = await _through(pump, patience)
+                    if now[1:] == tuple(self._app.screen_stack) and self._quiet() and not self._unfinished():
+                        break
+                if turns > TURNS or self._unfinished():
+                    patience -= 1
+                    await asyncio.sleep(STEP_SECONDS)
+                seen = now
+        finally:
+            self._settling = None
+            self._release()
+
+    def _pace(self) -> None:
+        """Holds redraws back while keys wait, but for a frame now and then: a frame takes longer than most keys."""
+        new = time.monotonic() - self._frame < FRAME_SECONDS
+        if self._waiting and new and self._app.screen in self._drawn:
+            if self._held is None:
+                self._held = ExitStack()
+                self._held.enter_context(self._app.batch_update())
+            return
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+            if self._app.screen_stack:
+                self._app.screen.check_idle()  # what it has to draw it was not asked for meanwhile
+        if self._waiting and not self._frame_due and self._app.screen_stack:
+            self._frame_due = True
+            self._app.screen.call_after_refresh(self._framed)
+
+    def _framed(self) -> None:
+        self._frame, self._frame_due = time.monotonic(), False
+
+    def _quiet(self) -> bool:
+        """Whether no message waits on the way of a key."""
+        return all(pump.message_queue_size == 0 for pump in self._chain())
+
+    def _chain(self) -> list[MessagePump]:
+        """Where a key passes: from the widget with the focus up to the app."""
+        if not self._app.screen_stack:
+            return [self._app]
+        return list((self._app.focused or self._app.screen).ancestors_with_self)
+
+    def _unfinished(self) -> bool:
+        """Whether something is under way that may yet take the keyboard."""
+        workers = [worker for worker in self._app.workers if worker.group == TAKES_KEYBOARD]
+        busy = sum(worker.state in {WorkerState.PENDING, WorkerState.RUNNING} for worker in workers)
+        return self.acting > 0 or busy > self.asking or self._app.screen not in self._drawn
+
+
+async def _through(pump: MessagePump, patience: int) -> int:
+    """Wait until a widget has handled all messages that it has now; return the patience that is left."""
+    passed = asyncio.Event()
+    if not pump.is_running or not pump.call_later(passed.set):
+        return patience
+    turns = 0
+    while not passed.is_set() and patience > 0 and pump.is_running:
+        turns += 1
+        if turns > TURNS:
+            patience -= 1
+        await asyncio.sleep(STEP_SECONDS if turns > TURNS else 0)
+    return patience
+
+
+def focus_within(screen: Screen[Any], by: int) -> None:
+    """Move the focus to the next field (1) or the one before (-1); it stays at the form's ends."""
+    chain = screen.focus_chain
+    if screen.focused not in chain:
+        screen.focus_next()
+        return
+    at = chain.index(screen.focused) + by
+    if 0 <= at < len(chain):
+        screen.set_focus(chain[at])
