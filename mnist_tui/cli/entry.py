@@ -13,6 +13,11 @@ COMPLETING = "_MNIST_TUI_COMPLETE"
 def main() -> None:
     """The entry point."""
     _leave_out_the_folder_of_scripts()
+    if sentence := _unsupported():
+        from mnist_tui.cli.output import print_note
+
+        print_note(f"error: {sentence}")
+        sys.exit(2)
 
     from mnist_tui import PROGRAM
     from mnist_tui.cli import streams
@@ -33,6 +38,17 @@ def _leave_out_the_folder_of_scripts() -> None:
     """Take the folder of the command's script (`~/.local/bin`, say) out of `sys.path`: a person's own lie there too."""
     if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
         del sys.path[0]
+
+
+def _unsupported() -> str:
+    """Why the program cannot run on this system; empty where it can."""
+    from importlib import import_module
+
+    try:
+        import_module("fcntl")
+    except ImportError:
+        return "mnist-tui needs Unix file locks, which this system does not have; on Windows it runs in WSL"
+    return ""
 
 
 def _bench() -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mnist_tui.cli.output import confirmed, print_note
 from mnist_tui.cli.places import usual_runs_dir
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
@@ -114,6 +116,7 @@ RefreshOption = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal to ask on.")]
 Run = Annotated[
     str,
     typer.Argument(
@@ -150,6 +153,25 @@ def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolde
             "resume goes on with it, attach opens it; compare, report, export and complexity take all its runs"
         )
     return found
+
+
+def may_delete(what: str, *, yes: bool) -> bool:
+    """Ask whether something may be deleted, unless ``--yes`` was given.
+
+    Args:
+        what: what would be deleted: ``run ID``.
+
+    Raises:
+        RequestError: there is no terminal to ask on, and ``--yes`` was not given.
+    """
+    if yes:
+        return True
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr and sys.stderr.isatty()):
+        raise RequestError(f"nothing was deleted: without a terminal to ask on, deleting {what} needs --yes")
+    agreed = confirmed(f"delete {what}?")
+    if not agreed:
+        print_note("kept")
+    return agreed
 
 
 def _before(ctx: typer.Context, name: str) -> Path | None:

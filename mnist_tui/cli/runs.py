@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
 from mnist_tui.cli.follow import wait_until_known
-from mnist_tui.cli.options import Json, RefreshOption, Run, RunOrStudy, RunsDir, chosen_run, runs_folder
-from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table, print_text
+from mnist_tui.cli.options import (
+    Json,
+    RefreshOption,
+    Run,
+    RunOrStudy,
+    RunsDir,
+    Yes,
+    chosen_run,
+    may_delete,
+    runs_folder,
+)
+from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
 from mnist_tui.counting import counted
@@ -20,7 +29,6 @@ from mnist_tui.report.wording import count, moment, percent
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.document import document
-from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.studies.folder import StudyFolder
 
@@ -116,13 +124,12 @@ def delete(
     *,
     run: Run,
     stop: Annotated[bool, typer.Option("--stop", help="Also one that trains: it ends and saves nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, in a terminal.")] = False,
+    yes: Yes = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Remove a run that no longer trains, with all its files."""
     folder = chosen_run(ctx, run, runs_dir)
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not _agreed(folder):
-        print_note("kept")
+    if not may_delete(f"run {folder.id} ({folder.path})", yes=yes):
         return
     wait_until_known(folder)
     if stop:
@@ -130,7 +137,3 @@ def delete(
     else:
         delete_run(folder)
     print_note(f"deleted run {folder.id}")
-
-
-def _agreed(folder: RunFolder) -> bool:
-    return confirmed(f"delete run {folder.id} ({folder.path})?")

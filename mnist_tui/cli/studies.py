@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +10,8 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import Json, RunsDir, complete_study, runs_folder
-from mnist_tui.cli.output import confirmed, plain_table, print_json, print_note, print_table
+from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, runs_folder
+from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text
 from mnist_tui.experiment.problem import RequestError
@@ -87,14 +86,13 @@ def delete(
     *,
     study: Named,
     runs: Annotated[bool, typer.Option("--runs", help="Its runs, too, with their models and results.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, in a terminal.")] = False,
+    yes: Yes = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Remove a study that has ended; its runs stay, unless --runs is given."""
     folder = find_study(_place(ctx, runs_dir), study)
     what = f"study {folder.id} and all its runs" if runs else f"study {folder.id}"
-    if not yes and sys.stdin.isatty() and sys.stderr.isatty() and not confirmed(f"delete {what}?"):
-        print_note("kept")
+    if not may_delete(what, yes=yes):
         return
     wait_until_known(folder)
     delete_study(folder, runs=runs)

@@ -71,9 +71,9 @@ def test_a_finished_run_without_a_checkpoint_is_refused(cli: Command, runs_dir: 
 def test_delete_refuses_a_run_that_trains_and_deletes_one_that_has_ended_with_stop(
     cli: Command, runs_dir: Path, live: RunFolder
 ) -> None:
-    assert "stop it first" in sentence(cli("delete", live.id))
+    assert "stop it first" in sentence(cli("delete", live.id, "-y"))
     ended = recorded_run(runs_dir)
-    assert cli("delete", ended.id, "--stop").exit_code == 0
+    assert cli("delete", ended.id, "--stop", "-y").exit_code == 0
     assert not ended.path.exists()
     assert live.path.exists()
 

@@ -33,6 +33,16 @@ def environment(tmp_path: Path, **more: str) -> dict[str, str]:
     return {**kept, "HOME": str(tmp_path), "MNIST_TUI_RUNS": str(tmp_path / "runs"), **more}
 
 
+def test_a_system_without_unix_locks_is_told_in_a_sentence(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['fcntl'] = None; from mnist_tui.cli.entry import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "runs"], env=environment(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: mnist-tui needs Unix file locks")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "mnist_tui", *map(str, arguments)]
 

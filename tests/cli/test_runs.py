@@ -91,10 +91,15 @@ def test_commands_to_a_run_that_has_ended_are_refused(cli: Command, run: RunFold
     assert "is finished: there is no worker" in sentence(cli("pause", run.id))
 
 
+def test_delete_without_a_terminal_to_ask_on_needs_yes(cli: Command, run: RunFolder) -> None:
+    assert "nothing was deleted" in sentence(cli("delete", run.id))
+    assert run.path.exists()
+
+
 def test_delete_removes_a_run_but_not_one_that_trains(cli: Command, run: RunFolder, live: RunFolder) -> None:
-    assert "stop it first" in sentence(cli("delete", live.id))
+    assert "stop it first" in sentence(cli("delete", live.id, "-y"))
     assert live.path.exists()
-    assert cli("delete", run.id).exit_code == 0
+    assert cli("delete", run.id, "-y").exit_code == 0
     assert not run.path.exists()
 
 

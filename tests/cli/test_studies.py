@@ -80,7 +80,7 @@ def test_what_no_longer_runs_cannot_be_stopped_and_what_runs_is_not_deleted(cli:
     done = finished(runs_dir)
     assert sentence(cli("studies", "stop", done.id)) == f"study {done.id} is finished; there is nothing to stop"
     live = RecordedStudy(runs_dir, created=1_700_001_000.0).under_way().folder
-    assert "is running; stop it first" in sentence(cli("studies", "delete", live.id))
+    assert "is running; stop it first" in sentence(cli("studies", "delete", live.id, "-y"))
     assert cli("studies", "stop", "latest").exit_code == 0
     assert len(list(live.control.iterdir())) == 1
 
@@ -93,7 +93,7 @@ def test_delete_leaves_the_runs_unless_told(cli: Command, runs_dir: Path) -> Non
     assert json.loads(cli("runs", "--json").stdout)[0]["study"] == study.folder.id
     assert study.folder.id.split("-", 2)[-1] in cli("runs").stdout
     assert f"study      {study.folder.id}" in cli("show", "latest").stdout
-    assert cli("studies", "delete", study.folder.id).exit_code == 0
+    assert cli("studies", "delete", study.folder.id, "-y").exit_code == 0
     assert not study.folder.path.exists()
     assert run.path.exists()
 

@@ -216,7 +216,10 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(tmp_path: Path) -
     assert doc["best"]["command"].startswith("mnist-tui train --preset ")
 
     gone = subprocess.run(
-        command("studies", "delete", doc["study"], "--runs"), env=environment(tmp_path), capture_output=True, check=True
+        command("studies", "delete", doc["study"], "--runs", "-y"),
+        env=environment(tmp_path),
+        capture_output=True,
+        check=True,
     )
     assert gone.stdout == b""
     assert [path.name for path in (tmp_path / "runs").iterdir() if path.name in runs] == []
