@@ -252,6 +252,8 @@ async def through_the_app(bench: Bench, seeds: range, monkeypatch: pytest.Monkey
             if name in runs:
                 open_run(app, runs[name])
                 await pilot.pause()
+                app.watch_run(RunFolder(bench.runs / name))
+                await pilot.pause(0.05)
                 await listed()
         for name, what in done.items():
             with suppress(RequestError):

@@ -7,7 +7,6 @@ A preset's file is an experiment's TOML with `title`, `about`, `starter` and `[r
 from __future__ import annotations
 
 import difflib
-import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -72,7 +71,7 @@ def _honest(preset: Preset) -> Preset:
     """A person's preset; without its reference where it names a source's experiment and is no longer that."""
     if preset.reference is None or not preset.reference.id:
         return preset
-    source = next(builtin_folder().rglob(f"{glob.escape(preset.reference.id)}.toml"), None)
+    source = next((path for path in builtin_folder().rglob("*.toml") if path.stem == preset.reference.id), None)
     if source is None or mathematics(load_preset(source).experiment) == mathematics(preset.experiment):
         return preset
     return replace(preset, reference=None)

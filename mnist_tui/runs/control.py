@@ -183,7 +183,10 @@ def _read(path: Path) -> Command | None:
 
 def _is_special(path: Path) -> bool:
     """Whether it is neither a file nor a folder."""
-    mode = path.lstat().st_mode
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # it has gone by now
+        return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 

@@ -1,5 +1,6 @@
 """The experiment's TOML form, its validation, and the presets' files."""
 
+import json
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -142,3 +143,13 @@ def test_stopping_early_on_the_test_set_is_cautioned():
     held_out = watched.model_copy(update={"dataset": watched.dataset.model_copy(update={"validation": 0.2})})
     assert "--validation 0.2" in cautions(watched)[0]
     assert cautions(held_out) == ()
+
+
+@pytest.mark.parametrize("id", ["/", "../../presets/raw", "**", "[", "a\\0b"])
+def test_a_presets_reference_is_a_name_and_never_a_path(tmp_path, monkeypatch, id):
+    monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "settings.toml"))
+    source = next(preset for preset in list_presets() if preset.reference and preset.reference.id)
+    (tmp_path / "presets").mkdir()
+    text = source.path.read_text().replace(f'id = "{source.reference.id}"', f"id = {json.dumps(id)}")
+    (tmp_path / "presets" / "mine.toml").write_text(text)
+    assert find_preset("mine").reference.id == id

@@ -90,7 +90,9 @@ class SavePresetScreen(ModalScreen[Preset | None]):
         preset = replace(self._preset, name=name, title=self.title_field.value.strip(), origin="saved")
         taken = False
         try:
-            taken = os.path.lexists(user_folder() / f"{name}.toml") and not any(builtin_folder().rglob(f"{name}.toml"))
+            taken = os.path.lexists(user_folder() / f"{name}.toml") and not any(
+                path.stem == name for path in builtin_folder().rglob("*.toml")
+            )
             path = save_preset(preset, name, overwrite=bool(name) and name == self._taken)
         except (PresetError, PathError) as error:
             self._taken = name if taken else ""
