@@ -1,5 +1,6 @@
 """The Markdown summary of a run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,7 @@ def test_a_run_that_did_not_finish_says_so_at_its_head(tmp_path: Path, state: st
 
 def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
     folder = create(tmp_path, find_preset("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
+    folder.write_status(replace(folder.status(), process_start=1.0))
     text = summary(folder)
     assert "worker died without a word" in text
     assert "## Model" in text

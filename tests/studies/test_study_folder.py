@@ -184,7 +184,7 @@ def test_a_study_without_a_process_cannot_be_stopped_and_a_done_one_not_continue
     status(made, "finished")
     with pytest.raises(StudyError, match="is finished: there is nothing to stop"):
         launcher.stop(made)
-    with pytest.raises(StudyError, match=r"all 1 trials .* are done"):
+    with pytest.raises(StudyError, match=r"all 1 trial .* are done"):
         launcher.resume(made)
     status(made, "running")
     with pytest.raises(StudyError, match="is running"):
