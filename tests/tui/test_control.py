@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -278,3 +280,23 @@ class TestBusy:
         run.write(Phase(name="waiting", text="waiting for run 20250101-000000-raw-abcd to end; place 2 in line"))
         async with app_on(run.folder).run_test(size=(80, 24)) as pilot:
             await shows(pilot, "starting", "waiting for run 20250101-000000-raw-abcd to end; place 2 in line")
+
+
+@pytest.mark.parametrize("key", ["p", "n", "c", "s"])
+async def test_a_command_to_somebody_elses_run_is_refused_in_a_toast(
+    record: Any, app_on: Any, until: Any, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "there")
+
+    said: list[str] = []
+    run = training(record(), 2)
+    async with app_on(run.folder).run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "step 50 of 118" in screen_text(pilot.app))
+        monkeypatch.setattr("mnist_tui.files.tempfile.mkstemp", forbidden)
+        monkeypatch.setattr(pilot.app.screen, "notify", lambda message, **_: said.append(message))
+        await pilot.press(key)
+        await until(pilot, lambda: bool(said))
+    assert "was not told to" in said[0]
+    assert "you may not write there (Permission denied" in said[0]
+    assert commands(run) == []
