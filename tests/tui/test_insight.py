@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from rich.segment import Segment
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.files import replacing, write_json
 from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.first_weights import first_weights
 from mnist_tui.runs.folder import RunError, RunFolder
@@ -68,7 +68,7 @@ def checkpoint(folder: RunFolder, kernel: np.ndarray[Any, Any], name: str, epoch
         "position": {"epoch": epoch, "step": 0},
         "model": [f"m/{name}/kernel", f"m/{name}/bias"],
     }
-    (folder.checkpoint / "checkpoint.json").write_text(json.dumps(document))
+    write_json(folder.checkpoint_file, document)
 
 
 def model(folder: RunFolder, kernel: np.ndarray[Any, Any], kind: str, epoch: int) -> None:
@@ -76,9 +76,9 @@ def model(folder: RunFolder, kernel: np.ndarray[Any, Any], kind: str, epoch: int
     weights = folder.path / "model.weights.h5"
     with h5py.File(weights, "w") as file:
         file[f"layers/{kind}/vars/0"] = kernel
-    with zipfile.ZipFile(folder.model_file, "w") as archive:
+    write_json(folder.results_file, {"weights_of_epoch": epoch})
+    with replacing(folder.model_file) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.write(weights, "model.weights.h5")
-    folder.results_file.write_text(json.dumps({"weights_of_epoch": epoch}))
 
 
 async def on_screen(app: Any, pilot: Any, kind: type[Any]) -> Any:
