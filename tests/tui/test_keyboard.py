@@ -106,6 +106,13 @@ async def test_keys_of_one_packet_keep_their_order(app: BenchApp, until: Any) ->
         assert presets.search.value == text
 
 
+async def test_a_screen_without_its_parts_yet_has_no_keys_and_ends_nothing(app: BenchApp, until: Any) -> None:
+    async with app.run_test() as pilot:
+        await on_presets(pilot, until)
+        bare = PresetsScreen()
+        assert app._check_action_state("train", bare) is False  # pyright: ignore[reportPrivateUsage]
+
+
 # ── random keys on all screens ──
 
 LETTERS = [chr(code) for code in range(33, 127)]

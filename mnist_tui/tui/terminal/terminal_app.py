@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from inspect import isawaitable
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
-from textual.message_pump import MessagePump
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.worker import WorkerFailed
 
 from mnist_tui import PROGRAM
 from mnist_tui.shown_text import visible, visible_line
@@ -47,15 +48,8 @@ def settle() -> None:
     gc.enable()
 
 
-async def _if_there(callback: Callable[[], Any], owner: object) -> Any:
-    """Run a callback; parts that a screen no longer has, or not yet, are missed only where it is shown."""
-    try:
-        found = callback()
-        return await found if isawaitable(found) else found
-    except NoMatches:
-        if isinstance(owner, MessagePump) and not (owner.is_attached and owner.is_running):
-            return None
-        raise
+def _screen_of(widget: Widget) -> Screen[Any] | None:
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Screen)), None)
 
 
 class TerminalApp(App[None]):
@@ -146,15 +140,31 @@ class TerminalApp(App[None]):
         finally:
             self.keyboard.asking -= 1
 
+    def _check_action_state(self, action: str, default_namespace: DOMNode) -> bool | None:
+        """Whether an action may run; one that asks for parts that its screen does not have yet may not."""
+        try:
+            return super()._check_action_state(action, default_namespace)
+        except NoMatches:
+            return False
+
     def action_focus_within(self, by: int) -> None:
         """To the field below (1) or above (-1), as far as there is one."""
         focus_within(self.screen, by)
 
-    def call_from_thread(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Runs a callback in the app's thread; one of a screen that was left meanwhile may miss that screen's parts."""
-        return super().call_from_thread(
-            _if_there, partial(callback, *args, **kwargs), getattr(callback, "__self__", None)
-        )
+    def _handle_exception(self, error: Exception) -> None:
+        """Ends the app with a traceback, but for a screen that was left and whose parts are missed therefore.
+
+        Threads and workers, Textual's own among them, go on for a moment after their screen has gone.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if not (isinstance(cause, NoMatches) and self._was_left(cause)):
+            super()._handle_exception(error)
+
+    def _was_left(self, error: BaseException) -> bool:
+        """Whether an error comes from a widget whose screen is not there any more."""
+        frames = (frame for frame, _ in walk_tb(error.__traceback__))
+        nodes = (node for frame in frames if isinstance(node := frame.f_locals.get("self"), Widget))
+        return any(_screen_of(node) not in self.screen_stack for node in nodes)
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
