@@ -57,7 +57,7 @@ def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_d
         assert len({text for text, _, _ in wide}) >= 5
         assert all(images == total == 10_000 for _, images, total in wide), terminal.text
         terminal.press("q")
-        terminal.wait_for("Detach")
+        terminal.wait_for("Detached, it needs no window")
         terminal.press(ENTER)
         assert terminal.wait_for_exit() == 0
 

@@ -26,7 +26,7 @@ def images(found: Found) -> str:
 
 def temperature(found: Found) -> str:
     """``0.08951, set by the validation images``."""
-    return f"{found['temperature']:.4g}, set by the {found['tempered_on']} images"
+    return f"{found['temperature']:.4g}, set by the " + found["tempered_on"] + " images"
 
 
 def accuracies(found: Found) -> list[tuple[str, str]]:

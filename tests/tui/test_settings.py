@@ -324,7 +324,7 @@ def test_a_key_is_taken_where_both_work_at_once_only() -> None:
     assert taken(entry("help.all"), "f3", {}, table) is None, "a dialog hides the app's keys"
     assert taken(entry("presets.edit"), "g", {}, table) is None
     assert taken(entry("training.matrix"), "g", {"training.gallery": "z"}, table) is None
-    assert taken(entry("training.detach"), "escape", {}, table) is None, "they share a key by default"
+    assert taken(entry("training.presets"), "escape", {}, table) is None, "training.back has it by default, too"
 
 
 def test_keys_are_told_to_textual_with_those_that_shared_them() -> None:

@@ -189,7 +189,7 @@ async def test_a_wrong_value_is_explained_below_its_field_and_nothing_starts(
     async with bench(tmp_path).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await open_form(pilot, until)
         await screen.add_axis("hidden")
-        await pilot.press(*",zero")
+        await pilot.press("end", *",zero")
         await shows(pilot, "✗ --over hidden=zero", "a value above is refused")
         await pilot.press("ctrl+t")
         await shows(pilot, "The study cannot start")
@@ -295,9 +295,9 @@ def test_the_form_looks_as_before(size: tuple[int, int], until: Any, shows: Any,
     async def go(pilot: Pilot[Any]) -> None:
         screen = await open_form(pilot, until)
         await screen.add_axis("hidden")
-        await pilot.press(*",50,200x100")
+        await pilot.press("end", *",50,200x100")
         await screen.add_axis("activation")
-        await pilot.press(*",sigmoid")
+        await pilot.press("end", *",sigmoid")
         await shows(pilot, "3 × 2 values = 6 trials")
         for field in app.screen.query(Input):
             field.cursor_blink = False

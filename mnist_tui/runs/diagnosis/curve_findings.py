@@ -263,7 +263,7 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     if run.state == "stopped" and len(rows) < run.epochs:
         return Finding("unconverged", "warning", "Stopped while still improving", evidence,
                        f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other "
-                       f"{run.epochs - len(rows)} of {run.epochs} epochs.")  # fmt: skip
+                       f"{counted(run.epochs - len(rows), 'epoch')} of {run.epochs}.")  # fmt: skip
     more = max(10, len(rows) // 2)
     return Finding("unconverged", "warning", "Not yet converged: still improving", evidence,
                    f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.")  # fmt: skip

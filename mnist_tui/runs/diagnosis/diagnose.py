@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mnist_tui.counting import counted
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis import curve_findings, network_findings
@@ -48,7 +49,7 @@ def headlines(findings: tuple[Finding, ...]) -> list[str]:
 
 def _stopped(run: RunState) -> Finding:
     done, left = len(run.history), run.epochs - len(run.history)
-    evidence = f"{done} of {run.epochs} epochs are done; early stopping did not end it."
+    evidence = f"It ended after {counted(done, 'epoch')} of {run.epochs}; early stopping did not end it."
     advice = f"mnist-tui resume {run.run or 'RUN'} trains the other {left}."
     return Finding("stopped", "note", "Stopped before its end", evidence, advice)
 

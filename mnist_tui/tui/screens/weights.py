@@ -97,6 +97,12 @@ class WeightsScreen(RunScreen):
             yield LayerTable()
         yield KeyFooter()
 
+    @on(WeightPictures.Fitted)
+    def _tell_what_fits(self) -> None:
+        """Say anew which neurons are in view: pictures that were hidden have only now got their room."""
+        if self._picturing:
+            self.about.update(self._about_pictures())
+
     @property
     def _picturing(self) -> bool:
         return self.has_class("-pictures")

@@ -14,6 +14,7 @@ from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -98,6 +99,12 @@ class WeightPictures(Widget):
         self._size_at: int | None = None
         self._drawn: tuple[object, ...] = ()
         self._lines: list[list[Segment]] = []
+
+    class Fitted(Message):
+        """The pictures have got another size to be drawn in."""
+
+    def on_resize(self) -> None:
+        self.post_message(self.Fitted())
 
     def show(self, weights: FirstWeights | None, nothing: str = "") -> None:
         """Draws the weights; `nothing` says why there are none."""
