@@ -57,8 +57,27 @@ def edited(preset: Preset, experiment: Experiment) -> Preset:
     """`preset` with another experiment; what was published stays where the mathematics is the same."""
     if mathematics(experiment) == mathematics(preset.experiment):
         return replace(preset, experiment=experiment)
-    title = preset.title if preset.title.endswith(EDITED) or not preset.title else preset.title + EDITED
-    return replace(preset, experiment=experiment, title=title, about="", reference=None)
+    return replace(preset, experiment=experiment, title=_edited_title(preset, experiment), about="", reference=None)
+
+
+def _edited_title(preset: Preset, experiment: Experiment) -> str:
+    """The preset's title while its layers are what it says; once they are others, a title made of them."""
+    before, title = preset.experiment, preset.title
+    if not title or title == f"{preset.name}{EDITED}: {sizes(experiment)}":
+        return title
+    if (before.features, before.layers, before.output) != (experiment.features, experiment.layers, experiment.output):
+        return f"{preset.name}{EDITED}: {sizes(experiment)}"
+    return title if EDITED in title else title + EDITED
+
+
+def sizes(experiment: Experiment) -> str:
+    """The inputs and the neurons of each dense layer: ``784-250-10``."""
+    from mnist_tui.experiment import complexity
+    from mnist_tui.experiment.dense_part import dense_layers
+    from mnist_tui.experiment.shapes import CLASSES
+
+    units = [layer.units for layer in dense_layers(experiment.layers)]
+    return "-".join(map(str, (complexity.of(experiment).inputs, *units, CLASSES)))
 
 
 def mathematics(experiment: Experiment) -> Experiment:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.layers import INITIALIZERS
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
+from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import PresetError, dump_preset, edited, find_preset, list_presets, load_preset
 from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.spec import cautions, from_mapping, to_mapping
@@ -153,3 +154,12 @@ def test_a_presets_reference_is_a_name_and_never_a_path(tmp_path, monkeypatch, i
     text = source.path.read_text().replace(f'id = "{source.reference.id}"', f"id = {json.dumps(id)}")
     (tmp_path / "presets" / "mine.toml").write_text(text)
     assert find_preset("mine").reference.id == id
+
+
+def test_an_edited_networks_title_is_made_of_its_layers() -> None:
+    raw = find_preset("raw")
+    narrower = edited(raw, apply_texts(raw.experiment, {"hidden": "200"}))
+    longer = edited(raw, apply_texts(raw.experiment, {"epochs": "9"}))
+    assert narrower.title == "raw, edited: 784-200-10"
+    assert edited(narrower, apply_texts(narrower.experiment, {"epochs": "9"})).title == narrower.title
+    assert longer.title == f"{raw.title}, edited"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from mnist_tui.runs.collection.labels import Label, read_label
 from mnist_tui.runs.folder import RunFolder, this_process
@@ -373,3 +375,19 @@ async def test_esc_leads_back_through_results_and_curves_to_the_list_as_it_was_l
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert screen.table.chosen == chosen
+
+
+async def test_a_note_that_is_too_long_says_so_and_is_kept_once_it_fits(runs_dir: Path, shows: Any, until: Any) -> None:
+    async with bench(runs_dir).run_test(size=(100, 30)) as pilot:
+        screen = await browse(pilot, until, 4)
+        folder = RunFolder(Path(screen.chosen[0].folder))
+        await pilot.press("n")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        pilot.app.post_message(events.Paste("a" * 620))
+        await shows(pilot, "620 characters; 500 are kept at most: 120 have to go.")
+        await pilot.press("enter")
+        assert pilot.app.screen is not screen
+        pilot.app.screen.query_one(Input).value = "a" * 500
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert read_label(folder).note == "a" * 500

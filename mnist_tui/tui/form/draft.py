@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mnist_tui.experiment import complexity
-from mnist_tui.experiment.dense_part import dense_layers
 from mnist_tui.experiment.parameters import PARAMETERS
-from mnist_tui.experiment.presets import Preset, edited
+from mnist_tui.experiment.presets import Preset, edited, sizes
 from mnist_tui.experiment.problem import RequestError, SpecError
-from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, checked
 from mnist_tui.tui.form import stack
 from mnist_tui.tui.form.fields import Field
@@ -255,10 +252,5 @@ def to_save(draft: Draft) -> Preset:
     changes = differences(base.experiment, preset.experiment)
     if preset.experiment == base.experiment:
         return replace(preset, name=name)
-    sizes = "-".join(map(str, (complexity.of(preset.experiment).inputs, *_units(preset.experiment), CLASSES)))
     about = f"Edited from {base.name}{': ' if changes else '.'}{', '.join(changes)}"
-    return replace(preset, name=name, title=f"{base.name}, edited: {sizes}", about=about)
-
-
-def _units(experiment: Experiment) -> list[int]:
-    return [layer.units for layer in dense_layers(experiment.layers)]
+    return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)

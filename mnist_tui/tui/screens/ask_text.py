@@ -39,15 +39,27 @@ class AskTextScreen(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)
             yield Static(self._about, markup=False)
-            yield Input(self._value, max_length=self._longest, compact=True)
+            yield Input(self._value, compact=True)
+            yield Static("", id="too-long", markup=False)
             with Horizontal():
                 yield Button("Keep", variant="primary", id="keep")
                 yield Button("Cancel", id="cancel")
 
+    @on(Input.Changed)
+    def _tell(self) -> None:
+        """Says how much of a long text, one that was pasted for example, is too much."""
+        typed = len(self.field.value)
+        said = self.query_one("#too-long", Static)
+        said.update(f"{typed:,} characters; {self._longest:,} are kept at most: {typed - self._longest:,} have to go.")
+        said.display = typed > self._longest
+
     @on(Input.Submitted)
     @on(Button.Pressed, "#keep")
     def _keep(self) -> None:
-        self.dismiss(self.field.value)
+        if len(self.field.value) <= self._longest:
+            self.dismiss(self.field.value)
+        else:
+            self.field.focus()
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
