@@ -85,7 +85,7 @@ class TrainingScreen(RunScreen):
             "s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt",
             id="training.stop",
         ),
-        Binding("escape", "back", "Back", tooltip="Back to where you were; the training goes on", id="training.back"),
+        Binding("escape,d", "back", "Back", tooltip="Back to where you were; it goes on", id="training.back"),
         Binding("escape,d", "study", "Study", tooltip="Back to the study; the training goes on", id="training.study"),
         Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on", id="training.detach"),
         Binding("d,escape", "presets", "Presets", tooltip="Back to the presets", id="training.presets"),

@@ -174,7 +174,9 @@ class Keyboard:
         """Whether something is under way that may yet take the keyboard."""
         workers = [worker for worker in self._app.workers if worker.group == TAKES_KEYBOARD]
         busy = sum(worker.state in {WorkerState.PENDING, WorkerState.RUNNING} for worker in workers)
-        return self.acting > 0 or busy > self.asking or self._app.screen not in self._drawn
+        shown = self._app.screen_stack
+        leaving = any(isinstance(node, Screen) and node not in shown for node in self._app._nodes)  # pyright: ignore[reportPrivateUsage]
+        return self.acting > 0 or busy > self.asking or leaving or self._app.screen not in self._drawn
 
 
 async def _through(pump: MessagePump, patience: int) -> int:

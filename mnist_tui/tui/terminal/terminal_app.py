@@ -20,6 +20,7 @@ from textual.worker import WorkerFailed
 from mnist_tui import PROGRAM
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
+from mnist_tui.tui.terminal.ascii_text import AsciiText
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.pace import LOOK_SECONDS, Pace
 from mnist_tui.tui.terminal.safe_text import SafeText
@@ -78,6 +79,7 @@ class TerminalApp(App[None]):
         self._following: Following | None = None
         self._slow = False
         self._safe_text = SafeText()
+        self._ascii_text = AsciiText()
 
     @property
     def refresh_seconds(self) -> float:
@@ -95,7 +97,8 @@ class TerminalApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and before them the one that lets nothing in a text be obeyed."""
-        return (self._safe_text, *super().get_line_filters())
+        ascii_only = (self._ascii_text,) if self.settings.glyphs == "ascii" else ()
+        return (self._safe_text, *ascii_only, *super().get_line_filters())
 
     def notify(
         self,
@@ -189,6 +192,9 @@ class TerminalApp(App[None]):
         """Takes settings over at once and remembers them; says where they cannot be remembered."""
         keys_before = self.settings.keys
         self.settings = replace(self.settings, **changes)
+        if "glyphs" in changes:
+            for widget in (node for screen in self.screen_stack for node in screen.walk_children(Widget)):
+                widget.refresh()
         if "keys" in changes:
             self.set_keymap(dict(self.settings.keys))
             self._fit_keys()
