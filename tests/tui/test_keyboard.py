@@ -106,6 +106,14 @@ async def test_keys_of_one_packet_keep_their_order(app: BenchApp, until: Any) ->
         assert presets.search.value == text
 
 
+async def test_the_palette_is_opened_once_also_below_another_screen(app: BenchApp, until: Any) -> None:
+    async with app.run_test() as pilot:
+        await on_presets(pilot, until)
+        send(app, ["ctrl+p", "f1", "ctrl+p", "escape", "ctrl+p", "escape", "ctrl+p"])
+        await until(pilot, lambda: app.keyboard.settled)
+        assert sum(type(screen).__name__ == "CommandPalette" for screen in app.screen_stack) <= 1
+
+
 async def test_a_screen_without_its_parts_yet_has_no_keys_and_ends_nothing(app: BenchApp, until: Any) -> None:
     async with app.run_test() as pilot:
         await on_presets(pilot, until)

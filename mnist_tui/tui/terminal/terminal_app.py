@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
+from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -149,6 +150,11 @@ class TerminalApp(App[None]):
             return super()._check_action_state(action, default_namespace)
         except NoMatches:
             return False
+
+    def action_command_palette(self) -> None:
+        """Opens the palette, unless there is one already, below another screen for example."""
+        if not any(isinstance(node, CommandPalette) for node in self._nodes):
+            super().action_command_palette()
 
     def action_focus_within(self, by: int) -> None:
         """To the field below (1) or above (-1), as far as there is one."""
