@@ -19,7 +19,7 @@ import tempfile
 import time
 import tomllib
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
 from io import FileIO
@@ -157,12 +157,7 @@ def parse_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
     """
-    try:
-        doc = json.loads(text)
-    except RecursionError:
-        raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    _check_depth(doc)
-    return doc
+    return _within_depth(json.loads, text)
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -171,8 +166,13 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not TOML, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
     """
+    return _within_depth(tomllib.loads, text)
+
+
+def _within_depth(parse: Callable[[Any], Any], text: str | bytes) -> Any:
+    """Parse a text whose parser goes one call deeper for each level, and check how deep the document is."""
     try:
-        doc = tomllib.loads(text)
+        doc = parse(text)
     except RecursionError:
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
     _check_depth(doc)
