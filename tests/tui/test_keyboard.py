@@ -11,7 +11,7 @@ import pytest
 from textual import events
 from textual.keys import _character_to_key  # pyright: ignore[reportPrivateUsage]
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.collection.summaries import summary_of
@@ -112,6 +112,17 @@ async def test_the_palette_is_opened_once_also_below_another_screen(app: BenchAp
         send(app, ["ctrl+p", "f1", "ctrl+p", "escape", "ctrl+p", "escape", "ctrl+p"])
         await until(pilot, lambda: app.keyboard.settled)
         assert sum(type(screen).__name__ == "CommandPalette" for screen in app.screen_stack) <= 1
+
+
+async def test_a_list_that_a_key_opens_has_its_size_when_the_next_key_comes(app: BenchApp, until: Any) -> None:
+    async with app.run_test() as pilot:
+        await on_presets(pilot, until)
+        app.action_go("settings")
+        await until(pilot, lambda: app.keyboard.settled and app.focused is not None and app.focused.id == "theme")
+        themes = app.screen.query_one("#theme", Select)
+        send(app, ["enter", "pagedown", "pageup"])
+        await until(pilot, lambda: app.keyboard.settled)
+        assert themes.expanded
 
 
 async def test_a_screen_without_its_parts_yet_has_no_keys_and_ends_nothing(app: BenchApp, until: Any) -> None:

@@ -131,6 +131,7 @@ class Keyboard:
                     for pump in (self._app.screen, self._app) if now else ():
                         patience = await _through(pump, patience)
                     if now[1:] == tuple(self._app.screen_stack) and self._quiet() and not self._unfinished():
+                        patience = await self._laid_out(patience)
                         break
                 if turns > TURNS or self._unfinished():
                     patience -= 1
@@ -148,14 +149,31 @@ class Keyboard:
                 self._held = ExitStack()
                 self._held.enter_context(self._app.batch_update())
             return
+        self._show_frame()
+        if self._waiting and not self._frame_due and self._app.screen_stack:
+            self._frame_due = True
+            self._app.screen.call_after_refresh(self._framed)
+
+    def _show_frame(self) -> None:
+        """Let the screen draw what it was kept from drawing."""
         if self._held is not None:
             self._held.close()
             self._held = None
             if self._app.screen_stack:
                 self._app.screen.check_idle()  # what it has to draw it was not asked for meanwhile
-        if self._waiting and not self._frame_due and self._app.screen_stack:
-            self._frame_due = True
-            self._app.screen.call_after_refresh(self._framed)
+
+    async def _laid_out(self, patience: int) -> int:
+        """Wait until the widget with the focus has a size: an option list that has none fails on Page Up."""
+        focused = self._app.focused
+        if focused is None or focused.size or not self._app.screen_stack:
+            return patience
+        self._show_frame()
+        drawn = asyncio.Event()
+        self._app.screen.call_after_refresh(drawn.set)
+        while not drawn.is_set() and not focused.size and patience > 0 and self._app.is_running:
+            patience -= 1
+            await asyncio.sleep(STEP_SECONDS)
+        return patience
 
     def _framed(self) -> None:
         self._frame, self._frame_due = time.monotonic(), False
