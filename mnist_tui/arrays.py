@@ -85,10 +85,9 @@ def _array(member: IO[bytes], size: int) -> NDArray[Any]:
     import numpy as np
 
     version = np.lib.format.read_magic(member)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
+        version
+    )
     if read_header is None:
         raise ValueError(f"the array's format {version} is not known")
     shape, column_major, dtype = read_header(member, max_header_size=HEADER_BYTES)

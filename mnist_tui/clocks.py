@@ -22,10 +22,7 @@ class SteadyClock:
     """
 
     def __init__(
-        self,
-        not_before: float = 0.0,
-        wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = since_boot,
+        self, not_before: float = 0.0, wall: Callable[[], float] = time.time, steady: Callable[[], float] = since_boot
     ) -> None:
         self._steady = steady
         self._offset = max(wall(), not_before) - steady()

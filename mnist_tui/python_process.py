@@ -16,9 +16,17 @@ WORKING_DIRECTORY = os.path.abspath(os.sep)  # noqa: PTH100
 START = str(Path(__file__).with_name("start.py"))
 SEARCHED = "PYTHONPATH"
 PLACES = (
-    "HOME", "KERAS_HOME", "MNIST_TUI_CONFIG", "MNIST_TUI_DATA", "MNIST_TUI_RUNS", "TMPDIR",
-    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
-)  # fmt: skip
+    "HOME",
+    "KERAS_HOME",
+    "MNIST_TUI_CONFIG",
+    "MNIST_TUI_DATA",
+    "MNIST_TUI_RUNS",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+)
 """Variables that name a file or a folder, perhaps from the folder in which the command was given."""
 
 

@@ -76,10 +76,18 @@ class Page:
 async def browser(folder: Path, *arguments: str, size: tuple[int, int] = (1400, 900)) -> AsyncIterator[Page]:
     """Headless Chromium with an empty page; `folder` keeps its profile, `arguments` are further ones of its own."""
     command = [
-        CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-        "--remote-debugging-port=0", f"--user-data-dir={folder}", f"--window-size={size[0]},{size[1]}",
-        *arguments, "about:blank",
-    ]  # fmt: skip
+        CHROMIUM,
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={folder}",
+        f"--window-size={size[0]},{size[1]}",
+        *arguments,
+        "about:blank",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         port_file = folder / "DevToolsActivePort"

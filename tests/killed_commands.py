@@ -53,9 +53,16 @@ def ended(place: Path, status: Status) -> RunFolder:
 
 def study() -> Study:
     return checked(
-        kind="seeds", title="a study", bases=(Base(preset="raw", first_seed=0, seeds=2),), device="cpu", threads=1,
-        data_dir=None, allow_sample=False, created=1_700_000_000.0, command="mnist-tui train --seeds 2",
-    )  # fmt: skip
+        kind="seeds",
+        title="a study",
+        bases=(Base(preset="raw", first_seed=0, seeds=2),),
+        device="cpu",
+        threads=1,
+        data_dir=None,
+        allow_sample=False,
+        created=1_700_000_000.0,
+        command="mnist-tui train --seeds 2",
+    )
 
 
 def made_study(place: Path, status: Status) -> StudyFolder:

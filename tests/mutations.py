@@ -13,9 +13,31 @@ from typing import Any
 
 DEEP = 3000
 VALUES: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 2**31, 2**63, 10**400, -1e308, 1e-320, 1.5, "", "x", "../../outside", "/", "\x1b[31m[bold]",
-    "a" * 300, [], [1], [[]], [None], {}, {"a": []}, [["x"] * 10] * 10,
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**31,
+    2**63,
+    10**400,
+    -1e308,
+    1e-320,
+    1.5,
+    "",
+    "x",
+    "../../outside",
+    "/",
+    "\x1b[31m[bold]",
+    "a" * 300,
+    [],
+    [1],
+    [[]],
+    [None],
+    {},
+    {"a": []},
+    [["x"] * 10] * 10,
+)
 RAW = ("1e999", "NaN", "-Infinity", "9" * 5000, "0x" + "f" * 5000, "-0", "[" * DEEP, '{"a":' * DEEP, '"', "\\u0000")
 """What takes the place of a value as text, whether that is JSON or not."""
 VALUE = re.compile(rb'(?<=[:=\[, ])(-?\d[\d.e+-]*|"[^"\n]*"|true|false|null)')

@@ -42,10 +42,15 @@ class Terminal:
         own = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "", "COLUMNS": ""}
         merged = {**os.environ, **own, **(environment or {})}
         self.process = subprocess.Popen(
-            [*command, *arguments], stdin=worker_side, stdout=worker_side, stderr=worker_side, close_fds=True,
-            cwd=Path(__file__).parent.parent, env={key: value for key, value in merged.items() if value},
+            [*command, *arguments],
+            stdin=worker_side,
+            stdout=worker_side,
+            stderr=worker_side,
+            close_fds=True,
+            cwd=Path(__file__).parent.parent,
+            env={key: value for key, value in merged.items() if value},
             preexec_fn=_own_terminal,  # noqa: PLW1509 (no threads before it)
-        )  # fmt: skip
+        )
         os.close(worker_side)
 
     def __enter__(self) -> Terminal:

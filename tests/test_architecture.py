@@ -40,8 +40,11 @@ def test_the_third_front_end_starts_follows_and_stops_a_run_without_the_other_tw
     (tmp_path / "tiny.toml").write_text(PRESET)
     ended = subprocess.run(
         [sys.executable, "-c", program + seen, str(tmp_path / "runs"), str(tmp_path / "tiny.toml")],
-        capture_output=True, text=True, check=True, timeout=300,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
     told, imported = ended.stdout.splitlines()
     run, state = told.split()
     assert state == "stopped"

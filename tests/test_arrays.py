@@ -60,10 +60,7 @@ def test_arrays_come_back_as_they_were_written(tmp_path):
 def test_a_bomb_is_refused_before_it_is_unpacked(bomb):
     tracemalloc.start()
     try:
-        for read in (
-            read_arrays,
-            lambda path: read_arrays(path, ["labels"]),
-        ):
+        for read in (read_arrays, lambda path: read_arrays(path, ["labels"])):
             with pytest.raises(UnreadableFileError, match=r"unpack to far more|larger than"):
                 read(bomb)
         assert read_predictions(bomb) is None

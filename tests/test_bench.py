@@ -103,9 +103,12 @@ def test_a_training_is_watched_left_found_again_and_outlives_its_terminal(real_d
 
 def test_offline_without_data_the_app_says_so_and_trains_on_the_bundled_digits(tmp_path: Path):
     nowhere = {
-        "MNIST_TUI_DATA": "", "KERAS_HOME": str(tmp_path / "keras"), "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
-    }  # fmt: skip
+        "MNIST_TUI_DATA": "",
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
     with Terminal(["--preset", "raw", "--epochs", "2"], columns=100, rows=30, environment=nowhere) as terminal:
         terminal.wait_for(lambda text: "not MNIST" in text or "sample" in text)
         terminal.wait_for("360 images evaluated after epoch 2")

@@ -47,10 +47,12 @@ def inputs_of(images: np.ndarray, features: dict[str, Any]) -> np.ndarray:
 @pytest.mark.parametrize(
     "preset",
     [
-        "hog", pytest.param("fashion", marks=pytest.mark.exhaustive),
-        pytest.param("raw", marks=pytest.mark.exhaustive), pytest.param("cnn", marks=pytest.mark.exhaustive),
+        "hog",
+        pytest.param("fashion", marks=pytest.mark.exhaustive),
+        pytest.param("raw", marks=pytest.mark.exhaustive),
+        pytest.param("cnn", marks=pytest.mark.exhaustive),
     ],
-)  # fmt: skip
+)
 def test_a_starters_report_is_what_bare_keras_gets_from_its_exported_weights(
     preset: str, real_data: Path, tmp_path: Path
 ):

@@ -27,9 +27,13 @@ def shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def started(*arguments: str, cwd: str | None = python_process.WORKING_DIRECTORY) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        python_process.module("mnist_tui", *arguments), env=python_process.environment(), cwd=cwd,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        python_process.module("mnist_tui", *arguments),
+        env=python_process.environment(),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.usefixtures("shadowed")

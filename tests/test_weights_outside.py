@@ -39,7 +39,10 @@ NETWORKS = {
     "hog": network([dense(20, "sigmoid"), dense(20, "elu"), dense(15, "softmax")], kind="hog"),
     "hog-blocks": network(
         [NORMALISED, dense(20, "softsign"), dense(20, "leaky_relu")],
-        kind="hog", pixels_per_cell=7, orientations=9, cells_per_block=2,
+        kind="hog",
+        pixels_per_cell=7,
+        orientations=9,
+        cells_per_block=2,
     ),
     "cnn": network(
         [
@@ -54,7 +57,7 @@ NETWORKS = {
             dense(25, "silu"),
         ]
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(
@@ -95,10 +98,19 @@ def test_every_formats_program_gives_the_runs_probabilities(
     folders, out = taken_home
     np.save(tmp_path / "images.npy", digits().test_images)
     process = subprocess.run(
-        [sys.executable, "-I", str(Path(__file__).with_name("outside.py")), str(tmp_path / "images.npy"),
-         str(tmp_path / "answers.npz"), *(str(out / name) for name in folders)],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-I",
+            str(Path(__file__).with_name("outside.py")),
+            str(tmp_path / "images.npy"),
+            str(tmp_path / "answers.npz"),
+            *(str(out / name) for name in folders),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert process.returncode == 0, process.stderr[-3000:]
     with np.load(tmp_path / "answers.npz") as archive:
         answers = {name: archive[name] for name in archive.files}

@@ -33,12 +33,7 @@ class Asked:
 
 
 def seeds_of(
-    request: Request,
-    preset: Preset,
-    *,
-    data_dir: Path | None,
-    allow_sample: bool = False,
-    threads: int | None = None,
+    request: Request, preset: Preset, *, data_dir: Path | None, allow_sample: bool = False, threads: int | None = None
 ) -> Asked:
     """The study of kind seeds that ``--seeds`` asks for."""
     count = request.seeds or 1

@@ -16,8 +16,11 @@ from mnist_tui.runs.collection.groups import SeedGroup, differing, pairs, seed_g
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 
 SCORES = ("test accuracy", "macro F1", "test loss", "parameters", "time")
-OVER_SEEDS = (("test accuracy (%)", "test_accuracy", 100, 2), ("macro F1 (%)", "macro_f1", 100, 2),
-              ("test loss", "test_loss", 1, 4))  # fmt: skip
+OVER_SEEDS = (
+    ("test accuracy (%)", "test_accuracy", 100, 2),
+    ("macro F1 (%)", "macro_f1", 100, 2),
+    ("test loss", "test_loss", 1, 4),
+)
 FIGURES = ("n", "mean", "standard deviation", "95 % interval", "lowest", "highest")
 
 
@@ -68,10 +71,7 @@ def document(runs: list[RunSummary]) -> dict[str, Any]:
             {**group.to_document(), "words": seed_words.of_group(names[group.group], group)} for group in groups
         ],
         "paired": [
-            {
-                **pair.to_document(),
-                "words": seed_words.of_pair(names[pair.first.group], names[pair.second.group], pair),
-            }
+            {**pair.to_document(), "words": seed_words.of_pair(names[pair.first.group], names[pair.second.group], pair)}
             for pair in pairs(groups)
         ],
     }

@@ -135,9 +135,11 @@ def verdict(facts: Facts) -> Check:
         return Check("GPU", "works", f"{name} (TensorFlow was not asked)")
     advice = "see what TensorFlow prints: `TF_CPP_MIN_LOG_LEVEL=0 python -c 'import tensorflow as t; t.zeros(1)'`"
     return Check(
-        "GPU", "attention", f"{name}, but TensorFlow does not see it and does not say why; training runs on the "
-        "processor", advice,
-    )  # fmt: skip
+        "GPU",
+        "attention",
+        f"{name}, but TensorFlow does not see it and does not say why; training runs on the processor",
+        advice,
+    )
 
 
 def _used(driver: Driver, answer: Answer) -> Check:
@@ -266,10 +268,16 @@ def ask(command: list[str]) -> Answer | Check:
     """
     try:
         asked = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=DEVICE_SECONDS, check=True, cwd=python_process.WORKING_DIRECTORY,
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=DEVICE_SECONDS,
+            check=True,
+            cwd=python_process.WORKING_DIRECTORY,
             env=python_process.environment(_ASK_ENVIRONMENT),
-        )  # fmt: skip
+        )
         said = json.loads(asked.stdout.splitlines()[-1])
         return Answer(tuple(said["devices"]), str(said["cuda"]), asked.stderr)
     except subprocess.TimeoutExpired:

@@ -141,16 +141,24 @@ TAKING_HOME, DATA, SYSTEM = "Take home", "Data and presets", "This machine and t
 COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     TRAINING: {"train": train.train, "resume": resume.resume, "extend": resume.extend, **control.COMMANDS},
     LOOKING: {
-        "runs": runs.runs, "show": runs.show, "logs": runs.logs, "attach": runs.attach, "predict": predict.predict,
-        "delete": runs.delete, "prune": prune.prune,
+        "runs": runs.runs,
+        "show": runs.show,
+        "logs": runs.logs,
+        "attach": runs.attach,
+        "predict": predict.predict,
+        "delete": runs.delete,
+        "prune": prune.prune,
     },
     COMPARING: {
-        "compare": compare.compare, "sweep": sweep.sweep, "studies": studies.app, "reproduce": reproduce.reproduce,
+        "compare": compare.compare,
+        "sweep": sweep.sweep,
+        "studies": studies.app,
+        "reproduce": reproduce.reproduce,
     },
     TAKING_HOME: {"report": report.report, "export": export.export, "complexity": complexity.complexity},
     DATA: {"presets": presets.app, "data": data.app},
     SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide.guide},
-}  # fmt: skip
+}
 """Every command by its name, under the heading that the help gives it."""
 for heading, group in COMMANDS.items():
     for name, command in group.items():

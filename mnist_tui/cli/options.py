@@ -340,9 +340,13 @@ def _other_options() -> list[inspect.Parameter]:
         autocompletion=complete_path,
     )
     device = typer.Option(
-        "--device", metavar="auto|cpu|gpu[:N]", help="Where to train.", rich_help_panel="Training", show_default=True,
+        "--device",
+        metavar="auto|cpu|gpu[:N]",
+        help="Where to train.",
+        rich_help_panel="Training",
+        show_default=True,
         autocompletion=complete_device,
-    )  # fmt: skip
+    )
     seeds = typer.Option(
         "--seeds",
         metavar="N",

@@ -41,9 +41,17 @@ def prune(
     gone = [one for one in found if one not in kept]
     if as_json:
         print_json(
-            [{"path": str(one.path), "run": one.run.id if one.run else None, "why": one.why, "bytes": one.size,
-              "deleted": one in gone} for one in found]
-        )  # fmt: skip
+            [
+                {
+                    "path": str(one.path),
+                    "run": one.run.id if one.run else None,
+                    "why": one.why,
+                    "bytes": one.size,
+                    "deleted": one in gone,
+                }
+                for one in found
+            ]
+        )
     elif found:
         table = plain_table("what", "why", "size", right=("size",))
         for one in found:

@@ -70,9 +70,16 @@ def report(
     warnings: list[str] = []
     try:
         paths = write_report(
-            chosen, outputs or [], title=title, author=author, timestamp=_moment(timestamp), figures=figures,
-            overwrite=force, progress=_told, warn=warnings.append,
-        )  # fmt: skip
+            chosen,
+            outputs or [],
+            title=title,
+            author=author,
+            timestamp=_moment(timestamp),
+            figures=figures,
+            overwrite=force,
+            progress=_told,
+            warn=warnings.append,
+        )
     except ExistsError as error:
         raise RequestError(f"{error}; --force replaces, another -o writes elsewhere") from None
     except ExportError as error:

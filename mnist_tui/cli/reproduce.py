@@ -70,9 +70,13 @@ class Look:
 
         wanted = [subject.mathematics for source in self.every for subject in source.subjects]
         return tabled(
-            self.sources, found_runs(self.runs_dir, wanted), among=self.every, seeds=self.seeds,
-            explanations=explanations(), diverged=found_diverged(self.runs_dir, wanted),
-        )  # fmt: skip
+            self.sources,
+            found_runs(self.runs_dir, wanted),
+            among=self.every,
+            seeds=self.seeds,
+            explanations=explanations(),
+            diverged=found_diverged(self.runs_dir, wanted),
+        )
 
 
 def reproduce(
@@ -166,8 +170,11 @@ def _check_together(
 ) -> None:
     given = {"--from-runs": from_runs, "--dry-run": dry_run, "--detach": detach, "--again": again}
     for one, other in (
-        ("--from-runs", "--dry-run"), ("--from-runs", "--detach"), ("--from-runs", "--again"), ("--dry-run", "--detach")
-    ):  # fmt: skip
+        ("--from-runs", "--dry-run"),
+        ("--from-runs", "--detach"),
+        ("--from-runs", "--again"),
+        ("--dry-run", "--detach"),
+    ):
         if given[one] and given[other]:
             raise RequestError(f"{one} does not go with {other}")
     if not named and not from_runs and not dry_run:

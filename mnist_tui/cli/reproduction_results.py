@@ -23,9 +23,18 @@ from mnist_tui.studies.reproduction.rows import Part, Row, Table
 from mnist_tui.studies.reproduction.subjects import Subject
 
 HEADS = (
-    "experiment", "published accuracy", "ours, mean ± deviation", "seeds", "difference", "verdict", "published loss",
-    "our loss", "time of a run", "epochs", "computed on",
-)  # fmt: skip
+    "experiment",
+    "published accuracy",
+    "ours, mean ± deviation",
+    "seeds",
+    "difference",
+    "verdict",
+    "published loss",
+    "our loss",
+    "time of a run",
+    "epochs",
+    "computed on",
+)
 RIGHT = {"published accuracy", "ours, mean ± deviation", "difference", "published loss", "our loss", "epochs"}
 SECONDS = (
     "The times are those of a clock on the wall, from the reading of the data to the end of the evaluation: the median "
@@ -58,9 +67,13 @@ def document(table: Table) -> dict[str, Any]:
 
 def _machine(machine: Machine) -> dict[str, Any]:
     return {
-        "cpu": machine.cpu, "cores": machine.cores, "memory_gb": machine.memory, "os": machine.os,
-        "python": machine.python, "versions": dict(machine.versions),
-    }  # fmt: skip
+        "cpu": machine.cpu,
+        "cores": machine.cores,
+        "memory_gb": machine.memory,
+        "os": machine.os,
+        "python": machine.python,
+        "versions": dict(machine.versions),
+    }
 
 
 def _row(row: Row, machines: Sequence[Machine]) -> dict[str, Any]:
@@ -85,13 +98,19 @@ def _row(row: Row, machines: Sequence[Machine]) -> dict[str, Any]:
         "diverged": list(row.diverged),
         "runs": [
             {
-                "run": run.run, "seed": run.seed, "accuracy": run.accuracy, "loss": run.loss, "seconds": run.seconds,
-                "epochs": run.epochs, "device": run.device, "threads": run.threads,
+                "run": run.run,
+                "seed": run.seed,
+                "accuracy": run.accuracy,
+                "loss": run.loss,
+                "seconds": run.seconds,
+                "epochs": run.epochs,
+                "device": run.device,
+                "threads": run.threads,
                 "machine": machines.index(run.machine),
             }
             for run in row.runs
         ],
-    }  # fmt: skip
+    }
 
 
 def plan_document(table: Table, parts: Sequence[Missing]) -> dict[str, Any]:
@@ -193,9 +212,16 @@ def _part(part: Part, machines: Sequence[Machine], place: Path) -> str:
 def _cells(row: Row, machines: Sequence[Machine]) -> tuple[str, ...]:
     """Those after the experiment's name, in the order of HEADS."""
     return (
-        words.published(row), words.ours(row), words.seeds(row), words.apart(row), words.verdict(row),
-        *words.losses(row), words.took(row), words.epochs(row), words.computed_on(row, machines),
-    )  # fmt: skip
+        words.published(row),
+        words.ours(row),
+        words.seeds(row),
+        words.apart(row),
+        words.verdict(row),
+        *words.losses(row),
+        words.took(row),
+        words.epochs(row),
+        words.computed_on(row, machines),
+    )
 
 
 def _about_miss(row: Row) -> str:

@@ -115,9 +115,7 @@ def extend(
         print_note(f"run {folder.id} will train {counted(epochs, 'epoch')} more")
         return
     asked, place = _device(device), _place(ctx, data_dir)
-    _go_on(
-        folder, lambda: further(folder, epochs, device=asked, data_dir=place), place, detach=detach, as_json=as_json
-    )  # fmt: skip
+    _go_on(folder, lambda: further(folder, epochs, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
 
 
 def _whole(text: str) -> int:

@@ -31,11 +31,7 @@ def serve(
     token: Annotated[bool, typer.Option("--token/--no-token", help="Ask for a token in the address.")] = True,
     names: Annotated[
         list[str] | None,
-        typer.Option(
-            "--name",
-            metavar="NAME",
-            help="A further name that browsers reach it by; may be repeated.",
-        ),
+        typer.Option("--name", metavar="NAME", help="A further name that browsers reach it by; may be repeated."),
     ] = None,
     visitors: Annotated[
         int, typer.Option("--visitors", metavar="N", min=1, help="Pages with an app at once; further ones wait.")
@@ -65,9 +61,12 @@ def serve(
         print_line(f"http://{shown}:{listening.getsockname()[1]}/{f'{secret}/' if secret else ''}")
 
     web.run_app(
-        pages(child, secret, served_names(host, names or ()), visitors), sock=listening, print=tell,
-        shutdown_timeout=CLOSING_SECONDS, access_log=None,
-    )  # fmt: skip
+        pages(child, secret, served_names(host, names or ()), visitors),
+        sock=listening,
+        print=tell,
+        shutdown_timeout=CLOSING_SECONDS,
+        access_log=None,
+    )
 
 
 def warn(host: str, token: bool) -> None:

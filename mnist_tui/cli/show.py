@@ -69,8 +69,13 @@ def _history(epochs: list[dict[str, Any]]) -> str:
     table = plain_table(*right, right=right)
     for row in epochs[-HISTORY:]:
         table.add_row(
-            str(row["epoch"]), loss(row["loss"]), percent(row["accuracy"]), loss(row["val_loss"]),
-            percent(row["val_accuracy"]), _rate(row["learning_rate"]), seconds(row["seconds"]),
-        )  # fmt: skip
+            str(row["epoch"]),
+            loss(row["loss"]),
+            percent(row["accuracy"]),
+            loss(row["val_loss"]),
+            percent(row["val_accuracy"]),
+            _rate(row["learning_rate"]),
+            seconds(row["seconds"]),
+        )
     left_out = len(epochs) - HISTORY
     return rendered(table) + (f"\n({left_out} earlier epochs: --json has them)" if left_out > 0 else "")

@@ -21,9 +21,14 @@ SHORTEST = 4
 ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
 """Of the rows that did not finish, after those that did."""
 STYLES = {
-    "running": "cyan", "finished": "green", "pruned": "yellow", "stopped": "yellow", "diverged": "magenta",
-    "failed": "red", "waiting": "dim",
-}  # fmt: skip
+    "running": "cyan",
+    "finished": "green",
+    "pruned": "yellow",
+    "stopped": "yellow",
+    "diverged": "magenta",
+    "failed": "red",
+    "waiting": "dim",
+}
 
 
 @dataclass(frozen=True)
@@ -130,14 +135,16 @@ def point_columns(state: StudyState) -> list[Column]:
         Column("seeds", tuple(str(len(rows)) for _, rows in groups), right=True),
         Column(
             f"mean {metric_words(state.metric)}",
-            tuple(spread_text(scores[point], written) for point, _ in groups), right=True,
+            tuple(spread_text(scores[point], written) for point, _ in groups),
+            right=True,
         ),
         Column(
             "mean test accuracy",
             tuple(spread_text(summary(row.test_accuracy for row in rows), percent) for _, rows in groups),
-            right=True, spare=1,
+            right=True,
+            spare=1,
         ),
-    ]  # fmt: skip
+    ]
     return columns
 
 

@@ -199,9 +199,15 @@ class Visit:
             case "deliver_file_start":
                 key = str(message["key"])
                 self._deliveries[key] = Delivery(
-                    self, key, message.get("name"), Path(message["path"]).name, message["mime_type"] or "",
-                    message["encoding"] or "", message["open_method"] == "browser", asyncio.Queue(),
-                )  # fmt: skip
+                    self,
+                    key,
+                    message.get("name"),
+                    Path(message["path"]).name,
+                    message["mime_type"] or "",
+                    message["encoding"] or "",
+                    message["open_method"] == "browser",
+                    asyncio.Queue(),
+                )
                 self._deliver(self._deliveries[key])
                 await self._socket.send_json(["deliver_file_start", key])
             case _:

@@ -51,11 +51,7 @@ __all__ = [
 
 
 def load(
-    name: str,
-    data_dir: Path | None = None,
-    *,
-    download: bool = True,
-    on_progress: OnProgress | None = None,
+    name: str, data_dir: Path | None = None, *, download: bool = True, on_progress: OnProgress | None = None
 ) -> Dataset:
     """Read a dataset from the first place that has it, or download it.
 

@@ -14,15 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.counting import counted, noun
-from mnist_tui.experiment.layers import (
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    MaxPooling2D,
-    Part,
-)
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Part
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 
@@ -179,9 +171,16 @@ def _layer(name: str, layer: Part, inputs: Shape, output: Shape) -> LayerComplex
             features = inputs[-1]
             formula = f"4 × {features} = {4 * features} (scale and offset trained, mean and variance not)"
             return LayerComplexity(
-                name, layer.kind, text, size, output, other=4 * features,
-                trainable=2 * features, non_trainable=2 * features, formula=formula,
-            )  # fmt: skip
+                name,
+                layer.kind,
+                text,
+                size,
+                output,
+                other=4 * features,
+                trainable=2 * features,
+                non_trainable=2 * features,
+                formula=formula,
+            )
         case MaxPooling2D():
             formula = f"{written(inputs)} → {written(output)}"
             return LayerComplexity(name, layer.kind, text, size, output, formula=formula)
@@ -197,19 +196,38 @@ def _dense(name: str, text: str, inputs: int, units: int, *, frozen: bool = Fals
     weights = inputs * units
     total = weights + units
     return LayerComplexity(
-        name, "dense", text, inputs, (units,), weights, units, 0, 0 if frozen else total, total if frozen else 0,
-        weights, f"{inputs} × {units} = {weights}",
-    )  # fmt: skip
+        name,
+        "dense",
+        text,
+        inputs,
+        (units,),
+        weights,
+        units,
+        0,
+        0 if frozen else total,
+        total if frozen else 0,
+        weights,
+        f"{inputs} × {units} = {weights}",
+    )
 
 
 def _conv(name: str, layer: Conv2D, inputs: Shape, output: Shape) -> LayerComplexity:
     edge, channels, filters = layer.kernel_size, inputs[2], layer.filters
     weights = edge * edge * channels * filters
     return LayerComplexity(
-        name, "conv2d", configuration(layer),
-        math.prod(inputs), output, weights, filters, 0, weights + filters, 0, weights * output[0] * output[1],
+        name,
+        "conv2d",
+        configuration(layer),
+        math.prod(inputs),
+        output,
+        weights,
+        filters,
+        0,
+        weights + filters,
+        0,
+        weights * output[0] * output[1],
         f"{edge} × {edge} × {channels} × {filters} = {weights}",
-    )  # fmt: skip
+    )
 
 
 def _inputs_formula(experiment: Experiment) -> str:
@@ -229,12 +247,20 @@ def to_document(complexity: Complexity) -> dict[str, Any]:
     """The JSON document that scripts read (``complexity --format json``)."""
     layers = [
         {
-            "name": layer.name, "kind": layer.kind, "inputs": layer.inputs, "output_shape": list(layer.output_shape),
-            "weights": layer.weights, "biases": layer.biases, "other": layer.other, "trainable": layer.trainable,
-            "non_trainable": layer.non_trainable, "macs": layer.macs, "formula": layer.formula,
+            "name": layer.name,
+            "kind": layer.kind,
+            "inputs": layer.inputs,
+            "output_shape": list(layer.output_shape),
+            "weights": layer.weights,
+            "biases": layer.biases,
+            "other": layer.other,
+            "trainable": layer.trainable,
+            "non_trainable": layer.non_trainable,
+            "macs": layer.macs,
+            "formula": layer.formula,
         }
         for layer in complexity.layers
-    ]  # fmt: skip
+    ]
     totals = {
         name: getattr(complexity, name)
         for name in (
@@ -250,6 +276,9 @@ def to_document(complexity: Complexity) -> dict[str, Any]:
         )
     }
     return {
-        "inputs": complexity.inputs, "inputs_formula": complexity.inputs_formula, "outputs": complexity.outputs,
-        "layers": layers, **totals,
-    }  # fmt: skip
+        "inputs": complexity.inputs,
+        "inputs_formula": complexity.inputs_formula,
+        "outputs": complexity.outputs,
+        "layers": layers,
+        **totals,
+    }

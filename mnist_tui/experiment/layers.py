@@ -10,18 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 Activation = Literal[
-    "linear",
-    "relu",
-    "tanh",
-    "sigmoid",
-    "elu",
-    "selu",
-    "gelu",
-    "silu",
-    "softplus",
-    "softsign",
-    "leaky_relu",
-    "softmax",
+    "linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "softsign", "leaky_relu", "softmax"
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Size = Annotated[int, Field(ge=1, le=65536)]
@@ -38,14 +27,7 @@ class PlainInitializer(Part):
     """An initialiser without arguments of its own."""
 
     name: Literal[
-        "glorot_uniform",
-        "glorot_normal",
-        "he_uniform",
-        "he_normal",
-        "lecun_uniform",
-        "lecun_normal",
-        "zeros",
-        "ones",
+        "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "zeros", "ones"
     ] = Field(description="Keras' name of the initialiser")
 
 
@@ -102,9 +84,20 @@ BiasInitializer = Annotated[
 ]
 """An initialiser of a vector: no orthogonal matrix."""
 INITIALIZERS = (
-    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "random_normal",
-    "truncated_normal", "random_uniform", "orthogonal", "zeros", "ones", "constant",
-)  # fmt: skip
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "random_normal",
+    "truncated_normal",
+    "random_uniform",
+    "orthogonal",
+    "zeros",
+    "ones",
+    "constant",
+)
 GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
 ZEROS = PlainInitializer(name="zeros")
 

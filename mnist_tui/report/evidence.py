@@ -241,10 +241,15 @@ def _summary(
     experiment = preset.experiment
     differs = "" if origin is None else difference(origin.experiment, experiment)
     fixed = Fixed(
-        preset.name, experiment.dataset.name, created or 0.0, experiment.training.epochs, differs,
-        {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}, experiment,
+        preset.name,
+        experiment.dataset.name,
+        created or 0.0,
+        experiment.training.epochs,
+        differs,
+        {parameter.name: parameter.read(experiment) for parameter in PARAMETERS},
+        experiment,
         preset.reference,
-    )  # fmt: skip
+    )
     return summed_up(folder, fixed, state, read_label(folder), state.state)
 
 

@@ -27,9 +27,14 @@ def document(folder: RunFolder) -> dict[str, Any]:
     """
     preset, state, launch = folder.preset(), replayed(folder.events_file), folder.launch()
     return assembled(
-        folder, preset, state, standing=folder.state(), command=launch.command, results=results_of(folder, state),
+        folder,
+        preset,
+        state,
+        standing=folder.state(),
+        command=launch.command,
+        results=results_of(folder, state),
         study=launch.study,
-    )  # fmt: skip
+    )
 
 
 def assembled(

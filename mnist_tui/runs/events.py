@@ -318,7 +318,19 @@ class Ended(Event):
 EVENTS: dict[str, type[Event]] = {
     kind.type: kind
     for kind in (
-        RunStarted, Phase, DataReady, ModelBuilt, Progress, EpochEnded, WeightsSeen, DeviceLoad, Paused, Resumed,
-        Extended, CheckpointSaved, Warned, Ended,
+        RunStarted,
+        Phase,
+        DataReady,
+        ModelBuilt,
+        Progress,
+        EpochEnded,
+        WeightsSeen,
+        DeviceLoad,
+        Paused,
+        Resumed,
+        Extended,
+        CheckpointSaved,
+        Warned,
+        Ended,
     )
-}  # fmt: skip
+}

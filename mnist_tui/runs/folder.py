@@ -31,10 +31,24 @@ from mnist_tui.runs.worker_end import known_end, noted, telling, why_crashed
 HEARTBEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0
 """A worker on another host whose heartbeat has been seen unchanged for so long is taken for dead."""
-LOCAL = frozenset({
-    "apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "hfs", "jfs", "overlay", "ramfs", "tmpfs", "xfs",
-    "zfs",
-})  # fmt: skip
+LOCAL = frozenset(
+    {
+        "apfs",
+        "bcachefs",
+        "btrfs",
+        "ext2",
+        "ext3",
+        "ext4",
+        "f2fs",
+        "hfs",
+        "jfs",
+        "overlay",
+        "ramfs",
+        "tmpfs",
+        "xfs",
+        "zfs",
+    }
+)
 """File systems that no other machine writes to: there, a lock that nobody holds means that nobody lives."""
 LOOK_SECONDS = 0.2
 STAMP = "%Y%m%d-%H%M%S"
@@ -356,9 +370,7 @@ def this_process(state: str) -> Status:
 
 def status_of(pid: int, state: str) -> Status:
     """The status of a run whose worker is that process of this system, as of now."""
-    return Status(
-        state, pid, processes.start_of(pid), socket.gethostname(), time.time(), system=processes.system()
-    )  # fmt: skip
+    return Status(state, pid, processes.start_of(pid), socket.gethostname(), time.time(), system=processes.system())
 
 
 def beaten(status: Status) -> Status:

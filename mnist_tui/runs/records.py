@@ -219,12 +219,18 @@ def _object_of(part: Convert) -> Convert:
     return convert
 
 
-PLAIN: dict[Any, Convert] = {
-    str: _text, bool: _truth, int: _whole, float: _number, type(None): _nothing,
-}  # fmt: skip
+PLAIN: dict[Any, Convert] = {str: _text, bool: _truth, int: _whole, float: _number, type(None): _nothing}
 NAMED: dict[str, Convert] = {
-    "time": _time, "created": _time, "started": _time, "heartbeat": _time, "pid": _pid, "maker": _pid,
+    "time": _time,
+    "created": _time,
+    "started": _time,
+    "heartbeat": _time,
+    "pid": _pid,
+    "maker": _pid,
     "steps": _at_least_one,
-    "study": _name, "run": _name, "confusion": _matrix, "class_names": _class_names,
-}  # fmt: skip
+    "study": _name,
+    "run": _name,
+    "confusion": _matrix,
+    "class_names": _class_names,
+}
 """Fields whose values have bounds of their own, by their names, wherever they stand."""

@@ -224,9 +224,17 @@ def _progressed(state: RunState, event: Progress) -> RunState:
 
 def _epoch_ended(state: RunState, event: EpochEnded) -> RunState:
     row = EpochRow(
-        event.epoch, event.loss, event.accuracy, event.val_loss, event.val_accuracy, event.learning_rate,
-        event.seconds, event.images_per_second, event.plain_loss, event.plain_accuracy,
-    )  # fmt: skip
+        event.epoch,
+        event.loss,
+        event.accuracy,
+        event.val_loss,
+        event.val_accuracy,
+        event.learning_rate,
+        event.seconds,
+        event.images_per_second,
+        event.plain_loss,
+        event.plain_accuracy,
+    )
     return replace(
         state,
         state="paused" if state.state == "paused" else "running",

@@ -121,9 +121,13 @@ class Cluster:
         if str(launch.get("device", "")).startswith("gpu:"):
             launch["device"] = "gpu"  # a worker sees the GPU that is its own, and no other
         request = Request(
-            folder.id, self._study, folder.experiment_file.read_bytes(), json.dumps(launch).encode(), self._away,
+            folder.id,
+            self._study,
+            folder.experiment_file.read_bytes(),
+            json.dumps(launch).encode(),
+            self._away,
             shipped.key if shipped else None,
-        )  # fmt: skip
+        )
         try:
             home = Home(folder)
         except OSError as error:

@@ -118,11 +118,16 @@ class Conductor:
         self._threads = self._threads or self._executor.threads or 0
         self._tell(
             StudyStarted(
-                study=self._folder.id, title=study.title, kind=study.kind, metric=study.search.metric,
-                axes=tuple(axis.name for axis in study.axes), trials=trials.count(study), compares=study.compares,
+                study=self._folder.id,
+                title=study.title,
+                kind=study.kind,
+                metric=study.search.metric,
+                axes=tuple(axis.name for axis in study.axes),
+                trials=trials.count(study),
+                compares=study.compares,
                 threads=self._threads,
             )
-        )  # fmt: skip
+        )
         self._tell_rows()
         for run in self._untold:
             leftovers.remove(run, self._folder)
@@ -213,9 +218,14 @@ class Conductor:
         """The folder of a trial's run."""
         study, threads = self._study, self._threads or None
         launch = Launch(
-            time.time(), "", study.device, study.data_dir, allow_sample=study.allow_sample, study=self._folder.id,
+            time.time(),
+            "",
+            study.device,
+            study.data_dir,
+            allow_sample=study.allow_sample,
+            study=self._folder.id,
             since_boot=since_boot(),
-        )  # fmt: skip
+        )
         folder = create(self._folder.runs_dir, trial.preset, launch)
         try:
             folder.write_launch(self._with_threads(launch, trial, folder, threads))

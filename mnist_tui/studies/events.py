@@ -180,10 +180,18 @@ class StudyEnded(StudyEvent):
 EVENTS: dict[str, type[StudyEvent]] = {
     kind.type: kind
     for kind in (
-        StudyStarted, TrialPlanned, TrialSubmitted, TrialBegan, TrialEpoch, TrialEnded, WorkersSeen, StudyNoted,
-        StudyStopping, StudyEnded,
+        StudyStarted,
+        TrialPlanned,
+        TrialSubmitted,
+        TrialBegan,
+        TrialEpoch,
+        TrialEnded,
+        WorkersSeen,
+        StudyNoted,
+        StudyStopping,
+        StudyEnded,
     )
-}  # fmt: skip
+}
 _FINE = 8
 """Epochs that are all told; beyond, as many are told for each doubling."""
 

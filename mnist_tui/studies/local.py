@@ -61,9 +61,7 @@ def plan_here(device: str, workers: int | None, threads: int | None) -> Plan:
     memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     every = map(str, range(gpus.count())) if named is None else filter(None, map(str.strip, named.split(",")))
-    return plan(
-        cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads
-    )  # fmt: skip
+    return plan(cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads)
 
 
 def start(plan: Plan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
@@ -86,9 +84,13 @@ def start(plan: Plan, scratch: Path, data_dir: Path | None, most_attempts: int) 
     shutil.rmtree(scratch, ignore_errors=True)
     loopback = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     options = {
-        **loopback, "nthreads": plan.threads, "memory_limit": 0,
-        "local_directory": str(scratch), "resources": {RESOURCE: 1}, "silence_logs": logging.WARNING,
-    }  # fmt: skip
+        **loopback,
+        "nthreads": plan.threads,
+        "memory_limit": 0,
+        "local_directory": str(scratch),
+        "resources": {RESOURCE: 1},
+        "silence_logs": logging.WARNING,
+    }
     data = {"MNIST_TUI_DATA": str(data_dir)} if data_dir else {}
     environments = [data | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}) for gpu in plan.gpus]
     workers = {

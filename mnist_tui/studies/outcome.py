@@ -34,12 +34,21 @@ def ended(number: int, folder: RunFolder, metric: Metric, seconds: float) -> Tri
     losses = [row.val_loss for row in history if row.val_loss is not None]
     accuracies = [row.val_accuracy for row in history if row.val_accuracy is not None]
     return TrialEnded(
-        number=number, run=folder.id, state=end.state, reason=end.reason, epoch=last.epoch if last else 0,
+        number=number,
+        run=folder.id,
+        state=end.state,
+        reason=end.reason,
+        epoch=last.epoch if last else 0,
         score=_score(history, results, metric) if end.state == "finished" else None,
-        val_loss=last.val_loss if last else None, val_accuracy=last.val_accuracy if last else None,
-        best_val_loss=min(losses, default=None), best_val_accuracy=max(accuracies, default=None),
-        test_loss=end.test_loss, test_accuracy=end.test_accuracy, macro_f1=end.macro_f1, seconds=seconds,
-    )  # fmt: skip
+        val_loss=last.val_loss if last else None,
+        val_accuracy=last.val_accuracy if last else None,
+        best_val_loss=min(losses, default=None),
+        best_val_accuracy=max(accuracies, default=None),
+        test_loss=end.test_loss,
+        test_accuracy=end.test_accuracy,
+        macro_f1=end.macro_f1,
+        seconds=seconds,
+    )
 
 
 def course(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:

@@ -158,9 +158,14 @@ def _cluster(folder: StudyFolder, study: Study) -> Cluster:
     threads = study.threads or replayed(folder.events_file).threads or None
     data_dir = Path(study.data_dir) if study.data_dir else None
     return Cluster(
-        scheduler=study.scheduler, workers=study.workers, threads=threads, device=study.device, data_dir=data_dir,
-        scratch=folder.scratch, log=say,
-    )  # fmt: skip
+        scheduler=study.scheduler,
+        workers=study.workers,
+        threads=threads,
+        device=study.device,
+        data_dir=data_dir,
+        scratch=folder.scratch,
+        log=say,
+    )
 
 
 def _failed(folder: StudyFolder, beat: Beat, reason: str) -> int:

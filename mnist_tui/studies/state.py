@@ -24,22 +24,25 @@ from mnist_tui.studies.events import (
     TrialSubmitted,
     WorkersSeen,
 )
-from mnist_tui.studies.rows import (
-    ENDED,
-    ROW_STATES,
-    SETTLED,
-    Point,
-    TrialRow,
-    Values,
-    WorkerRow,
-    best_of,
-    ranked,
-)
+from mnist_tui.studies.rows import ENDED, ROW_STATES, SETTLED, Point, TrialRow, Values, WorkerRow, best_of, ranked
 
 __all__ = [
-    "ENDED", "LIVE", "ROW_STATES", "SETTLED", "STATES", "Point", "Reducer", "StudyState", "TrialRow", "Values",
-    "WorkerRow", "best_of", "ranked", "reduced", "replayed",
-]  # fmt: skip
+    "ENDED",
+    "LIVE",
+    "ROW_STATES",
+    "SETTLED",
+    "STATES",
+    "Point",
+    "Reducer",
+    "StudyState",
+    "TrialRow",
+    "Values",
+    "WorkerRow",
+    "best_of",
+    "ranked",
+    "reduced",
+    "replayed",
+]
 
 LIVE = ("starting", "running", "stopping")
 """States of a study whose process lives."""
@@ -213,10 +216,21 @@ class Reducer:
 
     def _started(self, event: StudyStarted) -> None:
         self._state = replace(
-            self._state, id=event.study, title=event.title, kind=event.kind, state="running", metric=event.metric,
-            axes=event.axes, trials=event.trials, compares=event.compares, threads=event.threads,
-            started=event.time, ended=None, reason="", workers=(),
-        )  # fmt: skip
+            self._state,
+            id=event.study,
+            title=event.title,
+            kind=event.kind,
+            state="running",
+            metric=event.metric,
+            axes=event.axes,
+            trials=event.trials,
+            compares=event.compares,
+            threads=event.threads,
+            started=event.time,
+            ended=None,
+            reason="",
+            workers=(),
+        )
         for number, row in self._rows.items():
             if not row.settled:
                 self._rows[number] = _waiting(row)
@@ -280,11 +294,22 @@ class Reducer:
         last = self._metric(event)
         curve = row.curve if last is None or event.epoch <= row.epoch else (*row.curve, (event.epoch, last))
         self._rows[event.number] = replace(
-            row, run=event.run, state=event.state, reason=event.reason, epoch=max(row.epoch, event.epoch), curve=curve,
-            score=event.score, val_loss=event.val_loss, val_accuracy=event.val_accuracy,
-            best_val_loss=event.best_val_loss, best_val_accuracy=event.best_val_accuracy, test_loss=event.test_loss,
-            test_accuracy=event.test_accuracy, macro_f1=event.macro_f1, seconds=event.seconds,
-        )  # fmt: skip
+            row,
+            run=event.run,
+            state=event.state,
+            reason=event.reason,
+            epoch=max(row.epoch, event.epoch),
+            curve=curve,
+            score=event.score,
+            val_loss=event.val_loss,
+            val_accuracy=event.val_accuracy,
+            best_val_loss=event.best_val_loss,
+            best_val_accuracy=event.best_val_accuracy,
+            test_loss=event.test_loss,
+            test_accuracy=event.test_accuracy,
+            macro_f1=event.macro_f1,
+            seconds=event.seconds,
+        )
 
 
 def _waiting(row: TrialRow) -> TrialRow:

@@ -203,8 +203,13 @@ class ClosedForm:
     def _ended(self, train: Scores, validation: Scores, seconds: float) -> EpochEnded:
         """The one epoch's figures: of the solution without the held-out images, which alone is judged by them."""
         return EpochEnded(
-            epoch=1, loss=train.loss, accuracy=train.accuracy, val_loss=validation.loss,
-            val_accuracy=validation.accuracy, learning_rate=None, seconds=seconds,
+            epoch=1,
+            loss=train.loss,
+            accuracy=train.accuracy,
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            learning_rate=None,
+            seconds=seconds,
             images_per_second=self._images / seconds,
             confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
-        )  # fmt: skip
+        )

@@ -146,9 +146,14 @@ class Training:
             where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
             self.outcome = Outcome("diverged", f"the loss became {what} {where}")
         return Progress(
-            epoch=epoch + 1, step=last, steps=self.steps, images_per_second=(sums.images - before.images) / seconds,
-            loss=here.loss / here.images, accuracy=here.correct / here.images, learning_rate=rate,
-        )  # fmt: skip
+            epoch=epoch + 1,
+            step=last,
+            steps=self.steps,
+            images_per_second=(sums.images - before.images) / seconds,
+            loss=here.loss / here.images,
+            accuracy=here.correct / here.images,
+            learning_rate=rate,
+        )
 
     def _ended(
         self, epoch: int, rate: float, validation: Scores, trained: float, seconds: float, *, plain: Scores | None
@@ -166,12 +171,18 @@ class Training:
         elif not math.isfinite(validation.loss):
             self.outcome = Outcome("diverged", f"the validation loss of epoch {epoch + 1} is not a finite number")
         return EpochEnded(
-            epoch=epoch + 1, loss=loss, accuracy=done.correct / done.images, val_loss=validation.loss,
-            val_accuracy=validation.accuracy, learning_rate=rate, seconds=seconds,
+            epoch=epoch + 1,
+            loss=loss,
+            accuracy=done.correct / done.images,
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            learning_rate=rate,
+            seconds=seconds,
             images_per_second=done.images / trained,
             confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
-            plain_loss=plain.loss if plain else None, plain_accuracy=plain.accuracy if plain else None,
-        )  # fmt: skip
+            plain_loss=plain.loss if plain else None,
+            plain_accuracy=plain.accuracy if plain else None,
+        )
 
     def extend(self, experiment: Experiment) -> None:
         """Trains up to the last epoch of `experiment`, which differs in nothing else.

@@ -89,20 +89,37 @@ class Job:
         earlier = self._session.earlier
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
         self._training = course_of(
-            experiment, network, self._scorer, train=self._train_set, held_out=validation, test=self._test_set,
-            plain=plain, kind=earlier.program if earlier else None, on_gpu=self._device.is_gpu,
-            threads=device.threads(), clock=self._stopwatch, tell=partial(self._reporter.phase, "solving"),
-        )  # fmt: skip
+            experiment,
+            network,
+            self._scorer,
+            train=self._train_set,
+            held_out=validation,
+            test=self._test_set,
+            plain=plain,
+            kind=earlier.program if earlier else None,
+            on_gpu=self._device.is_gpu,
+            threads=device.threads(),
+            clock=self._stopwatch,
+            tell=partial(self._reporter.phase, "solving"),
+        )
         looked_at = self._part_of(held_out or inputs.test, LOOKED_AT)
         self._measures = Measures(self._folder, self._reporter, self._model, looked_at, self._scorer.block)
         versions = self._session.platform["versions"]
         self._built = ModelBuilt(
-            device=self._device.name, device_name=self._device.hardware, program=self._training.program_name,
-            total=self._counted.total, trainable=self._counted.trainable, steps=self._training.steps,
-            keras=versions.get("keras", ""), tensorflow=versions.get("tensorflow", ""),
-            precision=experiment.training.precision, threads=device.threads(), cpu_features=cpu_features(),
-            tf32=device.tf32(self._device), deterministic=device.deterministic(self._device),
-        )  # fmt: skip
+            device=self._device.name,
+            device_name=self._device.hardware,
+            program=self._training.program_name,
+            total=self._counted.total,
+            trainable=self._counted.trainable,
+            steps=self._training.steps,
+            keras=versions.get("keras", ""),
+            tensorflow=versions.get("tensorflow", ""),
+            precision=experiment.training.precision,
+            threads=device.threads(),
+            cpu_features=cpu_features(),
+            tf32=device.tf32(self._device),
+            deterministic=device.deterministic(self._device),
+        )
         self._reporter.emit(self._built)
 
     def _part_of(self, examples: Examples, count: int) -> Resident:
@@ -253,9 +270,12 @@ class Job:
         began = time.perf_counter()
         restored = self._training.restore_best()
         evaluation = evaluate(
-            self._scorer, self._test_set, self._train_set, inputs.test.labels,
+            self._scorer,
+            self._test_set,
+            self._train_set,
+            inputs.test.labels,
             lambda done, total: reporter.phase("evaluating", done, total, "images"),
-        )  # fmt: skip
+        )
         self._timings["evaluate"] = time.perf_counter() - began
         self._orders.stay()
         reporter.phase("saving")
@@ -272,10 +292,13 @@ class Job:
             self._orders.settled(commands)
         reporter.end(
             Ended(
-                state=outcome.state, reason=outcome.reason, test_loss=evaluation.test.loss,
-                test_accuracy=evaluation.test.accuracy, macro_f1=evaluation.macro_f1,
+                state=outcome.state,
+                reason=outcome.reason,
+                test_loss=evaluation.test.loss,
+                test_accuracy=evaluation.test.accuracy,
+                macro_f1=evaluation.macro_f1,
             )
-        )  # fmt: skip
+        )
 
     def _results(self, outcome: Outcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
         dataset, position = self._inputs.dataset, self._training.position

@@ -14,9 +14,24 @@ import psutil
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mnist-tui")
 VECTOR_INSTRUCTIONS = (
-    "avx", "avx2", "fma", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
-    "amx_int8", "asimd", "asimddp", "bf16", "i8mm", "sve", "sve2",
-)  # fmt: skip
+    "avx",
+    "avx2",
+    "fma",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "asimddp",
+    "bf16",
+    "i8mm",
+    "sve",
+    "sve2",
+)
 """In the names of Linux, of x86 and ARM."""
 
 

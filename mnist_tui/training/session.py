@@ -78,10 +78,13 @@ class Session:
         self.platform = machine.facts()
         self.reporter.emit(
             RunStarted(
-                run=folder.id, epochs=self.experiment.training.epochs, total=counted.total, trainable=counted.trainable,
+                run=folder.id,
+                epochs=self.experiment.training.epochs,
+                total=counted.total,
+                trainable=counted.trainable,
                 platform=self.platform,
             )
-        )  # fmt: skip
+        )
         self.orders.watch(folder)
         self.reporter.start_heartbeat()
         self._importing = importing

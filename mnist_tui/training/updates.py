@@ -42,9 +42,15 @@ def _rmsprop(optimizer: Any, variables: list[Any]) -> Update:
         optimizer.iterations.assign_add(1)
         for variable, gradient, square, momentum in zip(variables, gradients, squares, momenta, strict=True):
             tf.raw_ops.ResourceApplyRMSProp(
-                var=_handle(variable), ms=_handle(square), mom=_handle(momentum), lr=rate, rho=optimizer.rho,
-                momentum=optimizer.momentum, epsilon=optimizer.epsilon, grad=gradient,
-            )  # fmt: skip
+                var=_handle(variable),
+                ms=_handle(square),
+                mom=_handle(momentum),
+                lr=rate,
+                rho=optimizer.rho,
+                momentum=optimizer.momentum,
+                epsilon=optimizer.epsilon,
+                grad=gradient,
+            )
 
     return apply
 
@@ -59,10 +65,17 @@ def _adam(optimizer: Any, variables: list[Any]) -> Update:
         decayed = tf.pow(optimizer.beta_1, steps), tf.pow(optimizer.beta_2, steps)
         for variable, gradient, mean, square in zip(variables, gradients, means, squares, strict=True):
             tf.raw_ops.ResourceApplyAdam(
-                var=_handle(variable), m=_handle(mean), v=_handle(square), beta1_power=decayed[0],
-                beta2_power=decayed[1], lr=rate, beta1=optimizer.beta_1, beta2=optimizer.beta_2,
-                epsilon=optimizer.epsilon, grad=gradient,
-            )  # fmt: skip
+                var=_handle(variable),
+                m=_handle(mean),
+                v=_handle(square),
+                beta1_power=decayed[0],
+                beta2_power=decayed[1],
+                lr=rate,
+                beta1=optimizer.beta_1,
+                beta2=optimizer.beta_2,
+                epsilon=optimizer.epsilon,
+                grad=gradient,
+            )
 
     return apply
 

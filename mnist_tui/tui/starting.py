@@ -64,7 +64,7 @@ class Starter:
         data_dir = str(options.data_dir.absolute()) if options.data_dir else None
         launch = Launch(
             time.time(), "", options.device, data_dir, allow_sample=True, wait=wait, since_boot=since_boot()
-        )  # fmt: skip
+        )
         folder = create(options.runs_dir, replace(preset, origin="run"), launch)
         try:
             folder.write_launch(replace(launch, command=self._command(preset, folder)))

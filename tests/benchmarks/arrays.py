@@ -38,18 +38,22 @@ def arrays(experiment: Experiment) -> Arrays:
     dataset = load(experiment.dataset.name, download=False)
     limit = experiment.dataset.limit
     return Arrays(
-        _features(experiment, dataset.train_images[:limit]), dataset.train_labels[:limit].astype(np.int32),
-        _features(experiment, dataset.test_images), dataset.test_labels.astype(np.int32),
-    )  # fmt: skip
+        _features(experiment, dataset.train_images[:limit]),
+        dataset.train_labels[:limit].astype(np.int32),
+        _features(experiment, dataset.test_images),
+        dataset.test_labels.astype(np.int32),
+    )
 
 
 def _features(experiment: Experiment, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     spec: Any = experiment.features
     if isinstance(spec, HogFeatures):
         return hog_batch(
-            images, orientations=spec.orientations, pixels_per_cell=spec.pixels_per_cell,
+            images,
+            orientations=spec.orientations,
+            pixels_per_cell=spec.pixels_per_cell,
             cells_per_block=spec.cells_per_block,
-        ).astype(np.float32, copy=False)  # fmt: skip
+        ).astype(np.float32, copy=False)
     pixels = images.astype(np.float32)[..., np.newaxis]
     pixels /= 255
     return pixels

@@ -35,9 +35,20 @@ WARM_UPS, WARM_UP_SECONDS = 3, 20.0
 """Turns before those that count: tracing, compiling, first touches of memory; only one where that takes so long."""
 CHECKPOINT_TURNS = 2
 HEAD = (
-    "network, batch", "ours, s", "fit, s", "ratio to fit", "floor", "with its confusion matrix", "ratio to JAX",
-    "floor", "evaluation", "checkpoint", "program", "data", "pairs",
-)  # fmt: skip
+    "network, batch",
+    "ours, s",
+    "fit, s",
+    "ratio to fit",
+    "floor",
+    "with its confusion matrix",
+    "ratio to JAX",
+    "floor",
+    "evaluation",
+    "checkpoint",
+    "program",
+    "data",
+    "pairs",
+)
 NOTES = f"""
 Seconds of an epoch with validation on the test images, medians; ratios are the other's seconds ÷ ours, median
 (quartiles). Ours is the run's own process with folder, events, heartbeat, confusion matrix each epoch and checkpoints.
@@ -110,10 +121,15 @@ def measure(row: Row, pairs: int, seconds: float, device: str) -> Figures:
         return ratio((turn[peer][key], turn[0]["seconds"]) for turn in turns)
 
     return Figures(
-        against(1), against(1, "with_confusion"), against(2) if jax is not None else None,
+        against(1),
+        against(1, "with_confusion"),
+        against(2) if jax is not None else None,
         statistics.median(each["evaluation"] / each["seconds"] for each in own),
-        statistics.median(with_checkpoint), model, data, no_jax,
-    )  # fmt: skip
+        statistics.median(with_checkpoint),
+        model,
+        data,
+        no_jax,
+    )
 
 
 def _take_turns(children: list[Child], pairs: int, seconds: float, fewest: int) -> list[list[dict[str, Any]]]:

@@ -49,9 +49,14 @@ def model(experiment: Experiment) -> Any:
 def fit(network: Any, data: Arrays, batch_size: int, epochs: int, callbacks: list[Any]) -> Any:
     """Keras' history of `fit`, the test images as validation."""
     return network.fit(
-        data.train, data.labels, batch_size=batch_size, epochs=epochs, validation_data=(data.test, data.test_labels),
-        callbacks=callbacks, verbose=0,
-    )  # fmt: skip
+        data.train,
+        data.labels,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=(data.test, data.test_labels),
+        callbacks=callbacks,
+        verbose=0,
+    )
 
 
 def confusion(network: Any, data: Arrays) -> Any:

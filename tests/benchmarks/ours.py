@@ -79,9 +79,10 @@ def main() -> None:
                     self._wait_for_checkpoints()
                     seconds = time.perf_counter() - began
                     turns.answer(
-                        seconds=seconds, evaluation=evaluated - trained,
+                        seconds=seconds,
+                        evaluation=evaluated - trained,
                         checkpoints=[sum(pair) for pair in zip(copying, writing, strict=False)],
-                    )  # fmt: skip
+                    )
                     began = trained = evaluated = self._turn()
 
         def _turn(self) -> float:

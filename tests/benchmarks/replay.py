@@ -36,11 +36,20 @@ def beginning(folder: RunFolder) -> list[Event]:
     return [
         RunStarted(run=folder.id, epochs=EPOCHS, total=198_760, trainable=198_760),
         DataReady(
-            name="mnist", title="MNIST", class_names=NAMES, sha256={}, source="a folder", sample=False, verified=True,
-            train=60_000, validation=0, test=10_000, inputs=784,
+            name="mnist",
+            title="MNIST",
+            class_names=NAMES,
+            sha256={},
+            source="a folder",
+            sample=False,
+            verified=True,
+            train=60_000,
+            validation=0,
+            test=10_000,
+            inputs=784,
         ),
         ModelBuilt(device="CPU:0", device_name="", program="xla", total=198_760, trainable=198_760, steps=STEPS),
-    ]  # fmt: skip
+    ]
 
 
 def an_epoch(number: int) -> list[Event]:
@@ -53,9 +62,16 @@ def an_epoch(number: int) -> list[Event]:
         for step in (STEPS // 3, 2 * STEPS // 3)
     ]
     ended = EpochEnded(
-        epoch=number, loss=loss, accuracy=0.97, val_loss=loss * 1.1, val_accuracy=0.96, learning_rate=0.001,
-        seconds=2.0, images_per_second=6e4, confusion=matrix,
-    )  # fmt: skip
+        epoch=number,
+        loss=loss,
+        accuracy=0.97,
+        val_loss=loss * 1.1,
+        val_accuracy=0.96,
+        learning_rate=0.001,
+        seconds=2.0,
+        images_per_second=6e4,
+        confusion=matrix,
+    )
     return [*running, ended]
 
 

@@ -74,15 +74,17 @@ def main() -> None:
         figures, alone = formats(folders, out / "figures")
         sizes = {suffix: (out / f"report{suffix}").stat().st_size for suffix in FORMS}
     version = subprocess.run([program(), "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
-    body = "\n".join((
-        f"| a report over {len(folders)} runs, {figures} figures, five formats | seconds |",
-        "|---|---|",
-        f"| the command, in a process of its own (at most {MOST:.0f}) | {whole:.1f} |",
-        f"| reading the runs | {kinds['reading']:.1f} |",
-        f"| drawing the figures, each once, as svg, pdf and png | {kinds['drawing']:.1f} |",
-        f"| pandoc {version} and typst, side by side (at most {MOST_CONVERTING:.0f}) | {kinds['writing']:.1f} |",
-        *(f"| {suffix[1:]} alone ({sizes[suffix] / 1e6:.2f} MB) | {alone[suffix]:.2f} |" for suffix in FORMS),
-    ))  # fmt: skip
+    body = "\n".join(
+        (
+            f"| a report over {len(folders)} runs, {figures} figures, five formats | seconds |",
+            "|---|---|",
+            f"| the command, in a process of its own (at most {MOST:.0f}) | {whole:.1f} |",
+            f"| reading the runs | {kinds['reading']:.1f} |",
+            f"| drawing the figures, each once, as svg, pdf and png | {kinds['drawing']:.1f} |",
+            f"| pandoc {version} and typst, side by side (at most {MOST_CONVERTING:.0f}) | {kinds['writing']:.1f} |",
+            *(f"| {suffix[1:]} alone ({sizes[suffix] / 1e6:.2f} MB) | {alone[suffix]:.2f} |" for suffix in FORMS),
+        )
+    )
     print(body)
     results.write("A report", body)
     if whole > MOST or kinds["writing"] > MOST_CONVERTING:

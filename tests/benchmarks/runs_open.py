@@ -61,16 +61,18 @@ def main() -> None:
         many_runs(long, 1, LONG_EPOCHS)
         one = opened(long)[1]
         size = (runs_dir / CACHE).stat().st_size
-    body = "\n".join((
-        f"| {RUNS:,} runs of {EPOCHS} epochs | first rows | all rows |",
-        "|---|---|---|",
-        f"| without a cache | {cold[0]:.2f} s | {cold[1]:.2f} s |",
-        f"| with it ({size / 1e6:.1f} MB) | {warm[0]:.3f} s | {warm[1]:.3f} s |",
-        "",
-        f"A look at all files again takes {1000 * again:.0f} ms, "
-        f"one for live runs and new files {1000 * live_only:.0f} ms; "
-        f"one run of {LONG_EPOCHS:,} epochs is summed up in {one:.2f} s.",
-    ))  # fmt: skip
+    body = "\n".join(
+        (
+            f"| {RUNS:,} runs of {EPOCHS} epochs | first rows | all rows |",
+            "|---|---|---|",
+            f"| without a cache | {cold[0]:.2f} s | {cold[1]:.2f} s |",
+            f"| with it ({size / 1e6:.1f} MB) | {warm[0]:.3f} s | {warm[1]:.3f} s |",
+            "",
+            f"A look at all files again takes {1000 * again:.0f} ms, "
+            f"one for live runs and new files {1000 * live_only:.0f} ms; "
+            f"one run of {LONG_EPOCHS:,} epochs is summed up in {one:.2f} s.",
+        )
+    )
     print(body)
     results.write("A thousand runs", body)
 

@@ -220,9 +220,12 @@ def main() -> None:
         dataset = load(of.dataset.name, download=False)
         file = place / "mnist.npz"
         np.savez_compressed(
-            file, x_train=dataset.train_images, y_train=dataset.train_labels, x_test=dataset.test_images,
+            file,
+            x_train=dataset.train_images,
+            y_train=dataset.train_labels,
+            x_test=dataset.test_images,
             y_test=dataset.test_labels,
-        )  # fmt: skip
+        )
         pairs = [(bare_seeds(file), ten_seeds(of, place)) for _ in range(asked.pairs)]
     seeds, costs = ratio(pairs), determinism()
     body = f"""efc2-mlp-reference (784-512(relu, dropout)-10, Adam, batch 32) on {data}, one thread a worker, medians.

@@ -37,9 +37,13 @@ def test_json_has_a_row_a_run_and_groups_of_seeds_as_mean_deviation_and_count(
     half = 4.302653 * statistics.stdev(ACCURACIES) / 3**0.5
     mean = statistics.mean(ACCURACIES)
     assert group["test"]["accuracy"] == {
-        "mean": pytest.approx(mean), "std": pytest.approx(statistics.stdev(ACCURACIES)), "n": 3, "min": 0.95,
-        "max": 0.98, "interval": [pytest.approx(mean - half, abs=1e-6), 1.0],
-    }  # fmt: skip
+        "mean": pytest.approx(mean),
+        "std": pytest.approx(statistics.stdev(ACCURACIES)),
+        "n": 3,
+        "min": 0.95,
+        "max": 0.98,
+        "interval": [pytest.approx(mean - half, abs=1e-6), 1.0],
+    }
     assert [row["accuracy"] for row in group["per_seed"]] == list(ACCURACIES)
     assert doc["paired"] == []
     assert doc["differ"]["seed"] == ["0", "1", "2", "0"]

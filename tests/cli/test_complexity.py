@@ -40,14 +40,28 @@ def test_the_reports_figures(cli: Command, options: list[str], dense: tuple[int,
 def test_the_document_has_the_contracts_keys(cli: Command) -> None:
     doc = document(cli, "--preset", "hog")
     assert {
-        "inputs", "outputs", "layers", "dense_weights", "dense_biases", "weights", "biases", "total", "trainable",
-        "non_trainable", "macs",
-    } <= doc.keys()  # fmt: skip
+        "inputs",
+        "outputs",
+        "layers",
+        "dense_weights",
+        "dense_biases",
+        "weights",
+        "biases",
+        "total",
+        "trainable",
+        "non_trainable",
+        "macs",
+    } <= doc.keys()
     first = doc["layers"][0]  # type: ignore[index]
     assert {key: first[key] for key in ("name", "kind", "inputs", "output_shape", "weights", "biases", "formula")} == {
-        "name": "dense_1", "kind": "dense", "inputs": 392, "output_shape": [200], "weights": 78400, "biases": 200,
+        "name": "dense_1",
+        "kind": "dense",
+        "inputs": 392,
+        "output_shape": [200],
+        "weights": 78400,
+        "biases": 200,
         "formula": "392 × 200 = 78400",
-    }  # fmt: skip
+    }
 
 
 def test_a_file_gets_what_stdout_would_have(cli: Command, tmp_path: Path) -> None:
@@ -160,8 +174,9 @@ def test_only_runs_whose_accuracy_was_averaged_are_counted_as_more(cli: Command,
     asked = ["complexity", broken.id, *(run.id for run in seeds), "raw", "--format", "json"]
     models = json.loads(cli(*asked).stdout)["models"]
     assert [(one["name"], one["runs"]) for one in models] == [
-        (f"{seeds[0].id.split('-', 2)[-1]} and 1 more", 2), ("raw", 0)
-    ]  # fmt: skip
+        (f"{seeds[0].id.split('-', 2)[-1]} and 1 more", 2),
+        ("raw", 0),
+    ]
 
 
 def test_where_nothing_has_finished_each_run_is_told_with_its_state(cli: Command, runs_dir: Path) -> None:

@@ -58,9 +58,7 @@ def test_a_number_of_epochs_is_needed(cli: Command, live: RunFolder, arguments: 
 
 def test_a_run_that_diverged_is_refused_with_the_reason(cli: Command, runs_dir: Path) -> None:
     recorded_run(runs_dir, state="diverged", reason="the loss became infinite")
-    assert "has diverged: the loss became infinite; more epochs" in sentence(
-        cli("extend", "latest", "--epochs", "3")
-    )  # fmt: skip
+    assert "has diverged: the loss became infinite; more epochs" in sentence(cli("extend", "latest", "--epochs", "3"))
 
 
 def test_a_finished_run_without_a_checkpoint_is_refused(cli: Command, runs_dir: Path) -> None:

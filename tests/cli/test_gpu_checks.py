@@ -12,9 +12,13 @@ from mnist_tui.cli.checks import Check
 from mnist_tui.cli.gpu_checks import Answer, Driver, Facts, ask, extra_packages, has_hardware, verdict
 
 WORKING = Facts(
-    hardware=True, driver=Driver(("NVIDIA H200",), (12, 8)), visible=None, missing=(), extra=12,
+    hardware=True,
+    driver=Driver(("NVIDIA H200",), (12, 8)),
+    visible=None,
+    missing=(),
+    extra=12,
     answer=Answer(("CPU:0", "GPU:0"), "12.5.1"),
-)  # fmt: skip
+)
 UNSEEN = replace(WORKING, answer=Answer(("CPU:0",), "12.5.1"))
 
 

@@ -81,8 +81,17 @@ async def test_a_name_that_is_bound_to_this_machine_by_another_site_gets_nothing
         here = f"127.0.0.1:{made.port}"
         for host in (here, f"localhost:{made.port}", f"LOCALHOST.:{made.port}", "localhost", "[::1]:9"):
             assert await status(made, f"{base}/", Host=host) == 200, host
-        for host in ("evil.example", f"evil.example:{made.port}", "127.0.0.1.evil.example", "localhost@evil.example",
-                     "", "[::1", "localhost:x", "localhost/", "10.0.0.1"):  # fmt: skip
+        for host in (
+            "evil.example",
+            f"evil.example:{made.port}",
+            "127.0.0.1.evil.example",
+            "localhost@evil.example",
+            "",
+            "[::1",
+            "localhost:x",
+            "localhost/",
+            "10.0.0.1",
+        ):
             for path in ("/", "/static/js/textual.js", "/ws", "/download/1"):
                 assert await status(made, base + path, Host=host) == 403, (host, path)
         for origin in ("http://evil.example", f"http://localhost:{made.port}", "null", "http://127.0.0.1", "file://"):
@@ -135,13 +144,24 @@ async def test_the_page_and_its_style_load_nothing_from_another_host() -> None:
 
 async def test_no_request_prints_a_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     async with client(token="a-token") as made:
-        for path in ("/%00", "/%ff", "/a-token/static/%00", "/a-token/static/js%00/x", "/a-token/download/%00",
-                     "/a-token/static/..%2f..%2fserver.py", "/a-token/static/%2fetc%2fpasswd"):  # fmt: skip
+        for path in (
+            "/%00",
+            "/%ff",
+            "/a-token/static/%00",
+            "/a-token/static/js%00/x",
+            "/a-token/download/%00",
+            "/a-token/static/..%2f..%2fserver.py",
+            "/a-token/static/%2fetc%2fpasswd",
+        ):
             assert await status(made, path) in (400, 403, 404), path
         for query in ("fontsize=" + "9" * 5000, "fontsize=-1", "fontsize=%00", "fontsize=٣"):
             assert await status(made, f"/a-token/?{query}") == 200, query
-        for raw in (b"\x00\xff\r\n\r\n", b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET / HTTP/9\r\n\r\n",
-                    b"GET /a-token/ HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"):  # fmt: skip
+        for raw in (
+            b"\x00\xff\r\n\r\n",
+            b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET / HTTP/9\r\n\r\n",
+            b"GET /a-token/ HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        ):
             reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
             writer.write(raw)
             writer.write_eof()
@@ -154,10 +174,25 @@ async def test_no_request_prints_a_traceback(capfd: pytest.CaptureFixture[str]) 
 
 
 MALFORMED = (
-    "", "{", "[]", "{}", "1", "null", '["stdin"]', '["stdin", 1]', '["resize"]', '["resize", {}]', '["resize", [1, 2]]',
-    '["resize", {"width": "1", "height": 2}]', '["resize", {"width": 1e999, "height": 2}]', '["ping"]',
-    '["nothing", 1]', "[" * 100_000, '["resize", {"width": ' + "9" * 5000 + ', "height": 1}]', '["ping", {"a": 1}]',
-)  # fmt: skip
+    "",
+    "{",
+    "[]",
+    "{}",
+    "1",
+    "null",
+    '["stdin"]',
+    '["stdin", 1]',
+    '["resize"]',
+    '["resize", {}]',
+    '["resize", [1, 2]]',
+    '["resize", {"width": "1", "height": 2}]',
+    '["resize", {"width": 1e999, "height": 2}]',
+    '["ping"]',
+    '["nothing", 1]',
+    "[" * 100_000,
+    '["resize", {"width": ' + "9" * 5000 + ', "height": 1}]',
+    '["ping", {"a": 1}]',
+)
 
 
 async def test_a_malformed_message_ends_its_page_and_app_alone(capfd: pytest.CaptureFixture[str]) -> None:

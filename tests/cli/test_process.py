@@ -13,9 +13,19 @@ import pytest
 from tests.report.recorded import recorded_run
 
 HEAVY = (
-    "tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "textual", "jinja2", "distributed",
-    "dask", "optuna",
-)  # fmt: skip
+    "tensorflow",
+    "keras",
+    "sklearn",
+    "skimage",
+    "scipy",
+    "matplotlib",
+    "numpy",
+    "textual",
+    "jinja2",
+    "distributed",
+    "dask",
+    "optuna",
+)
 ASK = """
 import json, sys
 from mnist_tui.cli.entry import main
@@ -86,9 +96,12 @@ def test_a_reader_that_leaves_early_ends_nothing_and_gets_no_traceback(tmp_path:
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run(
-        command("show", "latest", "--json"), env=environment(tmp_path), stdout=writing, stderr=subprocess.PIPE,
+        command("show", "latest", "--json"),
+        env=environment(tmp_path),
+        stdout=writing,
+        stderr=subprocess.PIPE,
         check=False,
-    )  # fmt: skip
+    )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
@@ -136,8 +149,10 @@ def test_offline_train_says_how_to_bring_data(tmp_path: Path) -> None:
     ended = subprocess.run(
         command("train", "--preset", "fashion"),
         env=environment(tmp_path, no_proxy="", NO_PROXY="", **nowhere),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 2
     assert "Fashion-MNIST is not on this machine" in ended.stderr
     assert not (tmp_path / "runs").exists()

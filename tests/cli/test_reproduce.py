@@ -71,10 +71,11 @@ def test_a_dry_run_says_what_is_missing_and_about_how_long_it_takes(cli: Command
     doc = json.loads(cli("reproduce", "report-mlp5layers", "--dry-run", "--json").stdout)
     assert doc["missing"] == [
         {
-            "id": "report-mlp5layers", "seeds": [1, 2, 3, 4],
+            "id": "report-mlp5layers",
+            "seeds": [1, 2, 3, 4],
             "estimate": {"seconds": 60.0, "at_most": False, "like": "report-mlp5layers"},
         }
-    ]  # fmt: skip
+    ]
     again = cli("reproduce", "various-mlp2", "--dry-run", "--again").stdout
     assert again.startswith("various-mlp2: 5 trainings, about 22.0 s each")
     assert study_folders(some) == []
@@ -92,9 +93,19 @@ def test_the_table_has_published_beside_ours_with_difference_and_verdict(cli: Co
     lines = cli("reproduce", "--from-runs", "various-mlp", "mnist-training", "labo04-raw-sigmoid-250").stdout
     rows = {line.split("  ")[0]: re.split(r"\s{2,}", line.strip()) for line in lines.splitlines() if "  " in line}
     assert rows["various-mlp2"] == [
-        "various-mlp2", "97.87 %", "97.92 %", "0.02", "0 to 4", "+0.05 points", "agrees", "0.0967",
-        "0.0208 ± 0.0002", "22.0 s (20.0 s to 24.0 s)", "20", "CPU, 2 threads, machine A",
-    ]  # fmt: skip
+        "various-mlp2",
+        "97.87 %",
+        "97.92 %",
+        "0.02",
+        "0 to 4",
+        "+0.05 points",
+        "agrees",
+        "0.0967",
+        "0.0208 ± 0.0002",
+        "22.0 s (20.0 s to 24.0 s)",
+        "20",
+        "CPU, 2 threads, machine A",
+    ]
     assert rows["report-mlp5layers"][2:7] == ["90.00 %", "–", "0: 1 of 5", "−2.23 points", "misses, provisional"]
     assert rows["labo04-raw-sigmoid-250"][1:7] == ["–", "97.15 %", "–", "1: 1 of 5", "–", "not comparable"]
     assert rows["labo04-raw-sigmoid-250"][-1] == "CPU, 1 thread, machine B"

@@ -52,9 +52,21 @@ def test_the_runs_folder_may_be_named_before_or_after_the_command(cli: Command, 
 def test_show_prints_the_document_of_the_contract(cli: Command, run: RunFolder) -> None:
     doc = json.loads(cli("show", "latest", "--json").stdout)
     assert {
-        "run", "folder", "state", "preset", "dataset", "experiment", "parameters", "epochs", "test", "train",
-        "confusion_matrix", "timings", "platform", "reference",
-    } <= doc.keys()  # fmt: skip
+        "run",
+        "folder",
+        "state",
+        "preset",
+        "dataset",
+        "experiment",
+        "parameters",
+        "epochs",
+        "test",
+        "train",
+        "confusion_matrix",
+        "timings",
+        "platform",
+        "reference",
+    } <= doc.keys()
     assert doc["epochs"][2]["loss"] is None
     assert doc["dataset"]["sha256"]["train_images"].startswith("ba891046")
     assert sum(map(sum, doc["confusion_matrix"])) == 10_000

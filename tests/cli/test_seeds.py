@@ -25,7 +25,7 @@ from tests.cli.test_process import command, environment
         (["--preset", "raw", "--dataset", "digits", "--seeds", "3"], "the app needs a terminal"),
         (["--preset", "raw", "--seeds", "3", "train"], "belongs after its command: `mnist-tui train "),
     ],
-)  # fmt: skip
+)
 def test_seeds_where_they_do_not_go_are_refused_before_anything_is_made(
     cli: Command, runs_dir: Path, line: list[str], said: str
 ) -> None:

@@ -33,8 +33,12 @@ def served(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A server on a free port: its address and its process, which is ended with the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mnist_tui", "serve", "--port", "0", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=dict(os.environ),
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=dict(os.environ),
+    )
     assert process.stdout is not None
     try:
         yield process.stdout.readline().strip(), process

@@ -25,8 +25,9 @@ def test_studies_are_listed_newest_first(cli: Command, runs_dir: Path) -> None:
     assert [line.split()[0] for line in listed.stdout.splitlines()[2:]] == [second.id, first.id]
     docs = json.loads(cli("studies", "--json").stdout)
     assert [(doc["study"], doc["state"], doc["done"], doc["trials"]) for doc in docs] == [
-        (second.id, "running", 4, 6), (first.id, "finished", 6, 6),
-    ]  # fmt: skip
+        (second.id, "running", 4, 6),
+        (first.id, "finished", 6, 6),
+    ]
 
 
 def test_no_studies_is_said_with_what_makes_one(cli: Command) -> None:

@@ -56,7 +56,7 @@ DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
         (["--over", "hidden=5,6", "--scheduler", "node5"], "--scheduler node5 is no address; a Dask scheduler's"),
         (["--over", "hidden=5,6", "--workers", "2", "--scheduler", "tcp://a:1"], "--workers does not go with"),
     ],
-)  # fmt: skip
+)
 def test_a_sweep_that_cannot_be_is_refused_before_anything_is_made(
     cli: Command, runs_dir: Path, line: list[str], said: str
 ) -> None:

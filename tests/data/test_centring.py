@@ -55,9 +55,7 @@ def test_a_scaled_digit_is_nearly_restored(digits: Image, scale: float, correlat
     assert np.mean(found) > correlation
 
 
-@given(
-    st.integers(1, 60), st.integers(1, 60), st.integers(0, 20), st.integers(0, 20), st.integers(0, 2**32 - 1)
-)  # fmt: skip
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 20), st.integers(0, 20), st.integers(0, 2**32 - 1))
 def test_ink_fills_twenty_pixels_with_its_centre_of_mass_in_the_middle(
     height: int, width: int, top: int, left: int, seed: int
 ):

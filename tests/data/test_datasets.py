@@ -67,11 +67,7 @@ def test_files_with_a_dot_in_their_names_are_found(tmp_path: Path, as_mnist: Arr
 
 
 def test_the_argument_beats_the_variable_which_beats_the_keras_cache_which_beats_the_own_cache(
-    tmp_path: Path,
-    bare_machine: Path,
-    as_mnist: Arrays,
-    write_idx: WriteIdx,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, bare_machine: Path, as_mnist: Arrays, write_idx: WriteIdx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     argument, variable = tmp_path / "argument", tmp_path / "variable"
     write_idx(argument / "mnist", as_mnist)
@@ -148,12 +144,7 @@ def test_fashion_files_under_the_name_of_mnist_are_named_for_what_they_are(
         KNOWN,
         "mnist",
         KNOWN["mnist"].__class__(  # type: ignore[arg-type]
-            name="mnist",
-            title="MNIST",
-            class_names=(),
-            sha256=other,
-            packed_bytes={},
-            mirrors=(),
+            name="mnist", title="MNIST", class_names=(), sha256=other, packed_bytes={}, mirrors=()
         ),
     )
     folder = write_idx(tmp_path / "mnist", as_mnist)

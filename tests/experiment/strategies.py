@@ -23,10 +23,14 @@ DROPOUT = st.fixed_dictionaries({"kind": st.just("dropout"), "rate": st.floats(0
 NORMALISATION = st.just({"kind": "batch_normalization"})
 CONV = st.fixed_dictionaries(
     {
-        "kind": st.just("conv2d"), "filters": st.integers(1, 8), "kernel_size": st.integers(1, 7),
-        "strides": st.integers(1, 3), "padding": st.sampled_from(["valid", "same"]), "activation": ACTIVATIONS,
+        "kind": st.just("conv2d"),
+        "filters": st.integers(1, 8),
+        "kernel_size": st.integers(1, 7),
+        "strides": st.integers(1, 3),
+        "padding": st.sampled_from(["valid", "same"]),
+        "activation": ACTIVATIONS,
     }
-)  # fmt: skip
+)
 POOL = st.fixed_dictionaries(
     {"kind": st.just("max_pooling2d"), "pool_size": st.integers(1, 4), "padding": st.sampled_from(["valid", "same"])},
     optional={"strides": st.integers(1, 3)},
@@ -39,22 +43,26 @@ def experiments(draw: st.DrawFn) -> Experiment:
     tail = draw(st.lists(st.one_of(dense(), DROPOUT, NORMALISATION), max_size=5))
     doc: dict[str, Any] = {
         "optimizer": {
-            "name": draw(st.sampled_from(sorted(GRADIENT_OPTIMIZERS))), "learning_rate": draw(st.floats(1e-5, 1.0)),
+            "name": draw(st.sampled_from(sorted(GRADIENT_OPTIMIZERS))),
+            "learning_rate": draw(st.floats(1e-5, 1.0)),
         },
         "training": {
-            "batch_size": draw(st.integers(1, 5000)), "epochs": draw(st.integers(1, 300)),
+            "batch_size": draw(st.integers(1, 5000)),
+            "epochs": draw(st.integers(1, 300)),
             "seed": draw(st.integers(0, 99)),
             "schedule": draw(
                 st.sampled_from([{"kind": "constant"}, {"kind": "cosine"}, {"kind": "exp", "start": 3, "rate": 0.1}])
             ),
         },
         "dataset": {"name": "mnist", "validation": draw(st.one_of(st.just("test"), st.floats(0.05, 0.5)))},
-    }  # fmt: skip
+    }
     if draw(st.booleans()):
         doc["features"] = {
-            "kind": "hog", "pixels_per_cell": draw(st.integers(1, 14)), "orientations": draw(st.integers(1, 12)),
+            "kind": "hog",
+            "pixels_per_cell": draw(st.integers(1, 14)),
+            "orientations": draw(st.integers(1, 12)),
             "cells_per_block": draw(st.integers(1, 2)),
-        }  # fmt: skip
+        }
         doc["layers"] = tail
         return from_mapping(doc)
     head = [{"kind": "flatten"}]

@@ -41,9 +41,22 @@ def test_published_parameter_counts_are_ours():
 def test_the_document_has_what_scripts_read():
     document = to_document(of(find_preset("hog").experiment))
     assert document["layers"][0] == {
-        "name": "dense_1", "kind": "dense", "inputs": 392, "output_shape": [200], "weights": 78400, "biases": 200,
-        "other": 0, "trainable": 78600, "non_trainable": 0, "macs": 78400, "formula": "392 × 200 = 78400",
-    }  # fmt: skip
+        "name": "dense_1",
+        "kind": "dense",
+        "inputs": 392,
+        "output_shape": [200],
+        "weights": 78400,
+        "biases": 200,
+        "other": 0,
+        "trainable": 78600,
+        "non_trainable": 0,
+        "macs": 78400,
+        "formula": "392 × 200 = 78400",
+    }
     assert {key: document[key] for key in ("inputs", "outputs", "dense_weights", "total", "macs")} == {
-        "inputs": 392, "outputs": 10, "dense_weights": 80400, "total": 80610, "macs": 80400,
-    }  # fmt: skip
+        "inputs": 392,
+        "outputs": 10,
+        "dense_weights": 80400,
+        "total": 80610,
+        "macs": 80400,
+    }

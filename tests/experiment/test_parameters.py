@@ -122,10 +122,17 @@ def test_any_field_can_be_set_by_its_path():
     changed = apply_texts(
         find_preset("raw").experiment,
         {},
-        ["optimizer.rho=0.8", "layers.1.units=9", "training.early_stopping.patience=4",
-         "training.program=xla", "training.precision=mixed_float16", "training.plain_loss=true",
-         "layers.1.kernel_initializer={name='random_normal', stddev=0.1}", "layers.1.kernel_initializer.stddev=0.2"],
-    )  # fmt: skip
+        [
+            "optimizer.rho=0.8",
+            "layers.1.units=9",
+            "training.early_stopping.patience=4",
+            "training.program=xla",
+            "training.precision=mixed_float16",
+            "training.plain_loss=true",
+            "layers.1.kernel_initializer={name='random_normal', stddev=0.1}",
+            "layers.1.kernel_initializer.stddev=0.2",
+        ],
+    )
     assert changed.optimizer.rho == 0.8
     assert changed.layers[1].units == 9
     assert changed.layers[1].kernel_initializer.stddev == 0.2

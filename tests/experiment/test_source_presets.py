@@ -43,10 +43,16 @@ SOURCES = {
 }
 MEASURED_IN = {"000": "unsaid", "002": "running", "003": "evaluated"}
 FIGURES = {
-    "test_accuracy": "accuracy", "test_loss": "loss", "train_accuracy": "train_accuracy", "train_loss": "train_loss",
-    "per_seed_accuracy": "per_seed_accuracy", "per_seed_epochs": "per_seed_epochs",
-    "trainable_params": "trainable_parameters", "params": "parameters", "train_seconds": "train_seconds",
-}  # fmt: skip
+    "test_accuracy": "accuracy",
+    "test_loss": "loss",
+    "train_accuracy": "train_accuracy",
+    "train_loss": "train_loss",
+    "per_seed_accuracy": "per_seed_accuracy",
+    "per_seed_epochs": "per_seed_epochs",
+    "trainable_params": "trainable_parameters",
+    "params": "parameters",
+    "train_seconds": "train_seconds",
+}
 SEEDS = builtin_folder().parent.parent / "shared" / "seeds" / "experiments.toml"
 CLOSED_FORM = {"efc-linear", "efc2-elm"}
 UNSTATED_EPOCHS = 100
@@ -82,9 +88,13 @@ def layer(text: str) -> dict[str, Any]:
         case ["conv", filters, kernel, activation, padded, *start]:
             padding, _, step = padded.partition("/")
             found = {
-                "kind": "conv2d", "filters": int(filters), "kernel_size": int(kernel.split("x")[0]),
-                "activation": activation, "padding": padding, "strides": int(step or 1),
-            }  # fmt: skip
+                "kind": "conv2d",
+                "filters": int(filters),
+                "kernel_size": int(kernel.split("x")[0]),
+                "activation": activation,
+                "padding": padding,
+                "strides": int(step or 1),
+            }
         case ["dropout", rate]:
             return {"kind": "dropout", "rate": float(rate)}
         case ["pool", size]:

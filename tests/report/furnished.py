@@ -30,9 +30,12 @@ def furnished_run(runs_dir: Path, preset: Preset | None = None, **how: Any) -> R
     probabilities[np.arange(len(labels)), predicted] = 0.91
     wrong = np.flatnonzero(predicted != labels).astype(np.int32)
     np.savez_compressed(
-        folder.predictions_file, probabilities=probabilities, labels=labels, misclassified=wrong,
+        folder.predictions_file,
+        probabilities=probabilities,
+        labels=labels,
+        misclassified=wrong,
         misclassified_images=np.full((len(wrong), 28, 28), 100, np.uint8),
-    )  # fmt: skip
+    )
     spread = Distribution(low=-1.0, high=1.0, counts=(1, 2, 1), mean=0.0, deviation=0.5)
     log = EventLog(folder.events_file)
     for epoch in (0, 3):

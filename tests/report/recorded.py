@@ -62,9 +62,16 @@ def recorded_run(
     known = KNOWN["mnist"]
     sha256 = dict(known.sha256)
     data: dict[str, Any] = {
-        "name": "mnist", "title": title, "sha256": sha256, "source": "/data/mnist", "sample": sample,
-        "verified": not sample, "train": 60_000, "validation": 0, "test": 10_000,
-    }  # fmt: skip
+        "name": "mnist",
+        "title": title,
+        "sha256": sha256,
+        "source": "/data/mnist",
+        "sample": sample,
+        "verified": not sample,
+        "train": 60_000,
+        "validation": 0,
+        "test": 10_000,
+    }
     log = EventLog(folder.events_file)
     log.append(
         RunStarted(

@@ -131,9 +131,12 @@ LETTERS = [chr(code) for span in ((0xA0, 0x180), (0x370, 0x400), (0x2010, 0x2030
 def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
     titles = ["Modèle α ≤ 中 e\u0301 🙂 ﬁ \x07", *LETTERS, *SYMBOLS, "²³ x₁"]
     source = [
-        "\\documentclass{article}", "\\begin{document}", *map(tex_escaped, titles),
-        breakdown.in_format(STARTING[0].experiment, "tex", title=titles[0]), "\\end{document}",
-    ]  # fmt: skip
+        "\\documentclass{article}",
+        "\\begin{document}",
+        *map(tex_escaped, titles),
+        breakdown.in_format(STARTING[0].experiment, "tex", title=titles[0]),
+        "\\end{document}",
+    ]
     compiled(tmp_path, source)
 
 
@@ -155,8 +158,12 @@ def compiled(folder: Path, source: list[str]) -> str:
     """What pdfLaTeX says of a document that it compiles."""
     (folder / "a.tex").write_text("\n".join(source), encoding="utf-8")
     ended = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"], cwd=folder, capture_output=True,
-        text=True, errors="replace", check=False,
-    )  # fmt: skip
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     assert ended.returncode == 0, ended.stdout[-2000:]
     return ended.stdout

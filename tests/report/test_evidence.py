@@ -115,9 +115,12 @@ def test_what_an_older_version_did_not_record_is_no_fault(run: RunFolder) -> Non
 
 def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> None:
     np.savez(
-        run.predictions_file, probabilities=np.zeros((5, 10), np.float32), labels=np.zeros(5, np.uint8),
-        misclassified=np.array([7], np.int32), misclassified_images=np.zeros((1, 28, 28), np.uint8),
-    )  # fmt: skip
+        run.predictions_file,
+        probabilities=np.zeros((5, 10), np.float32),
+        labels=np.zeros(5, np.uint8),
+        misclassified=np.array([7], np.int32),
+        misclassified_images=np.zeros((1, 28, 28), np.uint8),
+    )
     assert read(run).predictions is None
 
 

@@ -189,9 +189,7 @@ def test_figures_beside_a_document_are_there_and_named_by_relative_paths(written
 
 
 def images(text: str) -> list[Any]:
-    return [
-        child for token in READER.parse(text) for child in token.children or [] if child.type == "image"
-    ]  # fmt: skip
+    return [child for token in READER.parse(text) for child in token.children or [] if child.type == "image"]
 
 
 def test_figures_in_docx_have_alt_texts_and_the_width_they_were_drawn_with(written: Written) -> None:
@@ -296,9 +294,16 @@ def test_pages_take_more_of_smaller_letters() -> None:
 
 @pytest.mark.parametrize(
     ("char", "latex"),
-    [("α", r"\ensuremath{\alpha}"), ("Ω", r"\ensuremath{\Omega}"), ("Α", "A"), ("⁴", r"\ensuremath{^{4}}"),
-     ("≤", r"\ensuremath{\le}"), ("中", r"\nosuchletter{4E2D}"), ("ϛ", r"\nosuchletter{03DB}"),
-     ("✓", r"\ensuremath{\checkmark}")],
-)  # fmt: skip
+    [
+        ("α", r"\ensuremath{\alpha}"),
+        ("Ω", r"\ensuremath{\Omega}"),
+        ("Α", "A"),
+        ("⁴", r"\ensuremath{^{4}}"),
+        ("≤", r"\ensuremath{\le}"),
+        ("中", r"\nosuchletter{4E2D}"),
+        ("ϛ", r"\nosuchletter{03DB}"),
+        ("✓", r"\ensuremath{\checkmark}"),
+    ],
+)
 def test_letters_that_tex_has_no_font_for_are_formulas_or_code_points(char: str, latex: str) -> None:
     assert printed(char) == latex

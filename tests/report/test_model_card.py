@@ -54,9 +54,16 @@ def test_it_says_what_a_stranger_must_know(run: RunFolder, tmp_path: Path) -> No
     export(run, ["keras"], tmp_path / "out")
     text = (tmp_path / "out" / CARD).read_text(encoding="utf-8")
     for said in (
-        run.id, "(n, 28, 28)", "float32 of shape (n, 28, 28, 1)", "0 (background) to 1",
-        "98.00 %", "0.0700", "MNIST, 60,000 images", "198,760", "| model.keras | 9 bytes |",
-    ):  # fmt: skip
+        run.id,
+        "(n, 28, 28)",
+        "float32 of shape (n, 28, 28, 1)",
+        "0 (background) to 1",
+        "98.00 %",
+        "0.0700",
+        "MNIST, 60,000 images",
+        "198,760",
+        "| model.keras | 9 bytes |",
+    ):
         assert said in text, said
     assert "> **" not in text
 

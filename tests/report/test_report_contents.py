@@ -179,8 +179,15 @@ def test_seeds_share_a_section_with_mean_and_deviation_of_the_sample(tmp_path: P
     assert "97.00 ± 1.00" in tables(text)[1][1]
     seeds = next(table for table in tables(text) if table[0][:2] == ["№", "Seed"])
     assert column(seeds, "Test accuracy (%)") == [
-        "96.00", "98.00", "97.00", "97.00", "1.00", "94.52 to 99.48", "96.00", "98.00",
-    ]  # fmt: skip
+        "96.00",
+        "98.00",
+        "97.00",
+        "97.00",
+        "1.00",
+        "94.52 to 99.48",
+        "96.00",
+        "98.00",
+    ]
     assert "Over the three seeds 0 to 2 hog (3 epochs) reached a mean test accuracy of 97.00 %" in text
     assert "Seeds in pairs" not in text
     assert "those of run 4, the one in the middle" in text
@@ -345,11 +352,13 @@ def test_the_same_runs_make_the_same_bytes_in_any_process_and_any_time_zone(tmp_
     runs = [str(run.path) for run in (*seed_runs(tmp_path, range(2)), furnished_run(tmp_path))]
     texts = [
         subprocess.run(
-            [sys.executable, "-c", SCRIPT, *runs], capture_output=True, check=True,
+            [sys.executable, "-c", SCRIPT, *runs],
+            capture_output=True,
+            check=True,
             env={**os.environ, "PYTHONHASHSEED": seed, "TZ": zone},
         ).stdout
         for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
-    ]  # fmt: skip
+    ]
     assert texts[0] == texts[1]
     assert b"2026-02-25 06:13:20 UTC" in texts[0]
 

@@ -6,14 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mnist_tui.report.seed_words import (
-    beside_published,
-    better,
-    counted_seeds,
-    p_value,
-    points,
-    reached,
-)
+from mnist_tui.report.seed_words import beside_published, better, counted_seeds, p_value, points, reached
 from mnist_tui.runs.collection.statistics import Paired, Summary, paired, summary
 
 DEVELOPED = (0.9837, 0.9821, 0.9841, 0.9838, 0.9836, 0.9845, 0.9830, 0.9834, 0.9824, 0.9831)
@@ -117,8 +110,13 @@ def test_small_figures_keep_a_digit_and_minus_is_a_minus() -> None:
         "0.000",
     ]
     assert [p_value(p) for p in (1, 0.0625, 0.37109375, 1 / 512, 1 / 2048, 1e-6)] == [
-        "p = 1", "p = 0.0625", "p = 0.371", "p = 0.002", "p = 0.0005", "p < 0.0001",
-    ]  # fmt: skip
+        "p = 1",
+        "p = 0.0625",
+        "p = 0.371",
+        "p = 0.002",
+        "p = 0.0005",
+        "p < 0.0001",
+    ]
 
 
 def test_ours_lies_beside_what_was_published() -> None:

@@ -28,16 +28,30 @@ def epoch_ended(number: int, *, best: float = 0.98, seed: int = 0, at: float = B
     noise = random.Random(seed * 100_003 + number).uniform(-0.002, 0.002)
     accuracy = best - 0.3 * math.exp(-number / 4) + noise
     return EpochEnded(
-        time=at + number, epoch=number, loss=2 * math.exp(-number / 5) + 0.08, accuracy=accuracy,
-        val_loss=1.8 * math.exp(-number / 5) + 0.1 + noise, val_accuracy=accuracy - 0.005, learning_rate=0.001,
-        seconds=2.0, images_per_second=30_000.0, confusion=MATRIX,
-    )  # fmt: skip
+        time=at + number,
+        epoch=number,
+        loss=2 * math.exp(-number / 5) + 0.08,
+        accuracy=accuracy,
+        val_loss=1.8 * math.exp(-number / 5) + 0.1 + noise,
+        val_accuracy=accuracy - 0.005,
+        learning_rate=0.001,
+        seconds=2.0,
+        images_per_second=30_000.0,
+        confusion=MATRIX,
+    )
 
 
 def finished_run(
-    runs_dir: Path, preset: str = "raw", *, epochs: int = 3, created: float = BEGIN,
-    texts: dict[str, str] | None = None, test_accuracy: float = 0.97, state: str = "finished", sample: bool = False,
-) -> RunFolder:  # fmt: skip
+    runs_dir: Path,
+    preset: str = "raw",
+    *,
+    epochs: int = 3,
+    created: float = BEGIN,
+    texts: dict[str, str] | None = None,
+    test_accuracy: float = 0.97,
+    state: str = "finished",
+    sample: bool = False,
+) -> RunFolder:
     """A run that ended, its files old enough to be settled."""
     found = find_preset(preset)
     experiment = apply_texts(found.experiment, {"epochs": str(epochs), **(texts or {})})
@@ -47,25 +61,39 @@ def finished_run(
     events: list[Event] = [
         RunStarted(time=created, run=folder.id, epochs=epochs, total=total, trainable=total),
         DataReady(
-            time=created, name=experiment.dataset.name, title="MNIST", class_names=tuple("0123456789"), sha256={},
-            source="a folder", sample=sample, verified=True, train=60_000, validation=0, test=10_000, inputs=784,
+            time=created,
+            name=experiment.dataset.name,
+            title="MNIST",
+            class_names=tuple("0123456789"),
+            sha256={},
+            source="a folder",
+            sample=sample,
+            verified=True,
+            train=60_000,
+            validation=0,
+            test=10_000,
+            inputs=784,
         ),
         Phase(time=created, name="training"),
-    ]  # fmt: skip
+    ]
     for number in range(1, epochs + 1):
         events += [
             Progress(
                 time=created + number, epoch=number, step=60, steps=118, images_per_second=3e4, loss=0.5, accuracy=0.9
             ),
             epoch_ended(number, best=test_accuracy + 0.01, seed=seed, at=created),
-        ]  # fmt: skip
+        ]
     scored = state in {"finished", "stopped"}
     events.append(
         Ended(
-            time=created + epochs + 1, state=state, reason="as told", test_loss=0.1 if scored else None,
-            test_accuracy=test_accuracy if scored else None, macro_f1=test_accuracy - 0.001 if scored else None,
+            time=created + epochs + 1,
+            state=state,
+            reason="as told",
+            test_loss=0.1 if scored else None,
+            test_accuracy=test_accuracy if scored else None,
+            macro_f1=test_accuracy - 0.001 if scored else None,
         )
-    )  # fmt: skip
+    )
     write_events(folder, events)
     if scored:
         test = {"loss": 0.1, "accuracy": test_accuracy, "macro_f1": test_accuracy - 0.001, "per_class": []}
@@ -95,6 +123,10 @@ def many_runs(runs_dir: Path, count: int, epochs: int) -> None:
         if rng.random() < 0.3:
             texts["lr"] = rng.choice(("0.01", "0.0005", "0.0001"))
         finished_run(
-            runs_dir, rng.choice(("raw", "hog", "cnn", "fashion")), epochs=epochs, created=BEGIN + 60 * number,
-            texts=texts, test_accuracy=round(rng.uniform(0.9, 0.985), 4),
-        )  # fmt: skip
+            runs_dir,
+            rng.choice(("raw", "hog", "cnn", "fashion")),
+            epochs=epochs,
+            created=BEGIN + 60 * number,
+            texts=texts,
+            test_accuracy=round(rng.uniform(0.9, 0.985), 4),
+        )

@@ -115,9 +115,23 @@ def bytes_of_no_text(path):
 
 
 CRAFTED = [
-    nested, infinite, many_digits, too_many, a_word, unknown, empty, torn, a_list, a_folder, a_pipe, a_link,
-    a_dead_link, huge, utf16, bytes_of_no_text,
-]  # fmt: skip
+    nested,
+    infinite,
+    many_digits,
+    too_many,
+    a_word,
+    unknown,
+    empty,
+    torn,
+    a_list,
+    a_folder,
+    a_pipe,
+    a_link,
+    a_dead_link,
+    huge,
+    utf16,
+    bytes_of_no_text,
+]
 
 
 @pytest.fixture
@@ -192,11 +206,7 @@ class TestCommands:
 
     @pytest.mark.parametrize(
         ("number", "said"),
-        [
-            (errno.ENOSPC, "the disk is full"),
-            (errno.EROFS, "the disk is read-only"),
-            (errno.EACCES, "you may not"),
-        ],
+        [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "the disk is read-only"), (errno.EACCES, "you may not")],
     )
     def test_a_command_that_cannot_be_written_is_refused_with_the_reason(self, tmp_path, monkeypatch, number, said):
         run = live_run(tmp_path, 1.0)

@@ -45,11 +45,19 @@ def run_of(
     events: list[Event] = [RunStarted(run="r", epochs=len(losses), total=1, trainable=1), Phase(name="training")]
     events += [
         EpochEnded(
-            epoch=epoch, loss=loss, accuracy=0.9, val_loss=val_loss, val_accuracy=accuracy,
-            learning_rate=rates[epoch - 1], seconds=1, images_per_second=1, confusion=matrix, plain_loss=plain,
+            epoch=epoch,
+            loss=loss,
+            accuracy=0.9,
+            val_loss=val_loss,
+            val_accuracy=accuracy,
+            learning_rate=rates[epoch - 1],
+            seconds=1,
+            images_per_second=1,
+            confusion=matrix,
+            plain_loss=plain,
         )
         for epoch, (loss, val_loss, accuracy) in enumerate(zip(losses, val_losses, accuracies, strict=True), start=1)
-    ]  # fmt: skip
+    ]
     events += more
     return reduce(RunState(), [*events, Ended(state=ended, reason="")] if ended else events)
 

@@ -13,9 +13,17 @@ from tests.runs.epochs_of import epochs_of
 def ended(epoch, hits=5):
     matrix = tuple(tuple(hits if row == column else 0 for column in range(10)) for row in range(10))
     return EpochEnded(
-        time=1.0, epoch=epoch, loss=0.1, accuracy=0.9, val_loss=0.2, val_accuracy=0.8, learning_rate=1e-3, seconds=1.5,
-        images_per_second=4e4, confusion=matrix,
-    )  # fmt: skip
+        time=1.0,
+        epoch=epoch,
+        loss=0.1,
+        accuracy=0.9,
+        val_loss=0.2,
+        val_accuracy=0.8,
+        learning_rate=1e-3,
+        seconds=1.5,
+        images_per_second=4e4,
+        confusion=matrix,
+    )
 
 
 def weights(epoch, mean=0.5):

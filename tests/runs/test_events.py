@@ -20,9 +20,17 @@ def progress(step: int, loss: float = 0.5) -> Progress:
 
 def epoch(number: int) -> EpochEnded:
     return EpochEnded(
-        time=2.0, epoch=number, loss=0.1, accuracy=0.9, val_loss=0.2, val_accuracy=0.8, learning_rate=1e-3, seconds=1.5,
-        images_per_second=4e4, confusion=MATRIX,
-    )  # fmt: skip
+        time=2.0,
+        epoch=number,
+        loss=0.1,
+        accuracy=0.9,
+        val_loss=0.2,
+        val_accuracy=0.8,
+        learning_rate=1e-3,
+        seconds=1.5,
+        images_per_second=4e4,
+        confusion=MATRIX,
+    )
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 10**9), st.text())

@@ -10,12 +10,28 @@ from mnist_tui.runs.collection.filters import FilterError, filtered, parse
 from mnist_tui.runs.collection.summaries import RunSummary
 
 BASE = RunSummary(
-    run="20260301-120000-raw-0000", folder="/runs/raw", state="finished", preset="raw", name="", note="", differs="",
-    dataset="mnist", sample=False, started=1_772_000_000.0, epochs_done=20, epochs=20, parameters=198_760,
-    test_accuracy=0.95, test_loss=0.1, macro_f1=0.94, val_accuracy=0.95, val_loss=0.1, seconds=60.0,
+    run="20260301-120000-raw-0000",
+    folder="/runs/raw",
+    state="finished",
+    preset="raw",
+    name="",
+    note="",
+    differs="",
+    dataset="mnist",
+    sample=False,
+    started=1_772_000_000.0,
+    epochs_done=20,
+    epochs=20,
+    parameters=198_760,
+    test_accuracy=0.95,
+    test_loss=0.1,
+    macro_f1=0.94,
+    val_accuracy=0.95,
+    val_loss=0.1,
+    seconds=60.0,
     values={"hidden": "250", "lr": "0.001", "optimizer": "rmsprop", "ppc": "", "seed": "0", "patience": "none"},
     group="g",
-)  # fmt: skip
+)
 
 
 def run(run_id: str, values: dict[str, str] | None = None, **changes: object) -> RunSummary:

@@ -37,9 +37,11 @@ def finished_run(runs_dir: Path, created: float = 1_700_000_000.0) -> RunFolder:
     run = new_run(runs_dir, created=created)
     log = EventLog(run.events_file)
     for event in (
-        RunStarted(time=created, run=run.id, epochs=150, total=198_760, trainable=198_760), epoch(1), epoch(2),
+        RunStarted(time=created, run=run.id, epochs=150, total=198_760, trainable=198_760),
+        epoch(1),
+        epoch(2),
         Ended(time=created + 9, state="finished", reason="all epochs", test_accuracy=0.97, macro_f1=0.969),
-    ):  # fmt: skip
+    ):
         log.append(event)
     log.close()
     run.write_status(Status("finished"))

@@ -280,9 +280,18 @@ def test_a_band_has_the_epochs_that_all_runs_have_and_are_finite_in():
 
 def test_a_row_is_whole_though_its_matrix_was_cut_out(tmp_path):
     ended = EpochEnded(
-        epoch=1, loss=1.0, accuracy=0.5, val_loss=None, val_accuracy=0.25, learning_rate=0.1, seconds=2.0,
-        images_per_second=3.0, confusion=MATRIX, plain_loss=0.75, plain_accuracy=0.625,
-    )  # fmt: skip
+        epoch=1,
+        loss=1.0,
+        accuracy=0.5,
+        val_loss=None,
+        val_accuracy=0.25,
+        learning_rate=0.1,
+        seconds=2.0,
+        images_per_second=3.0,
+        confusion=MATRIX,
+        plain_loss=0.75,
+        plain_accuracy=0.625,
+    )
     log = tmp_path / "events.jsonl"
     log.write_text(encode(ended) + "\n")
     (row,) = LogGlance(log).look().history

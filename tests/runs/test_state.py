@@ -10,9 +10,19 @@ from tests.runs.test_events import epoch, progress
 
 STARTED = RunStarted(time=100.0, run="r", epochs=10, total=5, trainable=5)
 DATA = DataReady(
-    time=101.0, name="mnist", title="MNIST", class_names=tuple("0123456789"), sha256={}, source="here", sample=False,
-    verified=True, train=60_000, validation=0, test=10_000, inputs=784,
-)  # fmt: skip
+    time=101.0,
+    name="mnist",
+    title="MNIST",
+    class_names=tuple("0123456789"),
+    sha256={},
+    source="here",
+    sample=False,
+    verified=True,
+    train=60_000,
+    validation=0,
+    test=10_000,
+    inputs=784,
+)
 
 
 def test_a_run_goes_from_starting_over_running_to_its_end():

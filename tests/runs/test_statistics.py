@@ -118,9 +118,13 @@ def test_groups_of_one_dataset_are_paired_the_best_first(tmp_path: Path) -> None
     for name, sample, level in (("raw", False, 0.95), ("hog", False, 0.98), ("raw", True, 0.90)):
         for seed in range(2):
             finished_run(
-                tmp_path, name, texts={"seed": str(seed)}, sample=sample, test_accuracy=level + seed / 1000,
+                tmp_path,
+                name,
+                texts={"seed": str(seed)},
+                sample=sample,
+                test_accuracy=level + seed / 1000,
                 created=BEGIN + seed + 100 * level,
-            )  # fmt: skip
+            )
     (pair,) = pairs(seed_groups(listed(tmp_path)))
     assert (pair.first.called, pair.second.called) == ("hog (3 epochs)", "raw (3 epochs)")
     found = pair.paired("test_accuracy")

@@ -120,9 +120,16 @@ class Bench:
         flight.epoch += 1
         value = self.curve(hidden, flight.epoch)
         event = EpochEnded(
-            epoch=flight.epoch, loss=0.1, accuracy=0.9, val_loss=1 - value, val_accuracy=value, learning_rate=0.1,
-            seconds=1.0, images_per_second=1.0, confusion=(),
-        )  # fmt: skip
+            epoch=flight.epoch,
+            loss=0.1,
+            accuracy=0.9,
+            val_loss=1 - value,
+            val_accuracy=value,
+            learning_rate=0.1,
+            seconds=1.0,
+            images_per_second=1.0,
+            confusion=(),
+        )
         self._write(flight, event)
         news = [Told(run, "event", flight.worker, flight.attempt, event)]
         if self.dies.get(hidden) == flight.epoch:

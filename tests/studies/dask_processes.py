@@ -35,11 +35,18 @@ class DaskProcesses:
     def add_worker(self) -> None:
         self.workers.append(
             self._start(
-                "worker", self.address, "--host", "127.0.0.1", "--nthreads", str(self._threads),
-                "--death-timeout", str(PATIENCE),
-                "--local-directory", str(self._folder / f"scratch-{len(self.workers)}"),
+                "worker",
+                self.address,
+                "--host",
+                "127.0.0.1",
+                "--nthreads",
+                str(self._threads),
+                "--death-timeout",
+                str(PATIENCE),
+                "--local-directory",
+                str(self._folder / f"scratch-{len(self.workers)}"),
             )
-        )  # fmt: skip
+        )
 
     def wait_for_workers(self) -> None:
         """Until the scheduler knows all of them."""

@@ -25,9 +25,13 @@ def base(**texts: str) -> Preset:
 def study(*overs: str, seeds: int = 1, search: Mapping[str, Any] | None = None, **more: Any) -> Study:
     """A sweep over these axes; without any, the seeds of one experiment."""
     values: dict[str, Any] = {
-        "kind": "sweep" if overs else "seeds", "title": "raw: a test", "created": CREATED, "command": "mnist-tui sweep",
-        "bases": (Base(preset="raw", first_seed=3, seeds=seeds),), "axes": tuple(map(parse_over, overs)),
-    }  # fmt: skip
+        "kind": "sweep" if overs else "seeds",
+        "title": "raw: a test",
+        "created": CREATED,
+        "command": "mnist-tui sweep",
+        "bases": (Base(preset="raw", first_seed=3, seeds=seeds),),
+        "axes": tuple(map(parse_over, overs)),
+    }
     return checked(**{**values, "search": dict(search or {}), **more})
 
 

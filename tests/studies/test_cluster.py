@@ -37,9 +37,11 @@ def letters(tmp_path):
     folder, data = tmp_path / "letters", digits()
     folder.mkdir()
     parts = {
-        "train_images": data.train_images[:200], "train_labels": data.train_labels[:200],
-        "test_images": data.test_images[:100], "test_labels": data.test_labels[:100],
-    }  # fmt: skip
+        "train_images": data.train_images[:200],
+        "train_labels": data.train_labels[:200],
+        "test_images": data.test_images[:100],
+        "test_labels": data.test_labels[:100],
+    }
     for part, values in parts.items():
         (folder / FILE_NAMES[part]).write_bytes(idx_header(values) + values.tobytes())
     return folder
@@ -93,9 +95,14 @@ def complete(run, epochs):
 def trained_through(address, runs, dask, said):
     """Trains runs on a cluster whose workers come late, and kills one in the middle; what was told, and the run hit."""
     with Cluster(
-        scheduler=address, workers=None, threads=None, device="auto", data_dir=None, scratch=Path("unused"),
+        scheduler=address,
+        workers=None,
+        threads=None,
+        device="auto",
+        data_dir=None,
+        scratch=Path("unused"),
         log=said.append,
-    ) as there:  # fmt: skip
+    ) as there:
         assert (there.workers(), there.wanted, there.threads) == ((), 1, None)
         for run in runs:
             there.submit(run)
@@ -232,9 +239,12 @@ def test_nothing_outlives_the_process_that_has_a_cluster(tmp_path, place):
         if dask is not None:
             dask.add_worker()
         study = psutil.Popen(
-            [sys.executable, str(program), str(run.path), dask.address if dask else ""], cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, str(program), str(run.path), dask.address if dask else ""],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         above = psutil.Process(dask.workers[0].pid) if dask else study
 
         def servers():

@@ -38,9 +38,17 @@ def started(run):
 
 def epoch(number):
     return EpochEnded(
-        epoch=number, loss=1.0 / number, accuracy=0.5, val_loss=1.0, val_accuracy=0.5, learning_rate=0.1, seconds=1.0,
-        images_per_second=1.0, confusion=(), time=1.0 + number,
-    )  # fmt: skip
+        epoch=number,
+        loss=1.0 / number,
+        accuracy=0.5,
+        val_loss=1.0,
+        val_accuracy=0.5,
+        learning_rate=0.1,
+        seconds=1.0,
+        images_per_second=1.0,
+        confusion=(),
+        time=1.0 + number,
+    )
 
 
 ENDED = Ended(state="finished", reason="all 2 epochs done", test_accuracy=0.9, time=9.0)
@@ -71,9 +79,13 @@ def test_a_packed_folder_comes_out_as_it_went_in_but_for_what_stays(tmp_path):
     (tmp_path / "out").mkdir()
     names = unpack(pack(there), tmp_path / "out")
     assert sorted(map(str, names)) == [
-        "checkpoint/checkpoint-2.npz", "checkpoint/checkpoint.json", "events.jsonl", "experiment.toml",
-        "results.json", "worker.log",
-    ]  # fmt: skip
+        "checkpoint/checkpoint-2.npz",
+        "checkpoint/checkpoint.json",
+        "events.jsonl",
+        "experiment.toml",
+        "results.json",
+        "worker.log",
+    ]
     for name in names:
         assert (tmp_path / "out" / name).read_bytes() == (there / name).read_bytes()
 

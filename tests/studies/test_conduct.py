@@ -70,9 +70,25 @@ def test_a_trial_s_run_names_its_study_and_can_be_trained_alone(tmp_path: Path, 
         assert (launch.study, launch.threads, launch.device) == (made.id, 3, "cpu")
         words = shlex.split(launch.command)
         assert words == [
-            "mnist-tui", "train", "--preset", "raw", "--dataset", "digits", "--validation", "0.2",
-            "--hidden", dict(row.values)["hidden"], "--epochs", "4", "--seed", "3", "--device", "cpu", "--threads", "3",
-        ]  # fmt: skip
+            "mnist-tui",
+            "train",
+            "--preset",
+            "raw",
+            "--dataset",
+            "digits",
+            "--validation",
+            "0.2",
+            "--hidden",
+            dict(row.values)["hidden"],
+            "--epochs",
+            "4",
+            "--seed",
+            "3",
+            "--device",
+            "cpu",
+            "--threads",
+            "3",
+        ]
 
 
 def test_one_failed_trial_is_a_row_and_not_the_end(tmp_path: Path) -> None:
@@ -80,9 +96,11 @@ def test_one_failed_trial_is_a_row_and_not_the_end(tmp_path: Path) -> None:
     bench = Bench(broken=frozenset({"5"}), lost=frozenset({"6"}), refuses=frozenset({"7"}))
     assert conducted(made, bench) == ("finished", "1 of 4 trials finished, 3 failed")
     assert [(row.state, row.reason) for row in seen(made).rows] == [
-        ("failed", "it broke"), ("failed", "three workers died"), ("failed", "its data mean nothing here"),
+        ("failed", "it broke"),
+        ("failed", "three workers died"),
+        ("failed", "its data mean nothing here"),
         ("finished", "all done"),
-    ]  # fmt: skip
+    ]
     assert seen(made).best == 4
 
 

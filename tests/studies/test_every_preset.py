@@ -56,9 +56,12 @@ def test_every_experiment_of_the_sources_trains_and_is_reported(
     assert len(sources) == 60
     sources = sources[::step]
     study = checked(
-        kind="reproduction", title="every source", created=CREATED, workers=1,
+        kind="reproduction",
+        title="every source",
+        created=CREATED,
+        workers=1,
         bases=tuple(Base(preset=preset.name) for preset in sources),
-    )  # fmt: skip
+    )
     made = folder(tmp_path, study, {preset.name: briefly(preset, beginnings) for preset in sources})
     launcher.start(made)
     wait_for(lambda: made.state() not in LIVE)

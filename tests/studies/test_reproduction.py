@@ -129,8 +129,10 @@ def test_gaps_between_seeds_become_bases_of_their_own(tmp_path: Path) -> None:
     finished(tmp_path, "various-mlp2", 1)
     asked = wanted(missing(table(tmp_path, "various-mlp2", "efc-linear").rows))
     assert [(base.preset, base.first_seed, base.seeds) for base in asked.bases] == [
-        ("efc-linear", 0, 1), ("various-mlp2", 0, 1), ("various-mlp2-from-seed-2", 2, 3)
-    ]  # fmt: skip
+        ("efc-linear", 0, 1),
+        ("various-mlp2", 0, 1),
+        ("various-mlp2-from-seed-2", 2, 3),
+    ]
     assert all(mathematics(preset.experiment) in WANTED for preset in asked.presets.values())
     assert len(asked.trainings) == 5
     again = wanted(missing(table(tmp_path, "various-mlp2").rows, again=True))
@@ -205,8 +207,11 @@ def test_a_seed_that_diverged_was_run_and_is_not_missing(tmp_path: Path) -> None
     diverged = finished(tmp_path, "various-mlp2", seed=1)
     diverged.write_status(Status("diverged"))
     (one,) = tabled(
-        chosen(["various-mlp2"], EVERY), found_runs(tmp_path, WANTED), among=EVERY, seeds=3,
+        chosen(["various-mlp2"], EVERY),
+        found_runs(tmp_path, WANTED),
+        among=EVERY,
+        seeds=3,
         diverged=found_diverged(tmp_path, WANTED),
-    ).rows  # fmt: skip
+    ).rows
     assert ([run.seed for run in one.runs], one.diverged, one.missing) == ([0], (1,), (2,))
     assert words.seeds(one).endswith("1 diverged")

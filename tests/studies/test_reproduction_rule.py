@@ -16,10 +16,13 @@ def ours(mean: float, std: float | None = 0.001, n: int = 5) -> Summary:
 @pytest.mark.parametrize(
     ("name", "kind", "seeds"),
     [
-        ("labo04-raw-tanh-250", "one", 5), ("efc2-mlp-reference", "several", 10), ("efc2-mlp-step1", "one", 5),
-        ("efc-linear", "linear", 1), ("efc2-elm", "machine", 5),
+        ("labo04-raw-tanh-250", "one", 5),
+        ("efc2-mlp-reference", "several", 10),
+        ("efc2-mlp-step1", "one", 5),
+        ("efc-linear", "linear", 1),
+        ("efc2-elm", "machine", 5),
     ],
-)  # fmt: skip
+)
 def test_each_experiment_has_its_rule(name: str, kind: str, seeds: int) -> None:
     preset = find_preset(name)
     assert preset.reference is not None

@@ -40,9 +40,21 @@ def refused(address: str) -> str:
 
 @pytest.mark.parametrize(
     "address",
-    ["node5", "tcp://node5", "http://127.0.0.1:8787", "ws://127.0.0.1:8786", "127.0.0.1:8786", "tcp://:8786",
-     "tcp://node5:port", "tcp://node5:99999", "tcp://node5:0", "tcp://[::1", "tcp://node5:8786/status", "inproc://a"],
-)  # fmt: skip
+    [
+        "node5",
+        "tcp://node5",
+        "http://127.0.0.1:8787",
+        "ws://127.0.0.1:8786",
+        "127.0.0.1:8786",
+        "tcp://:8786",
+        "tcp://node5:port",
+        "tcp://node5:99999",
+        "tcp://node5:0",
+        "tcp://[::1",
+        "tcp://node5:8786/status",
+        "inproc://a",
+    ],
+)
 def test_what_is_no_schedulers_address_is_said(address: str) -> None:
     assert "is no address; a Dask scheduler's address is tcp://HOST:PORT" in refused(address)
 

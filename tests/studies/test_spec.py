@@ -18,11 +18,15 @@ from tests.studies.made import study
         study(seeds=10),
         study("hidden=150,250,200x100", "activation=tanh,sigmoid", seeds=3, threads=2, workers=4),
         study(
-            "lr=0.0001..0.01:log", search={"kind": "tpe", "trials": 30, "seed": 7, "metric": "val_loss"},
-            scheduler="tcp://host:8786", device="gpu:1", data_dir="/somewhere", allow_sample=True,
+            "lr=0.0001..0.01:log",
+            search={"kind": "tpe", "trials": 30, "seed": 7, "metric": "val_loss"},
+            scheduler="tcp://host:8786",
+            device="gpu:1",
+            data_dir="/somewhere",
+            allow_sample=True,
         ),
     ],
-)  # fmt: skip
+)
 def test_a_study_comes_back_from_its_file_as_it_was(made: spec.Study) -> None:
     assert spec.from_toml(spec.to_toml(made)) == made
 
@@ -36,7 +40,7 @@ def test_a_study_comes_back_from_its_file_as_it_was(made: spec.Study) -> None:
         ('layers.0.kernel_initializer="a,b",zeros', ('"a,b"', "zeros")),
         ("epochs=5", ("5",)),
     ],
-)  # fmt: skip
+)
 def test_values_are_parted_by_commas_outside_of_brackets_and_quotes(text: str, values: tuple[str, ...]) -> None:
     assert parse_over(text).values == values
 

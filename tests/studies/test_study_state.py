@@ -31,19 +31,30 @@ from mnist_tui.studies.state import ROW_STATES, SETTLED, STATES, StudyState, Tri
 
 WORKERS = (Worker(address="tcp://a:1", host="a", name="0", gpu=0), Worker(address="tcp://b:1", host="b", name="1"))
 STARTED = StudyStarted(
-    time=1.0, study="s", title="a study", kind="sweep", metric="val_accuracy", axes=("hidden",), trials=2,
-    compares=True, threads=1,
-)  # fmt: skip
+    time=1.0,
+    study="s",
+    title="a study",
+    kind="sweep",
+    metric="val_accuracy",
+    axes=("hidden",),
+    trials=2,
+    compares=True,
+    threads=1,
+)
 
 
 def rows_planned(count: int, seeds: int = 1) -> list[StudyEvent]:
     return [
         TrialPlanned(
-            number=n, base="raw", values=(("hidden", str((n - 1) // seeds)),), seed=(n - 1) % seeds, epochs=9,
+            number=n,
+            base="raw",
+            values=(("hidden", str((n - 1) // seeds)),),
+            seed=(n - 1) % seeds,
+            epochs=9,
             parameters=50,
         )
         for n in range(1, count + 1)
-    ]  # fmt: skip
+    ]
 
 
 def ended(number: int, state: str = "finished", **values: float) -> TrialEnded:
@@ -61,14 +72,25 @@ def course(number: int) -> list[StudyEvent]:
 
 EVENTS = st.sampled_from(
     [
-        STARTED, WorkersSeen(workers=WORKERS), WorkersSeen(workers=()), StudyNoted(text="mind"), StudyStopping(),
-        StudyEnded(time=9.0, state="stopped", reason="asked"), StudyEnded(time=9.0, state="finished"),
-        *rows_planned(3), *course(1), *course(2), *course(4),
+        STARTED,
+        WorkersSeen(workers=WORKERS),
+        WorkersSeen(workers=()),
+        StudyNoted(text="mind"),
+        StudyStopping(),
+        StudyEnded(time=9.0, state="stopped", reason="asked"),
+        StudyEnded(time=9.0, state="finished"),
+        *rows_planned(3),
+        *course(1),
+        *course(2),
+        *course(4),
         TrialBegan(time=3.0, number=1, run="r1", attempt=2, worker="tcp://b:1"),
-        *(ended(number, state, val_accuracy=0.9, score=0.9)
-          for number in (1, 2, 3) for state in ("finished", "stopped", "failed", "pruned")),
+        *(
+            ended(number, state, val_accuracy=0.9, score=0.9)
+            for number in (1, 2, 3)
+            for state in ("finished", "stopped", "failed", "pruned")
+        ),
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(EVENTS, max_size=40), st.integers(0, 40))
@@ -147,12 +169,24 @@ def test_an_attempt_that_a_worker_lost_leaves_nothing_behind() -> None:
 
 def test_a_study_that_goes_on_keeps_what_is_settled_and_waits_for_the_rest() -> None:
     first = [
-        STARTED, *rows_planned(5), *course(1), ended(1, score=0.9), *course(2), ended(2, "failed"), *course(3),
-        ended(3, "stopped"), *course(4), StudyEnded(time=8.0, state="stopped", reason="asked"),
-    ]  # fmt: skip
+        STARTED,
+        *rows_planned(5),
+        *course(1),
+        ended(1, score=0.9),
+        *course(2),
+        ended(2, "failed"),
+        *course(3),
+        ended(3, "stopped"),
+        *course(4),
+        StudyEnded(time=8.0, state="stopped", reason="asked"),
+    ]
     assert [row.state for row in reduced(StudyState(), first).rows] == [
-        "finished", "failed", "stopped", "stopped", "waiting",
-    ]  # fmt: skip
+        "finished",
+        "failed",
+        "stopped",
+        "stopped",
+        "waiting",
+    ]
     again = reduced(StudyState(), [*first, STARTED])
     assert [row.state for row in again.rows] == ["finished", "waiting", "waiting", "waiting", "waiting"]
     assert (again.state, again.ended, again.reason) == ("running", None, "")

@@ -27,18 +27,13 @@ VALUES = {
 
 
 @given(
-    names=st.lists(st.sampled_from(sorted(VALUES)), unique=True, min_size=1),
-    seeds=st.integers(1, 3),
-    data=st.data(),
+    names=st.lists(st.sampled_from(sorted(VALUES)), unique=True, min_size=1), seeds=st.integers(1, 3), data=st.data()
 )
 @settings(max_examples=40, deadline=None)
 def test_a_grid_is_every_combination_once_with_the_last_axis_fastest_and_seeds_innermost(
     names: list[str], seeds: int, data: st.DataObject
 ) -> None:
-    axes = [
-        axis(name, data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1)))
-        for name in names
-    ]  # fmt: skip
+    axes = [axis(name, data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1))) for name in names]
     asked = study(*(one.text for one in axes), seeds=seeds)
     trials = planned(asked, RAW)
     wanted = [
@@ -124,9 +119,23 @@ def test_the_command_of_a_trial_of_a_known_preset_names_its_values(tmp_path: Pat
     asked = study("hidden=7,9", "optimizer.rho=0.5", device="cpu", data_dir="/some where")
     words = shlex.split(command_of(planned(asked, {"raw": raw})[1], raw, asked, 2, tmp_path / "experiment.toml"))
     assert words == [
-        "mnist-tui", "train", "--preset", "raw", "--hidden", "9", "--set", "optimizer.rho=0.5", "--seed", "3",
-        "--device", "cpu", "--threads", "2", "--data-dir", "/some where",
-    ]  # fmt: skip
+        "mnist-tui",
+        "train",
+        "--preset",
+        "raw",
+        "--hidden",
+        "9",
+        "--set",
+        "optimizer.rho=0.5",
+        "--seed",
+        "3",
+        "--device",
+        "cpu",
+        "--threads",
+        "2",
+        "--data-dir",
+        "/some where",
+    ]
 
 
 @given(
@@ -141,7 +150,7 @@ def test_the_command_of_a_trial_of_a_known_preset_names_its_values(tmp_path: Pat
             "initializer": st.sampled_from(("glorot_uniform", "he_normal")),
             "patience": st.just("3"),
         },
-    ),
+    )
 )
 @settings(max_examples=40, deadline=None)
 def test_the_command_of_a_trial_of_an_edited_preset_makes_the_same_experiment(edits: dict[str, str]) -> None:

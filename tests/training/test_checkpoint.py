@@ -14,10 +14,15 @@ def snapshot(epoch=3, step=7):
     arrays = (np.arange(6, dtype=np.float32).reshape(2, 3), np.array([1, 2], np.uint32))
     return Snapshot(
         position=Position(epoch, step, 12.5, 400, 700, 0.25),
-        model=arrays, model_names=("dense_1/kernel", "seed"),
-        optimizer=(np.array(5, np.int64),), optimizer_names=("iterations",),
-        learning_rate=0.01, best=BestSoFar(2, 0.5, 1, arrays[:1]), best_epoch=2, best_loss=0.5,
-    )  # fmt: skip
+        model=arrays,
+        model_names=("dense_1/kernel", "seed"),
+        optimizer=(np.array(5, np.int64),),
+        optimizer_names=("iterations",),
+        learning_rate=0.01,
+        best=BestSoFar(2, 0.5, 1, arrays[:1]),
+        best_epoch=2,
+        best_loss=0.5,
+    )
 
 
 def test_what_was_saved_is_loaded(tmp_path):

@@ -24,16 +24,22 @@ RIDGES = (0.01, 1.0, 100.0)
 
 def frozen(units, **changes):
     return {
-        "kind": "dense", "units": units, "activation": "tanh", "kernel_initializer": DRAWN, "bias_initializer": DRAWN,
-        "trainable": False, **changes,
-    }  # fmt: skip
+        "kind": "dense",
+        "units": units,
+        "activation": "tanh",
+        "kernel_initializer": DRAWN,
+        "bias_initializer": DRAWN,
+        "trainable": False,
+        **changes,
+    }
 
 
 def closed_form(*layers, ridges=RIDGES, validation=0.2, seed=3):
     return experiment(
-        layers=[FLATTEN, *layers], dataset={"name": "digits", "validation": validation},
+        layers=[FLATTEN, *layers],
+        dataset={"name": "digits", "validation": validation},
         training={"epochs": 1, "seed": seed},
-    ).model_copy(update={"optimizer": ridge_of(ridges)})  # fmt: skip
+    ).model_copy(update={"optimizer": ridge_of(ridges)})
 
 
 def ridge_of(ridges):
@@ -63,10 +69,19 @@ class Solved:
         )
         test = Resident(data.test_images, data.test_labels)
         self.course = course_of(
-            of, network, Scorer(self.model, test, 784), train=train, held_out=held_out, test=test, plain=None,
-            kind=None, on_gpu=False, threads=1, clock=time.perf_counter,
+            of,
+            network,
+            Scorer(self.model, test, 784),
+            train=train,
+            held_out=held_out,
+            test=test,
+            plain=None,
+            kind=None,
+            on_gpu=False,
+            threads=1,
+            clock=time.perf_counter,
             tell=lambda *progress: self.said.append(progress),
-        )  # fmt: skip
+        )
         (self.epoch,) = [moment for moment in self.course.run() if moment is not None]
         self.found = self.course.further_results()["closed_form"]
 
@@ -196,8 +211,7 @@ def _resumed(folder):
 
 @pytest.mark.parametrize("program", ["graph", pytest.param("xla", marks=pytest.mark.exhaustive)])
 def test_a_frozen_layer_stays_as_it_was_while_others_train(program):
-    of = experiment(layers=[FLATTEN, frozen(20), {"kind": "dense", "units": 15}],
-                    training={"program": program})  # fmt: skip
+    of = experiment(layers=[FLATTEN, frozen(20), {"kind": "dense", "units": 15}], training={"program": program})
     run = training(of)
     first = [weights.copy() for weights in run.model.get_weights()]
     assert sum(weight.shape.num_elements() for weight in run.model.non_trainable_weights) == 785 * 20

@@ -80,9 +80,7 @@ def started(tmp_path, *arguments):
 
 
 def told(tmp_path, *arguments):
-    return subprocess.run(
-        command(*arguments), env=environment(tmp_path), capture_output=True, text=True, check=False
-    )  # fmt: skip
+    return subprocess.run(command(*arguments), env=environment(tmp_path), capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", ["train", "resume", "extend"])

@@ -126,8 +126,9 @@ def test_a_model_of_each_precision_learns_and_its_file_loads_in_bare_keras(preci
     from mnist_tui.training import models
     from mnist_tui.training.backend import keras
 
-    of = experiment(layers=EVERY_LAYER, optimizer={"name": "adam", "learning_rate": 0.01},
-                    training={"precision": precision})  # fmt: skip
+    of = experiment(
+        layers=EVERY_LAYER, optimizer={"name": "adam", "learning_rate": 0.01}, training={"precision": precision}
+    )
     model = models.compiled(models.build(of), models.optimizer(of))
     data = digits()
     images = data.train_images[:512, ..., None].astype("float32") / 255

@@ -28,10 +28,12 @@ STOPPING = experiment(
     layers=[FLATTEN, {"kind": "dense", "units": 20}, {"kind": "batch_normalization"}, {"kind": "dropout"}],
     optimizer={"name": "rmsprop", "learning_rate": 0.02, "momentum": 0.5},
     training={
-        "epochs": 30, "batch_size": 50, "early_stopping": {"patience": 3},
+        "epochs": 30,
+        "batch_size": 50,
+        "early_stopping": {"patience": 3},
         "schedule": {"kind": "exp", "start": 1, "rate": 0.1},
     },
-)  # fmt: skip
+)
 
 
 ADAM = from_mapping({**to_mapping(STOPPING), "optimizer": {"name": "adam", "learning_rate": 0.01}})

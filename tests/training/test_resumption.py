@@ -9,9 +9,17 @@ from mnist_tui.runs.events import ModelBuilt
 pytestmark = pytest.mark.slow
 
 BUILT = ModelBuilt(
-    device="CPU:0", device_name="A CPU", program="xla", total=1, trainable=1, steps=9, keras="3.12", tensorflow="2.21",
-    threads=4, cpu_features="AVX2 FMA",
-)  # fmt: skip
+    device="CPU:0",
+    device_name="A CPU",
+    program="xla",
+    total=1,
+    trainable=1,
+    steps=9,
+    keras="3.12",
+    tensorflow="2.21",
+    threads=4,
+    cpu_features="AVX2 FMA",
+)
 
 
 def said(**changes):

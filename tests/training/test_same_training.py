@@ -189,11 +189,15 @@ def test_the_same_steps_in_other_chunks_end_the_same_to_the_bit(kind):
 @pytest.mark.parametrize(
     "optimizer",
     [
-        "rmsprop", "adam", "sgd",
-        *(pytest.param(name, marks=pytest.mark.exhaustive)
-          for name in ("adamw", "nadam", "adamax", "adagrad", "adadelta", "lion")),
+        "rmsprop",
+        "adam",
+        "sgd",
+        *(
+            pytest.param(name, marks=pytest.mark.exhaustive)
+            for name in ("adamw", "nadam", "adamax", "adagrad", "adadelta", "lion")
+        ),
     ],
-)  # fmt: skip
+)
 def test_every_optimizer_trains_in_either_program_alike(optimizer):
     from mnist_tui.training.program import Sums
 

@@ -11,16 +11,7 @@ import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.runs import control, launcher
-from mnist_tui.runs.events import (
-    CheckpointSaved,
-    DeviceLoad,
-    EpochEnded,
-    Paused,
-    Phase,
-    Progress,
-    Resumed,
-    RunStarted,
-)
+from mnist_tui.runs.events import CheckpointSaved, DeviceLoad, EpochEnded, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.training import checkpoint
 from tests.training.support import Watch, experiment, new_run

@@ -119,29 +119,54 @@ class Recording:
             Phase(name="importing"),
             Phase(name="reading", done=3, total=4, unit="files"),
             DataReady(
-                name=known.name, title=known.title, class_names=known.class_names, sha256={}, source="a folder",
-                sample=known.sample, verified=True, train=train, validation=0, test=test, inputs=784,
+                name=known.name,
+                title=known.title,
+                class_names=known.class_names,
+                sha256={},
+                source="a folder",
+                sample=known.sample,
+                verified=True,
+                train=train,
+                validation=0,
+                test=test,
+                inputs=784,
             ),
             ModelBuilt(
-                device="GPU:0" if gpu else "CPU:0", device_name="NVIDIA H200" if gpu else "Intel Xeon", program="xla",
-                total=198_760, trainable=198_760, steps=118,
+                device="GPU:0" if gpu else "CPU:0",
+                device_name="NVIDIA H200" if gpu else "Intel Xeon",
+                program="xla",
+                total=198_760,
+                trainable=198_760,
+                steps=118,
             ),
             Phase(name="training"),
             self.load(gpu),
-        )  # fmt: skip
+        )
         return self
 
     def load(self, gpu: bool = False) -> DeviceLoad:
         gpus = ()
         if gpu:
             gpus = (
-                Gpu(index=0, name="NVIDIA H200", utilization=43, memory_used=12 * 2**30, memory_total=139 * 2**30,
-                    temperature=54, power=312.4),
-            )  # fmt: skip
+                Gpu(
+                    index=0,
+                    name="NVIDIA H200",
+                    utilization=43,
+                    memory_used=12 * 2**30,
+                    memory_total=139 * 2**30,
+                    temperature=54,
+                    power=312.4,
+                ),
+            )
         return DeviceLoad(
-            cpu=87.4, cores=2, memory_used=3 * 2**30, memory_total=8 * 2**30, worker_cpu=181.2,
-            worker_memory=1_234_567_890, gpus=gpus,
-        )  # fmt: skip
+            cpu=87.4,
+            cores=2,
+            memory_used=3 * 2**30,
+            memory_total=8 * 2**30,
+            worker_cpu=181.2,
+            worker_memory=1_234_567_890,
+            gpus=gpus,
+        )
 
     def epoch(
         self, number: int, *, steps: bool = True, finite: bool = True, seconds: float = 2.0, **given: Any
@@ -158,11 +183,16 @@ class Recording:
     def ended_epoch(self, number: int, *, finite: bool = True, seconds: float = 2.0, **given: Any) -> EpochEnded:
         loss = 0.08 + 2.0 * math.exp(-number / 5) if finite else None
         values: dict[str, Any] = {
-            "epoch": number, "loss": loss, "accuracy": 0.98 - 0.4 * math.exp(-number / 4),
+            "epoch": number,
+            "loss": loss,
+            "accuracy": 0.98 - 0.4 * math.exp(-number / 4),
             "val_loss": 0.1 + 1.8 * math.exp(-number / 5) if finite else None,
-            "val_accuracy": 0.975 - 0.3 * math.exp(-number / 4), "learning_rate": 0.001, "seconds": seconds,
-            "images_per_second": 61_234.0, "confusion": confusion(number),
-        }  # fmt: skip
+            "val_accuracy": 0.975 - 0.3 * math.exp(-number / 4),
+            "learning_rate": 0.001,
+            "seconds": seconds,
+            "images_per_second": 61_234.0,
+            "confusion": confusion(number),
+        }
         return EpochEnded(**{**values, **given})
 
     def progress(self, epoch: int, step: int, loss: float | None) -> Progress:
@@ -185,10 +215,15 @@ class Recording:
         matrix = confusion(epoch)
         columns = [sum(row[index] for row in matrix) for index in range(10)]
         per_class = [
-            {"class": name, "precision": matrix[i][i] / columns[i], "recall": matrix[i][i] / sum(matrix[i]), "f1": 0.97,
-             "support": sum(matrix[i])}
+            {
+                "class": name,
+                "precision": matrix[i][i] / columns[i],
+                "recall": matrix[i][i] / sum(matrix[i]),
+                "f1": 0.97,
+                "support": sum(matrix[i]),
+            }
             for i, name in enumerate(names)
-        ]  # fmt: skip
+        ]
         doc = {
             "dataset": {"name": "mnist", "title": "MNIST", "train": 60_000, "test": 10_000, "sample": False},
             "test": {"loss": 0.0812, "accuracy": 0.9764, "macro_f1": 0.9762, "per_class": per_class},

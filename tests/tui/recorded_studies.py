@@ -78,19 +78,28 @@ class RecordedStudy:
         study = self.study
         self.write(
             StudyStarted(
-                study=self.folder.id, title=study.title, kind=study.kind, metric=study.search.metric,
-                axes=tuple(axis.name for axis in study.axes), trials=len(self.trials),
-                compares=study.compares, threads=1,
+                study=self.folder.id,
+                title=study.title,
+                kind=study.kind,
+                metric=study.search.metric,
+                axes=tuple(axis.name for axis in study.axes),
+                trials=len(self.trials),
+                compares=study.compares,
+                threads=1,
             ),
             *(
                 TrialPlanned(
-                    number=trial.number, base=trial.base, values=tuple(trial.values.items()), seed=trial.seed,
-                    epochs=self.epochs, parameters=100 * trial.number,
+                    number=trial.number,
+                    base=trial.base,
+                    values=tuple(trial.values.items()),
+                    seed=trial.seed,
+                    epochs=self.epochs,
+                    parameters=100 * trial.number,
                 )
                 for trial in self.trials
             ),
             WorkersSeen(workers=WORKERS),
-        )  # fmt: skip
+        )
         return self.status("running")
 
     def score(self, number: int) -> float:
@@ -122,13 +131,22 @@ class RecordedStudy:
         accuracy, cost = last.val_accuracy, last.val_loss
         self.write(
             TrialEnded(
-                number=number, run=run, state=state, reason=reason, epoch=last.epoch,
+                number=number,
+                run=run,
+                state=state,
+                reason=reason,
+                epoch=last.epoch,
                 score=(cost if self.study.search.metric == "val_loss" else accuracy) if scored else None,
-                val_loss=cost, val_accuracy=accuracy, best_val_loss=cost, best_val_accuracy=accuracy,
-                test_loss=cost if scored else None, test_accuracy=accuracy - 0.002 if scored and accuracy else None,
-                macro_f1=accuracy - 0.003 if scored and accuracy else None, seconds=10.0 + number % 7,
+                val_loss=cost,
+                val_accuracy=accuracy,
+                best_val_loss=cost,
+                best_val_accuracy=accuracy,
+                test_loss=cost if scored else None,
+                test_accuracy=accuracy - 0.002 if scored and accuracy else None,
+                macro_f1=accuracy - 0.003 if scored and accuracy else None,
+                seconds=10.0 + number % 7,
             )
-        )  # fmt: skip
+        )
         return self
 
     def finish(self, state: str = "finished", reason: str = "") -> RecordedStudy:

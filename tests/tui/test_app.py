@@ -113,8 +113,15 @@ async def test_training_makes_a_folder_that_holds_everything_to_run_it_again(
     (folder,) = no_worker
     launch = folder.launch()
     assert shlex.split(launch.command) == [
-        "mnist-tui", "train", "--preset", "raw", "--device", "cpu", "--data-dir", str(tmp_path / "my data"),
-    ]  # fmt: skip
+        "mnist-tui",
+        "train",
+        "--preset",
+        "raw",
+        "--device",
+        "cpu",
+        "--data-dir",
+        str(tmp_path / "my data"),
+    ]
     assert launch.allow_sample
     assert (launch.device, launch.data_dir) == ("cpu", str(tmp_path / "my data"))
     assert folder.preset().name == "raw"
@@ -298,8 +305,11 @@ print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)],
-        capture_output=True, text=True, check=False, env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
         cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

@@ -81,9 +81,12 @@ def test_wrong_ridges_stay_in_their_field_with_the_reason(text: str, said: str) 
 def test_fields_that_mean_nothing_to_a_closed_form_say_why() -> None:
     linear, raw = find_preset("efc-linear").experiment, find_preset("raw").experiment
     assert {name: FIELDS[name].absent(linear) for name in ("lr", "schedule", "epochs", "batch-size", "patience")} == {
-        "lr": "no learning rate", "schedule": "no learning rate", "epochs": "solved at once",
-        "batch-size": "solved at once", "patience": "solved at once",
-    }  # fmt: skip
+        "lr": "no learning rate",
+        "schedule": "no learning rate",
+        "epochs": "solved at once",
+        "batch-size": "solved at once",
+        "patience": "solved at once",
+    }
     assert not any(FIELDS[name].absent(raw) for name in ("lr", "schedule", "epochs", "batch-size", "patience"))
 
 

@@ -33,9 +33,12 @@ def runs_dir(tmp_path: Path) -> Path:
         finished_run(tmp_path / "runs", texts={"seed": str(seed)}, test_accuracy=level, created=BEGIN + seed)
         if seed < 5:
             finished_run(
-                tmp_path / "runs", "hog", texts={"seed": str(seed)}, test_accuracy=level + 0.02,
+                tmp_path / "runs",
+                "hog",
+                texts={"seed": str(seed)},
+                test_accuracy=level + 0.02,
                 created=BEGIN + 100 + seed,
-            )  # fmt: skip
+            )
     return tmp_path / "runs"
 
 
@@ -54,8 +57,12 @@ async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words
         assert isinstance(screen, CompareScreen)
         keys = screen.table.keys
         assert [key.split()[1] for key in keys if " " in key] == 2 * [
-            "mean", "deviation", "interval", "lowest", "highest"
-        ]  # fmt: skip
+            "mean",
+            "deviation",
+            "interval",
+            "lowest",
+            "highest",
+        ]
         if size == (80, 24):
             await pilot.press("v")
         await shows(pilot, "test accuracy by seed", "n = 10", "n = 5", "was better than")

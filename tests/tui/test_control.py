@@ -94,11 +94,7 @@ class TestExtension:
             await shows(pilot, "step 50 of 118")
             await opened(pilot, "e", ExtendScreen, until)
             text = await shows(
-                pilot,
-                "2 of 20 epochs done",
-                "25 epochs will be planned",
-                "23 still to train",
-                "Cancel (esc)",
+                pilot, "2 of 20 epochs done", "25 epochs will be planned", "23 still to train", "Cancel (esc)"
             )
             assert all(len(line) <= size[0] for line in text.splitlines())
             await pilot.press("up", "up", "down")

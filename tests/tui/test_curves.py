@@ -277,10 +277,14 @@ def test_a_line_goes_through_its_points_in_every_glyph_set(glyphs: str) -> None:
     marks = MARKS[glyphs]  # pyright: ignore[reportArgumentType]
     wide, high = marks.size
     picture = raster.Picture(
-        20, 6, ((0, "0"), (19, "epoch 5")), ((0, "0.0"), (5, "1.0")),
+        20,
+        6,
+        ((0, "0"), (19, "epoch 5")),
+        ((0, "0.0"), (5, "1.0")),
         (raster.Stroke("training", ((0, 0), (20 * wide - 1, 6 * high - 1))),),
-        cursor=3, flags=((7, marks.best, "best"),),
-    )  # fmt: skip
+        cursor=3,
+        flags=((7, marks.best, "best"),),
+    )
     lines = [text_of(line) for line in raster.paint(picture, marks)]
     assert [len(line) for line in lines] == [24] * 8
     assert lines[0].startswith("1.0")
@@ -348,11 +352,7 @@ def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.lists(st.one_of(st.none(), finite), max_size=40), st.booleans()),
-        max_size=10,
-    ),
-    st.booleans(),
+    st.lists(st.tuples(st.lists(st.one_of(st.none(), finite), max_size=40), st.booleans()), max_size=10), st.booleans()
 )
 def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], log: bool) -> None:
     given_runs = [

@@ -273,11 +273,19 @@ async def test_a_random_test_image_comes_with_its_true_class(app, record, until,
     recording = record("raw")
     recording.write(
         DataReady(
-            name="digits", title="digits sample", class_names=DIGITS, source="bundled", sample=True, verified=False,
-            sha256={str(part): idx_sha256(values) for part, values in parts.items()}, train=1437, validation=0,
-            test=360, inputs=784,
+            name="digits",
+            title="digits sample",
+            class_names=DIGITS,
+            source="bundled",
+            sample=True,
+            verified=False,
+            sha256={str(part): idx_sha256(values) for part, values in parts.items()},
+            train=1437,
+            validation=0,
+            test=360,
+            inputs=784,
         )
-    )  # fmt: skip
+    )
     recording.finish().folder.model_file.write_bytes(b"model")
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, until)

@@ -114,12 +114,20 @@ def test_runs_by_size_and_by_seed_take_any_values(values: list[tuple[float, floa
 def trials_of(values: Sequence[float | None]) -> tuple[TrialRow, ...]:
     return tuple(
         TrialRow(
-            number=at, base="raw", values=(("lr", repr(value)),), seed=at, state="finished", epochs=2, epoch=2,
+            number=at,
+            base="raw",
+            values=(("lr", repr(value)),),
+            seed=at,
+            state="finished",
+            epochs=2,
+            epoch=2,
             curve=tuple((epoch, one) for epoch, one in enumerate(values, 1) if one is not None),
-            score=value, val_accuracy=value, val_loss=value,
+            score=value,
+            val_accuracy=value,
+            val_loss=value,
         )
         for at, value in enumerate(values, 1)
-    )  # fmt: skip
+    )
 
 
 @given(some.lists(MAYBE, min_size=1, max_size=12), some.sampled_from(["val_accuracy", "val_loss"]))

@@ -54,10 +54,18 @@ def recorded(
 
 def data_ready(digits: Any, sha256: dict[str, str] | None = None, validation: int = 0) -> DataReady:
     return DataReady(
-        name="digits", title=digits.title, class_names=digits.class_names, source=digits.source, sample=True,
-        sha256=dict(digits.sha256) if sha256 is None else sha256, verified=False,
-        train=len(digits.train_labels) - validation, validation=validation, test=len(digits.test_labels), inputs=784,
-    )  # fmt: skip
+        name="digits",
+        title=digits.title,
+        class_names=digits.class_names,
+        source=digits.source,
+        sample=True,
+        sha256=dict(digits.sha256) if sha256 is None else sha256,
+        verified=False,
+        train=len(digits.train_labels) - validation,
+        validation=validation,
+        test=len(digits.test_labels),
+        inputs=784,
+    )
 
 
 def finish(run: Any, digits: Any) -> Any:
@@ -65,9 +73,12 @@ def finish(run: Any, digits: Any) -> Any:
     values = probabilities(digits.test_labels, 7)
     wrong = np.flatnonzero(values.argmax(axis=1) != digits.test_labels)
     np.savez_compressed(
-        run.folder.predictions_file, probabilities=values, labels=digits.test_labels, misclassified=wrong,
+        run.folder.predictions_file,
+        probabilities=values,
+        labels=digits.test_labels,
+        misclassified=wrong,
         misclassified_images=digits.test_images[wrong],
-    )  # fmt: skip
+    )
     matrix = [list(row) for row in counted(digits.test_labels, values)]
     run.folder.results_file.write_text(json.dumps({"state": "finished", "confusion_matrix": matrix}))
     return run.finish(test_loss=0.1, test_accuracy=0.95, macro_f1=0.95)
@@ -124,9 +135,16 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
     labels, classes, levels = (np.array(column, np.uint8) for column in zip(*triples, strict=True))
     n = len(labels)
     answers = Answers(
-        1, "images", labels, classes, (levels / 255).astype(np.float32), np.arange(1, n + 1), None,
-        np.zeros((n, 28, 28), np.uint8), np.arange(n),
-    )  # fmt: skip
+        1,
+        "images",
+        labels,
+        classes,
+        (levels / 255).astype(np.float32),
+        np.arange(1, n + 1),
+        None,
+        np.zeros((n, 28, 28), np.uint8),
+        np.arange(n),
+    )
     for chosen in (Filter(), Filter(errors=True), Filter(true=int(labels[0])), Filter(predicted=int(classes[0]))):
         orders = [picked(answers, chosen, order).tolist() for order in ORDERS]
         assert len({tuple(sorted(found)) for found in orders}) == 1
@@ -206,10 +224,19 @@ async def test_pictures_are_walked_through_by_key_and_by_mouse(
         grid = screen.grid
         columns, page = grid.plan.columns, grid.plan.page
         for key, expected in (
-            ("right", 1), ("down", 1 + columns), ("left", columns), ("up", 0), ("left", 0), ("up", 0),
-            ("pagedown", page), ("pageup", 0), ("end", grid.count - 1), ("pagedown", grid.count - 1),
-            ("right", grid.count - 1), ("home", 0),
-        ):  # fmt: skip
+            ("right", 1),
+            ("down", 1 + columns),
+            ("left", columns),
+            ("up", 0),
+            ("left", 0),
+            ("up", 0),
+            ("pagedown", page),
+            ("pageup", 0),
+            ("end", grid.count - 1),
+            ("pagedown", grid.count - 1),
+            ("right", grid.count - 1),
+            ("home", 0),
+        ):
             await pilot.press(key)
             assert (key, grid.selected) == (key, expected)
         await pilot.click(grid, offset=(1 + grid.plan.width + 4, 3))
@@ -343,9 +370,15 @@ def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int,
 
 @pytest.mark.parametrize(
     ("size", "pictures", "edge", "page"),
-    [((138, 41), 1, 20, 18), ((110, 41), 1, 20, 15), ((138, 41), 2, 20, 9), ((110, 41), 2, 20, 6),
-     ((198, 46), 1, 28, 12), ((78, 20), 1, 14, 10)],
-)  # fmt: skip
+    [
+        ((138, 41), 1, 20, 18),
+        ((110, 41), 1, 20, 15),
+        ((138, 41), 2, 20, 9),
+        ((110, 41), 2, 20, 6),
+        ((198, 46), 1, 28, 12),
+        ((78, 20), 1, 14, 10),
+    ],
+)
 def test_a_page_has_the_largest_pictures_of_which_there_are_plenty(
     size: tuple[int, int], pictures: int, edge: int, page: int
 ) -> None:

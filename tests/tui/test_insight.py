@@ -33,9 +33,12 @@ RNG = np.random.default_rng(1)
 def distribution(values: np.ndarray[Any, Any], bins: int = 32) -> Distribution:
     counts, edges = np.histogram(values, bins=bins)
     return Distribution(
-        low=float(edges[0]), high=float(edges[-1]), counts=tuple(counts.tolist()), mean=float(values.mean()),
+        low=float(edges[0]),
+        high=float(edges[-1]),
+        counts=tuple(counts.tolist()),
+        mean=float(values.mean()),
         deviation=float(values.std()),
-    )  # fmt: skip
+    )
 
 
 def seen(epoch: int) -> WeightsSeen:

@@ -136,11 +136,34 @@ async def test_a_screen_without_its_parts_yet_has_no_keys_and_ends_nothing(app: 
 
 LETTERS = [chr(code) for code in range(33, 127)]
 KEYS = [
-    *LETTERS, *["escape"] * 12, *["enter"] * 8, *["tab"] * 4, "shift+tab", "space", "backspace", "delete",
-    *["up", "down", "left", "right"] * 4, "home", "end", "pageup", "pagedown",
-    *["f1", "f2", "f3", "f4", "f5", "f12"] * 2, "ctrl+s", "ctrl+z", "ctrl+y", "ctrl+r", "ctrl+t", "ctrl+n", "ctrl+p",
-    "ctrl+up", "ctrl+down", "ctrl+d", "ctrl+o", "ctrl+q", "ctrl+c",
-]  # fmt: skip
+    *LETTERS,
+    *["escape"] * 12,
+    *["enter"] * 8,
+    *["tab"] * 4,
+    "shift+tab",
+    "space",
+    "backspace",
+    "delete",
+    *["up", "down", "left", "right"] * 4,
+    "home",
+    "end",
+    "pageup",
+    "pagedown",
+    *["f1", "f2", "f3", "f4", "f5", "f12"] * 2,
+    "ctrl+s",
+    "ctrl+z",
+    "ctrl+y",
+    "ctrl+r",
+    "ctrl+t",
+    "ctrl+n",
+    "ctrl+p",
+    "ctrl+up",
+    "ctrl+down",
+    "ctrl+d",
+    "ctrl+o",
+    "ctrl+q",
+    "ctrl+c",
+]
 BURST = 10
 
 

@@ -151,7 +151,7 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
             and each.binding.action in sheet
             and (each.node is not app or name == "training")
             and not any(word in each.binding.action for word in LEAVES)
-        ]  # fmt: skip
+        ]
         here = app.screen
         for key, what in keys:
             await pilot.press(key)

@@ -20,9 +20,12 @@ from mnist_tui.tui.screens.presets import PresetsScreen
 SIZES = [(80, 24), (140, 45)]
 EVERY = len(list(list_presets()))
 SOURCES = [
-    "Different architectures for CNN on MNIST dataset", "EFC2: MNIST MLP and CNN Classifier", "ARN – Report – Labo04",
-    "MNIST Training", "Various architectures on MNIST data",
-]  # fmt: skip
+    "Different architectures for CNN on MNIST dataset",
+    "EFC2: MNIST MLP and CNN Classifier",
+    "ARN – Report – Labo04",
+    "MNIST Training",
+    "Various architectures on MNIST data",
+]
 HEAVY = ("numpy", "tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "plotext")
 
 
@@ -70,15 +73,27 @@ async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_
 ) -> None:
     async with bench(preset=find_preset("hog")).run_test(size=size) as pilot:
         await shows(
-            pilot, "HOG features: 392-200-10, sigmoid", "A multilayer perceptron", "dense_1", "200 neurons, sigmoid",
-            "dropout_1", "rate 0.5", "output", "392 = 7 × 7 cells × 8 orientations", "HOG, cells of 4×4 pixels",
-            "80,610: 80,400 weights + 210 biases", "test accuracy 98.41 %, test loss",
-        )  # fmt: skip
+            pilot,
+            "HOG features: 392-200-10, sigmoid",
+            "A multilayer perceptron",
+            "dense_1",
+            "200 neurons, sigmoid",
+            "dropout_1",
+            "rate 0.5",
+            "output",
+            "392 = 7 × 7 cells × 8 orientations",
+            "HOG, cells of 4×4 pixels",
+            "80,610: 80,400 weights + 210 biases",
+            "test accuracy 98.41 %, test loss",
+        )
         await pilot.press("tab", "end")
         await shows(
-            pilot, "rmsprop, learning rate 0.001", "100 epochs, batches of 512",
-            "Where the source is silent or contradicts", "conclusion speaks of 9",
-        )  # fmt: skip
+            pilot,
+            "rmsprop, learning rate 0.001",
+            "100 epochs, batches of 512",
+            "Where the source is silent or contradicts",
+            "conclusion speaks of 9",
+        )
 
 
 @pytest.mark.parametrize("size", [(60, 20), (200, 50)])

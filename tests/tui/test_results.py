@@ -27,9 +27,20 @@ async def test_scores_stand_beside_what_was_published(
         await shows(pilot, "r Results")
         await pilot.press("r")
         text = await shows(
-            pilot, "finished", "ours  published", "97.64 %", "97.62 %", "0.0812", "0.0813", "macro F1 (test)", "0.9762",
-            "training accuracy, no dropout  99.21 %", "most confused", "0 read as", "ARN – Report – Labo04",
-        )  # fmt: skip
+            pilot,
+            "finished",
+            "ours  published",
+            "97.64 %",
+            "97.62 %",
+            "0.0812",
+            "0.0813",
+            "macro F1 (test)",
+            "0.9762",
+            "training accuracy, no dropout  99.21 %",
+            "most confused",
+            "0 read as",
+            "ARN – Report – Labo04",
+        )
         assert all(len(line) <= size[0] for line in text.splitlines())
 
 
@@ -41,9 +52,17 @@ async def test_a_wide_window_has_classes_matrix_and_timings_beside_each_other(
         await shows(pilot, "r Results")
         await pilot.press("r")
         await shows(
-            pilot, "precision", "Ankle boot", "1,009", "10,000 images of the test set", "T-shirt/top read as Trouser:",
-            "reading the data", "24.5 s", "complexity", "dense_1",
-        )  # fmt: skip
+            pilot,
+            "precision",
+            "Ankle boot",
+            "1,009",
+            "10,000 images of the test set",
+            "T-shirt/top read as Trouser:",
+            "reading the data",
+            "24.5 s",
+            "complexity",
+            "dense_1",
+        )
 
 
 async def test_a_small_window_scrolls_to_everything(record: Any, app_on: Any, shows: Any) -> None:

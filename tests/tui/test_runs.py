@@ -140,9 +140,17 @@ async def test_marked_runs_are_compared_with_curves_table_and_points(
         await pilot.press("o")
         await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         await shows(
-            pilot, "compare", "2 runs", "validation accuracy", "validation loss", "test accuracy by parameters",
-            "dataset", "fashion-mnist", "85.00 %", "98.00 %",
-        )  # fmt: skip
+            pilot,
+            "compare",
+            "2 runs",
+            "validation accuracy",
+            "validation loss",
+            "test accuracy by parameters",
+            "dataset",
+            "fashion-mnist",
+            "85.00 %",
+            "98.00 %",
+        )
         compare = pilot.app.screen
         assert isinstance(compare, CompareScreen)
         assert list(compare.table.keys) == [runs[3].id, runs[2].id], "in the order of their marks"

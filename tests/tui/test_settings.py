@@ -44,9 +44,15 @@ def test_without_a_file_the_defaults_count() -> None:
 
 def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
     wanted = Settings(
-        theme="nord", glyphs="ascii", refresh="slow", confirm=False, bell=False, keys={"app.runs": "f6,ctrl+r"},
-        runs_dir="~/runs", toured=True,
-    )  # fmt: skip
+        theme="nord",
+        glyphs="ascii",
+        refresh="slow",
+        confirm=False,
+        bell=False,
+        keys={"app.runs": "f6,ctrl+r"},
+        runs_dir="~/runs",
+        toured=True,
+    )
     settings_file().unlink()
     remember(**vars(wanted))
     assert remembered() == (wanted, ())

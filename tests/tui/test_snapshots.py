@@ -84,8 +84,17 @@ def whole_run() -> None:
     run.write(
         RunStarted(run=folder.id, epochs=EPOCHS, total=198_760, trainable=198_760),
         DataReady(
-            name="digits", title=digits.title, class_names=digits.class_names, source=digits.source, sample=True,
-            sha256=sums, verified=False, train=1437, validation=0, test=360, inputs=784,
+            name="digits",
+            title=digits.title,
+            class_names=digits.class_names,
+            source=digits.source,
+            sample=True,
+            sha256=sums,
+            verified=False,
+            train=1437,
+            validation=0,
+            test=360,
+            inputs=784,
         ),
         ModelBuilt(
             device="CPU:0", device_name="Intel Xeon", program="xla", total=198_760, trainable=198_760, steps=118
@@ -93,7 +102,7 @@ def whole_run() -> None:
         Phase(name="training"),
         run.load(),
         weights(0),
-    )  # fmt: skip
+    )
     matrix: tuple[tuple[int, ...], ...] = ()
     for epoch in range(1, EPOCHS + 1):
         values = probabilities(digits.test_labels, epoch, 0.6)
@@ -142,9 +151,12 @@ def weights(epoch: int) -> WeightsSeen:
 def distribution(values: Any) -> Distribution:
     counts, edges = np.histogram(values, bins=32)
     return Distribution(
-        low=float(edges[0]), high=float(edges[-1]), counts=tuple(counts.tolist()), mean=float(values.mean()),
+        low=float(edges[0]),
+        high=float(edges[-1]),
+        counts=tuple(counts.tolist()),
+        mean=float(values.mean()),
         deviation=float(values.std()),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

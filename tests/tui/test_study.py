@@ -378,9 +378,10 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
         assert all(exists(app, command) and (command.about or command.name) for command in sheet)
         names = {command.action for command in sheet}
         keys = [
-            key for key, each in app.screen.active_bindings.items()
+            key
+            for key, each in app.screen.active_bindings.items()
             if each.enabled and each.binding.action in names and each.node is not app
-        ]  # fmt: skip
+        ]
         here = app.screen
         for key in keys:
             await pilot.press(key)

@@ -58,10 +58,14 @@ def test_events_of_a_newer_version_are_passed_over(under_way: RecordedStudy) -> 
 
 
 def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) -> None:
-    axes = tuple({"name": name, "values": values} for name, values in (
-        ("hidden", [str(n) for n in range(50, 300, 10)]), ("activation", ["tanh", "sigmoid", "relu", "elu"]),
-        ("batch-size", [str(n) for n in range(10, 110, 10)]),
-    ))  # fmt: skip
+    axes = tuple(
+        {"name": name, "values": values}
+        for name, values in (
+            ("hidden", [str(n) for n in range(50, 300, 10)]),
+            ("activation", ["tanh", "sigmoid", "relu", "elu"]),
+            ("batch-size", [str(n) for n in range(10, 110, 10)]),
+        )
+    )
     study = RecordedStudy(place, axes, epochs=20).begin()
     for number in range(1, 951):
         study.run(number, 2).end(number)

@@ -33,12 +33,31 @@ async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
     run = training(record())
     async with app_on(run.folder).run_test(size=size) as pilot:
         text = await shows(
-            pilot, "running", "raw on mnist", run.folder.id, "epoch 8 of 20", "step 50 of 118", "61,234 images/s",
-            "learning rate 0.001", "ETA 25 s", "elapsed", "loss", "train", "val", "◆", "epoch 10",
-            "10,000 images evaluated after epoch 7", "true ↓  predicted →",
+            pilot,
+            "running",
+            "raw on mnist",
+            run.folder.id,
+            "epoch 8 of 20",
+            "step 50 of 118",
+            "61,234 images/s",
+            "learning rate 0.001",
+            "ETA 25 s",
+            "elapsed",
+            "loss",
+            "train",
+            "val",
+            "◆",
+            "epoch 10",
+            "10,000 images evaluated after epoch 7",
+            "true ↓  predicted →",
             "MNIST: 60,000 training, 10,000 test images",
-            "198,760 parameters", "CPU 87 % of 2 cores", "worker 181 % of one core", "1.2 GB", "Pause", "Detach",
-        )  # fmt: skip
+            "198,760 parameters",
+            "CPU 87 % of 2 cores",
+            "worker 181 % of one core",
+            "1.2 GB",
+            "Pause",
+            "Detach",
+        )
         assert "0 892" in text.replace("  ", " "), "the matrix's first cell"
         assert any(0x2800 < ord(character) <= 0x28FF for character in text), "a line is drawn"
         assert all(len(line) <= size[0] for line in text.splitlines())

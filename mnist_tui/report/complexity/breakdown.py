@@ -31,9 +31,19 @@ HEADINGS = (
 NUMBERS = frozenset((3, 5, 6, 7, 8))
 """Columns that hold numbers and are aligned to the right."""
 CSV_FIELDS = (
-    "name", "kind", "configuration", "inputs", "output_shape", "weights", "biases", "other", "trainable",
-    "non_trainable", "macs", "formula",
-)  # fmt: skip
+    "name",
+    "kind",
+    "configuration",
+    "inputs",
+    "output_shape",
+    "weights",
+    "biases",
+    "other",
+    "trainable",
+    "non_trainable",
+    "macs",
+    "formula",
+)
 
 
 @dataclass(frozen=True)

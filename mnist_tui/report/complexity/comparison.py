@@ -90,15 +90,19 @@ COLUMNS = (
         "its standard deviation", "deviation", lambda model: model.deviation, lambda model: percent(model.deviation)
     ),
     Column(
-        "95 % interval of the mean", "interval", lambda model: model.interval and list(model.interval),
+        "95 % interval of the mean",
+        "interval",
+        lambda model: model.interval and list(model.interval),
         lambda model: _interval(model.interval),
     ),
     Column("runs", "runs", lambda model: model.runs, lambda model: count(model.runs or None)),
     Column(
-        POINTS, "points_per_1000_parameters", lambda model: None if model.points is None else round(model.points, 6),
+        POINTS,
+        "points_per_1000_parameters",
+        lambda model: None if model.points is None else round(model.points, 6),
         lambda model: DASH if model.points is None else f"{model.points:.3g}",
     ),
-)  # fmt: skip
+)
 ONLY_SOMETIMES: dict[str, Callable[[Sequence[Model]], bool]] = {
     "dataset": lambda models: len({model.data for model in models}) > 1,
     "filters": lambda models: any(model.filters for model in models),

@@ -16,9 +16,19 @@ from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.wording import listed, size
 
 ORDINALS = (
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
     "twelfth",
-)  # fmt: skip
+)
 WITHOUT_PARAMETERS = {"dropout": "dropout", "max_pooling2d": "pooling", "flatten": "flattening"}
 
 

@@ -60,9 +60,14 @@ def _mistakes(name: str, evidence: Evidence) -> Drawing:
     wrong = known.probabilities[known.misclassified]
     totals = np.bincount(known.labels, minlength=wrong.shape[1]).tolist()
     return mistakes(
-        name, known.images, known.labels[known.misclassified], wrong.argmax(axis=1), wrong, evidence.class_names,
+        name,
+        known.images,
+        known.labels[known.misclassified],
+        wrong.argmax(axis=1),
+        wrong,
+        evidence.class_names,
         totals=totals,
-    )  # fmt: skip
+    )
 
 
 def of_model(model: Model) -> Drawing:

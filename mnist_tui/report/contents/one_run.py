@@ -48,14 +48,27 @@ def history(evidence: Evidence) -> Grid | None:
         return None
     rows = [
         (
-            str(row.epoch), loss(row.loss), percent(row.accuracy), loss(row.val_loss), percent(row.val_accuracy),
-            _rate(row.learning_rate), f"{row.seconds:.2f}", count(round(row.images_per_second)),
+            str(row.epoch),
+            loss(row.loss),
+            percent(row.accuracy),
+            loss(row.val_loss),
+            percent(row.val_accuracy),
+            _rate(row.learning_rate),
+            f"{row.seconds:.2f}",
+            count(round(row.images_per_second)),
         )
         for row in evidence.state.history
-    ]  # fmt: skip
+    ]
     headings = (
-        "Epoch", "Loss", "Accuracy", "Validation loss", "Validation accuracy", "Learning rate", "Seconds", "Images/s",
-    )  # fmt: skip
+        "Epoch",
+        "Loss",
+        "Accuracy",
+        "Validation loss",
+        "Validation accuracy",
+        "Learning rate",
+        "Seconds",
+        "Images/s",
+    )
     return Grid(headings, tuple(rows), frozenset(range(len(headings)))) if rows else None
 
 
@@ -69,10 +82,13 @@ def line(evidence: Evidence) -> Grid:
     published = (evidence.document["reference"] or {}).get("accuracy")
     headings = ("Model", "Parameters", "Epochs", "Batch size", "Test accuracy", "Training accuracy")
     row = (
-        evidence.preset.name, count(evidence.complexity.total), epochs(evidence),
+        evidence.preset.name,
+        count(evidence.complexity.total),
+        epochs(evidence),
         batch_size(evidence.experiment),
-        percent(test.get("accuracy")) if test else DASH, percent(train.get("accuracy")) if train else DASH,
-    )  # fmt: skip
+        percent(test.get("accuracy")) if test else DASH,
+        percent(train.get("accuracy")) if train else DASH,
+    )
     if published is not None:
         headings, row = (*headings, "Published test accuracy"), (*row, percent(published))
     return Grid(headings, (row,), frozenset(range(1, len(headings))))

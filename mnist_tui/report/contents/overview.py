@@ -23,9 +23,18 @@ def all_runs(sections: Sequence[Section], models: Sequence[Model]) -> Grid:
     told = [(run, section) for section in sections for run in section.runs]
     rows = [_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
     headings = (
-        "№", "Run", "Model", "Parameters", "Epochs", "Batch size", "Test accuracy (%)", "Training accuracy (%)",
-        "Test loss", "Macro F1 (%)", "Published accuracy (%)",
-    )  # fmt: skip
+        "№",
+        "Run",
+        "Model",
+        "Parameters",
+        "Epochs",
+        "Batch size",
+        "Test accuracy (%)",
+        "Training accuracy (%)",
+        "Test loss",
+        "Macro F1 (%)",
+        "Published accuracy (%)",
+    )
     return Grid(headings, tuple(rows), frozenset((0, *range(3, len(headings)))))
 
 
@@ -34,11 +43,18 @@ def _row(run: Numbered, section: Section, model: Model) -> tuple[object, ...]:
     test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
     reference = evidence.document["reference"] or {}
     return (
-        link(run.number, section.anchor), _called(run, section), link(model.number, model.anchor),
-        count(evidence.complexity.total), epochs(evidence), batch_size(evidence.experiment),
-        hundredths(test.get("accuracy")), hundredths(train.get("accuracy")), cost(test),
-        hundredths(test.get("macro_f1")), hundredths(reference.get("accuracy")),
-    )  # fmt: skip
+        link(run.number, section.anchor),
+        _called(run, section),
+        link(model.number, model.anchor),
+        count(evidence.complexity.total),
+        epochs(evidence),
+        batch_size(evidence.experiment),
+        hundredths(test.get("accuracy")),
+        hundredths(train.get("accuracy")),
+        cost(test),
+        hundredths(test.get("macro_f1")),
+        hundredths(reference.get("accuracy")),
+    )
 
 
 def _called(run: Numbered, section: Section) -> str:
@@ -61,9 +77,14 @@ def of_groups(sections: Sequence[Section]) -> Grid | None:
     if not groups:
         return None
     headings = (
-        "№", "Runs", "Seeds counted", *SPREAD_HEADINGS, "95 % interval of the test accuracy (%)",
-        "Lowest and highest test accuracy (%)", "Published accuracy (%)",
-    )  # fmt: skip
+        "№",
+        "Runs",
+        "Seeds counted",
+        *SPREAD_HEADINGS,
+        "95 % interval of the test accuracy (%)",
+        "Lowest and highest test accuracy (%)",
+        "Published accuracy (%)",
+    )
     rows = [_of_group(section) for section in groups]
     return Grid(headings, tuple(rows), frozenset(range(2, len(headings))))
 
@@ -72,11 +93,14 @@ def _of_group(section: Section) -> tuple[object, ...]:
     found = spreads(section)
     accuracy = found[0][0]
     return (
-        link(section.numerals, section.anchor), section.name, count(len(section.counted)),
-        *(spread_in_words(*one) for one in found), interval(accuracy),
+        link(section.numerals, section.anchor),
+        section.name,
+        count(len(section.counted)),
+        *(spread_in_words(*one) for one in found),
+        interval(accuracy),
         f"{hundredths(accuracy.minimum)}, {hundredths(accuracy.maximum)}" if accuracy else DASH,
         hundredths((section.shown.evidence.document["reference"] or {}).get("accuracy")),
-    )  # fmt: skip
+    )
 
 
 SPREAD_HEADINGS = ("Test accuracy (%)", "Training accuracy (%)", "Test loss", "Macro F1 (%)")
@@ -116,17 +140,28 @@ def published(sections: Sequence[Section]) -> Grid | None:
         if not reference or (reference.get("accuracy"), reference.get("loss")) == (None, None):
             continue
         accuracy, _, losses, _ = spreads(section)
-        rows.append((
-            link(section.numerals, section.anchor), cited(reference),
-            hundredths(reference.get("accuracy")), spread_in_words(*accuracy),
-            _apart("accuracy", accuracy[0], reference.get("accuracy")),
-            DASH if reference.get("loss") is None else loss(reference["loss"]), spread_in_words(*losses),
-            _apart("loss", losses[0], reference.get("loss")),
-        ))  # fmt: skip
+        rows.append(
+            (
+                link(section.numerals, section.anchor),
+                cited(reference),
+                hundredths(reference.get("accuracy")),
+                spread_in_words(*accuracy),
+                _apart("accuracy", accuracy[0], reference.get("accuracy")),
+                DASH if reference.get("loss") is None else loss(reference["loss"]),
+                spread_in_words(*losses),
+                _apart("loss", losses[0], reference.get("loss")),
+            )
+        )
     headings = (
-        "№", "Source", "Published accuracy (%)", "Ours (%)", "Difference (points)", "Published loss", "Ours",
+        "№",
+        "Source",
+        "Published accuracy (%)",
+        "Ours (%)",
+        "Difference (points)",
+        "Published loss",
+        "Ours",
         "Difference",
-    )  # fmt: skip
+    )
     return Grid(headings, tuple(rows), frozenset(range(2, 8))) if rows else None
 
 

@@ -102,9 +102,16 @@ def in_pairs(sections: Sequence[Section]) -> tuple[Grid, tuple[str, ...]] | None
     said = [seed_words.of_pair(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
     said += [seed_words.SEVERAL] if len(compared) > 1 else []
     headings = (
-        "№", "Against", "Shared seeds", "Test accuracy: difference (points)", "95 % interval (points)", "p",
-        "Test loss: difference", "95 % interval", "p",
-    )  # fmt: skip
+        "№",
+        "Against",
+        "Shared seeds",
+        "Test accuracy: difference (points)",
+        "95 % interval (points)",
+        "p",
+        "Test loss: difference",
+        "95 % interval",
+        "p",
+    )
     return Grid(headings, tuple(rows), frozenset(range(2, len(headings)))), tuple(said)
 
 
@@ -126,10 +133,16 @@ def _row(run: Numbered, *, counts: bool) -> tuple[object, ...]:
     test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
     state = evidence.state.state if counts else f"{evidence.state.state}, not counted"
     return (
-        str(run.number), str(evidence.summary.seed), state, epochs(evidence), hundredths(test.get("accuracy")),
-        hundredths(train.get("accuracy")), cost(test), hundredths(test.get("macro_f1")),
+        str(run.number),
+        str(evidence.summary.seed),
+        state,
+        epochs(evidence),
+        hundredths(test.get("accuracy")),
+        hundredths(train.get("accuracy")),
+        cost(test),
+        hundredths(test.get("macro_f1")),
         seconds((evidence.document["timings"] or {}).get("train")),
-    )  # fmt: skip
+    )
 
 
 def values(section: Section) -> list[tuple[float | None, ...]]:

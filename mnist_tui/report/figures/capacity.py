@@ -86,8 +86,7 @@ def capacity(name: str, points: Sequence[Point]) -> Drawing:
         points: of models whose accuracy is known.
     """
     data = Table(
-        HEADINGS,
-        tuple((p.label, p.parameters, p.accuracy, p.deviation, LOOKS[p.convolutional][0]) for p in points),
+        HEADINGS, tuple((p.label, p.parameters, p.accuracy, p.deviation, LOOKS[p.convolutional][0]) for p in points)
     )
     if not points:
         why = "No model's test accuracy is known, so there is nothing to compare."
@@ -148,15 +147,28 @@ def _painter(points: tuple[Point, ...]) -> Callable[[Figure], None]:
             group = [point for point in points if point.convolutional is convolutional]
             if group:
                 axes.plot(
-                    [point.parameters for point in group], [point.accuracy for point in group], linestyle="",
-                    marker=marker, color=colour, markersize=5, label=label, zorder=3,
-                )  # fmt: skip
+                    [point.parameters for point in group],
+                    [point.accuracy for point in group],
+                    linestyle="",
+                    marker=marker,
+                    color=colour,
+                    markersize=5,
+                    label=label,
+                    zorder=3,
+                )
         for point in points:
             if point.deviation is not None:
                 axes.errorbar(
-                    point.parameters, point.accuracy, point.deviation, fmt="none", ecolor=BLACK, elinewidth=0.6,
-                    capsize=2, capthick=0.6, zorder=4,
-                )  # fmt: skip
+                    point.parameters,
+                    point.accuracy,
+                    point.deviation,
+                    fmt="none",
+                    ecolor=BLACK,
+                    elinewidth=0.6,
+                    capsize=2,
+                    capthick=0.6,
+                    zorder=4,
+                )
         figure.legend(loc="upper left", bbox_to_anchor=(LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
         _labels(axes, points)
 
@@ -212,6 +224,15 @@ def _labels(axes: Axes, points: Sequence[Point]) -> None:
             {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2} if off > MARKER else None
         )
         axes.annotate(
-            text, (x / WIDTH, y / HEIGHT), (edge / WIDTH, middle / HEIGHT), xycoords="axes fraction",
-            textcoords="axes fraction", fontsize=SMALL, ha=aside, va="center", color=BLACK, arrowprops=leader, zorder=4,
-        )  # fmt: skip
+            text,
+            (x / WIDTH, y / HEIGHT),
+            (edge / WIDTH, middle / HEIGHT),
+            xycoords="axes fraction",
+            textcoords="axes fraction",
+            fontsize=SMALL,
+            ha=aside,
+            va="center",
+            color=BLACK,
+            arrowprops=leader,
+            zorder=4,
+        )

@@ -125,9 +125,14 @@ def _cells(axes: Axes, counts: Matrix) -> None:
         dark = tones[row, column] >= DARK
         color = "white" if dark else BLACK if number else FAINT
         axes.text(
-            column, row, f"{number:,}" if number else "0", ha="center", va="center_baseline", color=color,
+            column,
+            row,
+            f"{number:,}" if number else "0",
+            ha="center",
+            va="center_baseline",
+            color=color,
             fontsize=SMALL,
-        )  # fmt: skip
+        )
     for spine in axes.spines.values():
         spine.set(visible=True, edgecolor=GREY)
 
@@ -160,9 +165,15 @@ def _scale(axes: Axes, shares: Sequence[float]) -> None:
     steps = 32
     edges = np.linspace(0, 1, steps + 1)
     axes.pcolormesh(
-        [0, 1], edges, ((edges[:-1] + edges[1:]) / 2)[:, None], cmap=_shades(), vmin=0, vmax=1, edgecolors="face",
+        [0, 1],
+        edges,
+        ((edges[:-1] + edges[1:]) / 2)[:, None],
+        cmap=_shades(),
+        vmin=0,
+        vmax=1,
+        edgecolors="face",
         linewidth=0.3,
-    )  # fmt: skip
+    )
     axes.set_xticks([])
     axes.yaxis.tick_right()
     axes.set_yticks([share**0.5 for share in shares], [f"{100 * share:g} %" for share in shares], fontsize=SMALL)

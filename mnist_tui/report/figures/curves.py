@@ -96,8 +96,9 @@ def history(name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_ea
     changes = len({row.learning_rate for row in rows}) > 1
     height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
     seen = _in_words(rows, best, stopped_early, ended)
-    marks = _Marks(best if best and any(row.epoch == best for row in rows) else None,
-                   rows[-1].epoch if stopped_early else None)  # fmt: skip
+    marks = _Marks(
+        best if best and any(row.epoch == best for row in rows) else None, rows[-1].epoch if stopped_early else None
+    )
     return Drawing(
         name, _caption(rows, marks, changes, ended), seen, data, (PAGE, height), _painter(tuple(rows), marks, changes)
     )
@@ -174,9 +175,15 @@ def _mark(axes: Axes, rows: Sequence[EpochRow], marks: _Marks) -> None:
         if epoch is not None:
             axes.axvline(epoch, color=BLACK, linewidth=0.6, linestyle=dashes, zorder=1)
             axes.annotate(
-                f"{what}: epoch {epoch:,}", (epoch, 1), (0, 2 + row * SMALL * 1.15), xycoords=("data", "axes fraction"),
-                textcoords="offset points", fontsize=SMALL, ha="right" if epoch > middle else "left", va="bottom",
-            )  # fmt: skip
+                f"{what}: epoch {epoch:,}",
+                (epoch, 1),
+                (0, 2 + row * SMALL * 1.15),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                fontsize=SMALL,
+                ha="right" if epoch > middle else "left",
+                va="bottom",
+            )
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
@@ -191,10 +198,16 @@ def _legend(figure: Figure, series: Sequence[Series]) -> None:
     from matplotlib.lines import Line2D
 
     figure.legend(
-        [Line2D([], [], **one.look) for one in series], [one.label for one in series],
-        loc="upper left", bbox_to_anchor=(LEFT / PAGE - 0.012, 1), ncols=len(series), borderaxespad=0.2,
-        handlelength=3.2, columnspacing=1.6, borderpad=0.1,
-    )  # fmt: skip
+        [Line2D([], [], **one.look) for one in series],
+        [one.label for one in series],
+        loc="upper left",
+        bbox_to_anchor=(LEFT / PAGE - 0.012, 1),
+        ncols=len(series),
+        borderaxespad=0.2,
+        handlelength=3.2,
+        columnspacing=1.6,
+        borderpad=0.1,
+    )
 
 
 def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:

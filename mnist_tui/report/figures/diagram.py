@@ -222,9 +222,15 @@ def _caption_of(axes: Axes, node: Node, centre: float, top: float) -> None:
     for number, line in enumerate([*node.title, *node.lines]):
         weight = "bold" if number < len(node.title) else "normal"
         axes.text(
-            centre, top + number * TEXT_LINE, line, fontsize=SMALL, fontweight=weight, ha="center", va="top",
+            centre,
+            top + number * TEXT_LINE,
+            line,
+            fontsize=SMALL,
+            fontweight=weight,
+            ha="center",
+            va="top",
             color=BLACK,
-        )  # fmt: skip
+        )
 
 
 def _turn(axes: Axes, start: tuple[float, float], end: tuple[float, float], between: float) -> None:
@@ -241,7 +247,14 @@ def _arrow(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     path = [first, *bends[1:], (last[0] - clear, last[1])]
     axes.plot([x for x, _ in path[:-1]], [y for _, y in path[:-1]], color=BLACK, linewidth=0.7, marker="")
     axes.annotate(
-        "", path[-1], path[-2],
-        arrowprops={"arrowstyle": "-|>,head_length=0.28,head_width=0.14", "linewidth": 0.7, "color": BLACK,
-                    "shrinkA": 0, "shrinkB": 0},
-    )  # fmt: skip
+        "",
+        path[-1],
+        path[-2],
+        arrowprops={
+            "arrowstyle": "-|>,head_length=0.28,head_width=0.14",
+            "linewidth": 0.7,
+            "color": BLACK,
+            "shrinkA": 0,
+            "shrinkB": 0,
+        },
+    )

@@ -145,8 +145,10 @@ def _bell(axes: Axes, x: float, y: float) -> None:
     axes.plot(
         [x + step / 3 * BOX * 0.42 for step in steps],
         [y + BOX * 0.36 - BOX * 0.7 * math.exp(-step * step / 2) for step in steps],
-        color=BLACK, linewidth=0.8, marker="",
-    )  # fmt: skip
+        color=BLACK,
+        linewidth=0.8,
+        marker="",
+    )
 
 
 def _square(axes: Axes, left: float, top: float, edge: float, fill: str) -> None:

@@ -133,9 +133,14 @@ def _pictures(axes: Axes, row: _Row) -> None:
 
     count = len(row.probabilities)
     axes.imshow(
-        row.strip, cmap="gray_r", vmin=0, vmax=255, interpolation="none", extent=(0, count * WHOLE, 0, EDGE),
+        row.strip,
+        cmap="gray_r",
+        vmin=0,
+        vmax=255,
+        interpolation="none",
+        extent=(0, count * WHOLE, 0, EDGE),
         aspect="auto",
-    )  # fmt: skip
+    )
     for place, probability in enumerate(row.probabilities):
         left = place * WHOLE
         axes.add_patch(Rectangle((left, 0), EDGE, EDGE, fill=False, edgecolor=GREY, linewidth=0.4, clip_on=False))

@@ -70,8 +70,14 @@ def _painter(rows: Sequence[Mapping[str, Any]]) -> Callable[[Figure], None]:
         for score, look in SCORES:
             there = [(place, row[score]) for place, row in enumerate(rows) if finite(row[score])]
             shown += [value for _, value in there]
-            axes.plot([value for _, value in there], [place for place, _ in there], linestyle="",
-                      label=score.replace("f1", "F1"), clip_on=False, **look)  # fmt: skip
+            axes.plot(
+                [value for _, value in there],
+                [place for place, _ in there],
+                linestyle="",
+                label=score.replace("f1", "F1"),
+                clip_on=False,
+                **look,
+            )
         axes.hlines(range(len(rows)), 0, 1, color=FAINT, linewidth=0.5, zorder=0, transform=axes.get_yaxis_transform())
         axes.set_xlim(share_limits(shown))
         axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -79,7 +85,13 @@ def _painter(rows: Sequence[Mapping[str, Any]]) -> Callable[[Figure], None]:
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel("score (%)")
         percentages(axes.xaxis, 8)
-        figure.legend(loc="upper left", bbox_to_anchor=(left / PAGE - 0.01, 1), ncols=3, borderaxespad=0.1,
-                      handlelength=1.2, columnspacing=1.6)  # fmt: skip
+        figure.legend(
+            loc="upper left",
+            bbox_to_anchor=(left / PAGE - 0.01, 1),
+            ncols=3,
+            borderaxespad=0.1,
+            handlelength=1.2,
+            columnspacing=1.6,
+        )
 
     return paint

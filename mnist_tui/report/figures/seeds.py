@@ -133,14 +133,35 @@ def _painter(drawn: Painted) -> Callable[[Figure], None]:
         if theirs is not None:
             axes.axhline(theirs.mean, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
             words.append((theirs.mean, f"published {percent(theirs.mean)}", VERMILION))
-            axes.plot([places[seed] + 0.28 for seed, _ in drawn.theirs], [value for _, value in drawn.theirs],
-                      linestyle="", marker="D", markerfacecolor="white", color=VERMILION, markersize=3.5)  # fmt: skip
-        axes.plot([places[seed] for seed, _ in drawn.ours], [value for _, value in drawn.ours],
-                  linestyle="", marker="o", color=BLUE, markersize=4.5)  # fmt: skip
+            axes.plot(
+                [places[seed] + 0.28 for seed, _ in drawn.theirs],
+                [value for _, value in drawn.theirs],
+                linestyle="",
+                marker="D",
+                markerfacecolor="white",
+                color=VERMILION,
+                markersize=3.5,
+            )
+        axes.plot(
+            [places[seed] for seed, _ in drawn.ours],
+            [value for _, value in drawn.ours],
+            linestyle="",
+            marker="o",
+            color=BLUE,
+            markersize=4.5,
+        )
         if len(drawn.ours) <= WRITTEN:
             for seed, accuracy in drawn.ours:
-                axes.annotate(f"{100 * accuracy:.2f}", (places[seed], accuracy), (0, 4), textcoords="offset points",
-                              bbox=PLATE, fontsize=SMALL, ha="center", va="bottom")  # fmt: skip
+                axes.annotate(
+                    f"{100 * accuracy:.2f}",
+                    (places[seed], accuracy),
+                    (0, 4),
+                    textcoords="offset points",
+                    bbox=PLATE,
+                    fontsize=SMALL,
+                    ha="center",
+                    va="bottom",
+                )
         _write_beside(axes, words)
         axes.set_xlim(-0.6, len(places) - 0.4)
         every = -(-len(places) // 20)
@@ -159,6 +180,14 @@ def _write_beside(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
     least, free = WORD_HEIGHT / HEIGHT * (high - low), -1.0
     for height, text, colour in sorted(words):
         place = max(height, free)
-        axes.annotate(text, (1, place), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      fontsize=SMALL, va="center", color=colour)  # fmt: skip
+        axes.annotate(
+            text,
+            (1, place),
+            (3, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            fontsize=SMALL,
+            va="center",
+            color=colour,
+        )
         free = place + least

@@ -36,9 +36,20 @@ LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
 MOST = 12
 """Layers that are drawn at most; of more, the first ones and the last."""
 HEADINGS = (
-    "epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile", "95 % quantile",
-    "highest", "mean", "standard deviation", "dead units (1 = all)",
-)  # fmt: skip
+    "epoch",
+    "layer",
+    "array",
+    "lowest",
+    "5 % quantile",
+    "25 % quantile",
+    "median",
+    "75 % quantile",
+    "95 % quantile",
+    "highest",
+    "mean",
+    "standard deviation",
+    "dead units (1 = all)",
+)
 
 
 @dataclass(frozen=True)

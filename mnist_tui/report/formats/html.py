@@ -12,9 +12,16 @@ from mnist_tui.report.formats.tables import without_empty_heads
 from mnist_tui.report.formats.tree import BLOCKS, Node, node, numbered_figure, walked, with_links, with_pictures
 
 OPTIONS = (
-    "--standalone", f"--template={TEMPLATES / 'report.html'}", "--mathml", "--toc", "--toc-depth=3",
-    "--number-sections", "--shift-heading-level-by=1", "--wrap=none", "--syntax-highlighting=none",
-)  # fmt: skip
+    "--standalone",
+    f"--template={TEMPLATES / 'report.html'}",
+    "--mathml",
+    "--toc",
+    "--toc-depth=3",
+    "--number-sections",
+    "--shift-heading-level-by=1",
+    "--wrap=none",
+    "--syntax-highlighting=none",
+)
 
 
 def write(job: Job) -> bytes:

@@ -56,14 +56,20 @@ def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
 
     report = job.report
     said = {
-        "title": report.title, "author": report.author, "time": shown_time(report.timestamp),
-        "shown-title": isolated(report.title), "shown-author": isolated(report.author),
-    }  # fmt: skip
+        "title": report.title,
+        "author": report.author,
+        "time": shown_time(report.timestamp),
+        "shown-title": isolated(report.title),
+        "shown-author": isolated(report.author),
+    }
     try:
         return typst.compile(
             files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
-            ignore_system_fonts=own_fonts, sys_inputs=said, timestamp=epoch(report.timestamp), format="pdf"
-        )  # fmt: skip
+            ignore_system_fonts=own_fonts,
+            sys_inputs=said,
+            timestamp=epoch(report.timestamp),
+            format="pdf",
+        )
     except RuntimeError as error:
         raise ExportError(
             f"typst could not set the report: {' '.join(str(error).split())[:500]}", refused=False

@@ -64,8 +64,12 @@ TEXTS: dict[str, Callable[[RunSummary], str]] = {
 }
 PARAMETER = {parameter.name: parameter for parameter in PARAMETERS}
 NUMBERED = {name for name, parameter in PARAMETER.items() if parameter.metavar.startswith(("N", "X", "P"))} - {
-    "activation", "conv-activation", "initializer", "optimizer", "schedule",
-}  # fmt: skip
+    "activation",
+    "conv-activation",
+    "initializer",
+    "optimizer",
+    "schedule",
+}
 NAMES = tuple(dict.fromkeys((*TEXTS, *FIGURES, *PARAMETER)))
 
 

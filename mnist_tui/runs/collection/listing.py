@@ -22,15 +22,7 @@ from mnist_tui.experiment.presets import PresetError
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import read_label
-from mnist_tui.runs.collection.summaries import (
-    Fixed,
-    Presets,
-    RunSummary,
-    damage_of,
-    damaged_run,
-    fixed_of,
-    summed_up,
-)
+from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, damage_of, damaged_run, fixed_of, summed_up
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.naming import PassedOver, look_through
 from mnist_tui.runs.records import record
@@ -191,9 +183,15 @@ class Listing:
         # permissions may change and a link may come without a trace in the signature: damaged runs are read again
         settled, live = _settled(signature, now) and not summary.damaged, state in LIVE
         self._known[name] = _Known(
-            signature, presets.stamp(fixed.preset), told, settled, summary, folder_time,
-            fixed if live and _settled(signature[: 2 * FIXED_FILES], now) else None, glance if live else None,
-        )  # fmt: skip
+            signature,
+            presets.stamp(fixed.preset),
+            told,
+            settled,
+            summary,
+            folder_time,
+            fixed if live and _settled(signature[: 2 * FIXED_FILES], now) else None,
+            glance if live else None,
+        )
         self._stale |= settled
         return None if before is not None and before.summary == summary else summary
 
@@ -285,10 +283,13 @@ def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
             return {}
         return {
             name: _Known(
-                tuple(signature), preset, told, True,
+                tuple(signature),
+                preset,
+                told,
+                True,
                 record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)}),
             )
             for name, (signature, preset, told, document) in parse_json(body).items()
-        }  # fmt: skip
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -51,9 +51,13 @@ class Summary:
     def to_document(self) -> dict[str, Any]:
         """The figures as JSON has them."""
         return {
-            "mean": self.mean, "std": self.std, "n": self.n, "min": self.minimum, "max": self.maximum,
+            "mean": self.mean,
+            "std": self.std,
+            "n": self.n,
+            "min": self.minimum,
+            "max": self.maximum,
             "interval": self.interval and list(self.interval),
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -97,18 +101,31 @@ class Paired:
     def turned(self) -> Paired:
         """The same with second − first."""
         return Paired(
-            self.n, -self.difference or 0.0, self.std, None if self.high is None else -self.high,
-            None if self.low is None else -self.low, self.p, self.exact, self.tried, self.seeds, self.only_second,
+            self.n,
+            -self.difference or 0.0,
+            self.std,
+            None if self.high is None else -self.high,
+            None if self.low is None else -self.low,
+            self.p,
+            self.exact,
+            self.tried,
+            self.seeds,
+            self.only_second,
             self.only_first,
-        )  # fmt: skip
+        )
 
     def to_document(self) -> dict[str, Any]:
         """The figures as JSON has them."""
         return {
-            "n": self.n, "difference": self.difference, "std": self.std,
-            "interval": self.interval and list(self.interval), "p": self.p, "exact": self.exact,
-            "sign_changes": self.tried, "smallest_p": self.least_p,
-        }  # fmt: skip
+            "n": self.n,
+            "difference": self.difference,
+            "std": self.std,
+            "interval": self.interval and list(self.interval),
+            "p": self.p,
+            "exact": self.exact,
+            "sign_changes": self.tried,
+            "smallest_p": self.least_p,
+        }
 
 
 def summary(values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE) -> Summary | None:
@@ -147,9 +164,18 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> Paired | 
     exact = len(found) <= MOST_EXACT
     p, tried = _exact_p(found, noise) if exact else _drawn_p(found, noise)
     return Paired(
-        len(found), difference, std, low, high, p, exact, tried, seeds,
-        tuple(sorted(first.keys() - second.keys())), tuple(sorted(second.keys() - first.keys())),
-    )  # fmt: skip
+        len(found),
+        difference,
+        std,
+        low,
+        high,
+        p,
+        exact,
+        tried,
+        seeds,
+        tuple(sorted(first.keys() - second.keys())),
+        tuple(sorted(second.keys() - first.keys())),
+    )
 
 
 def _interval(mean: float, std: float | None, n: int) -> tuple[float | None, float | None]:

@@ -207,13 +207,29 @@ def damaged_run(folder: RunFolder) -> RunSummary:
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
     label = read_label(folder)
     return RunSummary(
-        run=folder.id, folder=str(folder.path), state=DAMAGED, preset=preset.name if preset else "", name=label.name,
-        note=label.note, differs="", dataset=experiment.dataset.name if experiment else "", sample=False,
-        started=created, epochs_done=0, epochs=experiment.training.epochs if experiment else 0, parameters=None,
-        test_accuracy=None, test_loss=None, macro_f1=None, val_accuracy=None, val_loss=None, seconds=None,
+        run=folder.id,
+        folder=str(folder.path),
+        state=DAMAGED,
+        preset=preset.name if preset else "",
+        name=label.name,
+        note=label.note,
+        differs="",
+        dataset=experiment.dataset.name if experiment else "",
+        sample=False,
+        started=created,
+        epochs_done=0,
+        epochs=experiment.training.epochs if experiment else 0,
+        parameters=None,
+        test_accuracy=None,
+        test_loss=None,
+        macro_f1=None,
+        val_accuracy=None,
+        val_loss=None,
+        seconds=None,
         values={parameter.name: parameter.read(experiment) for parameter in PARAMETERS} if experiment else {},
-        group=_digest([DAMAGED, folder.id]), damaged=damage_of(folder),
-    )  # fmt: skip
+        group=_digest([DAMAGED, folder.id]),
+        damaged=damage_of(folder),
+    )
 
 
 def summary_of(folder: RunFolder) -> RunSummary:

@@ -74,9 +74,13 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
     since = broken.epoch if broken is not None else len(run.history) + 1
     rate = learning_rate(run, experiment)
     return Finding(
-        "diverged", "problem", f"Diverged in epoch {since}", evidence,
-        f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}.", since,
-    )  # fmt: skip
+        "diverged",
+        "problem",
+        f"Diverged in epoch {since}",
+        evidence,
+        f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}.",
+        since,
+    )
 
 
 def stuck(run: RunState, experiment: Experiment) -> Finding | None:
@@ -94,8 +98,14 @@ def stuck(run: RunState, experiment: Experiment) -> Finding | None:
         f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
         f"ln 10 = {GUESSING:.3f}."
     )
-    return Finding("stuck", "problem", f"Stuck at chance since epoch {first.epoch}", evidence,
-                   _way_out(run, experiment), first.epoch)  # fmt: skip
+    return Finding(
+        "stuck",
+        "problem",
+        f"Stuck at chance since epoch {first.epoch}",
+        evidence,
+        _way_out(run, experiment),
+        first.epoch,
+    )
 
 
 def _guesses(row: EpochRow, chance: float) -> bool:
@@ -225,8 +235,14 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
         kept = last.val_accuracy >= best.val_accuracy
         evidence += meanwhile + (": not more mistakes, but surer ones." if kept else ".")
     grave = recent > (1 + GRAVE) * lowest
-    return Finding("overfitting", "warning" if grave else "note", f"Overfitting since epoch {best.epoch}", evidence,
-                   _against_overfitting(experiment), best.epoch)  # fmt: skip
+    return Finding(
+        "overfitting",
+        "warning" if grave else "note",
+        f"Overfitting since epoch {best.epoch}",
+        evidence,
+        _against_overfitting(experiment),
+        best.epoch,
+    )
 
 
 def _against_overfitting(experiment: Experiment) -> str:
@@ -261,12 +277,22 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
         advice = "The learning rate had come to its end; more epochs from the beginning make its schedule longer."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice)
     if run.state == "stopped" and len(rows) < run.epochs:
-        return Finding("unconverged", "warning", "Stopped while still improving", evidence,
-                       f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other "
-                       f"{counted(run.epochs - len(rows), 'epoch')} of {run.epochs}.")  # fmt: skip
+        return Finding(
+            "unconverged",
+            "warning",
+            "Stopped while still improving",
+            evidence,
+            f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other "
+            f"{counted(run.epochs - len(rows), 'epoch')} of {run.epochs}.",
+        )
     more = max(10, len(rows) // 2)
-    return Finding("unconverged", "warning", "Not yet converged: still improving", evidence,
-                   f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.")  # fmt: skip
+    return Finding(
+        "unconverged",
+        "warning",
+        "Not yet converged: still improving",
+        evidence,
+        f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.",
+    )
 
 
 def _falls_plainly(values: list[float]) -> bool:

@@ -44,8 +44,10 @@ def _why(experiment: Experiment) -> str:
     mean = "is the mean over an epoch in which the weights still improve"
     if rates:
         rate = f" (rate {next(iter(rates)):g})" if len(rates) == 1 else ""
-        return f"That is how they are measured: training loss is taken with dropout{rate} on, and {mean}; validation " \
-            "loss is measured after the epoch, with dropout off."  # fmt: skip
+        return (
+            f"That is how they are measured: training loss is taken with dropout{rate} on, and {mean}; validation "
+            "loss is measured after the epoch, with dropout off."
+        )
     batches = " and normalises by each batch's own statistics" if _normalises(experiment) else ""
     return (
         f"This network has no dropout: training loss {mean}{batches}; validation loss is measured after it, with the "

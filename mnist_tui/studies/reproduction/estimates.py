@@ -60,9 +60,13 @@ def _family(experiment: Experiment) -> tuple[object, ...]:
     kinds = {type(layer) for layer in experiment.layers}
     held = experiment.dataset.validation
     return (
-        is_closed_form(experiment), experiment.training.batch_size, Conv2D in kinds, BatchNormalization in kinds,
-        experiment.features.kind, held if held == "test" else "held out",
-    )  # fmt: skip
+        is_closed_form(experiment),
+        experiment.training.batch_size,
+        Conv2D in kinds,
+        BatchNormalization in kinds,
+        experiment.features.kind,
+        held if held == "test" else "held out",
+    )
 
 
 def _scaled(runs: Collection[Done], ratio: float, epochs: int) -> float:

@@ -155,8 +155,7 @@ class Draft:
     def remove_layer(self, place: int) -> None:
         """Without the layer at `place`."""
         self._restack(
-            stack.removed(self.experiment, place),
-            lambda at: None if at == place else at - 1 if at > place else at,
+            stack.removed(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at
         )
 
     def move_layer(self, place: int, by: int) -> int:

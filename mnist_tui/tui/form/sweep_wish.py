@@ -105,13 +105,19 @@ def study_of(wish: Wish, created: float = 0.0) -> Study:
     if not axes and kind != "grid":
         raise WishError("search", f"a {kind} search needs at least one parameter to vary")
     title = (
-        f"{preset.name} over {listed([axis.name for axis in axes])}" if axes
-        else f"{preset.name}, seeds {first} to {first + seeds - 1}" if seeds > 1 else f"{preset.name}, seed {first}"
-    )  # fmt: skip
+        f"{preset.name} over {listed([axis.name for axis in axes])}"
+        if axes
+        else f"{preset.name}, seeds {first} to {first + seeds - 1}"
+        if seeds > 1
+        else f"{preset.name}, seed {first}"
+    )
     search = {
-        "kind": kind, "trials": trials, "seed": first, "prune": wish.text("prune") != "off",
+        "kind": kind,
+        "trials": trials,
+        "seed": first,
+        "prune": wish.text("prune") != "off",
         "metric": wish.text("metric") or METRICS[0],
-    }  # fmt: skip
+    }
     try:
         return checked(
             kind="sweep" if axes else "seeds",
@@ -192,10 +198,12 @@ def command_of(wish: Wish, study: Study, preset_file: str) -> str:
     if study.axes and search.metric != METRICS[0]:
         words += ["--metric", search.metric]
     for flag, value in (
-        ("--workers", study.workers if study.axes else None), ("--threads", study.threads),
+        ("--workers", study.workers if study.axes else None),
+        ("--threads", study.threads),
         ("--scheduler", study.scheduler if study.axes else None),
-        ("--device", study.device if study.device != "auto" else None), ("--data-dir", study.data_dir),
-    ):  # fmt: skip
+        ("--device", study.device if study.device != "auto" else None),
+        ("--data-dir", study.data_dir),
+    ):
         words += [flag, str(value)] if value is not None else []
     if study.axes and trial_count(study) > MANY:
         words.append("--yes")
@@ -250,8 +258,10 @@ def _field_of(error: RequestError, axes: Iterable[Axis]) -> str:
 
 def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     """Of the combinations of all values and the ends of ranges; None for too many."""
-    ends = [axis if axis.range is None else Axis(name=axis.name, values=tuple(axis.values[0].split(":")[0].split("..")))
-            for axis in study.axes]  # fmt: skip
+    ends = [
+        axis if axis.range is None else Axis(name=axis.name, values=tuple(axis.values[0].split(":")[0].split("..")))
+        for axis in study.axes
+    ]
     if math.prod(len(axis.values) for axis in ends) > SIZED:
         return None
     totals: list[int] = []

@@ -94,9 +94,14 @@ def facts(preset: Preset) -> dict[str, str]:
     experiment = preset.experiment
     counts = complexity.of(experiment)
     values = (
-        dataset(experiment), features(experiment), inputs(counts), parameters(counts),
-        in_words(preset.reference), optimizer(experiment), training(experiment),
-    )  # fmt: skip
+        dataset(experiment),
+        features(experiment),
+        inputs(counts),
+        parameters(counts),
+        in_words(preset.reference),
+        optimizer(experiment),
+        training(experiment),
+    )
     return dict(zip(FACTS, values, strict=True))
 
 
@@ -107,9 +112,16 @@ def searched(preset: Preset | BrokenPreset) -> str:
     experiment = preset.experiment
     kinds = " ".join(layer.kind for layer in experiment.layers)
     parts = (
-        preset.name, preset.origin, preset.title, preset.about, experiment.dataset.name, experiment.features.kind,
-        kinds, experiment.optimizer.name, preset.reference.source if preset.reference else "",
-    )  # fmt: skip
+        preset.name,
+        preset.origin,
+        preset.title,
+        preset.about,
+        experiment.dataset.name,
+        experiment.features.kind,
+        kinds,
+        experiment.optimizer.name,
+        preset.reference.source if preset.reference else "",
+    )
     return " ".join(parts).lower()
 
 
@@ -194,14 +206,27 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
     """A row of FULL_COLUMNS for each layer, and the totals."""
     rows = [
         (
-            layer.name, f"{layer.inputs:,}", grouped(written(layer.output_shape)), _number(layer.weights),
-            _number(layer.biases), _number(layer.other), _number(layer.macs), grouped(layer.formula),
+            layer.name,
+            f"{layer.inputs:,}",
+            grouped(written(layer.output_shape)),
+            _number(layer.weights),
+            _number(layer.biases),
+            _number(layer.other),
+            _number(layer.macs),
+            grouped(layer.formula),
         )
         for layer in counts.layers
-    ]  # fmt: skip
+    ]
     totals = (
-        "total", "", "", f"{counts.weights:,}", f"{counts.biases:,}", _number(counts.other), f"{counts.macs:,}", "",
-    )  # fmt: skip
+        "total",
+        "",
+        "",
+        f"{counts.weights:,}",
+        f"{counts.biases:,}",
+        _number(counts.other),
+        f"{counts.macs:,}",
+        "",
+    )
     rows = [*rows, totals]
     return rows if counts.other else [(*row[:5], "", *row[6:]) for row in rows]
 

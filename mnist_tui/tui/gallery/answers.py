@@ -159,9 +159,16 @@ def _of_epoch(found: Predicted, images: Images) -> Answers | Failure:
         return f"there are predictions of {counted(found.classes, 'image')}, but {len(images.labels):,} {images.what}"
     rows = np.arange(len(images.labels))
     return Answers(
-        found.epoch, images.what, images.labels, found.classes, found.probabilities, images.numbers, None,
-        images.pixels, rows,
-    )  # fmt: skip
+        found.epoch,
+        images.what,
+        images.labels,
+        found.classes,
+        found.probabilities,
+        images.numbers,
+        None,
+        images.pixels,
+        rows,
+    )
 
 
 def _without_images(
@@ -176,7 +183,14 @@ def _without_images(
     rows = np.full(len(labels), -1, np.int64)
     rows[final["misclassified"]] = np.arange(len(final["misclassified"]))
     return Answers(
-        found.epoch, f"{data.title} test images", labels, found.classes, found.probabilities,
-        np.arange(1, len(labels) + 1), None, final["misclassified_images"], rows,
+        found.epoch,
+        f"{data.title} test images",
+        labels,
+        found.classes,
+        found.probabilities,
+        np.arange(1, len(labels) + 1),
+        None,
+        final["misclassified_images"],
+        rows,
         f"{why}; only the images that were wrong in the end are kept in the run's folder",
-    )  # fmt: skip
+    )

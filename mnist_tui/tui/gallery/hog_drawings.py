@@ -36,8 +36,6 @@ class HogDrawings:
             self._drawn = {}
         for index, picture in pictures.items():
             self._drawn[answers.what, index] = hog_picture(
-                picture,
-                orientations=self._features.orientations,
-                pixels_per_cell=self._features.pixels_per_cell,
+                picture, orientations=self._features.orientations, pixels_per_cell=self._features.pixels_per_cell
             )
         return bool(pictures)

@@ -69,16 +69,24 @@ class CompareScreen(Screen[None]):
         Binding("plus,equals_sign", f"both('zoom', {WHEEL**2})", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
         Binding("minus", f"both('zoom', {WHEEL**-2})", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
         Binding(
-            "left_square_bracket", f"both('pan', -{PAN})", "Pan left", tooltip="Earlier epochs", id="compare.left",
+            "left_square_bracket",
+            f"both('pan', -{PAN})",
+            "Pan left",
+            tooltip="Earlier epochs",
+            id="compare.left",
             show=False,
         ),
         Binding(
-            "right_square_bracket", f"both('pan', {PAN})", "Pan right", tooltip="Later epochs", id="compare.right",
+            "right_square_bracket",
+            f"both('pan', {PAN})",
+            "Pan right",
+            tooltip="Later epochs",
+            id="compare.right",
             show=False,
         ),
         Binding("0", "both('whole')", "All epochs", tooltip="All epochs in view again", id="compare.all", show=False),
         Binding("l", "log", "Log scale", tooltip="Logarithmic axis for the loss", id="compare.log"),
-    ]  # fmt: skip
+    ]
 
     class Read(Message):
         """What the logs say now, and what is said of the groups of seeds."""

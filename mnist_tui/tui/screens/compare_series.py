@@ -137,10 +137,17 @@ def table(series: Sequence[Series], marks: Marks) -> tuple[list[Column], list[Ro
         mark = marks.runs[at] if at < len(marks.runs) else marks.running
         for run in one.runs:
             cells = (
-                mark, run.name or run.short, *(texts[place] or DASH for texts in own.values()),
-                percent(run.test_accuracy), percent(run.macro_f1), _loss(run.test_loss), count(run.parameters),
-                f"{run.epochs_done:,}/{run.epochs:,}", seconds(run.seconds), run.state,
-            )  # fmt: skip
+                mark,
+                run.name or run.short,
+                *(texts[place] or DASH for texts in own.values()),
+                percent(run.test_accuracy),
+                percent(run.macro_f1),
+                _loss(run.test_loss),
+                count(run.parameters),
+                f"{run.epochs_done:,}/{run.epochs:,}",
+                seconds(run.seconds),
+                run.state,
+            )
             rows.append(Row(run.run, cells, tone=tone(run.state)))
             place += 1
         if one.together:

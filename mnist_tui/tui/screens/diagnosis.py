@@ -33,10 +33,13 @@ class FindingView(Static, can_focus=True):
     """
     BINDINGS = [
         Binding(
-            "enter", "look", "To that epoch", tooltip="Move the epoch cursor to where the finding begins",
+            "enter",
+            "look",
+            "To that epoch",
+            tooltip="Move the epoch cursor to where the finding begins",
             id="diagnosis.look",
-        ),
-    ]  # fmt: skip
+        )
+    ]
 
     class Chosen(Message):
         """The epoch from which a finding holds is to be looked at."""

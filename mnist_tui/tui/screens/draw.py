@@ -61,20 +61,36 @@ class DrawScreen(Screen[None]):
     random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
     """
     BINDINGS = [
-        Binding("v", "view", "View", tooltip="Probabilities or what the network sees, where there is no room for both",
-                id="draw.view"),
-        Binding("r", "random", "Random", tooltip="Put a random test image of the run's data on the canvas",
-                id="draw.random"),
+        Binding(
+            "v",
+            "view",
+            "View",
+            tooltip="Probabilities or what the network sees, where there is no room for both",
+            id="draw.view",
+        ),
+        Binding(
+            "r", "random", "Random", tooltip="Put a random test image of the run's data on the canvas", id="draw.random"
+        ),
         Binding("i", "image", "Image", tooltip="Read an image file onto the canvas", id="draw.image"),
         Binding("o", "run", "Run", tooltip="Have another run's model read", id="draw.run"),
-        Binding("c", "centre", "Centre", tooltip="Bring the drawing to MNIST's size and place first, or leave it",
-                id="draw.centre"),
-        Binding("g", "glyphs", "HOG", tooltip="Show what the network sees as gradients or as pixels",
-                id="draw.glyphs"),
-        Binding("l", "load", "Load again", tooltip="Start the model's process anew, with the run's newest weights",
-                show=False, id="draw.load"),
+        Binding(
+            "c",
+            "centre",
+            "Centre",
+            tooltip="Bring the drawing to MNIST's size and place first, or leave it",
+            id="draw.centre",
+        ),
+        Binding("g", "glyphs", "HOG", tooltip="Show what the network sees as gradients or as pixels", id="draw.glyphs"),
+        Binding(
+            "l",
+            "load",
+            "Load again",
+            tooltip="Start the model's process anew, with the run's newest weights",
+            show=False,
+            id="draw.load",
+        ),
         Binding("escape,f4", "back", "Back", tooltip="Back; the model's process ends", id="draw.back"),
-    ]  # fmt: skip
+    ]
 
     if TYPE_CHECKING:
         app = getters.app(BenchApp)

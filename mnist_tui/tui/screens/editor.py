@@ -74,14 +74,22 @@ class EditorScreen(Screen[None]):
             "f8", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False, id="editor.complexity"
         ),
         Binding(
-            "f9", "pane('digit')", "HOG digit", tooltip="To the digit beside its HOG picture", show=False,
+            "f9",
+            "pane('digit')",
+            "HOG digit",
+            tooltip="To the digit beside its HOG picture",
+            show=False,
             id="editor.digit",
         ),
         Binding(
-            "ctrl+n", "next_digit", "Next digit", tooltip="Another digit and its HOG picture", show=False,
+            "ctrl+n",
+            "next_digit",
+            "Next digit",
+            tooltip="Another digit and its HOG picture",
+            show=False,
             id="editor.next-digit",
         ),
-    ]  # fmt: skip
+    ]
 
     if TYPE_CHECKING:
         app = getters.app(BenchApp)

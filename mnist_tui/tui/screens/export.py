@@ -62,20 +62,29 @@ class ExportScreen(ModalScreen[None]):
     BINDINGS = [
         Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files", id="export.write"),
         Binding(
-            "ctrl+o", "write(True)", "Overwrite", tooltip="Replace the files that are there already",
+            "ctrl+o",
+            "write(True)",
+            "Overwrite",
+            tooltip="Replace the files that are there already",
             id="export.overwrite",
         ),
         Binding("ctrl+r", "open", "Open", tooltip="Open the report that was written", id="export.open"),
         Binding("pagedown", "section(1)", "Next section", tooltip="To the next section", show=False, id="export.next"),
         Binding("pageup", "section(-1)", "Section before", tooltip="To the one before", show=False, id="export.before"),
-        Binding("ctrl+down", "answer(1)", "Answer down", tooltip="Scroll what is said of the files", show=False,
-                id="export.answer-down"),
+        Binding(
+            "ctrl+down",
+            "answer(1)",
+            "Answer down",
+            tooltip="Scroll what is said of the files",
+            show=False,
+            id="export.answer-down",
+        ),
         Binding("ctrl+up", "answer(-1)", "Answer up", tooltip="Scroll it back", show=False, id="export.answer-up"),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
         Binding("escape", "dismiss", "Close", tooltip="Close; what is being written goes on", id="export.close"),
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),
-    ]  # fmt: skip
+    ]
 
     class Progressed(Message):
         """What is being done now, how much of that is done, and of how much."""

@@ -50,8 +50,9 @@ class GalleryScreen(RunScreen):
     full stop look at the epoch before and after, `u` at the final evaluation.
     """
     BINDINGS = [
-        Binding("o", "order", "Order", tooltip="Worst first, surest first, doubtful first, by number",
-                id="gallery.order"),
+        Binding(
+            "o", "order", "Order", tooltip="Worst first, surest first, doubtful first, by number", id="gallery.order"
+        ),
         Binding("e", "errors", "Errors", tooltip="Wrong images only, or all", id="gallery.errors"),
         Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="gallery.final"),
         Binding("t", "choose('true')", "True", tooltip="Choose the true class", id="gallery.true"),
@@ -61,7 +62,7 @@ class GalleryScreen(RunScreen):
         Binding("h", "hog", "HOG", tooltip="Show or hide the HOG pictures", id="gallery.hog", show=False),
         Binding("z", "size", "Size", tooltip="Larger or smaller pictures, or what fits", id="gallery.size", show=False),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="gallery.back"),
-    ]  # fmt: skip
+    ]
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)

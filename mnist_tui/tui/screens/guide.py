@@ -30,9 +30,7 @@ class GuideScreen(Screen[None]):
     HELP = """
     **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back.
     """
-    BINDINGS = [
-        Binding("escape", "dismiss", "Back", tooltip="Back to where you were", id="guide.close"),
-    ]
+    BINDINGS = [Binding("escape", "dismiss", "Back", tooltip="Back to where you were", id="guide.close")]
 
     topics = getters.query_one("#topics", OptionList)
     viewer = getters.query_one("#page", MarkdownViewer)

@@ -44,7 +44,10 @@ class MatrixScreen(RunScreen):
     BINDINGS = [
         Binding("v", "view", "View", tooltip="Counts, row percentages, errors only", id="matrix.view"),
         Binding(
-            "u", "final", "Final", tooltip="The final evaluation on the test images, or the epochs again",
+            "u",
+            "final",
+            "Final",
+            tooltip="The final evaluation on the test images, or the epochs again",
             id="matrix.final",
         ),
         Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
@@ -53,7 +56,7 @@ class MatrixScreen(RunScreen):
         Binding("n", "next_worst", "Worst", tooltip="Look at the next of the worst confusions", id="matrix.worst"),
         Binding("g", "gallery", "All images", tooltip="All wrong images", id="matrix.gallery", show=False),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="matrix.back"),
-    ]  # fmt: skip
+    ]
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)

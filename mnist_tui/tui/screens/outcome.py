@@ -40,8 +40,9 @@ def _published(snapshot: Snapshot) -> list[str]:
         return []
     parts: list[str] = []
     for score, theirs, ours in (
-        ("accuracy", reference.accuracy, ended.test_accuracy), ("loss", reference.loss, ended.test_loss),
-    ):  # fmt: skip
+        ("accuracy", reference.accuracy, ended.test_accuracy),
+        ("loss", reference.loss, ended.test_loss),
+    ):
         if theirs is not None:
             told = percent(theirs) if score == "accuracy" else loss(theirs)
             parts.append(f"{score} {told} ({'' if parts else 'ours '}{difference(score, ours, theirs)})")

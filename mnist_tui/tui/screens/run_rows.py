@@ -93,15 +93,22 @@ def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[Row]:
         Row(
             run.run,
             (
-                run.state, run.shown_name, run.differs, f"{run.epochs_done:,}/{run.epochs:,}",
-                percent(run.test_accuracy), percent(run.macro_f1), count(run.parameters), seconds(run.seconds),
-                moment(run.started), run.note,
+                run.state,
+                run.shown_name,
+                run.differs,
+                f"{run.epochs_done:,}/{run.epochs:,}",
+                percent(run.test_accuracy),
+                percent(run.macro_f1),
+                count(run.parameters),
+                seconds(run.seconds),
+                moment(run.started),
+                run.note,
             ),
             run.run in marked,
             tone(run.state),
         )
         for run in runs
-    ]  # fmt: skip
+    ]
 
 
 def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]:
@@ -115,10 +122,17 @@ def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]
         accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
         seeds = len({run.seed for run in group.runs})
         cells = (
-            f"{len(group.scored)}/{counted(seeds, 'seed')}", newest.preset, SEED.sub("", newest.differs).lstrip(", "),
-            f"{newest.epochs:,}", plus_minus(accuracy), plus_minus(f1), count(newest.parameters),
-            seconds(took.mean if took else None), moment(newest.started), "",
-        )  # fmt: skip
+            f"{len(group.scored)}/{counted(seeds, 'seed')}",
+            newest.preset,
+            SEED.sub("", newest.differs).lstrip(", "),
+            f"{newest.epochs:,}",
+            plus_minus(accuracy),
+            plus_minus(f1),
+            count(newest.parameters),
+            seconds(took.mean if took else None),
+            moment(newest.started),
+            "",
+        )
         whole = all(run.run in marked for run in group.runs)
         rows.append(Row(group.group, cells, whole, "row-table--good" if group.scored else "row-table--odd"))
     return rows
@@ -149,9 +163,11 @@ def told(run: RunSummary) -> list[str]:
         f"trained {seconds(run.seconds)}",
     ]
     first = [
-        run.run, f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}", f"{run.dataset}{sample}",
+        run.run,
+        f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}",
+        f"{run.dataset}{sample}",
         *([run.note] if run.note else []),
-    ]  # fmt: skip
+    ]
     if run.damaged:
         return [f"{run.run} · damaged: {run.damaged}", " · ".join(scores)]
     return [" · ".join(first), " · ".join(scores)]

@@ -52,7 +52,10 @@ class RunsScreen(RunActions):
     BINDINGS = [
         Binding("space", "mark", "Mark", tooltip="Mark the run, or its group, for comparing", id="runs.mark"),
         Binding(
-            "o", "compare", "Compare", tooltip="Overlay and compare the marked runs, or the seeds of this one",
+            "o",
+            "compare",
+            "Compare",
+            tooltip="Overlay and compare the marked runs, or the seeds of this one",
             id="runs.compare",
         ),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the list", id="runs.filter"),
@@ -65,7 +68,7 @@ class RunsScreen(RunActions):
         Binding("T", "study", "Its study", tooltip="The study that the run belongs to", id="runs.study", show=False),
         Binding("delete,x", "delete", "Delete", tooltip="Delete it, or the marked ones", id="runs.delete"),
         Binding("escape", "clear", "Presets", tooltip="Clear the filter; then back to the presets", id="runs.back"),
-    ]  # fmt: skip
+    ]
 
     class Looked(Message):
         """A part of a look at the folders; None at its end."""

@@ -64,10 +64,13 @@ class KeyTable(DataTable[Text]):
     BINDINGS = [
         Binding("enter", "select_cursor", "New key", tooltip="Press a new key for the action", id="settings.new-key"),
         Binding(
-            "backspace,delete", "screen.default_key", "Default", tooltip="The action's default keys again",
+            "backspace,delete",
+            "screen.default_key",
+            "Default",
+            tooltip="The action's default keys again",
             id="settings.default-key",
         ),
-    ]  # fmt: skip
+    ]
 
 
 class SettingsScreen(Screen[None]):

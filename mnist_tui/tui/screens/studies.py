@@ -247,9 +247,13 @@ class StudiesScreen(Screen[None]):
                 delete_study(folder, runs=what == "runs")
         except (RequestError, OSError) as error:
             app.call_from_thread(
-                app.notify, str(error), title=f"Study {folder.id}", severity="warning", timeout=NOTICE_SECONDS,
+                app.notify,
+                str(error),
+                title=f"Study {folder.id}",
+                severity="warning",
+                timeout=NOTICE_SECONDS,
                 markup=False,
-            )  # fmt: skip
+            )
         app.call_from_thread(self._look_again)
 
     def action_delete(self) -> None:

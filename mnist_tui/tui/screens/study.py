@@ -61,7 +61,10 @@ class StudyScreen(StudyActions):
         Binding("r", "resume", "Resume", tooltip="Train what is missing, failed trials again", id="study.resume"),
         Binding("e", "edit", "Edit", tooltip="The chosen trial's experiment in the editor", id="study.edit"),
         Binding(
-            "o", "compare", "Compare", tooltip="Overlay and compare the marked trials, or the seeds of this one",
+            "o",
+            "compare",
+            "Compare",
+            tooltip="Overlay and compare the marked trials, or the seeds of this one",
             id="study.compare",
         ),
         Binding("space", "mark", "Mark", tooltip="Mark the trial for comparing", id="study.mark"),
@@ -75,7 +78,7 @@ class StudyScreen(StudyActions):
         Binding("escape", "back", "Back", tooltip="Back to where you were; this one goes on", id="study.back"),
         Binding("escape", "studies", "Studies", tooltip="All studies; this one goes on", id="study.studies"),
         Binding("d", "presets", "Detach", tooltip="To the presets; the study goes on", id="study.presets", show=False),
-    ]  # fmt: skip
+    ]
 
     status = getters.query_one(StatusLine)
     meter = getters.query_one(Meter)

@@ -51,8 +51,10 @@ def columns_of(shape: Shape) -> tuple[Column, ...]:
         Column("number", "#", right=True, need=12),
         Column("state", "state", toned=True),
         *([Column("base", "preset", least=22)] if shape.bases else []),
-        *(Column(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
-          for at, name in enumerate(shape.axes)),
+        *(
+            Column(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
+            for at, name in enumerate(shape.axes)
+        ),
         *([Column("seed", "seed", right=True, need=10 if shape.axes or shape.bases else 0)] if shape.seeds else []),
         Column("epochs", "epochs", right=True, need=9),
         Column(shape.metric, names[shape.metric], right=True),
@@ -63,7 +65,7 @@ def columns_of(shape: Shape) -> tuple[Column, ...]:
         Column("parameters", "parameters", right=True, need=6),
         Column("seconds", "time", right=True, need=4),
         Column("worker", "worker", need=1),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,9 @@ def _by_axis(name: str) -> Callable[[TrialRow], Any]:
 
 def tone(state: str) -> str:
     """The component class of a state's cell."""
-    return {
-        "running": "row-table--live", "finished": "row-table--good", "failed": "row-table--bad", "waiting": "",
-    }.get(state, "row-table--odd")  # fmt: skip
+    return {"running": "row-table--live", "finished": "row-table--good", "failed": "row-table--bad", "waiting": ""}.get(
+        state, "row-table--odd"
+    )
 
 
 class Rows:
@@ -181,8 +183,9 @@ class Rows:
     def __init__(self) -> None:
         self._made: dict[int, tuple[TrialRow, tuple[object, ...], Row]] = {}
 
-    def of(self, rows: Sequence[TrialRow], shape: Shape, marked: Container[int], best: int | None, glyphs: Glyphs
-           ) -> list[Row]:  # fmt: skip
+    def of(
+        self, rows: Sequence[TrialRow], shape: Shape, marked: Container[int], best: int | None, glyphs: Glyphs
+    ) -> list[Row]:
         """A row a trial, in their order."""
         found: list[Row] = []
         for row in rows:

@@ -135,8 +135,12 @@ class SweepScreen(Screen[None]):
         """Tries what stands in the form, in a thread: a thousand combinations take a moment."""
         wish = self.wish
         search = bool(wish.axes) and wish.text("search") != "grid"
-        for key, means in (("trials", search), ("prune", bool(wish.axes)), ("metric", bool(wish.axes)),
-                           ("search", bool(wish.axes))):  # fmt: skip
+        for key, means in (
+            ("trials", search),
+            ("prune", bool(wish.axes)),
+            ("metric", bool(wish.axes)),
+            ("search", bool(wish.axes)),
+        ):
             self.query_one(f"#sweep-{key}", SweepRow).control.disabled = not means
         self.query_one("#sweep-none").display = not wish.axes
         self._try(wish)

@@ -82,7 +82,10 @@ class TrainingScreen(RunScreen):
             "v", "view", "View", tooltip="Curves, matrix or device, where the window is narrow", id="training.view"
         ),
         Binding(
-            "s", "send('stop')", "Stop, save", tooltip="End the training now and save what it has learnt",
+            "s",
+            "send('stop')",
+            "Stop, save",
+            tooltip="End the training now and save what it has learnt",
             id="training.stop",
         ),
         Binding("escape,d", "back", "Back", tooltip="Back to where you were; it goes on", id="training.back"),
@@ -100,7 +103,7 @@ class TrainingScreen(RunScreen):
         Binding("n", "send('step')", "One epoch", tooltip="Train one epoch, then pause", id="training.step"),
         Binding("x", "discard", "Discard", tooltip="End it, save nothing, delete its files", id="training.discard"),
         *CURVE_KEYS,
-    ]  # fmt: skip
+    ]
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)

@@ -53,14 +53,15 @@ class WeightsScreen(RunScreen):
         Binding("b", "weights", "Weights", tooltip="The weights instead of the biases", id="weights.weights"),
         Binding("p", "pictures", "Pictures", tooltip="The first layer's weights as pictures", id="weights.pictures"),
         Binding("p", "distributions", "Spread", tooltip="How the values are spread", id="weights.distributions"),
-        Binding("pageup", "turn(-1)", "Page", tooltip="The pictures before", key_display="PgUp/Dn",
-                id="weights.page-up"),
+        Binding(
+            "pageup", "turn(-1)", "Page", tooltip="The pictures before", key_display="PgUp/Dn", id="weights.page-up"
+        ),
         Binding("pagedown", "turn(1)", "Next page", tooltip="The next pictures", show=False, id="weights.page-down"),
         Binding("s", "signs", "Signs", tooltip="Signs instead of colours, and back", id="weights.signs"),
         Binding("z", "resize", "Size", tooltip="Another size of the pictures", id="weights.size"),
         Binding("r", "renew", "Renew", tooltip="Newer pictures: asks a live run for a checkpoint", id="weights.renew"),
         Binding("escape,w", "back", "Back", tooltip="Back to the run", id="weights.back"),
-    ]  # fmt: skip
+    ]
 
     status = getters.query_one(StatusLine)
     view = getters.query_one(DistributionView)

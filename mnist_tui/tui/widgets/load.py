@@ -97,14 +97,12 @@ def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[Row]:
         (f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
         (
             f"memory {used_of(load.memory_used, load.memory_total)}",
-            [each.memory_used for each in loads], float(load.memory_total),
+            [each.memory_used for each in loads],
+            float(load.memory_total),
         ),
-        (
-            f"worker {load.worker_cpu:.0f} % of one core",
-            [each.worker_cpu for each in loads], 100.0 * load.cores,
-        ),
+        (f"worker {load.worker_cpu:.0f} % of one core", [each.worker_cpu for each in loads], 100.0 * load.cores),
         (f"worker memory {size(load.worker_memory)}", worker_memory, float(max(worker_memory))),
-    ]  # fmt: skip
+    ]
 
 
 def _with_histories(rows: Sequence[Row], width: int, glyphs: Glyphs) -> list[str]:

@@ -39,8 +39,12 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONHASHSEED": "7", "SOURCE_DATE_EPOCH": "1"}
     ended = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, str(tmp_path / "there")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
     here = save(confusion("matrix", MATRIX, NAMES, "test images"), tmp_path / "here", FORMATS)

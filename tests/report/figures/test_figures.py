@@ -25,9 +25,15 @@ LARGEST = 60_000
 
 def row(epoch: int, **values: float | None) -> EpochRow:
     whole: dict[str, float | None] = {
-        "loss": 1 / epoch, "accuracy": 1 - 0.2 / epoch, "val_loss": 0.9 / epoch, "val_accuracy": 1 - 0.19 / epoch,
-        "learning_rate": 0.001, "seconds": 1.0, "images_per_second": 1000.0, **values,
-    }  # fmt: skip
+        "loss": 1 / epoch,
+        "accuracy": 1 - 0.2 / epoch,
+        "val_loss": 0.9 / epoch,
+        "val_accuracy": 1 - 0.19 / epoch,
+        "learning_rate": 0.001,
+        "seconds": 1.0,
+        "images_per_second": 1000.0,
+        **values,
+    }
     return EpochRow(epoch=epoch, **whole)  # type: ignore[arg-type]
 
 

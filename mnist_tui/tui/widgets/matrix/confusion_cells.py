@@ -10,11 +10,7 @@ from mnist_tui.runs.events import Matrix
 
 View = Literal["counts", "percent", "errors"]
 VIEWS: tuple[View, ...] = get_args(View)
-VIEW_WORDS: dict[View, str] = {
-    "counts": "images",
-    "percent": "% of the true class",
-    "errors": "wrong images only",
-}
+VIEW_WORDS: dict[View, str] = {"counts": "images", "percent": "% of the true class", "errors": "wrong images only"}
 Tone = Literal["right", "wrong", "none"]
 NOTICEABLE = 0.05
 """Share of a row from which an error is marked without colour; for a difference, change of the share."""

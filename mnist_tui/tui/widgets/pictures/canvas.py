@@ -37,19 +37,43 @@ class Canvas(PixelView, can_focus=True):
         Binding("down", "move(1, 0)", "Down", tooltip="Move the pen down", show=False, id="draw.down"),
         Binding("left", "move(0, -1)", "Left", tooltip="Move the pen to the left", show=False, id="draw.left"),
         Binding("right", "move(0, 1)", "Right", tooltip="Move the pen to the right", show=False, id="draw.right"),
-        Binding("shift+up", f"move({-FAST}, 0)", "Far up", tooltip="Move the pen up by four pixels", show=False,
-                id="draw.far-up"),
-        Binding("shift+down", f"move({FAST}, 0)", "Far down", tooltip="Move the pen down by four pixels", show=False,
-                id="draw.far-down"),
-        Binding("shift+left", f"move(0, {-FAST})", "Far left", tooltip="Move the pen to the left by four pixels",
-                show=False, id="draw.far-left"),
-        Binding("shift+right", f"move(0, {FAST})", "Far right", tooltip="Move the pen to the right by four pixels",
-                show=False, id="draw.far-right"),
+        Binding(
+            "shift+up",
+            f"move({-FAST}, 0)",
+            "Far up",
+            tooltip="Move the pen up by four pixels",
+            show=False,
+            id="draw.far-up",
+        ),
+        Binding(
+            "shift+down",
+            f"move({FAST}, 0)",
+            "Far down",
+            tooltip="Move the pen down by four pixels",
+            show=False,
+            id="draw.far-down",
+        ),
+        Binding(
+            "shift+left",
+            f"move(0, {-FAST})",
+            "Far left",
+            tooltip="Move the pen to the left by four pixels",
+            show=False,
+            id="draw.far-left",
+        ),
+        Binding(
+            "shift+right",
+            f"move(0, {FAST})",
+            "Far right",
+            tooltip="Move the pen to the right by four pixels",
+            show=False,
+            id="draw.far-right",
+        ),
         Binding("space", "pen('draws')", "Pen", tooltip="Put the pen down, or lift it", id="draw.pen"),
         Binding("x", "pen('erases')", "Erase", tooltip="Let the pen erase, or lift it", show=False, id="draw.erase"),
         Binding("u,ctrl+z", "undo", "Undo", tooltip="Take the last stroke back", show=False, id="draw.undo"),
         Binding("delete,backspace", "clear", "Clear", tooltip="Clear the canvas", id="draw.clear"),
-    ]  # fmt: skip
+    ]
 
     class Changed(Message):
         """The picture, or the pen, is no longer as it was."""

@@ -35,10 +35,7 @@ class Plane:
 
     def dot(self, x: float, y: float) -> Dot:
         """The dot nearest to a point."""
-        return (
-            _nearest(x, self.x, self.columns * self.dots[0]),
-            _nearest(y, self.y, self.rows * self.dots[1]),
-        )
+        return (_nearest(x, self.x, self.columns * self.dots[0]), _nearest(y, self.y, self.rows * self.dots[1]))
 
     def stroke(self, tone: str, points: Iterable[Point], mark: str = "") -> Stroke:
         """Points as a stroke; those that fall on one dot, or with a mark on one character, become one."""

@@ -21,14 +21,16 @@ CURVE_KEYS = [
         ("minus", "out", "Zoom out", "More epochs in the curves"),
         ("left_square_bracket", "left", "Pan left", "Earlier epochs in the curves"),
         (
-            "right_square_bracket", "right", "Pan right",
+            "right_square_bracket",
+            "right",
+            "Pan right",
             "Later epochs in the curves; at the newest one the view follows the training",
         ),
         ("0", "all", "All epochs", "All epochs in the curves again"),
         ("l", "log", "Log scale", "Logarithmic axis for loss and learning rate"),
         ("u", "other", "Other curves", "Loss and accuracy, or learning rate and images per second"),
     )
-]  # fmt: skip
+]
 """For the screen's bindings; its `action_plot` hands them on to `CurvePlots.act`."""
 
 

@@ -196,9 +196,16 @@ class OverlaidCurves(Plot):
             nothing: Row = (("muted", " no values to draw" if not any(one.points for one in shown) else ""),)
             return [heading, nothing, *legend][:height]
         self.plane, picture = overlay(
-            shown, (width, rows), marks, span=self.window.limits(self.axis), factor=measure.factor, log=log,
-            unit=measure.unit, top=measure.top, cursor=self._cursor,
-        )  # fmt: skip
+            shown,
+            (width, rows),
+            marks,
+            span=self.window.limits(self.axis),
+            factor=measure.factor,
+            log=log,
+            unit=measure.unit,
+            top=measure.top,
+            cursor=self._cursor,
+        )
         self.margin = picture.margin
         if (picture, marks) != self._picture:
             self._picture, self._painted = (picture, marks), paint(picture, marks)

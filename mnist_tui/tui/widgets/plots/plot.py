@@ -21,9 +21,20 @@ if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
 
 TONES = (
-    "title", "text", "muted", "rule", "axis", "training", "validation", "plain", "running", "average", "cursor", "best",
+    "title",
+    "text",
+    "muted",
+    "rule",
+    "axis",
+    "training",
+    "validation",
+    "plain",
+    "running",
+    "average",
+    "cursor",
+    "best",
     *(f"run{number}" for number in range(8)),
-)  # fmt: skip
+)
 WHEEL = 1 / 1.25
 PAN = 0.15
 

@@ -44,8 +44,14 @@ def rows_of(
         figures = [NONE] * 6
         if spread is not None:
             was = NONE if first is None else f"{first.deviation:.4f}"
-            figures = [f"{sum(spread.counts):,}", f"{spread.mean:+.4f}", f"{spread.deviation:.4f}", was,
-                       f"{spread.low:+.3f}", f"{spread.high:+.3f}"]  # fmt: skip
+            figures = [
+                f"{sum(spread.counts):,}",
+                f"{spread.mean:+.4f}",
+                f"{spread.deviation:.4f}",
+                was,
+                f"{spread.low:+.3f}",
+                f"{spread.high:+.3f}",
+            ]
         rows.append([">" if at == chosen else " ", layer.name, *figures, dead_units(layer, units.get(layer.name))])
     return rows
 

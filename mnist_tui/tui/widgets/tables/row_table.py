@@ -85,9 +85,14 @@ class RowTable(ScrollView, can_focus=True):
     left edge marks, one on a head sorts by it.
     """
     COMPONENT_CLASSES = {
-        "row-table--head", "row-table--cursor", "row-table--marked", "row-table--good", "row-table--live",
-        "row-table--odd", "row-table--bad",
-    }  # fmt: skip
+        "row-table--head",
+        "row-table--cursor",
+        "row-table--marked",
+        "row-table--good",
+        "row-table--live",
+        "row-table--odd",
+        "row-table--bad",
+    }
     DEFAULT_CSS = """
     RowTable {
         height: 1fr;
