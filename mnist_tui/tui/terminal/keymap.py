@@ -18,7 +18,7 @@ from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import ModalScreen
 
-PACKAGES = ("mnist_tui.tui.screens", "mnist_tui.tui.form", "mnist_tui.tui.widgets")
+PACKAGES = ("mnist_tui.tui",)
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,6 @@ def entries() -> tuple[Entry, ...]:
 
 
 def _owners() -> Iterator[type[DOMNode]]:
-    from mnist_tui.tui.app import BenchApp
-
-    yield BenchApp
     for package in PACKAGES:
         folder = importlib.import_module(package)
         for module in pkgutil.walk_packages(folder.__path__, f"{package}."):
