@@ -20,9 +20,9 @@ from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
-from mnist_tui.tui.epoch_keys import epoch_keys
 from mnist_tui.tui.exporting.wish import place_of
 from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.screens import compare_series
 from mnist_tui.tui.screens.run_actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy

@@ -15,7 +15,7 @@ from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import StatusLine
 

@@ -18,9 +18,9 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.answers import Answers, Failure, answers_of
 from mnist_tui.tui.gallery.hog_drawings import HogDrawings
 from mnist_tui.tui.gallery.picking import ORDER_WORDS, ORDERS, Filter, Order, picked
+from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
-from mnist_tui.tui.screens.run_screen import RunScreen
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS
 from mnist_tui.tui.widgets.pictures import image_words

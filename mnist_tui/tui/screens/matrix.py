@@ -19,8 +19,8 @@ from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
 from mnist_tui.tui.bases import Base, base_of_run, final_of
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.quantities import share
+from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
-from mnist_tui.tui.screens.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix

@@ -22,10 +22,10 @@ from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.tui import conduct
 from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
 from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
-from mnist_tui.tui.screens.run_screen import RunScreen
 from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines

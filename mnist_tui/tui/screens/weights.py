@@ -20,7 +20,7 @@ from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.folder import RunError
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.screens.run_screen import RunScreen
+from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures
 from mnist_tui.tui.widgets.status import StatusLine

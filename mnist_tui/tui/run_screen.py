@@ -1,4 +1,4 @@
-"""What all screens of one run share: its feed, a redraw now and then where something changed, the epoch cursor."""
+"""What all screens of one run share: its feed, redrawing where something has changed, the epoch cursor and its keys."""
 
 from __future__ import annotations
 
@@ -8,12 +8,27 @@ from textual import getters, on
 from textual.binding import Binding
 from textual.screen import Screen
 
-from mnist_tui.tui.epoch_keys import epoch_keys
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.watch import Snapshot
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
+
+JUMP = 10
+
+
+def epoch_keys(section: str, verb: str) -> list[Binding]:
+    """Keys for a screen's `action_epoch`; their ids begin with `section`, their tooltips with `verb`."""
+    return [
+        Binding(key, f"epoch({by})", name, tooltip=f"{verb} the epoch {where}", id=f"{section}.{id}", show=False)
+        for key, by, name, where, id in (
+            ("left,comma", -1, "Earlier", "before", "earlier"),
+            ("right,full_stop", 1, "Later", "after", "later"),
+            ("shift+left,less_than_sign", -JUMP, f"{JUMP} earlier", f"{JUMP} before", "much-earlier"),
+            ("shift+right,greater_than_sign", JUMP, f"{JUMP} later", f"{JUMP} after", "much-later"),
+        )
+    ]
 
 
 class RunScreen(Screen[None]):
