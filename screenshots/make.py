@@ -31,7 +31,7 @@ from mnist_tui.tui.screens.presets import PresetsScreen
 from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.studies import StudiesScreen
 from mnist_tui.tui.screens.study import StudyScreen
-from mnist_tui.tui.screens.training import TrainingScreen
+from mnist_tui.tui.training.screen import TrainingScreen
 
 HERE = Path(__file__).parent
 SIZE = (140, 45)

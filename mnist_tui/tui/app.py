@@ -177,7 +177,7 @@ class BenchApp(StudiesApp):
 
     def watch_run(self, folder: RunFolder) -> None:
         """The training screen, on any run."""
-        from mnist_tui.tui.screens.training import TrainingScreen
+        from mnist_tui.tui.training.screen import TrainingScreen
 
         self._show_run(folder, TrainingScreen, self._training_screen)
 
@@ -334,7 +334,7 @@ class BenchApp(StudiesApp):
         return True
 
     def _training_screen(self, folder: RunFolder) -> Screen[Any]:
-        from mnist_tui.tui.screens.training import TrainingScreen
+        from mnist_tui.tui.training.screen import TrainingScreen
 
         return TrainingScreen(self.follow(folder))
 

@@ -21,7 +21,7 @@ from mnist_tui.tui.screens.presets import PresetsScreen
 from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.run_rows import COLUMNS, Order, in_order
 from mnist_tui.tui.screens.runs import RunsScreen
-from mnist_tui.tui.screens.training import TrainingScreen
+from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.scatter import Scatter
 from mnist_tui.tui.widgets.tables.row_table import Column, RowTable, fitted

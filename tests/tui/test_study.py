@@ -26,8 +26,8 @@ from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.studies import StudiesScreen
 from mnist_tui.tui.screens.study import StudyScreen
 from mnist_tui.tui.screens.study_rows import Order, in_order
-from mnist_tui.tui.screens.training import TrainingScreen
 from mnist_tui.tui.study_watch import StudyWatch
+from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.multiples import MultiplesPlot
 from mnist_tui.tui.widgets.plots.parallel import ParallelPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable

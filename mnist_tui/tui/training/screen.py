@@ -25,7 +25,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
 from mnist_tui.tui.screens.extend import ExtendScreen
-from mnist_tui.tui.screens.outcome import outcome_lines, side_lines
+from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines

@@ -1,0 +1,1 @@
+"""The training screen: one run as it happens."""
