@@ -22,8 +22,8 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.answers import Answers, RunAnswers
 from mnist_tui.tui.gallery.images import validation_images
 from mnist_tui.tui.gallery.picking import ORDERS, Filter, picked
+from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.screens.gallery import GalleryScreen
-from mnist_tui.tui.screens.matrix import MatrixScreen
 from mnist_tui.tui.widgets.pictures.image_words import caption
 from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
 from mnist_tui.tui.widgets.pictures.picture_grid import plan_for

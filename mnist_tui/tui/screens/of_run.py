@@ -14,7 +14,7 @@ def screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Scr
     """The screen of that name, on the run that the feed follows; a gallery of that cell of the matrix."""
     match what:
         case "matrix":
-            from mnist_tui.tui.screens.matrix import MatrixScreen
+            from mnist_tui.tui.matrix.screen import MatrixScreen
 
             return MatrixScreen(feed)
         case "gallery":

@@ -16,8 +16,8 @@ from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import list_runs
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
-from mnist_tui.tui.bases import Base, base_of_run, final_of
 from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, final_of
 from mnist_tui.tui.quantities import share
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
@@ -68,9 +68,9 @@ class MatrixScreen(RunScreen):
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
         self.view: View = "counts"
-        self.base: Base | None = None
+        self.base: BaselineMatrix | None = None
         self.final = False
-        self._final: Base | None = None
+        self._final: BaselineMatrix | None = None
         self._asked = False
         self._candidates: list[RunSummary] = []
 
@@ -91,15 +91,15 @@ class MatrixScreen(RunScreen):
         data = self.snapshot.run.data
         return data.class_names if data else DIGITS
 
-    def shown(self) -> Base | None:
+    def shown(self) -> BaselineMatrix | None:
         """The matrix that is looked at; None before the first epoch has ended."""
         if self.final and self._final is not None:
             return self._final
         run, epoch = self.snapshot.run, self.feed.epoch
         if epoch == run.confusion_epoch:
-            return Base(run.confusion, f"epoch {epoch}") if run.confusion else None
+            return BaselineMatrix(run.confusion, f"epoch {epoch}") if run.confusion else None
         ended = self.feed.ended(epoch)
-        return Base(ended.confusion, f"epoch {epoch}") if ended else None
+        return BaselineMatrix(ended.confusion, f"epoch {epoch}") if ended else None
 
     def took(self) -> None:
         if self.snapshot.live:
@@ -118,7 +118,7 @@ class MatrixScreen(RunScreen):
         self.facts.update("\n".join(self._facts(shown)))
         self._draw_cell()
 
-    def _what(self, shown: Base | None) -> str:
+    def _what(self, shown: BaselineMatrix | None) -> str:
         if shown is None:
             return "confusion matrix"
         newest = self.feed.cursor is None and not self.final and self.snapshot.live
@@ -127,14 +127,14 @@ class MatrixScreen(RunScreen):
     def _base_matrix(self) -> Matrix | None:
         return self.base.matrix if self.base else None
 
-    def _caption(self, shown: Base | None) -> str:
+    def _caption(self, shown: BaselineMatrix | None) -> str:
         if shown is None:
             return ""
         if self.base is not None:
             return f"of {shown.words} against {self.base.words}"
         return "of the test set, evaluated after training" if self.final else f"evaluated after {shown.words}"
 
-    def _facts(self, shown: Base | None) -> list[str]:
+    def _facts(self, shown: BaselineMatrix | None) -> list[str]:
         """The accuracy, the base, and a warning where two matrices do not count the same images."""
         if shown is None:
             return []
@@ -196,7 +196,7 @@ class MatrixScreen(RunScreen):
     def action_no_base(self) -> None:
         self._compare(None)
 
-    def _compare(self, base: Base | None) -> None:
+    def _compare(self, base: BaselineMatrix | None) -> None:
         self.base = base
         self.refresh_bindings()
         self.draw()
@@ -260,7 +260,7 @@ class MatrixScreen(RunScreen):
         final = final_of(self.feed.folder, self.snapshot.run)
         self.app.call_from_thread(self._has_final, final)
 
-    def _has_final(self, final: Base | None) -> None:
+    def _has_final(self, final: BaselineMatrix | None) -> None:
         self._final = final
         self.refresh_bindings()
 

@@ -11,7 +11,7 @@ from mnist_tui.runs.state import RunState, replayed
 
 
 @dataclass(frozen=True)
-class Base:
+class BaselineMatrix:
     """A matrix of counts, rows true, columns predicted.
 
     Attributes:
@@ -22,22 +22,22 @@ class Base:
     words: str
 
 
-def final_of(folder: RunFolder, run: RunState) -> Base | None:
+def final_of(folder: RunFolder, run: RunState) -> BaselineMatrix | None:
     """The matrix of the final evaluation on the test images; None where there was none, or it cannot be read."""
     try:
         results = results_of(folder, run)
     except RunError:
         return None
     rows = (results or {}).get("confusion_matrix")
-    return Base(tuple(tuple(row) for row in rows), "the final evaluation") if rows else None
+    return BaselineMatrix(tuple(tuple(row) for row in rows), "the final evaluation") if rows else None
 
 
-def base_of_run(folder: RunFolder) -> Base | None:
+def base_of_run(folder: RunFolder) -> BaselineMatrix | None:
     """A run's final matrix, else its newest; None where no epoch of it has ended."""
     run = replayed(folder.events_file)
     final = final_of(folder, run)
     if final is not None:
-        return Base(final.matrix, f"{folder.id}, final evaluation")
+        return BaselineMatrix(final.matrix, f"{folder.id}, final evaluation")
     if run.confusion is None:
         return None
-    return Base(run.confusion, f"{folder.id}, epoch {run.confusion_epoch}")
+    return BaselineMatrix(run.confusion, f"{folder.id}, epoch {run.confusion_epoch}")

@@ -1,0 +1,1 @@
+"""The screen with a run's confusion matrix in full."""
