@@ -19,11 +19,10 @@ from mnist_tui.runs import predicted
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.answers import Answers, RunAnswers
+from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswers, picked
 from mnist_tui.tui.gallery.images import validation_images
-from mnist_tui.tui.gallery.picking import ORDERS, Filter, picked
+from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.screens.gallery import GalleryScreen
 from mnist_tui.tui.widgets.pictures.image_words import caption
 from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
 from mnist_tui.tui.widgets.pictures.picture_grid import plan_for
@@ -123,7 +122,7 @@ def test_the_cells_of_an_epoch_share_all_images_among_them(record: Any, digits: 
     answers = RunAnswers(run.folder).of_epoch(2, data_ready(digits))
     assert isinstance(answers, Answers)
     matrix = counted(digits.test_labels, probabilities(digits.test_labels, 2))
-    found = [len(picked(answers, Filter(true, said), "worst")) for true in range(10) for said in range(10)]
+    found = [len(picked(answers, ImageFilter(true, said), "worst")) for true in range(10) for said in range(10)]
     assert found == [count for row in matrix for count in row]
     assert all(np.array_equal(answers.picture(index), digits.test_images[index]) for index in (0, 17, 359))
 
@@ -145,10 +144,15 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
         np.zeros((n, 28, 28), np.uint8),
         np.arange(n),
     )
-    for chosen in (Filter(), Filter(errors=True), Filter(true=int(labels[0])), Filter(predicted=int(classes[0]))):
+    for chosen in (
+        ImageFilter(),
+        ImageFilter(errors=True),
+        ImageFilter(true=int(labels[0])),
+        ImageFilter(predicted=int(classes[0])),
+    ):
         orders = [picked(answers, chosen, order).tolist() for order in ORDERS]
         assert len({tuple(sorted(found)) for found in orders}) == 1
-    found = picked(answers, Filter(), "worst").tolist()
+    found = picked(answers, ImageFilter(), "worst").tolist()
     keys = [(labels[at] == classes[at], levels[at] if labels[at] == classes[at] else -int(levels[at])) for at in found]
     assert keys == sorted(keys)
     assert len(found) == n

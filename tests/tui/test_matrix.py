@@ -12,8 +12,8 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.screens.gallery import GalleryScreen
 from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, cells_of, signed
 from mnist_tui.tui.widgets.matrix.confusion_layout import bracketed, padded, sizes_for
 from tests.tui.conftest import confusion

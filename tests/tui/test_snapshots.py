@@ -30,9 +30,9 @@ from mnist_tui.runs.events import DataReady, Distribution, LayerWeights, ModelBu
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.gallery.answers import Answers
+from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.draw import DrawScreen
-from mnist_tui.tui.screens.gallery import GalleryScreen
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import Recording, screen_text
 from tests.tui.recorded_answers import counted, probabilities

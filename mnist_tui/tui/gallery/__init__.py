@@ -1,1 +1,1 @@
-"""What a gallery of images shows: the images, what the network said of them, which and in what order."""
+"""The screen with the images behind a confusion matrix, and the predictions that it shows."""

@@ -7,10 +7,11 @@ import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from mnist_tui.counting import counted
 from mnist_tui.data.errors import DataError
+from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
@@ -21,6 +22,7 @@ from mnist_tui.tui.gallery.images import Images, test_images, validation_images
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
 
 Failure = str
 """Why something is not there, as a sentence."""
@@ -194,3 +196,90 @@ def _without_images(
         rows,
         f"{why}; only the images that were wrong in the end are kept in the run's folder",
     )
+
+
+ImageOrder = Literal["worst", "surest", "doubtful", "number"]
+ORDERS: tuple[ImageOrder, ...] = get_args(ImageOrder)
+ORDER_WORDS: dict[ImageOrder, str] = {
+    "worst": "worst first",
+    "surest": "surest first",
+    "doubtful": "most doubtful first",
+    "number": "by number",
+}
+
+
+@dataclass(frozen=True)
+class ImageFilter:
+    """Which images: those of a true class, read as a class, wrong ones; None and False do not choose."""
+
+    true: int | None = None
+    predicted: int | None = None
+    errors: bool = False
+
+    def words(self, names: tuple[str, ...]) -> str:
+        """``4 read as 9``, ``wrong images read as Shirt``, ``all images``."""
+        if self.true is not None and self.predicted is not None:
+            return f"{names[self.true]} read as {names[self.predicted]}"
+        what = "wrong images" if self.errors else "all images" if self == ImageFilter() else "images"
+        of = f" of {names[self.true]}" if self.true is not None else ""
+        read = f" read as {names[self.predicted]}" if self.predicted is not None else ""
+        return f"{what}{of}{read}"
+
+
+def picked(answers: Answers, chosen: ImageFilter, order: ImageOrder) -> NDArray[np.int64]:
+    """Indices of the images, in order; ties go by index.
+
+    ``worst`` has the wrong ones first, the surest of them before the others, then the right ones, the most doubtful
+    before the others.
+    """
+    import numpy as np
+
+    wrong = answers.classes != answers.labels
+    mask = np.ones(len(answers.labels), bool)
+    if chosen.true is not None:
+        mask &= answers.labels == chosen.true
+    if chosen.predicted is not None:
+        mask &= answers.classes == chosen.predicted
+    if chosen.errors:
+        mask &= wrong
+    found = np.flatnonzero(mask)
+    sure = answers.probabilities[found]
+    match order:
+        case "worst":
+            key = np.where(wrong[found], -sure, 1 + sure)
+        case "surest":
+            key = -sure
+        case "doubtful":
+            key = sure
+        case "number":
+            key = answers.numbers[found]
+    return found[np.argsort(key, kind="stable")]
+
+
+KEPT = 2000
+
+
+class HogDrawings:
+    """Drawings of what a HOG experiment sees of images, kept by set of images and index."""
+
+    def __init__(self, features: HogFeatures) -> None:
+        self._features = features
+        self._drawn: dict[tuple[str, int], NDArray[np.uint8]] = {}
+
+    def get(self, answers: Answers, index: int) -> NDArray[np.uint8] | None:
+        """An image's drawing, ``(28, 28)``; None while there is none."""
+        return self._drawn.get((answers.what, index))
+
+    def draw(self, answers: Answers, indices: Iterable[int]) -> bool:
+        """Draws those that are not drawn yet; whether there were such."""
+        from mnist_tui.data.hog_picture import hog_picture
+
+        wanted = [index for index in indices if (answers.what, index) not in self._drawn]
+        pictures = {index: picture for index in wanted if (picture := answers.picture(index)) is not None}
+        if len(self._drawn) > KEPT:
+            self._drawn = {}
+        for index, picture in pictures.items():
+            self._drawn[answers.what, index] = hog_picture(
+                picture, orientations=self._features.orientations, pixels_per_cell=self._features.pixels_per_cell
+            )
+        return bool(pictures)

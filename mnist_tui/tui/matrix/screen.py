@@ -215,7 +215,7 @@ class MatrixScreen(RunScreen):
         self._open(None)
 
     def _open(self, cell: tuple[int, int] | None) -> None:
-        from mnist_tui.tui.screens.gallery import GalleryScreen
+        from mnist_tui.tui.gallery.screen import GalleryScreen
 
         self.app.push_screen(GalleryScreen(self.feed, cell, final=self.final))
 

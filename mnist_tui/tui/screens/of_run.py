@@ -18,7 +18,7 @@ def screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Scr
 
             return MatrixScreen(feed)
         case "gallery":
-            from mnist_tui.tui.screens.gallery import GalleryScreen
+            from mnist_tui.tui.gallery.screen import GalleryScreen
 
             return GalleryScreen(feed, cell)
         case "weights":

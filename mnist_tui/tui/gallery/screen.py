@@ -15,9 +15,17 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.answers import Answers, Failure, answers_of
-from mnist_tui.tui.gallery.hog_drawings import HogDrawings
-from mnist_tui.tui.gallery.picking import ORDER_WORDS, ORDERS, Filter, Order, picked
+from mnist_tui.tui.gallery.answers import (
+    ORDER_WORDS,
+    ORDERS,
+    Answers,
+    Failure,
+    HogDrawings,
+    ImageFilter,
+    ImageOrder,
+    answers_of,
+    picked,
+)
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
@@ -74,8 +82,8 @@ class GalleryScreen(RunScreen):
 
     def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, *, final: bool = False) -> None:
         super().__init__(feed)
-        self.chosen = Filter(*cell) if cell else Filter(errors=True)
-        self.order: Order = "worst"
+        self.chosen = ImageFilter(*cell) if cell else ImageFilter(errors=True)
+        self.order: ImageOrder = "worst"
         self.final = final
         self.answers: Answers | Failure | None = None
         self.indices: list[int] = []
@@ -254,7 +262,7 @@ class GalleryScreen(RunScreen):
     def _looked_at(self) -> int | None:
         return self.indices[self.grid.selected] if self.indices else None
 
-    def _choose(self, chosen: Filter) -> None:
+    def _choose(self, chosen: ImageFilter) -> None:
         self.chosen = chosen
         self._pick(self._looked_at())
 
@@ -266,7 +274,7 @@ class GalleryScreen(RunScreen):
         self._choose(replace(self.chosen, errors=not self.chosen.errors))
 
     def action_all(self) -> None:
-        self._choose(Filter())
+        self._choose(ImageFilter())
 
     def action_choose(self, which: str) -> None:
         """Asks for the true or the predicted class."""
