@@ -22,7 +22,7 @@ def screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Scr
 
             return GalleryScreen(feed, cell)
         case "weights":
-            from mnist_tui.tui.screens.weights import WeightsScreen
+            from mnist_tui.tui.weights.screen import WeightsScreen
 
             return WeightsScreen(feed)
         case _:

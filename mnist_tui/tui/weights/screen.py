@@ -30,6 +30,7 @@ from mnist_tui.tui.widgets.tables.layer_table import LayerTable, rows_of
 if TYPE_CHECKING:
     from mnist_tui.runs.first_weights import FirstWeights
 
+
 READING = "reading …"
 
 

@@ -1,0 +1,1 @@
+"""The screen with a run's weights and biases."""
