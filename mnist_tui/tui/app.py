@@ -183,7 +183,7 @@ class BenchApp(StudiesApp):
 
     def show_results(self, folder: RunFolder) -> None:
         """The results of a run that has ended."""
-        from mnist_tui.tui.screens.results import ResultsScreen
+        from mnist_tui.tui.results.screen import ResultsScreen
 
         self._show_run(folder, ResultsScreen, ResultsScreen)
 

@@ -12,7 +12,7 @@ from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.draft import Draft
 from mnist_tui.tui.form.fields import Field, parameter_fields
 from mnist_tui.tui.form.model_fields import layer_fields, optimizer_fields
-from mnist_tui.tui.screens.result_tables import solution_lines
+from mnist_tui.tui.results.tables import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}
 DOCUMENT = {

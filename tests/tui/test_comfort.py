@@ -16,8 +16,8 @@ import pytest
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.screens.help import HelpScreen, keys_of
-from mnist_tui.tui.screens.results import ResultsScreen
 from mnist_tui.tui.screens.tour import KEYS, TourScreen
 from mnist_tui.tui.settings import remember, settings_file
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux

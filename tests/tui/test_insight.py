@@ -20,7 +20,7 @@ from mnist_tui.runs.first_weights import first_weights
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.screens.diagnosis import DiagnosisScreen, FindingView
+from mnist_tui.tui.results.diagnosis import DiagnosisScreen, FindingView
 from mnist_tui.tui.weights.screen import WeightsScreen
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures, resampled, sign_of, sizes_of
 from mnist_tui.tui.widgets.tables.distributions import Axis, DistributionView, Told, axis_of, columns_of, shares

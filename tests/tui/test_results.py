@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.tui.screens.result_tables import aligned, score_lines
+from mnist_tui.tui.results.tables import aligned, score_lines
 
 DIGITS = tuple("0123456789")
 

@@ -26,6 +26,6 @@ def screen_of_run(what: str, feed: RunFeed, cell: tuple[int, int] | None) -> Scr
 
             return WeightsScreen(feed)
         case _:
-            from mnist_tui.tui.screens.diagnosis import DiagnosisScreen
+            from mnist_tui.tui.results.diagnosis import DiagnosisScreen
 
             return DiagnosisScreen(feed)

@@ -17,7 +17,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.screens import result_tables
+from mnist_tui.tui.results import tables
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.confusion import ConfusionView
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
 
 
-class Section(Static):
+class ResultsSection(Static):
     """A block of lines under a title; it takes no room while it is empty."""
 
     def __init__(self, title: str, *, id: str) -> None:
@@ -84,15 +84,15 @@ class ResultsScreen(Screen[None]):
         with VerticalScroll(id="page"):
             with Container(id="columns"):
                 with Vertical(id="left"):
-                    yield Section("scores", id="scores")
-                    yield Section("closed form", id="solution")
-                    yield Section("most confused", id="confused")
-                    yield Section("classes", id="classes")
+                    yield ResultsSection("scores", id="scores")
+                    yield ResultsSection("closed form", id="solution")
+                    yield ResultsSection("most confused", id="confused")
+                    yield ResultsSection("classes", id="classes")
                 with Vertical(id="right"):
                     yield ConfusionView()
-                    yield Section("timings", id="timings")
-            yield Section("complexity", id="complexity")
-            yield Section("run", id="run")
+                    yield ResultsSection("timings", id="timings")
+            yield ResultsSection("complexity", id="complexity")
+            yield ResultsSection("run", id="run")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -117,21 +117,21 @@ class ResultsScreen(Screen[None]):
         self.status.show(doc["state"], title)
         data = doc["dataset"] or {}
         self.sample.say(sample_line(bool(data.get("sample"))))
-        self._section("scores").say(result_tables.score_lines(doc))
-        self._section("solution").say(result_tables.solution_lines(doc))
-        self._section("confused").say(result_tables.confused_lines(doc))
-        self._section("classes").say(result_tables.class_lines(doc))
-        self._section("timings").say(result_tables.timing_lines(doc))
+        self._section("scores").say(tables.score_lines(doc))
+        self._section("solution").say(tables.solution_lines(doc))
+        self._section("confused").say(tables.confused_lines(doc))
+        self._section("classes").say(tables.class_lines(doc))
+        self._section("timings").say(tables.timing_lines(doc))
         self._section("complexity").say(complexity)
-        self._section("run").say(result_tables.run_lines(doc))
+        self._section("run").say(tables.run_lines(doc))
         matrix = doc["confusion_matrix"]
         self.matrix.set_class(not matrix, "-empty")
         if matrix:
             counts = tuple(tuple(row) for row in matrix)
-            self.matrix.show(counts, result_tables.class_names(doc), "of the test set, evaluated after training")
+            self.matrix.show(counts, tables.class_names(doc), "of the test set, evaluated after training")
 
-    def _section(self, name: str) -> Section:
-        return self.query_one(f"#{name}", Section)
+    def _section(self, name: str) -> ResultsSection:
+        return self.query_one(f"#{name}", ResultsSection)
 
     def action_show(self, what: str) -> None:
         """Another screen of this run, over this one."""

@@ -1,0 +1,1 @@
+"""The screens about what a run achieved: its results and its diagnosis."""
