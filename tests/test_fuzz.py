@@ -25,8 +25,8 @@ from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.predicted import append
 from mnist_tui.tui import settings
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.run_actions import open_run
-from mnist_tui.tui.screens.runs import RunsScreen
+from mnist_tui.tui.runs.actions import open_run
+from mnist_tui.tui.runs.screen import RunsScreen
 from tests.invoked import invoke
 from tests.mutations import mutated
 from tests.report.furnished import furnished_run

@@ -195,7 +195,7 @@ class BenchApp(StudiesApp):
 
     def show_runs(self) -> None:
         """The browser of all runs."""
-        from mnist_tui.tui.screens.runs import RunsScreen
+        from mnist_tui.tui.runs.screen import RunsScreen
 
         self._go(RunsScreen())
 

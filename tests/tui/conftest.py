@@ -36,7 +36,7 @@ from mnist_tui.runs.events import (
 from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import Command
-from mnist_tui.tui.screens.runs import RunsScreen
+from mnist_tui.tui.runs.screen import RunsScreen
 from tests import waiting
 from tests.tui.recorded_studies import RecordedStudy
 

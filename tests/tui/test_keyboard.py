@@ -182,7 +182,7 @@ class Fuzz:
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
         monkeypatch.setattr("mnist_tui.tui.screens.export.carry_out", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.starting.discard", self._note)
-        monkeypatch.setattr("mnist_tui.tui.screens.run_actions.delete_run", self._note)
+        monkeypatch.setattr("mnist_tui.tui.runs.actions.delete_run", self._note)
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)
 
     def _no_export(self, *given: Any, **named: Any) -> Any:

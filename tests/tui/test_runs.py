@@ -15,12 +15,12 @@ from mnist_tui.runs.collection.labels import Label, read_label
 from mnist_tui.runs.folder import RunFolder, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.results.screen import ResultsScreen
+from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, in_order
+from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.presets import PresetsScreen
-from mnist_tui.tui.screens.run_rows import COLUMNS, Order, in_order
-from mnist_tui.tui.screens.runs import RunsScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.scatter import Scatter
@@ -102,7 +102,7 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: 
     found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)
     for column in COLUMNS:
         for descending in (False, True):
-            order = in_order(found, Order(column.key, descending))
+            order = in_order(found, RunOrder(column.key, descending))
             assert sorted(run.run for run in order) == sorted(run.run for run in found)
             if column.key in {"accuracy", "f1", "parameters", "time"}:
                 assert order[-1] == found[1]

@@ -23,8 +23,8 @@ from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.exporting.wish import place_of
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.run_screen import epoch_keys
+from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.screens import compare_series
-from mnist_tui.tui.screens.run_actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves

@@ -12,7 +12,7 @@ from mnist_tui.runs.collection.groups import SeedGroup, band, differing, grouped
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
-from mnist_tui.tui.screens.run_rows import tone
+from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.overlay import MOST, Overlaid
 from mnist_tui.tui.widgets.plots.scatter import Dotted

@@ -19,15 +19,16 @@ from mnist_tui.runs.collection.listing import Change, Listing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.naming import PassedOver
 from mnist_tui.tui.form.line import Line
-from mnist_tui.tui.screens import run_rows
-from mnist_tui.tui.screens.run_actions import RunActions
-from mnist_tui.tui.screens.run_rows import Order
+from mnist_tui.tui.runs import run_rows
+from mnist_tui.tui.runs.actions import RunActions
+from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from mnist_tui.tui.widgets.tables.run_filter import RunFilter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 LOOK_SECONDS = 1.0
 WHOLE_LOOK = 10
@@ -92,7 +93,7 @@ class RunsScreen(RunActions):
         self._runs: dict[str, RunSummary] = {}
         self._listed: list[RunSummary] = []
         self._marked: dict[str, None] = {}
-        self._order = Order()
+        self._order = RunOrder()
         self._test = parse("")
         self._grouped = False
         self._looks = 0
@@ -210,10 +211,10 @@ class RunsScreen(RunActions):
         if not chosen:
             self.details.say("")
         elif len(chosen) == 1:
-            self.details.say("\n".join(run_rows.told(chosen[0])))
+            self.details.say("\n".join(run_rows.run_lines(chosen[0])))
         else:
             group = next(group for group in self._groups() if group.group == self.table.chosen)
-            self.details.say("\n".join(run_rows.told_of_group(group)))
+            self.details.say("\n".join(run_rows.group_lines(group)))
         kind = (len(chosen), chosen[0].state if chosen else "")
         if kind != self._kind:
             self._kind = kind
@@ -263,7 +264,7 @@ class RunsScreen(RunActions):
         self._list()
 
     def action_reverse(self) -> None:
-        self._order = Order(self._order.column, not self._order.descending)
+        self._order = RunOrder(self._order.column, not self._order.descending)
         self._list()
 
     def action_groups(self) -> None:

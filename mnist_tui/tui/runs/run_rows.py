@@ -33,23 +33,23 @@ SEED = re.compile(r"(?:^|, )seed \d+")
 
 
 @dataclass(frozen=True)
-class Order:
+class RunOrder:
     """How the rows are sorted."""
 
     column: str = "started"
     descending: bool = True
 
-    def by(self, column: str) -> Order:
+    def by(self, column: str) -> RunOrder:
         """Sorted by that column; the other way round where it is already."""
         if column == self.column:
-            return Order(column, not self.descending)
-        return Order(column, column in FIRST_DESCENDING)
+            return RunOrder(column, not self.descending)
+        return RunOrder(column, column in FIRST_DESCENDING)
 
-    def next(self) -> Order:
+    def next(self) -> RunOrder:
         """Sorted by the column after this."""
         keys = [column.key for column in COLUMNS]
         column = keys[(keys.index(self.column) + 1) % len(keys)]
-        return Order(column, column in FIRST_DESCENDING)
+        return RunOrder(column, column in FIRST_DESCENDING)
 
 
 def tone(state: str) -> str:
@@ -78,7 +78,7 @@ KEYS: dict[str, Callable[[RunSummary], Any]] = {
 }
 
 
-def in_order(runs: Iterable[RunSummary], order: Order) -> list[RunSummary]:
+def in_order(runs: Iterable[RunSummary], order: RunOrder) -> list[RunSummary]:
     """The runs sorted; those without a value come last either way, equal ones newest first."""
     newest = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
     key = KEYS[order.column]
@@ -140,7 +140,7 @@ def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]
 
 def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
     """The runs by experiment, in their order, the newest of each first."""
-    return [SeedGroup(group.group, tuple(in_order(group.runs, Order())), group.scored) for group in grouped(runs)]
+    return [SeedGroup(group.group, tuple(in_order(group.runs, RunOrder())), group.scored) for group in grouped(runs)]
 
 
 def plus_minus(found: Spread | None) -> str:
@@ -150,7 +150,7 @@ def plus_minus(found: Spread | None) -> str:
     return percent(found.mean) if found.std is None else f"{100 * found.mean:.2f} ± {100 * found.std:.2f} %"
 
 
-def told(run: RunSummary) -> list[str]:
+def run_lines(run: RunSummary) -> list[str]:
     """All that the list knows of a run, in two lines."""
     sample = " (bundled sample, not MNIST)" if run.sample else ""
     against = _published(run, "loss", run.test_loss)
@@ -188,7 +188,7 @@ def _published(run: RunSummary, score: str, ours: float | None) -> str:
     return f" (published {percent(theirs) if accurate else loss(theirs)}{apart})"
 
 
-def told_of_group(group: SeedGroup) -> list[str]:
+def group_lines(group: SeedGroup) -> list[str]:
     """What the list knows of a group of seeds, in two lines."""
     newest = group.runs[0]
     n, mean = len(group.scored), group.spread("test_accuracy")
