@@ -22,10 +22,10 @@ from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.gallery.answers import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.draw import DrawScreen
 from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.presets import PresetsScreen

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_tui.runs.collection.listing import listed
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.compare import CompareScreen
+from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.widgets.plots.marks import MARKS
 from mnist_tui.tui.widgets.plots.raster import paint
 from mnist_tui.tui.widgets.plots.seed_plot import Seeded, by_seed

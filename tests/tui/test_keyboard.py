@@ -18,8 +18,8 @@ from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
-from mnist_tui.tui.screens.compare import CompareScreen
 from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.export import ExportScreen
 from mnist_tui.tui.screens.presets import PresetsScreen

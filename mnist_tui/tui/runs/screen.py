@@ -309,7 +309,7 @@ class RunsScreen(RunActions):
         self._compare(runs)
 
     def _compare(self, runs: Sequence[RunSummary]) -> None:
-        from mnist_tui.tui.screens.compare import CompareScreen
+        from mnist_tui.tui.compare.screen import CompareScreen
 
         self.app.push_screen(CompareScreen(runs))
 

@@ -139,7 +139,7 @@ class StudyActions(Screen[None]):
             self.app.call_from_thread(self._show_compared, found)
 
     def _show_compared(self, found: Sequence[object]) -> None:
-        from mnist_tui.tui.screens.compare import CompareScreen
+        from mnist_tui.tui.compare.screen import CompareScreen
 
         if self.is_current:
             self.app.push_screen(CompareScreen(found))  # pyright: ignore[reportArgumentType]

@@ -20,11 +20,11 @@ from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.tui.compare import compare_series
 from mnist_tui.tui.exporting.wish import place_of
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.actions import folder_of, open_run
-from mnist_tui.tui.screens import compare_series
 from mnist_tui.tui.terminal.clipboard import copy
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
@@ -35,6 +35,7 @@ from mnist_tui.tui.widgets.tables.row_table import RowTable
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
 LOOK_SECONDS = 2.0

@@ -31,7 +31,7 @@ STATISTICS: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
 
 
 @dataclass(frozen=True)
-class Series:
+class ComparedSeries:
     """One curve: a run, or a group of seeds.
 
     Attributes:
@@ -52,11 +52,11 @@ class Series:
         return group
 
 
-def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[Series]:
+def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[ComparedSeries]:
     """The runs, or where `together` their groups of seeds, in their order; a group's runs by seed."""
     groups = grouped(runs) if together else [SeedGroup(run.run, (run,), ()) for run in runs]
     members = [tuple(sorted(group.runs, key=lambda run: (run.seed, run.started))) for group in groups]
-    return [Series(label, runs) for label, runs in zip(_labels(members), members, strict=True)]
+    return [ComparedSeries(label, runs) for label, runs in zip(_labels(members), members, strict=True)]
 
 
 def _labels(members: Sequence[Sequence[RunSummary]]) -> list[str]:
@@ -80,7 +80,7 @@ def telling(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
     return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
 
 
-def curves(series: Sequence[Series], histories: Histories, metric: str) -> list[Overlaid]:
+def curves(series: Sequence[ComparedSeries], histories: Histories, metric: str) -> list[Overlaid]:
     """Each series' curve of one of a row's figures; a group's is its mean with its deviation."""
     found: list[Overlaid] = []
     for one in series:
@@ -95,7 +95,7 @@ def curves(series: Sequence[Series], histories: Histories, metric: str) -> list[
     return found
 
 
-def points(series: Sequence[Series]) -> list[Dotted]:
+def points(series: Sequence[ComparedSeries]) -> list[Dotted]:
     """Test accuracy against parameters, where both are known."""
     found: list[Dotted] = []
     for at, one in enumerate(series):
@@ -111,7 +111,7 @@ def points(series: Sequence[Series]) -> list[Dotted]:
     return found
 
 
-def table(series: Sequence[Series], marks: Marks) -> tuple[list[Column], list[Row]]:
+def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[Column], list[Row]]:
     """A row a run, those of a group of seeds followed by their mean, interval and range.
 
     The columns are the parameters that differ, then the scores.
@@ -164,7 +164,7 @@ def _published(run: RunSummary, mark: str, own: int) -> list[Row]:
     return [Row(f"{run.run} published", (mark, "published", *([""] * own), *scores, "", "", "", ""))]
 
 
-def _over_seeds(one: Series, mark: str, own: int) -> list[Row]:
+def _over_seeds(one: ComparedSeries, mark: str, own: int) -> list[Row]:
     """Mean, deviation, the mean's 95 % interval, the lowest and the highest value of a group of seeds."""
     group = one.group
     accuracy, f1, cost, took = (group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds"))
@@ -182,7 +182,7 @@ def _over_seeds(one: Series, mark: str, own: int) -> list[Row]:
     return rows if accuracy is not None and accuracy.n > 1 else rows[:1]
 
 
-def seeded(series: Sequence[Series]) -> list[Seeded]:
+def seeded(series: Sequence[ComparedSeries]) -> list[Seeded]:
     """The groups of seeds among them, by seed, where a run has a test accuracy."""
     found: list[Seeded] = []
     for at, one in enumerate(series[:MOST]):
