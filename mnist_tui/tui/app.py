@@ -161,7 +161,7 @@ class BenchApp(StudiesApp):
         self.run_worker(self._train(preset), group=TAKES_KEYBOARD, exclusive=True)
 
     async def _train(self, preset: Preset) -> None:
-        from mnist_tui.tui.conduct import wait_or_not
+        from mnist_tui.tui.run_commands import wait_or_not
 
         wait = await wait_or_not(self)
         if wait is not None and (folder := self._started(preset, wait=wait)) is not None:

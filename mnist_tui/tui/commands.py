@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 
 @dataclass(frozen=True)
-class Command:
+class ScreenCommand:
     """One thing that a key does.
 
     Attributes:
@@ -31,10 +31,10 @@ class Command:
     shown: bool
 
 
-def commands_of(screen: Screen[Any]) -> list[Command]:
+def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
     """What works now, the program's own commands first, and of those the footer's."""
     found = [_command(screen, node, binding) for node, binding in _active(screen)]
-    merged: dict[tuple[str, str], Command] = {}
+    merged: dict[tuple[str, str], ScreenCommand] = {}
     for command in found:
         key = (command.action, command.name)
         known = merged.get(key)
@@ -50,10 +50,10 @@ def _active(screen: Screen[Any]) -> Iterator[tuple[DOMNode, Binding]]:
             yield active.node, active.binding
 
 
-def _command(screen: Screen[Any], node: DOMNode, binding: Binding) -> Command:
+def _command(screen: Screen[Any], node: DOMNode, binding: Binding) -> ScreenCommand:
     shown = screen.app.get_key_display(binding)
     own = _own(node, binding.action)
-    return Command(node, binding.action, (shown,), binding.description, binding.tooltip, own, binding.show)
+    return ScreenCommand(node, binding.action, (shown,), binding.description, binding.tooltip, own, binding.show)
 
 
 def _own(node: DOMNode, action: str) -> bool:

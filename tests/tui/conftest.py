@@ -35,7 +35,7 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.commands import Command
+from mnist_tui.tui.commands import ScreenCommand
 from mnist_tui.tui.runs.screen import RunsScreen
 from tests import waiting
 from tests.tui.recorded_studies import RecordedStudy
@@ -236,7 +236,7 @@ class Recording:
         return self
 
 
-def exists(app: BenchApp, command: Command) -> bool:
+def exists(app: BenchApp, command: ScreenCommand) -> bool:
     """Whether the method behind the command is there."""
     target, name, _ = app._parse_action(command.action, command.node)  # pyright: ignore[reportPrivateUsage]
     return any(callable(getattr(target, f"{prefix}action_{name}", None)) for prefix in ("", "_"))

@@ -8,7 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.terminal.ascii_text import ascii_of
+from mnist_tui.tui.terminal.text_filters import ascii_of
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import screen_text
 from tests.tui.recorded_studies import RecordedStudy

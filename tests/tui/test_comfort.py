@@ -22,8 +22,7 @@ from mnist_tui.tui.screens.tour import KEYS, TourScreen
 from mnist_tui.tui.settings import remember, settings_file
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
-from mnist_tui.tui.terminal.pace import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace
-from mnist_tui.tui.terminal.window import title_of
+from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
 from mnist_tui.tui.watch import Snapshot
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 

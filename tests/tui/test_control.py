@@ -15,7 +15,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, queue
 from mnist_tui.runs.events import Paused, Phase
 from mnist_tui.runs.folder import Lock
-from mnist_tui.tui import conduct
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.busy import BusyScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
@@ -151,7 +151,7 @@ class TestExtension:
         run = finished(record(epochs=3))
         async with app_on(run.folder).run_test(size=(140, 45), notifications=True) as pilot:
             await shows(pilot, "Finished")
-            conduct.extend(pilot.app, run.folder, 5)
+            run_commands.extend(pilot.app, run.folder, 5)
             await shows(pilot, "The run cannot be extended", "something unexpected went wrong")
         (log,) = tmp_path.rglob("*.log")
         assert "TypeError" in log.read_text()

@@ -18,9 +18,8 @@ import mnist_tui
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.choose import ChooseScreen
-from mnist_tui.tui.terminal.pace import Pace
-from mnist_tui.tui.terminal.safe_text import SafeText
-from mnist_tui.tui.terminal.window import Window
+from mnist_tui.tui.terminal.text_filters import SafeText
+from mnist_tui.tui.terminal.window import Pace, Window
 from mnist_tui.tui.training.screen import TrainingScreen
 from tests.hostile import NAMES, obeyed, seen
 from tests.report.recorded import DIGITS, recorded_run

@@ -20,7 +20,7 @@ from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
-from mnist_tui.tui import conduct
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.discard import DiscardScreen
@@ -264,7 +264,7 @@ class TrainingScreen(RunScreen):
 
     def _extend(self, epochs: int | None) -> None:
         if epochs is not None:
-            conduct.extend(self.app, self.folder, epochs)
+            run_commands.extend(self.app, self.folder, epochs)
 
     def action_discard(self) -> None:
         """Asks first, unless the settings say otherwise."""
@@ -275,7 +275,7 @@ class TrainingScreen(RunScreen):
 
     def _discard(self, agreed: bool | None) -> None:
         if agreed:
-            conduct.discard(self.app, self.folder)
+            run_commands.discard(self.app, self.folder)
 
     def action_resume(self) -> None:
         self.app.resume_run(self.folder)

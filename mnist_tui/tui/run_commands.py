@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
     from mnist_tui.tui.starting import Starter
 
+
 NOTICE_SECONDS = 15
 
 
