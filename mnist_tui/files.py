@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from mnist_tui import processes
-from mnist_tui.counting import counted
+from mnist_tui.wording import counted
 
 TEMPORARY = ".tmp-"
 """How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mnist_tui
-from mnist_tui.counting import counted, noun, plural
 from mnist_tui.shown_text import isolated, parts_by_direction, visible, visible_line
+from mnist_tui.wording import counted, noun, plural
 from tests.hostile import NAMES, obeyed
 
 EVERY = st.text(st.characters(exclude_categories=[]))

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from mnist_tui import PROGRAM, __version__
-from mnist_tui.counting import counted
 from mnist_tui.paths import PathError, log_folder
-from mnist_tui.report.wording import size
 from mnist_tui.tui.settings import remembered, settings_place
+from mnist_tui.wording import counted, size
 
 PYTHONS = ((3, 11), (3, 13))
 PACKAGES = ("tensorflow", "keras", "numpy", "textual", "textual-plotext", "scikit-image", "scikit-learn", "pooch")

@@ -14,7 +14,7 @@ from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.progress import Progress
 from mnist_tui.paths import typed_path
-from mnist_tui.report.wording import size
+from mnist_tui.wording import size
 
 app = typer.Typer(cls=BenchGroup)
 DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)

@@ -16,12 +16,11 @@ from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text, metric_words, reason_words
 from mnist_tui.cli.study_view import total_of, view, workers_line
 from mnist_tui.clocks import HeardClock
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import percent, seconds
 from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
 from mnist_tui.studies.states import StudyWatch
+from mnist_tui.wording import counted, percent, seconds
 
 LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3

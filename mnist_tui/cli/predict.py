@@ -12,9 +12,9 @@ from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.paths import typed_path
-from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictions import Answer, Loaded, PredictionError, Predictor, class_names
+from mnist_tui.wording import percent
 
 LOADING = "loading the model (TensorFlow takes some seconds) …"
 

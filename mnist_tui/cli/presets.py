@@ -16,7 +16,7 @@ from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import to_mapping
-from mnist_tui.report.wording import count, percent
+from mnist_tui.wording import count, percent
 
 app = typer.Typer(cls=BenchGroup)
 

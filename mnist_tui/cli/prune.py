@@ -10,12 +10,11 @@ import typer
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import Json, RunsDir, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.wording import size
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.pruning import Waste, remove, waste
 from mnist_tui.studies.folder import PLACE
+from mnist_tui.wording import counted, size
 
 DAY = 86_400.0
 

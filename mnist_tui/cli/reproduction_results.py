@@ -11,16 +11,15 @@ from typing import Any
 from mnist_tui.cli import reproduction_words as words
 from mnist_tui.cli.output import rendered
 from mnist_tui.cli.study_tables import Column, fitted, table_of
-from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import Ready, escaped
 from mnist_tui.report.markdown import table as markdown_table
-from mnist_tui.report.wording import percent
 from mnist_tui.studies.reproduction import rule
 from mnist_tui.studies.reproduction.asking import Missing
 from mnist_tui.studies.reproduction.found import Machine
 from mnist_tui.studies.reproduction.rows import Part, Row, Table
 from mnist_tui.studies.reproduction.subjects import Subject
+from mnist_tui.wording import counted, percent
 
 HEADS = (
     "experiment",

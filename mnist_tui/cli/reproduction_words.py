@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from mnist_tui.counting import counted
 from mnist_tui.report.published import difference
-from mnist_tui.report.wording import DASH, listed, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.reproduction.asking import Missing
 from mnist_tui.studies.reproduction.found import Machine
 from mnist_tui.studies.reproduction.rows import Row, Table
+from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
 
 HELD = ("agrees", "misses")
 """Verdicts for which figures were held against each other."""

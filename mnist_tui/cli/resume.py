@@ -28,7 +28,6 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.supply import check_data
 from mnist_tui.cli.train import tell_detached, tell_outcome
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.experiment.texts import whole
@@ -40,6 +39,7 @@ from mnist_tui.runs.resumption import resume as begin
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.wording import counted
 
 Device = Annotated[
     str | None,

@@ -22,15 +22,14 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.show import as_text
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.report.wording import count, moment, percent
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.document import document
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.wording import count, counted, moment, percent
 
 LOG_BYTES = 64_000_000
 """Of a log's end that `logs` prints at most."""

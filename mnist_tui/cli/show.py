@@ -6,9 +6,8 @@ from typing import Any
 
 from mnist_tui.cli.output import plain_table, rendered
 from mnist_tui.cli.train import score_lines
-from mnist_tui.counting import counted
 from mnist_tui.report import solution
-from mnist_tui.report.wording import DASH, count, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 HISTORY = 10
 """Epochs shown, the last ones; the rest is in the JSON document."""

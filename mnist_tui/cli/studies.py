@@ -15,10 +15,10 @@ from mnist_tui.cli.output import plain_table, print_json, print_note, print_tabl
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.wording import moment
 from mnist_tui.studies import launcher, states
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.wording import moment
 
 app = typer.Typer(cls=BenchGroup, help="Studies: seeds, sweeps and reproductions; list them, look at one, stop it.")
 

@@ -24,16 +24,15 @@ from mnist_tui.cli.study_tables import (
     trial_columns,
 )
 from mnist_tui.clocks import HeardClock
-from mnist_tui.counting import counted
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import seed_words
-from mnist_tui.report.wording import DASH, listed, loss, percent, seconds
 from mnist_tui.runs.collection.groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
+from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
 
 TROUBLES = ("failed", "diverged", "pruned")
 TOLD = 8

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.cli.output import TextTable
-from mnist_tui.report.wording import DASH, count, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary, summary
 from mnist_tui.studies.state import StudyState, TrialRow, ranked
+from mnist_tui.wording import DASH, count, loss, percent, seconds
 
 if TYPE_CHECKING:
     pass

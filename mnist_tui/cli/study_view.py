@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mnist_tui.cli.study_tables import STYLES, fitted, in_order, table_of, trial_columns
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import count, seconds
 from mnist_tui.shown_text import visible_line
 from mnist_tui.studies.state import StudyState, TrialRow
+from mnist_tui.wording import count, counted, seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

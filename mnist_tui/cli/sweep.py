@@ -22,14 +22,13 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
-from mnist_tui.counting import counted
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.wording import listed
 from mnist_tui.runs.cores import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, checked
 from mnist_tui.studies.trials import count, parse_over, planned
+from mnist_tui.wording import counted, listed
 
 KINDS = ("grid", "random", "tpe")
 METRICS = ("val_accuracy", "val_loss")

@@ -19,10 +19,10 @@ from typing import Final, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import CLASSES, SIDE
 from mnist_tui.data.errors import DataError
 from mnist_tui.files import UnreadableFileError, open_regular
+from mnist_tui.wording import counted
 
 Kind = Literal["images", "labels"]
 

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import (
     CLASSES,
     FILE_NAMES,
@@ -28,6 +27,7 @@ from mnist_tui.data.npz import read_npz
 from mnist_tui.data.places import Location
 from mnist_tui.data.progress import OnProgress, Progress
 from mnist_tui.files import UnreadableFileError, read_text
+from mnist_tui.wording import counted
 
 CLASSES_FILE: Final = "classes.txt"
 

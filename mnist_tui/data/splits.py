@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.counting import counted
+from mnist_tui.wording import counted
 
 
 def validation_split(

@@ -13,10 +13,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.counting import counted, noun
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Part
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.wording import counted, noun
 
 FLOAT32_BYTES = 4
 

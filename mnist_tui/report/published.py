@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.reference import Measured, Reference
-from mnist_tui.report.wording import DASH, count, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 MEASURED: dict[Measured, str] = {
     "running": "over the last epoch's batches, dropout on",

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mnist_tui.counting import counted, noun
-from mnist_tui.report.wording import DASH, listed, percent
 from mnist_tui.runs.collection.groups import Pair, SeedGroup, pairs
 from mnist_tui.runs.collection.statistics import Paired, Summary, summary
+from mnist_tui.wording import DASH, counted, listed, noun, percent
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 USUAL_P = 0.05

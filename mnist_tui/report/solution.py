@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import percent
+from mnist_tui.wording import counted, percent
 
 Found = Mapping[str, Any]
 """What `results.json` holds under ``closed_form``."""

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import DISCARDED, Command
@@ -29,6 +28,7 @@ from mnist_tui.studies.home import Home
 from mnist_tui.studies.roster import Roster, WorkerInfo
 from mnist_tui.studies.transport import Request
 from mnist_tui.studies.wire import Wire
+from mnist_tui.wording import counted
 
 __all__ = ["Cluster", "Told", "WorkerInfo"]
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock, since_boot
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
 from mnist_tui.runs import control, resumption
@@ -41,6 +40,7 @@ from mnist_tui.studies.plan import Plan
 from mnist_tui.studies.pruning import Pruner
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
 from mnist_tui.studies.trials import Trial
+from mnist_tui.wording import counted
 
 POLL_SECONDS = 0.2
 LONELY_SECONDS = 10.0

@@ -8,7 +8,6 @@ from contextlib import suppress
 from importlib.util import find_spec
 
 from mnist_tui import python_process
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard, open_append, why_unwritten
 from mnist_tui.runs import control
@@ -19,6 +18,7 @@ from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, replayed
+from mnist_tui.wording import counted
 
 RUNNER = "mnist_tui.studies.runner"
 PATIENCE_SECONDS = 5.0

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.runs import gpus
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.trial import RESOURCE
+from mnist_tui.wording import counted
 
 TRIAL_BYTES = 1_500_000_000
 """What a trial's process with TensorFlow is reckoned to take."""

@@ -11,10 +11,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import TEMPORARY
 from mnist_tui.studies.bundle import BundleKey
+from mnist_tui.wording import counted
 
 MOST_BYTES = 2**31
 """A run's folder is never larger than that."""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
@@ -25,6 +24,7 @@ from mnist_tui.training.least_squares import NormalEquations, Solution, temperat
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.scorer import Scorer, Scores, scores
 from mnist_tui.training.snapshot import Position
+from mnist_tui.wording import counted
 
 BLOCK = 2048
 """Images whose products are added at once, so that an order waits no longer than a moment."""

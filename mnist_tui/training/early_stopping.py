@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import EarlyStopping
 from mnist_tui.training.scorer import Scores
 from mnist_tui.training.snapshot import BestSoFar
+from mnist_tui.wording import counted
 
 
 class EarlyStop:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import dump_preset, edited
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
 from mnist_tui.files import replacing, sync
@@ -17,6 +16,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.engine import Training
 from mnist_tui.training.reporter import Reporter
 from mnist_tui.training.schedule import learning_rate
+from mnist_tui.wording import counted
 
 
 def extend(folder: RunFolder, training: Training, reporter: Reporter, commands: Sequence[Command]) -> None:

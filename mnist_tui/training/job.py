@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
@@ -30,6 +29,7 @@ from mnist_tui.training.scorer import Scorer
 from mnist_tui.training.session import Session
 from mnist_tui.training.snapshot import Snapshot, Spent
 from mnist_tui.training.stopwatch import Stopwatch
+from mnist_tui.wording import counted
 
 PAUSE_LOOK_SECONDS = 0.2
 COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deterministic")

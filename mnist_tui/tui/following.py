@@ -7,12 +7,11 @@ from weakref import WeakValueDictionary
 
 from textual.message_pump import MessagePump
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.report.wording import percent
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.watch import Snapshot
+from mnist_tui.wording import counted, percent
 
 
 class Following:

@@ -6,10 +6,10 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import why_unwritten
 from mnist_tui.unexpected import logged
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder

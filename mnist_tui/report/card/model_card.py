@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.experiment.weights import weight_shapes
 from mnist_tui.files import read_text
@@ -16,9 +15,9 @@ from mnist_tui.report.card.model_code import hog_call, program
 from mnist_tui.report.contents.notices import SAMPLE
 from mnist_tui.report.contents.rendering import environment
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import DASH, count, loss, percent, size
 from mnist_tui.runs.exported import CARD, FILES, WHOLE
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.wording import DASH, count, counted, loss, percent, size
 
 TEMPLATE = "MODEL.md.j2"
 NAMED = ("npz", "safetensors", "csv")

@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_document
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
 from mnist_tui.report.complexity.words import paragraph
 from mnist_tui.report.tabular import aligned, latex
+from mnist_tui.wording import counted
 
 HEADINGS = (
     "layer",

@@ -11,7 +11,7 @@ from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.report.complexity.comparison_words import sentences
 from mnist_tui.report.complexity.model import Model
 from mnist_tui.report.figures.capacity import Point
-from mnist_tui.report.wording import DASH, count, percent, size
+from mnist_tui.wording import DASH, count, percent, size
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.report.complexity.model import Model
-from mnist_tui.report.wording import listed, percent
+from mnist_tui.wording import counted, listed, percent
 
 
 def sentences(models: Sequence[Model]) -> tuple[str, ...]:

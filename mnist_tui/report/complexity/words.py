@@ -7,13 +7,12 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from mnist_tui.counting import counted, noun
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.layers import Conv2D, Dense, MaxPooling2D
 from mnist_tui.experiment.optimizers import Ridge, slots
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.report.wording import listed, size
+from mnist_tui.wording import counted, listed, noun, size
 
 ORDINALS = (
     "first",

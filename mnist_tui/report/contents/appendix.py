@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.counting import noun
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.report.contents.grid import Grid, in_words
 from mnist_tui.report.contents.one_run import history
 from mnist_tui.report.contents.sections import Section
+from mnist_tui.wording import noun
 
 MOST_EPOCHS = 20
 """A longer history is in the data beside the figures only."""

@@ -7,7 +7,7 @@ from mnist_tui.report import solution
 from mnist_tui.report.contents.grid import Facts, Grid
 from mnist_tui.report.contents.training import times
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import listed
+from mnist_tui.wording import listed
 
 LOSS = (
     "The output layer's weights $W$ and biases $b$ are those with the least",

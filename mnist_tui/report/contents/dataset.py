@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
+from mnist_tui.wording import counted
 
 IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
 

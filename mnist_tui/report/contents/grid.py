@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.wording import listed
+from mnist_tui.wording import listed
 
 Facts = list[tuple[str, object]]
 """Labels and values, one line each; a value is plain text unless it is `markdown.Ready`."""

@@ -10,7 +10,7 @@ from mnist_tui.experiment.layers import LAYER_KINDS, Part
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report.contents.grid import Grid, value_of
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import count
+from mnist_tui.wording import count
 
 
 @dataclass(frozen=True, eq=False)

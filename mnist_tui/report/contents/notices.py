@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mnist_tui.counting import noun
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import UNKNOWN, Evidence
 from mnist_tui.runs.state import LIVE
+from mnist_tui.wording import noun
 
 STATE_WORDS = {
     "finished": "",

@@ -14,7 +14,7 @@ from mnist_tui.report.contents.platform import AGAIN, platform
 from mnist_tui.report.contents.results import confusions, matrix, per_class, readings, scores
 from mnist_tui.report.contents.training import LOSS, batch_size, training
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import DASH, count, loss, percent
+from mnist_tui.wording import DASH, count, loss, percent
 
 
 def of_run(evidence: Evidence) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import link
 from mnist_tui.report.published import cited, difference
 from mnist_tui.report.seed_words import interval
-from mnist_tui.report.wording import DASH, count, loss
 from mnist_tui.runs.collection.statistics import LOSS, SHARE, Summary, summary
+from mnist_tui.wording import DASH, count, loss
 
 
 def all_runs(sections: Sequence[Section], models: Sequence[Model]) -> Grid:

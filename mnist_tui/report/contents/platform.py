@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime
 
-from mnist_tui.counting import counted
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.wording import DASH, computation, in_utc, size
+from mnist_tui.wording import DASH, computation, counted, in_utc, size
 
 AGAIN = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 """The command that trains the experiment of `experiment.toml` in the folder where it is typed."""

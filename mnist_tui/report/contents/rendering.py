@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.report import markdown
 from mnist_tui.report.contents.grid import fact_table, laid_out
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.wording import count
+from mnist_tui.wording import count
 
 if TYPE_CHECKING:
     from jinja2 import Environment

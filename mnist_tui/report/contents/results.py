@@ -8,8 +8,8 @@ from typing import Any
 from mnist_tui.report.contents.grid import Grid
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
-from mnist_tui.report.wording import DASH, count, loss, percent
 from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.wording import DASH, count, loss, percent
 
 WORST = 10
 """Confusions that are told in words."""

@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.counting import noun
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.runs.collection.groups import SeedGroup, grouped
+from mnist_tui.wording import noun
 
 
 @dataclass(frozen=True, eq=False)

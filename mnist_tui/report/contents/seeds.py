@@ -12,9 +12,9 @@ from mnist_tui.report.contents.overview import SPREAD_HEADINGS, cost, epochs, hu
 from mnist_tui.report.contents.sections import Numbered, Section
 from mnist_tui.report.markdown import link
 from mnist_tui.report.seed_words import interval
-from mnist_tui.report.wording import DASH, seconds
 from mnist_tui.runs.collection.groups import Pair, SeedGroup, pairs
 from mnist_tui.runs.collection.statistics import SHARE, Summary, summary
+from mnist_tui.wording import DASH, seconds
 
 STATISTICS: tuple[tuple[str, Callable[[Summary, int, int], str]], ...] = (
     ("mean", lambda found, scale, digits: f"{scale * found.mean:.{digits}f}"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.optimizers import AdamW, Ridge
@@ -12,7 +11,7 @@ from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSch
 from mnist_tui.report.contents.grid import Facts, value_of
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import Ready
-from mnist_tui.report.wording import DASH, count, seconds
+from mnist_tui.wording import DASH, count, counted, seconds
 
 LOSS = (
     "The loss is the categorical cross-entropy",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.report.complexity.words import paragraph
 from mnist_tui.report.contents import appendix, figures, overview
 from mnist_tui.report.contents.comparison import compared
@@ -21,6 +20,7 @@ from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.report.markdown import Ready, link
 from mnist_tui.report.source import Report
+from mnist_tui.wording import counted
 
 TEMPLATE = "report.md.j2"
 

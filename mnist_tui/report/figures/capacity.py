@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -23,7 +22,7 @@ from mnist_tui.report.figures.style import (
     panel,
     percentages,
 )
-from mnist_tui.report.wording import percent
+from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -21,8 +20,8 @@ from mnist_tui.report.figures.style import (
     panel,
     width_of,
 )
-from mnist_tui.report.wording import count, percent
 from mnist_tui.runs.scores import accuracy, in_words, recalls, total, worst_confusions
+from mnist_tui.wording import count, counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.counting import counted
 from mnist_tui.report.drawable import drawable
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
@@ -27,8 +26,8 @@ from mnist_tui.report.figures.style import (
     spans_decades,
     whole_numbers,
 )
-from mnist_tui.report.wording import count, loss, percent
 from mnist_tui.runs.state import EpochRow
+from mnist_tui.wording import count, counted, loss, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
@@ -17,7 +16,7 @@ from mnist_tui.report.complexity.words import with_separators
 from mnist_tui.report.figures import diagram_glyphs
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import BLACK, LETTER, PAGE, POINTS, SMALL, panel
-from mnist_tui.report.wording import listed
+from mnist_tui.wording import counted, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import GREY, LINE, PAGE, SMALL, empty, one_line, panel
-from mnist_tui.report.wording import count, percent
 from mnist_tui.runs.scores import Confusion, in_words
+from mnist_tui.wording import count, counted, percent
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -22,7 +21,7 @@ from mnist_tui.report.figures.style import (
     share_limits,
     width_of,
 )
-from mnist_tui.report.wording import percent
+from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -20,8 +19,8 @@ from mnist_tui.report.figures.style import (
     percentages,
     share_limits,
 )
-from mnist_tui.report.wording import percent
 from mnist_tui.runs.collection.statistics import Summary, summary
+from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

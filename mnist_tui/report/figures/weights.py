@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.counting import counted, noun
 from mnist_tui.report.figures.drawing import Drawing, Table
 from mnist_tui.report.figures.style import (
     BLACK,
@@ -21,8 +20,8 @@ from mnist_tui.report.figures.style import (
     whole_numbers,
     write,
 )
-from mnist_tui.report.wording import count
 from mnist_tui.runs.events import Distribution, WeightsSeen
+from mnist_tui.wording import count, counted, noun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from mnist_tui.report.formats.tree import Node, inlines, node
 from mnist_tui.report.source import Report
-from mnist_tui.report.wording import in_utc
+from mnist_tui.wording import in_utc
 
 _NOT_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]"

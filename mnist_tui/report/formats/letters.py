@@ -10,9 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.counting import noun
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.wording import listed
+from mnist_tui.wording import listed, noun
 
 SHOWN = 8
 """Characters that a sentence names."""

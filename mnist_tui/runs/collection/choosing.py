@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_tui.counting import counted
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import AmbiguousRunError, find_run, list_runs
+from mnist_tui.wording import counted
 
 
 def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:

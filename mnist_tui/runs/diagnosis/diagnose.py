@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis import curve_findings, network_findings
@@ -11,6 +10,7 @@ from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss, percent
 from mnist_tui.runs.diagnosis.last_epoch import last_epoch
 from mnist_tui.runs.diagnosis.loss_gap import loss_gap
 from mnist_tui.runs.state import RunState
+from mnist_tui.wording import counted
 
 FEWEST_EPOCHS = 3
 """Before that a curve has no direction that could be told from chance."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from mnist_tui.report.seed_words import interval
 from mnist_tui.report.seed_words import points as points_of
-from mnist_tui.report.wording import DASH, count, loss, percent, seconds
 from mnist_tui.runs.collection.groups import SeedGroup, band, differing, grouped
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -18,6 +17,7 @@ from mnist_tui.tui.widgets.plots.overlay import MOST, Overlaid
 from mnist_tui.tui.widgets.plots.scatter import Dotted
 from mnist_tui.tui.widgets.plots.seed_plot import Seeded
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
+from mnist_tui.wording import DASH, count, loss, percent, seconds
 
 Histories = Mapping[str, Sequence[EpochRow]]
 LONGEST = 22

@@ -13,7 +13,6 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from mnist_tui.counting import counted
 from mnist_tui.report.seed_words import sentences
 from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import seed_groups
@@ -32,6 +31,7 @@ from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.scatter import Scatter
 from mnist_tui.tui.widgets.plots.seed_plot import SeedPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -8,13 +8,13 @@ from pathlib import Path
 from mnist_tui.data.centring import centres
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.report.wording import percent
 from mnist_tui.runs.collection.listing import listed
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.predictions import class_names, data_of, has_model
 from mnist_tui.runs.state import LIVE
+from mnist_tui.wording import percent
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.drawing.subject import Subject
-from mnist_tui.tui.quantities import share
+from mnist_tui.wording import share
 
 PEN_WORDS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.counting import counted
 from mnist_tui.report.export import WEIGHT_FORMATS, target
 from mnist_tui.runs.exported import CARD
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.exporting.offers import FIGURES, REPORTS
+from mnist_tui.wording import counted
 
 STEM = "report"
 """Of the report's files."""

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mnist_tui import PROGRAM
-from mnist_tui.counting import counted
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.experiment.texts import whole
-from mnist_tui.report.wording import count, listed
 from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, Base, Study, checked
 from mnist_tui.studies.trials import applied, combinations, parse_over, planned
 from mnist_tui.studies.trials import count as trial_count
+from mnist_tui.wording import count, counted, listed
 
 KINDS = ("grid", "random", "tpe")
 METRICS = ("val_accuracy", "val_loss")

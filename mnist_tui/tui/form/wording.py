@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.counting import counted
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.closed_form import is_closed_form
@@ -18,6 +17,7 @@ from mnist_tui.experiment.shapes import LayerError, shapes_through, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.published import in_words
 from mnist_tui.tui.form.table import Column
+from mnist_tui.wording import counted
 
 
 def grouped(text: str) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mnist_tui.counting import counted
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.evidence import read_predictions
@@ -18,6 +17,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predicted import Predicted, PredictedFile
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.images import Images, test_images, validation_images
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
@@ -35,6 +34,7 @@ from mnist_tui.tui.widgets.pictures import image_words
 from mnist_tui.tui.widgets.pictures.ink import Ink
 from mnist_tui.tui.widgets.pictures.picture_grid import EDGES, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+from mnist_tui.wording import counted
 
 SIZES: tuple[Size, ...] = ("automatic", *EDGES)
 FINAL = 0

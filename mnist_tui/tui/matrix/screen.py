@@ -10,7 +10,6 @@ from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
-from mnist_tui.counting import counted
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
@@ -18,7 +17,6 @@ from mnist_tui.runs.library import list_runs
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, final_of
-from mnist_tui.tui.quantities import share
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
@@ -28,6 +26,7 @@ from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View, signed
 from mnist_tui.tui.widgets.matrix.worst import WorstConfusions
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+from mnist_tui.wording import counted, share
 
 
 class MatrixScreen(RunScreen):

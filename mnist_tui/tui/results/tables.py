@@ -7,8 +7,8 @@ from typing import Any
 
 from mnist_tui.report import solution
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
-from mnist_tui.report.wording import count, loss, percent, seconds
 from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.wording import count, loss, percent, seconds
 
 Document = Mapping[str, Any]
 TIMINGS = {

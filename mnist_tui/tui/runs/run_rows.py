@@ -7,13 +7,12 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.counting import counted
 from mnist_tui.report.published import difference
-from mnist_tui.report.wording import DASH, count, loss, moment, percent, seconds
 from mnist_tui.runs.collection.groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
+from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds
 
 COLUMNS = (
     Column("state", "state", toned=True),

@@ -12,7 +12,6 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, Listing
@@ -25,6 +24,7 @@ from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from mnist_tui.tui.widgets.tables.run_filter import RunFilter
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

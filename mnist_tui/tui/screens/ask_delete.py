@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from mnist_tui.counting import counted
+from mnist_tui.wording import counted
 
 LISTED = 6
 

@@ -8,9 +8,9 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from mnist_tui.counting import counted
 from mnist_tui.tui.screens.dialog import DialogScreen
 from mnist_tui.tui.study_watch import StudySnapshot
+from mnist_tui.wording import counted
 
 
 class AskManyScreen(DialogScreen[bool]):

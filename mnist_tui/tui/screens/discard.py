@@ -8,10 +8,9 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import count
 from mnist_tui.tui.screens.dialog import DialogScreen
 from mnist_tui.tui.watch import Snapshot
+from mnist_tui.wording import count, counted
 
 
 class DiscardScreen(DialogScreen[bool]):

@@ -19,7 +19,6 @@ from textual.widgets import Button, Input, Label
 from textual.widgets.button import ButtonVariant
 from textual.worker import Worker, get_current_worker
 
-from mnist_tui.counting import counted
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.exporting import EXPORTS, unfinished
@@ -31,6 +30,7 @@ from mnist_tui.tui.screens.export_section import ExportSection, ExportSections
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

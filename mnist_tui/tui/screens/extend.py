@@ -9,11 +9,10 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
-from mnist_tui.report.wording import count, seconds
 from mnist_tui.tui.screens.dialog import DialogScreen
 from mnist_tui.tui.watch import Snapshot
+from mnist_tui.wording import count, counted, seconds
 
 USUAL = 5
 

@@ -13,9 +13,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.screen import Screen
 
-from mnist_tui.counting import counted
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report.wording import count, moment
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
@@ -24,6 +22,7 @@ from mnist_tui.tui.screens import study_words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import Column, Row, RowTable
+from mnist_tui.wording import count, counted, moment
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

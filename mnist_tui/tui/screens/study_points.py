@@ -7,13 +7,12 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.screens.study_rows import Order, Shape, cells_of, columns_of, figure, in_order, tone
 from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.widgets.tables.row_table import Row
+from mnist_tui.wording import counted, loss, percent, seconds
 
 SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
 """Of a trial's row, the figures whose mean over the seeds stands for the point."""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import listed, loss, percent, seconds
 from mnist_tui.runs.collection.statistics import Summary
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
-from mnist_tui.tui.quantities import ticking
 from mnist_tui.tui.screens.study_rows import figure, host_of
 from mnist_tui.tui.study_watch import StudySnapshot
+from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
 
 ENDED_EARLY = ("failed", "diverged", "pruned")
 ENDS = (*ENDED_EARLY, "stopped")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mnist_tui.counting import counted
-from mnist_tui.report.wording import computation, size
 from mnist_tui.runs.events import DeviceLoad, Gpu
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.quantities import used_of
 from mnist_tui.tui.settings import Glyphs
+from mnist_tui.wording import computation, counted, size, used_of
 
 BARS: dict[Glyphs, str] = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.:-=+*#"}
 LONGEST_HISTORY = 30

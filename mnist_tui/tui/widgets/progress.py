@@ -6,12 +6,11 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from mnist_tui.report.wording import seconds
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.quantities import ticking
 from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.wording import seconds, ticking
 
 MEGABYTE = 1e6
 PHASES = {

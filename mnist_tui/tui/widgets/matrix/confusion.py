@@ -15,10 +15,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.report.wording import DASH
 from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
-from mnist_tui.tui.quantities import share
 from mnist_tui.tui.widgets.matrix.confusion_cells import VIEW_WORDS, Cell, Tone, View, cells_of, signed
 from mnist_tui.tui.widgets.matrix.confusion_layout import (
     HEIGHT,
@@ -32,6 +30,7 @@ from mnist_tui.tui.widgets.matrix.confusion_layout import (
     row_texts,
     sizes_for,
 )
+from mnist_tui.wording import DASH, share
 
 __all__ = ["DIGITS", "ConfusionView", "heads", "row_texts", "sizes_for"]
 

@@ -8,8 +8,7 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.widget import Widget
 
-from mnist_tui.report.wording import DASH
-from mnist_tui.tui.quantities import share
+from mnist_tui.wording import DASH, share
 
 FIGURE = 8
 LONGEST_NAME = 12

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mnist_tui.report.drawable import SMALLEST
-from mnist_tui.report.wording import loss
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.quantities import share
 from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
 from mnist_tui.tui.widgets.plots.zoom import Axis, Span
+from mnist_tui.wording import loss, share
 
 Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
 RUNNING_EPOCHS = 3

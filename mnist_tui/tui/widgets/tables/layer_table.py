@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.tui.form.table import Column, table
-from mnist_tui.tui.quantities import share
+from mnist_tui.wording import share
 
 COLUMNS = (
     Column(""),

@@ -1,14 +1,48 @@
-"""Figures in words, each with its unit: what reports and the command line print. Pure, and imports nothing heavy."""
+"""Write numbers, units, plurals, lists, durations and sizes in words: the one place for all of them."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
 
-from mnist_tui.counting import counted
 from mnist_tui.runs.events import ModelBuilt
+
+IRREGULAR = {
+    "bias": "biases",
+    "match": "matches",
+    "entry": "entries",
+    "class": "classes",
+    "study": "studies",
+    "process": "processes",
+}
+
+
+def plural(what: str) -> str:
+    """Return ``epochs`` for ``epoch``; of several words the last one changes."""
+    *before, last = what.split(" ")
+    return " ".join([*before, IRREGULAR.get(last, f"{last}s")])
+
+
+def noun(value: float | Sized, what: str, several: str = "") -> str:
+    """Return the noun that goes with a number, without the number.
+
+    Args:
+        value: the number, or what is counted.
+        several: the plural, where `plural` does not know it.
+    """
+    number = len(value) if isinstance(value, Sized) else value
+    return what if number == 1 else several or plural(what)
+
+
+def counted(value: float | Sized | None, what: str, several: str = "") -> str:
+    """Return ``1 neuron``, ``1,024 neurons``, ``– neurons`` for None; the arguments are like those of `noun`."""
+    if value is None:
+        return f"– {several or plural(what)}"
+    number = len(value) if isinstance(value, Sized) else value
+    return f"{number:,} {noun(number, what, several)}"
+
 
 DASH = "–"
 
@@ -76,3 +110,23 @@ def moment(value: float | None) -> str:
 def in_utc(when: datetime) -> str:
     """A time with its zone, the same wherever it is read: ``2026-02-25 06:13:20 UTC``."""
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+__all__ = ["loss", "percent", "share", "ticking", "used_of"]
+
+GIGABYTE = 1e9
+
+
+def ticking(value: float | None) -> str:
+    """A duration for a clock that ticks, without fractions: ``24 s``, ``3 min 12 s``, ``1 h 02 min``."""
+    return DASH if value is None else f"{max(0, int(value))} s" if value < 60 else seconds(value)
+
+
+def share(value: float | None, digits: int) -> str:
+    """``97.6 %`` for 0.9762 and one digit."""
+    return DASH if value is None else f"{100 * value:.{digits}f} %"
+
+
+def used_of(used: float, total: float | None) -> str:
+    """``3.1 of 8.2 GB``."""
+    return size(used) if total is None else f"{used / GIGABYTE:.1f} of {total / GIGABYTE:.1f} GB"
