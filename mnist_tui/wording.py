@@ -1,14 +1,19 @@
-"""Write numbers, units, plurals, lists, durations and sizes in words: the one place for all of them."""
+"""Write numbers, units, plurals, lists, durations and sizes in words: the one place for all of them.
+
+Everything that people read (screens, command line, reports, refusals) writes its numbers with this.
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from datetime import UTC, datetime
 
-from mnist_tui.runs.events import ModelBuilt
-
+DASH = "–"
+"""Stands for a number that is not known."""
 IRREGULAR = {
     "bias": "biases",
     "match": "matches",
@@ -17,6 +22,7 @@ IRREGULAR = {
     "study": "studies",
     "process": "processes",
 }
+BYTE_UNITS = {"kB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 def plural(what: str) -> str:
@@ -39,94 +45,94 @@ def noun(value: float | Sized, what: str, several: str = "") -> str:
 def counted(value: float | Sized | None, what: str, several: str = "") -> str:
     """Return ``1 neuron``, ``1,024 neurons``, ``– neurons`` for None; the arguments are like those of `noun`."""
     if value is None:
-        return f"– {several or plural(what)}"
+        return f"{DASH} {several or plural(what)}"
     number = len(value) if isinstance(value, Sized) else value
     return f"{number:,} {noun(number, what, several)}"
 
 
-DASH = "–"
-
-
 def count(value: float | None) -> str:
-    """``198760`` → ``198,760``."""
+    """Return ``198,760`` for 198760, a dash for None."""
     return DASH if value is None else f"{value:,}"
 
 
+def grouped(text: str) -> str:
+    """Write the numbers of four digits and more in a text with commas: ``784 × 250 = 196,000``."""
+    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
+
+
 def listed(parts: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
-def percent(value: float | None) -> str:
-    """``0.9841`` → ``98.41 %``."""
-    return DASH if value is None or not math.isfinite(value) else f"{100 * value:.2f} %"
+def percent(value: float | None, digits: int = 2) -> str:
+    """Return ``98.41 %`` for 0.9841; a dash for None and for what is not finite."""
+    return DASH if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"
 
 
 def loss(value: float | None) -> str:
-    """A loss with four decimals, or in powers of ten where it is huge."""
+    """Return a loss with four decimals, in powers of ten from 10,000 on; ``not finite`` for None, inf and nan."""
     if value is None or not math.isfinite(value):
         return "not finite"
     return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"
 
 
+def signed(value: float, digits: int) -> str:
+    """Return ``+1.2`` or ``−3``, with a true minus sign; what rounds to 0 has no sign."""
+    return f"{value:+.{digits}f}".replace("-", "−") if round(value, digits) else f"{0:.{digits}f}"
+
+
+def plus_minus(mean: float, deviation: float | None, write: Callable[[float], str]) -> str:
+    """Return ``0.0812 ± 0.0011``: a mean and its deviation, where there is one, both as `write` writes them."""
+    return write(mean) if deviation is None else f"{write(mean)} ± {write(deviation)}"
+
+
+def percent_plus_minus(mean: float, deviation: float | None) -> str:
+    """Return ``97.62 ± 0.11 %`` for two shares; ``97.62 %`` where the deviation is None."""
+    return percent(mean) if deviation is None else f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
+
+
 def seconds(value: float | None) -> str:
-    """A duration: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    """Return a duration: ``0.42 s``, ``12.3 s``, ``4 min 05 s``, ``2 h 10 min``."""
     if value is None or not math.isfinite(value):
         return DASH
-    if value < 60:
-        return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+    if round(value, 1) < 60:
+        return f"{value:.2f} s" if round(value, 2) < 10 else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def size(value: float) -> str:
-    """Bytes: ``12.6 MB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
-
-
-def computation(model: ModelBuilt) -> str:
-    """How a run computes: ``xla program in float32, TF32 on, 8 threads``; what was not recorded is left out."""
-    parts = [f"{model.program} program in {model.precision}"]
-    if model.tf32 is not None:
-        parts.append(f"TF32 {'on' if model.tf32 else 'off'}")
-    if model.deterministic is not None:
-        parts.append("deterministic" if model.deterministic else "not deterministic")
-    if model.threads:
-        parts.append(counted(model.threads, "thread"))
-    return ", ".join(parts)
+def ticking(value: float | None) -> str:
+    """Return a duration for a clock that ticks, without fractions: ``24 s``, ``3 min 12 s``, ``1 h 02 min``."""
+    return DASH if value is None else f"{max(0, int(value))} s" if value < 60 else seconds(value)
 
 
 def moment(value: float | None) -> str:
-    """A time of day in local time: ``2026-03-01 14:05``."""
+    """Return a time (seconds since 1970) in local time: ``2026-03-01 14:05``."""
     return DASH if value is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(value))
 
 
 def in_utc(when: datetime) -> str:
-    """A time with its zone, the same wherever it is read: ``2026-02-25 06:13:20 UTC``."""
+    """Return a time with its zone, the same wherever it is read: ``2026-02-25 06:13:20 UTC``."""
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-__all__ = ["loss", "percent", "share", "ticking", "used_of"]
-
-GIGABYTE = 1e9
-
-
-def ticking(value: float | None) -> str:
-    """A duration for a clock that ticks, without fractions: ``24 s``, ``3 min 12 s``, ``1 h 02 min``."""
-    return DASH if value is None else f"{max(0, int(value))} s" if value < 60 else seconds(value)
+def size(value: float) -> str:
+    """Return a number of bytes: ``512 bytes``, ``12.6 MB`` (10⁶ bytes)."""
+    if value < 999.5:
+        return counted(round(value), "byte")
+    unit = next((unit for unit in ("kB", "MB") if round(value / BYTE_UNITS[unit], 1) < 1000), "GB")
+    return f"{value / BYTE_UNITS[unit]:.1f} {unit}"
 
 
-def share(value: float | None, digits: int) -> str:
-    """``97.6 %`` for 0.9762 and one digit."""
-    return DASH if value is None else f"{100 * value:.{digits}f} %"
+def size_of(part: float, whole: float | None, unit: str = "GB") -> str:
+    """Return ``3.1 of 8.2 GB`` for two numbers of bytes; the size of the part alone where the whole is not known.
 
-
-def used_of(used: float, total: float | None) -> str:
-    """``3.1 of 8.2 GB``."""
-    return size(used) if total is None else f"{used / GIGABYTE:.1f} of {total / GIGABYTE:.1f} GB"
+    Args:
+        unit: one of BYTE_UNITS.
+    """
+    if whole is None:
+        return size(part)
+    return f"{part / BYTE_UNITS[unit]:.1f} of {whole / BYTE_UNITS[unit]:.1f} {unit}"

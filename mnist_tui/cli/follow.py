@@ -16,10 +16,10 @@ from mnist_tui.cli.output import LiveLine, print_line, print_note
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventTail
-from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed
+from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
 from mnist_tui.runs.folder import SILENT_SECONDS, RunError, RunFolder, is_worker
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
-from mnist_tui.wording import computation, count, counted, loss, percent, seconds
+from mnist_tui.wording import count, counted, loss, percent, seconds
 
 if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder

@@ -1,7 +1,7 @@
 """What goes to stdout and stderr: lines, tables, JSON documents. The only place that prints.
 
 Control characters are seen instead of obeyed, whoever wrote the text. On a terminal words from right to left are
-isolated from what is beside them. Figures in words are `report.wording`'s.
+isolated from what is beside them. Numbers in words are `wording`'s.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from mnist_tui.data.npz import read_npz
 from mnist_tui.data.places import Location
 from mnist_tui.data.progress import OnProgress, Progress
 from mnist_tui.files import UnreadableFileError, read_text
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, listed
 
 CLASSES_FILE: Final = "classes.txt"
 
@@ -71,8 +71,8 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
     """
     if location.missing:
         raise DataError(
-            f"{location.folder} has {_listed([file.name for file in location.files])} but not "
-            f"{_listed(location.missing)}; all four files are needed"
+            f"{location.folder} has {listed([file.name for file in location.files])} but not "
+            f"{listed(location.missing)}; all four files are needed"
         )
     contents = _contents(location, on_progress)
     _check_counts(location, contents, "train_images", "train_labels")
@@ -207,7 +207,3 @@ def _file(location: Location, part: Part) -> str:
     if location.kind == "idx":
         return str(location.files[PARTS.index(part)])
     return f"{location.source}: {FILE_NAMES[part] if location.kind == 'bundled' else PART_TITLES[part]}"
-
-
-def _listed(names: list[str] | tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from mnist_tui.wording import counted
+
 Matrix = tuple[tuple[int, ...], ...]
 
 
@@ -313,6 +315,18 @@ class Ended(Event):
     macro_f1: float | None = None
     where: str = ""
     refused: str = ""
+
+
+def computation(model: ModelBuilt) -> str:
+    """Return how a run computes: ``xla program in float32, TF32 on, 8 threads``; what was not recorded is left out."""
+    parts = [f"{model.program} program in {model.precision}"]
+    if model.tf32 is not None:
+        parts.append(f"TF32 {'on' if model.tf32 else 'off'}")
+    if model.deterministic is not None:
+        parts.append("deterministic" if model.deterministic else "not deterministic")
+    if model.threads:
+        parts.append(counted(model.threads, "thread"))
+    return ", ".join(parts)
 
 
 EVENTS: dict[str, type[Event]] = {

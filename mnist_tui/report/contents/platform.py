@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from mnist_tui.report.contents.grid import Facts
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.wording import DASH, computation, counted, in_utc, size
+from mnist_tui.runs.events import computation
+from mnist_tui.wording import DASH, counted, in_utc, size
 
 AGAIN = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 """The command that trains the experiment of `experiment.toml` in the folder where it is typed."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mnist_tui.runs.diagnosis.finding import Finding, percent
+from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.state import RunState
+from mnist_tui.wording import percent
 
 
 def solved(run: RunState) -> Finding:

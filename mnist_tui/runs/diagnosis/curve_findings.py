@@ -11,10 +11,10 @@ from statistics import fmean
 from mnist_tui.experiment.layers import Constant, Conv2D, Dense, PlainInitializer
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.diagnosis.finding import Finding, change, loss, percent
+from mnist_tui.runs.diagnosis.finding import Finding, change, loss
 from mnist_tui.runs.diagnosis.trends import fall, jumps, noise, trend
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, percent
 
 GUESSING = math.log(10)
 """The loss of giving each of ten classes a tenth: 2.303."""

@@ -6,11 +6,11 @@ from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis import curve_findings, network_findings
 from mnist_tui.runs.diagnosis.closed_form import solved
-from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss, percent
+from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss
 from mnist_tui.runs.diagnosis.last_epoch import last_epoch
 from mnist_tui.runs.diagnosis.loss_gap import loss_gap
 from mnist_tui.runs.state import RunState
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, percent
 
 FEWEST_EPOCHS = 3
 """Before that a curve has no direction that could be told from chance."""

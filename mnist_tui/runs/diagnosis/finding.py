@@ -35,11 +35,6 @@ def loss(value: float) -> str:
     return f"{value:.4f}" if value < 100 else f"{value:.4g}"
 
 
-def percent(share: float) -> str:
-    """``97.62 %`` for 0.9762."""
-    return f"{100 * share:.2f} %"
-
-
 def change(before: float, after: float) -> str:
     """``+12 %`` or ``-3.4 %``."""
     share = 100 * (after - before) / before

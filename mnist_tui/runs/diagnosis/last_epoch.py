@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.diagnosis.finding import Finding, loss, percent
+from mnist_tui.runs.diagnosis.finding import Finding, loss
 from mnist_tui.runs.state import RunState
+from mnist_tui.wording import percent
 
 WORSE, LEAST = 1.25, 0.01
 """Against the lowest validation loss. Seeds of a converged training end within 10 % of it."""

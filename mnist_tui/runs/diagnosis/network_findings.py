@@ -5,9 +5,9 @@ from __future__ import annotations
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis.curve_findings import learning_rate
-from mnist_tui.runs.diagnosis.finding import Finding, percent
+from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.state import RunState
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, percent
 
 DEAD_SHARE, MOSTLY_DEAD = 0.2, 0.5
 """Healthy networks lose a few per cent of their ReLUs, and one filter of nine is already 11 %."""

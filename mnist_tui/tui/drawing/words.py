@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.drawing.subject import Subject
-from mnist_tui.wording import share
+from mnist_tui.wording import percent
 
 PEN_WORDS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
@@ -20,7 +20,7 @@ def answer_words(names: Sequence[str], answer: Sequence[float | None] | None, *,
     finite = [value for value in answer if value is not None]
     if len(finite) < len(answer):
         return "no finite figure: the run diverged"
-    return f"{names[answer.index(max(finite))]}  {share(max(finite), 1)}"
+    return f"{names[answer.index(max(finite))]}  {percent(max(finite), 1)}"
 
 
 def centring_words(subject: Subject, *, centring: bool) -> str:

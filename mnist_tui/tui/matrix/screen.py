@@ -23,10 +23,10 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View, signed
+from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View
 from mnist_tui.tui.widgets.matrix.worst import WorstConfusions
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
-from mnist_tui.wording import counted, share
+from mnist_tui.wording import counted, percent, signed
 
 
 class MatrixScreen(RunScreen):
@@ -137,9 +137,9 @@ class MatrixScreen(RunScreen):
         """The accuracy, the base, and a warning where two matrices do not count the same images."""
         if shown is None:
             return []
-        lines = [f"accuracy {share(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
+        lines = [f"accuracy {percent(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
         if self.base is not None:
-            lines.append(f"base: {self.base.words}, accuracy {share(accuracy(self.base.matrix), 2)}")
+            lines.append(f"base: {self.base.words}, accuracy {percent(accuracy(self.base.matrix), 2)}")
             if [sum(row) for row in shown.matrix] != [sum(row) for row in self.base.matrix]:
                 lines.append("They were measured on different images: compare percentages (v), not counts.")
         return lines
@@ -265,5 +265,5 @@ class MatrixScreen(RunScreen):
 
 
 def _line(run: RunSummary) -> str:
-    score = f"test accuracy {share(run.test_accuracy, 2)}" if run.test_accuracy is not None else f"{run.state}"
+    score = f"test accuracy {percent(run.test_accuracy)}" if run.test_accuracy is not None else f"{run.state}"
     return f"{run.run}  {counted(run.epochs_done, 'epoch')}, {score}"

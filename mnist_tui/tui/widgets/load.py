@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mnist_tui.runs.events import DeviceLoad, Gpu
+from mnist_tui.runs.events import DeviceLoad, Gpu, computation
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.settings import Glyphs
-from mnist_tui.wording import computation, counted, size, used_of
+from mnist_tui.wording import counted, size, size_of
 
 BARS: dict[Glyphs, str] = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.:-=+*#"}
 LONGEST_HISTORY = 30
@@ -47,7 +47,7 @@ def gpu_line(gpu: Gpu) -> str:
     if gpu.utilization is not None:
         parts.append(f"{gpu.utilization:.0f} % busy")
     if gpu.memory_used is not None:
-        parts.append(used_of(gpu.memory_used, gpu.memory_total))
+        parts.append(size_of(gpu.memory_used, gpu.memory_total))
     if gpu.temperature is not None:
         parts.append(f"{gpu.temperature:.0f} °C")
     if gpu.power is not None:
@@ -58,7 +58,7 @@ def gpu_line(gpu: Gpu) -> str:
 def machine_lines(load: DeviceLoad) -> list[str]:
     """CPU and memory of the machine, and of the worker."""
     return [
-        f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}, memory {used_of(load.memory_used, load.memory_total)}",
+        f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}, memory {size_of(load.memory_used, load.memory_total)}",
         f"worker {load.worker_cpu:.0f} % of one core, memory {size(load.worker_memory)}",
     ]
 
@@ -79,7 +79,7 @@ def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[Row]:
     if gpu.utilization is not None:
         rows.append((f"{name} {gpu.utilization:.0f} % busy", history(lambda each: each.utilization), 100.0))
     if gpu.memory_used is not None:
-        memory = f"{name} memory {used_of(gpu.memory_used, gpu.memory_total)}"
+        memory = f"{name} memory {size_of(gpu.memory_used, gpu.memory_total)}"
         rows.append((memory, history(lambda each: each.memory_used), float(gpu.memory_total or 0)))
     if gpu.temperature is not None:
         rows.append((f"{name} {gpu.temperature:.0f} °C", history(lambda each: each.temperature), HOTTEST))
@@ -94,7 +94,7 @@ def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[Row]:
     return [
         (f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
         (
-            f"memory {used_of(load.memory_used, load.memory_total)}",
+            f"memory {size_of(load.memory_used, load.memory_total)}",
             [each.memory_used for each in loads],
             float(load.memory_total),
         ),

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
-from mnist_tui.tui.widgets.matrix.confusion_cells import VIEW_WORDS, Cell, Tone, View, cells_of, signed
+from mnist_tui.tui.widgets.matrix.confusion_cells import VIEW_WORDS, Cell, Tone, View, cells_of
 from mnist_tui.tui.widgets.matrix.confusion_layout import (
     HEIGHT,
     HEIGHT_DOUBLED,
@@ -30,7 +30,7 @@ from mnist_tui.tui.widgets.matrix.confusion_layout import (
     row_texts,
     sizes_for,
 )
-from mnist_tui.wording import DASH, share
+from mnist_tui.wording import DASH, percent, signed
 
 __all__ = ["DIGITS", "ConfusionView", "heads", "row_texts", "sizes_for"]
 
@@ -194,7 +194,7 @@ class ConfusionView(Widget):
     def _ratios(self, of: Callable[[Matrix], Sequence[float | None]], matrix: Matrix, digits: int = 1) -> list[str]:
         """Recalls or precisions in percent; their change in percentage points (pp) where there is a base."""
         if self.shown.base is None:
-            return [share(value, digits) for value in of(matrix)]
+            return [percent(value, digits) for value in of(matrix)]
         pairs = zip(of(matrix), of(self.shown.base), strict=True)
         return [DASH if new is None or old is None else f"{signed(100 * (new - old), digits)} pp" for new, old in pairs]
 

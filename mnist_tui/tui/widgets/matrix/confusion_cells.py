@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
+from mnist_tui.wording import signed
 
 View = Literal["counts", "percent", "errors"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -96,11 +97,6 @@ def _difference(right: bool, view: View, new: Part, old: Part, width: int) -> Ce
         return EMPTY
     tone: Tone = "right" if (value > 0) == right else "wrong"
     return Cell(signed(value, digits), tone, _heat(abs(change)), strong=tone == "wrong" and abs(change) >= NOTICEABLE)
-
-
-def signed(value: float, digits: int) -> str:
-    """``+1.2`` and ``−3``; 0 has no sign."""
-    return f"{value:+.{digits}f}".replace("-", "−") if round(value, digits) else f"{0:.{digits}f}"
 
 
 def _heat(part: float) -> float:

@@ -14,7 +14,8 @@ from textual.widget import Widget
 
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import Confusion, in_words, worst_confusions
-from mnist_tui.tui.widgets.matrix.confusion_cells import WORST, signed
+from mnist_tui.tui.widgets.matrix.confusion_cells import WORST
+from mnist_tui.wording import signed
 
 GAP = 2
 

@@ -8,7 +8,7 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.widget import Widget
 
-from mnist_tui.wording import DASH, share
+from mnist_tui.wording import DASH, percent
 
 FIGURE = 8
 LONGEST_NAME = 12
@@ -56,7 +56,7 @@ class Probabilities(Widget):
         value = self._values[label]
         longest = min(max(map(len, self._names)), LONGEST_NAME, max(1, width - FIGURE - 2))
         best = value is not None and value == max(each for each in self._values if each is not None)
-        figure = (DASH if value is None else share(value, 1)).rjust(FIGURE)
+        figure = (DASH if value is None else percent(value, 1)).rjust(FIGURE)
         room = max(0, width - longest - FIGURE - 3)
         filled = round((value or 0.0) * room)
         winner, bar = self.get_visual_style("probabilities--winner"), self.get_visual_style("probabilities--bar")

@@ -15,7 +15,7 @@ from mnist_tui.report.drawable import SMALLEST
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
 from mnist_tui.tui.widgets.plots.zoom import Axis, Span
-from mnist_tui.wording import loss, share
+from mnist_tui.wording import loss, percent
 
 Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
 RUNNING_EPOCHS = 3
@@ -61,7 +61,7 @@ class Measure:
             return "–"
         match self.fields[0]:
             case "accuracy":
-                return share(value, 1 if short else 2)
+                return percent(value, 1 if short else 2)
             case "learning_rate":
                 return f"{value:.4g}"
             case "images_per_second":

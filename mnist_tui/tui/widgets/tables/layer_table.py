@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.tui.form.table import Column, table
-from mnist_tui.wording import share
+from mnist_tui.wording import percent
 
 COLUMNS = (
     Column(""),
@@ -60,7 +60,7 @@ def dead_units(layer: LayerWeights, units: int | None) -> str:
     """``3 of 250, 1.2 %``; empty for a layer without ReLUs."""
     if layer.dead is None:
         return ""
-    return f"{round(layer.dead * units)} of {units}, {share(layer.dead, 1)}" if units else share(layer.dead, 1)
+    return f"{round(layer.dead * units)} of {units}, {percent(layer.dead, 1)}" if units else percent(layer.dead, 1)
 
 
 def _spread(layer: LayerWeights, biases: bool) -> Distribution | None:
