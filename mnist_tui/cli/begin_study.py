@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui import PROGRAM
+from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.options import Request
 from mnist_tui.cli.output import print_note
-from mnist_tui.cli.supply import check_data
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError

@@ -20,10 +20,10 @@ def main() -> None:
         sys.exit(2)
 
     from mnist_tui import PROGRAM
-    from mnist_tui.cli import streams
+    from mnist_tui.cli import output
     from mnist_tui.cli.errors import guarded
 
-    streams.prepare()
+    output.prepare()
     if not os.environ.get("HOME", "set"):  # empty: not set, rather than a home at /
         del os.environ["HOME"]
     if len(sys.argv) == 1 and COMPLETING not in os.environ:
@@ -55,7 +55,6 @@ def _bench() -> int:
     """The app. Garbage is left until it has settled, which turns collecting on: 7 % of the time to the first frame."""
     gc.disable()
 
-    from mnist_tui.cli.launch import open_bench
-    from mnist_tui.cli.places import usual_runs_dir
+    from mnist_tui.cli.open_app import open_bench, usual_runs_dir
 
     return open_bench(None, edit=False, runs_dir=usual_runs_dir(tell=False), data_dir=None)

@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from mnist_tui.cli.output import print_note
-from mnist_tui.cli.streams import lost
+from mnist_tui.cli.output import lost, print_note
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten

@@ -32,10 +32,10 @@ from mnist_tui.cli import (
     train,
 )
 from mnist_tui.cli.begin_study import begun, seeds_of
+from mnist_tui.cli.data_checks import check_named_data
 from mnist_tui.cli.group import BenchCommand, BenchGroup
 from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
 from mnist_tui.cli.output import print_line
-from mnist_tui.cli.supply import check_named_data
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder
@@ -89,7 +89,7 @@ def bench(
     if ctx.invoked_subcommand is not None:
         _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *_of_the_app(edit, refresh)])
         return
-    from mnist_tui.cli.launch import open_bench, open_study
+    from mnist_tui.cli.open_app import open_bench, open_study
 
     preset = request.chosen() if request.flags or edit else None
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.cli.output import confirmed, print_note
-from mnist_tui.cli.places import usual_runs_dir
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import with_whole_name

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.follow import StopSignals, follow, standard, wait_until_known
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
@@ -26,7 +27,6 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
-from mnist_tui.cli.supply import check_data
 from mnist_tui.cli.train import tell_detached, tell_outcome
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS

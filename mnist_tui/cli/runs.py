@@ -110,7 +110,7 @@ def logs(
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
     """The app on a run's training screen, its curves from the start; on a study's screen for a study's id."""
     place = runs_folder(ctx, runs_dir)
-    from mnist_tui.cli.launch import open_study, open_watching
+    from mnist_tui.cli.open_app import open_study, open_watching
 
     found = run_or_study(place, run)
     if isinstance(found, StudyFolder):

@@ -44,7 +44,7 @@ def serve(
         import textual_serve
         from aiohttp import web
 
-        from mnist_tui.cli.pages import pages, served_names
+        from mnist_tui.cli.web import pages, served_names
     except ImportError:
         raise RequestError(MISSING) from None
     del textual_serve

@@ -12,6 +12,7 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.begin_study import seeds_of
+from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, follow, standard
 from mnist_tui.cli.options import (
@@ -26,7 +27,6 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.seeds import train_seeds
-from mnist_tui.cli.supply import check_data
 from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.published import MEASURED, Beside, beside, cited

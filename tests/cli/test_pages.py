@@ -16,9 +16,9 @@ import psutil
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from mnist_tui.cli import pages as pages_module
-from mnist_tui.cli import visits
-from mnist_tui.cli.pages import pages, served_names
+from mnist_tui.cli import web
+from mnist_tui.cli import web as pages_module
+from mnist_tui.cli.web import pages, served_names
 from mnist_tui.tui.terminal.page_size import MOST_COLUMNS, MOST_ROWS
 from tests.waiting import PATIENCE
 
@@ -229,7 +229,7 @@ async def test_a_page_s_size_is_bounded() -> None:
 
 @pytest.mark.parametrize("program", [PROGRAM, STUBBORN], ids=["leaves", "does-not-leave"])
 async def test_the_app_ends_with_its_page(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits, "LEAVING_SECONDS", 0.2 if program == STUBBORN else 30.0)
+    monkeypatch.setattr(web, "LEAVING_SECONDS", 0.2 if program == STUBBORN else 30.0)
     async with client(program) as made:
         socket = await made.ws_connect("/ws")
         process = await process_of(socket)
@@ -238,7 +238,7 @@ async def test_the_app_ends_with_its_page(program: str, monkeypatch: pytest.Monk
 
 
 async def test_an_app_that_does_not_read_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits, "LEAVING_SECONDS", 0.2)
+    monkeypatch.setattr(web, "LEAVING_SECONDS", 0.2)
     deaf = PROGRAM.partition("while")[0] + "\nimport time\ntime.sleep(600)"
     async with client(deaf) as made:
         socket = await made.ws_connect("/ws")

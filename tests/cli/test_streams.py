@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 import pytest
 
 from mnist_tui.cli.errors import FAILED, WRONG_REQUEST, guarded
-from mnist_tui.cli.streams import Lenient, lost
+from mnist_tui.cli.output import Lenient, lost
 from mnist_tui.experiment.problem import RequestError
 
 

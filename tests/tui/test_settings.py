@@ -14,7 +14,7 @@ from textual.binding import Binding
 from textual.widgets import DataTable, Input, Select, TabbedContent
 
 from mnist_tui.cli import checks
-from mnist_tui.cli.places import usual_runs_dir
+from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.screens.press_key import PressKeyScreen

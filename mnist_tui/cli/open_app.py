@@ -1,4 +1,4 @@
-"""Starts the app: whether there is a terminal for it, whether its folders and data will do, and what it opens with."""
+"""Open the app, once its terminal, its folders and its data have been checked. No typer here: the app starts without it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.cli.supply import check_named_data
+from mnist_tui.cli.data_checks import check_named_data
+from mnist_tui.cli.output import print_note
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
+from mnist_tui.runs.library import default_runs_dir
+from mnist_tui.tui.settings import remembered
 
 if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
@@ -131,3 +135,21 @@ def require_writable(runs_dir: Path) -> None:
             pass
     except OSError as error:
         raise unwritable(runs_dir, error) from None
+
+
+def usual_runs_dir(*, tell: bool = True) -> Path:
+    """``MNIST_TUI_RUNS``, else the settings file's, else the user's data folder.
+
+    Args:
+        tell: whether to say on stderr what in the settings cannot be used; runs are looked for elsewhere then.
+
+    Raises:
+        PathError: there is no such folder.
+    """
+    if os.environ.get("MNIST_TUI_RUNS", "").strip():
+        return default_runs_dir()
+    settings, problems = remembered()
+    if tell:
+        for problem in problems:
+            print_note(f"warning: {problem}")
+    return typed_path(settings.runs_dir) if settings.runs_dir else default_runs_dir()
