@@ -22,7 +22,6 @@ from mnist_tui.cli import (
     predict,
     presets,
     prune,
-    report,
     reproduce,
     resume,
     runs,
@@ -155,7 +154,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "studies": studies.app,
         "reproduce": reproduce.reproduce,
     },
-    TAKING_HOME: {"report": report.report, "export": export.export, "complexity": complexity.complexity},
+    TAKING_HOME: {"report": export.report, "export": export.export, "complexity": complexity.complexity},
     DATA: {"presets": presets.app, "data": data.app},
     SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide.guide},
 }
