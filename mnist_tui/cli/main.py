@@ -1,4 +1,4 @@
-"""The command `mnist-tui`: its commands gathered, and the app when there is none."""
+"""Gather the commands of `mnist-tui`; without a command it opens the app. `guide` prints the user's guide."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from mnist_tui.cli import (
     data,
     doctor,
     export,
-    guide,
     predict,
     presets,
     prune,
@@ -33,10 +32,20 @@ from mnist_tui.cli import (
 from mnist_tui.cli.begin_study import begun, seeds_of
 from mnist_tui.cli.data_checks import check_named_data
 from mnist_tui.cli.group import BenchCommand, BenchGroup
-from mnist_tui.cli.options import DataDir, RefreshOption, Request, RunsDir, data_folder, runs_folder, with_experiment
-from mnist_tui.cli.output import print_line
+from mnist_tui.cli.options import (
+    DataDir,
+    RefreshOption,
+    Request,
+    RunsDir,
+    among,
+    data_folder,
+    runs_folder,
+    with_experiment,
+)
+from mnist_tui.cli.output import print_line, print_markdown
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.folder import StudyFolder
 
 WITH_EXPERIMENT = ("train", "sweep", "complexity", "presets")
@@ -135,6 +144,23 @@ def _in_order(command: str, arguments: list[str]) -> str:
     return shlex.join([PROGRAM, *arguments[place:], *arguments[:place]])
 
 
+def guide(
+    topic: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOPIC]", help="A page's name; all of them are listed without it.", autocompletion=among(TOPICS)
+        ),
+    ] = None,
+) -> None:
+    """Read the user's guide: a page by its name, or the list of pages."""
+    if topic is None:
+        width = max(map(len, TOPICS))
+        for name in TOPICS:
+            print_line(f"{name:<{width}}  {title(name)}")
+        return
+    print_markdown(page(topic))
+
+
 TRAINING, LOOKING, COMPARING = "Train", "Look at runs", "Compare and vary"
 TAKING_HOME, DATA, SYSTEM = "Take home", "Data and presets", "This machine and this program"
 COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
@@ -156,7 +182,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
     },
     TAKING_HOME: {"report": export.report, "export": export.export, "complexity": complexity.complexity},
     DATA: {"presets": presets.app, "data": data.app},
-    SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide.guide},
+    SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide},
 }
 """Every command by its name, under the heading that the help gives it."""
 for heading, group in COMMANDS.items():

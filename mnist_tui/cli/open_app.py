@@ -1,4 +1,7 @@
-"""Open the app, once its terminal, its folders and its data have been checked. No typer here: the app starts without it."""
+"""Open the app, once its terminal, its folders and its data have been checked.
+
+No typer here: the app starts without it.
+"""
 
 from __future__ import annotations
 
