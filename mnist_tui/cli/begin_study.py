@@ -17,7 +17,7 @@ from mnist_tui.cli.output import print_note
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs import gpus
+from mnist_tui.runs import devices
 from mnist_tui.studies import launcher, scheduler_address
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.spec import Base, Study, checked
@@ -110,7 +110,7 @@ def check_gpu(device: str) -> None:
     Raises:
         RequestError: the driver shows none, or not so many.
     """
-    there, index = gpus.count(), int(device.partition(":")[2] or 0)
+    there, index = devices.gpu_count(), int(device.partition(":")[2] or 0)
     if index < there:
         return
     if there:

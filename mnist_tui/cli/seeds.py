@@ -10,7 +10,7 @@ from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.queue import device_of, live_on
+from mnist_tui.runs.devices import device_of, live_on
 
 LOOK_SECONDS = 1.0
 

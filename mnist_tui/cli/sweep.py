@@ -25,7 +25,7 @@ from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, checked
 from mnist_tui.studies.trials import count, parse_over, planned
 from mnist_tui.wording import counted, listed

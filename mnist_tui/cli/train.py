@@ -30,11 +30,10 @@ from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import busy, usable_cores
 from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.launcher import start
-from mnist_tui.runs.queue import busy
 from mnist_tui.runs.state import RunState
 from mnist_tui.runs.worker_end import said
 from mnist_tui.wording import counted, loss, percent, seconds

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.runs import gpus
+from mnist_tui.runs import devices
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.trial import RESOURCE
 from mnist_tui.wording import counted
@@ -60,7 +60,7 @@ def plan_here(device: str, workers: int | None, threads: int | None) -> Plan:
 
     memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    every = map(str, range(gpus.count())) if named is None else filter(None, map(str.strip, named.split(",")))
+    every = map(str, range(devices.gpu_count())) if named is None else filter(None, map(str.strip, named.split(",")))
     return plan(cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads)
 
 

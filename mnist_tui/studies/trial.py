@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mnist_tui
-from mnist_tui.runs import gpus
+from mnist_tui.runs import devices
 from mnist_tui.runs.control import Command
 from mnist_tui.studies.bundle import BundleKey, Files
 from mnist_tui.studies.station import Station, Unwanted
@@ -104,7 +104,7 @@ def topic(study: str) -> str:
 def _gpu() -> int | None:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return 0 if gpus.count() else None
+        return 0 if devices.gpu_count() else None
     first = visible.partition(",")[0].strip()
     return int(first) if first.isdecimal() else None
 

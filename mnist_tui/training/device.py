@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import Any
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.training.backend import tf
 from mnist_tui.training.machine import cpu_name
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.folder import Launch, RunFolder
-from mnist_tui.runs.queue import ahead_of
 from mnist_tui.training.reporter import Reporter
 
 LOOK_SECONDS = 0.5

@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from mnist_tui.runs import gpus
+from mnist_tui.runs import devices
 from mnist_tui.runs.events import DeviceLoad, Gpu
 
 
@@ -20,7 +20,7 @@ class LoadMeter:
         self._cores = os.cpu_count() or 1
         self._process.cpu_percent()
         psutil.cpu_percent()
-        self._nvml = gpus.nvml()
+        self._nvml = devices.nvml()
 
     def read(self) -> DeviceLoad:
         """The load since the last reading."""

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import dump_preset, edited, find_preset, save_preset
-from mnist_tui.runs import gpus
+from mnist_tui.runs import devices
 from mnist_tui.runs.folder import RunFolder
 from tests.cli.conftest import Command
 from tests.report.recorded import CREATED, recorded_run
@@ -103,7 +103,7 @@ def test_only_the_source_s_experiment_on_its_data_has_a_reference(cli: Command, 
 
 
 def test_without_a_gpu_nothing_that_asks_for_one_is_begun(cli: Command, runs_dir: Path) -> None:
-    there = gpus.count()
+    there = devices.gpu_count()
     result = cli("sweep", "--preset", "raw", "--over", "hidden=1,2", "--device", f"gpu:{there}")
     assert result.exit_code == 2
     assert f"--device gpu:{there}" in result.stderr

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.library import find_run
 from tests.cli.conftest import sentence
 

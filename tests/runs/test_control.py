@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs import control, launcher, queue
+from mnist_tui.runs import control, devices, launcher
 from mnist_tui.runs.control import Command, Inbox
+from mnist_tui.runs.devices import GpuMemory
 from mnist_tui.runs.discard import discard
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError, Status, status_of, this_process
-from mnist_tui.runs.gpus import Memory
 from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.runs.state import RunState, reduce
 from tests.runs.commands import taken
@@ -325,25 +325,25 @@ class TestLine:
         new_run(tmp_path, created=6.0).write_status(Status("finished"))
         new_run(tmp_path, created=7.0).write_status(replace(this_process("running"), process_start=1.0))
         new_run(tmp_path, created=8.0).write_status(replace(this_process("running"), host="elsewhere"))
-        ahead = queue.ahead_of(mine, mine.launch())
+        ahead = devices.ahead_of(mine, mine.launch())
         assert ahead.runs == (trains, before)
         assert ahead.text == f"waiting for run {trains.id} to end; place 2 in line"
         trains.write_status(Status("finished"))
-        ahead = queue.ahead_of(mine, mine.launch(), ahead.runs)
+        ahead = devices.ahead_of(mine, mine.launch(), ahead.runs)
         assert ahead.text == f"waiting for run {before.id} to end; place 2 in line"
         before.write_status(this_process("running"))
-        assert queue.ahead_of(mine, mine.launch()).text == f"waiting for run {before.id} to end; place 1 in line"
+        assert devices.ahead_of(mine, mine.launch()).text == f"waiting for run {before.id} to end; place 1 in line"
         before.write_status(Status("stopped"))
-        assert not queue.ahead_of(mine, mine.launch())
+        assert not devices.ahead_of(mine, mine.launch())
 
     def test_a_run_made_after_the_clock_was_set_back_stands_behind_those_before_it(self, tmp_path):
         first, mine = live_run(tmp_path, 4000.0), live_run(tmp_path, 400.0, state="starting", wait=True)
-        assert queue.ahead_of(mine, mine.launch()).runs == (first,)
-        assert not queue.ahead_of(first, first.launch())
+        assert devices.ahead_of(mine, mine.launch()).runs == (first,)
+        assert not devices.ahead_of(first, first.launch())
 
     def test_of_two_made_at_the_same_moment_one_goes_first(self, tmp_path):
         runs = [live_run(tmp_path, 10.0, state="starting", wait=True) for _ in range(2)]
-        ahead = [len(queue.ahead_of(run, run.launch()).runs) for run in runs]
+        ahead = [len(devices.ahead_of(run, run.launch()).runs) for run in runs]
         assert sorted(ahead) == [0, 1]
 
     def test_a_run_that_goes_on_does_not_stand_in_line_again(self, tmp_path, handed_over):
@@ -370,40 +370,42 @@ class TestBusy:
     def gpu(self, monkeypatch):
         """One GPU of 8 GiB; what it gives is its memory in use, in GiB."""
         used = [0.0]
-        monkeypatch.setattr("mnist_tui.runs.gpus.count", lambda: 1)
-        memory = lambda index: Memory(int(used[0] * 2**30), 8 * 2**30)  # noqa: E731
-        monkeypatch.setattr("mnist_tui.runs.gpus.memory", memory)
+        monkeypatch.setattr("mnist_tui.runs.devices.gpu_count", lambda: 1)
+        memory = lambda index: GpuMemory(int(used[0] * 2**30), 8 * 2**30)  # noqa: E731
+        monkeypatch.setattr("mnist_tui.runs.devices.gpu_memory", memory)
         return used
 
     def test_a_free_device_is_not_busy(self, tmp_path):
-        assert queue.busy(tmp_path / "nowhere", "cpu") is None
+        assert devices.busy(tmp_path / "nowhere", "cpu") is None
         live_run(tmp_path, 1.0, device="gpu:1")
-        assert queue.busy(tmp_path, "cpu") is None
+        assert devices.busy(tmp_path, "cpu") is None
 
     def test_runs_of_ours_are_named(self, tmp_path):
         first = live_run(tmp_path, 1.0)
-        busy = queue.busy(tmp_path, "cpu")
-        assert busy == queue.Busy(f"Run {first.id} is on the CPU already.", line=True)
+        busy = devices.busy(tmp_path, "cpu")
+        assert busy == devices.Busy(f"Run {first.id} is on the CPU already.", line=True)
         live_run(tmp_path, 2.0)
-        busy = queue.busy(tmp_path, "cpu")
+        busy = devices.busy(tmp_path, "cpu")
         assert busy is not None
         assert busy.text == f"Run {first.id} and 1 more are on the CPU already."
 
     def test_auto_is_the_first_gpu_where_there_is_one(self, tmp_path, gpu):
         run = live_run(tmp_path, 1.0, device="auto")
         for asked in ("auto", "gpu", "gpu:0"):
-            busy = queue.busy(tmp_path, asked)
+            busy = devices.busy(tmp_path, asked)
             assert busy is not None
             assert busy.text == f"Run {run.id} is on GPU 0 already."
-        assert queue.busy(tmp_path, "cpu") is None
-        assert queue.busy(tmp_path, "gpu:1") is None
+        assert devices.busy(tmp_path, "cpu") is None
+        assert devices.busy(tmp_path, "gpu:1") is None
 
     def test_a_gpu_that_others_have_more_than_half_of_is_told_of_and_has_no_line(self, tmp_path, gpu):
         gpu[0] = 4.0
-        assert queue.busy(tmp_path, "auto") is None
+        assert devices.busy(tmp_path, "auto") is None
         gpu[0] = 4.5
-        busy = queue.busy(tmp_path, "auto")
-        assert busy == queue.Busy("Others use 4.5 of 8.0 GiB of the memory of GPU 0; a run may find too little.", False)
+        busy = devices.busy(tmp_path, "auto")
+        assert busy == devices.Busy(
+            "Others use 4.5 of 8.0 GiB of the memory of GPU 0; a run may find too little.", False
+        )
 
 
 def test_a_pause_is_in_no_time(tmp_path):
@@ -427,7 +429,7 @@ def test_a_worker_killed_while_it_waits_is_seen(tmp_path):
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     run, mine = live_run(tmp_path, 1.0), live_run(tmp_path, 2.0, state="starting", wait=True)
     run.write_status(status_of(sleeper.pid, "running"))
-    assert queue.ahead_of(mine, mine.launch()).runs == (run,)
+    assert devices.ahead_of(mine, mine.launch()).runs == (run,)
     os.kill(sleeper.pid, signal.SIGKILL)
-    wait_for(lambda: not queue.ahead_of(mine, mine.launch()))
+    wait_for(lambda: not devices.ahead_of(mine, mine.launch()))
     sleeper.wait()

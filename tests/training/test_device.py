@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.training import machine
 
 pytestmark = pytest.mark.slow

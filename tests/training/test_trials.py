@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mnist_tui.runs import control
-from mnist_tui.runs.cores import usable_cores
+from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Progress
 from mnist_tui.runs.folder import Lock, RunError

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs import control, queue
+from mnist_tui.runs import control, devices
 from mnist_tui.runs.events import Paused, Phase
 from mnist_tui.runs.folder import Lock
 from mnist_tui.tui import run_commands
@@ -254,7 +254,7 @@ class TestBusy:
     async def test_where_there_is_no_line_none_is_offered(
         self, bench: Any, shows: Any, until: Any, no_worker: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        busy = queue.Busy("Others use 6.0 of 8.0 GiB of the memory of GPU 0; a run may find too little.", line=False)
+        busy = devices.Busy("Others use 6.0 of 8.0 GiB of the memory of GPU 0; a run may find too little.", line=False)
         monkeypatch.setattr("mnist_tui.tui.starting.busy", lambda runs_dir, device: busy)
         async with bench().run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: pilot.app.is_running)

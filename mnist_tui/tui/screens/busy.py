@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from mnist_tui.runs.queue import Busy
+from mnist_tui.runs.devices import Busy
 from mnist_tui.tui.screens.dialog import DialogScreen
 
 Starting = Literal["wait", "now", "cancel"]

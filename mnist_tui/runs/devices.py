@@ -1,16 +1,20 @@
-"""Runs on one device, one after another: who trains there now, and whom a run that waits has before it.
+"""This machine's processor cores and GPUs, and the runs that use a device or wait for it.
 
-Nobody manages the line. A run that waits looks at the others' folders and begins once all that were made before it, on
-this machine and for this device, have ended; a worker that died is in nobody's way.
+Nothing manages the queue. A run that waits looks at the other runs' folders, and begins once all runs that were made
+before it, on this machine and for the same device, have ended; a worker that died is in nobody's way.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from ctypes import CDLL
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from mnist_tui.runs import gpus
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, is_here
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
@@ -59,7 +63,7 @@ def device_of(asked: str) -> str:
     """``cpu`` or ``gpu:N``: the device that a run asked for; auto is the first GPU where the driver shows one."""
     match asked:
         case "auto":
-            return "gpu:0" if gpus.count() else "cpu"
+            return "gpu:0" if gpu_count() else "cpu"
         case "gpu":
             return "gpu:0"
         case _:
@@ -97,7 +101,7 @@ def busy(runs_dir: Path, asked: str) -> Busy | None:
         more = f" and {len(live) - 1} more" if len(live) > 1 else ""
         return Busy(f"Run {live[0].id}{more} {'are' if more else 'is'} on {where} already.", line=True)
     index = None if device == "cpu" else int(device.partition(":")[2] or 0)
-    memory = gpus.memory(index) if index is not None else None
+    memory = gpu_memory(index) if index is not None else None
     if memory is None or memory.used <= MUCH * memory.total:
         return None
     share = f"{memory.used / 2**30:.1f} of {memory.total / 2**30:.1f} GiB"
@@ -123,3 +127,57 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
         except (RunError, TypeError):
             continue
     return sorted(found, key=lambda each: each[0])
+
+
+LIBRARY = "libnvidia-ml.so.1"
+
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """A GPU's gpu_memory, bytes; `used` by all processes together."""
+
+    used: int
+    total: int
+
+
+@cache
+def nvml() -> Any:
+    """NVML's binding, started; None where there is no driver."""
+    try:
+        CDLL(LIBRARY)  # a machine without it is spared the binding's slow import
+        binding = import_module("pynvml")
+    except (OSError, ImportError):
+        return None
+    try:
+        binding.nvmlInit()
+    except binding.NVMLError:
+        return None
+    return binding
+
+
+def gpu_count() -> int:
+    """GPUs of this machine."""
+    binding = nvml()
+    if binding is None:
+        return 0
+    try:
+        return int(binding.nvmlDeviceGetCount())
+    except binding.NVMLError:
+        return 0
+
+
+def gpu_memory(index: int) -> GpuMemory | None:
+    """The gpu_memory of a GPU; None where it cannot be told."""
+    binding = nvml()
+    if binding is None:
+        return None
+    try:
+        told = binding.nvmlDeviceGetMemoryInfo(binding.nvmlDeviceGetHandleByIndex(index))
+    except binding.NVMLError:
+        return None
+    return GpuMemory(int(told.used), int(told.total))
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
