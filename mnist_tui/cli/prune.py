@@ -11,8 +11,8 @@ from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.options import Json, RunsDir, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.deletion import Waste, find_waste, remove_waste
 from mnist_tui.runs.folder import RunError
-from mnist_tui.runs.pruning import Waste, remove, waste
 from mnist_tui.studies.folder import PLACE
 from mnist_tui.wording import counted, size
 
@@ -35,7 +35,7 @@ def prune(
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than {older_than:g} is no number of days; 0 and more are")
     place = runs_folder(ctx, runs_dir)
-    found = waste(place, place / PLACE, older_than=older_than * DAY)
+    found = find_waste(place, place / PLACE, older_than=older_than * DAY)
     kept = _delete(found) if yes else found
     gone = [one for one in found if one not in kept]
     if as_json:
@@ -66,7 +66,7 @@ def _delete(found: list[Waste]) -> list[Waste]:
     kept: list[Waste] = []
     for one in found:
         try:
-            remove(one)
+            remove_waste(one)
         except RunError as error:
             print_note(f"kept: {error}")
             kept.append(one)

@@ -25,7 +25,7 @@ from mnist_tui.cli.show import as_text
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.runs.collection.summaries import RunSummary
-from mnist_tui.runs.discard import discard
+from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.document import document
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.studies.folder import StudyFolder
@@ -132,7 +132,7 @@ def delete(
         return
     wait_until_known(folder)
     if stop:
-        discard(folder)
+        discard_run(folder)
     else:
         delete_run(folder)
     print_note(f"deleted run {folder.id}")

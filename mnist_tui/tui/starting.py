@@ -18,8 +18,8 @@ from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import Busy, busy
-from mnist_tui.runs.discard import discard
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
 from mnist_tui.runs.library import any_running_here
 from mnist_tui.runs.state import LIVE
@@ -102,7 +102,7 @@ class Starter:
         Raises:
             RunError: its worker does not answer, or the folder cannot be deleted.
         """
-        discard(folder)
+        discard_run(folder)
 
     def prepare(self) -> bool:
         """Has a worker import TensorFlow ahead, unless one waits already. For a thread.

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.folder import Launch, Lock, RunFolder, Status, create, this_process
-from mnist_tui.runs.pruning import remove, waste
 from mnist_tui.studies.folder import PLACE
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run
@@ -118,7 +118,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
-        found = [one for _ in range(300) for one in waste(runs_dir, now=time.time() + 9 * HOUR)]
+        found = [one for _ in range(300) for one in find_waste(runs_dir, now=time.time() + 9 * HOUR)]
     finally:
         over.set()
         writer.join(PATIENCE)
@@ -128,11 +128,11 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
 def test_what_is_gone_before_it_is_deleted_is_not_said_to_be_kept(runs_dir: Path, wasted: list[RunFolder]) -> None:
     (runs_dir / ".tmp-half").mkdir()
     os.utime(runs_dir / ".tmp-half", (time.time() - 25 * HOUR,) * 2)
-    found = waste(runs_dir, now=time.time() + 9 * HOUR)
+    found = find_waste(runs_dir, now=time.time() + 9 * HOUR)
     assert len(found) == len(wasted) + 1
     shutil.rmtree(runs_dir)
     for one in found:
-        remove(one)
+        remove_waste(one)
 
 
 def test_a_run_whose_folder_is_damaged_keeps_no_other_from_being_found(

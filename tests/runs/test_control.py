@@ -11,8 +11,8 @@ import pytest
 
 from mnist_tui.runs import control, devices, launcher
 from mnist_tui.runs.control import Command, Inbox
+from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import GpuMemory
-from mnist_tui.runs.discard import discard
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError, Status, status_of, this_process
 from mnist_tui.runs.resumption import extend, resume
@@ -266,13 +266,13 @@ class TestExtension:
 class TestDiscard:
     def test_a_run_that_has_ended_is_deleted(self, tmp_path):
         run = ended_run(tmp_path, "finished")
-        discard(run)
+        discard_run(run)
         assert not run.path.exists()
 
     def test_a_worker_that_does_not_answer_keeps_its_run(self, tmp_path):
         run = live_run(tmp_path, 1.0)
         with pytest.raises(RunError, match=f"does not answer: its process {os.getpid()} on .* nothing was deleted"):
-            discard(run, patience=0.1)
+            discard_run(run, patience=0.1)
         assert run.path.exists()
         assert taken(run) == []
 
@@ -282,7 +282,7 @@ class TestDiscard:
         sleeper.send_signal(signal.SIGSTOP)
         try:
             with pytest.raises(RunError, match=rf"it is suspended \(`kill -CONT {sleeper.pid}`.*nothing was deleted"):
-                discard(run, patience=0.1)
+                discard_run(run, patience=0.1)
         finally:
             sleeper.kill()
             sleeper.wait()
@@ -311,7 +311,7 @@ class TestDiscard:
         monkeypatch.setattr(launcher, "WORKER", "obedient_worker")
         run = new_run(tmp_path / "runs")
         launcher.start(run)
-        discard(run)
+        discard_run(run)
         assert not run.path.exists()
 
 

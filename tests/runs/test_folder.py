@@ -18,11 +18,11 @@ from mnist_tui import processes
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, folder, library
 from mnist_tui.runs.collection.summaries import summary_of
+from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.document import document
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
-from mnist_tui.runs.pruning import remove, waste
 from mnist_tui.runs.resumption import check_resumable
 from tests.runs.commands import taken
 from tests.runs.test_events import epoch
@@ -141,7 +141,7 @@ def test_a_held_lock_means_alive_whatever_the_status_says_of_the_process(tmp_pat
         for refuse in (library.delete_run, check_resumable):
             with pytest.raises(RunError, match="is running"):
                 refuse(run)
-        assert not [found for found in waste(tmp_path) if found.run == run]
+        assert not [found for found in find_waste(tmp_path) if found.run == run]
         run.write_status(Status("failed"))  # taken up again at this moment
         with pytest.raises(RunError, match="is being written by process"):
             library.delete_run(run)
@@ -219,10 +219,10 @@ def test_a_killed_deletion_leaves_nothing_that_is_listed_and_prune_finds_it(tmp_
     )
     assert subprocess.run([sys.executable, "-c", code, run.path], check=False).returncode == 9
     assert library.run_folders(tmp_path) == [other]
-    (left,) = waste(tmp_path)
+    (left,) = find_waste(tmp_path)
     assert run.id in left.path.name
     assert (left.path / "experiment.toml").exists()
-    remove(left)
+    remove_waste(left)
     assert [path.name for path in tmp_path.iterdir()] == [other.id]
 
 

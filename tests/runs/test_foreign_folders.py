@@ -15,12 +15,11 @@ from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.collection.listing import CACHE, listed
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.control import Command, Inbox, leave
-from mnist_tui.runs.discard import discard
+from mnist_tui.runs.deletion import Waste, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
-from mnist_tui.runs.pruning import Waste, remove
 from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
 from tests.runs.synthetic import finished_run
@@ -63,8 +62,8 @@ def test_a_run_with_a_link_in_it_is_neither_written_nor_deleted(run, outside, na
         lambda: resume(run),
         lambda: extend(run, 1),
         lambda: delete_run(run),
-        lambda: discard(run),
-        lambda: remove(waste),
+        lambda: discard_run(run),
+        lambda: remove_waste(waste),
         lambda: leave(run, Command("stop")),
         lambda: write_label(run, Label("mine")),
     ):

@@ -1,7 +1,7 @@
-"""What a folder of runs can do without: runs that came to nothing, and temporary files that nobody renamed.
+"""Deleting runs: one that is no longer wanted, alive or not, and what a folder of runs holds without use.
 
-Others write there meanwhile: what vanishes while it is looked at is no waste, and what cannot be read is nothing to
-decide about.
+Other processes write there meanwhile: a file that disappears while it is looked at is ignored, and a run that cannot
+be read is left alone.
 """
 
 from __future__ import annotations
@@ -12,12 +12,61 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_tui import processes
 from mnist_tui.files import TEMPORARY, discard, is_abandoned
 from mnist_tui.locks import is_held
-from mnist_tui.runs.control import DISCARDED
-from mnist_tui.runs.folder import Lock, RunError, RunFolder
-from mnist_tui.runs.library import remove_folder, run_folders
+from mnist_tui.runs.control import DISCARDED, Command, leave, withdraw
+from mnist_tui.runs.folder import Lock, RunError, RunFolder, is_worker
+from mnist_tui.runs.library import delete_run, remove_folder, run_folders
 from mnist_tui.runs.state import LIVE
+
+PATIENCE_SECONDS = 20.0
+LOOK_SECONDS = 0.05
+
+
+def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
+    """Has the run's worker end at once, saving nothing, then deletes the run's folder. Blocks: for a thread.
+
+    Args:
+        patience: seconds in which the worker is to end.
+
+    Raises:
+        RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was, and a worker that
+            wakes later finds no order to end.
+    """
+    folder.check_own_files()
+    if folder.state() in LIVE:
+        order = leave(folder, Command("discard"))
+        try:
+            if not _ends(folder, patience) and (withdraw(order) or not _ends(folder, patience)):
+                raise RunError(_silent(folder))
+        except BaseException:
+            withdraw(order)
+            raise
+    delete_run(folder)
+
+
+def _ends(folder: RunFolder, patience: float) -> bool:
+    """Whether the worker ends in that many seconds."""
+    end = time.monotonic() + patience
+    while _lives(folder):
+        if time.monotonic() > end:
+            return False
+        time.sleep(LOOK_SECONDS)
+    return True
+
+
+def _silent(folder: RunFolder) -> str:
+    status = folder.status()
+    said = f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended"
+    if is_worker(folder.path, status) and processes.is_stopped(status.pid):
+        said += f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
+    return f"{said}; nothing was deleted, and it is no longer asked to end"
+
+
+def _lives(folder: RunFolder) -> bool:
+    """Whether the worker may still write: until its process has ended, where that can be seen."""
+    return folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file)
 
 
 @dataclass(frozen=True)
@@ -28,7 +77,7 @@ class Waste:
         path: a run's folder, or a temporary file or folder.
         why: in words.
         size: bytes.
-        run: the run, where all of it is waste.
+        run: the run, where all of it is find_waste.
     """
 
     path: Path
@@ -37,7 +86,7 @@ class Waste:
     run: RunFolder | None = None
 
 
-def waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
+def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
     """What can go, runs first: those that were discarded, and those that failed or crashed and left nothing.
 
     None that lives.
@@ -58,7 +107,7 @@ def waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | N
     return sorted(found, key=lambda one: one.run is None)
 
 
-def remove(found: Waste) -> None:
+def remove_waste(found: Waste) -> None:
     """Deletes it, if it is still there; a run under its lock, so that nobody goes on with it meanwhile.
 
     Raises:
