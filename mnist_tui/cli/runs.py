@@ -26,8 +26,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import discard_run
-from mnist_tui.runs.document import document
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
+from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.wording import count, counted, moment, percent
 
@@ -76,7 +76,7 @@ def _short(study: str) -> str:
 def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """One run: its experiment, history and scores."""
     folder = chosen_run(ctx, run, runs_dir)
-    doc = document(folder)
+    doc = run_document(folder)
     if as_json:
         print_json(doc)
     else:

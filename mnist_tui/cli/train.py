@@ -31,9 +31,9 @@ from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
 from mnist_tui.runs.devices import busy, usable_cores
-from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.launcher import start
+from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState
 from mnist_tui.runs.worker_end import said
 from mnist_tui.wording import counted, loss, percent, seconds
@@ -69,7 +69,7 @@ def train(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save."""
+    """Train without screens: a line an epoch, or one JSON run_document. Ctrl-C and SIGTERM stop and save."""
     preset = request.chosen()
     data = data_folder(ctx, data_dir)
     over = checked_whole("--threads", threads, usable_cores())
@@ -126,7 +126,7 @@ def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         raise RequestError(f"run {folder.id} was not resumed and is as it was: {state.ended.refused}")
     if state.state == "failed" and state.ended is not None and not state.ended.where:
         raise RequestError(reason)
-    doc = document(folder)
+    doc = run_document(folder)
     if as_json:
         print_json(doc)
     else:

@@ -17,10 +17,10 @@ from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
 from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import Finding
-from mnist_tui.runs.document import assembled
 from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.state import RunState, replayed
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
         complexity=complexity,
         summary=_summary(folder, preset, state, created, origin),
         changes="" if origin is None else difference(_with_seed_of(preset, origin), preset.experiment),
-        document=assembled(
+        document=assemble_document(
             folder,
             preset,
             state,

@@ -1,4 +1,8 @@
-"""The shape of `results.json` that front ends rely on; what else is in it is passed over, any part may be absent."""
+"""A run's results: the shape of `results.json`, and the JSON document of a run that scripts read.
+
+`train --json` and `show --json` print the document. Of `results.json` any part may be absent, and parts that are not
+known are ignored.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,32 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import problems_of
+from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.own_files import foreign_file
 from mnist_tui.runs.records import LARGEST
+from mnist_tui.runs.state import RunState, replayed
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
-class Part(BaseModel):
+class ResultsPart(BaseModel):
     """An object of the document."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class Score(Part):
+class Score(ResultsPart):
     loss: float | None
     accuracy: float
 
 
-class ClassScore(Part):
+class ClassScore(ResultsPart):
     name: str = Field(alias="class")
     precision: float | None
     recall: float | None
@@ -37,7 +48,7 @@ class TestScore(Score):
     per_class: list[ClassScore]
 
 
-class Data(Part):
+class Data(ResultsPart):
     name: str
     title: str | None = None
     sha256: dict[str, str] = Field(default_factory=dict)
@@ -46,7 +57,7 @@ class Data(Part):
     test: Count
 
 
-class Platform(Part):
+class Platform(ResultsPart):
     device: str | None = None
     device_name: str | None = None
     cpu: str | None = None
@@ -58,20 +69,20 @@ class Platform(Part):
     versions: dict[str, str | None] | None = None
 
 
-class Ridge(Part):
+class RidgeScore(ResultsPart):
     ridge: float
     accuracy: float
 
 
-class Solution(Part):
+class Solution(ResultsPart):
     ridge: float
     images: Count
     temperature: float
     tempered_on: str
-    validation: list[Ridge]
+    validation: list[RidgeScore]
 
 
-class Results(Part):
+class Results(ResultsPart):
     """The whole document."""
 
     state: str | None = None
@@ -98,3 +109,98 @@ def check_results(doc: Any) -> None:
     except ValidationError as error:
         problem = problems_of(error, doc)[0]
         raise ValueError(str(problem)) from None
+
+
+def run_document(folder: RunFolder) -> dict[str, Any]:
+    """The whole run_document; what a run that has not ended does not know yet is null.
+
+    Args:
+        folder: a run in any state.
+
+    Returns:
+        A mapping of JSON values, without NaN or infinity.
+
+    Raises:
+        RunError, PresetError: the folder cannot be read.
+    """
+    preset, state, launch = folder.preset(), replayed(folder.events_file), folder.launch()
+    return assemble_document(
+        folder,
+        preset,
+        state,
+        standing=folder.state(),
+        command=launch.command,
+        results=results_of(folder, state),
+        study=launch.study,
+    )
+
+
+def assemble_document(
+    folder: RunFolder,
+    preset: Preset,
+    state: RunState,
+    *,
+    standing: str,
+    command: str,
+    results: dict[str, Any] | None,
+    study: str = "",
+) -> dict[str, Any]:
+    """The run_document of what was read already.
+
+    Args:
+        standing: the run's state, as `RunFolder.state` tells it.
+        results: those that belong to `state`'s end; None where there are none.
+        study: id of the study that the run is a trial of; empty for a run of its own.
+    """
+    results, foreign = results or {}, foreign_file(folder.path)
+    complexity, dataset = of(preset.experiment), results.get("dataset") or _dataset(state)
+    return {
+        "run": folder.id,
+        "folder": str(folder.path),
+        "state": standing,
+        "reason": state.ended.reason if state.ended else _end_of_worker(folder, standing),
+        "preset": preset.name,
+        "command": command,
+        "study": study or None,
+        "dataset": dataset,
+        "experiment": to_mapping(preset.experiment),
+        "parameters": {"total": complexity.total, "trainable": complexity.trainable},
+        "epochs": [vars(row) for row in state.history],
+        "test": results.get("test"),
+        "train": results.get("train"),
+        "confusion_matrix": results.get("confusion_matrix"),
+        "closed_form": results.get("closed_form"),
+        "timings": results.get("timings"),
+        "platform": results.get("platform") or (state.start.platform if state.start else {}),
+        "warnings": list(state.warnings),
+        "reference": _reference(preset.reference, dataset),
+        "damaged": f"{foreign}; nothing is written to this run" if foreign else "",
+    }
+
+
+def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
+    """The results of the end that `state` tells of; None without one, even where an earlier end left results."""
+    ended, results = state.ended, folder.results()
+    if ended is None or results is None or results.get("state", ended.state) != ended.state:
+        return None
+    return results
+
+
+def _dataset(state: RunState) -> dict[str, Any] | None:
+    data = state.data
+    if data is None:
+        return None
+    keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
+    return {key: getattr(data, key) for key in keys}
+
+
+def _reference(reference: Reference | None, dataset: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What was published; nothing where the bundled sample stood in for the source's data."""
+    if reference is None or (dataset or {}).get("sample"):
+        return None
+    return reference.model_dump(mode="json")
+
+
+def _end_of_worker(folder: RunFolder, standing: str) -> str:
+    end = folder.known_end() if standing == "crashed" else ""
+    return f"the worker {end}" if end else ""

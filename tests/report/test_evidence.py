@@ -10,8 +10,8 @@ import pytest
 
 from mnist_tui.report.contents.platform import platform
 from mnist_tui.report.evidence import UNKNOWN, read
-from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.results import run_document
 from tests.report.furnished import changed, furnished_run
 from tests.report.recorded import CREATED, matrix
 
@@ -24,7 +24,7 @@ def run(tmp_path: Path) -> RunFolder:
 def test_a_whole_folder_misses_nothing(run: RunFolder) -> None:
     found = read(run)
     assert found.missing == ()
-    assert found.document == document(run)
+    assert found.document == run_document(run)
     assert found.matrix == matrix()
     assert found.matrix_of == "test images"
     assert found.predictions is not None

@@ -19,10 +19,10 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, folder, library
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
-from mnist_tui.runs.document import document
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
+from mnist_tui.runs.results import run_document
 from mnist_tui.runs.resumption import check_resumable
 from tests.runs.commands import taken
 from tests.runs.test_events import epoch
@@ -291,12 +291,12 @@ def test_results_of_an_earlier_end_are_not_those_of_a_run_that_goes_on_or_crashe
     run.results_file.write_text(json.dumps({"state": "stopped", "test": test}))
     log = EventLog(run.events_file)
     log.append(Ended(time=1.0, state="stopped", reason="as asked"))
-    assert document(run)["test"] == test
+    assert run_document(run)["test"] == test
     log.append(RunStarted(time=2.0, run=run.id, epochs=150, total=1, trainable=1))
-    assert document(run)["test"] is None
+    assert run_document(run)["test"] is None
     log.append(Ended(time=3.0, state="failed", reason="a bug", where="job.py:1"))
     log.close()
-    assert document(run)["test"] is None
+    assert run_document(run)["test"] is None
 
 
 def test_a_live_run_is_not_deleted(tmp_path):
@@ -310,7 +310,7 @@ def test_a_live_run_is_not_deleted(tmp_path):
 
 
 def test_the_document_of_an_unfinished_run_has_nulls_and_no_nan(tmp_path):
-    doc = document(new_run(tmp_path))
+    doc = run_document(new_run(tmp_path))
     assert (doc["preset"], doc["test"], doc["confusion_matrix"], doc["epochs"]) == ("raw", None, None, [])
     assert doc["reference"]["accuracy"] == 0.9762
     assert doc["parameters"] == {"total": 198_760, "trainable": 198_760}

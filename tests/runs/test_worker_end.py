@@ -11,8 +11,8 @@ import pytest
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import Launch, RunFolder, create, status_of
+from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState
 from mnist_tui.runs.worker_end import end_words, noted, reap, telling, why_crashed
 
@@ -64,7 +64,7 @@ def test_a_killed_worker_is_told_by_its_signal_everywhere(tmp_path: Path) -> Non
     folder = crashed_run(tmp_path, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert folder.state() == "crashed"
     assert folder.last_log_lines() == [f"mnist-tui: the process {end_words(-9)}"]
-    assert document(folder)["reason"] == f"the worker {end_words(-9)}"
+    assert run_document(folder)["reason"] == f"the worker {end_words(-9)}"
     with pytest.raises(WorkFailedError, match=r"crashed: its worker was killed \(SIGKILL\)") as told:
         tell_outcome(folder, RunState(state="crashed"), as_json=True)
     assert "cuInit" not in str(told.value)

@@ -9,9 +9,9 @@ from mnist_tui.data.splits import validation_split
 from mnist_tui.report.export import history_csv
 from mnist_tui.report.summary import summary
 from mnist_tui.runs import control, launcher, resumption
-from mnist_tui.runs.document import document
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import replayed
 from tests.training.support import FLATTEN, Watch, digits, experiment, new_run, training
 from tests.waiting import wait_for
@@ -177,7 +177,7 @@ def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_r
     assert results["parameters"] == {"total": 1200 * 785 + 12_010, "trainable": 12_010}
     assert results["test"]["accuracy"] > 0.85
     assert folder.predictions_file.exists()
-    assert document(folder)["closed_form"] == found
+    assert run_document(folder)["closed_form"] == found
     (row,) = replayed(folder.events_file).history
     assert (row.val_accuracy, row.learning_rate) == (epoch.val_accuracy, None)
     assert history_csv(folder).splitlines()[1].split(",")[5] == ""

@@ -9,8 +9,8 @@ import pytest
 
 from mnist_tui.data.errors import MissingDataError
 from mnist_tui.experiment.spec import from_mapping, to_mapping
-from mnist_tui.runs.document import document
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress, Resumed, Warned
+from mnist_tui.runs.results import run_document
 from mnist_tui.training import checkpoint
 from mnist_tui.training.session import Session
 from tests.runs.epochs_of import epochs_of
@@ -125,14 +125,14 @@ def left_alone(tmp_path_factory):
 def test_a_stopped_run_goes_on_and_shows_no_earlier_results_meanwhile(tmp_path, left_alone):
     folder = new_run(tmp_path, FOUR)
     assert ran(folder, stop_after(2)) == 0
-    stopped = document(folder)
+    stopped = run_document(folder)
     assert (stopped["state"], len(stopped["epochs"]), stopped["test"] is not None) == ("stopped", 2, True)
     spent = checkpoint.load(folder.checkpoint).spent
     shown = []
 
     def look(session, event):
         if isinstance(event, (Phase, Resumed)):
-            shown.append((document(folder)["test"], folder.model_file.exists() and isinstance(event, Resumed)))
+            shown.append((run_document(folder)["test"], folder.model_file.exists() and isinstance(event, Resumed)))
 
     assert ran(folder, look) == 0
     assert set(shown) == {(None, False)}
@@ -188,7 +188,7 @@ def test_other_circumstances_are_told_and_change_nothing_else(tmp_path):
 def test_a_run_goes_on_with_its_own_data_only_and_stays_as_it_was(tmp_path):
     folder = new_run(tmp_path, FOUR)
     assert ran(folder, stop_after(1)) == 0
-    before = document(folder)
+    before = run_document(folder)
     log = folder.events_file.read_text()
     other = json.loads(next(line for line in log.splitlines() if '"type":"data"' in line))["sha256"]["train_images"]
     folder.events_file.write_text(log.replace(other, "0" * 64))
@@ -204,7 +204,7 @@ def test_a_run_goes_on_with_its_own_data_only_and_stays_as_it_was(tmp_path):
     assert "train images of" in end.refused
     assert "are not those that this run was trained on" in end.refused
     assert folder.state() == "stopped"
-    after = document(folder)
+    after = run_document(folder)
     assert (after["test"], after["epochs"], after["state"]) == (before["test"], before["epochs"], "stopped")
     folder.events_file.write_text(folder.events_file.read_text().replace("0" * 64, other))
     assert ran(folder) == 0

@@ -15,8 +15,8 @@ from textual.widgets import Static
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import as_table
-from mnist_tui.runs.document import document
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.results import run_document
 from mnist_tui.tui.results import tables
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.matrix.confusion import ConfusionView
@@ -102,7 +102,7 @@ class ResultsScreen(Screen[None]):
     def _load(self) -> None:
         """Reads the folder; a long run's events take a moment."""
         try:
-            doc = document(self.folder)
+            doc = run_document(self.folder)
             preset = self.folder.preset()
             table = as_table(of(preset.experiment)).rstrip().splitlines()
         except (RequestError, OSError, TypeError, KeyError) as error:
