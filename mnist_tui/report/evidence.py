@@ -17,8 +17,8 @@ from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
 from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import Finding
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import WeightsSeen
+from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import Launch, RunError, RunFolder
 from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.state import RunState, replayed
@@ -142,7 +142,7 @@ def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
         matrix=matrix,
         matrix_of=matrix_of,
         predictions=predictions,
-        weights=tuple(EpochFile(folder.events_file).all_weights()),
+        weights=tuple(EpochReader(folder.events_file).all_weights()),
         findings=diagnose(state, preset.experiment) if log.start is not None else (),
         created=created,
         missing=tuple(missing),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.reader import Reader
 from mnist_tui.tui.watch import RunWatch, Snapshot
@@ -35,7 +35,7 @@ class RunFeed:
         self.snapshot = Snapshot(folder)
         self.cursor: int | None = None
         self.read = False
-        self.epochs = EpochFile(folder.events_file)
+        self.epochs = EpochReader(folder.events_file)
         self._cached: dict[int, EpochEnded] = {}
         self._reader = Reader(lambda: RunWatch(folder), self._take, lambda: self.Changed(self))
 

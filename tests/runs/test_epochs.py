@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Progress, Resumed, WeightsSeen
+from mnist_tui.runs.fast_log_reader import EpochReader
 from tests.runs.epochs_of import epochs_of
 
 
@@ -51,7 +51,7 @@ def test_any_epoch_is_found_with_its_matrix(log):
     for epoch in range(1, 30):
         write(progress(epoch))
         write(ended(epoch, hits=epoch))
-    there = EpochFile(path)
+    there = EpochReader(path)
     for epoch in (29, 1, 17):
         assert there.epoch(epoch) == ended(epoch, hits=epoch)
     assert [there.epoch(1 + index) for index in range(29)] == list(epochs_of(path))
@@ -63,20 +63,20 @@ def test_weights_are_the_newest_told_of_at_an_epoch_or_before_it(log):
     path, write = log
     for epoch in (0, 1, 2, 5, 9):
         write(weights(epoch, mean=float(epoch)))
-    there = EpochFile(path)
+    there = EpochReader(path)
     assert [there.weights(epoch).epoch for epoch in (0, 1, 3, 4, 5, 8, 100)] == [0, 1, 2, 2, 5, 5, 9]
     assert there.weights(3) == weights(2, mean=2.0)
     assert there.all_weights() == [weights(epoch, mean=float(epoch)) for epoch in (0, 1, 2, 5, 9)]
 
 
 def test_before_there_is_a_log_there_is_nothing(tmp_path):
-    there = EpochFile(tmp_path / "events.jsonl")
+    there = EpochReader(tmp_path / "events.jsonl")
     assert (there.epoch(1), there.weights(1), there.all_weights()) == (None, None, [])
 
 
 def test_a_log_that_grows_is_followed(log):
     path, write = log
-    there = EpochFile(path)
+    there = EpochReader(path)
     for epoch in (1, 2, 3):
         assert there.epoch(epoch) is None
         write(ended(epoch))
@@ -88,7 +88,7 @@ def test_a_log_that_grows_is_followed(log):
 def test_a_torn_last_line_is_waited_for(log):
     path, write = log
     write(ended(1))
-    there = EpochFile(path)
+    there = EpochReader(path)
     line = encode(ended(2)).encode() + b"\n"
     for cut in (20, len(line) - 1):
         with path.open("ab") as file:
@@ -106,7 +106,7 @@ def test_a_torn_last_line_is_waited_for(log):
 def test_a_line_that_a_killed_writer_left_torn_hides_nothing_that_follows(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(encode(ended(1)).encode() + b"\n" + encode(ended(2)).encode()[:40])
-    there = EpochFile(path)
+    there = EpochReader(path)
     assert there.epoch(2) is None
     writer = EventLog(path)
     writer.append(Resumed(from_epoch=1))
@@ -122,19 +122,19 @@ def test_a_resumption_drops_what_lies_beyond_and_what_comes_again_replaces_it(lo
     for epoch in (1, 2, 3):
         write(ended(epoch))
         write(weights(epoch))
-    there = EpochFile(path)
+    there = EpochReader(path)
     assert there.epoch(3) == ended(3)
     write(Resumed(time=2.0))
     assert there.weights(3) == weights(3), "a pause drops nothing"
     write(replace(Resumed(time=3.0), from_epoch=1, step=4))
     assert there.epoch(3) is None
-    for reader in (there, EpochFile(path)):
+    for reader in (there, EpochReader(path)):
         assert reader.weights(3) == weights(1)
         assert reader.all_weights() == [weights(1)]
         assert (reader.epoch(1), reader.epoch(2)) == (ended(1), None)
     write(ended(2, hits=9))
     write(weights(2, mean=9.0))
-    assert there.epoch(2) == EpochFile(path).epoch(2) == ended(2, hits=9)
+    assert there.epoch(2) == EpochReader(path).epoch(2) == ended(2, hits=9)
     assert there.weights(2) == weights(2, mean=9.0)
     assert [each.epoch for each in there.all_weights()] == [1, 2]
 
@@ -143,7 +143,7 @@ def test_a_log_that_was_replaced_by_a_shorter_one_is_read_anew(log):
     path, write = log
     for epoch in (1, 2, 3):
         write(ended(epoch))
-    there = EpochFile(path)
+    there = EpochReader(path)
     assert there.epoch(3) == ended(3)
     path.write_text(encode(ended(1, hits=2)) + "\n")
     assert there.epoch(4) is None

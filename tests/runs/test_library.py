@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import band, differing, grouped, seed_groups, spread
 from mnist_tui.runs.collection.labels import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.collection.listing import CACHE, Listing, listed
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
+from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError, Status, this_process
 from mnist_tui.runs.state import EpochRow, replayed
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
@@ -89,7 +89,7 @@ def logs(draw: st.DrawFn) -> list[Event]:
 def test_a_glance_sees_what_the_whole_replay_sees(tmp_path_factory, events, cuts):
     log = tmp_path_factory.mktemp("log") / "events.jsonl"
     text = "".join(f"{encode(event)}\n" for event in events).encode()
-    glance = LogGlance(log)
+    glance = FiguresReader(log)
     for cut in sorted(cuts):
         log.write_bytes(text[: round(cut * len(text))])
         glance.look()
@@ -108,7 +108,7 @@ def test_a_glance_reads_logs_of_before_the_plain_loss(tmp_path):
     doc = json.loads(encode(epoch_ended(1)))
     del doc["plain_loss"], doc["plain_accuracy"]
     log.write_text(json.dumps(doc, separators=(",", ":")) + "\n" + '{"type":"epoch","epoch":' + "\n")
-    assert LogGlance(log).look().history == replayed(log).history
+    assert FiguresReader(log).look().history == replayed(log).history
     assert len(replayed(log).history) == 1
 
 
@@ -294,5 +294,5 @@ def test_a_row_is_whole_though_its_matrix_was_cut_out(tmp_path):
     )
     log = tmp_path / "events.jsonl"
     log.write_text(encode(ended) + "\n")
-    (row,) = LogGlance(log).look().history
+    (row,) = FiguresReader(log).look().history
     assert (row.plain_loss, row.plain_accuracy, row.val_loss) == (0.75, 0.625, None)

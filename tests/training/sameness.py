@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.predicted import PredictedFile
 from mnist_tui.training import checkpoint
 from tests.runs.epochs_of import epochs_of
@@ -51,7 +51,7 @@ def same_measures(one, other):
         a, b = (file.read(epoch) for file in predicted)
         assert (a.classes.tobytes(), a.probabilities.tobytes()) == (b.classes.tobytes(), b.probabilities.tobytes())
     first, second = (
-        {each.epoch: each.layers for each in EpochFile(run.events_file).all_weights()} for run in (one, other)
+        {each.epoch: each.layers for each in EpochReader(run.events_file).all_weights()} for run in (one, other)
     )
     shared = first.keys() & second.keys()
     assert {0, both[-1]} <= shared

@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
 from mnist_tui.runs import predicted
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import Paused, Warned, WeightsSeen
+from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.predicted import PredictedFile
 from mnist_tui.training import checkpoint
 from tests.runs.epochs_of import epochs_of
@@ -130,7 +130,7 @@ def by_hand(array):
 def test_weights_are_told_of_before_training_and_after_each_early_epoch_as_they_are(run):
     from mnist_tui.training import models
 
-    told = EpochFile(run.events_file).all_weights()
+    told = EpochReader(run.events_file).all_weights()
     assert [each.epoch for each in told] == [0, 1, 2, 3, 4]
     for seen, model in ((told[0], models.build(PLAIN)), (told[4], keras_model(run))):
         assert [layer.name for layer in seen.layers] == ["dense_1", "batch_normalization_1", "output"]

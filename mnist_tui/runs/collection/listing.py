@@ -20,9 +20,9 @@ from mnist_tui import __version__
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.files import parse_json, read_text, write_text
-from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, damage_of, damaged_run, fixed_of, summed_up
+from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.naming import PassedOver, look_through
 from mnist_tui.runs.records import record
@@ -66,7 +66,7 @@ class _Known:
     summary: RunSummary
     folder_time: int = 0
     fixed: Fixed | None = None
-    glance: LogGlance | None = None
+    glance: FiguresReader | None = None
 
 
 class Listing:
@@ -169,7 +169,7 @@ class Listing:
 
     def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
         before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
-        glance = before.glance if before and before.glance else LogGlance(folder.events_file)
+        glance = before.glance if before and before.glance else FiguresReader(folder.events_file)
         fixed = before.fixed if before and _same_experiment(before.signature, signature) else None
         try:
             told, state = folder.status().state, folder.state()

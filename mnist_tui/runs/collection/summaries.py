@@ -15,8 +15,8 @@ from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, to_mapping
-from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.labels import Label, checked_label, read_label
+from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunFolder, made_at
 from mnist_tui.runs.own_files import foreign_file
 from mnist_tui.runs.records import LATEST
@@ -239,7 +239,7 @@ def summary_of(folder: RunFolder) -> RunSummary:
         RunError, PresetError, TypeError: the folder is no run's.
     """
     fixed = fixed_of(folder, Presets())
-    found = summed_up(folder, fixed, LogGlance(folder.events_file).look(), read_label(folder), folder.state())
+    found = summed_up(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
     return replace(found, damaged=damage_of(folder, read_before=True))
 
 

@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.screen import Screen
 
 from mnist_tui.report.seed_words import sentences
-from mnist_tui.runs.collection.glance import LogGlance
 from mnist_tui.runs.collection.groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.compare import compare_series
@@ -113,7 +113,7 @@ class CompareScreen(Screen[None]):
     def __init__(self, runs: Sequence[RunSummary]) -> None:
         super().__init__()
         self._runs = list(runs)
-        self._glances = {run.run: LogGlance(folder_of(run).events_file) for run in runs}
+        self._glances = {run.run: FiguresReader(folder_of(run).events_file) for run in runs}
         self._histories: dict[str, tuple[EpochRow, ...]] = {}
         self._said: tuple[str, ...] = ()
         self._together = True

@@ -16,8 +16,8 @@ from textual.widgets import Static
 from mnist_tui.experiment.complexity import LayerComplexity, of
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
-from mnist_tui.runs.epochs import EpochFile
 from mnist_tui.runs.events import WeightsSeen
+from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunError
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
@@ -72,7 +72,7 @@ class WeightsScreen(RunScreen):
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
-        self._file = EpochFile(feed.folder.events_file)
+        self._file = EpochReader(feed.folder.events_file)
         self._told: tuple[WeightsSeen, ...] = ()
         self._read_for: WeightsSeen | None = None
         self._read_once = self._reading = False
