@@ -11,7 +11,7 @@ from mnist_tui.cli.output import plain_table, print_json, print_line, print_tabl
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report import seed_words
-from mnist_tui.runs.collection.groups import SeedGroup, differing, pairs, seed_groups
+from mnist_tui.runs.collection.seed_groups import SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 

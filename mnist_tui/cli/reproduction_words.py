@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from mnist_tui.report.published import difference
-from mnist_tui.runs.collection.statistics import Summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.reproduction.asking import Missing
 from mnist_tui.studies.reproduction.found import Machine
 from mnist_tui.studies.reproduction.rows import Row, Table
@@ -92,7 +92,7 @@ def losses(row: Row) -> tuple[str, str]:
     return DASH if theirs is None else loss(theirs), DASH if row.loss is None else _loss(row.loss)
 
 
-def _loss(found: Summary) -> str:
+def _loss(found: SeedStatistics) -> str:
     return loss(found.mean) + (f" ± {loss(found.std)}" if found.std is not None else "")
 
 

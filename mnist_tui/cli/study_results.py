@@ -27,7 +27,7 @@ from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import seed_words
-from mnist_tui.runs.collection.groups import SeedGroup, grouped
+from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.folder import StudyFolder

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.cli.output import TextTable
-from mnist_tui.runs.collection.statistics import Summary, summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
 from mnist_tui.studies.state import StudyState, TrialRow, ranked
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 
@@ -148,7 +148,7 @@ def point_columns(state: StudyState) -> list[Column]:
     return columns
 
 
-def spread_text(found: Summary | None, written: object) -> str:
+def spread_text(found: SeedStatistics | None, written: object) -> str:
     """``97.62 % ± 0.11 %``: mean and sample deviation."""
     assert callable(written)
     if found is None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mnist_tui.runs.collection.groups import Pair, SeedGroup, pairs
-from mnist_tui.runs.collection.statistics import Paired, Summary, summary
+from mnist_tui.runs.collection.seed_groups import GroupPair, PairedDifference, SeedGroup, SeedStatistics, pairs, summary
 from mnist_tui.wording import DASH, counted, listed, noun, percent
 
 NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -49,14 +48,16 @@ def p_value(p: float) -> str:
     return f"p = {p:{digits}}"
 
 
-def interval(found: Summary | Paired | None, scale: float = 100, digits: int = 2, *, dash: str = " to ") -> str:
+def interval(
+    found: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
+) -> str:
     """``98.29 to 98.39``; a dash where there is none."""
     if found is None or found.interval is None:
         return DASH
     return dash.join(_signed(f"{scale * end:.{digits}f}") for end in found.interval)
 
 
-def reached(name: str, found: Summary, seeds: Sequence[int]) -> str:
+def reached(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
     """The sentence of one experiment's test accuracy over its seeds.
 
     Args:
@@ -93,12 +94,12 @@ def of_group(name: str, group: SeedGroup) -> str:
     return " ".join(said)
 
 
-def of_pair(first: str, second: str, pair: Pair) -> str:
+def of_pair(first: str, second: str, pair: GroupPair) -> str:
     """How much better one group of seeds was, by its test accuracy; seeds that only one has are named."""
     return better(first, second, pair.paired("test_accuracy"))
 
 
-def better(first: str, second: str, found: Paired | None) -> str:
+def better(first: str, second: str, found: PairedDifference | None) -> str:
     """The sentence of two experiments compared seed by seed.
 
     Args:
@@ -116,7 +117,7 @@ def better(first: str, second: str, found: Paired | None) -> str:
     return " ".join([_difference(first, second, found), *out])
 
 
-def _difference(first: str, second: str, found: Paired) -> str:
+def _difference(first: str, second: str, found: PairedDifference) -> str:
     apart = (
         f"{first} was better than {second} by {points(found.difference)} points of test accuracy"
         if found.difference
@@ -132,7 +133,7 @@ def _difference(first: str, second: str, found: Paired) -> str:
     return f"{over} {apart} (95 % interval {points(low)} to {points(high)} points; {tested(found)})."
 
 
-def tested(found: Paired) -> str:
+def tested(found: PairedDifference) -> str:
     """``exact permutation test over 1,024 sign changes, p = 0.002``, with what so few seeds can give."""
     kind = "exact permutation test over" if found.exact else "permutation test over"
     changes = f"{found.tried:,} {'' if found.exact else 'random '}sign changes"
@@ -144,7 +145,9 @@ def tested(found: Paired) -> str:
     return f"{kind} {changes}, {p_value(found.p)}{few}"
 
 
-def beside_published(found: Summary, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1) -> str:
+def beside_published(
+    found: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
+) -> str:
     """Our mean beside what a source published; empty where it published no accuracy.
 
     Args:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.collection.statistics import LOSS, SHARE, Summary, summary
+from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.runs.worker_end import UNKNOWN_END
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder
@@ -44,7 +44,7 @@ class StudySnapshot:
     word: str = "starting"
     reason: str = ""
     log: tuple[str, ...] = ()
-    summaries: Mapping[str, Summary] = field(default_factory=dict[str, Summary])
+    summaries: Mapping[str, SeedStatistics] = field(default_factory=dict[str, SeedStatistics])
 
     @property
     def live(self) -> bool:
@@ -66,7 +66,7 @@ class StudyWatch:
         self._broken = ""
         self._checked: float | None = None
         self._log: tuple[str, ...] = ()
-        self._summaries: tuple[int, Mapping[str, Summary]] = (0, {})
+        self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
         self._last: StudySnapshot | None = None
 
     def look(self) -> StudySnapshot | None:
@@ -112,7 +112,7 @@ class StudyWatch:
             self.folder, study, self._asked, word, reason, self._log if word in BROKEN else (), self._summed(study)
         )
 
-    def _summed(self, study: StudyState) -> Mapping[str, Summary]:
+    def _summed(self, study: StudyState) -> Mapping[str, SeedStatistics]:
         """Made here, in the reading thread: SciPy is imported for it."""
         if study.kind != "seeds":
             return {}

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import pytest
 
 from mnist_tui.report.seed_words import beside_published, better, counted_seeds, p_value, points, reached
-from mnist_tui.runs.collection.statistics import Paired, Summary, paired, summary
+from mnist_tui.runs.collection.seed_groups import PairedDifference, SeedStatistics, paired, summary
 
 DEVELOPED = (0.9837, 0.9821, 0.9841, 0.9838, 0.9836, 0.9845, 0.9830, 0.9834, 0.9824, 0.9831)
 REFERENCE = (0.9807, 0.9790, 0.9793, 0.9794, 0.9811, 0.9784, 0.9785, 0.9803, 0.9798, 0.9774)
 
 
-def over(values: Sequence[float]) -> Summary:
+def over(values: Sequence[float]) -> SeedStatistics:
     found = summary(values)
     assert found is not None
     return found
 
 
-def against(first: Sequence[float], second: Sequence[float]) -> Paired:
+def against(first: Sequence[float], second: Sequence[float]) -> PairedDifference:
     found = paired(dict(enumerate(first)), dict(enumerate(second)))
     assert found is not None
     return found

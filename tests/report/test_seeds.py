@@ -15,7 +15,7 @@ from mnist_tui.report.evidence import read
 from mnist_tui.report.figures.drawing import save
 from mnist_tui.report.figures.seeds import PUBLISHED, seeds
 from mnist_tui.report.seed_words import reached
-from mnist_tui.runs.collection.statistics import SHARE, summary
+from mnist_tui.runs.collection.seed_groups import SHARE, summary
 from mnist_tui.runs.folder import RunFolder
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import recorded_run

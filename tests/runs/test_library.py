@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.groups import band, differing, grouped, seed_groups, spread
 from mnist_tui.runs.collection.labels import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.collection.listing import CACHE, Listing, listed
+from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups, spread
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted

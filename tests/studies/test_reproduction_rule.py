@@ -3,14 +3,14 @@
 import pytest
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs.collection.statistics import Summary, summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
 from mnist_tui.studies.reproduction.rule import Rule, in_words, rule_of, verdict
 
 ONE, SEVERAL, LINEAR, MACHINE = Rule("one", 5), Rule("several", 10), Rule("linear", 1), Rule("machine", 5)
 
 
-def ours(mean: float, std: float | None = 0.001, n: int = 5) -> Summary:
-    return Summary(n, mean, std, None, None, mean, mean)
+def ours(mean: float, std: float | None = 0.001, n: int = 5) -> SeedStatistics:
+    return SeedStatistics(n, mean, std, None, None, mean, mean)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from pathlib import Path
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.report.complexity.model import Model, called
-from mnist_tui.runs.collection.groups import grouped
-from mnist_tui.runs.collection.statistics import summary
+from mnist_tui.runs.collection.seed_groups import grouped, summary
 from mnist_tui.runs.collection.summaries import RunSummary
 
 

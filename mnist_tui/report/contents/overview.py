@@ -13,7 +13,7 @@ from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import link
 from mnist_tui.report.published import cited, difference
 from mnist_tui.report.seed_words import interval
-from mnist_tui.runs.collection.statistics import LOSS, SHARE, Summary, summary
+from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.wording import DASH, count, loss
 
 
@@ -112,7 +112,7 @@ _SPREADS = (
 )
 
 
-def spreads(section: Section) -> list[tuple[Summary | None, int, int]]:
+def spreads(section: Section) -> list[tuple[SeedStatistics | None, int, int]]:
     """Summary, factor and decimals of each of SPREAD_HEADINGS, over the runs that count."""
     return [
         (summary(_scores(section.counted, part, key), within=LOSS if key == "loss" else SHARE), scale, digits)
@@ -124,7 +124,7 @@ def _scores(runs: Iterable[Numbered], part: str, key: str) -> list[float | None]
     return [(run.evidence.document[part] or {}).get(key) for run in runs]
 
 
-def spread_in_words(found: Summary | None, scale: int, digits: int) -> str:
+def spread_in_words(found: SeedStatistics | None, scale: int, digits: int) -> str:
     """``98.35 ± 0.06``; no deviation for one value."""
     if found is None:
         return DASH
@@ -165,7 +165,7 @@ def published(sections: Sequence[Section]) -> Grid | None:
     return Grid(headings, tuple(rows), frozenset(range(2, 8))) if rows else None
 
 
-def _apart(score: str, ours: Summary | None, theirs: float | None) -> str:
+def _apart(score: str, ours: SeedStatistics | None, theirs: float | None) -> str:
     if ours is None or theirs is None:
         return DASH
     return difference(score, ours.mean, theirs).removesuffix(" points")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.runs.collection.groups import SeedGroup, grouped
+from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.wording import noun
 
 

@@ -12,11 +12,10 @@ from mnist_tui.report.contents.overview import SPREAD_HEADINGS, cost, epochs, hu
 from mnist_tui.report.contents.sections import Numbered, Section
 from mnist_tui.report.markdown import link
 from mnist_tui.report.seed_words import interval
-from mnist_tui.runs.collection.groups import Pair, SeedGroup, pairs
-from mnist_tui.runs.collection.statistics import SHARE, Summary, summary
+from mnist_tui.runs.collection.seed_groups import SHARE, GroupPair, SeedGroup, SeedStatistics, pairs, summary
 from mnist_tui.wording import DASH, seconds
 
-STATISTICS: tuple[tuple[str, Callable[[Summary, int, int], str]], ...] = (
+STATISTICS: tuple[tuple[str, Callable[[SeedStatistics, int, int], str]], ...] = (
     ("mean", lambda found, scale, digits: f"{scale * found.mean:.{digits}f}"),
     ("deviation (n − 1)", lambda found, scale, digits: _scaled(found.std, scale, digits)),
     ("95 % interval", interval),
@@ -115,7 +114,7 @@ def in_pairs(sections: Sequence[Section]) -> tuple[Grid, tuple[str, ...]] | None
     return Grid(headings, tuple(rows), frozenset(range(2, len(headings)))), tuple(said)
 
 
-def _pair(pair: Pair, first: Section, second: Section) -> tuple[object, ...]:
+def _pair(pair: GroupPair, first: Section, second: Section) -> tuple[object, ...]:
     accuracy, losses = pair.paired("test_accuracy"), pair.paired("test_loss")
     cells: list[str] = []
     for found, scale, digits in ((accuracy, 100, 2), (losses, 1, 4)):

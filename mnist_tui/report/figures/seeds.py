@@ -19,7 +19,7 @@ from mnist_tui.report.figures.style import (
     percentages,
     share_limits,
 )
-from mnist_tui.runs.collection.statistics import Summary, summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
 from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Painted:
 
     ours: tuple[tuple[int, float], ...]
     theirs: tuple[tuple[int, float], ...]
-    mean: Summary
-    published: Summary | None
+    mean: SeedStatistics
+    published: SeedStatistics | None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -105,7 +105,7 @@ def _data(
     return Table((*headings, PUBLISHED), tuple(whole))
 
 
-def in_words(found: Summary) -> str:
+def in_words(found: SeedStatistics) -> str:
     """``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
     if found.std is None:
         return percent(found.mean)

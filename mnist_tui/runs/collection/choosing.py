@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_tui.runs.collection.groups import seed_groups
+from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import AmbiguousRunError, find_run, list_runs
 from mnist_tui.wording import counted

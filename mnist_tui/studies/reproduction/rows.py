@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from mnist_tui.runs.collection.statistics import LOSS, SHARE, Summary, summary
+from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.studies.reproduction.estimates import Estimate, estimated
 from mnist_tui.studies.reproduction.found import Diverged, Done, Found, Machine
 from mnist_tui.studies.reproduction.rule import Verdict, verdict
@@ -33,12 +33,12 @@ class Row:
     diverged: tuple[int, ...] = ()
 
     @cached_property
-    def accuracy(self) -> Summary | None:
+    def accuracy(self) -> SeedStatistics | None:
         """Of the test set, over the seeds."""
         return summary((run.accuracy for run in self.runs), within=SHARE)
 
     @cached_property
-    def loss(self) -> Summary | None:
+    def loss(self) -> SeedStatistics | None:
         """Of the test set, over the seeds."""
         return summary((run.loss for run in self.runs), within=LOSS)
 

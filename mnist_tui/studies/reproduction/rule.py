@@ -8,7 +8,7 @@ from typing import Literal
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.collection.statistics import Summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics
 
 Kind = Literal["one", "several", "linear", "machine"]
 Word = Literal["agrees", "misses", "not comparable", "not run"]
@@ -36,7 +36,7 @@ class Rule:
     kind: Kind
     seeds: int
 
-    def margin(self, ours: Summary) -> float | None:
+    def margin(self, ours: SeedStatistics) -> float | None:
         """How far the accuracies may lie apart; None where ours may lie above by anything, and not below."""
         match self.kind:
             case "one":
@@ -73,7 +73,7 @@ def rule_of(experiment: Experiment, published_seeds: int) -> Rule:
     return Rule("several", published_seeds) if published_seeds > 1 else Rule("one", 5)
 
 
-def verdict(rule: Rule, published: float | None, ours: Summary | None) -> Verdict:
+def verdict(rule: Rule, published: float | None, ours: SeedStatistics | None) -> Verdict:
     """Holds a published accuracy against ours.
 
     Args:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from mnist_tui.report.seed_words import interval
 from mnist_tui.report.seed_words import points as points_of
-from mnist_tui.runs.collection.groups import SeedGroup, band, differing, grouped
-from mnist_tui.runs.collection.statistics import Summary
+from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, band, differing, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.tui.runs.run_rows import tone
@@ -21,7 +20,7 @@ from mnist_tui.wording import DASH, count, loss, percent, seconds
 
 Histories = Mapping[str, Sequence[EpochRow]]
 LONGEST = 22
-STATISTICS: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
+STATISTICS: tuple[tuple[str, str, Callable[[SeedStatistics], float | None]], ...] = (
     ("mean", "mean", lambda found: found.mean),
     ("deviation", "deviation", lambda found: found.std),
     ("lowest", "lowest", lambda found: found.minimum),

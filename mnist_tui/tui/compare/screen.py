@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from mnist_tui.report.seed_words import sentences
-from mnist_tui.runs.collection.groups import seed_groups
+from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report.published import difference
-from mnist_tui.runs.collection.groups import SeedGroup, Spread, grouped
+from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
 from mnist_tui.tui.widgets.tables.row_table import Column, Row

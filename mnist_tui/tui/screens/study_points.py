@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mnist_tui.runs.collection.statistics import Summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.screens.study_rows import Order, Shape, cells_of, columns_of, figure, in_order, tone
 from mnist_tui.tui.settings import Glyphs
@@ -18,14 +18,14 @@ SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "ma
 """Of a trial's row, the figures whose mean over the seeds stands for the point."""
 
 
-def seed_rows(summaries: Mapping[str, Summary], shape: Shape) -> list[Row]:
+def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[Row]:
     """The rows below those of the seeds: mean, deviation, interval of the mean, lowest to highest."""
     if not summaries:
         return []
     columns = columns_of(shape)
     n = max(found.n for found in summaries.values())
 
-    def row(key: str, name: str, cell: Callable[[str, Summary], str]) -> Row:
+    def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> Row:
         cells = [cell(column.key, summaries[column.key]) if column.key in summaries else "" for column in columns]
         cells[1] = name
         return Row(key, tuple(cells), tone="row-table--marked")

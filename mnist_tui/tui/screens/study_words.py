@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mnist_tui.runs.collection.statistics import Summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
 from mnist_tui.tui.screens.study_rows import figure, host_of
 from mnist_tui.tui.study_watch import StudySnapshot
@@ -116,7 +116,7 @@ def told(row: TrialRow, study: StudyState) -> list[str]:
     return [*lines, " · ".join(scores), " · ".join(where)]
 
 
-def told_of_seeds(summaries: Mapping[str, Summary], study: StudyState) -> list[str]:
+def told_of_seeds(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
     """Mean, deviation and interval over the seeds, in lines; what it means that there is none yet."""
     found = summaries.get("test_accuracy") or summaries.get("score")
     if found is None:

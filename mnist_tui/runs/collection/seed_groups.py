@@ -1,0 +1,390 @@
+"""Runs that differ only in their seed, as groups, and what a few seeds say: means, intervals, paired differences.
+
+Pure. Deviations are of the sample (n − 1), because the seeds are a few of all there are; intervals are Student's t at
+95 %. SciPy is imported where an interval is computed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_tui.experiment.parameters import PARAMETERS
+from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.state import EpochRow
+
+LEVEL = 0.95
+"""Of all intervals."""
+MOST_EXACT = 22
+"""Pairs whose sign changes are all tried; of more, DRAWN are drawn."""
+DRAWN = 100_000
+SEED = 0
+"""Of the drawn sign changes."""
+ANYWHERE = (-math.inf, math.inf)
+SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
+"""Where accuracies and F1 lie, and where losses do."""
+
+
+@dataclass(frozen=True)
+class SeedStatistics:
+    """A figure over seeds.
+
+    Attributes:
+        n: the values it was made from, at least 1.
+        std: of the sample; None for one value.
+        low, high: the mean's 95 % t-interval, cut off where the figure can go no further; None for one value.
+        minimum, maximum: of the values.
+    """
+
+    n: int
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+    minimum: float
+    maximum: float
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    def to_document(self) -> dict[str, Any]:
+        """The figures as JSON has them."""
+        return {
+            "mean": self.mean,
+            "std": self.std,
+            "n": self.n,
+            "min": self.minimum,
+            "max": self.maximum,
+            "interval": self.interval and list(self.interval),
+        }
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """A figure of two experiments, compared seed by seed.
+
+    Attributes:
+        n: seeds that both have, at least 1.
+        difference: mean of first − second.
+        std: of the differences; None for one seed.
+        low, high: the 95 % t-interval of the mean difference; None for one seed.
+        p: two-sided, of the permutation test that changes the differences' signs: the share of sign changes whose
+            mean lies at least as far from 0.
+        exact: whether all 2ⁿ sign changes were tried, or `tried` of them drawn.
+        seeds: those n, rising.
+        only_first, only_second: seeds left out, as only one has them.
+    """
+
+    n: int
+    difference: float
+    std: float | None
+    low: float | None
+    high: float | None
+    p: float
+    exact: bool
+    tried: int
+    seeds: tuple[int, ...]
+    only_first: tuple[int, ...] = ()
+    only_second: tuple[int, ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean difference."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def least_p(self) -> float:
+        """The smallest p that so many seeds can give: all differences of one sign, and their mirror image."""
+        return 2.0 ** (1 - self.n) if self.exact else 1 / (self.tried + 1)
+
+    def turned(self) -> PairedDifference:
+        """The same with second − first."""
+        return PairedDifference(
+            self.n,
+            -self.difference or 0.0,
+            self.std,
+            None if self.high is None else -self.high,
+            None if self.low is None else -self.low,
+            self.p,
+            self.exact,
+            self.tried,
+            self.seeds,
+            self.only_second,
+            self.only_first,
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """The figures as JSON has them."""
+        return {
+            "n": self.n,
+            "difference": self.difference,
+            "std": self.std,
+            "interval": self.interval and list(self.interval),
+            "p": self.p,
+            "exact": self.exact,
+            "sign_changes": self.tried,
+            "smallest_p": self.least_p,
+        }
+
+
+def summary(values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE) -> SeedStatistics | None:
+    """Mean, sample deviation, 95 % t-interval and range of the values that there are; None where there are none.
+
+    Args:
+        within: least and greatest value that the figure can have: the interval is cut off there.
+    """
+    there = [value for value in values if value is not None and math.isfinite(value)]
+    if not there:
+        return None
+    mean = statistics.fmean(there)
+    std = statistics.stdev(there) if len(there) > 1 else None
+    low, high = _interval(mean, std, len(there))
+    low, high = None if low is None else max(within[0], low), None if high is None else min(within[1], high)
+    return SeedStatistics(len(there), mean, std, low, high, min(there), max(there))
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference | None:
+    """The mean difference first − second over the seeds that both have; None where they share none.
+
+    The test is Fisher's (The Design of Experiments, 1935, §21): were the two alike, each seed's difference could as
+    well have had the other sign.
+    """
+    seeds = tuple(sorted(first.keys() & second.keys()))
+    if not seeds:
+        return None
+    noise = _noise([*first.values(), *second.values()])
+    found = [first[seed] - second[seed] for seed in seeds]
+    found = [0.0 if abs(one) <= noise else one for one in found]
+    difference = statistics.fmean(found)
+    difference = 0.0 if abs(difference) <= noise else difference
+    std = statistics.stdev(found) if len(found) > 1 else None
+    std = 0.0 if std is not None and std <= noise else std
+    low, high = _interval(difference, std, len(found))
+    exact = len(found) <= MOST_EXACT
+    p, tried = _exact_p(found, noise) if exact else _drawn_p(found, noise)
+    return PairedDifference(
+        len(found),
+        difference,
+        std,
+        low,
+        high,
+        p,
+        exact,
+        tried,
+        seeds,
+        tuple(sorted(first.keys() - second.keys())),
+        tuple(sorted(second.keys() - first.keys())),
+    )
+
+
+def _interval(mean: float, std: float | None, n: int) -> tuple[float | None, float | None]:
+    if std is None:
+        return None, None
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * std / math.sqrt(n)
+    return mean - reach, mean + reach
+
+
+def _noise(values: Sequence[float]) -> float:
+    """Differences up to this are those of rounding: accuracies that differ do so by an image or more."""
+    return 16 * len(values) * sys.float_info.epsilon * max(map(abs, values))
+
+
+def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
+    """The share of all sign changes, and how many there are. Of two that mirror each other one is made."""
+    import numpy as np
+
+    sums = np.array([differences[0]])
+    for one in differences[1:]:
+        sums = np.concatenate((sums + one, sums - one))
+    as_far = np.abs(sums) >= abs(math.fsum(differences)) - noise * len(differences)
+    return float(np.count_nonzero(as_far)) / len(sums), 2 * len(sums)
+
+
+def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
+    """The share of DRAWN sign changes, the one that was found counted among them, and how many were drawn."""
+    import numpy as np
+
+    signs = np.random.default_rng(SEED).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
+    as_far = np.abs(signs @ np.array(differences)) >= abs(math.fsum(differences)) - noise * len(differences)
+    return float(np.count_nonzero(as_far) + 1) / (DRAWN + 1), DRAWN
+
+
+SCORES = {"accuracy": "test_accuracy", "loss": "test_loss", "macro_f1": "macro_f1"}
+"""The scores of the test set, by their names in a document, and a summary's fields."""
+WITHIN = {"test_accuracy": SHARE, "test_loss": LOSS, "macro_f1": SHARE}
+"""What values they can have."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and deviation of a figure over seeds.
+
+    Attributes:
+        std: of the sample; None for one value.
+        n: the values it was made from.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class SeedGroup:
+    """Runs of one experiment with different seeds.
+
+    Attributes:
+        runs: all of them, newest first.
+        scored: those that count: finished, one for each seed, the newest.
+    """
+
+    group: str
+    runs: tuple[RunSummary, ...]
+    scored: tuple[RunSummary, ...]
+
+    @property
+    def called(self) -> str:
+        """The person's name for all its runs, else the preset with what was changed of it: ``hog (ppc 7)``."""
+        names = {run.name for run in self.runs}
+        if len(names) == 1 and (name := names.pop()):
+            return name
+        changes = [word for word in self.runs[0].differs.split(", ") if word and not word.startswith("seed ")]
+        return f"{self.runs[0].preset} ({', '.join(changes)})" if changes else self.runs[0].preset
+
+    def spread(self, field: str) -> Spread | None:
+        """A summary's field over the runs that count; None where none has it."""
+        return spread(getattr(run, field) for run in self.scored)
+
+    def summary(self, field: str) -> SeedStatistics | None:
+        """A summary's field over the runs that count, with its interval and range; None where none has it."""
+        return summary(self.by_seed(field).values(), within=WITHIN.get(field, ANYWHERE))
+
+    def by_seed(self, field: str) -> dict[int, float]:
+        """A summary's field of each run that counts and has it, by seed."""
+        found = {run.seed: getattr(run, field) for run in self.scored}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    def to_document(self) -> dict[str, Any]:
+        """The group as `compare --json` prints it."""
+        summaries = {name: self.summary(field) for name, field in SCORES.items()}
+        return {
+            "group": self.group,
+            "preset": self.runs[0].preset,
+            "name": self.runs[0].shown_name,
+            "runs": [run.run for run in self.runs],
+            "seeds": [run.seed for run in self.scored],
+            "test": {name: found.to_document() if found else None for name, found in summaries.items()},
+            "per_seed": [
+                {
+                    "seed": run.seed,
+                    "run": run.run,
+                    **{name: getattr(run, field) for name, field in SCORES.items()},
+                    "epochs": run.epochs_done,
+                    "seconds": run.seconds,
+                }
+                for run in self.scored
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class GroupPair:
+    """Two groups of seeds that were tested on the same data, the more accurate one first."""
+
+    first: SeedGroup
+    second: SeedGroup
+
+    def paired(self, field: str) -> PairedDifference | None:
+        """A summary's field, first − second, over the seeds that count in both; None where they share none."""
+        return paired(self.first.by_seed(field), self.second.by_seed(field))
+
+    def to_document(self) -> dict[str, Any]:
+        """The comparison as `compare --json` prints it; differences are first − second."""
+        accuracy = self.paired("test_accuracy")
+        scores = {name: self.paired(field) for name, field in SCORES.items()}
+        return {
+            "first": self.first.group,
+            "second": self.second.group,
+            "seeds": list(accuracy.seeds) if accuracy else [],
+            "only_first": list(accuracy.only_first) if accuracy else sorted(self.first.by_seed("test_accuracy")),
+            "only_second": list(accuracy.only_second) if accuracy else sorted(self.second.by_seed("test_accuracy")),
+            "test": {name: found.to_document() if found else None for name, found in scores.items()},
+        }
+
+
+def spread(values: Iterable[float | None]) -> Spread | None:
+    """Mean, deviation and count of the values that there are; None where there are none."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return None
+    return Spread(statistics.fmean(there), statistics.stdev(there) if len(there) > 1 else None, len(there))
+
+
+def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
+    """The runs by experiment, the order of the first of each kept; a run without a like is a group of its own."""
+    found: dict[str, list[RunSummary]] = {}
+    for run in runs:
+        found.setdefault(run.group, []).append(run)
+    return [SeedGroup(group, tuple(members), _scored(members)) for group, members in found.items()]
+
+
+def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
+    """Those with more than one seed."""
+    return [group for group in grouped(runs) if len({run.seed for run in group.runs}) > 1]
+
+
+def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
+    """On each dataset the most accurate group, by its mean, with each of the others, the next best first."""
+    by_data: dict[tuple[str, bool], list[tuple[float, SeedGroup]]] = {}
+    for group in groups:
+        if (over := group.spread("test_accuracy")) is not None:
+            by_data.setdefault((group.runs[0].dataset, group.runs[0].sample), []).append((over.mean, group))
+    found: list[GroupPair] = []
+    for members in by_data.values():
+        best, *others = (group for _, group in sorted(members, key=lambda one: -one[0]))
+        found += [GroupPair(best, other) for other in others]
+    return found
+
+
+def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
+    newest: dict[int, RunSummary] = {}
+    for run in sorted((run for run in runs if run.state == "finished"), key=lambda run: run.started):
+        newest[run.seed] = run
+    return tuple(newest[seed] for seed in sorted(newest))
+
+
+def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
+    """The parameters that are not the same in all runs, with each run's text, in the order of the options."""
+    rows = {parameter.name: tuple(run.values.get(parameter.name, "") for run in runs) for parameter in PARAMETERS}
+    return {name: texts for name, texts in rows.items() if len(set(texts)) > 1}
+
+
+@dataclass(frozen=True)
+class Band:
+    """Mean and deviation of a curve over seeds, epoch by epoch; only epochs that all runs have and are finite in."""
+
+    epochs: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def band(histories: Sequence[Sequence[EpochRow]], metric: str) -> Band:
+    """The band of one of a row's figures over at least two runs."""
+    curves: list[Mapping[int, float]] = [
+        {row.epoch: value for row in history if (value := getattr(row, metric)) is not None} for history in histories
+    ]
+    shared = sorted(set(curves[0]).intersection(*curves[1:])) if curves else []
+    columns = [[curve[epoch] for curve in curves] for epoch in shared]
+    return Band(
+        tuple(shared),
+        tuple(statistics.fmean(column) for column in columns),
+        tuple(statistics.stdev(column) if len(column) > 1 else 0.0 for column in columns),
+    )
