@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mnist_tui.runs.collection.listing import CACHE, Listing
+from mnist_tui.runs.collection.listing import CACHE, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from tests.benchmarks import results
 from tests.runs.synthetic import many_runs
@@ -20,7 +20,7 @@ LONG_EPOCHS = 10_000
 def opened(runs_dir: Path) -> tuple[float, float, dict[str, RunSummary]]:
     """Seconds until the first rows, until all, and the rows."""
     began = time.perf_counter()
-    listing, first = Listing(runs_dir), 0.0
+    listing, first = RunListing(runs_dir), 0.0
     for _ in listing.look():
         first = first or time.perf_counter() - began
     listing.save()
@@ -40,7 +40,7 @@ def medians(runs_dir: Path, *, cold: bool) -> tuple[float, float]:
 
 def looks(runs_dir: Path, *, whole: bool) -> float:
     """Median seconds of one more look at runs that have not changed."""
-    listing = Listing(runs_dir)
+    listing = RunListing(runs_dir)
     list(listing.look())
     times: list[float] = []
     for _ in range(REPEATS):

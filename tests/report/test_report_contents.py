@@ -19,8 +19,8 @@ from mnist_tui.report.contents import report
 from mnist_tui.report.contents.grid import in_words
 from mnist_tui.report.evidence import read
 from mnist_tui.report.source import Report
-from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.names_and_notes import Label, write_label
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import CREATED
 

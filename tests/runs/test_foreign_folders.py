@@ -11,7 +11,6 @@ import pytest
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.export import export
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.labels import Label, write_label
 from mnist_tui.runs.collection.listing import CACHE, listed
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.control import Command, Inbox, leave
@@ -20,6 +19,7 @@ from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
+from mnist_tui.runs.names_and_notes import Label, write_label
 from mnist_tui.runs.resumption import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
 from tests.runs.synthetic import finished_run

@@ -16,19 +16,19 @@ from hypothesis import strategies as st
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.labels import LONGEST_NAME, Label, read_label, write_label
-from mnist_tui.runs.collection.listing import CACHE, Listing, listed
+from mnist_tui.runs.collection.listing import CACHE, RunListing, listed
 from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups, spread
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError, Status, this_process
+from mnist_tui.runs.names_and_notes import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.state import EpochRow, replayed
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
 
 
-def looked(runs: Listing, *, whole: bool = True) -> dict[str, RunSummary]:
+def looked(runs: RunListing, *, whole: bool = True) -> dict[str, RunSummary]:
     """What a look found to be new or changed."""
     return {run.run: run for change in runs.look(whole=whole) for run in change.runs}
 
@@ -204,7 +204,7 @@ def test_a_live_run_is_followed_and_its_death_is_seen_without_a_change_of_any_fi
     write_events(folder, [RunStarted(run=folder.id, epochs=5, total=7, trainable=7), epoch_ended(1)])
     folder.write_status(this_process("running"))
     settle(folder)
-    runs = Listing(tmp_path)
+    runs = RunListing(tmp_path)
     assert looked(runs)[folder.id].state == "running"
     assert looked(runs, whole=False) == {}
     log = EventLog(folder.events_file)
@@ -220,7 +220,7 @@ def test_a_live_run_is_followed_and_its_death_is_seen_without_a_change_of_any_fi
 
 def test_runs_that_come_and_go_are_told(tmp_path):
     first = finished_run(tmp_path)
-    runs = Listing(tmp_path)
+    runs = RunListing(tmp_path)
     looked(runs)
     second = finished_run(tmp_path, created=1_700_000_100.0)
     assert list(looked(runs, whole=False)) == [second.id]

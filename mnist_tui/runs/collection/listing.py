@@ -20,10 +20,10 @@ from mnist_tui import __version__
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.files import parse_json, read_text, write_text
-from mnist_tui.runs.collection.labels import read_label
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, damage_of, damaged_run, fixed_of, summed_up
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.names_and_notes import read_label
 from mnist_tui.runs.naming import PassedOver, look_through
 from mnist_tui.runs.records import record
 from mnist_tui.runs.state import DAMAGED, LIVE
@@ -69,7 +69,7 @@ class _Known:
     glance: FiguresReader | None = None
 
 
-class Listing:
+class RunListing:
     """The runs of a folder. For one thread at a time.
 
     Attributes:
@@ -220,7 +220,7 @@ class Listing:
 
 def listed(runs_dir: Path) -> list[RunSummary]:
     """Every run of a folder, newest first; those that cannot be read too, as damaged."""
-    listing = Listing(runs_dir)
+    listing = RunListing(runs_dir)
     for _ in listing.look():
         pass
     listing.save()

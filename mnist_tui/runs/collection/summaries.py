@@ -15,9 +15,9 @@ from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, to_mapping
-from mnist_tui.runs.collection.labels import Label, checked_label, read_label
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunFolder, made_at
+from mnist_tui.runs.names_and_notes import Label, checked_label, read_label
 from mnist_tui.runs.own_files import foreign_file
 from mnist_tui.runs.records import LATEST
 from mnist_tui.runs.state import DAMAGED, RunState

@@ -11,10 +11,10 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.collection.labels import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import delete_run
+from mnist_tui.runs.names_and_notes import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 
 if TYPE_CHECKING:

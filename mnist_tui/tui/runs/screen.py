@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.filters import parse
-from mnist_tui.runs.collection.listing import Change, Listing
+from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.naming import PassedOver
 from mnist_tui.tui.form.line import Line
@@ -113,7 +113,7 @@ class RunsScreen(RunActions):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._listing = Listing(self.app.options.runs_dir)
+        self._listing = RunListing(self.app.options.runs_dir)
         self.look_again()
         self.set_interval(LOOK_SECONDS, self.look_again)
 
