@@ -20,7 +20,7 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.npz import read_npz
 from mnist_tui.files import UnreadableFileError
 from mnist_tui.report.evidence import read_predictions
-from mnist_tui.runs.predicted import HEAD, PredictedFile, append
+from mnist_tui.runs.epoch_predictions import HEAD, PredictionsReader, append
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_bomb_among_the_predictions_of_epochs_is_no_prediction(tmp_path):
     with path.open("ab") as file:
         file.write(HEAD.pack(2, len(packed)) + packed)
     append(path, 3, np.full((20, 10), 0.1))
-    found = PredictedFile(path)
+    found = PredictionsReader(path)
     tracemalloc.start()
     try:
         assert found.read(2) is None
@@ -136,4 +136,4 @@ def test_many_records_that_drop_each_other_are_read_quickly(tmp_path):
     path = tmp_path / "predicted.bin"
     many = b"".join(HEAD.pack(epoch, 1) + b"x" for epoch in range(50_000))
     path.write_bytes(many + (HEAD.pack(60_000, 1) + b"x" + HEAD.pack(59_999, 0)) * 50_000)
-    assert PredictedFile(path).epochs()[-1] == 49_999
+    assert PredictionsReader(path).epochs()[-1] == 49_999

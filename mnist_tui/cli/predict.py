@@ -13,7 +13,7 @@ from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predictions import Answer, Loaded, PredictionError, Predictor, class_names
+from mnist_tui.runs.predictor import Loaded, PredictionError, Predictor, PredictorAnswer, class_names
 from mnist_tui.wording import percent
 
 LOADING = "loading the model (TensorFlow takes some seconds) …"
@@ -100,7 +100,7 @@ def predict(
     print_table(table)
 
 
-def _asked(folder: RunFolder, frames: list[bytes]) -> tuple[Loaded, Answer]:
+def _asked(folder: RunFolder, frames: list[bytes]) -> tuple[Loaded, PredictorAnswer]:
     print_note(LOADING)
     try:
         with Predictor(folder) as predictor:

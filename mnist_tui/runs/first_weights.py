@@ -1,15 +1,18 @@
-"""The weights of a run's first layer as pictures: from its checkpoint or its model, whichever is newer.
+"""The weights of a run's first layer as pictures, read from its checkpoint or its model, whichever is newer.
 
-Reads two formats without TensorFlow: the checkpoint's npz with the JSON beside it, and the HDF5 file in `model.keras`.
-Nothing in them is executed.
+Both formats are read without TensorFlow and within limits, because such files can come from somebody else. A
+`model.keras` is an archive of Keras'. Its configuration, which can name code to be run, is never used: the network is
+that of the run's experiment. Its weights may be compressed, lie in other files or be links to them: those are refused.
 """
 
 from __future__ import annotations
 
+import io
 import math
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +21,12 @@ from mnist_tui.arrays import read_arrays
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.files import read_json
-from mnist_tui.runs import model_file
+from mnist_tui.files import open_regular, read_json
 from mnist_tui.runs.folder import RunError, RunFolder
+
+if TYPE_CHECKING:
+    import h5py
+
 
 TRIES = 3
 """A worker may replace the checkpoint's arrays between the look at their name and their reading."""
@@ -138,11 +144,63 @@ def _in_checkpoint(path: Path, document: dict[str, Any], place: _Place) -> tuple
 def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArray[Any], float, str]:
     import h5py
 
-    most = model_file.most_bytes(parameters)
+    most = most_bytes(parameters)
     try:
-        with h5py.File(model_file.weights_of(folder.model_file, most), "r") as file:
-            kernel = model_file.array(file, f"layers/{place.kind}/vars/0", most)
+        with h5py.File(weights_of(folder.model_file, most), "r") as file:
+            kernel = array(file, f"layers/{place.kind}/vars/0", most)
         epoch = float((folder.results() or {}).get("weights_of_epoch") or math.nan)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"model.keras cannot be read: {error}") from None
     return kernel, epoch, folder.model_file.name
+
+
+WEIGHTS = "model.weights.h5"
+"""In the archive."""
+
+
+def most_bytes(parameters: int) -> int:
+    """As large as a file of weights can be that holds so many parameters, with an optimizer's values for each."""
+    return 64_000_000 + 40 * parameters
+
+
+def weights_of(path: Path, most: int) -> io.BytesIO:
+    """The HDF5 file of a model's weights.
+
+    Args:
+        most: bytes that it may have.
+
+    Raises:
+        OSError: the file is not there, is a link, or cannot be read.
+        ValueError: it is no such archive, or larger.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            member = archive.getinfo(WEIGHTS)
+            if member.file_size > most:
+                raise ValueError(f"its weights are larger than {most:,} bytes")
+            with archive.open(member) as inside:
+                data = inside.read(most + 1)
+    except KeyError:
+        raise ValueError(f"it has no {WEIGHTS}") from None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ValueError(str(error)) from None
+    if len(data) > most:
+        raise ValueError(f"its weights are larger than {most:,} bytes")
+    return io.BytesIO(data)
+
+
+def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
+    """An array of an open file of weights.
+
+    Raises:
+        ValueError: it is not in this very file, or too large.
+        KeyError: there is none of that name.
+    """
+    import h5py
+
+    found = file[name]
+    if not isinstance(found, h5py.Dataset) or found.file.id != file.id or found.external or found.is_virtual:
+        raise ValueError(f"{name} is no array of this file")
+    if found.nbytes > most:
+        raise ValueError(f"{name} is larger than {most:,} bytes")
+    return np.asarray(found)

@@ -16,7 +16,7 @@ from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.files import replacing, replacing_folder
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.predictions import class_names
+from mnist_tui.runs.predictor import class_names
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training import checkpoint
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.runs import predicted
+from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import EpochEnded, Warned, WeightsSeen
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.reporter import Reporter
@@ -71,7 +71,7 @@ class Measures:
 
     def begin(self, position: Position) -> None:
         """Takes up a training at `position`; what an earlier session measured beyond is dropped."""
-        self._write(lambda: predicted.go_on_after(self._file, position.epoch))
+        self._write(lambda: epoch_predictions.go_on_after(self._file, position.epoch))
         if (position.epoch, position.step) == (0, 0):
             self._tell(0)
 
@@ -84,7 +84,7 @@ class Measures:
         self._trained += ended.seconds
         with self._timed():
             self._waiting = ended.epoch, np.concatenate([block.numpy() for block in blocks])
-            if predicted.is_kept(ended.epoch) and self._affordable:
+            if epoch_predictions.is_kept(ended.epoch) and self._affordable:
                 self._keep()
 
     def weights(self, epoch: int) -> None:
@@ -106,7 +106,7 @@ class Measures:
     def _keep(self) -> None:
         if self._waiting is not None:
             epoch, probabilities = self._waiting
-            self._write(lambda: predicted.append(self._file, epoch, probabilities))
+            self._write(lambda: epoch_predictions.append(self._file, epoch, probabilities))
             self._waiting = None
 
     def _tell(self, epoch: int) -> None:

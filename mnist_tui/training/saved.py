@@ -6,7 +6,7 @@ import time
 from typing import Any, Literal
 from zipfile import BadZipFile
 
-from mnist_tui.runs import model_file
+from mnist_tui.runs import first_weights
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training import checkpoint
@@ -50,7 +50,7 @@ def load(folder: RunFolder, source: Source) -> tuple[Any, int | None]:
     model = models.build(folder.preset().experiment)
     if source == "model":
         try:
-            model_file.weights_of(folder.model_file, model_file.most_bytes(int(model.count_params())))
+            first_weights.weights_of(folder.model_file, first_weights.most_bytes(int(model.count_params())))
             model.load_weights(folder.model_file)
         except (OSError, ValueError, KeyError, BadZipFile) as error:
             said = str(error).strip().splitlines()

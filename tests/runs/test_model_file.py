@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from mnist_tui.runs.model_file import WEIGHTS, array, weights_of
+from mnist_tui.runs.first_weights import WEIGHTS, array, weights_of
 
 
 def archive(path: Path, weights: bytes, name: str = WEIGHTS) -> Path:

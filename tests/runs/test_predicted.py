@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.runs.predicted import EVERY_EPOCH, PredictedFile, append, go_on_after, is_kept
+from mnist_tui.runs.epoch_predictions import EVERY_EPOCH, PredictionsReader, append, go_on_after, is_kept
 
 
 def probabilities(epoch, images=50):
@@ -33,7 +33,7 @@ def written(path, epochs):
 
 def test_each_epoch_is_read_as_it_was_written(tmp_path):
     path = written(tmp_path / "predicted.bin", range(1, 6))
-    there = PredictedFile(path)
+    there = PredictionsReader(path)
     assert there.epochs() == [1, 2, 3, 4, 5]
     assert all(same(there.read(epoch), epoch, probabilities(epoch)) for epoch in (5, 1, 3))
     assert there.read(6) is None
@@ -41,7 +41,7 @@ def test_each_epoch_is_read_as_it_was_written(tmp_path):
 
 def test_a_file_that_grows_is_followed_and_one_that_is_not_there_is_empty(tmp_path):
     path = tmp_path / "predicted.bin"
-    there = PredictedFile(path)
+    there = PredictionsReader(path)
     assert (there.epochs(), there.read(1)) == ([], None)
     for epoch in (1, 2, 3):
         append(path, epoch, probabilities(epoch))
@@ -52,7 +52,7 @@ def test_a_file_that_grows_is_followed_and_one_that_is_not_there_is_empty(tmp_pa
 def test_probabilities_that_are_no_numbers_are_class_0_for_certain_of_nothing(tmp_path):
     path = tmp_path / "predicted.bin"
     append(path, 1, np.full((3, 10), np.nan, np.float32))
-    read = PredictedFile(path).read(1)
+    read = PredictionsReader(path).read(1)
     assert read is not None
     assert (read.classes.tolist(), read.probabilities.tolist()) == ([0, 0, 0], [0.0, 0.0, 0.0])
 
@@ -65,25 +65,25 @@ def test_a_writer_killed_in_mid_record_spoils_nothing_that_follows(tmp_path_fact
     torn = data.draw(st.integers(whole + 1, path.stat().st_size - 1))
     with path.open("r+b") as file:
         file.truncate(torn)
-    there = PredictedFile(path)
+    there = PredictionsReader(path)
     assert there.epochs() == [1, 2]
     go_on_after(path, 2)
     written(path, (3, 4))
-    for reader in (there, PredictedFile(path)):
+    for reader in (there, PredictionsReader(path)):
         assert reader.epochs() == [1, 2, 3, 4]
         assert all(same(reader.read(epoch), epoch, probabilities(epoch)) for epoch in (1, 2, 3, 4))
 
 
 def test_a_resumption_drops_what_lies_beyond_also_for_who_was_reading_all_the_time(tmp_path):
     path = written(tmp_path / "predicted.bin", (1, 2, 3, 4))
-    there = PredictedFile(path)
+    there = PredictionsReader(path)
     assert there.epochs() == [1, 2, 3, 4]
     go_on_after(path, 2)
-    assert there.epochs() == PredictedFile(path).epochs() == [1, 2]
+    assert there.epochs() == PredictionsReader(path).epochs() == [1, 2]
     assert there.read(3) is None
     other = probabilities(99)
     append(path, 3, other)
-    assert there.epochs() == PredictedFile(path).epochs() == [1, 2, 3]
+    assert there.epochs() == PredictionsReader(path).epochs() == [1, 2, 3]
     assert same(there.read(3), 3, other)
 
 
@@ -108,18 +108,18 @@ def test_an_epoch_that_cannot_be_written_whole_is_not_written_at_all(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.stat().st_size == size
     written(path, (3,))
-    assert PredictedFile(path).epochs() == [1, 3]
+    assert PredictionsReader(path).epochs() == [1, 3]
 
 
 def test_nonsense_in_the_file_is_no_epoch(tmp_path):
     path = written(tmp_path / "predicted.bin", (1,))
     with path.open("ab") as file:
         file.write(b"\x02\0\0\0\x05\0\0\0nonsense")
-    assert PredictedFile(path).read(2) is None
-    assert PredictedFile(path).read(1) is not None
+    assert PredictionsReader(path).read(2) is None
+    assert PredictionsReader(path).read(1) is not None
     path.unlink()
     path.mkdir()
-    assert PredictedFile(path).epochs() == []
+    assert PredictionsReader(path).epochs() == []
 
 
 def test_of_a_long_run_every_epoch_is_kept_at_first_and_then_fewer():
@@ -131,7 +131,7 @@ def test_of_a_long_run_every_epoch_is_kept_at_first_and_then_fewer():
 
 
 def test_the_nearest_epoch_is_the_one_asked_for_or_the_newest_before_it(tmp_path):
-    there = PredictedFile(written(tmp_path / "predicted.bin", (2, 4, 8)))
+    there = PredictionsReader(written(tmp_path / "predicted.bin", (2, 4, 8)))
     assert [there.nearest(epoch) for epoch in (1, 2, 3, 7, 8, 100)] == [None, 2, 2, 4, 8, 8]
 
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
+from mnist_tui.runs.epoch_predictions import PredictionsReader
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.fast_log_reader import EpochReader
-from mnist_tui.runs.predicted import PredictedFile
 from mnist_tui.training import checkpoint
 from tests.runs.epochs_of import epochs_of
 
@@ -44,7 +44,7 @@ def same_measures(one, other):
     On a busy machine a run leaves some out: what is measured may take a fiftieth of the training's time. The last
     epoch is always there.
     """
-    predicted = [PredictedFile(run.predicted_file) for run in (one, other)]
+    predicted = [PredictionsReader(run.predicted_file) for run in (one, other)]
     both = sorted(set(predicted[0].epochs()) & set(predicted[1].epochs()))
     assert both[-1] == max(epoch.epoch for epoch in epochs_of(one.events_file))
     for epoch in both:

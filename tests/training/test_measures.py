@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as hnp
 
 from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
-from mnist_tui.runs import predicted
+from mnist_tui.runs import epoch_predictions
+from mnist_tui.runs.epoch_predictions import PredictionsReader
 from mnist_tui.runs.events import Paused, Warned, WeightsSeen
 from mnist_tui.runs.fast_log_reader import EpochReader
-from mnist_tui.runs.predicted import PredictedFile
 from mnist_tui.training import checkpoint
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_measures, same_snapshot
@@ -55,7 +55,7 @@ def counts(labels, classes):
 
 
 def test_each_epochs_matrix_is_the_count_of_its_predictions(run):
-    there = PredictedFile(run.predicted_file)
+    there = PredictionsReader(run.predicted_file)
     assert there.epochs() == [1, 2, 3, 4]
     for epoch in epochs_of(run.events_file):
         assert counts(digits().test_labels, there.read(epoch.epoch).classes) == epoch.confusion
@@ -65,7 +65,7 @@ def test_predictions_are_on_the_images_held_out_in_their_order(tmp_path):
     folder = new_run(tmp_path, experiment(dataset={"validation": 0.2}, training={"epochs": 2}))
     assert ran(folder) == 0
     _, aside = validation_split(len(digits().train_labels), 0.2, 3)
-    there = PredictedFile(folder.predicted_file)
+    there = PredictionsReader(folder.predicted_file)
     for epoch in epochs_of(folder.events_file):
         assert counts(digits().train_labels[aside], there.read(epoch.epoch).classes) == epoch.confusion
     images = digits().train_images[aside]
@@ -75,16 +75,16 @@ def test_predictions_are_on_the_images_held_out_in_their_order(tmp_path):
 
 def test_the_last_predictions_are_those_of_keras_with_the_saved_model(run):
     by_keras = keras_model(run).predict(pixels(digits().test_images), verbose=0)
-    last = PredictedFile(run.predicted_file).read(4)
+    last = PredictionsReader(run.predicted_file).read(4)
     assert np.array_equal(last.classes, by_keras.argmax(axis=1))
     assert np.abs(last.probabilities - by_keras.max(axis=1)).max() < 0.5 / 255 + 1e-5
 
 
 def test_of_a_long_run_some_epochs_are_kept_and_always_the_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(predicted, "EVERY_EPOCH", 4)
+    monkeypatch.setattr(epoch_predictions, "EVERY_EPOCH", 4)
     folder = new_run(tmp_path, experiment(training={"epochs": 17, "batch_size": 1000}))
     assert ran(folder) == 0
-    assert PredictedFile(folder.predicted_file).epochs() == [1, 2, 3, 4, 6, 8, 12, 16, 17]
+    assert PredictionsReader(folder.predicted_file).epochs() == [1, 2, 3, 4, 6, 8, 12, 16, 17]
 
 
 def test_a_run_whose_predictions_cannot_be_written_trains_on_and_says_so_once(tmp_path):
@@ -251,7 +251,7 @@ def test_the_part_is_spread_evenly_and_small_enough():
 def test_a_run_that_was_stopped_and_went_on_has_measured_the_same(run, tmp_path):
     folder = new_run(tmp_path, PLAIN)
     assert ran(folder, stop_after(2)) == 0
-    assert PredictedFile(folder.predicted_file).epochs() == [1, 2]
+    assert PredictionsReader(folder.predicted_file).epochs() == [1, 2]
     assert ran(folder) == 0
     assert same_measures(folder, run)
     assert figures(epochs_of(folder.events_file)) == figures(epochs_of(run.events_file))
@@ -265,7 +265,7 @@ def test_where_there_is_no_time_for_it_only_the_first_weights_and_the_newest_epo
     folder = new_run(tmp_path, experiment(training={"epochs": 5}))
     assert ran(folder) == 0
     assert [event.epoch for event in events(folder, WeightsSeen)] == [0, 5]
-    assert PredictedFile(folder.predicted_file).epochs() == [5]
+    assert PredictionsReader(folder.predicted_file).epochs() == [5]
 
 
 def test_a_pause_is_a_moment_to_look_at_the_newest_epoch(tmp_path, monkeypatch):
@@ -283,7 +283,7 @@ def test_a_pause_is_a_moment_to_look_at_the_newest_epoch(tmp_path, monkeypatch):
 
     assert ran(folder, pause_after_two) == 0
     assert [event.epoch for event in events(folder, WeightsSeen)] == [0, 2, 4]
-    assert PredictedFile(folder.predicted_file).epochs() == [2, 4]
+    assert PredictionsReader(folder.predicted_file).epochs() == [2, 4]
 
 
 def test_an_experiment_saved_before_there_was_a_plain_loss_still_loads_without_one():

@@ -15,7 +15,7 @@ from textual.color import Color
 from mnist_tui.data import datasets
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.splits import validation_split
-from mnist_tui.runs import predicted
+from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
@@ -46,7 +46,7 @@ def recorded(
     for epoch in range(1, EPOCHS + 1):
         values = probabilities(digits.test_labels, epoch)
         if keep:
-            predicted.append(run.folder.predicted_file, epoch, values)
+            epoch_predictions.append(run.folder.predicted_file, epoch, values)
         run.epoch(epoch, steps=False, confusion=counted(digits.test_labels, values))
     return run
 
@@ -331,7 +331,7 @@ async def test_while_training_the_gallery_follows_the_newest_epoch(
         await open_gallery(pilot, run, until)
         values = probabilities(digits.test_labels, 4)
         run.epoch(4, steps=False, confusion=counted(digits.test_labels, values))
-        predicted.append(run.folder.predicted_file, 4, values)
+        epoch_predictions.append(run.folder.predicted_file, 4, values)
         wrong = int((values.argmax(axis=1) != digits.test_labels).sum())
         text = await shows(pilot, f"{wrong} images: wrong images, after epoch 4")
         assert "Final" not in text, "there is no final evaluation yet"

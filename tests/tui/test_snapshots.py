@@ -25,7 +25,7 @@ from mnist_tui.data.centring import centred
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.files import write_json
-from mnist_tui.runs import predicted
+from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Distribution, LayerWeights, ModelBuilt, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -106,7 +106,7 @@ def whole_run() -> None:
     matrix: tuple[tuple[int, ...], ...] = ()
     for epoch in range(1, EPOCHS + 1):
         values = probabilities(digits.test_labels, epoch, 0.6)
-        predicted.append(folder.predicted_file, epoch, values)
+        epoch_predictions.append(folder.predicted_file, epoch, values)
         loss, val_loss = 0.5 * 0.8**epoch, 0.5 - 0.1 * epoch if epoch < 4 else 0.2 + 0.02 * (epoch - 4)
         matrix = counted(digits.test_labels, values)
         run.epoch(epoch, steps=False, loss=loss, val_loss=val_loss, confusion=matrix)
@@ -175,7 +175,7 @@ def at_home(place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     if "no-colour" in request.node.name:
         monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr("mnist_tui.runs.predictions.start_job", start)
+    monkeypatch.setattr("mnist_tui.runs.predictor.start_job", start)
     monkeypatch.setattr("mnist_tui.tui.drawing.reading.time", SimpleNamespace(perf_counter=lambda: 0.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from mnist_tui.data.errors import DataError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.evidence import read_predictions
+from mnist_tui.runs.epoch_predictions import EpochPredictions, PredictionsReader
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predicted import Predicted, PredictedFile
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.images import Images, test_images, validation_images
 from mnist_tui.wording import counted
@@ -72,7 +72,7 @@ class RunAnswers:
         self.folder = folder
         self.lock = threading.Lock()
         self._data_dirs = tuple(data_dirs)
-        self._file = PredictedFile(folder.predicted_file)
+        self._file = PredictionsReader(folder.predicted_file)
         self._images: dict[str, Images | Failure] = {}
         self._final: tuple[float, dict[str, NDArray[Any]]] | None = None
 
@@ -102,7 +102,7 @@ class RunAnswers:
         if final is None:
             return "this run has no final evaluation"
         distributions = final["probabilities"]
-        found = Predicted(0, distributions.argmax(axis=1).astype("uint8"), distributions.max(axis=1))
+        found = EpochPredictions(0, distributions.argmax(axis=1).astype("uint8"), distributions.max(axis=1))
         images = self._test(data)
         if isinstance(images, Images):
             answers = _of_epoch(found, images)
@@ -154,7 +154,7 @@ def answers_of(feed: RunFeed, data_dir: Path | None) -> RunAnswers:
     return _kept[feed]
 
 
-def _of_epoch(found: Predicted, images: Images) -> Answers | Failure:
+def _of_epoch(found: EpochPredictions, images: Images) -> Answers | Failure:
     import numpy as np
 
     if len(found.classes) != len(images.labels):
@@ -174,7 +174,7 @@ def _of_epoch(found: Predicted, images: Images) -> Answers | Failure:
 
 
 def _without_images(
-    found: Predicted, final: dict[str, NDArray[Any]], data: DataReady, why: Failure
+    found: EpochPredictions, final: dict[str, NDArray[Any]], data: DataReady, why: Failure
 ) -> Answers | Failure:
     """Answers on the test images where the data are gone: the run's folder keeps those misclassified in the end."""
     import numpy as np

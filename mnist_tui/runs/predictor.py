@@ -62,7 +62,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictorAnswer:
     """What the model sees.
 
     Attributes:
@@ -113,7 +113,7 @@ class Predictor:
         doc = self._read()
         return Loaded(doc["weights"], doc["epoch"], doc["milliseconds"])
 
-    def ask(self, images: Sequence[bytes]) -> Answer:
+    def ask(self, images: Sequence[bytes]) -> PredictorAnswer:
         """What the model sees in the images.
 
         Args:
@@ -132,7 +132,7 @@ class Predictor:
         except (OSError, ValueError):
             raise self.ended() from None
         doc = self._read()
-        return Answer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
+        return PredictorAnswer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
 
     def close(self) -> None:
         """Ends the process; kills it where it does not end by itself in a moment. Returns at once."""

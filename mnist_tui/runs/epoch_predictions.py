@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+
 UNPACKED_BYTES = 16_000_000
 """Of an epoch, unpacked: 8 million validation images. A record of more is not read."""
 PACKED_BYTES = 17_000_000
@@ -32,7 +33,7 @@ EVERY_EPOCH = 500
 
 
 @dataclass(frozen=True)
-class Predicted:
+class EpochPredictions:
     """An epoch's predictions on the validation images, in their order.
 
     Attributes:
@@ -61,7 +62,7 @@ def go_on_after(path: Path, epoch: int) -> None:
     """
     if not os.path.lexists(path):
         return
-    there = PredictedFile(path)
+    there = PredictionsReader(path)
     beyond = [number for number in there.epochs() if number > epoch]
     with open_append(path) as file:
         file.truncate(there.end)
@@ -97,7 +98,7 @@ def _write(path: Path, record: bytes) -> None:
             raise
 
 
-class PredictedFile:
+class PredictionsReader:
     """Reads single epochs from the file, which may still be written. For one thread at a time.
 
     Attributes:
@@ -119,7 +120,7 @@ class PredictedFile:
         """The newest in the file that is `epoch` or before it; None where there is none."""
         return max((number for number in self.epochs() if number <= epoch), default=None)
 
-    def read(self, epoch: int) -> Predicted | None:
+    def read(self, epoch: int) -> EpochPredictions | None:
         """An epoch's predictions; None where they are not in the file."""
         import numpy as np
 
@@ -140,7 +141,7 @@ class PredictedFile:
         if len(values) % 2:
             return None
         count = len(values) // 2
-        return Predicted(epoch, values[:count], (values[count:] / np.float32(255)).astype(np.float32))
+        return EpochPredictions(epoch, values[:count], (values[count:] / np.float32(255)).astype(np.float32))
 
     def _scan(self) -> None:
         try:
