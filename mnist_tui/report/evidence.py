@@ -14,8 +14,8 @@ from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
-from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import Finding
+from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import Launch, RunError, RunFolder

@@ -14,14 +14,14 @@ SHOWN = 4
 """Names told of those that a text may mean."""
 
 
-class Named(Protocol):
+class HasId(Protocol):
     """What has a name."""
 
     @property
     def id(self) -> str: ...
 
 
-Found = TypeVar("Found", bound=Named)
+Found = TypeVar("Found", bound=HasId)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def meant(folders: Sequence[Found], text: str) -> list[Found]:
     return exact or [folder for folder in folders if folder.id.startswith(text) or folder.id.endswith(f"-{text}")]
 
 
-def several(found: Sequence[Named], text: str, what: str) -> str:
+def several(found: Sequence[HasId], text: str, what: str) -> str:
     """That a text means several.
 
     Args:

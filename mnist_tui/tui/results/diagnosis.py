@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding
+from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen

@@ -16,8 +16,8 @@ from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
-from mnist_tui.runs.diagnosis.diagnose import diagnose
 from mnist_tui.runs.diagnosis.finding import Finding
+from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.tui import run_commands

@@ -6,13 +6,14 @@ Each rule is a function of the run that gives a finding or None; thresholds stan
 from __future__ import annotations
 
 import math
-from statistics import fmean
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from statistics import fmean, median
 
 from mnist_tui.experiment.layers import Constant, Conv2D, Dense, PlainInitializer
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.diagnosis.finding import Finding, change, loss
-from mnist_tui.runs.diagnosis.trends import fall, jumps, noise, trend
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.wording import counted, percent
 
@@ -318,3 +319,72 @@ def learning_rate(run: RunState, experiment: Experiment) -> float:
     assert not isinstance(experiment.optimizer, Ridge)
     newest = run.history[-1].learning_rate if run.history else None
     return experiment.optimizer.learning_rate if newest is None else newest
+
+
+WORSE, LEAST = 1.25, 0.01
+"""Against the lowest validation loss. Seeds of a converged training end within 10 % of it."""
+RESTORES = "training.early_stopping.restore_best_weights"
+
+
+def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
+    """A run that ended on a validation loss well above its lowest.
+
+    `diagnose` asks for it only where no rule about the curves has explained that.
+    """
+    best, stopping = run.best, experiment.training.early_stopping
+    if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
+        return None
+    last = run.history[-1]
+    if last.val_loss is None or best.val_loss is None:
+        return None
+    if last.val_loss < max(WORSE * best.val_loss, best.val_loss + LEAST):
+        return None
+    evidence = (
+        f"After the last epoch, {last.epoch}, the validation loss is {loss(last.val_loss)}; the lowest was "
+        f"{loss(best.val_loss)}, after epoch {best.epoch}."
+    )
+    if last.val_accuracy is not None and best.val_accuracy is not None:
+        evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
+    keeps = "--patience 10 --validation 0.2" if stopping is None else f"--set {RESTORES}=true"
+    advice = f"Have the best epoch's weights kept ({keeps}), or let the learning rate fall (--schedule cosine)."
+    return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch)
+
+
+MOST_POINTS = 60
+"""A trend is judged on at most so many points, evenly taken: their pairs grow with the square."""
+
+
+def noise(values: Sequence[float]) -> float:
+    """The standard deviation of a value about the curve, from second differences, which a straight trend leaves at 0.
+
+    Their median makes it robust: a jump or two change nothing. For independent normal errors of deviation s, second
+    differences have deviation s·√6, and the median of their size is 0.6745 of it.
+    """
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+    return median(bends) / (0.6745 * 6**0.5) if bends else 0.0
+
+
+def trend(values: Sequence[float]) -> float:
+    """Kendall's tau against time (Mann, 1945): 1 where every later value is higher, -1 where lower, 0 for neither."""
+    step = -(-len(values) // MOST_POINTS)
+    pairs = list(combinations(values[::-1][:: max(1, step)][::-1], 2))
+    return fmean((later > earlier) - (later < earlier) for earlier, later in pairs) if pairs else 0.0
+
+
+def fall(values: Sequence[float], window: int) -> float:
+    """Relative fall of the mean over the last `window` values against the `window` before; 0 where it is only noise.
+
+    What lies within three standard errors of the difference is noise; that is taken from twice as many values.
+    """
+    before, last = fmean(values[-2 * window : -window]), fmean(values[-window:])
+    error = noise(values[-4 * window :]) * (2 / window) ** 0.5
+    return (before - last) / before if before > 0 and abs(before - last) > 3 * error else 0.0
+
+
+def jumps(values: Sequence[float], share: float, least: float) -> list[int]:
+    """Places of the values that lie above the one before by more than `share` of it and by more than `least`."""
+    return [
+        place
+        for place, (earlier, later) in enumerate(pairwise(values), start=1)
+        if later > earlier * (1 + share) and later - earlier > least
+    ]
