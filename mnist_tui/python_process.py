@@ -1,19 +1,27 @@
-"""How this program starts Python processes of its own: their command, environment and working directory.
+"""Python processes of our own: how they are started, and how they ended.
 
 Files of a person's (`random.py`, `keras.py`, a folder `mnist_tui`) are never imported by them: Python leaves the
 current folder out of its path (`-P`), and they run in a folder that holds nothing of a person's.
+The process that started a worker writes into the worker's log how it ended; other processes read it there.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from mnist_tui.files import open_append
 
 WORKING_DIRECTORY = os.path.abspath(os.sep)  # noqa: PTH100
 """Of every process that outlives a command: it is never deleted or unmounted, and nobody keeps modules there."""
-START = str(Path(__file__).with_name("start.py"))
+START = str(Path(__file__).with_name("run_module.py"))
 SEARCHED = "PYTHONPATH"
 PLACES = (
     "HOME",
@@ -63,3 +71,114 @@ def _absolute(text: str) -> str:
         return str(Path(text).absolute())
     except FileNotFoundError:  # the current folder is gone
         return text
+
+
+WRITTEN = "mnist-tui: the process "
+"""Begins the line of a log that says how its process ended."""
+OWN_CODES = (0, 1, 2)
+"""Exit codes with which our processes end by themselves, their final word said."""
+NOTING_SECONDS = 1.0
+UNKNOWN_END = "ended without a word: perhaps it was killed, the memory ran out, or the machine went down"
+
+_ALWAYS = re.compile(
+    r"(WARNING: All log messages before absl::InitializeLog"
+    r"|To enable the following instructions:|Skipping registering GPU devices"
+    r"|[IW]\d{4} \d\d:\d\d:\d\d\.\d+ |[IW]0000 00:00:\d+\.\d+ "
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IW] )"
+)
+"""How TensorFlow, XLA and absl begin lines of information and warnings, whatever a run does."""
+_ERROR = re.compile(r"(E\d{4} \d\d:\d\d:\d\d\.\d+ |E0000 00:00:\d+\.\d+ |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: E )")
+_HARMLESS = re.compile(
+    r"failed call to cuInit|Unable to register cu\w+ (factory|plugin)|Could not find cuda"
+    r"|Could not load dynamic library|Cannot dlopen some GPU libraries|computation_placer already registered",
+    re.IGNORECASE,
+)
+"""Errors that TensorFlow tells of where there is no GPU, or of its own parts."""
+
+
+def end_words(code: int) -> str:
+    """Return how a process ended, by its exit code: ``was killed (SIGKILL), perhaps because the memory ran out``.
+
+    Args:
+        code: as `subprocess` has it; negative for a signal.
+    """
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    match name:
+        case "SIGKILL":
+            return "was killed (SIGKILL), perhaps because the memory ran out"
+        case "SIGTERM" | "SIGINT" | "SIGHUP":
+            return f"was ended from outside ({name})"
+        case _:
+            return f"crashed ({name})"
+
+
+def telling(lines: Sequence[str]) -> list[str]:
+    """Return the lines of a log that may tell why a process ended.
+
+    What TensorFlow prints at every start (about CUDA, oneDNN, processor instructions) tells nothing, nor does how a
+    process before the last one ended.
+    """
+    return [
+        line
+        for at, line in enumerate(lines)
+        if line.strip() and not _of_every_start(line) and not (line.startswith(WRITTEN) and at < len(lines) - 1)
+    ]
+
+
+def _of_every_start(line: str) -> bool:
+    return bool(_ALWAYS.match(line) or (_ERROR.match(line) and _HARMLESS.search(line)))
+
+
+def said(lines: Sequence[str]) -> str:
+    """Return the telling lines as one."""
+    return "; ".join(line.strip() for line in telling(lines))
+
+
+_noting: dict[int, threading.Thread] = {}
+
+
+def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None:
+    """Wait for the process in a thread, so that no zombie passes for alive, and write into its log how it ended.
+
+    Nothing is written where it ended by itself, with one of OWN_CODES.
+    """
+
+    def wait() -> None:
+        code = process.wait()
+        if log_file is not None and code not in OWN_CODES:
+            with suppress(OSError), open_append(log_file) as log:
+                log.write(f"{WRITTEN}{end_words(code)}\n".encode())
+
+    thread = threading.Thread(target=wait, name=f"reap-{process.pid}", daemon=True)
+    _noting[process.pid] = thread
+    thread.start()
+
+
+def noted(pid: int) -> None:
+    """Wait until `reap` has written how a process ended that is dead; does nothing for processes of others."""
+    if (thread := _noting.get(pid)) is not None:
+        thread.join(NOTING_SECONDS)
+
+
+def known_end(last: Sequence[str]) -> str:
+    """Return how a process ended, as its log says; empty where it does not.
+
+    Args:
+        last: the last lines of its log that are `telling`.
+    """
+    return next((line.removeprefix(WRITTEN) for line in last[-1:] if line.startswith(WRITTEN)), "")
+
+
+def why_crashed(last: Sequence[str]) -> str:
+    """Return how a process ended whose status says that it lives, and what it printed last.
+
+    Args:
+        last: the last lines of its log that are `telling`.
+    """
+    printed = said([line for line in last if not line.startswith(WRITTEN)])
+    return f"{known_end(last) or UNKNOWN_END}{f'; it last printed: {printed}' if printed else ''}"

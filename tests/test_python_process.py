@@ -80,7 +80,7 @@ def test_relative_places_are_made_absolute_and_empty_ones_left_out(
 def test_this_copy_of_the_package_is_found_before_another_and_after_the_standard_library(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_tui.start import _make_findable
+    from mnist_tui.run_module import _make_findable
 
     (tmp_path / "mnist_tui").mkdir()
     monkeypatch.setattr(sys, "path", ["/the/library", str(tmp_path)])

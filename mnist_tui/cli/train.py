@@ -29,13 +29,13 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.python_process import said
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
 from mnist_tui.runs.devices import busy, usable_cores
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.launcher import start
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState
-from mnist_tui.runs.worker_end import said
 from mnist_tui.wording import counted, loss, percent, seconds
 
 LOG_LINES = 12

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
+from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.launcher import run_job
 from mnist_tui.runs.state import EpochRow, replayed
-from mnist_tui.runs.worker_end import end_words, telling
 
 WEIGHT_FORMATS = tuple(FILES)
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {WORDS: "complexity.txt"}

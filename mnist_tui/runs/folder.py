@@ -23,10 +23,10 @@ from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular, read_json, replacing_folder, write_json, write_text
 from mnist_tui.locks import FileLock, HeldError
+from mnist_tui.python_process import known_end, noted, telling, why_crashed
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import LARGEST, document, record
 from mnist_tui.runs.state import LIVE
-from mnist_tui.runs.worker_end import known_end, noted, telling, why_crashed
 
 HEARTBEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0

@@ -14,8 +14,8 @@ from typing import IO
 
 from mnist_tui import python_process
 from mnist_tui.files import discard, open_append, why_unwritten
+from mnist_tui.python_process import end_words, reap, said
 from mnist_tui.runs.folder import Lock, RunError, RunFolder, last_lines, status_of
-from mnist_tui.runs.worker_end import end_words, reap, said
 
 WORKER = "mnist_tui.training.worker"
 TICK_SECONDS = 0.2

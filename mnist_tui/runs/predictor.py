@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any
 
 from mnist_tui.experiment.shapes import CLASSES
+from mnist_tui.python_process import end_words, telling
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.launcher import start_job
-from mnist_tui.runs.worker_end import end_words, telling
 
 REFUSED = 2
 """The worker's exit code for a request that cannot be met."""

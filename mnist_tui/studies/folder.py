@@ -16,6 +16,7 @@ from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_text
 from mnist_tui.paths import typed_path
+from mnist_tui.python_process import known_end, noted, why_crashed
 from mnist_tui.runs.folder import (
     LAST_LINES,
     SILENT_SECONDS,
@@ -37,7 +38,6 @@ from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.own_files import refusal
 from mnist_tui.runs.records import is_name
-from mnist_tui.runs.worker_end import known_end, noted, why_crashed
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE

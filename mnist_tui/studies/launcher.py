@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from mnist_tui import python_process
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard, open_append, why_unwritten
+from mnist_tui.python_process import reap
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import Lock, WrittenError, status_of
-from mnist_tui.runs.worker_end import reap
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study

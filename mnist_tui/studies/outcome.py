@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.python_process import said
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EpochRow, replayed
-from mnist_tui.runs.worker_end import said
 from mnist_tui.studies.events import StudyEvent, TrialBegan, TrialEnded, TrialEpoch, told
 from mnist_tui.studies.spec import Metric
 

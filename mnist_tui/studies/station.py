@@ -18,12 +18,12 @@ from mnist_tui.data.places import find
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
+from mnist_tui.python_process import said
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder, made_here
 from mnist_tui.runs.launcher import TrialServer
 from mnist_tui.runs.state import LIVE
-from mnist_tui.runs.worker_end import said
 from mnist_tui.studies import bundle
 from mnist_tui.studies.bundle import BundleKey, Files
 from mnist_tui.studies.transport import Request, Result, pack

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
-from mnist_tui.runs.worker_end import UNKNOWN_END
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study

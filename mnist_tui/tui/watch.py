@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.reference import Reference
+from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
-from mnist_tui.runs.worker_end import UNKNOWN_END
 
 CHECK_SECONDS = 1.0
 """How often a worker that should live is looked for."""

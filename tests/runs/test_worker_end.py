@@ -11,10 +11,10 @@ import pytest
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.python_process import end_words, noted, reap, telling, why_crashed
 from mnist_tui.runs.folder import Launch, RunFolder, create, status_of
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState
-from mnist_tui.runs.worker_end import end_words, noted, reap, telling, why_crashed
 
 EVERY_START = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR

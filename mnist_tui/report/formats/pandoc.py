@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.python_process import end_words
 from mnist_tui.report.export import ExportError
-from mnist_tui.runs.worker_end import end_words
 
 READER = "commonmark+pipe_tables+tex_math_dollars+footnotes+strikeout-raw_html"
 """What GitHub reads, too; no raw HTML or TeX, no attributes, no citations."""

@@ -1,8 +1,10 @@
-"""Runs a module of this package as a program: `python -P start.py MODULE ARGUMENT…`, as `python_process` has it.
+"""Runs a module of this package as a program: `python -P run_module.py MODULE ARGUMENT…`, as `python_process` has it.
 
 Started by its file, so that this copy of the package is found from every folder without a place in PYTHONPATH: there
 its neighbours (a checkout's, or a person's files beside it) would be imported before Python's own library.
 """
+
+from __future__ import annotations
 
 import os
 import runpy
