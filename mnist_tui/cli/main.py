@@ -20,7 +20,6 @@ from mnist_tui.cli import (
     export,
     predict,
     presets,
-    prune,
     reproduce,
     resume,
     runs,
@@ -172,7 +171,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "attach": runs.attach,
         "predict": predict.predict,
         "delete": runs.delete,
-        "prune": prune.prune,
+        "prune": runs.prune,
     },
     COMPARING: {
         "compare": compare.compare,

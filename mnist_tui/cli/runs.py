@@ -1,12 +1,14 @@
-"""`runs`, `show`, `logs`, `attach`, `delete`: runs that there are."""
+"""`runs`, `show`, `logs`, `attach`, `delete`, `prune`: look at runs that there are, and delete them."""
 
 from __future__ import annotations
 
+import math
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.options import (
     Json,
@@ -19,17 +21,19 @@ from mnist_tui.cli.options import (
     may_delete,
     runs_folder,
 )
-from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text
+from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text, rendered
 from mnist_tui.cli.run_or_study import run_or_study
-from mnist_tui.cli.show import as_text
+from mnist_tui.cli.train import score_lines
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular
+from mnist_tui.report import solution
 from mnist_tui.runs.collection.summaries import RunSummary
-from mnist_tui.runs.deletion import discard_run
+from mnist_tui.runs.deletion import Waste, discard_run, find_waste, remove_waste
+from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.runs.results import run_document
-from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.wording import count, counted, moment, percent
+from mnist_tui.studies.folder import PLACE, StudyFolder
+from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds, size
 
 LOG_BYTES = 64_000_000
 """Of a log's end that `logs` prints at most."""
@@ -136,3 +140,145 @@ def delete(
     else:
         delete_run(folder)
     print_note(f"deleted run {folder.id}")
+
+
+HISTORY = 10
+"""Epochs shown, the last ones; the rest is in the JSON document."""
+
+
+def as_text(doc: dict[str, Any]) -> str:
+    """The run that `runs.document` describes, in lines."""
+    total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
+    epochs: list[dict[str, Any]] = doc["epochs"]
+    lines = [
+        f"run        {doc['run']}",
+        f"state      {doc['state']}{f': {reason}' if (reason := doc['reason']) else ''}",
+        f"preset     {doc['preset']}",
+        f"command    {doc['command']}",
+        f"data       {_data(doc)}",
+        f"model      {counted(total, 'parameter')}, {count(trainable)} trainable",
+        f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
+    ]
+    lines += [f"study      {study}"] if (study := doc["study"]) else []
+    if found := doc["closed_form"]:
+        lines += [f"ridge      {solution.ridge(found)}", f"solved     over {solution.images(found)}"]
+        lines.append(f"softmax    of the scores over the temperature {solution.temperature(found)}")
+    lines += score_lines(doc)
+    lines += [f"warning    {text}" for text in doc["warnings"]]
+    lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []
+    lines.append(f"folder     {doc['folder']}")
+    parts = ["\n".join(lines)]
+    if doc["test"] is not None:
+        parts.append(_per_class(doc["test"]["per_class"]))
+    if epochs:
+        parts.append(_history(epochs))
+    return "\n\n".join(parts) + "\n"
+
+
+def _data(doc: dict[str, Any]) -> str:
+    data = doc["dataset"]
+    if data is None:
+        return f"{doc['experiment']['dataset']['name']} (not read yet)"
+    parts = ", ".join(f"{count(data[part])} {part}" for part in ("train", "validation", "test") if data.get(part))
+    return f"{data.get('title') or data['name']}{' (bundled sample)' if data.get('sample') else ''}: {parts}"
+
+
+def _per_class(rows: list[dict[str, Any]]) -> str:
+    right = ("precision", "recall", "F1", "images")
+    table = plain_table("class", *right, right=right)
+    for row in rows:
+        scores = (percent(row[key]) for key in ("precision", "recall", "f1"))
+        table.add_row(str(row["class"]), *scores, count(row["support"]))
+    return rendered(table)
+
+
+def _rate(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4g}"
+
+
+def _history(epochs: list[dict[str, Any]]) -> str:
+    right = ("epoch", "loss", "accuracy", "val loss", "val accuracy", "learning rate", "time")
+    table = plain_table(*right, right=right)
+    for row in epochs[-HISTORY:]:
+        table.add_row(
+            str(row["epoch"]),
+            loss(row["loss"]),
+            percent(row["accuracy"]),
+            loss(row["val_loss"]),
+            percent(row["val_accuracy"]),
+            _rate(row["learning_rate"]),
+            seconds(row["seconds"]),
+        )
+    left_out = len(epochs) - HISTORY
+    return rendered(table) + (f"\n({left_out} earlier epochs: --json has them)" if left_out > 0 else "")
+
+
+DAY = 86_400.0
+
+
+def prune(
+    ctx: typer.Context,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete what is listed; without it nothing is.")] = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", help="Only what has not changed for so many days.")
+    ] = 0.0,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """List what can go, and delete it with --yes: runs that were discarded, runs that failed or crashed and left
+    nothing, and stale temporary files.
+    """
+    if not (math.isfinite(older_than) and older_than >= 0):
+        raise RequestError(f"--older-than {older_than:g} is no number of days; 0 and more are")
+    place = runs_folder(ctx, runs_dir)
+    found = find_waste(place, place / PLACE, older_than=older_than * DAY)
+    kept = _delete(found) if yes else found
+    gone = [one for one in found if one not in kept]
+    if as_json:
+        print_json(
+            [
+                {
+                    "path": str(one.path),
+                    "run": one.run.id if one.run else None,
+                    "why": one.why,
+                    "bytes": one.size,
+                    "deleted": one in gone,
+                }
+                for one in found
+            ]
+        )
+    elif found:
+        table = plain_table("what", "why", "size", right=("size",))
+        for one in found:
+            table.add_row(one.run.id if one.run else str(one.path), one.why, size(one.size))
+        print_table(table)
+    print_note(_told(found, gone, yes=yes) if found else f"there is nothing to prune in {place}")
+    if yes and kept:
+        raise typer.Exit(FAILED)
+
+
+def _delete(found: list[Waste]) -> list[Waste]:
+    """Deletes what is found; what stays, each with a word why."""
+    kept: list[Waste] = []
+    for one in found:
+        try:
+            remove_waste(one)
+        except RunError as error:
+            print_note(f"kept: {error}")
+            kept.append(one)
+    return kept
+
+
+def _told(found: list[Waste], gone: list[Waste], *, yes: bool) -> str:
+    if yes:
+        return f"deleted {_counted(gone)}"
+    return f"{_counted(found)}; nothing was deleted, the same command with --yes does it"
+
+
+def _counted(found: list[Waste]) -> str:
+    """``2 runs and 1 temporary file, 12.6 MB``."""
+    runs = sum(one.run is not None for one in found)
+    numbers = ((runs, "run"), (len(found) - runs, "temporary file"))
+    parts = [counted(number, name) for number, name in numbers if number]
+    return f"{' and '.join(parts) or 'nothing'}, {size(sum(one.size for one in found))}"
