@@ -17,7 +17,7 @@ from typing import Any
 import psutil  # noqa: F401 - imported here once, not in every attempt
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.studies import launcher as studies
 from mnist_tui.studies.folder import StudyFolder
@@ -80,9 +80,9 @@ def owing(place: Path) -> RunFolder:
 
 
 CASES: dict[str, Case] = {
-    "train": (lambda place: place, lambda place: launcher.start(create(place, find_preset("raw"), LAUNCH))),
-    "resume": (owing, resumption.resume),
-    "extend": (owing, lambda run: resumption.extend(run, 2)),
+    "train": (lambda place: place, lambda place: start.start(create(place, find_preset("raw"), LAUNCH))),
+    "resume": (owing, start.resume),
+    "extend": (owing, lambda run: start.extend(run, 2)),
     "extend live": (
         lambda place: ended(place, this_process("running")),
         lambda run: control.leave(run, control.Command("extend", 2)),
@@ -99,7 +99,7 @@ CASES: dict[str, Case] = {
 def main() -> int:
     name, place = sys.argv[1], Path(sys.argv[2])
     prepare, act = CASES[name]
-    launcher.WORKER = studies.RUNNER = "idle_worker"
+    start.WORKER = studies.RUNNER = "idle_worker"
     number = 0
     while True:
         number += 1

@@ -33,9 +33,9 @@ from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.experiment.texts import whole
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.resumption import check_extendable, check_resumable
-from mnist_tui.runs.resumption import extend as further
-from mnist_tui.runs.resumption import resume as begin
+from mnist_tui.runs.start import check_extendable, check_resumable
+from mnist_tui.runs.start import extend as further
+from mnist_tui.runs.start import resume as begin
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies import launcher
 from mnist_tui.studies.folder import StudyFolder

@@ -147,7 +147,7 @@ HISTORY = 10
 
 
 def as_text(doc: dict[str, Any]) -> str:
-    """The run that `runs.document` describes, in lines."""
+    """The run that `runs.results.run_document` describes, in lines."""
     total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [

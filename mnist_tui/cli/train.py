@@ -33,8 +33,8 @@ from mnist_tui.python_process import said
 from mnist_tui.report.published import MEASURED, Beside, beside, cited
 from mnist_tui.runs.devices import busy, usable_cores
 from mnist_tui.runs.folder import Launch, RunFolder, create
-from mnist_tui.runs.launcher import start
 from mnist_tui.runs.results import run_document
+from mnist_tui.runs.start import start
 from mnist_tui.runs.state import RunState
 from mnist_tui.wording import counted, loss, percent, seconds
 

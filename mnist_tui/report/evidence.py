@@ -60,7 +60,7 @@ class Evidence:
         preset: the run's experiment, the preset's name, what was published for it.
         summary: the run as a line of a list; its `group` is the same for runs that differ only in their seed.
         changes: how the experiment differs from its preset, the seed apart, in words; empty where it does not.
-        document: as `runs.document` makes it, from what could be read.
+        document: as `runs.results.run_document` makes it, from what could be read.
         state: as the reducer has it, with the folder's word on whether the worker lives (`UNKNOWN` where it is silent).
         results: `results.json` where it belongs to the run's end; empty where there is none.
         class_names: ten.

@@ -19,7 +19,7 @@ from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import WORDS, in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
-from mnist_tui.runs.launcher import run_job
+from mnist_tui.runs.start import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 
 WEIGHT_FORMATS = tuple(FILES)

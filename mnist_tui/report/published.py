@@ -1,7 +1,7 @@
 """What a source published beside what came out here: figures of the same kind, and their difference. Pure.
 
 A training figure is only held against one that was measured in the same way; where a source does not say how it
-measured, the figure is told and not compared. Documents are those of `runs.document`.
+measured, the figure is told and not compared. Documents are those of `runs.results.run_document`.
 """
 
 from __future__ import annotations

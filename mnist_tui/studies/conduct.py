@@ -14,7 +14,7 @@ from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock, since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
-from mnist_tui.runs import control, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
@@ -279,7 +279,7 @@ class Conductor:
         """Has a run that was asked for more epochs as it ended train them, on this machine."""
         if not self._stopping and control.waiting(folder, "extend"):
             with suppress(RequestError):
-                resumption.resume(folder)
+                start.resume(folder)
 
     def _epoch(self, number: int, run: str, event: EpochEnded) -> None:
         if not told(event.epoch):

@@ -22,7 +22,7 @@ from mnist_tui.python_process import said
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder, made_here
-from mnist_tui.runs.launcher import TrialServer
+from mnist_tui.runs.start import TrialServer
 from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import bundle
 from mnist_tui.studies.bundle import BundleKey, Files

@@ -21,7 +21,7 @@ from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Lock, RunFolder
-from mnist_tui.runs.resumption import go_on_if_asked
+from mnist_tui.runs.start import go_on_if_asked
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover

@@ -1,6 +1,6 @@
 """The worker process: `python -m mnist_tui.training.worker --run FOLDER`, or `--standby`, `--trials`, `--job JOB`.
 
-Started by `runs.launcher`. It takes a run on, and says so in the run's folder, before it imports TensorFlow.
+Started by `runs.start`. It takes a run on, and says so in the run's folder, before it imports TensorFlow.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from mnist_tui.clocks import since_boot
 from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import Busy, busy
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
@@ -38,7 +38,7 @@ class Starter:
 
     def __init__(self, options: AppOptions) -> None:
         self._options = options
-        self._standby: launcher.Standby | None = None
+        self._standby: start.Standby | None = None
         self._lock = threading.Lock()
         self._dismissed = False
 
@@ -75,7 +75,7 @@ class Starter:
         if not wait:
             with self._lock:
                 standby, self._standby = self._standby, None
-        launcher.start(folder, standby)
+        start.start(folder, standby)
         return folder
 
     def resume(self, folder: RunFolder) -> None:
@@ -85,7 +85,7 @@ class Starter:
             RunError: it cannot be resumed.
             OSError: no process can be started.
         """
-        resumption.resume(folder)
+        start.resume(folder)
 
     def extend(self, folder: RunFolder, epochs: int) -> bool:
         """Has a run train that many epochs more; whether a new worker does it, for a run that had ended.
@@ -94,7 +94,7 @@ class Starter:
             RunError: it cannot be extended.
             OSError: no process can be started.
         """
-        return resumption.extend(folder, epochs)
+        return start.extend(folder, epochs)
 
     def discard(self, folder: RunFolder) -> None:
         """Ends a run, saves nothing and deletes its folder. Blocks until its worker has ended: for a thread.
@@ -114,7 +114,7 @@ class Starter:
             return False
         with self._lock:
             if not self._dismissed and (self._standby is None or not self._standby.waiting):
-                self._standby = launcher.Standby()
+                self._standby = start.Standby()
         return True
 
     def dismiss(self) -> None:
@@ -168,14 +168,14 @@ def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
 
 def left_studies(folders: Iterable[StudyFolder], *, stop: bool) -> list[str]:
     """Leaves studies behind, stopped or not; what becomes of each, in a sentence."""
-    from mnist_tui.studies import launcher
+    from mnist_tui.studies.launcher import stop as stop_study
 
     notes: list[str] = []
     for folder in folders:
         if stop:
             try:
                 if folder.state() != "stopping":  # twice would mean at once
-                    launcher.stop(folder)
+                    stop_study(folder)
             except (RequestError, OSError) as error:
                 notes.append(str(error))
                 continue

@@ -20,7 +20,7 @@ from typing import Any
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.folder import Launch, create
-from mnist_tui.runs.launcher import WORKER
+from mnist_tui.runs.start import WORKER
 from tests.benchmarks import results
 from tests.benchmarks.arrays import Arrays, arrays, with_data
 from tests.benchmarks.fit import fit, model

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.runs.library import find_run
-from mnist_tui.runs.resumption import check_extendable, check_resumable
+from mnist_tui.runs.start import check_extendable, check_resumable
 from tests.cli.conftest import Command
 
 WRITTEN = Path(__file__).parent.parent / "written_by"

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs import control, devices, launcher
+from mnist_tui.runs import control, devices, start
 from mnist_tui.runs.control import Command, Inbox
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import GpuMemory
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError, Status, status_of, this_process
-from mnist_tui.runs.resumption import extend, resume
+from mnist_tui.runs.start import extend, resume
 from mnist_tui.runs.state import RunState, reduce
 from tests.runs.commands import taken
 from tests.runs.test_events import epoch
@@ -138,7 +138,7 @@ CRAFTED = [
 def handed_over(monkeypatch):
     """The runs that a new worker would have gone on with, and their commands then."""
     runs = []
-    monkeypatch.setattr("mnist_tui.runs.resumption.start_holding", lambda run, lock: runs.append(taken(run)))
+    monkeypatch.setattr("mnist_tui.runs.start.start_holding", lambda run, lock: runs.append(taken(run)))
     return runs
 
 
@@ -308,9 +308,9 @@ class TestDiscard:
             "(run.path / 'last.txt').write_text('still writing')\n"
         )
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        monkeypatch.setattr(launcher, "WORKER", "obedient_worker")
+        monkeypatch.setattr(start, "WORKER", "obedient_worker")
         run = new_run(tmp_path / "runs")
-        launcher.start(run)
+        start.start(run)
         discard_run(run)
         assert not run.path.exists()
 

@@ -23,7 +23,7 @@ from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
 from mnist_tui.runs.results import run_document
-from mnist_tui.runs.resumption import check_resumable
+from mnist_tui.runs.start import check_resumable
 from tests.runs.commands import taken
 from tests.runs.test_events import epoch
 from tests.waiting import wait_for

@@ -20,7 +20,7 @@ from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
 from mnist_tui.runs.names_and_notes import Label, write_label
-from mnist_tui.runs.resumption import extend, resume
+from mnist_tui.runs.start import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
 from tests.runs.synthetic import finished_run
 from tests.studies import made

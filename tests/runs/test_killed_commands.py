@@ -12,7 +12,7 @@ import pytest
 
 from mnist_tui.files import TEMPORARY
 from mnist_tui.locks import is_held
-from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
@@ -36,7 +36,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     modules.mkdir()
     (modules / "idle_worker.py").write_text(IDLE.format(over=str(over)))
     monkeypatch.setenv("PYTHONPATH", str(modules))
-    monkeypatch.setattr(launcher, "WORKER", "idle_worker")
+    monkeypatch.setattr(start, "WORKER", "idle_worker")
     monkeypatch.setattr(studies, "RUNNER", "idle_worker")
     yield tmp_path / "attempts"
     over.touch()
@@ -71,7 +71,7 @@ def one_run(runs_dir: Path) -> RunFolder:
 def goes_on(run: RunFolder) -> None:
     """Has the run resumed, unless a worker has it, which has not had the time to say so."""
     if run.state() not in LIVE and not is_held(run.lock_file):
-        resumption.resume(run)
+        start.resume(run)
         assert run.state() in LIVE
     assert run.launch().device == "cpu"
     assert run.preset().experiment.training.epochs

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs import launcher, resumption
+from mnist_tui.runs import start
 from mnist_tui.runs.control import Command, leave, waiting
 from mnist_tui.runs.folder import Lock, RunError, Status, this_process
-from mnist_tui.runs.resumption import check_resumable, extend, resume
+from mnist_tui.runs.start import check_resumable, extend, resume
 from tests.runs.commands import taken
 from tests.runs.test_folder import new_run
 from tests.waiting import PATIENCE, wait_for
@@ -41,7 +41,7 @@ def idle_worker(tmp_path, monkeypatch):
     """In the worker's place a module that holds what it was given until its stdin or its parent ends."""
     (tmp_path / "idle_worker.py").write_text("import sys, time\nprint(*sys.argv[1:], flush=True)\ntime.sleep(60)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(launcher, "WORKER", "idle_worker")
+    monkeypatch.setattr(start, "WORKER", "idle_worker")
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])
@@ -88,10 +88,10 @@ def test_of_many_resumptions_at_once_one_gets_the_run(tmp_path):
 import sys
 sys.stdin.readline()
 from pathlib import Path
-from mnist_tui.runs import launcher
-launcher.WORKER = "idle_worker"
+from mnist_tui.runs import start
+start.WORKER = "idle_worker"
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.resumption import resume
+from mnist_tui.runs.start import resume
 try:
     resume(RunFolder(Path({str(run.path)!r})))
 except RunError as error:
@@ -183,7 +183,7 @@ def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_
             folder.write_status(over)
         return leave(folder, command)
 
-    monkeypatch.setattr(resumption, "leave", leave_late)
+    monkeypatch.setattr(start, "leave", leave_late)
     assert extend(run, 3)
     worker = launcher_process(run.status().pid)
     try:
@@ -256,7 +256,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_leaves_no_worker_and_
 ):
     run, started = crashed_run(tmp_path / "runs"), []
     before = run.launch(), run.status()
-    monkeypatch.setattr(launcher, "_spawn", lambda *a, **k: started.append(sleeper()) or started[-1])
+    monkeypatch.setattr(start, "_spawn", lambda *a, **k: started.append(sleeper()) or started[-1])
 
     def fails(*_):
         raise OSError(number, os.strerror(number), "there")

@@ -8,7 +8,7 @@ import pytest
 from mnist_tui.data.splits import validation_split
 from mnist_tui.report.export import history_csv
 from mnist_tui.report.summary import summary
-from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.results import run_document
@@ -151,7 +151,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_resumed(tmp_path):
     of = closed_form(frozen(1200), ridges=tuple(float(ridge) for ridge in range(1, 21)))
     folder = new_run(tmp_path, of)
-    launcher.start(folder)
+    start.start(folder)
     watch = Watch(folder)
     wait_for(lambda: any(phase.name == "solving" for phase in watch.all(Phase)))
     control.send(folder, "pause")
@@ -162,7 +162,7 @@ def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_r
     assert folder.results() is None
     assert not folder.model_file.exists()
     with pytest.raises(RunError, match="solved in closed form, once: more epochs would change nothing"):
-        resumption.extend(folder, 3)
+        start.extend(folder, 3)
 
     wait_for(lambda: _resumed(folder))
     wait_for(lambda: len(watch.all(Ended)) == 2 and folder.state() == "finished")
@@ -202,7 +202,7 @@ def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_r
 def _resumed(folder):
     """Whether the run is resumed: the worker that has ended may hold it for a moment."""
     try:
-        resumption.resume(folder)
+        start.resume(folder)
     except RunError as error:
         assert "is being written by" in str(error)
         return False

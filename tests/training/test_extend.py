@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mnist_tui.experiment.spec import from_mapping, to_mapping
-from mnist_tui.runs import control, launcher, resumption
+from mnist_tui.runs import control, start
 from mnist_tui.runs.events import (
     CheckpointSaved,
     Ended,
@@ -297,12 +297,12 @@ def workers():
     """Starts workers; those that a test leaves alive are killed."""
     pids = []
 
-    def start(folder, begin=launcher.start):
+    def start_worker(folder, begin=start.start):
         begin(folder)
         pids.append(folder.status().pid)
         return Watch(folder)
 
-    yield start
+    yield start_worker
     for pid in pids:
         if psutil.pid_exists(pid):
             os.kill(pid, signal.SIGKILL)
@@ -395,7 +395,7 @@ def test_a_finished_run_is_extended_by_a_worker_of_its_own(tmp_path, workers):
     folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 2}))
     workers(folder).wait_for_end()
     wait_for(lambda: not psutil.pid_exists(folder.status().pid))
-    watch = workers(folder, lambda run: resumption.extend(run, 1))
+    watch = workers(folder, lambda run: start.extend(run, 1))
     watch.wait(Extended)
     wait_for(lambda: folder.state() == "finished")
     assert [event.epoch for event in events(folder, EpochEnded)] == [1, 2, 3]

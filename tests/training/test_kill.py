@@ -15,7 +15,7 @@ import pytest
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import from_mapping, to_mapping
-from mnist_tui.runs import launcher
+from mnist_tui.runs import start
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import CheckpointSaved, Resumed
 from mnist_tui.runs.state import LIVE
@@ -35,7 +35,7 @@ EVERY = 0.15
 
 def undisturbed(runs_dir, of):
     folder = new_run(runs_dir, of)
-    launcher.start(folder)
+    start.start(folder)
     return folder
 
 

@@ -15,7 +15,7 @@ import pytest
 from skimage.feature import hog
 
 from mnist_tui.data.digits import read_digits
-from mnist_tui.runs import launcher
+from mnist_tui.runs import start
 from mnist_tui.runs.folder import RunFolder, Status
 from mnist_tui.runs.predictor import PredictionError, Predictor, class_names, has_model
 from mnist_tui.training.predictor import answer
@@ -127,7 +127,7 @@ def test_runs_without_weights_or_with_broken_ones_are_refused_in_a_sentence(run:
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_stdout_carries_answers_alone_and_the_end_of_stdin_ends_it(run: RunFolder):
-    command = [sys.executable, "-m", launcher.WORKER, "--job", "predict", "--run", str(run.path)]
+    command = [sys.executable, "-m", start.WORKER, "--job", "predict", "--run", str(run.path)]
     image = read_digits()["test_images"][0].tobytes()
     done = subprocess.run(command, input=packed(image) + b"\nnonsense\n", capture_output=True, check=True)
     ready, probabilities, error = map(json.loads, done.stdout.splitlines())

@@ -15,7 +15,7 @@ from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Progress
 from mnist_tui.runs.folder import Lock, RunError
-from mnist_tui.runs.launcher import TrialServer, start
+from mnist_tui.runs.start import TrialServer, start
 from tests.training.sameness import events, same_run
 from tests.training.support import FLATTEN, Watch, experiment, new_run
 from tests.waiting import wait_for

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES
-from mnist_tui.runs import control, launcher
+from mnist_tui.runs import control, start
 from mnist_tui.runs.events import CheckpointSaved, DeviceLoad, EpochEnded, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.training import checkpoint
@@ -28,7 +28,7 @@ def started():
     pids = []
 
     def start(folder, standby=None):
-        launcher.start(folder, standby)
+        start.start(folder, standby)
         watch = Watch(folder)
         watch.wait(RunStarted)
         pids.append(folder.status().pid)
@@ -46,7 +46,7 @@ def gone(pid):
 
 def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
     folder = new_run(tmp_path, ENDLESS)
-    watch = started(folder, launcher.Standby())
+    watch = started(folder, start.Standby())
     watch.wait(EpochEnded, 2)
     assert folder.state() == "running"
     with pytest.raises(RunError, match="is being written by process"):
@@ -133,7 +133,7 @@ def test_a_stop_before_training_has_begun_ends_the_run_at_once(tmp_path, started
 
 
 def test_a_worker_on_standby_ends_with_its_stdin():
-    standby = launcher.Standby()
+    standby = start.Standby()
     pid = standby.pid
     assert standby.waiting
     standby.dismiss()
@@ -156,7 +156,7 @@ def test_damaged_data_fails_with_the_readers_sentence_before_tensorflow_is_there
 def test_a_second_worker_is_refused(tmp_path):
     folder = new_run(tmp_path, ENDLESS)
     lock = Lock(folder)
-    command = [sys.executable, "-m", launcher.WORKER, "--run", str(folder.path)]
+    command = [sys.executable, "-m", start.WORKER, "--run", str(folder.path)]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     lock.release()
     assert refused.returncode == 2

@@ -259,8 +259,8 @@ Record = Callable[..., Recording]
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     """No TensorFlow is started; the runs that would have been are listed."""
     started: list[RunFolder] = []
-    monkeypatch.setattr("mnist_tui.runs.launcher.start", lambda folder, standby=None: started.append(folder))
-    monkeypatch.setattr("mnist_tui.runs.resumption.start_holding", lambda folder, lock: started.append(folder))
+    monkeypatch.setattr("mnist_tui.runs.start.start", lambda folder, standby=None: started.append(folder))
+    monkeypatch.setattr("mnist_tui.runs.start.start_holding", lambda folder, lock: started.append(folder))
     monkeypatch.setattr("mnist_tui.tui.app.BenchApp._prepare_standby", lambda app: None)
     return started
 

@@ -147,7 +147,7 @@ class TestExtension:
         self, record: Any, app_on: Any, shows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-        monkeypatch.setattr("mnist_tui.runs.resumption.extend", lambda folder: folder)
+        monkeypatch.setattr("mnist_tui.runs.start.extend", lambda folder: folder)
         run = finished(record(epochs=3))
         async with app_on(run.folder).run_test(size=(140, 45), notifications=True) as pilot:
             await shows(pilot, "Finished")

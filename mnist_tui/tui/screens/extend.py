@@ -74,7 +74,7 @@ class ExtendScreen(DialogScreen[int | None]):
         return epochs if 1 <= epochs <= MAX_EPOCHS - self._base() else None
 
     def _base(self) -> int:
-        """The number of epochs that more are added to: see `runs.resumption.extend`."""
+        """The number of epochs that more are added to: see `runs.start.extend`."""
         return len(self._snapshot.run.history) if self._snapshot.word == "finished" else self._planned()
 
     @on(Input.Changed)
