@@ -12,7 +12,7 @@ from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.progress import Progress
+from mnist_tui.data.progress import DataProgress
 from mnist_tui.paths import typed_path
 from mnist_tui.wording import size
 
@@ -118,7 +118,7 @@ class _Teller:
         self._line = LiveLine(sys.stderr) if sys.stderr.isatty() else None
         self._said = ""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: DataProgress) -> None:
         if self._line:
             share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
             self._line.show(f"{progress.text}{share}")

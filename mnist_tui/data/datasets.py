@@ -27,7 +27,7 @@ from mnist_tui.data.places import (
     search,
     validate_name,
 )
-from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.data.progress import OnProgress
 from mnist_tui.data.reading import Dataset, read, recognised
 from mnist_tui.files import temporary_prefix
 from mnist_tui.paths import NoHomeError

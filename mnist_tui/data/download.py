@@ -17,7 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 from mnist_tui.data.catalogue import FILE_NAMES, PART_TITLES, PARTS, KnownDataset, Part
 from mnist_tui.data.errors import DataError
 from mnist_tui.data.idx import read_idx
-from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.data.progress import DataProgress, OnProgress
 from mnist_tui.files import is_abandoned, temporary_prefix
 
 #: Seconds. A machine without network is found out in under five.
@@ -107,7 +107,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 class _Bar:
-    """What pooch wants of a progress bar, passed on as `Progress`."""
+    """What pooch wants of a progress bar, passed on as `DataProgress`."""
 
     def __init__(self, on_progress: OnProgress, before: int, size: int, total: int, text: str) -> None:
         self.total = 0
@@ -118,7 +118,7 @@ class _Bar:
     def update(self, count: int) -> None:
         self._done += count
         done = min(self._before + min(self._done, self._size), self._all)
-        self._on_progress(Progress("downloading", done, self._all, self._text))
+        self._on_progress(DataProgress("downloading", done, self._all, self._text))
 
     def reset(self) -> None:
         self._done = 0

@@ -34,7 +34,7 @@ _WHITE: Final = 255
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class GreyPicture:
     """An image file's picture.
 
     Attributes:
@@ -53,7 +53,7 @@ class Picture:
         return f"{self.size[0]}×{self.size[1]} pixels, {'dark on light' if self.dark_on_light else 'light on dark'}"
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path) -> GreyPicture:
     """Read an image file of one of the FORMATS, whatever its name ends in.
 
     Raises:
@@ -90,7 +90,7 @@ def read_picture(path: Path) -> Picture:
         why = str(error).strip() or type(error).__name__
         raise DataError(f"{path} is damaged, or not an image that can be read: {why}") from None
     dark_on_light = _dark_on_light(grey)
-    return Picture(_ink(grey, dark_on_light), size, dark_on_light)
+    return GreyPicture(_ink(grey, dark_on_light), size, dark_on_light)
 
 
 def _too_large(path: Path, most: int, size: tuple[int, int] | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DataProgress:
     """A moment of fetching or reading a dataset.
 
     Attributes:
@@ -24,4 +24,4 @@ class Progress:
     text: str
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[DataProgress], None]

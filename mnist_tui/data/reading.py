@@ -25,7 +25,7 @@ from mnist_tui.data.errors import DataError
 from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx
 from mnist_tui.data.npz import read_npz
 from mnist_tui.data.places import Location
-from mnist_tui.data.progress import OnProgress, Progress
+from mnist_tui.data.progress import DataProgress, OnProgress
 from mnist_tui.files import UnreadableFileError, read_text
 from mnist_tui.wording import counted, listed
 
@@ -80,7 +80,7 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
     sha256: dict[Part, str] = {part: contents[part].sha256 for part in PARTS}
     title = KNOWN[location.name].title if location.name in KNOWN else location.source
     if on_progress is not None:
-        on_progress(Progress("verifying", location.size, location.size, f"verifying {title}"))
+        on_progress(DataProgress("verifying", location.size, location.size, f"verifying {title}"))
     if location.name in KNOWN:
         known = KNOWN[location.name]
         if not known.sample:
@@ -107,7 +107,7 @@ def _contents(location: Location, on_progress: OnProgress | None) -> Mapping[Par
     if location.kind == "npz":
         (archive,) = location.files
         if on_progress is not None:
-            on_progress(Progress("reading", 0, location.size, f"reading {archive.name}"))
+            on_progress(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
         return read_npz(archive)
     contents: dict[Part, IdxContent] = {}
     total, before = location.size, 0
@@ -115,7 +115,7 @@ def _contents(location: Location, on_progress: OnProgress | None) -> Mapping[Par
 
         def report(position: int, before: int = before, file: Path = file) -> None:
             if on_progress is not None:
-                on_progress(Progress("reading", before + position, total, f"reading {file.name}"))
+                on_progress(DataProgress("reading", before + position, total, f"reading {file.name}"))
 
         contents[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
         before += file.stat().st_size

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from mnist_tui.experiment import dense_part
 from mnist_tui.experiment.closed_form import HELD_OUT, is_closed_form
-from mnist_tui.experiment.layers import Activation, Conv2D, Part
+from mnist_tui.experiment.layers import Activation, Conv2D, ExperimentPart
 from mnist_tui.experiment.optimizers import OPTIMIZERS
 from mnist_tui.experiment.spec import (
     ConstantSchedule,
@@ -180,7 +180,7 @@ def with_schedule(experiment: Experiment, text: str) -> Experiment:
     kind, *arguments = text.split(":")
     match kind, arguments:
         case "constant", []:
-            schedule: Part = ConstantSchedule()
+            schedule: ExperimentPart = ConstantSchedule()
         case "cosine", []:
             schedule = CosineSchedule()
         case "exp", [start, rate]:

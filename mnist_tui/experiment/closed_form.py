@@ -20,7 +20,7 @@ def is_closed_form(experiment: Experiment) -> bool:
     return isinstance(experiment.optimizer, Ridge)
 
 
-def problems(experiment: Experiment) -> list[Problem]:
+def closed_form_problems(experiment: Experiment) -> list[Problem]:
     """Why an experiment that asks for a closed form cannot have it; none where it can, or does not ask."""
     optimizer, training = experiment.optimizer, experiment.training
     if not isinstance(optimizer, Ridge):

@@ -13,7 +13,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, Part
+from mnist_tui.experiment.layers import (
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    ExperimentPart,
+    Flatten,
+    MaxPooling2D,
+)
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted, noun
@@ -139,7 +147,7 @@ def of(experiment: Experiment) -> Complexity:
     return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), tuple(layers))
 
 
-def configuration(layer: Part) -> str:
+def configuration(layer: ExperimentPart) -> str:
     """A layer's own settings in words."""
     match layer:
         case Dense():
@@ -160,7 +168,7 @@ def configuration(layer: Part) -> str:
             return ""
 
 
-def _layer(name: str, layer: Part, inputs: Shape, output: Shape) -> LayerComplexity:
+def _layer(name: str, layer: ExperimentPart, inputs: Shape, output: Shape) -> LayerComplexity:
     size, text = math.prod(inputs), configuration(layer)
     match layer:
         case Dense():

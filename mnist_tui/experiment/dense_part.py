@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from mnist_tui.experiment.layers import BatchNormalization, Dense, Dropout, Flatten, Initializer, Layer, Part
+from mnist_tui.experiment.layers import BatchNormalization, Dense, Dropout, ExperimentPart, Flatten, Initializer, Layer
 
 Layers = tuple[Layer, ...]
 _INITIALIZER: TypeAdapter[Any] = TypeAdapter(Initializer)
@@ -121,5 +121,5 @@ def _some_blocks(layers: Sequence[Layer]) -> tuple[list[Layer], list[list[Layer]
     return before, blocks
 
 
-def _stack(before: Sequence[Part], blocks: Sequence[Sequence[Part]]) -> Layers:
+def _stack(before: Sequence[ExperimentPart], blocks: Sequence[Sequence[ExperimentPart]]) -> Layers:
     return (*before, *(layer for block in blocks for layer in block))  # pyright: ignore[reportReturnType]

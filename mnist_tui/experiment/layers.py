@@ -17,13 +17,13 @@ Size = Annotated[int, Field(ge=1, le=65536)]
 Edge = Annotated[int, Field(ge=1, le=28)]
 
 
-class Part(BaseModel):
+class ExperimentPart(BaseModel):
     """A frozen part of an experiment that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PlainInitializer(Part):
+class PlainInitializer(ExperimentPart):
     """An initialiser without arguments of its own."""
 
     name: Literal[
@@ -31,7 +31,7 @@ class PlainInitializer(Part):
     ] = Field(description="Keras' name of the initialiser")
 
 
-class RandomNormal(Part):
+class RandomNormal(ExperimentPart):
     """Normally distributed values; `truncated_normal` redraws those beyond two standard deviations."""
 
     name: Literal["random_normal", "truncated_normal"]
@@ -41,7 +41,7 @@ class RandomNormal(Part):
     )
 
 
-class RandomUniform(Part):
+class RandomUniform(ExperimentPart):
     """Uniformly distributed values between two bounds."""
 
     name: Literal["random_uniform"]
@@ -49,14 +49,14 @@ class RandomUniform(Part):
     maxval: Finite = Field(default=0.05, description="upper bound")
 
 
-class Constant(Part):
+class Constant(ExperimentPart):
     """One value everywhere."""
 
     name: Literal["constant"]
     value: Finite = Field(default=0.0, description="the value")
 
 
-class Orthogonal(Part):
+class Orthogonal(ExperimentPart):
     """A random orthogonal matrix times a gain (Saxe et al., 2014)."""
 
     name: Literal["orthogonal"]
@@ -67,7 +67,7 @@ def _from_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _to_name(value: Part) -> Any:
+def _to_name(value: ExperimentPart) -> Any:
     given = value.model_dump(exclude_defaults=True)
     return given["name"] if set(given) == {"name"} else given
 
@@ -102,7 +102,7 @@ GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
 ZEROS = PlainInitializer(name="zeros")
 
 
-class Dense(Part):
+class Dense(ExperimentPart):
     """A fully connected layer."""
 
     kind: Literal["dense"] = "dense"
@@ -113,7 +113,7 @@ class Dense(Part):
     trainable: bool = Field(default=True, description="off freezes weights and biases as they are initialised")
 
 
-class Dropout(Part):
+class Dropout(ExperimentPart):
     """Sets a share of its inputs to zero while training (Srivastava et al., 2014)."""
 
     kind: Literal["dropout"] = "dropout"
@@ -122,7 +122,7 @@ class Dropout(Part):
     )
 
 
-class BatchNormalization(Part):
+class BatchNormalization(ExperimentPart):
     """Normalises each feature or channel over the batch (Ioffe and Szegedy, 2015)."""
 
     kind: Literal["batch_normalization"] = "batch_normalization"
@@ -134,7 +134,7 @@ class BatchNormalization(Part):
     )
 
 
-class Conv2D(Part):
+class Conv2D(ExperimentPart):
     """A two-dimensional convolution with a square kernel."""
 
     kind: Literal["conv2d"] = "conv2d"
@@ -147,7 +147,7 @@ class Conv2D(Part):
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
 
 
-class MaxPooling2D(Part):
+class MaxPooling2D(ExperimentPart):
     """The largest value in each square window; the window steps by its own edge unless told otherwise."""
 
     kind: Literal["max_pooling2d"] = "max_pooling2d"
@@ -158,14 +158,14 @@ class MaxPooling2D(Part):
     )
 
 
-class Flatten(Part):
+class Flatten(ExperimentPart):
     """Lays an image's rows and channels out as one vector."""
 
     kind: Literal["flatten"] = "flatten"
 
 
 Layer = Annotated[Dense | Dropout | BatchNormalization | Conv2D | MaxPooling2D | Flatten, Field(discriminator="kind")]
-LAYER_KINDS: dict[str, type[Part]] = {
+LAYER_KINDS: dict[str, type[ExperimentPart]] = {
     "dense": Dense,
     "dropout": Dropout,
     "batch_normalization": BatchNormalization,

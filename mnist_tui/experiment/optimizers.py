@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from mnist_tui.experiment.layers import Part
+from mnist_tui.experiment.layers import ExperimentPart
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
@@ -17,7 +17,7 @@ Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 MOST_RIDGES = 100
 
 
-class _Optimizer(Part):
+class _Optimizer(ExperimentPart):
     """What all optimizers share."""
 
     learning_rate: Rate = Field(default=0.001, description="step size of the updates")
@@ -107,7 +107,7 @@ class Lion(_Optimizer):
     beta_2: Share = Field(default=0.99, description="decay of the momentum")
 
 
-class Ridge(Part):
+class Ridge(ExperimentPart):
     """Ridge least squares in closed form (Hoerl and Kennard, 1970).
 
     The output layer's weights W and biases b are those with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the training

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mnist_tui.experiment.layers import Conv2D, Dense, Flatten, MaxPooling2D, Part
+from mnist_tui.experiment.layers import Conv2D, Dense, ExperimentPart, Flatten, MaxPooling2D
 
 IMAGE_EDGE = 28
 CLASSES = 10
@@ -34,7 +34,7 @@ def windows(edge: int, window: int, stride: int, padding: str) -> int:
     return (edge - window) // stride + 1
 
 
-def output_shape(layer: Part, inputs: Shape) -> Shape:
+def output_shape(layer: ExperimentPart, inputs: Shape) -> Shape:
     """The output shape of `layer` for one example of shape `inputs` (the batch axis is left out).
 
     Raises:
@@ -71,7 +71,7 @@ def _windowed(layer: Conv2D | MaxPooling2D, inputs: Shape) -> Shape:
     return (*edges, layer.filters if isinstance(layer, Conv2D) else inputs[2])
 
 
-def shapes_through(inputs: Shape, layers: Sequence[Part]) -> list[Shape]:
+def shapes_through(inputs: Shape, layers: Sequence[ExperimentPart]) -> list[Shape]:
     """The shapes before the first layer and after each.
 
     Raises:

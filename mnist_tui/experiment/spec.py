@@ -11,7 +11,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_tui.experiment import closed_form
-from mnist_tui.experiment.layers import GLOROT_UNIFORM, ZEROS, BiasInitializer, Dropout, Initializer, Layer, Part
+from mnist_tui.experiment.layers import (
+    GLOROT_UNIFORM,
+    ZEROS,
+    BiasInitializer,
+    Dropout,
+    ExperimentPart,
+    Initializer,
+    Layer,
+)
 from mnist_tui.experiment.optimizers import Optimizer, RMSprop
 from mnist_tui.experiment.problem import Problem, SpecError, problems_of
 from mnist_tui.experiment.shapes import (
@@ -29,7 +37,7 @@ Count = Annotated[int, Field(ge=1)]
 MAX_EPOCHS = 1_000_000
 
 
-class DatasetSpec(Part):
+class DatasetSpec(ExperimentPart):
     """Which images, and what plays validation."""
 
     name: str = Field(
@@ -41,13 +49,13 @@ class DatasetSpec(Part):
     limit: Count | None = Field(default=None, description="use only the first N training images")
 
 
-class RawFeatures(Part):
+class RawFeatures(ExperimentPart):
     """Pixels from 0 to 1."""
 
     kind: Literal["raw"] = "raw"
 
 
-class HogFeatures(Part):
+class HogFeatures(ExperimentPart):
     """Histograms of oriented gradients (Dalal and Triggs, 2005), blocks normalised by L2-Hys."""
 
     kind: Literal["hog"] = "hog"
@@ -74,20 +82,20 @@ class HogFeatures(Part):
 Features = Annotated[RawFeatures | HogFeatures, Field(discriminator="kind")]
 
 
-class OutputSpec(Part):
+class OutputSpec(ExperimentPart):
     """The output layer: ten neurons with softmax; only its initialisers can be chosen."""
 
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the output's biases")
 
 
-class ConstantSchedule(Part):
+class ConstantSchedule(ExperimentPart):
     """The optimizer's learning rate throughout."""
 
     kind: Literal["constant"] = "constant"
 
 
-class ExponentialSchedule(Part):
+class ExponentialSchedule(ExperimentPart):
     """``lr`` before epoch `start` (counted from 0), then ``lr · exp(rate · (start − epoch))``."""
 
     kind: Literal["exp"] = "exp"
@@ -95,7 +103,7 @@ class ExponentialSchedule(Part):
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="exponent per epoch")
 
 
-class CosineSchedule(Part):
+class CosineSchedule(ExperimentPart):
     """Half a cosine from ``lr`` towards 0 over the epochs (Loshchilov and Hutter, 2017)."""
 
     kind: Literal["cosine"] = "cosine"
@@ -104,7 +112,7 @@ class CosineSchedule(Part):
 Schedule = Annotated[ConstantSchedule | ExponentialSchedule | CosineSchedule, Field(discriminator="kind")]
 
 
-class EarlyStopping(Part):
+class EarlyStopping(ExperimentPart):
     """Stop when the monitored value has not improved for `patience` epochs."""
 
     patience: Count = Field(default=10, description="epochs without improvement before training stops")
@@ -115,7 +123,7 @@ class EarlyStopping(Part):
     restore_best_weights: bool = Field(default=True, description="end with the weights of the best epoch")
 
 
-class TrainingSpec(Part):
+class TrainingSpec(ExperimentPart):
     """How long and in what steps."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000_000)] = Field(default=128, description="images a step")
@@ -142,7 +150,7 @@ class TrainingSpec(Part):
     )
 
 
-class Experiment(Part):
+class Experiment(ExperimentPart):
     """Everything that is needed to run a training again."""
 
     dataset: DatasetSpec = DatasetSpec()
@@ -198,7 +206,7 @@ def checked(experiment: Experiment) -> Experiment:
         raise SpecError([Problem(("layers", error.position), str(error))]) from None
     if len(shapes[-1]) != 1:
         raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
-    if unsolvable := closed_form.problems(experiment):
+    if unsolvable := closed_form.closed_form_problems(experiment):
         raise SpecError(unsolvable)
     return experiment
 

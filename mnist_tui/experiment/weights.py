@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Part
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, ExperimentPart
 from mnist_tui.experiment.shapes import Shape
 from mnist_tui.experiment.spec import Experiment, OutputSpec
 
 
-def named_parts(experiment: Experiment) -> list[tuple[str, Part]]:
+def named_parts(experiment: Experiment) -> list[tuple[str, ExperimentPart]]:
     """The layers and the output by the names that Keras, too, has for them: ``conv2d_1``, ``dense_1``, ``output``."""
     names = [layer.name for layer in of(experiment).layers]
     return list(zip(names, [*experiment.layers, experiment.output], strict=True))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from mnist_tui.experiment.layers import Part
+from mnist_tui.experiment.layers import ExperimentPart
 from mnist_tui.experiment.problem import SpecError, problems_of
 from mnist_tui.files import parse_toml
 
@@ -46,7 +46,7 @@ class Range:
         return int(self.high) - int(self.low) + 1 if self.whole else None
 
 
-class Axis(Part):
+class Axis(ExperimentPart):
     """A parameter and the values that it takes, as they were typed.
 
     Attributes:
@@ -84,7 +84,7 @@ class Axis(Part):
         return self
 
 
-class Search(Part):
+class Search(ExperimentPart):
     """How the values of the axes are combined.
 
     Attributes:
@@ -118,7 +118,7 @@ class Search(Part):
         return self.metric == "val_accuracy"
 
 
-class Base(Part):
+class Base(ExperimentPart):
     """An experiment that trials start from, and with how many seeds each of them is trained.
 
     Attributes:
@@ -135,7 +135,7 @@ class Base(Part):
         return range(self.first_seed, self.first_seed + self.seeds)
 
 
-class Study(Part):
+class Study(ExperimentPart):
     """Which trainings belong together, and where they run. `checked` makes one and tells what is wrong in sentences.
 
     Attributes:

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from mnist_tui.arrays import read_arrays
 from mnist_tui.files import TEMPORARY, discard, read_json, replacing, sync
 from mnist_tui.runs.folder import POINTER, RunError
-from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot, Spent
+from mnist_tui.training.snapshot import BestSoFar, Position, Spent, TrainingSnapshot
 
 FORMAT = 1
 
 
-def save(folder: Path, snapshot: Snapshot) -> None:
+def save(folder: Path, snapshot: TrainingSnapshot) -> None:
     """Makes `snapshot` the folder's checkpoint; it outlasts a loss of power from when this returns.
 
     Raises:
@@ -67,7 +67,7 @@ def exists(folder: Path) -> bool:
     return (folder / POINTER).is_file()
 
 
-def load(folder: Path) -> Snapshot:
+def load(folder: Path) -> TrainingSnapshot:
     """Reads the folder's checkpoint.
 
     Raises:
@@ -87,9 +87,9 @@ def load(folder: Path) -> Snapshot:
         raise RunError(f"the checkpoint in {folder} cannot be read: {error}") from None
 
 
-def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Snapshot:
+def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingSnapshot:
     best = document["best"]
-    return Snapshot(
+    return TrainingSnapshot(
         position=Position(**document["position"]),
         model=_in_order("model", arrays),
         model_names=tuple(document["model"]),

@@ -15,7 +15,7 @@ from mnist_tui.runs.events import CheckpointSaved, Warned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training import checkpoint
 from mnist_tui.training.reporter import Reporter
-from mnist_tui.training.snapshot import Snapshot
+from mnist_tui.training.snapshot import TrainingSnapshot
 
 LEAST_SECONDS = 5.0
 """Between two checkpoints that nobody asked for."""
@@ -37,12 +37,12 @@ class CheckpointWriter:
         self,
         folder: RunFolder,
         reporter: Reporter,
-        take: Callable[[], Snapshot],
+        take: Callable[[], TrainingSnapshot],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
         self._changed = threading.Condition()
-        self._next: Snapshot | None = None
+        self._next: TrainingSnapshot | None = None
         self._writing = self._asked = self._closed = False
         self._problem = ""
         self._taking = self._written = 0.0
@@ -112,7 +112,7 @@ class CheckpointWriter:
                 self._problem, self._writing = problem, False
                 self._changed.notify_all()
 
-    def _write(self, snapshot: Snapshot) -> str:
+    def _write(self, snapshot: TrainingSnapshot) -> str:
         began, position = time.thread_time(), snapshot.position
         try:
             # Whatever a checkpoint outlasts, the epochs that led to it must too.

@@ -19,7 +19,7 @@ from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.backend import tf
-from mnist_tui.training.engine import Outcome
+from mnist_tui.training.engine import TrainingOutcome
 from mnist_tui.training.least_squares import NormalEquations, Solution, temperature, with_ones
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.scorer import Scorer, Scores, scores
@@ -74,7 +74,7 @@ class ClosedForm:
     clock: Callable[[], float]
     tell: Tell
     position: Position = field(default_factory=Position)
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
     best_epoch: int = 0
     probabilities: list[Any] = field(default_factory=list[Any])
     found: Found | None = None
@@ -148,7 +148,9 @@ class ClosedForm:
         self.found = Found(ridge, tuple(ridges) if self.held_out else (), degrees, tempered_on, self._images)
         self.position, self.best_epoch = Position(1), 1
         among = f", the best of {len(ridges)} on the validation images" if len(ridges) > 1 else ""
-        self.outcome = Outcome("finished", f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}")
+        self.outcome = TrainingOutcome(
+            "finished", f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}"
+        )
         yield self._ended(train, validation, max(self.clock() - began, 1e-9))
 
     @property

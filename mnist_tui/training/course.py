@@ -10,7 +10,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.closed_form import ClosedForm, Tell
-from mnist_tui.training.engine import Outcome, Training
+from mnist_tui.training.engine import Training, TrainingOutcome
 from mnist_tui.training.networks import Network
 from mnist_tui.training.program import kind_for
 from mnist_tui.training.resident import Resident
@@ -18,13 +18,13 @@ from mnist_tui.training.scorer import Scorer
 from mnist_tui.training.snapshot import Position
 
 
-class Course(Protocol):
+class Trainer(Protocol):
     """A training or a closed form; what its members mean: `engine.Training`."""
 
     experiment: Experiment
     optimizer: Any
     position: Position
-    outcome: Outcome | None
+    outcome: TrainingOutcome | None
     best_epoch: int
     probabilities: list[Any]
 
@@ -45,7 +45,7 @@ class Course(Protocol):
         ...
 
 
-def course_of(
+def trainer_of(
     experiment: Experiment,
     network: Network,
     scorer: Scorer,
@@ -59,7 +59,7 @@ def course_of(
     threads: int,
     clock: Callable[[], float],
     tell: Tell,
-) -> Course:
+) -> Trainer:
     """The way in which an experiment's weights are found.
 
     Args:
@@ -78,7 +78,7 @@ def course_of(
     return Training(experiment, model, optimizer, program, scorer, validation, train.count, clock, plain)
 
 
-def by_steps(course: Course) -> Training:
+def by_steps(course: Trainer) -> Training:
     """The course as a training in steps.
 
     Raises:

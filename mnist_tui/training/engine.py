@@ -17,11 +17,11 @@ from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.early_stopping import EarlyStop
-from mnist_tui.training.program import Program, Sums
+from mnist_tui.training.program import Sums, TrainingProgram
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.schedule import learning_rate, order, steps_of
 from mnist_tui.training.scorer import Scorer, Scores, scores
-from mnist_tui.training.snapshot import Position, Snapshot
+from mnist_tui.training.snapshot import Position, TrainingSnapshot
 
 CHUNK_SECONDS = 0.12
 GROWTH = 4
@@ -30,7 +30,7 @@ DIVERGED_LOSS = 100 * math.log(CLASSES)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """How training came to its own end: finished or diverged, and why, in words."""
 
     state: str
@@ -58,14 +58,14 @@ class Training:
     experiment: Experiment
     model: Any
     optimizer: Any
-    program: Program
+    program: TrainingProgram
     scorer: Scorer
     validation: Resident
     train_count: int
     clock: Callable[[], float]
     plain: Resident | None = None
     position: Position = field(default_factory=Position)
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
     best_epoch: int = 0
     probabilities: list[Any] = field(default_factory=list[Any])
     _rate: float | None = None
@@ -96,7 +96,9 @@ class Training:
             yield from self._epoch(self.position.epoch)
         if self.outcome is None:
             epochs = self.experiment.training.epochs
-            self.outcome = Outcome("finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done")
+            self.outcome = TrainingOutcome(
+                "finished", f"all {epochs} epochs done" if epochs > 1 else "its one epoch done"
+            )
 
     def _epoch(self, epoch: int) -> Iterator[Progress | EpochEnded | None]:
         rate = self._rate = self._rate_of(epoch)
@@ -144,7 +146,7 @@ class Training:
         if not math.isfinite(sums.loss):
             what = "not a number" if math.isnan(sums.loss) else "infinite"
             where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
-            self.outcome = Outcome("diverged", f"the loss became {what} {where}")
+            self.outcome = TrainingOutcome("diverged", f"the loss became {what} {where}")
         return Progress(
             epoch=epoch + 1,
             step=last,
@@ -164,12 +166,14 @@ class Training:
         if validation.loss < self._best_loss:
             self._best_loss, self.best_epoch = validation.loss, epoch + 1
         if self._early is not None and self._early.saw(epoch + 1, validation, self.model):
-            self.outcome = Outcome("finished", self._early.reason)
+            self.outcome = TrainingOutcome("finished", self._early.reason)
         if loss > DIVERGED_LOSS:
             text = f"the mean loss of epoch {epoch + 1} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
-            self.outcome = Outcome("diverged", text)
+            self.outcome = TrainingOutcome("diverged", text)
         elif not math.isfinite(validation.loss):
-            self.outcome = Outcome("diverged", f"the validation loss of epoch {epoch + 1} is not a finite number")
+            self.outcome = TrainingOutcome(
+                "diverged", f"the validation loss of epoch {epoch + 1} is not a finite number"
+            )
         return EpochEnded(
             epoch=epoch + 1,
             loss=loss,
@@ -205,10 +209,10 @@ class Training:
     def further_results(self) -> dict[str, Any]:
         return {}
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> TrainingSnapshot:
         """What a checkpoint keeps; copied off the device."""
         model, optimizer = self.model.variables, self.optimizer.variables
-        return Snapshot(
+        return TrainingSnapshot(
             position=self.position,
             model=tuple(np.array(each.numpy()) for each in model),
             model_names=tuple(each.path for each in model),
@@ -220,7 +224,7 @@ class Training:
             best_loss=self._best_loss if self.best_epoch else None,
         )
 
-    def restore(self, snapshot: Snapshot) -> None:
+    def restore(self, snapshot: TrainingSnapshot) -> None:
         """Goes on where `snapshot` was taken, of the same experiment, or of one that planned other epochs."""
         for variable, value in zip(self.model.variables, snapshot.model, strict=True):
             variable.assign(value)

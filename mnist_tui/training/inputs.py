@@ -25,7 +25,7 @@ from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch
-from mnist_tui.training.kept import Kept
+from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.reporter import Reporter
 
 # It goes through numpy's types when imported; TensorFlow's import, in another thread, adds some of its own meanwhile.
@@ -72,7 +72,7 @@ def prepare(
     launch: Launch,
     reporter: Reporter,
     recorded: DataReady | None = None,
-    kept: Kept | None = None,
+    kept: DatasetCache | None = None,
 ) -> Inputs:
     """Finds, reads, splits, extracts, and tells of it.
 
@@ -84,7 +84,7 @@ def prepare(
         DataError: the data cannot be had or used, or are not those recorded; the text says what would help.
     """
     began = time.perf_counter()
-    kept = kept or Kept()
+    kept = kept or DatasetCache()
     if recorded is None:
         dataset = _load(experiment, launch, reporter, kept)
     else:
@@ -100,7 +100,7 @@ def prepare(
     return inputs
 
 
-def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: Kept) -> datasets.Dataset:
+def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
     name = experiment.dataset.name
     try:
         return _read(name, launch, reporter, kept)
@@ -114,7 +114,7 @@ def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: Kept
 
 
 def _load_again(
-    experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady, kept: Kept
+    experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady, kept: DatasetCache
 ) -> datasets.Dataset:
     """The data of a resumed run, which are the bundled sample where they were."""
     dataset = _read(SAMPLE if recorded.sample else experiment.dataset.name, launch, reporter, kept)
@@ -128,7 +128,7 @@ def _load_again(
     return dataset
 
 
-def _read(name: str, launch: Launch, reporter: Reporter, kept: Kept) -> datasets.Dataset:
+def _read(name: str, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
     """The dataset: read, or kept from a run before, if its files are the same."""
 
     def tell(progress: datasets.Progress) -> None:
@@ -155,7 +155,7 @@ def _files(name: str, place: Path | None) -> tuple[Any, ...]:
 
 
 def _features(
-    experiment: Experiment, dataset: datasets.Dataset, reporter: Reporter, kept: Kept
+    experiment: Experiment, dataset: datasets.Dataset, reporter: Reporter, kept: DatasetCache
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """What the network sees of the training images and of the test images."""
     train, test = dataset.train_images[: experiment.dataset.limit], dataset.test_images
@@ -192,7 +192,7 @@ def _features(
     return train_features, test_features
 
 
-def _kept_features(kept: Kept, key: FeatureKey) -> NDArray[np.float32] | None:
+def _kept_features(kept: DatasetCache, key: FeatureKey) -> NDArray[np.float32] | None:
     """Features kept in memory or, to be kept there from now on, on disk; None where there are none."""
     features: NDArray[np.float32] | None = kept.get(key)
     if features is None and (features := feature_cache.load(key)) is not None:

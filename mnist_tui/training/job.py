@@ -16,8 +16,8 @@ from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models, resumption
 from mnist_tui.training.checkpoint_writer import CheckpointWriter, NoCheckpoints
-from mnist_tui.training.course import by_steps, course_of
-from mnist_tui.training.engine import Outcome, Training
+from mnist_tui.training.course import by_steps, trainer_of
+from mnist_tui.training.engine import Training, TrainingOutcome
 from mnist_tui.training.evaluation import Evaluation, evaluate, finite, save_predictions
 from mnist_tui.training.extension import changes_rates, extend
 from mnist_tui.training.inputs import Examples, Inputs
@@ -27,7 +27,7 @@ from mnist_tui.training.networks import network_of
 from mnist_tui.training.resident import Resident
 from mnist_tui.training.scorer import Scorer
 from mnist_tui.training.session import Session
-from mnist_tui.training.snapshot import Snapshot, Spent
+from mnist_tui.training.snapshot import Spent, TrainingSnapshot
 from mnist_tui.training.stopwatch import Stopwatch
 from mnist_tui.wording import counted
 
@@ -36,7 +36,7 @@ COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deter
 """Fields of ModelBuilt that a run's results repeat."""
 
 
-class Job:
+class TrainingJob:
     """Trains what a session has taken on.
 
     Args:
@@ -88,7 +88,7 @@ class Job:
         self._reporter.phase("compiling")
         earlier = self._session.earlier
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
-        self._training = course_of(
+        self._training = trainer_of(
             experiment,
             network,
             self._scorer,
@@ -140,7 +140,7 @@ class Job:
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
         self._extend_if_asked()  # the checkpoint that is there holds all that was trained under the old plan
 
-    def _train(self) -> Outcome:
+    def _train(self) -> TrainingOutcome:
         training, orders = self._training, self._orders
         self._measures.begin(training.position)
         if isinstance(training, Training):
@@ -157,7 +157,7 @@ class Job:
         orders.training_begins()
         return outcome
 
-    def _trained(self) -> Outcome:
+    def _trained(self) -> TrainingOutcome:
         """Drives the training to its end or to an order's, told and saved."""
         training, orders = self._training, self._orders
         for moment in self._moments():
@@ -248,7 +248,7 @@ class Job:
             self._orders.settled(wanted)
         return bool(wanted)
 
-    def _snapshot(self, training: Training) -> Snapshot:
+    def _snapshot(self, training: Training) -> TrainingSnapshot:
         return replace(training.snapshot(), spent=self._now_spent())
 
     def _now_spent(self) -> Spent:
@@ -256,16 +256,16 @@ class Job:
         train, total = self._stopwatch() - self._began, time.perf_counter() - self._session.began
         return Spent(self._spent.train + train, self._spent.total + total)
 
-    def _stopped(self, problem: str) -> Outcome:
+    def _stopped(self, problem: str) -> TrainingOutcome:
         training = self._training
         position, epochs, steps = training.position, training.experiment.training.epochs, training.steps
         where = f"after {position.epoch} of {counted(epochs, 'epoch')}"
         if position.step:
             where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
         saved = f"but its checkpoint could not be written ({problem})" if problem else "and saved"
-        return Outcome("stopped", f"stopped {where}, {saved}")
+        return TrainingOutcome("stopped", f"stopped {where}, {saved}")
 
-    def _save(self, outcome: Outcome) -> None:
+    def _save(self, outcome: TrainingOutcome) -> None:
         reporter, folder, inputs = self._reporter, self._folder, self._inputs
         began = time.perf_counter()
         restored = self._training.restore_best()
@@ -300,7 +300,7 @@ class Job:
             )
         )
 
-    def _results(self, outcome: Outcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
+    def _results(self, outcome: TrainingOutcome, evaluation: Evaluation, restored: int) -> dict[str, Any]:
         dataset, position = self._inputs.dataset, self._training.position
         held_out = self._inputs.validation
         part = position.step / self._training.steps

@@ -11,7 +11,7 @@ LIMIT_BYTES = 500_000_000
 """MNIST takes 55 MB, its HOG features of 4 pixels a cell 110 MB, of 2 pixels 440 MB."""
 
 
-class Kept:
+class DatasetCache:
     """Values by what they are of; beyond a limit those longest unused go, but never the newest.
 
     Args:

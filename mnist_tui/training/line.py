@@ -8,7 +8,7 @@ from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.training.reporter import Reporter
 
-LOOK_SECONDS = 0.5
+QUEUE_LOOK_SECONDS = 0.5
 
 
 def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter, left: threading.Event) -> None:
@@ -19,6 +19,6 @@ def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter, left: th
     ahead = ahead_of(folder, launch)
     while ahead:
         reporter.phase("waiting", text=ahead.text)
-        if left.wait(LOOK_SECONDS):
+        if left.wait(QUEUE_LOOK_SECONDS):
             return
         ahead = ahead_of(folder, launch, ahead.runs) or ahead_of(folder, launch)

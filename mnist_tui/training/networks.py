@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training import models
-from mnist_tui.training.kept import Kept
+from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.program import LoopProgram
 from mnist_tui.training.resident import Resident
 
@@ -77,7 +77,7 @@ class Network:
         self.optimizer.learning_rate = spec.learning_rate
 
 
-def network_of(experiment: Experiment, kept: Kept | None) -> Network:
+def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
     """The experiment's network, new or one of the same structure from a run before.
 
     Args:
@@ -95,7 +95,7 @@ def network_of(experiment: Experiment, kept: Kept | None) -> Network:
     return network
 
 
-def rest(kept: Kept) -> None:
+def rest(kept: DatasetCache) -> None:
     """Has every network that is kept let go of its examples."""
     for value in kept.values():
         if isinstance(value, Network):

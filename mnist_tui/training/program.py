@@ -32,7 +32,7 @@ class Sums:
     images: int = 0
 
 
-class Program(Protocol):
+class TrainingProgram(Protocol):
     """Runs training steps on the device."""
 
     name: str

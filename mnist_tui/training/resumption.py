@@ -9,8 +9,8 @@ from mnist_tui.runs.events import ModelBuilt
 from mnist_tui.runs.folder import RunError
 from mnist_tui.training import checkpoint
 from mnist_tui.training.early_stopping import EarlyStop
-from mnist_tui.training.engine import Outcome, Training
-from mnist_tui.training.snapshot import Snapshot
+from mnist_tui.training.engine import Training, TrainingOutcome
+from mnist_tui.training.snapshot import TrainingSnapshot
 
 DECISIVE = {
     "device_name": "device",
@@ -26,7 +26,7 @@ DECISIVE = {
 """Fields of ModelBuilt that may change a result's last bits, in words."""
 
 
-def restore(training: Training, folder: Path) -> Snapshot | None:
+def restore(training: Training, folder: Path) -> TrainingSnapshot | None:
     """Puts `training` where the folder's checkpoint was taken.
 
     Returns:
@@ -49,13 +49,13 @@ def restore(training: Training, folder: Path) -> Snapshot | None:
     return snapshot
 
 
-def _end_if_over(training: Training, snapshot: Snapshot) -> None:
+def _end_if_over(training: Training, snapshot: TrainingSnapshot) -> None:
     """A worker may have died between early stopping and the run's last event."""
     spec = training.experiment.training.early_stopping
     if spec is not None and snapshot.best is not None and snapshot.best.waited >= spec.patience:
         early = EarlyStop(spec)
         early.best = snapshot.best
-        training.outcome = Outcome("finished", early.reason)
+        training.outcome = TrainingOutcome("finished", early.reason)
 
 
 def differences(earlier: ModelBuilt, now: ModelBuilt) -> str:

@@ -26,7 +26,7 @@ from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import Inputs, prepare
-from mnist_tui.training.kept import Kept
+from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.line import wait_in_line
 from mnist_tui.training.orders import LOOK_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
@@ -59,7 +59,9 @@ class Session:
         RunError: another worker holds the run, or its files cannot be read.
     """
 
-    def __init__(self, folder: RunFolder, importing: bool, lock: int | None = None, kept: Kept | None = None) -> None:
+    def __init__(
+        self, folder: RunFolder, importing: bool, lock: int | None = None, kept: DatasetCache | None = None
+    ) -> None:
         self.folder, self.kept = folder, kept
         self._lock = Lock(folder, lock)
         self.before = replayed(folder.events_file)
@@ -124,10 +126,10 @@ class Session:
                 wait_in_line(self.folder, self.launch, self.reporter, self.orders.left)
                 self.orders.stay()
                 self._begin()
-            from mnist_tui.training.job import Job
+            from mnist_tui.training.job import TrainingJob
 
             self._importing = False
-            Job(self, self._given_inputs()).run()
+            TrainingJob(self, self._given_inputs()).run()
             came_to_its_end = True
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)

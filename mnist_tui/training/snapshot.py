@@ -51,7 +51,7 @@ class Spent:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class TrainingSnapshot:
     """All of a training that must be kept to go on with it as if it had never stopped.
 
     The order of the images and the learning rates of the epochs to come follow from the experiment alone.

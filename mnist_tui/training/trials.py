@@ -24,7 +24,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import open_append
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
-from mnist_tui.training.kept import Kept
+from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.orders import Signals
 from mnist_tui.training.session import DONE, FAILED, REFUSED, Session, in_words
 
@@ -38,7 +38,7 @@ class Trials:
 
     def __init__(self, signals: Signals) -> None:
         self._given: queue.SimpleQueue[RunFolder] = queue.SimpleQueue()
-        self._kept = Kept()
+        self._kept = DatasetCache()
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._signals = 0
@@ -127,7 +127,7 @@ def _tell_refused(folder: RunFolder, reason: str) -> None:
             folder.write_status(replace(status, state="failed", reason=reason))
 
 
-def _forget(kept: Kept) -> None:
+def _forget(kept: DatasetCache) -> None:
     """Frees what is left of a run but is not kept."""
     from mnist_tui.training.backend import forget
     from mnist_tui.training.networks import rest

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.trials:
             return Trials(signals).serve()
         if arguments.standby:
-            return Standby(signals).serve()
+            return StandbyWorker(signals).serve()
         return _take_on(RunFolder(arguments.run), signals, importing=True, lock=arguments.lock).train()
     except RequestError as error:
         print(error, file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def _take_on(folder: RunFolder, signals: Signals, importing: bool, lock: int | N
     return session
 
 
-class Standby:
+class StandbyWorker:
     """Imports TensorFlow while it waits for a run on stdin; with the end of stdin before one, it ends.
 
     A run that comes while TensorFlow is still being imported is taken on at once.

@@ -7,12 +7,12 @@ import pytest
 
 from mnist_tui.runs.folder import RunError
 from mnist_tui.training import checkpoint
-from mnist_tui.training.snapshot import BestSoFar, Position, Snapshot
+from mnist_tui.training.snapshot import BestSoFar, Position, TrainingSnapshot
 
 
 def snapshot(epoch=3, step=7):
     arrays = (np.arange(6, dtype=np.float32).reshape(2, 3), np.array([1, 2], np.uint32))
-    return Snapshot(
+    return TrainingSnapshot(
         position=Position(epoch, step, 12.5, 400, 700, 0.25),
         model=arrays,
         model_names=("dense_1/kernel", "seed"),

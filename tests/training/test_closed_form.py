@@ -52,7 +52,7 @@ class Solved:
     """A closed form run to its end in this process, on the digits."""
 
     def __init__(self, of):
-        from mnist_tui.training.course import course_of
+        from mnist_tui.training.course import trainer_of
         from mnist_tui.training.networks import network_of
         from mnist_tui.training.resident import Resident
         from mnist_tui.training.scorer import Scorer
@@ -68,7 +68,7 @@ class Solved:
             for at in (self.kept, self.aside)
         )
         test = Resident(data.test_images, data.test_labels)
-        self.course = course_of(
+        self.course = trainer_of(
             of,
             network,
             Scorer(self.model, test, 784),

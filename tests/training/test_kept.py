@@ -10,7 +10,7 @@ from mnist_tui.data.idx import idx_header
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures
 from mnist_tui.runs.folder import Launch
 from mnist_tui.training.inputs import prepare
-from mnist_tui.training.kept import Kept
+from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import new_run
 
@@ -29,14 +29,14 @@ def write(folder: Path, shade: int) -> Path:
     return folder
 
 
-def prepared(place: Path, data: Path, kept: Kept, **features: int):
+def prepared(place: Path, data: Path, kept: DatasetCache, **features: int):
     spec = {"features": HogFeatures(**features)} if features else {}
     of = Experiment(dataset=DatasetSpec(name=str(data)), **spec)
     return prepare(of, Launch(0.0, ""), Reporter(new_run(place, of)), kept=kept)
 
 
 def test_data_and_features_are_those_of_the_run_before(tmp_path):
-    kept, data = Kept(), write(tmp_path / "data", 7)
+    kept, data = DatasetCache(), write(tmp_path / "data", 7)
     first = prepared(tmp_path, data, kept, pixels_per_cell=7)
     second = prepared(tmp_path, data, kept, pixels_per_cell=7)
     other = prepared(tmp_path, data, kept, pixels_per_cell=14)
@@ -46,7 +46,7 @@ def test_data_and_features_are_those_of_the_run_before(tmp_path):
 
 
 def test_a_file_that_has_changed_is_read_again(tmp_path):
-    kept, data = Kept(), write(tmp_path / "data", 7)
+    kept, data = DatasetCache(), write(tmp_path / "data", 7)
     before = prepared(tmp_path, data, kept).dataset
     write(data, 8)
     file = data / FILE_NAMES["train_images"]
@@ -57,7 +57,7 @@ def test_a_file_that_has_changed_is_read_again(tmp_path):
 
 
 def test_those_longest_unused_go_first_and_the_newest_never():
-    kept = Kept(limit=100)
+    kept = DatasetCache(limit=100)
     kept.keep("a", 1, 40)
     kept.keep("b", 2, 40)
     assert kept.get("a") == 1

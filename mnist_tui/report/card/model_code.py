@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.experiment.layers import LAYER_KINDS, Part
+from mnist_tui.experiment.layers import LAYER_KINDS, ExperimentPart
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.experiment.weights import named_parts, weight_shapes
@@ -123,7 +123,7 @@ def _architecture(experiment: Experiment) -> list[str]:
     return ["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"]
 
 
-def _layer(name: str, part: Part) -> str:
+def _layer(name: str, part: ExperimentPart) -> str:
     if name == "output":
         return f'Dense({CLASSES}, activation="softmax", name="output")'
     kind: str = part.kind  # pyright: ignore[reportAttributeAccessIssue]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_tui.experiment.complexity import Complexity
-from mnist_tui.experiment.layers import LAYER_KINDS, Part
+from mnist_tui.experiment.layers import LAYER_KINDS, ExperimentPart
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report.contents.grid import Grid, value_of
 from mnist_tui.report.evidence import Evidence
@@ -69,7 +69,7 @@ def layers(complexity: Complexity, experiment: Experiment) -> Grid:
     return Grid(headings, tuple(rows), frozenset((0, 4)))
 
 
-def _initialisers(part: Part) -> list[str]:
+def _initialisers(part: ExperimentPart) -> list[str]:
     words: list[str] = []
     for what, field in (("weights", "kernel_initializer"), ("biases", "bias_initializer")):
         initialiser = getattr(part, field, None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from mnist_tui.experiment.layers import INITIALIZERS, Part
+from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.problem import RequestError
 
 _FORM = re.compile(r"\s*(\w+)\s*(?:\((.*)\)\s*)?")
 
 
-def initializer_text(initializer: Part) -> str:
+def initializer_text(initializer: ExperimentPart) -> str:
     """The name, with those arguments that are not Keras' defaults."""
     arguments = initializer.model_dump(exclude_defaults=True)
     name = arguments.pop("name")

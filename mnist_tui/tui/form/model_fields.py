@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from mnist_tui.experiment import paths
-from mnist_tui.experiment.layers import INITIALIZERS, Part
+from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.problem import RequestError, SpecError, dotted
 from mnist_tui.experiment.spec import EarlyStopping, Experiment, OutputSpec, parsed, to_mapping
 from mnist_tui.tui.form.fields import Field
@@ -40,7 +40,7 @@ def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
     return tuple(_of_model(f"layers.{position}", type(experiment.layers[position])))
 
 
-def _of_model(prefix: str, model: type[Part], skip: tuple[str, ...] = ()) -> Iterator[Field]:
+def _of_model(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...] = ()) -> Iterator[Field]:
     for name, info in model.model_fields.items():
         if name in ("kind", "name") or name in skip:
             continue
@@ -125,7 +125,7 @@ def _part_at(path: str, experiment: Experiment) -> Any:
 
 def _read(path: str, experiment: Experiment) -> str:
     value = _part_at(path, experiment)
-    if isinstance(value, Part):
+    if isinstance(value, ExperimentPart):
         return initializer_text(value)
     if isinstance(value, bool):
         return "on" if value else "off"

@@ -17,7 +17,7 @@ from textual.widgets import Static
 
 from mnist_tui.data.centring import centred, fitted
 from mnist_tui.data.errors import DataError
-from mnist_tui.data.pictures import Picture
+from mnist_tui.data.pictures import GreyPicture
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
@@ -274,7 +274,7 @@ class DrawScreen(Screen[None]):
 
         self.app.push_screen(OpenImageScreen(self._path), self._opened)
 
-    def _opened(self, got: tuple[str, Picture] | None) -> None:
+    def _opened(self, got: tuple[str, GreyPicture] | None) -> None:
         if got is not None:
             self._path, picture = got
             if not picture.pixels.any():

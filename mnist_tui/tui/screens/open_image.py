@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from mnist_tui.data.errors import DataError
-from mnist_tui.data.pictures import Picture, read_picture
+from mnist_tui.data.pictures import GreyPicture, read_picture
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 
@@ -34,7 +34,7 @@ def path_of(text: str) -> Path:
     return typed_path(text.removeprefix("file://"))
 
 
-class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
+class OpenImageScreen(ModalScreen[tuple[str, GreyPicture] | None]):
     """Gives the file's name and its picture; None where it was left.
 
     Args:
@@ -128,7 +128,7 @@ class OpenImageScreen(ModalScreen[tuple[str, Picture] | None]):
         if self.is_attached:
             self.app.call_from_thread(self._done, path, picture, why)
 
-    def _done(self, path: Path, picture: Picture | None, why: str) -> None:
+    def _done(self, path: Path, picture: GreyPicture | None, why: str) -> None:
         self._busy = False
         if picture is None:
             self._say(why)
