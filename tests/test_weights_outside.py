@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tui.experiment.weights import weight_shapes
+from mnist_tui.experiment.complexity import weight_shapes
 from mnist_tui.report import export as exports
 from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder

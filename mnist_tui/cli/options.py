@@ -21,8 +21,8 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import with_whole_name
 from mnist_tui.experiment import presets
+from mnist_tui.experiment.field_paths import paths_of
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
-from mnist_tui.experiment.paths import paths_of
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.texts import whole

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_tui.experiment import dense_part, paths
+from mnist_tui.experiment import changes, field_paths
 from mnist_tui.experiment.changes import (
     ACTIVATIONS,
     all_equal,
@@ -101,7 +101,7 @@ def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence
             experiment = changed(parameter, experiment, texts[parameter.name].strip())
     if not sets:
         return revalidated(experiment)
-    return paths.all_assigned(parsed(to_mapping(experiment)), sets)
+    return field_paths.all_assigned(parsed(to_mapping(experiment)), sets)
 
 
 def with_text(experiment: Experiment, name: str, text: str) -> Experiment:
@@ -164,28 +164,28 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         "hidden", "N[xN…]", "Hidden neurons", "neurons of the dense hidden layers: 250, or 200x100 for two", "Network",
-        "1 to 65536 each", lambda e: joined([layer.units for layer in dense_part.dense_layers(e.layers)]),
-        lambda e, text: e.model_copy(update={"layers": dense_part.with_units(e.layers, sizes(text))}),
+        "1 to 65536 each", lambda e: joined([layer.units for layer in changes.dense_layers(e.layers)]),
+        lambda e, text: e.model_copy(update={"layers": changes.with_units(e.layers, sizes(text))}),
     ),
     Parameter(
         "activation", "NAME", "Activation", "activation of the dense hidden layers", "Network", ", ".join(ACTIVATIONS),
-        lambda e: all_equal([layer.activation for layer in dense_part.dense_layers(e.layers)]),
+        lambda e: all_equal([layer.activation for layer in changes.dense_layers(e.layers)]),
         lambda e, text: e.model_copy(
-            update={"layers": dense_part.with_values(e.layers, activation=chosen(text, ACTIVATIONS))}
+            update={"layers": changes.with_values(e.layers, activation=chosen(text, ACTIVATIONS))}
         ),
         ACTIVATIONS,
     ),
     Parameter(
         "dropout", "P", "Dropout", "dropout after each dense hidden layer; 0 removes it", "Network", "0 ≤ P < 1",
-        lambda e: all_equal([f"{rate:g}" for rate in dense_part.dropout_rates(e.layers)]),
-        lambda e, text: e.model_copy(update={"layers": dense_part.with_dropout(e.layers, share(text))}),
+        lambda e: all_equal([f"{rate:g}" for rate in changes.dropout_rates(e.layers)]),
+        lambda e, text: e.model_copy(update={"layers": changes.with_dropout(e.layers, share(text))}),
     ),
     Parameter(
         "initializer", "NAME", "Initialiser", "initialiser of the dense hidden layers' weights", "Network",
         ", ".join(INITIALIZERS),
-        lambda e: all_equal([layer.kernel_initializer.name for layer in dense_part.dense_layers(e.layers)]),
+        lambda e: all_equal([layer.kernel_initializer.name for layer in changes.dense_layers(e.layers)]),
         lambda e, text: e.model_copy(
-            update={"layers": dense_part.with_initializer(e.layers, chosen(text, INITIALIZERS))}
+            update={"layers": changes.with_initializer(e.layers, chosen(text, INITIALIZERS))}
         ),
         INITIALIZERS,
     ),

@@ -13,15 +13,67 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
-from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Loss = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Measured = Literal["running", "evaluated", "unsaid"]
+
+
+class Reference(BaseModel):
+    """What a source published for an experiment; None, or empty, where it does not say.
+
+    Attributes:
+        source: the document's title.
+        id: the experiment's name among the sources' experiments.
+        accuracy, loss: on the test set; the mean where `seeds` is above 1.
+        train_accuracy, train_loss: on the training set, measured as `train_measured` says.
+        train_measured: running: Keras' means over the batches of the last epoch, dropout on. evaluated: after
+            training, dropout off. unsaid: the source does not say which.
+        seeds: trainings that the figures are the mean of.
+        per_seed_accuracy, per_seed_loss, per_seed_epochs: one value a training, in the order of the seeds from 0 on.
+        parameters, trainable_parameters: as the source counts them.
+        train_seconds: how long one training took there, on `hardware`.
+        readings: what had to be read into the source, a sentence each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    source: str
+    id: str = ""
+    accuracy: Share | None = None
+    loss: Loss | None = None
+    train_accuracy: Share | None = None
+    train_loss: Loss | None = None
+    train_measured: Measured = "unsaid"
+    seeds: Count = 1
+    per_seed_accuracy: tuple[Share, ...] = ()
+    per_seed_loss: tuple[Loss, ...] = ()
+    per_seed_epochs: tuple[Count, ...] = ()
+    parameters: Count | None = None
+    trainable_parameters: Count | None = None
+    train_seconds: Annotated[float, Field(gt=0)] | None = None
+    hardware: str = ""
+    readings: tuple[str, ...] = ()
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether there is a score to hold one's own against."""
+        scores = (self.accuracy, self.loss, self.train_accuracy, self.train_loss)
+        return any(score is not None for score in scores)
+
+    @property
+    def cited(self) -> str:
+        """The source with the experiment's name in it."""
+        return f"{self.source} ({self.id})" if self.id else self.source
+
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
 PRESET_BYTES = 1_000_000
@@ -73,7 +125,7 @@ def _edited_title(preset: Preset, experiment: Experiment) -> str:
 def sizes(experiment: Experiment) -> str:
     """The inputs and the neurons of each dense layer: ``784-250-10``."""
     from mnist_tui.experiment import complexity
-    from mnist_tui.experiment.dense_part import dense_layers
+    from mnist_tui.experiment.changes import dense_layers
     from mnist_tui.experiment.shapes import CLASSES
 
     units = [layer.units for layer in dense_layers(experiment.layers)]

@@ -6,21 +6,23 @@ came from and what was published for it are the preset's, not the experiment's.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mnist_tui.experiment import closed_form
 from mnist_tui.experiment.layers import (
     GLOROT_UNIFORM,
     ZEROS,
+    BatchNormalization,
     BiasInitializer,
+    Conv2D,
+    Dense,
     Dropout,
     ExperimentPart,
     Initializer,
     Layer,
 )
-from mnist_tui.experiment.optimizers import Optimizer, RMSprop
+from mnist_tui.experiment.optimizers import Optimizer, Ridge, RMSprop
 from mnist_tui.experiment.problem import Problem, SpecError, problems_of
 from mnist_tui.experiment.shapes import (
     CLASSES,
@@ -32,6 +34,54 @@ from mnist_tui.experiment.shapes import (
     hog_length,
     shapes_through,
 )
+
+if TYPE_CHECKING:
+    pass
+
+HELD_OUT = 0.2
+"""Share of the training images that chooses among ridges where nobody says otherwise."""
+
+
+def is_closed_form(experiment: Experiment) -> bool:
+    """Whether the output layer is solved, not trained."""
+    return isinstance(experiment.optimizer, Ridge)
+
+
+def closed_form_problems(experiment: Experiment) -> list[Problem]:
+    """Why an experiment that asks for a closed form cannot have it; none where it can, or does not ask."""
+    optimizer, training = experiment.optimizer, experiment.training
+    if not isinstance(optimizer, Ridge):
+        return []
+    found: list[Problem] = []
+    for position, layer in enumerate(experiment.layers):
+        match layer:
+            case Dense(trainable=True):
+                cure = "freeze this layer (trainable = false) or remove it"
+            case Conv2D() | BatchNormalization():
+                cure = "this layer cannot be frozen: remove it"
+            case _:
+                continue
+        found.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
+    if training.epochs != 1:
+        found.append(_once("epochs", f"{training.epochs} are too many: ridge solves the output layer once; 1 works"))
+    if training.schedule.kind != "constant":
+        found.append(_once("schedule", "ridge has no learning rate to change; constant works"))
+    if training.early_stopping is not None:
+        found.append(_once("early_stopping", "ridge has nothing to stop early; leave it out (--patience none)"))
+    if training.plain_loss:
+        found.append(_once("plain_loss", "ridge measures without dropout as it is; off works"))
+    if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
+        text = (
+            f"the test set may not choose among {len(optimizer.ridges)} ridges; hold training images out "
+            f"(--validation {HELD_OUT}), or give one ridge (--set optimizer.ridges=[1])"
+        )
+        found.append(Problem(("dataset", "validation"), text))
+    return found
+
+
+def _once(field: str, message: str) -> Problem:
+    return Problem(("training", field), message)
+
 
 Count = Annotated[int, Field(ge=1)]
 MAX_EPOCHS = 1_000_000
@@ -206,7 +256,7 @@ def checked(experiment: Experiment) -> Experiment:
         raise SpecError([Problem(("layers", error.position), str(error))]) from None
     if len(shapes[-1]) != 1:
         raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
-    if unsolvable := closed_form.closed_form_problems(experiment):
+    if unsolvable := closed_form_problems(experiment):
         raise SpecError(unsolvable)
     return experiment
 
@@ -242,6 +292,6 @@ def cautions(experiment: Experiment) -> tuple[str, ...]:
             "early stopping watches the test set, so the test accuracy is chosen by it and reads too well; "
             "--validation 0.2 holds training images out instead"
         )
-    if closed_form.is_closed_form(experiment) and any(isinstance(layer, Dropout) for layer in experiment.layers):
+    if is_closed_form(experiment) and any(isinstance(layer, Dropout) for layer in experiment.layers):
         found.append("dropout changes nothing here: the output layer is solved on what the layers give without it")
     return tuple(found)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.experiment.reference import Measured, Reference
+from mnist_tui.experiment.presets import Measured, Reference
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 MEASURED: dict[Measured, str] = {

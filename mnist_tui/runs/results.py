@@ -11,9 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.presets import Preset, Reference
 from mnist_tui.experiment.problem import problems_of
-from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.folder import RunFolder

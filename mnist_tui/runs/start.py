@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from mnist_tui import python_process
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.experiment.spec import MAX_EPOCHS, is_closed_form
 from mnist_tui.files import TEMPORARY, discard, open_append, why_unwritten
 from mnist_tui.python_process import end_words, reap, said
 from mnist_tui.runs.control import LASTING, Command, leave, settle, waiting, withdraw

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.closed_form import ClosedForm, Tell
 from mnist_tui.training.engine import Training, TrainingOutcome

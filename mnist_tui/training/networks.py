@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.closed_form import is_closed_form
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.training import models
 from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.program import LoopProgram

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mnist_tui.experiment.presets import Reference
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.reference import Reference
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunError, RunFolder

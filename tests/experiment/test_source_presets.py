@@ -18,6 +18,7 @@ from mnist_tui.experiment.presets import (
     BrokenPreset,
     Preset,
     PresetError,
+    Reference,
     builtin_folder,
     dump_preset,
     edited,
@@ -30,7 +31,6 @@ from mnist_tui.experiment.presets import (
     save_preset,
     user_folder,
 )
-from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.report.published import MEASURED, beside, in_words
 

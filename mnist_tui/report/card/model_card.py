@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.experiment.complexity import weight_shapes
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.experiment.weights import weight_shapes
 from mnist_tui.files import read_text
 from mnist_tui.report import evidence, markdown
 from mnist_tui.report.card.model_code import hog_call, program

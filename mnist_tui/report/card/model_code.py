@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.experiment.complexity import named_parts, weight_shapes
 from mnist_tui.experiment.layers import LAYER_KINDS, ExperimentPart
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.experiment.weights import named_parts, weight_shapes
 from mnist_tui.report.card import numpy_code
 from mnist_tui.runs.exported import FILES, IMAGES, PROBABILITIES, WHOLE, csv_name
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mnist_tui.experiment.complexity import named_parts
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D
 from mnist_tui.experiment.shapes import windows
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.experiment.weights import named_parts
 
 ACTIVATIONS = {
     "relu": "np.maximum(x, 0)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mnist_tui.experiment.closed_form import is_closed_form
+from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.report.contents.models import Model
 from mnist_tui.report.contents.sections import Section
 from mnist_tui.report.contents.seeds import VALUES, published, values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnist_tui.experiment.closed_form import is_closed_form
+from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.report.contents import closed_form
 from mnist_tui.report.contents.dataset import dataset
 from mnist_tui.report.contents.grid import Grid

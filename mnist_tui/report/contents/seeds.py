@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from mnist_tui.experiment.reference import Reference
+from mnist_tui.experiment.presets import Reference
 from mnist_tui.report import seed_words
 from mnist_tui.report.contents.grid import Grid
 from mnist_tui.report.contents.overview import SPREAD_HEADINGS, cost, epochs, hundredths, spreads

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import statistics
 
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.optimizers import AdamW, Ridge
-from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule
+from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule, is_closed_form
 from mnist_tui.report.contents.grid import Facts, value_of
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import Ready

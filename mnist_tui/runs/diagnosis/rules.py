@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.runs.diagnosis import curve_rules
 from mnist_tui.runs.diagnosis.curve_rules import last_epoch, learning_rate
 from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss

@@ -6,10 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.studies.reproduction.found import Done, Found
 from mnist_tui.studies.reproduction.subjects import Subject
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.layers import Dense
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 
 Kind = Literal["one", "several", "linear", "machine"]

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from mnist_tui.experiment.presets import Preset, builtin_folder, list_presets, mathematics
+from mnist_tui.experiment.presets import Preset, Reference, builtin_folder, list_presets, mathematics
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.reference import Reference
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.studies.reproduction.rule import Rule, rule_of
 

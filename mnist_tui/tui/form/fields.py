@@ -12,10 +12,9 @@ from typing import Literal
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import parameters
-from mnist_tui.experiment.closed_form import is_closed_form
-from mnist_tui.experiment.dense_part import dense_layers
+from mnist_tui.experiment.changes import dense_layers
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
-from mnist_tui.experiment.spec import Experiment, HogFeatures, parsed, to_mapping
+from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form, parsed, to_mapping
 
 Control = Literal["text", "choice", "switch"]
 GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from mnist_tui.experiment import paths
+from mnist_tui.experiment import field_paths
 from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.problem import RequestError, SpecError, dotted
 from mnist_tui.experiment.spec import EarlyStopping, Experiment, OutputSpec, parsed, to_mapping
@@ -148,7 +148,7 @@ def _assigned(path: str, kind: _Kind, experiment: Experiment, text: str) -> Expe
     elif kind.is_initializer:
         value = _named(path, lambda: initializer_value(text))
     doc = to_mapping(experiment)
-    paths.put(doc, path.split("."), value)
+    field_paths.put(doc, path.split("."), value)
     try:
         return parsed(doc)
     except SpecError as error:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity, configuration
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.parameters import by_name
 from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.experiment.shapes import LayerError, shapes_through, written
-from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
 from mnist_tui.report.published import in_words
 from mnist_tui.tui.form.table import Column
 from mnist_tui.wording import counted

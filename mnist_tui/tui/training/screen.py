@@ -13,8 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from mnist_tui.clocks import HeardClock
-from mnist_tui.experiment.closed_form import is_closed_form
 from mnist_tui.experiment.presets import PresetError
+from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import diagnose
