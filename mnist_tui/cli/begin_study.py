@@ -14,7 +14,7 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.options import Request
 from mnist_tui.cli.output import print_note
-from mnist_tui.data.errors import MissingDataError
+from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import devices

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_tui.cli.output import lost, print_note
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.unexpected import logged

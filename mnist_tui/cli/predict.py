@@ -66,8 +66,7 @@ def predict(
     runs_dir: RunsDir = None,
 ) -> None:
     """What a run's model sees in image files: the class and all ten probabilities."""
-    from mnist_tui.data.centring import centred, centres, fitted
-    from mnist_tui.data.pictures import read_picture
+    from mnist_tui.data.pictures import centred, centres, fitted, read_picture
 
     folder = chosen_run(ctx, run, runs_dir)
     names = class_names(folder)

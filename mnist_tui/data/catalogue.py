@@ -1,14 +1,42 @@
-"""The datasets known by name: titles, classes, file names, published checksums, where to download.
+"""The datasets known by name (titles, classes, file names, checksums, mirrors), errors of data, and progress.
 
-Facts alone, nothing that reads. The app's first screen imports this, so it imports nothing heavy, not even
-numpy.
+The app's first screen imports this file, so it imports nothing heavy, not even numpy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
+
+
+class DataError(ValueError):
+    """A file or folder of data cannot be used; the message says which, why, and what would be right."""
+
+
+class MissingDataError(DataError):
+    """A dataset is in none of the places searched and could not be downloaded; nothing found was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataProgress:
+    """A moment of fetching or reading a dataset.
+
+    Attributes:
+        phase: What is being done.
+        done: Bytes finished.
+        total: Bytes altogether; 0 where that is unknown.
+        text: The same for a person, naming the dataset or file.
+    """
+
+    phase: Literal["downloading", "reading", "verifying"]
+    done: int
+    total: int
+    text: str
+
+
+OnProgress = Callable[[DataProgress], None]
+
 
 Part = Literal["train_images", "train_labels", "test_images", "test_labels"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)

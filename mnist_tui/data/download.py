@@ -14,10 +14,17 @@ from typing import Final, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from mnist_tui.data.catalogue import FILE_NAMES, PART_TITLES, PARTS, KnownDataset, Part
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import (
+    FILE_NAMES,
+    PART_TITLES,
+    PARTS,
+    DataError,
+    DataProgress,
+    KnownDataset,
+    OnProgress,
+    Part,
+)
 from mnist_tui.data.idx import read_idx
-from mnist_tui.data.progress import DataProgress, OnProgress
 from mnist_tui.files import is_abandoned, temporary_prefix
 
 #: Seconds. A machine without network is found out in under five.

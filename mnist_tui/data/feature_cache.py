@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.hog import VERSION
 from mnist_tui.data.places import feature_cache
 from mnist_tui.files import TEMPORARY, is_abandoned, replacing

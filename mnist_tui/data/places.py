@@ -12,8 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal
 
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,16 +16,16 @@ from mnist_tui.data.catalogue import (
     KNOWN,
     PART_TITLES,
     PARTS,
+    DataError,
+    DataProgress,
     KnownDataset,
+    OnProgress,
     Part,
     part_with_checksum,
 )
 from mnist_tui.data.digits import read_digits
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx
-from mnist_tui.data.npz import read_npz
+from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx, read_npz
 from mnist_tui.data.places import Location
-from mnist_tui.data.progress import DataProgress, OnProgress
 from mnist_tui.files import UnreadableFileError, read_text
 from mnist_tui.wording import counted, listed
 
@@ -207,3 +207,23 @@ def _file(location: Location, part: Part) -> str:
     if location.kind == "idx":
         return str(location.files[PARTS.index(part)])
     return f"{location.source}: {FILE_NAMES[part] if location.kind == 'bundled' else PART_TITLES[part]}"
+
+
+def read_parts(location: Location, parts: Sequence[Part]) -> list[IdxContent]:
+    """Read parts from where a dataset lies, with their checksums; which checksum is right, the caller knows.
+
+    Raises:
+        DataError: A file is damaged or of another kind.
+    """
+    if location.kind == "bundled":
+        from mnist_tui.data.digits import read_digits
+
+        digits = read_digits()
+        return [IdxContent(digits[part], idx_sha256(digits[part])) for part in parts]
+    if location.kind == "npz":
+        from mnist_tui.data.idx import read_npz
+
+        archive = read_npz(location.files[0])
+        return [archive[part] for part in parts]
+    files = dict(zip(PARTS, location.files, strict=True))
+    return [read_idx(files[part], "images" if part.endswith("images") else "labels") for part in parts]

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import DISCARDED, Command
 from mnist_tui.runs.events import Event

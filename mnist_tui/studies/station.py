@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.places import find
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.experiment.problem import RequestError

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data import datasets, feature_cache
-from mnist_tui.data.catalogue import Part
-from mnist_tui.data.errors import DataError, MissingDataError
+from mnist_tui.data.catalogue import DataError, MissingDataError, Part
+from mnist_tui.data.datasets import validation_split
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
-from mnist_tui.data.splits import validation_split
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch

@@ -14,7 +14,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten

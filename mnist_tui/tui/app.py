@@ -19,7 +19,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.tui.leaving import Leaving
 from mnist_tui.tui.studies_app import StudiesApp

@@ -19,7 +19,7 @@ from mnist_tui.cli.follow import StopSignals
 from mnist_tui.cli.follow_study import LeftError, Lines, check_outcome, follow
 from mnist_tui.cli.study_tables import fitted, in_order, trial_columns
 from mnist_tui.cli.study_view import done_of, progress_line, view
-from mnist_tui.data.errors import MissingDataError
+from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import replayed

@@ -10,8 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-from mnist_tui.data.hog import cell_histograms, hog_batch
-from mnist_tui.data.hog_picture import hog_picture
+from mnist_tui.data.hog import cell_histograms, hog_batch, hog_picture
 
 Images = NDArray[np.uint8]
 

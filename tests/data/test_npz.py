@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.idx import idx_sha256
-from mnist_tui.data.npz import read_npz
+from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.idx import idx_sha256, read_npz
 
 from .conftest import Arrays
 

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import datasets
-from mnist_tui.data.catalogue import FILE_NAMES, PARTS
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.part import read_parts
+from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError
 from mnist_tui.data.places import Location, search
+from mnist_tui.data.reading import read_parts
 
 
 def folder_of(tmp_path: Path, kind: str) -> Location:

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image, ImageDraw
 
-from mnist_tui.data.centring import centred
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.pictures import FORMATS, LARGEST_SIDE, read_picture
+from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.pictures import FORMATS, LARGEST_SIDE, centred, read_picture
 
 
 def seven(size: tuple[int, int] = (120, 160), mode: str = "L", ink: object = 255, paper: object = 0) -> Image.Image:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.data.splits import validation_split
+from mnist_tui.data.datasets import validation_split
 
 
 @given(count=st.integers(2, 500), share=st.floats(0.01, 0.99), seed=st.integers(0, 2**32))

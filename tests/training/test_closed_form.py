@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from mnist_tui.data.splits import validation_split
+from mnist_tui.data.datasets import validation_split
 from mnist_tui.report.export import history_csv
 from mnist_tui.report.summary import summary
 from mnist_tui.runs import control, start

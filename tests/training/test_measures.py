@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_tui.data.splits import validation_split
+from mnist_tui.data.datasets import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.epoch_predictions import PredictionsReader

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from mnist_tui.data.errors import MissingDataError
+from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress, Resumed, Warned
 from mnist_tui.runs.results import run_document

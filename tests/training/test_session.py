@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from mnist_tui.data.errors import MissingDataError
+from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import (
     CheckpointSaved,

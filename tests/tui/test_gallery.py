@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from textual.color import Color
 
 from mnist_tui.data import datasets
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.splits import validation_split
+from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.datasets import validation_split
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp

@@ -21,7 +21,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from mnist_tui.data import datasets
-from mnist_tui.data.centring import centred
+from mnist_tui.data.pictures import centred
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.files import write_json

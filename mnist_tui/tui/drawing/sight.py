@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.centring import centred
-from mnist_tui.data.hog_picture import hog_picture
+from mnist_tui.data.hog import hog_picture
+from mnist_tui.data.pictures import centred
 from mnist_tui.experiment.spec import HogFeatures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.data.centring import centres
+from mnist_tui.data.pictures import centres
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.collection.listing import listed

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import KNOWN, DataError
 from mnist_tui.data.places import file_list, find
 
 _MEGABYTE = 1_000_000

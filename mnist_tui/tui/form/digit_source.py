@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import KNOWN, DataError
 from mnist_tui.data.places import Location, find
 from mnist_tui.experiment.shapes import hog_cells
 from mnist_tui.experiment.spec import HogFeatures
@@ -58,7 +57,7 @@ class DigitSource:
 
     def pictures(self, dataset: str, features: HogFeatures, index: int) -> Pictures:
         """Test image number `index` (from 0, taken modulo those at hand) and its HOG picture."""
-        from mnist_tui.data.hog_picture import hog_picture
+        from mnist_tui.data.hog import hog_picture
 
         if dataset not in self._read:
             self._read[dataset] = self._examples(dataset)
@@ -89,7 +88,7 @@ class DigitSource:
 
 
 def _first(location: Location) -> _Examples:
-    from mnist_tui.data.part import read_parts
+    from mnist_tui.data.reading import read_parts
 
     images, labels = (part.values for part in read_parts(location, ("test_images", "test_labels")))
     known = KNOWN.get(location.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.evidence import read_predictions
 from mnist_tui.runs.epoch_predictions import EpochPredictions, PredictionsReader
@@ -272,7 +272,7 @@ class HogDrawings:
 
     def draw(self, answers: Answers, indices: Iterable[int]) -> bool:
         """Draws those that are not drawn yet; whether there were such."""
-        from mnist_tui.data.hog_picture import hog_picture
+        from mnist_tui.data.hog import hog_picture
 
         wanted = [index for index in indices if (answers.what, index) not in self._drawn]
         pictures = {index: picture for index in wanted if (picture := answers.picture(index)) is not None}

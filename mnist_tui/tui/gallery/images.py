@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.data.catalogue import Part
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError, Part
 from mnist_tui.data.places import Location, search
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
@@ -53,7 +52,7 @@ def validation_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Pa
     """
     if not data.validation:
         return test_images(folder, data, data_dirs)
-    from mnist_tui.data.splits import validation_split
+    from mnist_tui.data.datasets import validation_split
 
     experiment = _experiment(folder)
     limit, share = experiment.dataset.limit, experiment.dataset.validation
@@ -90,7 +89,7 @@ def _parts(
     parts: tuple[Part, Part],
 ) -> list[NDArray[np.uint8]]:
     """Images and labels from the first place whose checksums are the recorded ones."""
-    from mnist_tui.data.part import read_parts
+    from mnist_tui.data.reading import read_parts
 
     why = f"the run's data ({data.title}, {data.source}) are not on this machine any more"
     for location in _locations("digits" if data.sample else experiment.dataset.name, folder, data_dirs):

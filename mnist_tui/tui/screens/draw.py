@@ -15,9 +15,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
 
-from mnist_tui.data.centring import centred, fitted
-from mnist_tui.data.errors import DataError
-from mnist_tui.data.pictures import GreyPicture
+from mnist_tui.data.catalogue import DataError
+from mnist_tui.data.pictures import GreyPicture, centred, fitted
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures

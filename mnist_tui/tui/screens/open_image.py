@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from mnist_tui.data.errors import DataError
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.pictures import GreyPicture, read_picture
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.tui.terminal.keymap import key_of, labelled
