@@ -3,10 +3,63 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
-from mnist_tui.training.importing import OPTIONAL, Absent, short_turns
+OPTIONAL = ("jax", "pandas", "scipy", "sklearn")
+"""Packages that TensorFlow and Keras import where they find them and do without where not; no run needs them so.
+
+Keras looks for scikit-learn and pandas to wrap its models for them, TensorFlow's converter for JAX, its older Keras
+for SciPy. On two cores they take 2 of the import's 10 seconds, with JAX 3.5 of 11.3 and 180 MB.
+"""
+
+TURN_SECONDS = 0.0005
+"""Reading gives Python's lock away every few kilobytes; waiting the usual 5 ms for it makes half a second seven."""
+
+
+class Absent(MetaPathFinder):
+    """While it is entered, packages that are not yet imported seem not installed, to the thread that entered it alone.
+
+    Args:
+        packages: names of top-level packages.
+    """
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        self._packages = frozenset(packages)
+        self._thread = 0
+
+    def __enter__(self) -> None:
+        self._thread = threading.get_ident()
+        sys.meta_path.insert(0, self)
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if threading.get_ident() == self._thread and fullname.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"{fullname} is not looked for now", name=fullname)
+        return None
+
+
+@contextmanager
+def short_turns() -> Generator[None]:
+    """Threads take turns more often while the block lasts."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["KERAS_BACKEND"] = "tensorflow"

@@ -1,14 +1,20 @@
-"""A run's checkpoint: the newest complete one, whole at every moment. numpy and JSON alone; nothing is pickled.
+"""A run's checkpoint: its values, its files, and the thread that writes it beside the training.
 
-`checkpoint/checkpoint.json` holds all but the arrays and names the file beside it that holds those. It is replaced
-only once that file is complete and on the disk; the older arrays are removed after.
+`checkpoint/checkpoint.json` holds all but the arrays and names the npz file beside it that holds those. It is
+replaced only once that file is complete and on the disk; the older arrays are removed after. numpy and JSON alone:
+nothing is pickled, and TensorFlow is not needed.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +23,78 @@ from numpy.typing import NDArray
 
 from mnist_tui.arrays import read_arrays
 from mnist_tui.files import TEMPORARY, discard, read_json, replacing, sync
-from mnist_tui.runs.folder import POINTER, RunError
-from mnist_tui.training.snapshot import BestSoFar, Position, Spent, TrainingSnapshot
+from mnist_tui.runs.events import CheckpointSaved, Warned
+from mnist_tui.runs.folder import POINTER, RunError, RunFolder
+from mnist_tui.training.reporter import Reporter
+
+Arrays = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Whole epochs, steps of the next one, and what these steps have added up.
+
+    Attributes:
+        loss: summed over the epoch's images so far. correct, images: their numbers.
+        seconds: spent in the epoch begun, pauses left out.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    correct: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class BestSoFar:
+    """Early stopping's memory.
+
+    Attributes:
+        epoch: the best, from 1. value: the monitored value there. waited: epochs since without improvement.
+        weights: in the model's order; empty where they are not to be restored.
+    """
+
+    epoch: int
+    value: float
+    waited: int = 0
+    weights: Arrays = ()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of all sessions up to a snapshot: of training, pauses left out, and altogether."""
+
+    train: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingSnapshot:
+    """All of a training that must be kept to go on with it as if it had never stopped.
+
+    The order of the images and the learning rates of the epochs to come follow from the experiment alone.
+
+    Attributes:
+        model: every variable, seeds' states included, in the model's order. optimizer: likewise.
+        learning_rate: of the epoch begun; of the one before where none is.
+        best: None without early stopping or before the first epoch's end.
+        best_epoch, best_loss: the lowest validation loss so far; 0 and None before there is one.
+        spent: what it took to get here.
+    """
+
+    position: Position
+    model: Arrays
+    model_names: tuple[str, ...]
+    optimizer: Arrays
+    optimizer_names: tuple[str, ...]
+    learning_rate: float
+    best: BestSoFar | None = None
+    best_epoch: int = 0
+    best_loss: float | None = None
+    spent: Spent = Spent()
+
 
 FORMAT = 1
 
@@ -109,3 +185,134 @@ def _numbered(kind: str, arrays: tuple[NDArray[Any], ...]) -> dict[str, NDArray[
 
 def _in_order(kind: str, arrays: dict[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     return tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}-"))
+
+
+LEAST_SECONDS = 5.0
+"""Between two checkpoints that nobody asked for."""
+MOST_SHARE = 0.03
+"""Of the training's time that such checkpoints may take."""
+
+
+class CheckpointWriter:
+    """One run's checkpoints.
+
+    Args:
+        folder: the run's, whose lock the caller holds.
+        reporter: told of each checkpoint once it is complete, and of errors.
+        take: takes a snapshot; called in the caller's thread.
+        clock: seconds.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        reporter: Reporter,
+        take: Callable[[], TrainingSnapshot],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
+        self._changed = threading.Condition()
+        self._next: TrainingSnapshot | None = None
+        self._writing = self._asked = self._closed = False
+        self._problem = ""
+        self._taking = self._written = 0.0
+        self._last = clock()
+        self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
+        self._thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """Least time between two checkpoints that nobody asked for, by what the last one cost."""
+        return max(LEAST_SECONDS, (self._taking + self._written) / MOST_SHARE)
+
+    def save_if_due(self) -> None:
+        """Has a checkpoint written where the last is long enough ago and written."""
+        if self._clock() - self._last >= self.seconds and not self._busy:
+            self._offer()
+
+    def save(self) -> str:
+        """Writes a checkpoint now and waits for it.
+
+        Returns:
+            Why it could not be written, in words, which is told as well; empty where it was.
+        """
+        self._asked = True
+        self._offer()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy)
+            problem, self._asked = self._problem, False
+        if problem:
+            self._tell(f"the checkpoint that was asked for could not be written ({problem})")
+        return problem
+
+    def close(self) -> None:
+        """Writes what is under way, and no more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    @property
+    def _busy(self) -> bool:
+        return self._writing or self._next is not None
+
+    def _offer(self) -> None:
+        began = time.perf_counter()
+        snapshot = self._take()
+        self._taking = time.perf_counter() - began
+        self._last = self._clock()
+        with self._changed:
+            self._next = snapshot
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._next is not None or self._closed)
+                if self._next is None:
+                    return
+                snapshot, self._next, self._writing = self._next, None, True
+            problem = self._write(snapshot)
+            if problem and problem != self._problem and not self._asked:
+                kept = "the one before is still there" if exists(self._folder.checkpoint) else "there is none"
+                self._tell(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
+            with self._changed:
+                self._problem, self._writing = problem, False
+                self._changed.notify_all()
+
+    def _write(self, snapshot: TrainingSnapshot) -> str:
+        began, position = time.thread_time(), snapshot.position
+        try:
+            # Whatever a checkpoint outlasts, the epochs that led to it must too.
+            for path in (self._folder.events_file, self._folder.predicted_file):
+                if path.exists():
+                    sync(path)
+            save(self._folder.checkpoint, snapshot)
+            self._reporter.emit(CheckpointSaved(epoch=position.epoch, step=position.step))
+            return ""
+        except Exception as error:
+            if isinstance(error, OSError) and error.strerror:
+                return error.strerror
+            traceback.print_exception(error)
+            return str(error) or type(error).__name__
+        finally:
+            self._written = time.thread_time() - began
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._reporter.emit(Warned(text=text))
+        except OSError as error:
+            print(text, error, sep="\n", file=sys.stderr, flush=True)
+
+
+class NoCheckpoints:
+    """In the place of a writer where there is nothing to save before the end: a closed form begins anew."""
+
+    def save_if_due(self) -> None:
+        pass
+
+    def save(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        pass

@@ -14,14 +14,45 @@ from typing import Any
 import numpy as np
 
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
-from mnist_tui.training.early_stopping import EarlyStop
+from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
+from mnist_tui.training.device import Resident
+from mnist_tui.training.evaluation import Scorer, Scores, scores
 from mnist_tui.training.program import Sums, TrainingProgram
-from mnist_tui.training.resident import Resident
 from mnist_tui.training.schedule import learning_rate, order, steps_of
-from mnist_tui.training.scorer import Scorer, Scores, scores
-from mnist_tui.training.snapshot import Position, TrainingSnapshot
+from mnist_tui.wording import counted
+
+
+class EarlyStop:
+    """Watches the epochs' validation scores."""
+
+    def __init__(self, spec: EarlyStopping) -> None:
+        self.spec = spec
+        self.best: BestSoFar | None = None
+
+    def saw(self, epoch: int, scores: Scores, model: Any) -> bool:
+        """Takes an epoch's scores in, and the model's weights if they are the best; whether it is time to stop."""
+        higher_is_better = self.spec.monitor == "val_accuracy"
+        value = scores.accuracy if higher_is_better else scores.loss
+        best = self.best
+        gain = 0.0 if best is None else value - best.value if higher_is_better else best.value - value
+        if best is None or gain > self.spec.min_delta:
+            weights = tuple(model.get_weights()) if self.spec.restore_best_weights else ()
+            self.best = BestSoFar(epoch, value, 0, weights)
+        else:
+            self.best = replace(best, waited=best.waited + 1)
+        return self.best.waited >= self.spec.patience
+
+    @property
+    def reason(self) -> str:
+        """Why it stopped, in words."""
+        assert self.best is not None
+        name = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}[self.spec.monitor]
+        kept = ", whose weights were restored" if self.best.weights else ""
+        epochs = counted(self.spec.patience, "epoch")
+        return f"early stopping: the {name} has not improved for {epochs} since epoch {self.best.epoch}{kept}"
+
 
 CHUNK_SECONDS = 0.12
 GROWTH = 4

@@ -24,7 +24,7 @@ from mnist_tui.data.hog import hog_batch
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch
-from mnist_tui.training.kept import DatasetCache
+from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.reporter import Reporter
 
 # It goes through numpy's types when imported; TensorFlow's import, in another thread, adds some of its own meanwhile.

@@ -1,11 +1,11 @@
-"""A run's training job: model, program, the loop under orders, evaluation, results. After TensorFlow's import."""
+"""A run's training job: model, program, the loop under commands, evaluation, results. After TensorFlow's import."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,22 +14,39 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
-from mnist_tui.training import device, models, resumption
-from mnist_tui.training.checkpoint_writer import CheckpointWriter, NoCheckpoints
-from mnist_tui.training.course import by_steps, trainer_of
+from mnist_tui.training import device, models, trainer
+from mnist_tui.training.checkpoint import CheckpointWriter, NoCheckpoints, Spent, TrainingSnapshot
+from mnist_tui.training.device import Resident
 from mnist_tui.training.engine import Training, TrainingOutcome
-from mnist_tui.training.evaluation import Evaluation, evaluate, finite, save_predictions
+from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
 from mnist_tui.training.extension import changes_rates, extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
 from mnist_tui.training.networks import network_of
-from mnist_tui.training.resident import Resident
-from mnist_tui.training.scorer import Scorer
 from mnist_tui.training.session import Session
-from mnist_tui.training.snapshot import Spent, TrainingSnapshot
-from mnist_tui.training.stopwatch import Stopwatch
+from mnist_tui.training.trainer import by_steps, trainer_of
 from mnist_tui.wording import counted
+
+
+class Stopwatch:
+    """Seconds of work; call it to read it. It runs from the start."""
+
+    def __init__(self) -> None:
+        self._away = 0.0
+
+    def __call__(self) -> float:
+        return time.perf_counter() - self._away
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Stands still while the block runs."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._away += time.perf_counter() - began
+
 
 PAUSE_LOOK_SECONDS = 0.2
 COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deterministic")
@@ -131,10 +148,10 @@ class TrainingJob:
         session, training, reporter = self._session, self._training, self._reporter
         snapshot = None
         if isinstance(training, Training):
-            snapshot = resumption.restore(training, self._folder.checkpoint)
+            snapshot = trainer.restore(training, self._folder.checkpoint)
         if snapshot is not None:
             self._spent = snapshot.spent
-            if session.earlier is not None and (differences := resumption.differences(session.earlier, self._built)):
+            if session.earlier is not None and (differences := trainer.differences(session.earlier, self._built)):
                 reporter.emit(Warned(text=differences))
         session.goes_on()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))

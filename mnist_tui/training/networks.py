@@ -8,16 +8,19 @@ weights and learning rate, in the same variables by the same programs.
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.experiment.layers import Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment, is_closed_form
-from mnist_tui.training import models
-from mnist_tui.training.kept import DatasetCache
-from mnist_tui.training.program import LoopProgram
-from mnist_tui.training.resident import Resident
+from mnist_tui.training import device, models
+from mnist_tui.training.dataset_cache import DatasetCache
+from mnist_tui.training.device import Resident
+from mnist_tui.training.evaluation import Scorer
+from mnist_tui.training.program import GRAPH, XLA, LoopProgram, Sums
 
 NOT_COMPILED = ("kernel_initializer", "bias_initializer", "seed")
 """What of a layer only decides values, by Keras' names."""
@@ -110,3 +113,20 @@ def structure(experiment: Experiment) -> str:
     doc["optimizer"].pop("learning_rate", None)
     training = experiment.training
     return json.dumps([doc, training.precision, training.deterministic], sort_keys=True)
+
+
+def warm() -> None:
+    """Imports all that a run imports, and trains a tiny network for a step.
+
+    Where there are GPUs it trains nothing: that would start them all before the run has chosen among them.
+    """
+    import_module("mnist_tui.training.job")
+    if device.has_gpus():
+        return
+    experiment = Experiment(layers=(Flatten(), Dense(units=2), Dropout()))
+    examples = Resident(np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
+    for kind in (XLA, GRAPH):
+        model, optimizer = models.build(experiment), models.optimizer(experiment)
+        LoopProgram(kind, model, optimizer, examples, batch_size=2, seed=0).run(0, 1, Sums())
+    for _ in Scorer(model, examples, 784).blocks(examples):
+        pass

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.layers import Conv2D
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training.backend import tf
-from mnist_tui.training.resident import Resident
-from mnist_tui.training.step import Feed, TrainingStep, dropout_keys
-from mnist_tui.training.updates import fused
+from mnist_tui.training.device import Resident
+from mnist_tui.training.step import Feed, TrainingStep, dropout_keys, fused
 
 XLA, GRAPH = "xla", "graph"
 

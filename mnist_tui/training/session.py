@@ -1,6 +1,6 @@
 """One run in a worker, from taking it on to its last event.
 
-What comes before TensorFlow's import is here, the rest is `job`.
+What comes before TensorFlow's import is here; the rest is in `job`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,33 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
+from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
-from mnist_tui.runs.folder import Lock, RunFolder
+from mnist_tui.runs.folder import Launch, Lock, RunFolder
 from mnist_tui.runs.start import go_on_if_asked
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
+from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import Inputs, prepare
-from mnist_tui.training.kept import DatasetCache
-from mnist_tui.training.line import wait_in_line
 from mnist_tui.training.orders import LOOK_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
+
+QUEUE_LOOK_SECONDS = 0.5
+
+
+def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter, left: threading.Event) -> None:
+    """Returns once every live run that was made before this one, here and for the same device, has ended.
+
+    It tells which it waits for. Commands reach the worker meanwhile; a stop ends it, and `left` the waiting.
+    """
+    ahead = ahead_of(folder, launch)
+    while ahead:
+        reporter.phase("waiting", text=ahead.text)
+        if left.wait(QUEUE_LOOK_SECONDS):
+            return
+        ahead = ahead_of(folder, launch, ahead.runs) or ahead_of(folder, launch)
+
 
 PACKAGE = Path(__file__).resolve().parent.parent
 DONE, FAILED, REFUSED = 0, 1, 2

@@ -1,22 +1,158 @@
 """One training step: gather, forward, loss, gradient, update. Traced into a program, never run by itself.
 
-Layers, loss and optimizer are Keras' own. What differs: dropout draws its mask by counter; the loss takes the output
-layer's logits, as Keras' own training does; and a convolution is pooled before bias and activation are applied, which
-is the same where the activation never falls, and a quarter of the work.
+Layers, loss and optimizer are Keras' own, with three differences: dropout draws its mask by counter; the loss takes
+the output layer's logits, as Keras' own training does; and a convolution is pooled before bias and activation are
+applied, which gives the same values where the activation never falls, for a quarter of the work.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_tui.training import counter
 from mnist_tui.training.backend import keras, tf
+from mnist_tui.training.device import Resident
 from mnist_tui.training.models import NOISE
-from mnist_tui.training.resident import Resident
-from mnist_tui.training.updates import Update
+
+Keys = tuple[Any, Any]
+"""Two words: Python's integers, or uint32 scalars."""
+WORDS = 2**32
+
+
+def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
+    """Two 32-bit keys for one use of random numbers in a layer, independent of every other by numpy's SeedSequence."""
+    first, second = np.random.SeedSequence([seed, layer, use]).generate_state(2).tolist()
+    return first, second
+
+
+def keep(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
+    """Which units a dropout layer keeps in one step.
+
+    Args:
+        keys: the layer's.
+        epoch, step: uint32 scalars, counted from 0.
+        shape: of the layer's input, the batch first.
+        rate: share of the units to drop.
+
+    Returns:
+        Boolean tensor of that shape. A unit is kept where its word is at least ``rate · 2³²``; the word of position
+        p (row-major) is triple32 of ``p + a``, its second key b taken in after the first round; a and b are the
+        layer's keys with epoch and step folded in.
+    """
+    first, second = (_folded(key, epoch, step) for key in keys)
+    return _kept(shape, rate)(first, second)
+
+
+@lru_cache(64)
+def _kept(shape: tuple[int, ...], rate: float) -> Any:
+    """Compiled for itself, so that it is one pass over the units where the program around it is not compiled."""
+
+    def draw(first: Any, second: Any) -> Any:
+        positions = tf.range(int(np.prod(shape)), dtype=tf.int32)
+        words = _mixed(tf.cast(positions, tf.uint32) + first, second)
+        return tf.reshape(words >= _word(int(rate * WORDS)), shape)
+
+    return tf.function(draw, jit_compile=True, autograph=False)
+
+
+def _folded(key: Any, epoch: Any, step: Any) -> Any:
+    return _mixed(_mixed(tf.convert_to_tensor(key, tf.uint32) + epoch) + step)
+
+
+def _mixed(word: Any, key: Any = None) -> Any:
+    word = _shift_xor(word, 17) * _word(0xED5AD4BB)
+    if key is not None:
+        word = tf.bitwise.bitwise_xor(word, key)
+    word = _shift_xor(word, 11) * _word(0xAC4C1B51)
+    word = _shift_xor(word, 15) * _word(0x31848BAB)
+    return _shift_xor(word, 14)
+
+
+def _shift_xor(word: Any, bits: int) -> Any:
+    return tf.bitwise.bitwise_xor(word, tf.bitwise.right_shift(word, _word(bits)))
+
+
+def _word(value: int) -> Any:
+    return tf.constant(value, tf.uint32)
+
+
+Update = Callable[[list[Any]], None]
+
+
+def fused(optimizer: Any, variables: list[Any]) -> Update:
+    """What applies the gradients of `variables`, in their order, as `optimizer.apply` does.
+
+    Args:
+        optimizer: Keras' own, built for `variables`.
+    """
+    kind = type(optimizer)
+    if kind is keras.optimizers.RMSprop and not optimizer.centered:
+        return _rmsprop(optimizer, variables)
+    if kind is keras.optimizers.Adam and not optimizer.amsgrad:
+        return _adam(optimizer, variables)
+
+    def by_keras(gradients: list[Any]) -> None:
+        optimizer.apply(gradients, variables)
+
+    return tf.function(by_keras, jit_compile=True, autograph=False)
+
+
+def _rmsprop(optimizer: Any, variables: list[Any]) -> Update:
+    squares = optimizer._velocities
+    # The kernel takes a momentum in any case; Keras keeps one only where it is not 0.
+    momenta = optimizer._momentums if optimizer.momentum else [keras.Variable(tf.zeros(v.shape)) for v in variables]
+
+    def apply(gradients: list[Any]) -> None:
+        rate = tf.convert_to_tensor(optimizer.learning_rate)
+        optimizer.iterations.assign_add(1)
+        for variable, gradient, square, momentum in zip(variables, gradients, squares, momenta, strict=True):
+            tf.raw_ops.ResourceApplyRMSProp(
+                var=_handle(variable),
+                ms=_handle(square),
+                mom=_handle(momentum),
+                lr=rate,
+                rho=optimizer.rho,
+                momentum=optimizer.momentum,
+                epsilon=optimizer.epsilon,
+                grad=gradient,
+            )
+
+    return apply
+
+
+def _adam(optimizer: Any, variables: list[Any]) -> Update:
+    means, squares = optimizer._momentums, optimizer._velocities
+
+    def apply(gradients: list[Any]) -> None:
+        rate = tf.convert_to_tensor(optimizer.learning_rate)
+        optimizer.iterations.assign_add(1)
+        steps = tf.cast(optimizer.iterations, tf.float32)
+        decayed = tf.pow(optimizer.beta_1, steps), tf.pow(optimizer.beta_2, steps)
+        for variable, gradient, mean, square in zip(variables, gradients, means, squares, strict=True):
+            tf.raw_ops.ResourceApplyAdam(
+                var=_handle(variable),
+                m=_handle(mean),
+                v=_handle(square),
+                beta1_power=decayed[0],
+                beta2_power=decayed[1],
+                lr=rate,
+                beta1=optimizer.beta_1,
+                beta2=optimizer.beta_2,
+                epsilon=optimizer.epsilon,
+                grad=gradient,
+            )
+
+    return apply
+
+
+def _handle(variable: Any) -> Any:
+    """TensorFlow's variable behind Keras'."""
+    return variable.value.handle
+
 
 RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "selu", "leaky_relu"})
 """Activations that never fall, by Keras' names."""
@@ -85,15 +221,15 @@ class TrainingStep:
 
 def dropout_keys(model: Any, seed: int) -> Any:
     """The keys of each layer for one seed, uint32 ``(layers, 2)``."""
-    keys = [counter.layer_keys(seed, position, NOISE) for position in range(len(model.layers))]
+    keys = [layer_keys(seed, position, NOISE) for position in range(len(model.layers))]
     return tf.constant(np.array(keys, np.uint32))
 
 
-def _dropped(values: Any, rate: float, keys: counter.Keys, epoch: Any, step: Any) -> Any:
+def _dropped(values: Any, rate: float, keys: Keys, epoch: Any, step: Any) -> Any:
     if rate == 0:
         return values
     moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
-    kept = counter.keep(keys, *moment, tuple(values.shape), rate)
+    kept = keep(keys, *moment, tuple(values.shape), rate)
     return tf.where(kept, values / (1 - rate), tf.zeros((), values.dtype))
 
 

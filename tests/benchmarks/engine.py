@@ -21,7 +21,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import ModelBuilt
 from mnist_tui.runs.folder import Launch, create
-from mnist_tui.training.checkpoint_writer import LEAST_SECONDS, MOST_SHARE
+from mnist_tui.training.checkpoint import LEAST_SECONDS, MOST_SHARE
 from tests.benchmarks import results
 from tests.benchmarks.arrays import with_data
 from tests.benchmarks.jaxed import covers

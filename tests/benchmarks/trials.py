@@ -170,8 +170,8 @@ def determinism() -> dict[str, Ratio]:
     """An epoch's seconds with TensorFlow's determinism ÷ without, turn about, of an XLA and a graph program."""
     from mnist_tui.experiment.presets import find_preset
     from mnist_tui.training import device, models
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.program import LoopProgram, Sums, kind_for
-    from mnist_tui.training.resident import Resident
 
     images = np.random.default_rng(0).integers(0, 256, (12_800, 28, 28), np.uint8)
     examples = Resident(images, np.arange(len(images)) % 10)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_tui.training import checkpoint, checkpoint_writer, worker
+from mnist_tui.training import checkpoint, worker
 
 PHASES = (
     "half of the arrays",
@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--phase", type=int, default=0)
     parser.add_argument("--write", type=int, default=0)
     asked = parser.parse_args()
-    checkpoint_writer.LEAST_SECONDS, checkpoint_writer.MOST_SHARE = asked.every, float("inf")
+    checkpoint.LEAST_SECONDS, checkpoint.MOST_SHARE = asked.every, float("inf")
     if asked.write:
         death = Death(asked.phase, asked.write)
         np.savez, checkpoint.sync = death.savez, death.sync

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_tui.runs.folder import RunError
 from mnist_tui.training import checkpoint
-from mnist_tui.training.snapshot import BestSoFar, Position, TrainingSnapshot
+from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 
 
 def snapshot(epoch=3, step=7):

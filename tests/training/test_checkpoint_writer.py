@@ -8,7 +8,7 @@ import pytest
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import CheckpointSaved, Warned
 from mnist_tui.training import checkpoint
-from mnist_tui.training.checkpoint_writer import LEAST_SECONDS, MOST_SHARE, CheckpointWriter
+from mnist_tui.training.checkpoint import LEAST_SECONDS, MOST_SHARE, CheckpointWriter
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import experiment, new_run
 from tests.training.test_checkpoint import snapshot

@@ -52,10 +52,10 @@ class Solved:
     """A closed form run to its end in this process, on the digits."""
 
     def __init__(self, of):
-        from mnist_tui.training.course import trainer_of
+        from mnist_tui.training.device import Resident
+        from mnist_tui.training.evaluation import Scorer
         from mnist_tui.training.networks import network_of
-        from mnist_tui.training.resident import Resident
-        from mnist_tui.training.scorer import Scorer
+        from mnist_tui.training.trainer import trainer_of
 
         data, share = digits(), of.dataset.validation
         network, self.said = network_of(of, None), []

@@ -13,8 +13,7 @@ CLASS_NAMES = tuple("abcdefghij")
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_scores_are_scikit_learns_also_for_classes_that_do_not_occur(pairs):
-    from mnist_tui.training.evaluation import Evaluation
-    from mnist_tui.training.scorer import Scores
+    from mnist_tui.training.evaluation import Evaluation, Scores
 
     true, predicted = (np.array(column) for column in zip(*pairs, strict=True))
     unused = Scores(0.0, 0.0, np.zeros((10, 10), np.int64), len(pairs))

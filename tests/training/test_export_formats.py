@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.training.export_formats import disk_error, write_h5
+from mnist_tui.training.export import disk_error, write_h5
 
 
 class Model:

@@ -202,7 +202,7 @@ def test_accepted_epochs_are_trained_once_whenever_a_worker_dies(tmp_path, monke
 
 
 def test_a_checkpoint_that_was_asked_for_is_written_by_the_next_worker(tmp_path, monkeypatch):
-    monkeypatch.setattr("mnist_tui.training.checkpoint_writer.LEAST_SECONDS", 1e6)
+    monkeypatch.setattr("mnist_tui.training.checkpoint.LEAST_SECONDS", 1e6)
     folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 3, "batch_size": 500}))
     control.leave(folder, control.Command("checkpoint"))
     assert ran(folder, at(Phase, kill, name="building")) is None

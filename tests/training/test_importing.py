@@ -8,7 +8,7 @@ from importlib.metadata import requires
 
 import pytest
 
-from mnist_tui.training.importing import OPTIONAL, TURN_SECONDS, Absent, short_turns
+from mnist_tui.training.backend import OPTIONAL, TURN_SECONDS, Absent, short_turns
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.data.idx import idx_header
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures
 from mnist_tui.runs.folder import Launch
+from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.inputs import prepare
-from mnist_tui.training.kept import DatasetCache
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import new_run
 

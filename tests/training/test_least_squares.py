@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.training.least_squares import COLDEST, HOTTEST, NormalEquations, temperature, with_ones
+from mnist_tui.training.closed_form import COLDEST, HOTTEST, NormalEquations, temperature, with_ones
 from tests.training.support import digits
 
 CLASSES = 10

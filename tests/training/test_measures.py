@@ -101,7 +101,7 @@ finite = st.floats(-1e6, 1e6, width=32)
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=9), elements=finite))
 def test_a_distribution_is_numpys(values):
-    from mnist_tui.training.weights_seen import BINS, distribution
+    from mnist_tui.training.measures import BINS, distribution
 
     found = distribution(values)
     expected, edges = np.histogram(values.astype(np.float64), BINS)
@@ -115,13 +115,13 @@ def test_a_distribution_is_numpys(values):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_values_that_are_not_finite_have_no_distribution(value):
-    from mnist_tui.training.weights_seen import distribution
+    from mnist_tui.training.measures import distribution
 
     assert distribution(np.array([1, value, 2], np.float32)) is None
 
 
 def by_hand(array):
-    from mnist_tui.training.weights_seen import BINS
+    from mnist_tui.training.measures import BINS
 
     counts, _ = np.histogram(array, BINS)
     return tuple(counts.tolist()), float(array.min()), float(array.max())
@@ -144,7 +144,7 @@ def test_weights_are_told_of_before_training_and_after_each_early_epoch_as_they_
 
 
 def test_weights_are_told_of_about_a_hundred_times_however_long_the_run():
-    from mnist_tui.training.weights_seen import is_told
+    from mnist_tui.training.measures import is_told
 
     early = [epoch for epoch in range(2001) if is_told(epoch)]
     assert early[:21] == list(range(21))
@@ -173,8 +173,8 @@ STACK = [
 def test_dead_units_are_those_that_keras_too_sees_silent_for_every_image():
     from mnist_tui.training import models
     from mnist_tui.training.backend import keras
-    from mnist_tui.training.resident import Resident
-    from mnist_tui.training.weights_seen import DeadUnits
+    from mnist_tui.training.device import Resident
+    from mnist_tui.training.measures import DeadUnits
 
     of = experiment(layers=STACK)
     model = models.build(of)
@@ -198,8 +198,8 @@ def test_dead_units_are_those_that_keras_too_sees_silent_for_every_image():
 
 def test_weights_that_are_not_finite_are_told_of_as_none_and_say_nothing_of_dead_units():
     from mnist_tui.training import models
-    from mnist_tui.training.resident import Resident
-    from mnist_tui.training.weights_seen import DeadUnits, layers_of
+    from mnist_tui.training.device import Resident
+    from mnist_tui.training.measures import DeadUnits, layers_of
 
     model = models.build(experiment(layers=[*LAYERS, {"kind": "dense", "units": 5}]))
     kernel = model.get_layer("dense_1").kernel

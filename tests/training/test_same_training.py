@@ -44,8 +44,8 @@ def of(layers, optimizer="rmsprop"):
 def program(spec, kind, optimizer=None):
     """The program over the digits, and its model and optimizer."""
     from mnist_tui.training import models
+    from mnist_tui.training.device import Resident
     from mnist_tui.training.program import LoopProgram
-    from mnist_tui.training.resident import Resident
 
     model, optimizer = models.build(spec), optimizer or models.optimizer(spec)
     examples = Resident(digits().train_images, digits().train_labels)
@@ -94,8 +94,8 @@ class BareKeras:
     def mask(position, rate, step, shape):
         import tensorflow as tf
 
-        from mnist_tui.training.counter import keep, layer_keys
         from mnist_tui.training.models import NOISE
+        from mnist_tui.training.step import keep, layer_keys
 
         moment = tf.constant(0, tf.uint32), tf.constant(step, tf.uint32)
         kept = keep(layer_keys(5, position, NOISE), *moment, tuple(shape), rate)
