@@ -41,7 +41,6 @@ __all__ = [
     "Location",
     "MissingDataError",
     "OnProgress",
-    "Progress",
     "clear_cache",
     "find",
     "import_folder",

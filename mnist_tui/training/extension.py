@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.presets import dump_preset, edited
 from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
@@ -13,10 +14,12 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Extended, Warned
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.training.engine import Training
 from mnist_tui.training.reporter import Reporter
 from mnist_tui.training.schedule import learning_rate
 from mnist_tui.wording import counted
+
+if TYPE_CHECKING:
+    from mnist_tui.training.engine import Training
 
 
 def extend(folder: RunFolder, training: Training, reporter: Reporter, commands: Sequence[Command]) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data import datasets, feature_cache
-from mnist_tui.data.catalogue import DataError, MissingDataError, Part
+from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError, Part
 from mnist_tui.data.datasets import validation_split
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
@@ -130,7 +130,7 @@ def _load_again(
 def _read(name: str, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
     """The dataset: read, or kept from a run before, if its files are the same."""
 
-    def tell(progress: datasets.Progress) -> None:
+    def tell(progress: DataProgress) -> None:
         reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
 
     reporter.phase("reading", text=name)

@@ -64,7 +64,7 @@ def load(folder: RunFolder, source: Source) -> tuple[Any, int | None]:
     return model, snapshot.position.epoch
 
 
-def _snapshot(folder: RunFolder) -> checkpoint.Snapshot:
+def _snapshot(folder: RunFolder) -> checkpoint.TrainingSnapshot:
     for _ in range(ATTEMPTS - 1):
         try:
             return checkpoint.load(folder.checkpoint)

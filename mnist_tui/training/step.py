@@ -30,7 +30,12 @@ def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
 
 
 def keep(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
-    """Which units a dropout layer keeps in one step.
+    """Return which units a dropout layer keeps in one step.
+
+    The mask is a function of where it is used, and of nothing that was drawn before: a resumed training draws what it
+    would have drawn, and CPU and GPU, graph and XLA draw the same. The words come from the integer hash triple32
+    (C. Wellons, "Prospecting for Hash Functions", 2018), three multiplications that the compiler merges into the loop
+    around them; TensorFlow's own random kernels cost XLA on a CPU several times the whole step.
 
     Args:
         keys: the layer's.

@@ -30,7 +30,11 @@ from mnist_tui.training.session import DONE, FAILED, REFUSED, Session, in_words
 
 
 class Trials:
-    """Serves runs.
+    """Train run after run with TensorFlow loaded once (``--trials``).
+
+    The runs' folders come from stdin, a line each. Each is answered on stdout, once it has ended, with a line of JSON:
+    ``{"run": ID, "exit": 0|1|2}`` (0 done, 1 failed, 2 refused). Whatever becomes of a run, the next one is trained.
+    The end of stdin ends the process at once, also in the middle of a run: nobody waits for its result any more.
 
     Args:
         signals: the first one stops and saves the present run, and then ends the process; a second one ends both.

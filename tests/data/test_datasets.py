@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import datasets, places
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
-from mnist_tui.data.datasets import DataError, MissingDataError, Progress, find, load
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress
+from mnist_tui.data.datasets import DataError, MissingDataError, find, load
 
 from .conftest import Arrays, WriteIdx
 
@@ -307,13 +307,13 @@ def test_progress_rises_to_the_size_of_the_files_and_ends_in_verifying(
     tmp_path: Path, as_mnist: Arrays, write_idx: WriteIdx
 ) -> None:
     folder = write_idx(tmp_path / "mnist", as_mnist)
-    seen: list[Progress] = []
+    seen: list[DataProgress] = []
     load("mnist", tmp_path, on_progress=seen.append)
     size = sum(file.stat().st_size for file in folder.iterdir())
     done = [progress.done for progress in seen]
     assert done == sorted(done)
     assert {progress.total for progress in seen} == {size}
-    assert seen[-1] == Progress("verifying", size, size, "verifying MNIST")
+    assert seen[-1] == DataProgress("verifying", size, size, "verifying MNIST")
 
 
 def test_status_tells_verified_damaged_missing_and_bundled(
@@ -412,6 +412,6 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_names_and_search_need_no_numpy_and_datasets_nothing_heavy() -> None:
     heavy = {"sklearn", "skimage", "scipy", "tensorflow", "pooch", "requests", "matplotlib"}
-    light = loaded_by("from mnist_tui.data import catalogue, places, errors, progress")
+    light = loaded_by("from mnist_tui.data import catalogue, places")
     assert not light & (heavy | {"numpy"})
-    assert not loaded_by("from mnist_tui.data import datasets, hog, splits") & heavy
+    assert not loaded_by("from mnist_tui.data import datasets, hog") & heavy

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import download, places
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS
-from mnist_tui.data.datasets import MissingDataError, Progress, load
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress
+from mnist_tui.data.datasets import MissingDataError, load
 from mnist_tui.data.idx import idx_header
 
 from .conftest import Arrays, WriteIdx
@@ -94,7 +94,7 @@ def test_a_download_is_verified_kept_and_not_repeated(mirrors: tuple[Mirror, Mir
 
 
 def test_progress_counts_bytes_up_to_the_published_size(mirrors: tuple[Mirror, Mirror]) -> None:
-    seen: list[Progress] = []
+    seen: list[DataProgress] = []
     load("mnist", on_progress=seen.append)
     downloading = [progress for progress in seen if progress.phase == "downloading"]
     assert {progress.total for progress in downloading} == {40_000}
@@ -141,7 +141,7 @@ def test_after_a_break_the_next_attempt_fetches_what_is_left(mirrors: tuple[Mirr
 
 
 def test_an_interrupted_download_leaves_no_half_file(mirrors: tuple[Mirror, Mirror]) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: DataProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -63,3 +63,9 @@ print(f1_score([0, 1], [0, 1]))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout == "1.0\n", done.stderr
+
+
+def test_a_worker_can_take_a_run_on_before_it_imports_tensorflow():
+    program = "import sys, mnist_tui.training.worker; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
