@@ -22,7 +22,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_proces
 from mnist_tui.studies import launcher as studies
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.folder import create as create_study
-from mnist_tui.studies.spec import Base, Study, checked
+from mnist_tui.studies.spec import Study, StudyBase, checked
 
 EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.truncate", "subprocess.Popen")
 WRITING = os.O_WRONLY | os.O_RDWR
@@ -55,7 +55,7 @@ def study() -> Study:
     return checked(
         kind="seeds",
         title="a study",
-        bases=(Base(preset="raw", first_seed=0, seeds=2),),
+        bases=(StudyBase(preset="raw", first_seed=0, seeds=2),),
         device="cpu",
         threads=1,
         data_dir=None,

@@ -20,7 +20,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import devices
 from mnist_tui.studies import launcher, scheduler_address
 from mnist_tui.studies.folder import StudyFolder, create, same_study
-from mnist_tui.studies.spec import Base, Study, checked
+from mnist_tui.studies.spec import Study, StudyBase, checked
 from mnist_tui.studies.state import LIVE
 
 
@@ -52,10 +52,10 @@ def seeds_of(
     return Asked(study, {study.bases[0].preset: preset})
 
 
-def base_of(preset: Preset, seeds: int) -> Base:
+def base_of(preset: Preset, seeds: int) -> StudyBase:
     """The experiment that trials start from, with so many seeds from its own on; its name can name a file."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", preset.name).lstrip("._-")[:100] or "preset"
-    return Base(preset=stem, first_seed=preset.experiment.training.seed, seeds=seeds)
+    return StudyBase(preset=stem, first_seed=preset.experiment.training.seed, seeds=seeds)
 
 
 def begun(runs_dir: Path, asked: Asked, *, new: bool = False) -> tuple[StudyFolder, str]:

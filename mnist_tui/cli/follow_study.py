@@ -26,11 +26,11 @@ LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3
 
 
-class LeftError(WorkFailedError):
+class StudyLeftError(WorkFailedError):
     """The person has left a study that has yet to stop."""
 
 
-class Teller(Protocol):
+class StudyDisplay(Protocol):
     """What shows a study that is followed."""
 
     def say(self, text: str) -> None:
@@ -46,7 +46,7 @@ class Teller(Protocol):
         ...
 
 
-class Lines:
+class StudyLines:
     """A line for each trial that has ended, and one where the workers change."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -77,7 +77,7 @@ class Lines:
         """Nothing is left to clean."""
 
 
-class LiveTable:
+class LiveStudyTable:
     """A table that is drawn again and again where it stands."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -105,10 +105,10 @@ class LiveTable:
         self._live.clear()
 
 
-def standard() -> Teller:
+def standard() -> StudyDisplay:
     """A teller for this process, on stderr."""
     drawing = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
-    return LiveTable(sys.stderr) if drawing else Lines(sys.stderr)
+    return LiveStudyTable(sys.stderr) if drawing else StudyLines(sys.stderr)
 
 
 def follow_to_end(folder: StudyFolder, *, as_json: bool) -> None:
@@ -116,7 +116,7 @@ def follow_to_end(folder: StudyFolder, *, as_json: bool) -> None:
 
     Raises:
         WorkFailedError: it failed, its process died, or none of its trials came to anything.
-        LeftError: a second signal came before it had stopped.
+        StudyLeftError: a second signal came before it had stopped.
     """
     state = shown_to_end(folder)
     print_results(folder, state, as_json=as_json)
@@ -127,7 +127,7 @@ def shown_to_end(folder: StudyFolder) -> StudyState:
     """Shows the study on stderr until it has ended; its last state.
 
     Raises:
-        LeftError: a second signal came before it had stopped.
+        StudyLeftError: a second signal came before it had stopped.
     """
     teller = standard()
     try:
@@ -137,14 +137,14 @@ def shown_to_end(folder: StudyFolder) -> StudyState:
         teller.end()
 
 
-def follow(folder: StudyFolder, teller: Teller, signals: StopSignals) -> StudyState:
+def follow(folder: StudyFolder, teller: StudyDisplay, signals: StopSignals) -> StudyState:
     """Waits for the study's end, telling how it stands.
 
     Returns:
         Its last state, whose `state` is crashed where its process died without a word.
 
     Raises:
-        LeftError: a second signal came before it had stopped.
+        StudyLeftError: a second signal came before it had stopped.
     """
     watch = StudyWatch(folder)
     while True:
@@ -158,9 +158,9 @@ def follow(folder: StudyFolder, teller: Teller, signals: StopSignals) -> StudySt
         time.sleep(LOOK_SECONDS)
 
 
-def _stop(folder: StudyFolder, teller: Teller, number: int) -> None:
+def _stop(folder: StudyFolder, teller: StudyDisplay, number: int) -> None:
     if number > 1:
-        raise LeftError(
+        raise StudyLeftError(
             f"left study {folder.id} while it stops; `{PROGRAM} studies show {folder.id}` shows how far it is"
         )
     teller.say("stopping: the trials under way stop and are saved; once more leaves at once")

@@ -37,9 +37,9 @@ from mnist_tui.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mnist_tui.studies.reproduction.asking import Missing, Wanted
-    from mnist_tui.studies.reproduction.rows import Table
-    from mnist_tui.studies.reproduction.subjects import Source
+    from mnist_tui.studies.reproduction.asking import MissingSeeds, MissingTrainings
+    from mnist_tui.studies.reproduction.rows import ReproductionTable
+    from mnist_tui.studies.reproduction.subjects import PublishedSource
 
 MANY_WORKERS = 1_000
 
@@ -54,15 +54,15 @@ def complete_named(incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Look:
+class Selection:
     """What is looked at in a folder of runs: some sources' experiments, and how many seeds of each."""
 
     runs_dir: Path
-    every: tuple[Source, ...]
-    sources: tuple[Source, ...]
+    every: tuple[PublishedSource, ...]
+    sources: tuple[PublishedSource, ...]
     seeds: int | None
 
-    def table(self) -> Table:
+    def table(self) -> ReproductionTable:
         """The table of what is there now."""
         from mnist_tui.studies.reproduction.explanations import explanations
         from mnist_tui.studies.reproduction.found import found_diverged, found_runs
@@ -136,7 +136,7 @@ def reproduce(
     if workers is not None and scheduler is not None:
         raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
     every = sources()
-    look = Look(
+    look = Selection(
         runs_folder(ctx, runs_dir), every, chosen(named or [], every), checked_whole("--seeds", seeds, MAX_SEEDS)
     )
     table = look.table()
@@ -195,12 +195,12 @@ def _check_together(
         raise RequestError(f"-o {output}: there is no folder {output.absolute().parent}")
 
 
-def _called(named: list[str], look: Look) -> str:
+def _called(named: list[str], look: Selection) -> str:
     count = sum(len(source.subjects) for source in look.sources)
     return " ".join(named) if len(named) <= 2 else counted(count, "experiment")
 
 
-def _begun(runs_dir: Path, ask: dict[str, object], missing: Wanted) -> StudyFolder:
+def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) -> StudyFolder:
     """The study that trains what is missing: the one that already does, or a new one."""
     from mnist_tui.studies.reproduction.asking import unfinished
 
@@ -221,7 +221,7 @@ def _begun(runs_dir: Path, ask: dict[str, object], missing: Wanted) -> StudyFold
     return before
 
 
-def _followed(folder: StudyFolder, look: Look, output: Path | None, *, as_json: bool) -> None:
+def _followed(folder: StudyFolder, look: Selection, output: Path | None, *, as_json: bool) -> None:
     """Shows the study until it has ended, then the table.
 
     Raises:
@@ -233,7 +233,7 @@ def _followed(folder: StudyFolder, look: Look, output: Path | None, *, as_json: 
     check_outcome(folder, state)
 
 
-def _tell_plan(table: Table, parts: Sequence[Missing], *, dry_run: bool, as_json: bool) -> None:
+def _tell_plan(table: ReproductionTable, parts: Sequence[MissingSeeds], *, dry_run: bool, as_json: bool) -> None:
     if dry_run and as_json:
         from mnist_tui.cli.reproduction_results import plan_document
 
@@ -245,7 +245,7 @@ def _tell_plan(table: Table, parts: Sequence[Missing], *, dry_run: bool, as_json
         print_line(line, sys.stdout if dry_run else sys.stderr)
 
 
-def _tell(table: Table, output: Path | None, *, as_json: bool, study: str = "") -> None:
+def _tell(table: ReproductionTable, output: Path | None, *, as_json: bool, study: str = "") -> None:
     from mnist_tui.cli import reproduction_results as results
     from mnist_tui.files import write_text
 

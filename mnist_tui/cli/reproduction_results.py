@@ -10,15 +10,15 @@ from typing import Any
 
 from mnist_tui.cli import reproduction_words as words
 from mnist_tui.cli.output import rendered
-from mnist_tui.cli.study_tables import Column, fitted, table_of
+from mnist_tui.cli.study_tables import TextColumn, fitted, table_of
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import Ready, escaped
 from mnist_tui.report.markdown import table as markdown_table
 from mnist_tui.studies.reproduction import rule
-from mnist_tui.studies.reproduction.asking import Missing
+from mnist_tui.studies.reproduction.asking import MissingSeeds
 from mnist_tui.studies.reproduction.found import Machine
-from mnist_tui.studies.reproduction.rows import Part, Row, Table
-from mnist_tui.studies.reproduction.subjects import Subject
+from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable, SourceRows
+from mnist_tui.studies.reproduction.subjects import PublishedExperiment
 from mnist_tui.wording import counted, percent
 
 HEADS = (
@@ -48,7 +48,7 @@ HONESTY = (
 )
 
 
-def document(table: Table) -> dict[str, Any]:
+def document(table: ReproductionTable) -> dict[str, Any]:
     """The table as scripts read it; accuracies from 0 to 1, times in seconds."""
     return {
         "rule": list(rule.in_words()),
@@ -75,7 +75,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _row(row: Row, machines: Sequence[Machine]) -> dict[str, Any]:
+def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
     found, subject = row.verdict, row.subject
     return {
         "ids": list(subject.ids),
@@ -112,7 +112,7 @@ def _row(row: Row, machines: Sequence[Machine]) -> dict[str, Any]:
     }
 
 
-def plan_document(table: Table, parts: Sequence[Missing]) -> dict[str, Any]:
+def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> dict[str, Any]:
     """What is going to be trained; an estimate's `seconds` are of one training."""
     return {
         "missing": [
@@ -123,12 +123,12 @@ def plan_document(table: Table, parts: Sequence[Missing]) -> dict[str, Any]:
     }
 
 
-def _estimate(row: Row) -> dict[str, Any] | None:
+def _estimate(row: ReproductionRow) -> dict[str, Any] | None:
     one = row.estimate
     return one and {"seconds": one.seconds, "at_most": one.at_most, "like": one.like}
 
 
-def as_text(table: Table, width: int | None = None) -> str:
+def as_text(table: ReproductionTable, width: int | None = None) -> str:
     """The table in lines.
 
     Args:
@@ -147,26 +147,26 @@ def _filled(line: str, width: int | None) -> str:
     return textwrap.fill(line, width, subsequent_indent="  ") if width else line
 
 
-def _columns(rows: Sequence[Row], machines: Sequence[Machine]) -> list[Column]:
+def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
     """Narrower than the kept table's: a terminal of 80 has the published accuracy, ours and the verdict."""
     losses = [words.losses(row) for row in rows]
     return [
-        Column("experiment", tuple(words.ids(row) for row in rows)),
-        Column("published", tuple(percent(row.subject.accuracy) for row in rows), right=True),
-        Column("ours", tuple(words.mean(row) for row in rows), right=True),
-        Column("±", tuple(words.deviation(row) for row in rows), right=True, spare=2),
-        Column("seeds", tuple(words.seeds(row) for row in rows), spare=3),
-        Column("difference", tuple(words.apart(row) for row in rows), right=True, spare=1),
-        Column("verdict", tuple(words.short_verdict(row) for row in rows)),
-        Column("published loss", tuple(published for published, _ in losses), right=True, spare=6),
-        Column("our loss", tuple(ours for _, ours in losses), right=True, spare=7),
-        Column("time of a run", tuple(words.took(row) for row in rows), spare=4),
-        Column("epochs", tuple(words.epochs(row) for row in rows), right=True, spare=5),
-        Column("computed on", tuple(words.computed_on(row, machines) for row in rows), spare=8),
+        TextColumn("experiment", tuple(words.ids(row) for row in rows)),
+        TextColumn("published", tuple(percent(row.subject.accuracy) for row in rows), right=True),
+        TextColumn("ours", tuple(words.mean(row) for row in rows), right=True),
+        TextColumn("±", tuple(words.deviation(row) for row in rows), right=True, spare=2),
+        TextColumn("seeds", tuple(words.seeds(row) for row in rows), spare=3),
+        TextColumn("difference", tuple(words.apart(row) for row in rows), right=True, spare=1),
+        TextColumn("verdict", tuple(words.short_verdict(row) for row in rows)),
+        TextColumn("published loss", tuple(published for published, _ in losses), right=True, spare=6),
+        TextColumn("our loss", tuple(ours for _, ours in losses), right=True, spare=7),
+        TextColumn("time of a run", tuple(words.took(row) for row in rows), spare=4),
+        TextColumn("epochs", tuple(words.epochs(row) for row in rows), right=True, spare=5),
+        TextColumn("computed on", tuple(words.computed_on(row, machines) for row in rows), spare=8),
     ]
 
 
-def as_markdown(table: Table, place: Path) -> str:
+def as_markdown(table: ReproductionTable, place: Path) -> str:
     """The table as a Markdown document; the same text for the same runs.
 
     Args:
@@ -187,7 +187,7 @@ def as_markdown(table: Table, place: Path) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _machines(table: Table) -> str:
+def _machines(table: ReproductionTable) -> str:
     machines = table.machines
     if not machines:
         return "Nothing was run."
@@ -198,7 +198,7 @@ def _machines(table: Table) -> str:
     return "\n".join([f"{runs}, on {len(machines)} machines:", "", *lines])
 
 
-def _part(part: Part, machines: Sequence[Machine], place: Path) -> str:
+def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
     rows: list[tuple[object, ...]] = []
     for row in part.rows:
         *cells, computed_on = _cells(row, machines)
@@ -208,7 +208,7 @@ def _part(part: Part, machines: Sequence[Machine], place: Path) -> str:
     return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(HEADS, rows, right), *misses])
 
 
-def _cells(row: Row, machines: Sequence[Machine]) -> tuple[str, ...]:
+def _cells(row: ReproductionRow, machines: Sequence[Machine]) -> tuple[str, ...]:
     """Those after the experiment's name, in the order of HEADS."""
     return (
         words.published(row),
@@ -223,7 +223,7 @@ def _cells(row: Row, machines: Sequence[Machine]) -> tuple[str, ...]:
     )
 
 
-def _about_miss(row: Row) -> str:
+def _about_miss(row: ReproductionRow) -> str:
     """What is known of why a row misses; empty where it does not."""
     if row.verdict.word != "misses":
         return ""
@@ -233,7 +233,7 @@ def _about_miss(row: Row) -> str:
     return row.explanation or f"misses by {words.apart(row)}{of}, not explained yet{left_open}."
 
 
-def _linked(subject: Subject, place: Path) -> str:
+def _linked(subject: PublishedExperiment, place: Path) -> str:
     root = builtin_folder()
     folder = place.absolute().parent
     checkout = folder.is_relative_to(root.parent) and (root.parent / "pyproject.toml").exists()

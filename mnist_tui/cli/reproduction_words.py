@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from mnist_tui.report.published import difference
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
-from mnist_tui.studies.reproduction.asking import Missing
+from mnist_tui.studies.reproduction.asking import MissingSeeds
 from mnist_tui.studies.reproduction.found import Machine
-from mnist_tui.studies.reproduction.rows import Row, Table
+from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable
 from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
 
 HELD = ("agrees", "misses")
@@ -17,7 +17,7 @@ HELD = ("agrees", "misses")
 NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "mnist-tui": "mnist-tui"}
 
 
-def published(row: Row) -> str:
+def published(row: ReproductionRow) -> str:
     """``97.94 % (mean of 10 seeds)``."""
     accuracy, references = row.subject.accuracy, row.subject.references
     several = max(reference.seeds for reference in references)
@@ -26,35 +26,35 @@ def published(row: Row) -> str:
     return percent(accuracy) + (f" (mean of {of})" if of and accuracy is not None else "")
 
 
-def ids(row: Row) -> str:
+def ids(row: ReproductionRow) -> str:
     """``report-mlp2layers-a, b``: what the names have in common once."""
     first, *others = row.subject.ids
     common = first.rpartition("-")[0] + "-"
     return ", ".join([first, *(name.removeprefix(common) for name in others)])
 
 
-def ours(row: Row) -> str:
+def ours(row: ReproductionRow) -> str:
     """``97.92 % ± 0.11``: mean and sample deviation."""
     return mean(row) + (f" ± {deviation(row)}" if row.accuracy and row.accuracy.std is not None else "")
 
 
-def mean(row: Row) -> str:
+def mean(row: ReproductionRow) -> str:
     """Of our test accuracies."""
     return percent(row.accuracy.mean) if row.accuracy else "not run"
 
 
-def deviation(row: Row) -> str:
+def deviation(row: ReproductionRow) -> str:
     """Of our test accuracies, in points; a dash for one."""
     return f"{100 * row.accuracy.std:.2f}" if row.accuracy and row.accuracy.std is not None else DASH
 
 
-def seeds(row: Row) -> str:
+def seeds(row: ReproductionRow) -> str:
     """``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``; of those that the rule wants, or more."""
     lost = f"{listed([str(seed) for seed in row.diverged])} diverged" if row.diverged else ""
     return "; ".join(filter(None, (_counted_seeds(row), lost))) or DASH
 
 
-def _counted_seeds(row: Row) -> str:
+def _counted_seeds(row: ReproductionRow) -> str:
     there = [run.seed for run in row.runs]
     if not there:
         return ""
@@ -64,14 +64,14 @@ def _counted_seeds(row: Row) -> str:
     return text if len(there) >= wants else f"{text}: {len(there)} of {wants}"
 
 
-def apart(row: Row) -> str:
+def apart(row: ReproductionRow) -> str:
     """``−0.12 points``: ours less the published accuracy."""
     if row.accuracy is None or row.subject.accuracy is None:
         return DASH
     return difference("accuracy", row.accuracy.mean, row.subject.accuracy)
 
 
-def verdict(row: Row) -> str:
+def verdict(row: ReproductionRow) -> str:
     """``agrees (± 0.50)``, ``misses (± 0.50), provisional``."""
     found = row.verdict
     if found.word in HELD:
@@ -80,13 +80,13 @@ def verdict(row: Row) -> str:
     return found.word
 
 
-def short_verdict(row: Row) -> str:
+def short_verdict(row: ReproductionRow) -> str:
     """``agrees, provisional``."""
     word = row.verdict.word
     return f"{word}, provisional" if row.verdict.provisional and word in HELD else word
 
 
-def losses(row: Row) -> tuple[str, str]:
+def losses(row: ReproductionRow) -> tuple[str, str]:
     """The published loss, and ours with its deviation."""
     theirs = row.subject.loss
     return DASH if theirs is None else loss(theirs), DASH if row.loss is None else _loss(row.loss)
@@ -96,7 +96,7 @@ def _loss(found: SeedStatistics) -> str:
     return loss(found.mean) + (f" ± {loss(found.std)}" if found.std is not None else "")
 
 
-def took(row: Row) -> str:
+def took(row: ReproductionRow) -> str:
     """What a run took, the median and the range; of one that was not run, what it may take."""
     if row.seconds is not None:
         every = [run.seconds for run in row.runs]
@@ -105,7 +105,7 @@ def took(row: Row) -> str:
     return expected(row) or DASH
 
 
-def expected(row: Row) -> str:
+def expected(row: ReproductionRow) -> str:
     """``about 4 min 05 s by efc2-cnn-step1``; empty where nothing is known."""
     if row.estimate is None:
         return ""
@@ -114,7 +114,7 @@ def expected(row: Row) -> str:
     return words if own else f"{words} by {row.estimate.like}"
 
 
-def epochs(row: Row) -> str:
+def epochs(row: ReproductionRow) -> str:
     """``10``, ``12 to 31``."""
     every = [run.epochs for run in row.runs]
     if not every:
@@ -122,7 +122,7 @@ def epochs(row: Row) -> str:
     return f"{min(every):,}" if min(every) == max(every) else f"{min(every):,} to {max(every):,}"
 
 
-def computed_on(row: Row, machines: Sequence[Machine]) -> str:
+def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
     """``CPU, 2 threads``, with the machine where there are several."""
     several = len(machines) > 1
     found = sorted({(run.device, run.threads or 0, letter(machines.index(run.machine))) for run in row.runs})
@@ -145,13 +145,13 @@ def machine(of: Machine) -> str:
     return ", ".join(filter(None, parts))
 
 
-def days(table: Table) -> str:
+def days(table: ReproductionTable) -> str:
     """``2026-11-21 to 2026-11-22``, in UTC."""
     found = sorted({time.strftime("%Y-%m-%d", time.gmtime(run.created)) for run in table.runs})
     return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else ""
 
 
-def tally(table: Table) -> str:
+def tally(table: ReproductionTable) -> str:
     """``60 experiments: 20 agree (3 of them provisional), 1 misses, 2 not comparable, 37 not run``."""
     rows = table.rows
     parts: list[str] = []
@@ -169,7 +169,7 @@ def tally(table: Table) -> str:
     return f"{counted(len(rows), 'experiment')}: {', '.join(parts)}"
 
 
-def plan(table: Table, parts: Sequence[Missing]) -> tuple[str, ...]:
+def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, ...]:
     """What is going to be trained and about how long it takes, a line an experiment and one for all."""
     there = f"; {counted(len(table.runs), 'finished run')} of before" if table.runs else ""
     if not parts:

@@ -12,7 +12,7 @@ from typing import Any
 from mnist_tui import PROGRAM
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text, rendered
 from mnist_tui.cli.study_tables import (
-    Column,
+    TextColumn,
     fitted,
     in_order,
     metric_text,
@@ -190,16 +190,16 @@ def _troubles(state: StudyState) -> list[str]:
     return lines + ([f"… and {counted(len(rows) - TOLD, 'trial')} more: --json has them"] if len(rows) > TOLD else [])
 
 
-def _seed_columns(rows: Sequence[TrialRow]) -> list[Column]:
+def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
     return [
-        Column("seed", tuple(str(row.seed) for row in rows), right=True),
-        Column("state", tuple(state_words(row) for row in rows)),
-        Column("epochs", tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows), right=True, spare=3),
-        Column("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
-        Column("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, spare=2),
-        Column("test loss", tuple(_loss(row) for row in rows), right=True, spare=1),
-        Column("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4),
-        Column("run", tuple(row.run or DASH for row in rows), spare=5),
+        TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
+        TextColumn("state", tuple(state_words(row) for row in rows)),
+        TextColumn("epochs", tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows), right=True, spare=3),
+        TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
+        TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, spare=2),
+        TextColumn("test loss", tuple(_loss(row) for row in rows), right=True, spare=1),
+        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4),
+        TextColumn("run", tuple(row.run or DASH for row in rows), spare=5),
     ]
 
 

@@ -32,7 +32,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """A column of a table, as text.
 
     Attributes:
@@ -50,7 +50,7 @@ class Column:
     def width(self) -> int:
         return max(len(text) for text in (self.title, *self.cells))
 
-    def within(self, width: int) -> Column:
+    def within(self, width: int) -> TextColumn:
         """The column with its texts cut to a width."""
         return replace(self, title=_shortened(self.title, width), cells=tuple(_shortened(t, width) for t in self.cells))
 
@@ -71,24 +71,24 @@ def _place(state: str) -> int:
     return ORDER.index(state) if state in ORDER else len(ORDER)
 
 
-def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[Column]:
+def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
     """The columns of a table of trials."""
-    columns = [Column("trial", tuple(str(row.number) for row in rows), right=True)]
+    columns = [TextColumn("trial", tuple(str(row.number) for row in rows), right=True)]
     if len({row.base for row in state.rows}) > 1:
-        columns.append(Column("preset", tuple(row.base for row in rows), cut=True))
+        columns.append(TextColumn("preset", tuple(row.base for row in rows), cut=True))
     for axis in state.axes:
-        columns.append(Column(axis, tuple(dict(row.values).get(axis, DASH) for row in rows), cut=True))
+        columns.append(TextColumn(axis, tuple(dict(row.values).get(axis, DASH) for row in rows), cut=True))
     if len({row.seed for row in state.rows}) > 1:
-        columns.append(Column("seed", tuple(str(row.seed) for row in rows), right=True))
-    columns.append(Column("state", tuple(state_words(row) for row in rows)))
+        columns.append(TextColumn("seed", tuple(str(row.seed) for row in rows), right=True))
+    columns.append(TextColumn("state", tuple(state_words(row) for row in rows)))
     epochs = tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows)
-    columns.append(Column("epoch", epochs, right=True, spare=1 if state.live else 3))
-    columns.append(Column(metric_words(state.metric), tuple(metric_text(state, row) for row in rows), right=True))
+    columns.append(TextColumn("epoch", epochs, right=True, spare=1 if state.live else 3))
+    columns.append(TextColumn(metric_words(state.metric), tuple(metric_text(state, row) for row in rows), right=True))
     tested = tuple(percent(row.test_accuracy) for row in rows)
-    columns.append(Column("test accuracy", tested, right=True, spare=2))
-    columns.append(Column("parameters", tuple(count(row.parameters or None) for row in rows), right=True, spare=5))
-    columns.append(Column("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4))
-    columns.append(Column("run", tuple(row.run or DASH for row in rows), spare=6))
+    columns.append(TextColumn("test accuracy", tested, right=True, spare=2))
+    columns.append(TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, spare=5))
+    columns.append(TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4))
+    columns.append(TextColumn("run", tuple(row.run or DASH for row in rows), spare=6))
     return columns
 
 
@@ -116,7 +116,7 @@ def metric_text(state: StudyState, row: TrialRow) -> str:
     return DASH if value is None else loss(value)
 
 
-def point_columns(state: StudyState) -> list[Column]:
+def point_columns(state: StudyState) -> list[TextColumn]:
     """The columns of a table of combinations, each over its seeds; best first. Empty where there is one seed."""
     groups = [(point, [row for row in rows if row.state == "finished"]) for point, rows in state.points.items()]
     groups = [(point, rows) for point, rows in groups if rows]
@@ -125,20 +125,20 @@ def point_columns(state: StudyState) -> list[Column]:
     scores = {point: summary(row.score for row in rows) for point, rows in groups}
     sign = -1 if state.metric == "val_accuracy" else 1
     groups.sort(key=lambda group: sign * found.mean if (found := scores[group[0]]) else float("inf"))
-    columns: list[Column] = []
+    columns: list[TextColumn] = []
     if len({base for (base, _), _ in groups}) > 1:
-        columns.append(Column("preset", tuple(base for (base, _), _ in groups), cut=True))
+        columns.append(TextColumn("preset", tuple(base for (base, _), _ in groups), cut=True))
     for axis in state.axes:
-        columns.append(Column(axis, tuple(dict(values).get(axis, DASH) for (_, values), _ in groups), cut=True))
+        columns.append(TextColumn(axis, tuple(dict(values).get(axis, DASH) for (_, values), _ in groups), cut=True))
     written = percent if state.metric == "val_accuracy" else loss
     columns += [
-        Column("seeds", tuple(str(len(rows)) for _, rows in groups), right=True),
-        Column(
+        TextColumn("seeds", tuple(str(len(rows)) for _, rows in groups), right=True),
+        TextColumn(
             f"mean {metric_words(state.metric)}",
             tuple(spread_text(scores[point], written) for point, _ in groups),
             right=True,
         ),
-        Column(
+        TextColumn(
             "mean test accuracy",
             tuple(spread_text(summary(row.test_accuracy for row in rows), percent) for _, rows in groups),
             right=True,
@@ -156,7 +156,7 @@ def spread_text(found: SeedStatistics | None, written: object) -> str:
     return f"{written(found.mean)}{f' ± {written(found.std)}' if found.std is not None else ''}"
 
 
-def fitted(columns: Sequence[Column], width: int | None) -> list[Column]:
+def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:
     """The columns that fit into a width, the values of the axes cut where they must be; all for None."""
     kept = list(columns)
     if width is None:
@@ -171,11 +171,11 @@ def fitted(columns: Sequence[Column], width: int | None) -> list[Column]:
     return kept
 
 
-def _width(columns: Sequence[Column]) -> int:
+def _width(columns: Sequence[TextColumn]) -> int:
     return sum(column.width + GAP for column in columns) - GAP
 
 
-def table_of(columns: Sequence[Column], styles: Sequence[str] = ()) -> TextTable:
+def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:
     """The table.
 
     Args:

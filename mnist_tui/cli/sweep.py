@@ -26,7 +26,7 @@ from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.devices import usable_cores
-from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, checked
+from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
 from mnist_tui.studies.trials import count, parse_over, planned
 from mnist_tui.wording import counted, listed
 
@@ -158,7 +158,7 @@ def sweep(
     follow_to_end(folder, as_json=as_json)
 
 
-def _axes(over: list[str] | None) -> tuple[Axis, ...]:
+def _axes(over: list[str] | None) -> tuple[SweepAxis, ...]:
     if not over:
         raise RequestError(
             "a sweep needs something to vary: --over hidden=150,250 (an option's name or a TOML path, and its values); "

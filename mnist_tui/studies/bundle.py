@@ -12,7 +12,7 @@ from mnist_tui.data.places import Location, find
 from mnist_tui.files import replacing_folder
 
 CLASSES_FILE = "classes.txt"
-Files = tuple[tuple[str, bytes], ...]
+DatasetFiles = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,18 @@ class BundleKey:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class DatasetBundle:
     """A dataset of home's that can be shipped."""
 
     key: BundleKey
     paths: tuple[Path, ...]
 
-    def read(self) -> Files:
+    def read(self) -> DatasetFiles:
         """The files as they are now."""
         return tuple((path.name, path.read_bytes()) for path in self.paths)
 
 
-def at_home(name: str, data_dir: Path | None) -> Bundle | None:
+def at_home(name: str, data_dir: Path | None) -> DatasetBundle | None:
     """What can be shipped of a dataset; None where it comes with the program or is not on this machine.
 
     Raises:
@@ -59,7 +59,7 @@ def at_home(name: str, data_dir: Path | None) -> Bundle | None:
     paths = _paths(location)
     folder = name if name in KNOWN else (location.folder or Path()).resolve().name
     sha256 = digest((path.name, path.read_bytes()) for path in paths)
-    return Bundle(BundleKey(name, folder or "data", sha256), paths)
+    return DatasetBundle(BundleKey(name, folder or "data", sha256), paths)
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
@@ -76,7 +76,7 @@ def place(key: BundleKey, cache: Path) -> Path:
     return cache / key.sha256
 
 
-def keep(key: BundleKey, files: Files, cache: Path) -> None:
+def keep(key: BundleKey, files: DatasetFiles, cache: Path) -> None:
     """Writes files that arrived to their place.
 
     Raises:

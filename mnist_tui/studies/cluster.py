@@ -1,6 +1,6 @@
 """Trials on a Dask cluster: one of this machine's own, or an existing one. Dask schedules, retries and moves.
 
-Home's folders are written here alone, by the thread that calls `poll`.
+RunMirror's folders are written here alone, by the thread that calls `poll`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.records import document
 from mnist_tui.studies import bundle, local, scheduler_address
-from mnist_tui.studies.bundle import Bundle
-from mnist_tui.studies.flight import Flight, Told
-from mnist_tui.studies.home import Home
-from mnist_tui.studies.roster import Roster, WorkerInfo
-from mnist_tui.studies.transport import Request
-from mnist_tui.studies.wire import Wire
+from mnist_tui.studies.bundle import DatasetBundle
+from mnist_tui.studies.flight import PendingTrial, TrialNews
+from mnist_tui.studies.home import RunMirror
+from mnist_tui.studies.roster import WorkerInfo, WorkerPool
+from mnist_tui.studies.transport import TrialRequest
+from mnist_tui.studies.wire import DaskClient
 from mnist_tui.wording import counted
 
 __all__ = ["Cluster", "Told", "WorkerInfo"]
@@ -67,12 +67,12 @@ class Cluster:
     ) -> None:
         self._study, self._scratch, self._log, self._data_dir = secrets.token_hex(8), scratch, log, data_dir
         self._threads, self._away = threads, scheduler is not None
-        self._flights: dict[str, Flight] = {}
-        self._bundles: dict[str, Bundle | None] = {}
+        self._flights: dict[str, PendingTrial] = {}
+        self._bundles: dict[str, DatasetBundle | None] = {}
         self._mail: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
         self._gone = ""
         self._local: Any = None
-        self._wire: Wire | None = None
+        self._wire: DaskClient | None = None
         try:
             if scheduler is not None:
                 scheduler_address.check(scheduler)
@@ -80,8 +80,8 @@ class Cluster:
                 plan = local.plan_here(device, workers, threads)
                 self._threads = plan.threads
                 self._local = local.start(plan, scratch, data_dir, MOST_ATTEMPTS)
-            self._wire = Wire(scheduler or self._local.scheduler_address, self._study, self._hear)
-            self._roster = Roster(self._wire, log, cpu=device == "cpu")
+            self._wire = DaskClient(scheduler or self._local.scheduler_address, self._study, self._hear)
+            self._roster = WorkerPool(self._wire, log, cpu=device == "cpu")
             self._roster.meet()
         except OSError as error:
             self.close()
@@ -120,7 +120,7 @@ class Cluster:
         launch = document(folder.launch())
         if str(launch.get("device", "")).startswith("gpu:"):
             launch["device"] = "gpu"  # a worker sees the GPU that is its own, and no other
-        request = Request(
+        request = TrialRequest(
             folder.id,
             self._study,
             folder.experiment_file.read_bytes(),
@@ -129,16 +129,16 @@ class Cluster:
             shipped.key if shipped else None,
         )
         try:
-            home = Home(folder)
+            home = RunMirror(folder)
         except OSError as error:
             raise RunError(f"run {folder.id} cannot be written: {error}") from None
         future = self._wire.train(request)
-        self._flights[folder.id] = Flight(home, future, shipped)
+        self._flights[folder.id] = PendingTrial(home, future, shipped)
         future.add_done_callback(lambda _: self._mail.put(("done", folder.id, None)))
 
-    def poll(self, timeout: float) -> list[Told]:
+    def poll(self, timeout: float) -> list[TrialNews]:
         """What became known since the last call; waits at most `timeout` seconds for something."""
-        end, told = time.monotonic() + timeout, list[Told]()
+        end, told = time.monotonic() + timeout, list[TrialNews]()
         while True:
             told += self._chores()
             told += self._read_mail(0 if told else min(CHORE_SECONDS, max(0.0, end - time.monotonic())))
@@ -179,9 +179,9 @@ class Cluster:
         """A worker tells of a trial; in a thread of Dask's."""
         self._mail.put(("told", event[1]["run"], event[1]))
 
-    def _chores(self) -> list[Told]:
+    def _chores(self) -> list[TrialNews]:
         """What is due: commands left in home's folders, fresh statuses, new workers."""
-        told = list[Told]()
+        told = list[TrialNews]()
         if self._gone or self._wire is None:
             return told
         if not self._wire.up:
@@ -201,9 +201,9 @@ class Cluster:
                 self._roster.look()
         return told
 
-    def _read_mail(self, timeout: float) -> list[Told]:
+    def _read_mail(self, timeout: float) -> list[TrialNews]:
         """Takes what lies there, and waits for the first where nothing does."""
-        told = list[Told]()
+        told = list[TrialNews]()
         with suppress(queue.Empty):
             kind, run, what = self._mail.get(timeout=timeout) if timeout else self._mail.get_nowait()
             while True:
@@ -212,7 +212,7 @@ class Cluster:
                 kind, run, what = self._mail.get_nowait()
         return told
 
-    def _open(self, kind: str, run: str, what: Any) -> Iterator[Told]:
+    def _open(self, kind: str, run: str, what: Any) -> Iterator[TrialNews]:
         flight = self._flights.get(run)
         if flight is None:
             return
@@ -226,7 +226,7 @@ class Cluster:
             case _:
                 yield from self._told(run, flight, what)
 
-    def _told(self, run: str, flight: Flight, message: dict[str, Any]) -> Iterator[Told]:
+    def _told(self, run: str, flight: PendingTrial, message: dict[str, Any]) -> Iterator[TrialNews]:
         home, worker = flight.home, message["worker"]
         match message["kind"]:
             case "begun":
@@ -239,7 +239,7 @@ class Cluster:
                     self._log(f"run {run} begins anew on {worker}: attempt {home.attempts}")
                     others = [command for command in flight.waiting if not flight.is_left_in_folder(command)]
                     flight.waiting = [*flight.commands, *others]
-                yield Told(run, "begun", worker, home.attempts)
+                yield TrialNews(run, "begun", worker, home.attempts)
                 for command in flight.waiting:
                     self._pass_on(flight, command)
                 flight.waiting.clear()
@@ -251,9 +251,9 @@ class Cluster:
             case _:
                 events = []
         for event in events:
-            yield Told(run, "event", worker, home.attempts, event)
+            yield TrialNews(run, "event", worker, home.attempts, event)
 
-    def _done(self, run: str, flight: Flight) -> Iterator[Told]:
+    def _done(self, run: str, flight: PendingTrial) -> Iterator[TrialNews]:
         """A task has ended: its result is fetched and moved in, or the reason told why there is none."""
         from distributed import KilledWorker
 
@@ -277,22 +277,22 @@ class Cluster:
         events = home.arrives(result)
         del self._flights[run]
         for event in events:
-            yield Told(run, "event", flight.worker, home.attempts, event)
-        yield Told(run, "ended" if result.state else "lost", flight.worker, home.attempts, reason=result.reason)
+            yield TrialNews(run, "event", flight.worker, home.attempts, event)
+        yield TrialNews(run, "ended" if result.state else "lost", flight.worker, home.attempts, reason=result.reason)
 
-    def _stopped(self, run: str, flight: Flight, reason: str) -> Iterator[Told]:
+    def _stopped(self, run: str, flight: PendingTrial, reason: str) -> Iterator[TrialNews]:
         """A run that was told to stop while it waited for a worker; one that has one by now is passed the command."""
         if flight.worker:
             self._pass_on(flight, Command("discard" if reason == DISCARDED else "stop"))
             return
         for event in self._give_up(run, reason, "stopped"):
-            yield Told(run, "event", event=event)
-        yield Told(run, "ended", reason=reason)
+            yield TrialNews(run, "event", event=event)
+        yield TrialNews(run, "ended", reason=reason)
 
-    def _lost(self, run: str, reason: str) -> Told:
+    def _lost(self, run: str, reason: str) -> TrialNews:
         flight = self._flights[run]
         self._give_up(run, reason, "failed")
-        return Told(run, "lost", flight.worker, flight.home.attempts, reason=reason)
+        return TrialNews(run, "lost", flight.worker, flight.home.attempts, reason=reason)
 
     def _give_up(self, run: str, reason: str, state: str) -> list[Event]:
         flight = self._flights.pop(run)
@@ -306,7 +306,7 @@ class Cluster:
             return []
 
     @contextmanager
-    def _failing(self, run: str, told: list[Told]) -> Generator[None]:
+    def _failing(self, run: str, told: list[TrialNews]) -> Generator[None]:
         """A folder that cannot be written, or that came home damaged, loses its run and no other."""
         try:
             yield
@@ -316,13 +316,13 @@ class Cluster:
                 why = f"run {run} could not be brought home: {error}" if there else "its folder was deleted meanwhile"
                 told.append(self._lost(run, why))
 
-    def _pass_on(self, flight: Flight, command: Command) -> None:
+    def _pass_on(self, flight: PendingTrial, command: Command) -> None:
         """Tells a run's worker of a command; where that has died, the next one is told."""
         assert self._wire is not None
         run, worker = flight.home.folder.id, flight.worker
         self._wire.tell(worker, run, command, lambda: self._mail.put(("unheard", run, (worker, command))))
 
-    def _unheard(self, flight: Flight, worker: str, command: Command) -> None:
+    def _unheard(self, flight: PendingTrial, worker: str, command: Command) -> None:
         if flight.is_left_in_folder(command):
             return  # the next attempt is told of all of them
         if flight.worker == worker:
@@ -330,14 +330,14 @@ class Cluster:
         else:
             self._pass_on(flight, command)
 
-    def _ship(self, data: Bundle, worker: str) -> None:
+    def _ship(self, data: DatasetBundle, worker: str) -> None:
         files = data.read()
         size = sum(len(content) for _, content in files)
         self._log(f"{data.key.folder} is shipped to {worker}: {counted(size, 'byte')}")
         assert self._wire is not None
         self._wire.ship(worker, data.key, files)
 
-    def _bundle(self, folder: RunFolder) -> Bundle | None:
+    def _bundle(self, folder: RunFolder) -> DatasetBundle | None:
         name = folder.preset().experiment.dataset.name
         if name not in self._bundles:
             try:

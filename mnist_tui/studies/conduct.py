@@ -36,7 +36,7 @@ from mnist_tui.studies.events import (
 )
 from mnist_tui.studies.executor import Executor, News
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.plan import Plan
+from mnist_tui.studies.plan import TrialQueue
 from mnist_tui.studies.pruning import Pruner
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
 from mnist_tui.studies.trials import Trial
@@ -48,7 +48,7 @@ LONELY_SECONDS = 10.0
 AT_ONCE = "the study was ended at once"
 
 
-class Conductor:
+class Coordinator:
     """Conducts one study from where it stands to its end.
 
     Args:
@@ -72,7 +72,7 @@ class Conductor:
             self._reducer.take(event)
         before = self._reducer.state()
         self._clock = SteadyClock(before.updated or 0.0, wall=clocks.now)
-        self._plan = Plan(self._study, self._bases, before)
+        self._plan = TrialQueue(self._study, self._bases, before)
         self._threads = self._study.threads or before.threads
         self._old = {row.number: folder.run(row.run) for row in before.rows if row.run and not row.settled}
         self._untold = leftovers.untold(folder, {row.run for row in before.rows})

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from mnist_tui.runs.control import Command, Inbox
 from mnist_tui.runs.events import Event
-from mnist_tui.studies.bundle import Bundle
-from mnist_tui.studies.home import Home
+from mnist_tui.studies.bundle import DatasetBundle
+from mnist_tui.studies.home import RunMirror
 
 
 @dataclass(frozen=True)
-class Told:
+class TrialNews:
     """What became known of a run; home's folder has it already.
 
     Attributes:
@@ -30,7 +30,7 @@ class Told:
 
 
 @dataclass
-class Flight:
+class PendingTrial:
     """A run on its way: waiting for a worker, or on one.
 
     Attributes:
@@ -39,9 +39,9 @@ class Flight:
         waiting: commands for the first worker that takes the run on.
     """
 
-    home: Home
+    home: RunMirror
     future: Any
-    data: Bundle | None
+    data: DatasetBundle | None
     worker: str = ""
     waiting: list[Command] = field(default_factory=list[Command])
     commands: list[Command] = field(default_factory=list[Command])

@@ -20,14 +20,14 @@ from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Extended, Resumed
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process
 from mnist_tui.runs.state import LIVE, RunState, reduce
-from mnist_tui.studies.transport import Result, unpack
+from mnist_tui.studies.transport import TrialFiles, unpack
 
 EVENTS = "events.jsonl"
 LAST = ("results.json", POINTER)
 """What tells that the other files are there."""
 
 
-class Home:
+class RunMirror:
     """One run that this process answers for; its lock is held until it has ended.
 
     Attributes:
@@ -74,7 +74,7 @@ class Home:
         self._shipped += len(fresh)
         return self._add(fresh)
 
-    def arrives(self, result: Result) -> list[Event]:
+    def arrives(self, result: TrialFiles) -> list[Event]:
         """The run's folder comes home: its files, then the rest of its events, then its status.
 
         Raises:

@@ -19,7 +19,7 @@ TRIAL_BYTES = 1_500_000_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorkerPlan:
     """The workers of a cluster of this machine's own.
 
     Attributes:
@@ -33,7 +33,7 @@ class Plan:
 
 def plan(
     *, cores: int, memory: int, visible: tuple[str, ...], device: str, workers: int | None, threads: int | None
-) -> Plan:
+) -> WorkerPlan:
     """One worker a GPU, else one a core as far as memory goes; the cores are shared among their trials.
 
     Args:
@@ -49,10 +49,10 @@ def plan(
         names = (visible[index] if index < len(visible) else str(index),)
     count = workers or len(names) or max(1, min(cores, memory // TRIAL_BYTES))
     own = tuple(names[index % len(names)] if names else None for index in range(count))
-    return Plan(own, threads or max(1, cores // count))
+    return WorkerPlan(own, threads or max(1, cores // count))
 
 
-def plan_here(device: str, workers: int | None, threads: int | None) -> Plan:
+def plan_here(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
     """The plan for this machine as it is now."""
     import psutil
     from dask.system import CPU_COUNT
@@ -64,7 +64,7 @@ def plan_here(device: str, workers: int | None, threads: int | None) -> Plan:
     return plan(cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads)
 
 
-def start(plan: Plan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
+def start(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
     """Starts the workers, and a scheduler in this process, which all of them end with.
 
     Args:

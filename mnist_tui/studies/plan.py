@@ -14,7 +14,7 @@ from mnist_tui.studies.state import StudyState, Values
 from mnist_tui.studies.trials import Trial
 
 
-class Plan:
+class TrialQueue:
     """The trials of a study, by number.
 
     Args:

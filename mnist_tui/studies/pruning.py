@@ -22,7 +22,7 @@ FINISHED_FIRST = 5
 WARM_UP_SHARE = 0.2
 """Of a trial's epochs, in which it is not stopped; at least WARM_UP_EPOCHS."""
 WARM_UP_EPOCHS = 2
-NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
+METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 
 
 class Pruner:
@@ -67,7 +67,7 @@ class Pruner:
         shown = [value for _, value in row.curve]
         best = max(shown) if self._metric == "val_accuracy" else min(shown)
         return (
-            f"pruned after epoch {epoch}: its best {NAMES[self._metric]} so far, {self._figure(best)}, is worse than "
+            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {self._figure(best)}, is worse than "
             f"{self._figure(median(others))}, the median of {len(others)} finished trials after that epoch"
         )
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import mnist_tui
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies import trial
-from mnist_tui.studies.trial import Facts
-from mnist_tui.studies.wire import Wire
+from mnist_tui.studies.trial import WorkerFacts
+from mnist_tui.studies.wire import DaskClient
 
 MEETING_SECONDS = 15.0
 """As long workers have to say what they are before the study begins with those that have."""
@@ -36,7 +36,7 @@ class WorkerInfo:
     threads: int
 
 
-class Roster:
+class WorkerPool:
     """Who can be given runs; a worker that cannot train is never given one, and one that hangs keeps nobody waiting.
 
     Args:
@@ -48,12 +48,12 @@ class Roster:
         workers: by address.
     """
 
-    def __init__(self, wire: Wire, log: Callable[[str], None], *, cpu: bool = False) -> None:
+    def __init__(self, wire: DaskClient, log: Callable[[str], None], *, cpu: bool = False) -> None:
         self._wire, self._log, self._cpu = wire, log, cpu
         self._names: dict[str, str] = {}
         self._asked: set[str] = set()
         self._unfit: dict[str, str] = {}
-        self._answers: queue.SimpleQueue[tuple[str, Facts | str | None]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[str, WorkerFacts | str | None]] = queue.SimpleQueue()
         self.workers: dict[str, WorkerInfo] = {}
 
     def meet(self) -> None:
@@ -94,7 +94,7 @@ class Roster:
             while True:
                 self._take(*self._answers.get_nowait())
 
-    def _greet(self, address: str) -> Facts | str | None:
+    def _greet(self, address: str) -> WorkerFacts | str | None:
         """What a worker is, once Dask gives it trials, else what it lacks; in a thread of the worker's.
 
         None where it hangs or goes just now: it is asked again while the scheduler knows it.
@@ -106,7 +106,7 @@ class Roster:
             return lack
         return None if isinstance(self._wire.answer(address, trial.join), Exception) else answer
 
-    def _take(self, address: str, answer: Facts | str | None) -> None:
+    def _take(self, address: str, answer: WorkerFacts | str | None) -> None:
         """Takes in a worker that Dask gives trials to; one that has gone meanwhile is not spoken of."""
         if address not in self._asked:
             return
@@ -120,7 +120,7 @@ class Roster:
             self._log(f"the worker {address} on {answer.host} has come")
 
 
-def lacks(address: str, answer: Facts | Exception) -> str:
+def lacks(address: str, answer: WorkerFacts | Exception) -> str:
     """What a worker lacks in order to train, in a sentence; empty where it lacks nothing."""
     version, python = mnist_tui.__version__, ".".join(platform.python_version_tuple()[:2])
     match answer:
@@ -130,11 +130,11 @@ def lacks(address: str, answer: Facts | Exception) -> str:
             return f"the worker {address} has no mnist-tui {version}; `pip install 'mnist-tui[study]'` adds it there"
         case Exception():
             return f"the worker {address} cannot be asked what it has: {type(answer).__name__}: {answer}"
-        case Facts() if answer.python != python:
+        case WorkerFacts() if answer.python != python:
             return f"the worker {address} on {answer.host} has Python {answer.python}, and this is Python {python}"
-        case Facts() if answer.version != version:
+        case WorkerFacts() if answer.version != version:
             return f"the worker {address} on {answer.host} has mnist-tui {answer.version}, and this is {version}"
-        case Facts() if not answer.tensorflow:
+        case WorkerFacts() if not answer.tensorflow:
             return f"the worker {address} on {answer.host} has no TensorFlow; `pip install tensorflow` adds it there"
-        case Facts():
+        case WorkerFacts():
             return ""

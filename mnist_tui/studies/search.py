@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.studies.spec import Axis, Study
+from mnist_tui.studies.spec import Study, SweepAxis
 from mnist_tui.studies.state import Point, TrialRow, Values
 from mnist_tui.studies.trials import space
 
@@ -101,7 +101,7 @@ def _untried(study: Study, known: set[Values], fits: Callable[[Values], bool], p
     return next(filter(fits, left), None)
 
 
-def _pairs(axis: Axis) -> list[tuple[str, str]]:
+def _pairs(axis: SweepAxis) -> list[tuple[str, str]]:
     limits = axis.range
     texts = axis.values if limits is None else map(str, range(int(limits.low), int(limits.high) + 1))
     return [(axis.name, text) for text in texts]
@@ -146,7 +146,7 @@ def _frozen(point: Sampled, kinds: Mapping[str, BaseDistribution], study: Study)
     )
 
 
-def _distribution(axis: Axis) -> BaseDistribution:
+def _distribution(axis: SweepAxis) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     limits = axis.range
@@ -157,7 +157,7 @@ def _distribution(axis: Axis) -> BaseDistribution:
     return FloatDistribution(limits.low, limits.high, log=limits.log)
 
 
-def _parameter(text: str, axis: Axis) -> Any:
+def _parameter(text: str, axis: SweepAxis) -> Any:
     """The value as Optuna has it."""
     limits = axis.range
     if limits is None:
@@ -165,7 +165,7 @@ def _parameter(text: str, axis: Axis) -> Any:
     return int(text) if limits.whole else min(max(float(text), limits.low), limits.high)
 
 
-def _text(value: Any, axis: Axis) -> str:
+def _text(value: Any, axis: SweepAxis) -> str:
     """The value as a person would type it."""
     limits = axis.range
     return str(value) if limits is None or limits.whole else f"{value:.{DIGITS}g}"

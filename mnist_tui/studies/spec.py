@@ -27,7 +27,7 @@ SEARCH_TRIALS = 20
 
 
 @dataclass(frozen=True)
-class Range:
+class ValueRange:
     """All numbers between two ends.
 
     Attributes:
@@ -46,7 +46,7 @@ class Range:
         return int(self.high) - int(self.low) + 1 if self.whole else None
 
 
-class Axis(ExperimentPart):
+class SweepAxis(ExperimentPart):
     """A parameter and the values that it takes, as they were typed.
 
     Attributes:
@@ -58,13 +58,13 @@ class Axis(ExperimentPart):
     values: tuple[str, ...] = Field(min_length=1)
 
     @property
-    def range(self) -> Range | None:
+    def range(self) -> ValueRange | None:
         """The range to sample from; None where the values are listed."""
         found = RANGE.fullmatch(self.values[0]) if len(self.values) == 1 else None
         if found is None:
             return None
         whole = all(re.fullmatch(r"[+-]?\d+", text) for text in (found[1], found[2]))
-        return Range(float(found[1]), float(found[2]), whole, bool(found[3]))
+        return ValueRange(float(found[1]), float(found[2]), whole, bool(found[3]))
 
     @property
     def text(self) -> str:
@@ -72,7 +72,7 @@ class Axis(ExperimentPart):
         return f"{self.name}={','.join(self.values)}"
 
     @model_validator(mode="after")
-    def _has_sense(self) -> Axis:
+    def _has_sense(self) -> SweepAxis:
         twice = sorted({value for value in self.values if self.values.count(value) > 1})
         if twice:
             raise ValueError(f"{self.name} has {twice[0]} twice")
@@ -84,7 +84,7 @@ class Axis(ExperimentPart):
         return self
 
 
-class Search(ExperimentPart):
+class SearchSettings(ExperimentPart):
     """How the values of the axes are combined.
 
     Attributes:
@@ -103,7 +103,7 @@ class Search(ExperimentPart):
     metric: Metric = "val_accuracy"
 
     @model_validator(mode="after")
-    def _a_grid_is_its_own_number(self) -> Search:
+    def _a_grid_is_its_own_number(self) -> SearchSettings:
         if self.kind == "grid" and self.trials is not None:
             raise ValueError("a grid trains every combination; trials go with the search random or tpe")
         return self
@@ -118,7 +118,7 @@ class Search(ExperimentPart):
         return self.metric == "val_accuracy"
 
 
-class Base(ExperimentPart):
+class StudyBase(ExperimentPart):
     """An experiment that trials start from, and with how many seeds each of them is trained.
 
     Attributes:
@@ -148,9 +148,9 @@ class Study(ExperimentPart):
 
     kind: Kind
     title: str
-    bases: tuple[Base, ...] = Field(min_length=1)
-    axes: tuple[Axis, ...] = ()
-    search: Search = Search()
+    bases: tuple[StudyBase, ...] = Field(min_length=1)
+    axes: tuple[SweepAxis, ...] = ()
+    search: SearchSettings = SearchSettings()
     device: str = "auto"
     threads: Count | None = None
     workers: Count | None = None
@@ -162,7 +162,7 @@ class Study(ExperimentPart):
 
     @field_validator("axes")
     @classmethod
-    def _each_once(cls, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    def _each_once(cls, axes: tuple[SweepAxis, ...]) -> tuple[SweepAxis, ...]:
         names = [axis.name for axis in axes]
         twice = [name for name in names if names.count(name) > 1]
         if twice:

@@ -25,8 +25,8 @@ from mnist_tui.runs.folder import RunFolder, made_here
 from mnist_tui.runs.start import TrialServer
 from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import bundle
-from mnist_tui.studies.bundle import BundleKey, Files
-from mnist_tui.studies.transport import Request, Result, pack
+from mnist_tui.studies.bundle import BundleKey, DatasetFiles
+from mnist_tui.studies.transport import TrialFiles, TrialRequest, pack
 
 MOST_SHIPPED = 1_000_000
 """Bytes of events in one message."""
@@ -37,11 +37,11 @@ IDLE_SECONDS = 120.0
 LEAVE_SECONDS = 10.0
 
 
-class Unwanted(Exception):
+class TrialCancelledError(Exception):
     """The trial is no longer wanted here."""
 
 
-class Station:
+class TrialWorker:
     """A study's place on a worker: its server and its scratch folder.
 
     Args:
@@ -61,17 +61,17 @@ class Station:
         self._made_for: tuple[object, ...] = ()
         self._idle: threading.Timer | None = None
 
-    def train(self, request: Request, key: str) -> Result:
+    def train(self, request: TrialRequest, key: str) -> TrialFiles:
         """Trains a run, as the task of that key; raises where that is no longer wanted."""
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
             dispatch = secrets.token_hex(4)
             folder = RunFolder(self._root / dispatch / request.run)
-            teller = Teller(self._worker, self._topic, request.run, dispatch, folder.events_file)
+            teller = EventSender(self._worker, self._topic, request.run, dispatch, folder.events_file)
             try:
                 return self._train(request, folder, teller, lambda: self._check(key))
-            except Unwanted:
+            except TrialCancelledError:
                 self._end_server()
                 raise
             finally:
@@ -89,7 +89,7 @@ class Station:
         control.leave(folder, command)
         return True
 
-    def receive(self, key: BundleKey, files: Files) -> None:
+    def receive(self, key: BundleKey, files: DatasetFiles) -> None:
         """Keeps data that came from home, and wakes the trial that waits for them."""
         bundle.keep(key, files, self._data)
         self._came.set()
@@ -103,7 +103,9 @@ class Station:
             self._busy.release()
         shutil.rmtree(self._root, ignore_errors=True)
 
-    def _train(self, request: Request, folder: RunFolder, teller: Teller, check: Callable[[], None]) -> Result:
+    def _train(
+        self, request: TrialRequest, folder: RunFolder, teller: EventSender, check: Callable[[], None]
+    ) -> TrialFiles:
         state, reason = "", ""
         try:
             folder.control.mkdir(parents=True)
@@ -130,9 +132,9 @@ class Station:
         except OSError as error:
             reason = f"{self._worker.address} cannot write its scratch folder: {error}"
         teller.ship()
-        return Result(folder.id, teller.dispatch, state, reason, pack(folder.path))
+        return TrialFiles(folder.id, teller.dispatch, state, reason, pack(folder.path))
 
-    def _furnish(self, request: Request, folder: RunFolder, teller: Teller, check: Callable[[], None]) -> str:
+    def _furnish(self, request: TrialRequest, folder: RunFolder, teller: EventSender, check: Callable[[], None]) -> str:
         """Fills the scratch folder; the dataset's name at home, where the run has another one here."""
         folder.experiment_file.write_bytes(request.experiment)
         launch = json.loads(request.launch)
@@ -153,7 +155,7 @@ class Station:
         folder.write_status(made_here())
         return own
 
-    def _get(self, key: BundleKey, teller: Teller, check: Callable[[], None]) -> Path:
+    def _get(self, key: BundleKey, teller: EventSender, check: Callable[[], None]) -> Path:
         """Asks home for data that are not here, and waits for them."""
         place, end = bundle.place(key, self._data), time.monotonic() + DATA_SECONDS
         if not place.exists():
@@ -182,7 +184,7 @@ class Station:
         task = self._worker.state.tasks.get(key)
         wanted = task is not None and task.state in ("executing", "long-running")
         if not wanted or self._leaving or self._worker.status.name not in ("running", "paused"):
-            raise Unwanted
+            raise TrialCancelledError
 
     def _end_if_idle(self) -> None:
         if self._busy.acquire(blocking=False):
@@ -195,7 +197,7 @@ class Station:
             self._server = None
 
 
-class Teller:
+class EventSender:
     """Tells home of a trial while it trains, in messages of a topic, which arrive in order."""
 
     def __init__(self, worker: Any, topic: str, run: str, dispatch: str, events: Path) -> None:

@@ -29,7 +29,7 @@ class TransportError(RequestError):
 
 
 @dataclass(frozen=True)
-class Request:
+class TrialRequest:
     """What a worker needs in order to train a run.
 
     Attributes:
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Result:
+class TrialFiles:
     """What a worker sends back, whatever became of the run.
 
     Attributes:

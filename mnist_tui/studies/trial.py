@@ -13,16 +13,16 @@ from typing import Any
 import mnist_tui
 from mnist_tui.runs import devices
 from mnist_tui.runs.control import Command
-from mnist_tui.studies.bundle import BundleKey, Files
-from mnist_tui.studies.station import Station, Unwanted
-from mnist_tui.studies.transport import Request, Result
+from mnist_tui.studies.bundle import BundleKey, DatasetFiles
+from mnist_tui.studies.station import TrialCancelledError, TrialWorker
+from mnist_tui.studies.transport import TrialFiles, TrialRequest
 
 RESOURCE = "mnist-tui"
 """Each worker has one of it and each trial takes one: no two trials at a time, whatever the worker's threads."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class WorkerFacts:
     """What a worker says of itself.
 
     Attributes:
@@ -40,12 +40,12 @@ class Facts:
     threads: int
 
 
-_stations: dict[str, Station] = {}
+_stations: dict[str, TrialWorker] = {}
 
 
-def facts(dask_worker: Any) -> Facts:
+def facts(dask_worker: Any) -> WorkerFacts:
     """What a worker is."""
-    return Facts(
+    return WorkerFacts(
         socket.gethostname(),
         mnist_tui.__version__,
         ".".join(platform.python_version_tuple()[:2]),
@@ -75,24 +75,24 @@ def obey(study: str, run: str, command: Command) -> bool:
     return station is not None and station.obey(run, command)
 
 
-def receive(study: str, key: BundleKey, files: Files) -> None:
+def receive(study: str, key: BundleKey, files: DatasetFiles) -> None:
     """Keeps the data that the run under way has asked for."""
     station = _stations.get(study)
     if station is not None:
         station.receive(key, files)
 
 
-def train(request: Request) -> Result:
+def train(request: TrialRequest) -> TrialFiles:
     """Trains a run to its end, whatever that is; where it is no longer wanted here, Dask gives it to another worker."""
     from distributed import Reschedule, get_worker
 
     worker = get_worker()
     station = _stations.get(request.study)
     if station is None:
-        station = _stations.setdefault(request.study, Station(request.study, worker, topic(request.study)))
+        station = _stations.setdefault(request.study, TrialWorker(request.study, worker, topic(request.study)))
     try:
         return station.train(request, str(worker.get_current_task()))
-    except Unwanted:
+    except TrialCancelledError:
         raise Reschedule from None
 
 

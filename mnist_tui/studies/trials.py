@@ -18,7 +18,7 @@ from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, apply_te
 from mnist_tui.experiment.presets import Preset, PresetError, edited, find_preset
 from mnist_tui.experiment.problem import RequestError, problems_of
 from mnist_tui.experiment.spec import Experiment, to_mapping
-from mnist_tui.studies.spec import RANGE, Axis, Base, Study
+from mnist_tui.studies.spec import RANGE, Study, StudyBase, SweepAxis
 from mnist_tui.studies.state import Values
 
 NAMES = tuple(parameter.name for parameter in PARAMETERS)
@@ -43,7 +43,7 @@ class Trial:
     preset: Preset
 
 
-def parse_over(text: str) -> Axis:
+def parse_over(text: str) -> SweepAxis:
     """An axis as it is typed: ``hidden=150,250,200x100``; ``lr=0.0001..0.01:log`` for a search.
 
     Commas inside brackets, braces and quotes belong to a value.
@@ -59,10 +59,10 @@ def parse_over(text: str) -> Axis:
     return axis(name, map(whole_name, values) if name in ("dataset", "dataset.name") else values)
 
 
-def axis(name: str, values: Iterable[str]) -> Axis:
+def axis(name: str, values: Iterable[str]) -> SweepAxis:
     """An axis of these values; RequestError where it has no sense."""
     try:
-        return Axis(name=name, values=tuple(values))
+        return SweepAxis(name=name, values=tuple(values))
     except ValidationError as error:
         raise RequestError(f"--over {'; '.join(found.message for found in problems_of(error))}") from None
 
@@ -109,13 +109,13 @@ def count(study: Study) -> int:
     return (study.search.points if size is None else min(size, study.search.points)) * seeds
 
 
-def space(axes: Iterable[Axis]) -> int | None:
+def space(axes: Iterable[SweepAxis]) -> int | None:
     """How many points there are; None where a range has more numbers than can be counted."""
     sizes = [len(one.values) if one.range is None else one.range.size for one in axes]
     return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
-def combinations(axes: Iterable[Axis]) -> Iterator[Values]:
+def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:
     """Every combination of the listed values, the last axis changing fastest."""
     named = [[(one.name, value) for value in one.values] for one in axes]
     return itertools.product(*named)
@@ -138,7 +138,7 @@ def applied(preset: Preset, values: Values) -> Preset:
         raise RequestError(f"{_listed(values)}: {error}") from None
 
 
-def seeded(base: Base, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
+def seeded(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
     """The trials of one preset: one for each of the base's seeds, numbered from `number`."""
     return tuple(
         Trial(number + index, base.preset, dict(values), seed, _with_seed(preset, seed))
@@ -206,7 +206,7 @@ def _check_name(name: str, text: str) -> None:
 
 def _check_search(study: Study, base: Preset) -> None:
     """Each value, and each end of a range, must go with some values of the other axes."""
-    ends = [one if one.range is None else Axis(name=one.name, values=_ends(one)) for one in study.axes]
+    ends = [one if one.range is None else SweepAxis(name=one.name, values=_ends(one)) for one in study.axes]
     if math.prod(len(one.values) for one in ends) <= 500:
         good: set[tuple[str, str]] = set()
         refused: dict[tuple[str, str], RequestError] = {}
@@ -225,7 +225,7 @@ def _check_search(study: Study, base: Preset) -> None:
             applied(base, ((one.name, value),))
 
 
-def _ends(one: Axis) -> tuple[str, str]:
+def _ends(one: SweepAxis) -> tuple[str, str]:
     found = RANGE.fullmatch(one.values[0])
     return (found[1], found[2]) if found else (one.values[0], one.values[-1])
 

@@ -15,14 +15,14 @@ from typing import Any
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies import trial
-from mnist_tui.studies.bundle import BundleKey, Files
-from mnist_tui.studies.transport import Request
+from mnist_tui.studies.bundle import BundleKey, DatasetFiles
+from mnist_tui.studies.transport import TrialRequest
 
 CONNECT_SECONDS = 5.0
 EVERYONE = ""
 
 
-class Wire:
+class DaskClient:
     """A client of a Dask scheduler, in a study's name. To be closed.
 
     Args:
@@ -67,7 +67,7 @@ class Wire:
         known = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         return {address: str(worker.get("name", address)) for address, worker in known.items()}
 
-    def train(self, request: Request) -> Any:
+    def train(self, request: TrialRequest) -> Any:
         """Has Dask give a run to a worker; the `distributed.Future` of its `Result`."""
         key = f"{request.run}-{secrets.token_hex(4)}"
         return self.client.submit(trial.train, request, key=key, pure=False, resources={trial.RESOURCE: 1})
@@ -81,7 +81,7 @@ class Wire:
 
         self.send(worker, errand)
 
-    def ship(self, worker: str, key: BundleKey, files: Files) -> None:
+    def ship(self, worker: str, key: BundleKey, files: DatasetFiles) -> None:
         """Sends data to a worker."""
         self.send(worker, lambda: self.answer(worker, trial.receive, self._study, key, files))
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from mnist_tui.cli import begin_study
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
-from mnist_tui.cli.follow_study import LeftError, Lines, check_outcome, follow
+from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, follow
 from mnist_tui.cli.study_tables import fitted, in_order, trial_columns
 from mnist_tui.cli.study_view import done_of, progress_line, view
 from mnist_tui.data.catalogue import MissingDataError
@@ -142,7 +142,7 @@ def test_progress_counts_the_epochs_of_trials_under_way(tmp_path: Path) -> None:
 
 def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
     study, stream = RecordedStudy(tmp_path), io.StringIO()
-    lines, watch = Lines(stream), states.StudyWatch(study.begin().folder)
+    lines, watch = StudyLines(stream), states.StudyWatch(study.begin().folder)
     for step in (
         lambda: study.run(1, 12).end(1),
         lambda: study.note("trials are compared on the test set").run(2, 3),
@@ -160,11 +160,11 @@ def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
 
 def test_a_second_signal_leaves_a_study_that_has_yet_to_stop(tmp_path: Path) -> None:
     folder = RecordedStudy(tmp_path).under_way().folder
-    said = Lines(io.StringIO())
+    said = StudyLines(io.StringIO())
     with StopSignals(said.say) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
-        with pytest.raises(LeftError, match="left study"):
+        with pytest.raises(StudyLeftError, match="left study"):
             follow(folder, said, signals)
     assert len(list(folder.control.iterdir())) == 1
 

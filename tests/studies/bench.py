@@ -12,7 +12,7 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder, Status, this_process
-from mnist_tui.studies.conduct import Conductor
+from mnist_tui.studies.conduct import Coordinator
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
 
@@ -157,7 +157,7 @@ def conducted(folder: StudyFolder, bench: Bench, stops: Callable[[], int] = lamb
         folder.write_status(this_process(state))
 
     beat("running")
-    state, reason = Conductor(folder, bench, stops=stops, beat=beat).run()
+    state, reason = Coordinator(folder, bench, stops=stops, beat=beat).run()
     for flight in bench.flights.values():
         flight.folder.write_status(Status("stopped"))
     log = StudyLog(folder.events_file)

@@ -9,7 +9,7 @@ from typing import Any
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.studies.folder import StudyFolder, create
-from mnist_tui.studies.spec import Base, Study, checked
+from mnist_tui.studies.spec import Study, StudyBase, checked
 from mnist_tui.studies.trials import parse_over
 
 CREATED = 1_772_000_000.0
@@ -29,7 +29,7 @@ def study(*overs: str, seeds: int = 1, search: Mapping[str, Any] | None = None, 
         "title": "raw: a test",
         "created": CREATED,
         "command": "mnist-tui sweep",
-        "bases": (Base(preset="raw", first_seed=3, seeds=seeds),),
+        "bases": (StudyBase(preset="raw", first_seed=3, seeds=seeds),),
         "axes": tuple(map(parse_over, overs)),
     }
     return checked(**{**values, "search": dict(search or {}), **more})

@@ -20,11 +20,11 @@ from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.runs.state import RunState, reduce, replayed
 from mnist_tui.studies import bundle
 from mnist_tui.studies.cluster import Cluster
-from mnist_tui.studies.home import Home
+from mnist_tui.studies.home import RunMirror
 from mnist_tui.studies.local import TRIAL_BYTES, plan
 from mnist_tui.studies.roster import lacks
-from mnist_tui.studies.transport import Result, TransportError, pack, unpack
-from mnist_tui.studies.trial import Facts
+from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
+from mnist_tui.studies.trial import WorkerFacts
 from tests.training.support import experiment, new_run
 
 
@@ -125,7 +125,7 @@ def test_what_does_not_belong_into_a_runs_folder_is_refused(tmp_path, packed):
 def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     log = lines(started(run.id), epoch(1), epoch(2), ENDED)
-    home = Home(run)
+    home = RunMirror(run)
     tail = EventTail(run.events_file)
     assert (run.state(), run.status().pid) == ("starting", os.getpid())
     with pytest.raises(RunError, match="is being written by process"):
@@ -144,7 +144,7 @@ def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
 
     there = scratch_of(run, tmp_path / "scratch", log=log)
     launch, written = (run.path / "launch.json").read_bytes(), run.events_file.stat().st_ino
-    assert home.arrives(Result(run.id, "a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
+    assert home.arrives(TrialFiles(run.id, "a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
     assert run.events_file.read_bytes() == log
     assert run.events_file.stat().st_ino == written
     assert tail.read() == [ENDED]
@@ -159,7 +159,7 @@ def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
 
 def test_another_attempt_begins_anew_for_whoever_watches(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home, tail = Home(run), EventTail(run.events_file)
+    home, tail = RunMirror(run), EventTail(run.events_file)
     home.begins("a")
     home.comes("a", 0, lines(started(run.id), epoch(1), epoch(2)))
     state = reduce(RunState(), tail.read())
@@ -171,7 +171,7 @@ def test_another_attempt_begins_anew_for_whoever_watches(tmp_path):
     assert home.comes("a", 0, lines(epoch(2))) == []
     log = lines(started(run.id), epoch(1), ENDED)
     home.comes("b", 0, lines(started(run.id)))
-    home.arrives(Result(run.id, "b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
+    home.arrives(TrialFiles(run.id, "b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
     state = reduce(state, tail.read())
     assert [row.epoch for row in state.history] == [1]
     assert state.state == "finished"
@@ -182,18 +182,18 @@ def test_a_result_of_which_nothing_was_told_before_is_whole_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     log = lines(started(run.id), epoch(1), ENDED)
     there = scratch_of(run, tmp_path / "scratch", log=log)
-    events = Home(run).arrives(Result(run.id, "z", "finished", "", pack(there)))
+    events = RunMirror(run).arrives(TrialFiles(run.id, "z", "finished", "", pack(there)))
     assert [event.type for event in events] == ["run_started", "epoch", "ended"]
     assert run.events_file.read_bytes() == log
 
 
 def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home = Home(run)
+    home = RunMirror(run)
     home.begins("a")
     there = scratch_of(run, tmp_path / "scratch", log=lines(started(run.id), epoch(1)) + b'{"type":"epo')
     (there / "results.json").unlink()
-    home.arrives(Result(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
+    home.arrives(TrialFiles(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
     state = replayed(run.events_file)
     assert (run.state(), run.status().reason) == ("failed", "the worker died by SIGSEGV")
     assert (state.state, len(state.history), state.ended.reason) == ("failed", 1, "the worker died by SIGSEGV")
@@ -202,9 +202,9 @@ def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
 
 def test_a_damaged_result_leaves_nothing_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home, before = Home(run), sorted(run.path.iterdir())
+    home, before = RunMirror(run), sorted(run.path.iterdir())
     with pytest.raises(TransportError):
-        home.arrives(Result(run.id, "a", "finished", "", archive("../outside")))
+        home.arrives(TrialFiles(run.id, "a", "finished", "", archive("../outside")))
     assert sorted(run.path.iterdir()) == before
     home.gives_up("damaged")
     assert run.state() == "failed"
@@ -269,13 +269,13 @@ def test_workers_are_one_a_gpu_else_one_a_core_that_memory_allows(given, expecte
 
 
 def test_what_a_worker_lacks_is_said_in_a_sentence():
-    good = Facts("node", mnist_tui.__version__, ".".join(map(str, sys.version_info[:2])), True, None, 1)
+    good = WorkerFacts("node", mnist_tui.__version__, ".".join(map(str, sys.version_info[:2])), True, None, 1)
     assert lacks("tcp://a:1", good) == ""
     for answer, words in [
         (ModuleNotFoundError("No module named 'mnist_tui'"), "has no mnist-tui"),
-        (Facts("node", "0.0.1", good.python, True, None, 1), "on node has mnist-tui 0.0.1, and this is"),
-        (Facts("node", good.version, "3.9", True, None, 1), "on node has Python 3.9, and this is Python"),
-        (Facts("node", good.version, good.python, False, None, 1), "on node has no TensorFlow"),
+        (WorkerFacts("node", "0.0.1", good.python, True, None, 1), "on node has mnist-tui 0.0.1, and this is"),
+        (WorkerFacts("node", good.version, "3.9", True, None, 1), "on node has Python 3.9, and this is Python"),
+        (WorkerFacts("node", good.version, good.python, False, None, 1), "on node has no TensorFlow"),
         (OSError("gone"), "cannot be asked what it has: OSError: gone"),
     ]:
         assert words in lacks("tcp://a:1", answer)

@@ -14,7 +14,7 @@ from mnist_tui.runs.control import Command, leave
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.studies import states
-from mnist_tui.studies.conduct import Conductor
+from mnist_tui.studies.conduct import Coordinator
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import StudyState
 from tests.studies.bench import Bench, Place, conducted
@@ -171,7 +171,7 @@ def test_a_study_whose_process_was_killed_takes_in_what_came_home_and_trains_the
             raise Killed
 
     with pytest.raises(Killed):
-        Conductor(made, Bench(dies={"6": 1}, after=kill)).run()
+        Coordinator(made, Bench(dies={"6": 1}, after=kill)).run()
     lost = {row.run for row in seen(made).rows if row.run}
     begun = next(run for run in run_folders(tmp_path) if run.status().state == "starting")
     begun.write_status(Status("running", 2**22, 1.0, begun.status().host))
@@ -318,4 +318,4 @@ def test_a_cluster_that_is_gone_ends_the_study_with_its_sentence(tmp_path: Path)
             raise RequestError("the Dask scheduler has gone")
 
     with pytest.raises(RequestError, match="the Dask scheduler has gone"):
-        Conductor(made, Gone(places=[])).run()
+        Coordinator(made, Gone(places=[])).run()

@@ -15,7 +15,7 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, list_presets
 from mnist_tui.report.document import write_report
 from mnist_tui.studies import launcher, states
-from mnist_tui.studies.spec import Base, checked
+from mnist_tui.studies.spec import StudyBase, checked
 from mnist_tui.studies.state import LIVE
 from tests.studies.made import CREATED, folder
 from tests.waiting import wait_for
@@ -60,7 +60,7 @@ def test_every_experiment_of_the_sources_trains_and_is_reported(
         title="every source",
         created=CREATED,
         workers=1,
-        bases=tuple(Base(preset=preset.name) for preset in sources),
+        bases=tuple(StudyBase(preset=preset.name) for preset in sources),
     )
     made = folder(tmp_path, study, {preset.name: briefly(preset, beginnings) for preset in sources})
     launcher.start(made)

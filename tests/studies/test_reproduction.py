@@ -15,8 +15,8 @@ from mnist_tui.studies.folder import create
 from mnist_tui.studies.reproduction.asking import missing, stretches, unfinished, wanted
 from mnist_tui.studies.reproduction.explanations import explanations
 from mnist_tui.studies.reproduction.found import found_diverged, found_runs
-from mnist_tui.studies.reproduction.rows import Row, Table, tabled
-from mnist_tui.studies.reproduction.subjects import Subject, chosen, pooled, sources
+from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable, tabled
+from mnist_tui.studies.reproduction.subjects import PublishedExperiment, chosen, pooled, sources
 from mnist_tui.studies.spec import Study, checked
 from tests.report.recorded import CREATED
 from tests.studies.reproduced import finished
@@ -26,16 +26,16 @@ SUBJECTS = {name: subject for source in EVERY for subject in source.subjects for
 WANTED = [subject.mathematics for subject in SUBJECTS.values()]
 
 
-def table(runs_dir: Path, *words: str, seeds: int | None = None) -> Table:
+def table(runs_dir: Path, *words: str, seeds: int | None = None) -> ReproductionTable:
     return tabled(chosen(words, EVERY), found_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
 
 
-def row(runs_dir: Path, name: str) -> Row:
+def row(runs_dir: Path, name: str) -> ReproductionRow:
     (found,) = table(runs_dir, name).rows
     return found
 
 
-def reproduction(rows: tuple[Row, ...], **more: str) -> Study:
+def reproduction(rows: tuple[ReproductionRow, ...], **more: str) -> Study:
     return checked(kind="reproduction", title="t", bases=wanted(missing(rows)).bases, created=CREATED, **more)
 
 
@@ -198,7 +198,7 @@ def test_the_kept_explanations_are_of_experiments_that_there_are() -> None:
 
 def test_a_preset_that_is_a_source_s_under_another_name_is_no_second_experiment() -> None:
     hog = find_preset("hog")
-    assert Subject((hog,)).mathematics == SUBJECTS["labo04-hog-sigmoid-ppc4"].mathematics
+    assert PublishedExperiment((hog,)).mathematics == SUBJECTS["labo04-hog-sigmoid-ppc4"].mathematics
     assert "hog" not in SUBJECTS
 
 

@@ -4,9 +4,14 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
-from mnist_tui.studies.reproduction.rule import Rule, in_words, rule_of, verdict
+from mnist_tui.studies.reproduction.rule import AgreementRule, in_words, rule_of, verdict
 
-ONE, SEVERAL, LINEAR, MACHINE = Rule("one", 5), Rule("several", 10), Rule("linear", 1), Rule("machine", 5)
+ONE, SEVERAL, LINEAR, MACHINE = (
+    AgreementRule("one", 5),
+    AgreementRule("several", 10),
+    AgreementRule("linear", 1),
+    AgreementRule("machine", 5),
+)
 
 
 def ours(mean: float, std: float | None = 0.001, n: int = 5) -> SeedStatistics:
@@ -26,7 +31,7 @@ def ours(mean: float, std: float | None = 0.001, n: int = 5) -> SeedStatistics:
 def test_each_experiment_has_its_rule(name: str, kind: str, seeds: int) -> None:
     preset = find_preset(name)
     assert preset.reference is not None
-    assert rule_of(preset.experiment, preset.reference.seeds) == Rule(kind, seeds)  # pyright: ignore[reportArgumentType]
+    assert rule_of(preset.experiment, preset.reference.seeds) == AgreementRule(kind, seeds)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,7 @@ def test_each_experiment_has_its_rule(name: str, kind: str, seeds: int) -> None:
     ],
 )
 def test_what_lies_on_the_border_is_within_and_an_image_further_is_not(
-    rule: Rule, published: float, mean: float, std: float | None, word: str
+    rule: AgreementRule, published: float, mean: float, std: float | None, word: str
 ) -> None:
     found = verdict(rule, published, ours(mean, std, rule.seeds))
     assert found.word == word

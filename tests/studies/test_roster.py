@@ -13,15 +13,15 @@ from distributed import LocalCluster
 from tornado.ioloop import PeriodicCallback
 
 from mnist_tui.studies import roster, trial
-from mnist_tui.studies.roster import Roster
-from mnist_tui.studies.trial import Facts
-from mnist_tui.studies.wire import Wire
+from mnist_tui.studies.roster import WorkerPool
+from mnist_tui.studies.trial import WorkerFacts
+from mnist_tui.studies.wire import DaskClient
 from tests.waiting import PATIENCE, wait_for
 
 may_answer, facts = threading.Event(), trial.facts
 
 
-async def facts_late(dask_worker: Any) -> Facts:
+async def facts_late(dask_worker: Any) -> WorkerFacts:
     """In place of `trial.facts`, in a worker of this process."""
     await asyncio.to_thread(may_answer.wait, 30)
     return facts(dask_worker)
@@ -36,15 +36,15 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
-def wire(cluster: Any) -> Iterator[Wire]:
-    connected = Wire(cluster.scheduler_address, "study", print)
+def wire(cluster: Any) -> Iterator[DaskClient]:
+    connected = DaskClient(cluster.scheduler_address, "study", print)
     yield connected
     connected.close(5)
 
 
-def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: Wire) -> None:
+def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: DaskClient) -> None:
     said: list[str] = []
-    here, client = Roster(wire, said.append), wire.client
+    here, client = WorkerPool(wire, said.append), wire.client
     here.meet()
     (first,) = here.workers
     # The client renews what it knows of the scheduler whenever it likes, without the workers.
@@ -64,12 +64,12 @@ def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: Wire) ->
 
 
 def test_a_worker_that_hangs_is_not_waited_for_and_comes_once_it_answers(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    wire: DaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(roster, "MEETING_SECONDS", 0.2)
     monkeypatch.setattr(trial, "facts", facts_late)
-    waiting = Roster(wire, said.append)
+    waiting = WorkerPool(wire, said.append)
     waiting.meet()
     waiting.look()
     assert not waiting.workers

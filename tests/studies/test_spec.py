@@ -56,7 +56,7 @@ def test_values_are_parted_by_commas_outside_of_brackets_and_quotes(text: str, v
     ],
 )
 def test_a_range_is_whole_where_both_ends_are(text: str, low: float, high: float, whole: bool, log: bool) -> None:
-    assert parse_over(text).range == spec.Range(low, high, whole, log)
+    assert parse_over(text).range == spec.ValueRange(low, high, whole, log)
 
 
 @pytest.mark.parametrize("text", ["hidden=50..400,500", "dataset=../data", "hidden=150"])

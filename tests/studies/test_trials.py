@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mnist_tui.experiment.parameters import apply_texts, by_name
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies.spec import Axis
+from mnist_tui.studies.spec import SweepAxis
 from mnist_tui.studies.trials import axis, command_of, count, parse_over, planned, point, space
 from tests.studies.made import base, study
 
@@ -104,7 +104,7 @@ def test_a_search_has_no_more_trials_than_there_are_points(
 
 def test_the_space_counts_whole_numbers_and_no_others() -> None:
     assert space([parse_over("hidden=1..5"), parse_over("lr=1,2")]) == 10
-    assert space([Axis(name="lr", values=("0.1..0.5",))]) is None
+    assert space([SweepAxis(name="lr", values=("0.1..0.5",))]) is None
 
 
 def test_a_sampled_point_is_trained_with_each_seed() -> None:

@@ -12,8 +12,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.studies import states
 from mnist_tui.studies.folder import StudyFolder, study_folders
-from mnist_tui.studies.reproduction.rows import Row
-from mnist_tui.studies.spec import Base, Study
+from mnist_tui.studies.reproduction.rows import ReproductionRow
+from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE
 from mnist_tui.studies.trials import planned
 
@@ -24,46 +24,46 @@ SAME = ("device", "threads", "data_dir")
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingSeeds:
     """The seeds of an experiment that are to be trained; at least one, rising."""
 
-    row: Row
+    row: ReproductionRow
     seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MissingTrainings:
     """The bases of a study, and the experiments that they name."""
 
-    bases: tuple[Base, ...]
+    bases: tuple[StudyBase, ...]
     presets: Mapping[str, Preset]
     trainings: frozenset[Training]
 
 
-def missing(rows: Iterable[Row], *, again: bool = False) -> tuple[Missing, ...]:
+def missing(rows: Iterable[ReproductionRow], *, again: bool = False) -> tuple[MissingSeeds, ...]:
     """What is to be trained: the seeds without a run, or all of them again. Rows of one experiment share their runs."""
-    first: dict[Experiment, Row] = {}
+    first: dict[Experiment, ReproductionRow] = {}
     seeds: dict[Experiment, set[int]] = {}
     for row in rows:
         experiment = row.subject.mathematics
         first.setdefault(experiment, row)
         seeds.setdefault(experiment, set()).update(range(row.wanted) if again else row.missing)
-    return tuple(Missing(first[experiment], tuple(sorted(found))) for experiment, found in seeds.items() if found)
+    return tuple(MissingSeeds(first[experiment], tuple(sorted(found))) for experiment, found in seeds.items() if found)
 
 
-def wanted(parts: Iterable[Missing]) -> Wanted:
+def wanted(parts: Iterable[MissingSeeds]) -> MissingTrainings:
     """How a study asks for them."""
-    bases: list[Base] = []
+    bases: list[StudyBase] = []
     presets: dict[str, Preset] = {}
     trainings: set[Training] = set()
     for part in parts:
         preset = part.row.subject.preset
         for first, count in stretches(part.seeds):
             stem = preset.name if preset.name not in presets else f"{preset.name}-from-seed-{first}"
-            bases.append(Base(preset=stem, first_seed=first, seeds=count))
+            bases.append(StudyBase(preset=stem, first_seed=first, seeds=count))
             presets[stem] = preset
         trainings |= {(part.row.subject.mathematics, seed) for seed in part.seeds}
-    return Wanted(tuple(bases), presets, frozenset(trainings))
+    return MissingTrainings(tuple(bases), presets, frozenset(trainings))
 
 
 def stretches(seeds: Sequence[int]) -> list[tuple[int, int]]:

@@ -9,8 +9,8 @@ from statistics import median
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D
 from mnist_tui.experiment.spec import Experiment, is_closed_form
-from mnist_tui.studies.reproduction.found import Done, Found
-from mnist_tui.studies.reproduction.subjects import Subject
+from mnist_tui.studies.reproduction.found import FinishedRun, FinishedRuns
+from mnist_tui.studies.reproduction.subjects import PublishedExperiment
 
 ALIKE = 1.25
 """Networks whose multiply-accumulates differ by no more than this factor are taken to train alike."""
@@ -31,7 +31,9 @@ class Estimate:
     like: str
 
 
-def estimated(subject: Subject, found: Found, known: Sequence[Subject]) -> Estimate | None:
+def estimated(
+    subject: PublishedExperiment, found: FinishedRuns, known: Sequence[PublishedExperiment]
+) -> Estimate | None:
     """From its own runs; else from those of the most similar experiment, by the epoch; None where none is similar."""
     experiment = subject.mathematics
     if own := found.get(experiment):
@@ -45,7 +47,7 @@ def estimated(subject: Subject, found: Found, known: Sequence[Subject]) -> Estim
     return Estimate(seconds, stopping, nearest.ids[0])
 
 
-def _ratio(subject: Subject, other: Subject, found: Found) -> float | None:
+def _ratio(subject: PublishedExperiment, other: PublishedExperiment, found: FinishedRuns) -> float | None:
     """How much more an image costs; None where they do not train alike, or nothing is known of the other."""
     one, two = subject.mathematics, other.mathematics
     if two not in found or _family(one) != _family(two):
@@ -68,6 +70,6 @@ def _family(experiment: Experiment) -> tuple[object, ...]:
     )
 
 
-def _scaled(runs: Collection[Done], ratio: float, epochs: int) -> float:
+def _scaled(runs: Collection[FinishedRun], ratio: float, epochs: int) -> float:
     beside = median(run.seconds - run.training for run in runs)
     return beside + epochs * ratio * median(run.training / max(1, run.epochs) for run in runs)

@@ -34,7 +34,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Done:
+class FinishedRun:
     """A run that counts.
 
     Attributes:
@@ -56,20 +56,20 @@ class Done:
     created: float
 
 
-Found = Mapping[Experiment, Mapping[int, Done]]
+FinishedRuns = Mapping[Experiment, Mapping[int, FinishedRun]]
 """By what an experiment is but for its seed, then by seed."""
-Diverged = Mapping[Experiment, Collection[int]]
+DivergedSeeds = Mapping[Experiment, Collection[int]]
 """Seeds, by the same."""
 
 
-def found_runs(runs_dir: Path, wanted: Collection[Experiment]) -> Found:
+def found_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FinishedRuns:
     """The newest run that counts, for each of the experiments and seeds; folders that cannot be read are passed over.
 
     Args:
         wanted: as `presets.mathematics` makes them.
     """
     among = set(wanted)
-    found: dict[Experiment, dict[int, Done]] = {}
+    found: dict[Experiment, dict[int, FinishedRun]] = {}
     for folder in run_folders(runs_dir):
         try:
             read = _read(folder, among)
@@ -85,7 +85,7 @@ def found_runs(runs_dir: Path, wanted: Collection[Experiment]) -> Found:
     return found
 
 
-def found_diverged(runs_dir: Path, wanted: Collection[Experiment]) -> Diverged:
+def found_diverged(runs_dir: Path, wanted: Collection[Experiment]) -> DivergedSeeds:
     """The seeds whose training diverged on the published data: that is what comes of them, as often as they are run.
 
     Args:
@@ -106,7 +106,7 @@ def found_diverged(runs_dir: Path, wanted: Collection[Experiment]) -> Diverged:
     return found
 
 
-def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment, Done] | None:
+def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment, FinishedRun] | None:
     """The experiment and the run; None where it does not count."""
     results = folder.results()
     if results is None or results.get("state", "finished") != "finished" or not results.get("test"):
@@ -116,7 +116,7 @@ def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment,
     if experiment not in among or not _published_data(results["dataset"], experiment) or folder.state() != "finished":
         return None
     test, timings, platform = results["test"], results["timings"], results["platform"]
-    return experiment, Done(
+    return experiment, FinishedRun(
         run=folder.id,
         seed=preset.experiment.training.seed,
         accuracy=float(test["accuracy"]),

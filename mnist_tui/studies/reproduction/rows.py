@@ -9,13 +9,13 @@ from statistics import median
 
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.studies.reproduction.estimates import Estimate, estimated
-from mnist_tui.studies.reproduction.found import Diverged, Done, Found, Machine
+from mnist_tui.studies.reproduction.found import DivergedSeeds, FinishedRun, FinishedRuns, Machine
 from mnist_tui.studies.reproduction.rule import Verdict, verdict
-from mnist_tui.studies.reproduction.subjects import Source, Subject
+from mnist_tui.studies.reproduction.subjects import PublishedExperiment, PublishedSource
 
 
 @dataclass(frozen=True)
-class Row:
+class ReproductionRow:
     """An experiment, what was published of it and what came out here.
 
     Attributes:
@@ -25,8 +25,8 @@ class Row:
         diverged: seeds that were run without coming to a figure.
     """
 
-    subject: Subject
-    runs: tuple[Done, ...]
+    subject: PublishedExperiment
+    runs: tuple[FinishedRun, ...]
     wanted: int
     estimate: Estimate | None = None
     explanation: str = ""
@@ -59,25 +59,25 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceRows:
     """The rows of one source."""
 
-    source: Source
-    rows: tuple[Row, ...]
+    source: PublishedSource
+    rows: tuple[ReproductionRow, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class ReproductionTable:
     """All rows, by source."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SourceRows, ...]
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ReproductionRow, ...]:
         return tuple(row for part in self.parts for row in part.rows)
 
     @property
-    def runs(self) -> tuple[Done, ...]:
+    def runs(self) -> tuple[FinishedRun, ...]:
         """Each once, also where it counts for two rows."""
         return tuple({run.run: run for row in self.rows for run in row.runs}.values())
 
@@ -89,14 +89,14 @@ class Table:
 
 
 def tabled(
-    sources: Sequence[Source],
-    found: Found,
+    sources: Sequence[PublishedSource],
+    found: FinishedRuns,
     *,
-    among: Sequence[Source],
+    among: Sequence[PublishedSource],
     seeds: int | None = None,
     explanations: Mapping[str, str] | None = None,
-    diverged: Diverged | None = None,
-) -> Table:
+    diverged: DivergedSeeds | None = None,
+) -> ReproductionTable:
     """The table of some sources' experiments.
 
     Args:
@@ -107,24 +107,24 @@ def tabled(
     """
     known = list({one.mathematics: one for source in among for one in source.subjects}.values())
 
-    def row(subject: Subject) -> Row:
+    def row(subject: PublishedExperiment) -> ReproductionRow:
         return _row(subject, found, known, seeds, told=explanations or {}, diverged=diverged or {})
 
-    return Table(tuple(Part(source, tuple(map(row, source.subjects))) for source in sources))
+    return ReproductionTable(tuple(SourceRows(source, tuple(map(row, source.subjects))) for source in sources))
 
 
 def _row(
-    subject: Subject,
-    found: Found,
-    known: Sequence[Subject],
+    subject: PublishedExperiment,
+    found: FinishedRuns,
+    known: Sequence[PublishedExperiment],
     seeds: int | None,
     *,
     told: Mapping[str, str],
-    diverged: Diverged,
-) -> Row:
+    diverged: DivergedSeeds,
+) -> ReproductionRow:
     wanted = seeds or subject.rule.seeds
     there = found.get(subject.mathematics, {})
     runs = tuple(there[seed] for seed in sorted(there) if seed < wanted)
     explanation = " ".join(told[name] for name in subject.ids if name in told)
     lost = sorted(seed for seed in diverged.get(subject.mathematics, ()) if seed < wanted and seed not in there)
-    return Row(subject, runs, wanted, estimated(subject, found, known), explanation, tuple(lost))
+    return ReproductionRow(subject, runs, wanted, estimated(subject, found, known), explanation, tuple(lost))

@@ -23,7 +23,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Rule:
+class AgreementRule:
     """How a published accuracy is held against ours.
 
     Attributes:
@@ -64,15 +64,15 @@ class Verdict:
     margin: float | None = None
 
 
-def rule_of(experiment: Experiment, published_seeds: int) -> Rule:
+def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
     """The rule for an experiment whose published accuracy is the mean of so many trainings."""
     if is_closed_form(experiment):
         frozen = any(isinstance(layer, Dense) for layer in experiment.layers)
-        return Rule("machine", 5) if frozen else Rule("linear", 1)
-    return Rule("several", published_seeds) if published_seeds > 1 else Rule("one", 5)
+        return AgreementRule("machine", 5) if frozen else AgreementRule("linear", 1)
+    return AgreementRule("several", published_seeds) if published_seeds > 1 else AgreementRule("one", 5)
 
 
-def verdict(rule: Rule, published: float | None, ours: SeedStatistics | None) -> Verdict:
+def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics | None) -> Verdict:
     """Holds a published accuracy against ours.
 
     Args:

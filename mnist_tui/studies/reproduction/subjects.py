@@ -11,13 +11,13 @@ from statistics import fmean
 from mnist_tui.experiment.presets import Preset, Reference, builtin_folder, list_presets, mathematics
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.studies.reproduction.rule import Rule, rule_of
+from mnist_tui.studies.reproduction.rule import AgreementRule, rule_of
 
 ALL = "all"
 
 
 @dataclass(frozen=True)
-class Subject:
+class PublishedExperiment:
     """An experiment of a source.
 
     Attributes:
@@ -60,12 +60,12 @@ class Subject:
         return tuple(dict.fromkeys(said for reference in self.references for said in reference.readings))
 
     @cached_property
-    def rule(self) -> Rule:
+    def rule(self) -> AgreementRule:
         return rule_of(self.preset.experiment, max(reference.seeds for reference in self.references))
 
 
 @dataclass(frozen=True)
-class Source:
+class PublishedSource:
     """A source and the experiments of it that are meant.
 
     Attributes:
@@ -74,29 +74,29 @@ class Source:
 
     name: str
     title: str
-    subjects: tuple[Subject, ...]
+    subjects: tuple[PublishedExperiment, ...]
 
 
-def sources() -> tuple[Source, ...]:
+def sources() -> tuple[PublishedSource, ...]:
     """All of them, in the order of the presets."""
     root = builtin_folder()
     folders: dict[str, list[Preset]] = {}
     for preset in list_presets():
         if preset.origin == "built-in" and preset.reference and preset.path and preset.path.parent != root:
             folders.setdefault(preset.path.parent.name, []).append(preset)
-    return tuple(Source(name, _title(presets), pooled(presets)) for name, presets in folders.items())
+    return tuple(PublishedSource(name, _title(presets), pooled(presets)) for name, presets in folders.items())
 
 
-def pooled(presets: Iterable[Preset]) -> tuple[Subject, ...]:
+def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
     """The presets of a source, those of the same training together; a mean over seeds stands alone."""
     found: dict[tuple[Experiment, int], list[Preset]] = {}
     for preset in presets:
         seeds = preset.reference.seeds if preset.reference else 1
         found.setdefault((mathematics(preset.experiment), seeds), []).append(preset)
-    return tuple(Subject(tuple(members)) for members in found.values())
+    return tuple(PublishedExperiment(tuple(members)) for members in found.values())
 
 
-def chosen(words: Sequence[str], among: Sequence[Source]) -> tuple[Source, ...]:
+def chosen(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[PublishedSource, ...]:
     """The experiments that words name: folders of the presets, ids, or ``all``; every one for no words.
 
     Raises:
@@ -114,7 +114,7 @@ def chosen(words: Sequence[str], among: Sequence[Source]) -> tuple[Source, ...]:
     return tuple(source for source in parts if source.subjects)
 
 
-def _named(word: str, among: Sequence[Source]) -> set[str]:
+def _named(word: str, among: Sequence[PublishedSource]) -> set[str]:
     low = word.lower()
     ids = {name for source in among for subject in source.subjects for name in subject.ids}
     if low == ALL:

@@ -17,7 +17,7 @@ from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.experiment.texts import whole
-from mnist_tui.studies.spec import SEARCH_TRIALS, Axis, Base, Study, checked
+from mnist_tui.studies.spec import SEARCH_TRIALS, Study, StudyBase, SweepAxis, checked
 from mnist_tui.studies.trials import applied, combinations, parse_over, planned
 from mnist_tui.studies.trials import count as trial_count
 from mnist_tui.wording import count, counted, listed
@@ -121,7 +121,7 @@ def study_of(wish: Wish, created: float = 0.0) -> Study:
         return checked(
             kind="sweep" if axes else "seeds",
             title=title,
-            bases=(Base(preset=wish.base, first_seed=first, seeds=seeds),),
+            bases=(StudyBase(preset=wish.base, first_seed=first, seeds=seeds),),
             axes=axes,
             search=search if axes else {},
             device=wish.device,
@@ -232,7 +232,7 @@ def _reproduced(known: Experiment, texts: Mapping[str, str], wanted: Experiment)
         return False
 
 
-def _axis(at: int, name: str, values: str) -> Axis:
+def _axis(at: int, name: str, values: str) -> SweepAxis:
     try:
         return parse_over(f"{name}={values}")
     except RequestError as error:
@@ -249,7 +249,7 @@ def _whole(wish: Wish, name: str) -> int | None:
         raise WishError(name, f"--{name} {text} {error}") from None
 
 
-def _field_of(error: RequestError, axes: Iterable[Axis]) -> str:
+def _field_of(error: RequestError, axes: Iterable[SweepAxis]) -> str:
     """The axis that an error names, so that it is told where it was typed."""
     named = re.match(r"--over ([\w.\-]+)=", str(error))
     return next((f"axis-{at}" for at, axis in enumerate(axes) if named and axis.name == named[1]), "")
@@ -258,7 +258,9 @@ def _field_of(error: RequestError, axes: Iterable[Axis]) -> str:
 def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     """Of the combinations of all values and the ends of ranges; None for too many."""
     ends = [
-        axis if axis.range is None else Axis(name=axis.name, values=tuple(axis.values[0].split(":")[0].split("..")))
+        axis
+        if axis.range is None
+        else SweepAxis(name=axis.name, values=tuple(axis.values[0].split(":")[0].split("..")))
         for axis in study.axes
     ]
     if math.prod(len(axis.values) for axis in ends) > SIZED:
