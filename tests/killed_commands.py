@@ -19,7 +19,7 @@ import psutil  # noqa: F401 - imported here once, not in every attempt
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, start
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
-from mnist_tui.studies import launcher as studies
+from mnist_tui.studies import start as studies
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.folder import create as create_study
 from mnist_tui.studies.spec import Study, StudyBase, checked

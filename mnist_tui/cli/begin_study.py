@@ -18,7 +18,7 @@ from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import devices
-from mnist_tui.studies import launcher, scheduler_address
+from mnist_tui.studies import scheduler_address, start
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.spec import Study, StudyBase, checked
 from mnist_tui.studies.state import LIVE
@@ -67,15 +67,15 @@ def begun(runs_dir: Path, asked: Asked, *, new: bool = False) -> tuple[StudyFold
     Raises:
         RequestError: the extra is not installed, or the folder cannot be written.
     """
-    launcher.require_extra()
+    start.require_extra()
     before = None if new else same_study(runs_dir, asked.study, asked.bases)
     if before is None:
         folder = create(runs_dir, asked.study, asked.bases)
-        launcher.start(folder)
+        start.start(folder)
         return folder, ""
     if before.state() in LIVE:
         return before, f"study {before.id} asks for the same and is under way: this shows it; --new starts another"
-    launcher.resume(before, asked.study)
+    start.resume(before, asked.study)
     return before, f"study {before.id} asks for the same and is not finished: it goes on; --new starts another"
 
 

@@ -16,10 +16,10 @@ from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text, metric_words, reason_words
 from mnist_tui.cli.study_view import total_of, view, workers_line
 from mnist_tui.clocks import HeardClock
-from mnist_tui.studies import launcher
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
-from mnist_tui.studies.states import StudyWatch
+from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.wording import counted, percent, seconds
 
 LOOK_SECONDS = 0.2
@@ -164,7 +164,7 @@ def _stop(folder: StudyFolder, teller: StudyDisplay, number: int) -> None:
             f"left study {folder.id} while it stops; `{PROGRAM} studies show {folder.id}` shows how far it is"
         )
     teller.say("stopping: the trials under way stop and are saved; once more leaves at once")
-    launcher.stop(folder)
+    start.stop(folder)
 
 
 def check_outcome(folder: StudyFolder, state: StudyState) -> None:

@@ -28,7 +28,7 @@ from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
-from mnist_tui.studies import launcher
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import checked
 from mnist_tui.studies.state import LIVE
@@ -204,7 +204,7 @@ def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) ->
     """The study that trains what is missing: the one that already does, or a new one."""
     from mnist_tui.studies.reproduction.asking import unfinished
 
-    launcher.require_extra()
+    start.require_extra()
     study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **ask)
     asked = Asked(study, missing.presets)
     before = unfinished(runs_dir, study, missing.trainings)
@@ -216,7 +216,7 @@ def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) ->
     if before.state() in LIVE:
         _note(f"study {before.id} trains the same and is under way: this shows it")
     else:
-        launcher.resume(before, study)
+        start.resume(before, study)
         _note(f"study {before.id} has the same left to do: it goes on")
     return before
 

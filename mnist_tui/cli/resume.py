@@ -37,7 +37,7 @@ from mnist_tui.runs.start import check_extendable, check_resumable
 from mnist_tui.runs.start import extend as further
 from mnist_tui.runs.start import resume as begin
 from mnist_tui.runs.state import LIVE, RunState, reduce
-from mnist_tui.studies import launcher
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.wording import counted
 
@@ -85,9 +85,9 @@ def resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
         RequestError: it is under way, nothing is missing, or the extra is not installed.
         WorkFailedError: it failed, or none of its trials came to anything.
     """
-    launcher.require_extra()
+    start.require_extra()
     wait_until_known(folder)
-    launcher.resume(folder)
+    start.resume(folder)
     if detach:
         tell_study_detached(folder, as_json=as_json)
     else:

@@ -15,7 +15,7 @@ from mnist_tui.cli.output import plain_table, print_json, print_note, print_tabl
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.cli.study_tables import metric_text
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies import launcher, states
+from mnist_tui.studies import start, watch
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.wording import moment
@@ -62,7 +62,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
 def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """One study: its trials, best first, and what came out of it."""
     folder = find_study(_place(ctx, runs_dir), study)
-    state = states.read(folder)
+    state = watch.read(folder)
     print_results(folder, state, as_json=as_json)
     if not as_json:
         for note in state.notes:
@@ -76,7 +76,7 @@ def stop(ctx: typer.Context, study: Named, runs_dir: RunsDir = None) -> None:
     state = folder.state()
     if state not in LIVE:
         raise RequestError(f"study {folder.id} is {state}; there is nothing to stop")
-    how = "ends at once" if launcher.stop(folder) else "will stop"
+    how = "ends at once" if start.stop(folder) else "will stop"
     print_note(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing")
 
 
@@ -107,7 +107,7 @@ def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
 
 def _readable(folder: StudyFolder) -> StudyState | None:
     try:
-        return states.read(folder)
+        return watch.read(folder)
     except RequestError as error:
         print_note(f"note: {error}")
         return None

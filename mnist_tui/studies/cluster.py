@@ -12,22 +12,21 @@ import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.control import DISCARDED, Command
+from mnist_tui.runs.control import DISCARDED, Command, Inbox
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.records import document
-from mnist_tui.studies import bundle, local, scheduler_address
-from mnist_tui.studies.bundle import DatasetBundle
-from mnist_tui.studies.flight import PendingTrial, TrialNews
-from mnist_tui.studies.home import RunMirror
-from mnist_tui.studies.roster import WorkerInfo, WorkerPool
-from mnist_tui.studies.transport import TrialRequest
-from mnist_tui.studies.wire import DaskClient
+from mnist_tui.studies import scheduler_address, transport
+from mnist_tui.studies.dask_client import DaskClient
+from mnist_tui.studies.run_mirror import RunMirror
+from mnist_tui.studies.transport import DatasetBundle, TrialRequest
+from mnist_tui.studies.workers import WorkerInfo, WorkerPool
 from mnist_tui.wording import counted
 
 __all__ = ["Cluster", "Told", "WorkerInfo"]
@@ -77,9 +76,9 @@ class Cluster:
             if scheduler is not None:
                 scheduler_address.check(scheduler)
             else:
-                plan = local.plan_here(device, workers, threads)
+                plan = workers.plan_here(device, workers, threads)
                 self._threads = plan.threads
-                self._local = local.start(plan, scratch, data_dir, MOST_ATTEMPTS)
+                self._local = workers.start(plan, scratch, data_dir, MOST_ATTEMPTS)
             self._wire = DaskClient(scheduler or self._local.scheduler_address, self._study, self._hear)
             self._roster = WorkerPool(self._wire, log, cpu=device == "cpu")
             self._roster.meet()
@@ -341,7 +340,7 @@ class Cluster:
         name = folder.preset().experiment.dataset.name
         if name not in self._bundles:
             try:
-                self._bundles[name] = bundle.at_home(name, self._data_dir)
+                self._bundles[name] = transport.at_home(name, self._data_dir)
             except (DataError, OSError) as error:
                 raise RunError(str(error)) from None
         return self._bundles[name]
@@ -350,3 +349,47 @@ class Cluster:
 def _poisoned(worker: str) -> str:
     last = f", the last was {worker}" if worker else ""
     return f"given up after {MOST_ATTEMPTS} attempts, in each of which the worker died{last}"
+
+
+@dataclass(frozen=True)
+class TrialNews:
+    """What became known of a run; home's folder has it already.
+
+    Attributes:
+        kind: begun (a worker takes it on); event; ended (its folder is home); lost (given up, `reason` says why).
+        worker: its address; empty where none has the run.
+        attempt: from 1, a worker's death apart.
+    """
+
+    run: str
+    kind: Literal["begun", "event", "ended", "lost"]
+    worker: str = ""
+    attempt: int = 0
+    event: Event | None = None
+    reason: str = ""
+
+
+@dataclass
+class PendingTrial:
+    """A run on its way: waiting for a worker, or on one.
+
+    Attributes:
+        inbox: the commands in home's folder.
+        commands: what came out of it; each attempt at the run is told of all, for it begins anew.
+        waiting: commands for the first worker that takes the run on.
+    """
+
+    home: RunMirror
+    future: Any
+    data: DatasetBundle | None
+    worker: str = ""
+    waiting: list[Command] = field(default_factory=list[Command])
+    commands: list[Command] = field(default_factory=list[Command])
+    inbox: Inbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inbox = Inbox(self.home.folder)
+
+    def is_left_in_folder(self, command: Command) -> bool:
+        """Whether a command came out of home's folder."""
+        return any(command is each for each in self.commands)

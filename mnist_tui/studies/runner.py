@@ -24,7 +24,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, WrittenError, this_process
-from mnist_tui.studies.conduct import Coordinator
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import StudyEnded, StudyLog
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.spec import Study

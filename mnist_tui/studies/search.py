@@ -1,26 +1,32 @@
-"""Which values a search tries next, by Optuna. There is no database: it is asked anew each time, from the study's rows.
+"""Decide which trial is trained next and which one is stopped early.
 
-The answer depends on the search's seed and on the points before alone, so that a study that was interrupted goes on as
-it would have.
-"""
+A grid knows all its trials. A search samples them one by one with Optuna, which keeps no database: it is asked anew each
+time, from the study's rows, so that the answer depends on the seed and on the earlier points alone."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.studies.spec import Study, SweepAxis
-from mnist_tui.studies.state import Point, TrialRow, Values
-from mnist_tui.studies.trials import space
+from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.studies import trials
+from mnist_tui.studies.events import TrialPlanned
+from mnist_tui.studies.spec import Metric, Study, SweepAxis
+from mnist_tui.studies.state import Point, StudyState, TrialRow, Values
+from mnist_tui.studies.trials import Trial, space
 
 if TYPE_CHECKING:
     import optuna
     from optuna.distributions import BaseDistribution
+
 
 ATTEMPTS = 50
 """Draws that may meet a point that there is already, or one that makes no valid experiment."""
@@ -173,3 +179,150 @@ def _text(value: Any, axis: SweepAxis) -> str:
 
 def _seeded(study: Study, position: int, attempt: int) -> random.Random:
     return random.Random(f"{study.search.seed}:{position}:{attempt}")
+
+
+class TrialQueue:
+    """The trials of a study, by number.
+
+    Args:
+        bases: the experiment of each of the study's bases, by its name there.
+        state: what its log tells; a search goes on from the points that were sampled before.
+
+    Raises:
+        RequestError: a value makes no valid experiment.
+    """
+
+    def __init__(self, study: Study, bases: Mapping[str, Preset], state: StudyState) -> None:
+        self._study, self._bases = study, bases
+        self.trials = {trial.number: trial for trial in trials.planned(study, bases)}
+        self.complete = study.search.kind == "grid"
+        if not self.complete:
+            for (_, values), rows in state.points.items():
+                self._add(values, rows[0].number)
+
+    def waiting(self, state_of: Mapping[int, str], but: Container[int]) -> Trial | None:
+        """The first trial that waits.
+
+        Args:
+            state_of: the rows' states, by number.
+            but: trials under way.
+        """
+        found = (n for n in sorted(self.trials) if n not in but and state_of.get(n, "waiting") == "waiting")
+        number = next(found, None)
+        return None if number is None else self.trials[number]
+
+    def sample(self, state: StudyState) -> bool:
+        """Adds the trials of one more point; False where the search is over, and of a grid."""
+        if self.complete:
+            return False
+        values = next_values(self._study, sampled(state.points), self._fits)
+        if values is None:
+            self.complete = True
+            return False
+        self._add(values, len(state.rows) + 1)
+        return True
+
+    def rows(self, state: StudyState) -> list[TrialPlanned]:
+        """The trials that have no row yet."""
+        known = {row.number for row in state.rows}
+        return [_row(trial) for number, trial in sorted(self.trials.items()) if number not in known]
+
+    def _add(self, values: Values, number: int) -> None:
+        made = trials.point(self._study, self._bases, values, number)
+        self.trials |= {trial.number: trial for trial in made}
+
+    def _fits(self, values: Values) -> bool:
+        try:
+            trials.point(self._study, self._bases, values, 1)
+        except RequestError:
+            return False
+        return True
+
+
+def _row(trial: Trial) -> TrialPlanned:
+    experiment = trial.preset.experiment
+    return TrialPlanned(
+        number=trial.number,
+        base=trial.base,
+        values=tuple(trial.values.items()),
+        seed=trial.seed,
+        epochs=experiment.training.epochs,
+        parameters=of(experiment).total,
+    )
+
+
+FINISHED_FIRST = 5
+"""Trials that must have finished before any is stopped."""
+WARM_UP_SHARE = 0.2
+"""Of a trial's epochs, in which it is not stopped; at least WARM_UP_EPOCHS."""
+WARM_UP_EPOCHS = 2
+METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
+
+
+class Pruner:
+    """Judges trials against those that have finished.
+
+    Args:
+        metric: what trials are compared by.
+        rows: those that there are already.
+    """
+
+    def __init__(self, metric: Metric, rows: Iterable[TrialRow] = ()) -> None:
+        self._metric: Metric = metric
+        self._finished: list[TrialRow] = []
+        self._study: optuna.Study | None = None
+        for row in rows:
+            self.ended(row)
+
+    def ended(self, row: TrialRow) -> None:
+        """Takes a trial that has ended into the comparison, if it finished."""
+        if row.state == "finished" and row.curve:
+            self._finished.append(row)
+            if self._study is not None:
+                self._study.add_trial(_trial(row, ended=True))
+
+    def hopeless(self, row: TrialRow) -> str:
+        """Why a trial under way is to be stopped, in a sentence; empty where it is not.
+
+        Args:
+            row: with its curve up to the newest epoch that was told.
+        """
+        warm = max(WARM_UP_EPOCHS, math.ceil(WARM_UP_SHARE * row.epochs))
+        if not row.curve or row.epoch <= warm or row.epoch >= row.epochs or len(self._finished) < FINISHED_FIRST:
+            return ""
+        import optuna
+
+        # warm-up is counted here: Optuna's is one number for all trials, and theirs may differ in length
+        rule = optuna.pruners.MedianPruner(n_startup_trials=FINISHED_FIRST, n_min_trials=FINISHED_FIRST)
+        if not rule.prune(self._others(), _trial(row, ended=False)):
+            return ""
+        epoch = row.curve[-1][0]
+        others = [value for other in self._finished for at, value in other.curve if at == epoch]
+        shown = [value for _, value in row.curve]
+        best = max(shown) if self._metric == "val_accuracy" else min(shown)
+        return (
+            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {self._figure(best)}, is worse than "
+            f"{self._figure(median(others))}, the median of {len(others)} finished trials after that epoch"
+        )
+
+    def _others(self) -> optuna.Study:
+        if self._study is None:
+            import optuna
+
+            optuna.logging.set_verbosity(optuna.logging.WARNING)
+            self._study = optuna.create_study(direction="maximize" if self._metric == "val_accuracy" else "minimize")
+            self._study.add_trials([_trial(row, ended=True) for row in self._finished])
+        return self._study
+
+    def _figure(self, value: float) -> str:
+        return f"{100 * value:.2f} %" if self._metric == "val_accuracy" else f"{value:.4f}"
+
+
+def _trial(row: TrialRow, *, ended: bool) -> optuna.trial.FrozenTrial:
+    import optuna
+
+    return optuna.trial.create_trial(
+        state=optuna.trial.TrialState.COMPLETE if ended else optuna.trial.TrialState.RUNNING,
+        value=row.curve[-1][1] if ended else None,
+        intermediate_values=dict(row.curve),
+    )

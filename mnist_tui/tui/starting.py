@@ -168,7 +168,7 @@ def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
 
 def left_studies(folders: Iterable[StudyFolder], *, stop: bool) -> list[str]:
     """Leaves studies behind, stopped or not; what becomes of each, in a sentence."""
-    from mnist_tui.studies.launcher import stop as stop_study
+    from mnist_tui.studies.start import stop as stop_study
 
     notes: list[str] = []
     for folder in folders:

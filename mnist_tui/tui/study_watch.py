@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
-from mnist_tui.studies import states
+from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, StudyState
@@ -61,7 +61,7 @@ class StudyWatch:
     def __init__(self, folder: StudyFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
         self._clock = clock
-        self._watch = states.StudyWatch(folder)
+        self._watch = watch.StudyWatch(folder)
         self._asked: Study | None = None
         self._broken = ""
         self._checked: float | None = None

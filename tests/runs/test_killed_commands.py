@@ -17,7 +17,7 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
-from mnist_tui.studies import launcher as studies
+from mnist_tui.studies import start as studies
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import LIVE as STUDY_LIVE
 from tests import killed_commands

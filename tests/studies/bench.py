@@ -12,7 +12,7 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder, Status, this_process
-from mnist_tui.studies.conduct import Coordinator
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
 

@@ -278,7 +278,7 @@ def test_a_worker_that_cannot_train_is_named_before_anything_starts(tmp_path):
 
 @pytest.mark.exhaustive
 def test_a_worker_that_hangs_keeps_no_trial_waiting_and_is_given_some_once_it_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("mnist_tui.studies.roster.MEETING_SECONDS", 2)
+    monkeypatch.setattr("mnist_tui.studies.workers.MEETING_SECONDS", 2)
     dask, said = DaskProcesses(tmp_path), []
     runs = [new_run(tmp_path / "runs", of) for of in (experiment(), ENDLESS)]
     try:

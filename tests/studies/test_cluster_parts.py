@@ -18,13 +18,12 @@ from mnist_tui.runs.event_log import EventTail, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.runs.state import RunState, reduce, replayed
-from mnist_tui.studies import bundle
+from mnist_tui.studies import transport
 from mnist_tui.studies.cluster import Cluster
-from mnist_tui.studies.home import RunMirror
-from mnist_tui.studies.local import TRIAL_BYTES, plan
-from mnist_tui.studies.roster import lacks
+from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
-from mnist_tui.studies.trial import WorkerFacts
+from mnist_tui.studies.trial_worker import WorkerFacts
+from mnist_tui.studies.workers import TRIAL_BYTES, lacks, plan
 from tests.training.support import experiment, new_run
 
 
@@ -218,19 +217,19 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     (own / "t10k-labels-idx1-ubyte.gz").write_bytes(b"packed")
     (own / "classes.txt").write_text("ten lines\n")
     (own / "else.txt").write_text("not data")
-    found = bundle.at_home(str(own), None)
+    found = transport.at_home(str(own), None)
     assert (found.key.folder, found.key.known) == ("letters", False)
     files = found.read()
     assert [name for name, _ in files][-1] == "classes.txt"
     assert len(files) == 5
 
-    bundle.keep(found.key, files, tmp_path / "cache")
-    kept = bundle.place(found.key, tmp_path / "cache") / "letters"
+    transport.keep(found.key, files, tmp_path / "cache")
+    kept = transport.place(found.key, tmp_path / "cache") / "letters"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == dict(files)
-    bundle.keep(found.key, files, tmp_path / "cache")
+    transport.keep(found.key, files, tmp_path / "cache")
     with pytest.raises(ValueError, match="letters arrived damaged"):
-        bundle.keep(found.key, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
-    assert bundle.at_home("digits", None) is None
+        transport.keep(found.key, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
+    assert transport.at_home("digits", None) is None
 
 
 def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatch):
@@ -238,10 +237,10 @@ def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatc
     for place in ("one", "two"):
         (tmp_path / place / "mnist").mkdir(parents=True)
         (tmp_path / place / "mnist" / "mnist.npz").write_bytes(b"arrays")
-    one, two = (bundle.at_home("mnist", tmp_path / place).key for place in ("one", "two"))
+    one, two = (transport.at_home("mnist", tmp_path / place).key for place in ("one", "two"))
     assert one == two
     assert one.known
-    assert bundle.at_home("fashion-mnist", tmp_path / "one") is None
+    assert transport.at_home("fashion-mnist", tmp_path / "one") is None
 
 
 GIB = 2**30

@@ -13,8 +13,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import Command, leave
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import delete_run, run_folders
-from mnist_tui.studies import states
-from mnist_tui.studies.conduct import Coordinator
+from mnist_tui.studies import watch
+from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import StudyState
 from tests.studies.bench import Bench, Place, conducted
@@ -22,7 +22,7 @@ from tests.studies.made import base, folder, study
 
 
 def seen(made: StudyFolder) -> StudyState:
-    return states.read(made)
+    return watch.read(made)
 
 
 def row_states(made: StudyFolder) -> list[str]:

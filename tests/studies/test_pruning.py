@@ -8,8 +8,8 @@ from statistics import median
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.studies.pruning import FINISHED_FIRST, Pruner
-from mnist_tui.studies.rows import TrialRow
+from mnist_tui.studies.search import FINISHED_FIRST, Pruner
+from mnist_tui.studies.state import TrialRow
 from tests.studies.made import curve
 
 VALUE = st.floats(0.1, 0.99)

@@ -12,17 +12,17 @@ import pytest
 from distributed import LocalCluster
 from tornado.ioloop import PeriodicCallback
 
-from mnist_tui.studies import roster, trial
-from mnist_tui.studies.roster import WorkerPool
-from mnist_tui.studies.trial import WorkerFacts
-from mnist_tui.studies.wire import DaskClient
+from mnist_tui.studies import trial_worker, workers
+from mnist_tui.studies.dask_client import DaskClient
+from mnist_tui.studies.trial_worker import WorkerFacts
+from mnist_tui.studies.workers import WorkerPool
 from tests.waiting import PATIENCE, wait_for
 
-may_answer, facts = threading.Event(), trial.facts
+may_answer, facts = threading.Event(), trial_worker.facts
 
 
 async def facts_late(dask_worker: Any) -> WorkerFacts:
-    """In place of `trial.facts`, in a worker of this process."""
+    """In place of `trial_worker.facts`, in a worker of this process."""
     await asyncio.to_thread(may_answer.wait, 30)
     return facts(dask_worker)
 
@@ -67,8 +67,8 @@ def test_a_worker_that_hangs_is_not_waited_for_and_comes_once_it_answers(
     wire: DaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(roster, "MEETING_SECONDS", 0.2)
-    monkeypatch.setattr(trial, "facts", facts_late)
+    monkeypatch.setattr(workers, "MEETING_SECONDS", 0.2)
+    monkeypatch.setattr(trial_worker, "facts", facts_late)
     waiting = WorkerPool(wire, said.append)
     waiting.meet()
     waiting.look()

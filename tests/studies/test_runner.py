@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from mnist_tui.runs.library import run_folders
-from mnist_tui.studies import launcher, states
+from mnist_tui.studies import start, watch
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.state import LIVE, StudyState
 from tests.studies.made import base, folder, study
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 def until_over(made: StudyFolder) -> StudyState:
     wait_for(lambda: made.state() not in LIVE)
-    return states.read(made)
+    return watch.read(made)
 
 
 def processes_of(made: StudyFolder) -> list[psutil.Process]:
@@ -35,17 +35,17 @@ def processes_of(made: StudyFolder) -> list[psutil.Process]:
 
 def test_a_sweep_whose_process_is_killed_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6", workers=1, threads=1, seeds=2), {"raw": base(epochs="2", limit="200")})
-    launcher.start(made)
-    wait_for(lambda: states.read(made).count("finished") >= 1)
+    start.start(made)
+    wait_for(lambda: watch.read(made).count("finished") >= 1)
     with pytest.raises(StudyError, match="is running"):
-        launcher.resume(made)
+        start.resume(made)
     processes = processes_of(made)
     os.kill(made.status().pid, signal.SIGKILL)
     wait_for(lambda: made.state() == "crashed")
-    before = [row for row in states.read(made).rows if row.state == "finished"]
-    assert "running" not in {row.state for row in states.read(made).rows}
+    before = [row for row in watch.read(made).rows if row.state == "finished"]
+    assert "running" not in {row.state for row in watch.read(made).rows}
     wait_for(lambda: not any(map(alive, processes)))
-    launcher.resume(made)
+    start.resume(made)
     state = until_over(made)
     assert (state.state, state.reason) == ("finished", "4 of 4 trials finished")
     assert [row for row in state.rows if row in before] == before
@@ -64,12 +64,12 @@ def test_a_study_whose_cluster_is_not_up_yet_stops_soon(tmp_path: Path, signal_n
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         made = folder(tmp_path, study("hidden=5,6", scheduler=address))
-        launcher.start(made)
+        start.start(made)
         silent.settimeout(PATIENCE)
         connected, _ = silent.accept()
         with connected:
             if signal_number is None:
-                launcher.stop(made)
+                start.stop(made)
             else:
                 os.kill(made.status().pid, signal_number)
             state = until_over(made)
@@ -80,7 +80,7 @@ def test_a_study_whose_cluster_is_not_up_yet_stops_soon(tmp_path: Path, signal_n
 @pytest.mark.exhaustive
 def test_a_scheduler_that_does_not_answer_ends_the_study_with_a_sentence(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6", scheduler="tcp://127.0.0.1:1"))
-    launcher.start(made)
+    start.start(made)
     state = until_over(made)
     assert state.state == "failed" and "tcp://127.0.0.1:1" in state.reason
     assert "Traceback" not in made.log_file.read_text()

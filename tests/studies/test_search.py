@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from mnist_tui.studies.rows import TrialRow, Values
 from mnist_tui.studies.search import Sampled, next_values, sampled
 from mnist_tui.studies.spec import Study
+from mnist_tui.studies.state import TrialRow, Values
 from tests.studies.made import study
 
 LR = "lr=0.0001..1:log"

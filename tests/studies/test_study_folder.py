@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import run_folders
-from mnist_tui.studies import launcher, states
+from mnist_tui.studies import start, watch
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
@@ -102,20 +102,20 @@ def test_a_study_whose_process_died_is_crashed_and_its_trials_under_way_are_stop
     made = folder(tmp_path, study("hidden=5,6"))
     write(made, *begun(made))
     status(made, "running")
-    assert states.read(made).state == "running" and states.read(made).rows[0].state == "running"
+    assert watch.read(made).state == "running" and watch.read(made).rows[0].state == "running"
     status(made, "running", dead=True)
-    seen = states.read(made)
-    assert (seen.state, made.state(), seen.reason) == ("crashed", "crashed", states.DIED)
-    assert [(row.state, row.reason) for row in seen.rows] == [("stopped", states.DIED), ("waiting", "")]
+    seen = watch.read(made)
+    assert (seen.state, made.state(), seen.reason) == ("crashed", "crashed", watch.DIED)
+    assert [(row.state, row.reason) for row in seen.rows] == [("stopped", watch.DIED), ("waiting", "")]
 
 
 def test_a_study_that_goes_on_again_is_not_taken_for_over(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     write(made, *begun(made), StudyEnded(time=9.0, state="stopped", reason="asked"))
     status(made, "stopped", reason="asked")
-    assert states.read(made).state == "stopped" and states.read(made).rows[0].state == "stopped"
+    assert watch.read(made).state == "stopped" and watch.read(made).rows[0].state == "stopped"
     status(made, "starting")
-    assert (states.read(made).state, states.read(made).ended) == ("starting", None)
+    assert (watch.read(made).state, watch.read(made).ended) == ("starting", None)
 
 
 def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     run = a_run(made)
     write(made, *begun(made, run.id), TrialEnded(number=1, run=run.id, state="finished", reason="all done", score=0.9))
     status(made, "running")
-    watch = states.StudyWatch(made)
+    watch = watch.StudyWatch(made)
     assert watch.look() and not watch.state.rows[0].gone
     assert not watch.look()
     for path in sorted(run.path.rglob("*"), reverse=True):
@@ -131,13 +131,13 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     run.path.rmdir()
     assert watch.look()
     row = watch.state.rows[0]
-    assert row.gone and row.reason == f"all done; {states.GONE}" and row.score == 0.9 and watch.state.best == 1
+    assert row.gone and row.reason == f"all done; {watch.GONE}" and row.score == 0.9 and watch.state.best == 1
 
 
 def test_a_watch_reads_on_and_waits_for_a_torn_line(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     status(made, "running")
-    watch = states.StudyWatch(made)
+    watch = watch.StudyWatch(made)
     watch.look()
     write(made, *begun(made))
     whole = made.events_file.read_bytes()
@@ -168,7 +168,7 @@ def test_a_folder_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> N
         made.study()
     made.status_file.write_text("{", encoding="utf-8")
     with pytest.raises(StudyError, match=r"status.json cannot be read"):
-        states.read(made)
+        watch.read(made)
     assert same_study(tmp_path, study("hidden=5"), {"raw": base()}) is None
 
 
@@ -183,20 +183,20 @@ def test_a_study_without_a_process_cannot_be_stopped_and_a_done_one_not_continue
     write(made, *begun(made)[:2], TrialEnded(number=1, run="r", state="finished"), StudyEnded(state="finished"))
     status(made, "finished")
     with pytest.raises(StudyError, match="is finished: there is nothing to stop"):
-        launcher.stop(made)
+        start.stop(made)
     with pytest.raises(StudyError, match=r"all 1 trial .* are done"):
-        launcher.resume(made)
+        start.resume(made)
     status(made, "running")
     with pytest.raises(StudyError, match="is running"):
-        launcher.resume(made)
-    launcher.stop(made)
+        start.resume(made)
+    start.stop(made)
     assert len(list(made.control.iterdir())) == 1
 
 
 def test_a_missing_extra_is_named_with_the_command_that_adds_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launcher, "EXTRA", {"distributed": "dask.distributed", "no_such_module": "optuna"})
+    monkeypatch.setattr(start, "EXTRA", {"distributed": "dask.distributed", "no_such_module": "optuna"})
     with pytest.raises(RequestError, match=r"need optuna, .* pip install 'mnist-tui\[study\]'"):
-        launcher.require_extra()
+        start.require_extra()
 
 
 def test_a_study_that_someone_writes_is_not_deleted_and_a_killed_deletion_leaves_nothing_listed(

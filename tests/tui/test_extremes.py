@@ -13,8 +13,7 @@ from hypothesis import strategies as some
 from mnist_tui.report.drawable import LARGEST, SMALLEST, drawable
 from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
-from mnist_tui.studies.rows import TrialRow
-from mnist_tui.studies.state import StudyState
+from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.screens import study_plots
 from mnist_tui.tui.screens.study_rows import Shape
 from mnist_tui.tui.widgets.plots.chart import drawn, plane_of

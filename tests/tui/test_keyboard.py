@@ -176,9 +176,9 @@ class Fuzz:
         self.unasked: list[str] = []
         self.deleted = 0
         self._asked = False
-        for name in ("mnist_tui.studies.launcher.start", "mnist_tui.studies.launcher.resume"):
+        for name in ("mnist_tui.studies.start.start", "mnist_tui.studies.start.resume"):
             monkeypatch.setattr(name, lambda *given, **named: None)
-        monkeypatch.setattr("mnist_tui.studies.launcher.stop", lambda folder: False)
+        monkeypatch.setattr("mnist_tui.studies.start.stop", lambda folder: False)
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
         monkeypatch.setattr("mnist_tui.tui.screens.export.carry_out", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.starting.discard", self._note)

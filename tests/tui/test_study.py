@@ -44,7 +44,7 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
     for name in ("start", "stop", "resume"):
         monkeypatch.setattr(
-            f"mnist_tui.studies.launcher.{name}", lambda folder, *_, name=name: told.append((name, folder.id))
+            f"mnist_tui.studies.start.{name}", lambda folder, *_, name=name: told.append((name, folder.id))
         )
     return told
 

@@ -37,8 +37,8 @@ SIZES = [(60, 20), (140, 45)]
 def started(monkeypatch: pytest.MonkeyPatch) -> list[StudyFolder]:
     """The studies whose process would have been started."""
     found: list[StudyFolder] = []
-    monkeypatch.setattr("mnist_tui.studies.launcher.start", found.append)
-    monkeypatch.setattr("mnist_tui.studies.launcher.resume", lambda folder, study=None: found.append(folder))
+    monkeypatch.setattr("mnist_tui.studies.start.start", found.append)
+    monkeypatch.setattr("mnist_tui.studies.start.resume", lambda folder, study=None: found.append(folder))
     return found
 
 
@@ -206,7 +206,7 @@ async def test_without_the_extra_a_sentence_names_the_command_and_nothing_is_mad
     def missing() -> None:
         raise RequestError("studies need optuna, which is not installed: pip install 'mnist-tui[study]'")
 
-    monkeypatch.setattr("mnist_tui.studies.launcher.require_extra", missing)
+    monkeypatch.setattr("mnist_tui.studies.start.require_extra", missing)
     async with bench(tmp_path).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await open_form(pilot, until)
         await pilot.press("5")

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies import states
+from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.tui.form.line import Line
@@ -98,7 +98,7 @@ class StudiesScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._known: dict[str, Known] = {}
-        self._watches: dict[Path, states.StudyWatch] = {}
+        self._watches: dict[Path, watch.StudyWatch] = {}
         self._started: dict[Path, float] = {}
         self._looking = False
         self._kind: tuple[object, ...] = ()
@@ -132,7 +132,7 @@ class StudiesScreen(Screen[None]):
 
     def _read(self, folder: StudyFolder) -> Known:
         """In the thread: what has come to a study since the last look."""
-        watch = self._watches.setdefault(folder.path, states.StudyWatch(folder))
+        watch = self._watches.setdefault(folder.path, watch.StudyWatch(folder))
         try:
             if folder.path not in self._started:
                 self._started[folder.path] = folder.study().created
@@ -233,14 +233,14 @@ class StudiesScreen(Screen[None]):
 
     @work(thread=True, group="order", exit_on_error=False)
     def _carry_out(self, what: str, folder: StudyFolder) -> None:
-        from mnist_tui.studies import launcher
+        from mnist_tui.studies import start
 
         app = self.app
         try:
             if what == "stop":
-                launcher.stop(folder)
+                start.stop(folder)
             elif what == "resume":
-                launcher.resume(folder)
+                start.resume(folder)
                 app.call_from_thread(app.studies.resumed, folder)
             else:
                 delete_study(folder, runs=what == "runs")

@@ -180,11 +180,11 @@ class StudyActions(Screen[None]):
 
     @work(thread=True, group="order", exit_on_error=False)
     def _order(self, what: str) -> None:
-        from mnist_tui.studies import launcher
+        from mnist_tui.studies import start
 
         app, folder = self.app, self.feed.folder
         try:
-            at_once = (launcher.stop if what == "stop" else launcher.resume)(folder)
+            at_once = (start.stop if what == "stop" else start.resume)(folder)
         except (RequestError, OSError) as error:
             app.call_from_thread(self._refuse, f"The study cannot {what}", str(error))
             return

@@ -5,8 +5,9 @@ Everything that happens is an event in the study's log; this knows where it stan
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,8 +18,10 @@ from mnist_tui.files import discard
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import EpochEnded
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
-from mnist_tui.studies import leftovers, outcome, trials
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create, unwritable
+from mnist_tui.runs.library import delete_run, run_folders
+from mnist_tui.runs.state import LIVE
+from mnist_tui.studies import trial_result, trials
 from mnist_tui.studies.events import (
     StudyEvent,
     StudyLog,
@@ -36,8 +39,7 @@ from mnist_tui.studies.events import (
 )
 from mnist_tui.studies.executor import Executor, News
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.plan import TrialQueue
-from mnist_tui.studies.pruning import Pruner
+from mnist_tui.studies.search import Pruner, TrialQueue
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
@@ -75,7 +77,7 @@ class Coordinator:
         self._plan = TrialQueue(self._study, self._bases, before)
         self._threads = self._study.threads or before.threads
         self._old = {row.number: folder.run(row.run) for row in before.rows if row.run and not row.settled}
-        self._untold = leftovers.untold(folder, {row.run for row in before.rows})
+        self._untold = untold(folder, {row.run for row in before.rows})
         self._log = StudyLog(folder.events_file)
         self._flying: dict[str, int] = {}
         self._why: dict[int, str] = {}
@@ -130,7 +132,7 @@ class Coordinator:
         )
         self._tell_rows()
         for run in self._untold:
-            leftovers.remove(run, self._folder)
+            remove(run, self._folder)
         self._adopt()
         for text in self._cautions():
             self._tell(StudyNoted(text=text))
@@ -146,7 +148,7 @@ class Coordinator:
         for number, folder in self._old.items():
             with suppress(RunError, TypeError):
                 if folder.state() in ("finished", "diverged"):
-                    for event in outcome.course(number, folder, self._study.search.metric):
+                    for event in trial_result.course(number, folder, self._study.search.metric):
                         self._tell(event)
 
     def _cautions(self) -> Iterator[str]:
@@ -203,7 +205,7 @@ class Coordinator:
             except RequestError as error:
                 if not self._workers:
                     raise
-                self._ended(outcome.lost(trial.number, folder.id, str(error), 0.0))
+                self._ended(trial_result.lost(trial.number, folder.id, str(error), 0.0))
 
     def _next(self) -> Trial | None:
         """The trial to be begun next, sampled if need be; None where there is none."""
@@ -250,7 +252,7 @@ class Coordinator:
     def _remove_old(self, number: int) -> None:
         """Removes what an attempt that was cut short has left, unless somebody goes on with it."""
         if (folder := self._old.pop(number, None)) is not None:
-            leftovers.remove(folder, self._folder)
+            remove(folder, self._folder)
 
     def _take(self, news: News) -> None:
         number = self._flying.get(news.run)
@@ -268,10 +270,10 @@ class Coordinator:
                 self._epoch(number, news.run, news.event)
             case "ended":
                 folder, metric = self._folder.run(news.run), self._study.search.metric
-                self._ended(outcome.ended(number, folder, metric, self._spent(number)))
+                self._ended(trial_result.ended(number, folder, metric, self._spent(number)))
                 self._go_on_if_asked(folder)
             case "lost":
-                self._ended(outcome.lost(number, news.run, news.reason, self._spent(number)))
+                self._ended(trial_result.lost(number, news.run, news.reason, self._spent(number)))
             case _:
                 pass
 
@@ -329,3 +331,31 @@ def _summary(state: StudyState) -> str:
     others = ("pruned", "diverged", "failed", "stopped")
     parts = [f"{state.count('finished')} of {counted(max(state.trials, len(state.rows)), 'trial')} finished"]
     return ", ".join(parts + [f"{state.count(each)} {each}" for each in others if state.count(each)])
+
+
+def untold(study: StudyFolder, told: Collection[str]) -> list[RunFolder]:
+    """The study's runs that its log does not name: the process was killed between making a run and telling of it.
+
+    Args:
+        told: ids of the runs that the log names.
+    """
+    others = [run for run in run_folders(study.runs_dir) if run.id not in told]
+    return [run for run in others if _made_by(run, study)]
+
+
+def remove(run: RunFolder, study: StudyFolder) -> None:
+    """Removes a run of the study, unless it is another's or somebody has gone on with it."""
+    with suppress(RunError, TypeError):
+        if not _made_by(run, study):
+            return
+        if run.status().state == "starting" and not run.status().pid:  # made, and never taken on
+            run.write_status(Status("stopped", host=socket.gethostname(), heartbeat=time.time()))
+        if run.state() not in LIVE:
+            delete_run(run)
+
+
+def _made_by(run: RunFolder, study: StudyFolder) -> bool:
+    try:
+        return run.launch().study == study.id
+    except (RunError, TypeError):
+        return False

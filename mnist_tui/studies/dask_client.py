@@ -14,9 +14,8 @@ from typing import Any
 
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunError
-from mnist_tui.studies import trial
-from mnist_tui.studies.bundle import BundleKey, DatasetFiles
-from mnist_tui.studies.transport import TrialRequest
+from mnist_tui.studies import trial_worker
+from mnist_tui.studies.transport import BundleKey, DatasetFiles, TrialRequest
 
 CONNECT_SECONDS = 5.0
 EVERYONE = ""
@@ -50,7 +49,7 @@ class DaskClient:
                 f"no Dask scheduler answers at {address} ({said[0] if said else type(error).__name__}); "
                 "`dask scheduler` starts one, and its first lines tell its address (tcp://HOST:8786)"
             ) from None
-        self.client.subscribe_topic(trial.topic(study), hear)
+        self.client.subscribe_topic(trial_worker.topic(study), hear)
 
     @property
     def up(self) -> bool:
@@ -70,20 +69,22 @@ class DaskClient:
     def train(self, request: TrialRequest) -> Any:
         """Has Dask give a run to a worker; the `distributed.Future` of its `Result`."""
         key = f"{request.run}-{secrets.token_hex(4)}"
-        return self.client.submit(trial.train, request, key=key, pure=False, resources={trial.RESOURCE: 1})
+        return self.client.submit(
+            trial_worker.train, request, key=key, pure=False, resources={trial_worker.RESOURCE: 1}
+        )
 
     def tell(self, worker: str, run: str, command: Command, unheard: Callable[[], None]) -> None:
         """Tells a worker of a command for its run; `unheard` is called in another thread where it does not have it."""
 
         def errand() -> None:
-            if self.answer(worker, trial.obey, self._study, run, command) is not True:
+            if self.answer(worker, trial_worker.obey, self._study, run, command) is not True:
                 unheard()
 
         self.send(worker, errand)
 
     def ship(self, worker: str, key: BundleKey, files: DatasetFiles) -> None:
         """Sends data to a worker."""
-        self.send(worker, lambda: self.answer(worker, trial.receive, self._study, key, files))
+        self.send(worker, lambda: self.answer(worker, trial_worker.receive, self._study, key, files))
 
     def send(self, worker: str, errand: Callable[[], object]) -> None:
         """Has a worker's own thread run an errand, after those before it; nobody waits for it."""
@@ -118,7 +119,7 @@ class DaskClient:
 
             def errand() -> None:
                 with suppress(Exception):  # whatever Dask raises where the scheduler goes just now
-                    self.client.run(trial.leave, self._study, on_error="ignore")
+                    self.client.run(trial_worker.leave, self._study, on_error="ignore")
                 left.set()
 
             self.send(EVERYONE, errand)

@@ -13,6 +13,7 @@ from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState, TrialRow
 if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
 
+
 DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
 

@@ -1,19 +1,26 @@
-"""The workers of a cluster as they come and go, and whether each can train."""
+"""The workers of a cluster: start those of this machine, and know which ones can be given trials."""
 
 from __future__ import annotations
 
+import logging
+import os
 import platform
 import queue
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import mnist_tui
+from mnist_tui.runs import devices
 from mnist_tui.runs.folder import RunError
-from mnist_tui.studies import trial
-from mnist_tui.studies.trial import WorkerFacts
-from mnist_tui.studies.wire import DaskClient
+from mnist_tui.studies import trial_worker
+from mnist_tui.studies.dask_client import DaskClient
+from mnist_tui.studies.trial_worker import RESOURCE, WorkerFacts
+from mnist_tui.wording import counted
 
 MEETING_SECONDS = 15.0
 """As long workers have to say what they are before the study begins with those that have."""
@@ -99,12 +106,12 @@ class WorkerPool:
 
         None where it hangs or goes just now: it is asked again while the scheduler knows it.
         """
-        answer = self._wire.answer(address, trial.facts)
+        answer = self._wire.answer(address, trial_worker.facts)
         if isinstance(answer, OSError):
             return None
         if lack := lacks(address, answer):
             return lack
-        return None if isinstance(self._wire.answer(address, trial.join), Exception) else answer
+        return None if isinstance(self._wire.answer(address, trial_worker.join), Exception) else answer
 
     def _take(self, address: str, answer: WorkerFacts | str | None) -> None:
         """Takes in a worker that Dask gives trials to; one that has gone meanwhile is not spoken of."""
@@ -138,3 +145,100 @@ def lacks(address: str, answer: WorkerFacts | Exception) -> str:
             return f"the worker {address} on {answer.host} has no TensorFlow; `pip install tensorflow` adds it there"
         case WorkerFacts():
             return ""
+
+
+TRIAL_BYTES = 1_500_000_000
+"""What a trial's process with TensorFlow is reckoned to take."""
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """The workers of a cluster of this machine's own.
+
+    Attributes:
+        gpus: for each worker the GPU that it alone sees, as in `CUDA_VISIBLE_DEVICES`; None where it has none.
+        threads: of one trial.
+    """
+
+    gpus: tuple[str | None, ...]
+    threads: int
+
+
+def plan(
+    *, cores: int, memory: int, visible: tuple[str, ...], device: str, workers: int | None, threads: int | None
+) -> WorkerPlan:
+    """One worker a GPU, else one a core as far as memory goes; the cores are shared among their trials.
+
+    Args:
+        cores: that this process may use.
+        memory: free, in bytes.
+        visible: the GPUs that there are, as `CUDA_VISIBLE_DEVICES` names them.
+        device: auto, cpu or gpu[:N].
+        workers, threads: where a person decided on them.
+    """
+    names = () if device == "cpu" else visible
+    if ":" in device:
+        index = int(device.partition(":")[2])
+        names = (visible[index] if index < len(visible) else str(index),)
+    count = workers or len(names) or max(1, min(cores, memory // TRIAL_BYTES))
+    own = tuple(names[index % len(names)] if names else None for index in range(count))
+    return WorkerPlan(own, threads or max(1, cores // count))
+
+
+def plan_here(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
+    """The plan for this machine as it is now."""
+    import psutil
+    from dask.system import CPU_COUNT
+    from distributed.system import MEMORY_LIMIT
+
+    memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    every = map(str, range(devices.gpu_count())) if named is None else filter(None, map(str.strip, named.split(",")))
+    return plan(cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads)
+
+
+def start(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
+    """Starts the workers, and a scheduler in this process, which all of them end with.
+
+    Args:
+        scratch: emptied first; for the workers' folders.
+        data_dir: where they look for data first.
+        most_attempts: workers that may die with one task.
+
+    Returns:
+        A `distributed.SpecCluster`.
+
+    Raises:
+        RunError: they do not start.
+    """
+    from dask import config
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    shutil.rmtree(scratch, ignore_errors=True)
+    loopback = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    options = {
+        **loopback,
+        "nthreads": plan.threads,
+        "memory_limit": 0,
+        "local_directory": str(scratch),
+        "resources": {RESOURCE: 1},
+        "silence_logs": logging.WARNING,
+    }
+    data = {"MNIST_TUI_DATA": str(data_dir)} if data_dir else {}
+    environments = [data | ({"CUDA_VISIBLE_DEVICES": gpu} if gpu is not None else {}) for gpu in plan.gpus]
+    workers = {
+        number: {"cls": Nanny, "options": {**options, "env": environment}}
+        for number, environment in enumerate(environments)
+    }
+    scheduler = {"cls": Scheduler, "options": {**loopback, "port": 0}}
+    settings = {
+        "distributed.scheduler.allowed-failures": most_attempts - 1,
+        "distributed.scheduler.worker-ttl": None,  # judged by the time of day; a worker here that dies is seen at once
+        "distributed.nanny.pre-spawn-environ": {},  # a trial's libraries have as many threads as any run's
+    }
+    try:
+        scratch.mkdir(parents=True)
+        with config.set(settings):  # pyright: ignore[reportPrivateImportUsage]
+            return SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.WARNING)  # pyright: ignore[reportArgumentType]
+    except (OSError, RuntimeError) as error:
+        raise RunError(f"{counted(workers, 'worker')} could not be started on this machine: {error}") from None
