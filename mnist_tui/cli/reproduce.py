@@ -37,16 +37,16 @@ from mnist_tui.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mnist_tui.studies.reproduction.asking import MissingSeeds, MissingTrainings
-    from mnist_tui.studies.reproduction.rows import ReproductionTable
-    from mnist_tui.studies.reproduction.subjects import PublishedSource
+    from mnist_tui.studies.reproduction.published_experiments import PublishedSource
+    from mnist_tui.studies.reproduction.selection import MissingSeeds, MissingTrainings
+    from mnist_tui.studies.reproduction.table import ReproductionTable
 
 MANY_WORKERS = 1_000
 
 
 def complete_named(incomplete: str) -> list[str]:
     """Sources, ids and all, as far as they begin so."""
-    from mnist_tui.studies.reproduction.subjects import ALL, sources
+    from mnist_tui.studies.reproduction.published_experiments import ALL, sources
 
     every = sources()
     names = [ALL, *(one.name for one in every), *(name for one in every for sub in one.subjects for name in sub.ids)]
@@ -64,9 +64,8 @@ class Selection:
 
     def table(self) -> ReproductionTable:
         """The table of what is there now."""
-        from mnist_tui.studies.reproduction.explanations import explanations
-        from mnist_tui.studies.reproduction.found import found_diverged, found_runs
-        from mnist_tui.studies.reproduction.rows import tabled
+        from mnist_tui.studies.reproduction.finished_runs import found_diverged, found_runs
+        from mnist_tui.studies.reproduction.table import explanations, tabled
 
         wanted = [subject.mathematics for source in self.every for subject in source.subjects]
         return tabled(
@@ -129,8 +128,8 @@ def reproduce(
 
     Ctrl-C and SIGTERM stop and save; the same command again goes on with what is missing.
     """
-    from mnist_tui.studies.reproduction.asking import missing, wanted
-    from mnist_tui.studies.reproduction.subjects import chosen, sources
+    from mnist_tui.studies.reproduction.published_experiments import chosen, sources
+    from mnist_tui.studies.reproduction.selection import missing, wanted
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     if workers is not None and scheduler is not None:
@@ -202,7 +201,7 @@ def _called(named: list[str], look: Selection) -> str:
 
 def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) -> StudyFolder:
     """The study that trains what is missing: the one that already does, or a new one."""
-    from mnist_tui.studies.reproduction.asking import unfinished
+    from mnist_tui.studies.reproduction.selection import unfinished
 
     start.require_extra()
     study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **ask)

@@ -14,11 +14,11 @@ from mnist_tui.cli.study_tables import TextColumn, fitted, table_of
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import Ready, escaped
 from mnist_tui.report.markdown import table as markdown_table
-from mnist_tui.studies.reproduction import rule
-from mnist_tui.studies.reproduction.asking import MissingSeeds
-from mnist_tui.studies.reproduction.found import Machine
-from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable, SourceRows
-from mnist_tui.studies.reproduction.subjects import PublishedExperiment
+from mnist_tui.studies.reproduction import published_experiments
+from mnist_tui.studies.reproduction.finished_runs import Machine
+from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment
+from mnist_tui.studies.reproduction.selection import MissingSeeds
+from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, SourceRows
 from mnist_tui.wording import counted, percent
 
 HEADS = (
@@ -51,7 +51,7 @@ HONESTY = (
 def document(table: ReproductionTable) -> dict[str, Any]:
     """The table as scripts read it; accuracies from 0 to 1, times in seconds."""
     return {
-        "rule": list(rule.in_words()),
+        "rule": list(published_experiments.in_words()),
         "machines": [_machine(one) for one in table.machines],
         "sources": [
             {
@@ -177,7 +177,7 @@ def as_markdown(table: ReproductionTable, place: Path) -> str:
         "Published beside ours, written by `mnist-tui reproduce` from finished runs.",
         f"{words.tally(table)}.",
         "## What agrees",
-        "\n".join(f"- {sentence}" for sentence in rule.in_words()),
+        "\n".join(f"- {sentence}" for sentence in published_experiments.in_words()),
         "## Where and when",
         _machines(table),
         SECONDS,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from mnist_tui.report.published import difference
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
-from mnist_tui.studies.reproduction.asking import MissingSeeds
-from mnist_tui.studies.reproduction.found import Machine
-from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable
+from mnist_tui.studies.reproduction.finished_runs import Machine
+from mnist_tui.studies.reproduction.selection import MissingSeeds
+from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable
 from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
 
 HELD = ("agrees", "misses")

@@ -12,11 +12,10 @@ from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import Status
 from mnist_tui.studies.folder import create
-from mnist_tui.studies.reproduction.asking import missing, stretches, unfinished, wanted
-from mnist_tui.studies.reproduction.explanations import explanations
-from mnist_tui.studies.reproduction.found import found_diverged, found_runs
-from mnist_tui.studies.reproduction.rows import ReproductionRow, ReproductionTable, tabled
-from mnist_tui.studies.reproduction.subjects import PublishedExperiment, chosen, pooled, sources
+from mnist_tui.studies.reproduction.finished_runs import found_diverged, found_runs
+from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, chosen, pooled, sources
+from mnist_tui.studies.reproduction.selection import missing, stretches, unfinished, wanted
+from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, explanations, tabled
 from mnist_tui.studies.spec import Study, checked
 from tests.report.recorded import CREATED
 from tests.studies.reproduced import finished

@@ -4,7 +4,7 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
-from mnist_tui.studies.reproduction.rule import AgreementRule, in_words, rule_of, verdict
+from mnist_tui.studies.reproduction.published_experiments import AgreementRule, in_words, rule_of, verdict
 
 ONE, SEVERAL, LINEAR, MACHINE = (
     AgreementRule("one", 5),

@@ -12,7 +12,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder, study_folders
-from mnist_tui.studies.reproduction.rows import ReproductionRow
+from mnist_tui.studies.reproduction.table import ReproductionRow
 from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE
 from mnist_tui.studies.trials import planned
