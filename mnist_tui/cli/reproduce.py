@@ -234,18 +234,18 @@ def _followed(folder: StudyFolder, look: Selection, output: Path | None, *, as_j
 
 def _tell_plan(table: ReproductionTable, parts: Sequence[MissingSeeds], *, dry_run: bool, as_json: bool) -> None:
     if dry_run and as_json:
-        from mnist_tui.cli.reproduction_results import plan_document
+        from mnist_tui.cli.reproduction_table import plan_document
 
         print_json(plan_document(table, parts))
         return
-    from mnist_tui.cli.reproduction_words import plan
+    from mnist_tui.cli.reproduction_table import plan
 
     for line in plan(table, parts):
         print_line(line, sys.stdout if dry_run else sys.stderr)
 
 
 def _tell(table: ReproductionTable, output: Path | None, *, as_json: bool, study: str = "") -> None:
-    from mnist_tui.cli import reproduction_results as results
+    from mnist_tui.cli import reproduction_table as results
     from mnist_tui.files import write_text
 
     if output is not None:

@@ -12,8 +12,7 @@ from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
-from mnist_tui.cli.study_results import print_results
-from mnist_tui.cli.study_tables import metric_text
+from mnist_tui.cli.study_results import metric_text, print_results
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies import start, watch
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.begin_study import seeds_of
+from mnist_tui.cli.begin_study import seeds_of, train_seeds
 from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, follow, standard
@@ -26,7 +26,6 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
-from mnist_tui.cli.seeds import train_seeds
 from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import said

@@ -118,7 +118,7 @@ def test_the_table_has_published_beside_ours_with_difference_and_verdict(cli: Co
 
 
 def test_a_terminal_of_80_shows_the_published_accuracy_ours_and_the_verdict_whole(some: Path) -> None:
-    from mnist_tui.cli.reproduction_results import as_text
+    from mnist_tui.cli.reproduction_table import as_text
     from tests.studies.test_reproduction import table
 
     lines = as_text(table(some), 80).splitlines()
@@ -163,7 +163,7 @@ def test_the_kept_table_says_its_rule_its_machines_and_its_honesty_and_is_the_sa
 
 
 def test_inside_a_checkout_presets_are_linked(cli: Command, some: Path) -> None:
-    from mnist_tui.cli.reproduction_results import as_markdown
+    from mnist_tui.cli.reproduction_table import as_markdown
     from tests.studies.test_reproduction import table
 
     text = as_markdown(table(some, "efc-linear", "report-convnet2layers-a"), ROOT / "presets" / "REPRODUCTIONS.md")

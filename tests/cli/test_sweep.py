@@ -16,9 +16,8 @@ from rich.console import Console
 from mnist_tui.cli import begin_study
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
-from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, follow
-from mnist_tui.cli.study_tables import fitted, in_order, trial_columns
-from mnist_tui.cli.study_view import done_of, progress_line, view
+from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, done_of, follow, progress_line, view
+from mnist_tui.cli.study_results import fitted, in_order, trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders

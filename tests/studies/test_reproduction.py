@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.cli import reproduction_words as words
+from mnist_tui.cli import reproduction_table as words
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.experiment.problem import RequestError
