@@ -329,7 +329,7 @@ def _filled(line: str, width: int | None) -> str:
 
 def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
     """Narrower than the kept table's: a terminal of 80 has the published accuracy, ours and the verdict."""
-    losses = [losses(row) for row in rows]
+    both_losses = [losses(row) for row in rows]
     return [
         TextColumn("experiment", tuple(ids(row) for row in rows)),
         TextColumn("published", tuple(percent(row.subject.accuracy) for row in rows), right=True),
@@ -338,8 +338,8 @@ def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> li
         TextColumn("seeds", tuple(seeds(row) for row in rows), spare=3),
         TextColumn("difference", tuple(apart(row) for row in rows), right=True, spare=1),
         TextColumn("verdict", tuple(short_verdict(row) for row in rows)),
-        TextColumn("published loss", tuple(published for published, _ in losses), right=True, spare=6),
-        TextColumn("our loss", tuple(ours for _, ours in losses), right=True, spare=7),
+        TextColumn("published loss", tuple(published for published, _ in both_losses), right=True, spare=6),
+        TextColumn("our loss", tuple(ours for _, ours in both_losses), right=True, spare=7),
         TextColumn("time of a run", tuple(took(row) for row in rows), spare=4),
         TextColumn("epochs", tuple(epochs(row) for row in rows), right=True, spare=5),
         TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), spare=8),

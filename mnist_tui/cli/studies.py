@@ -14,9 +14,10 @@ from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.cli.study_results import metric_text, print_results
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies import start, watch
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.watch import read_study
 from mnist_tui.wording import moment
 
 app = typer.Typer(cls=BenchGroup, help="Studies: seeds, sweeps and reproductions; list them, look at one, stop it.")
@@ -61,7 +62,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
 def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: RunsDir = None) -> None:
     """One study: its trials, best first, and what came out of it."""
     folder = find_study(_place(ctx, runs_dir), study)
-    state = watch.read(folder)
+    state = read_study(folder)
     print_results(folder, state, as_json=as_json)
     if not as_json:
         for note in state.notes:
@@ -106,7 +107,7 @@ def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
 
 def _readable(folder: StudyFolder) -> StudyState | None:
     try:
-        return watch.read(folder)
+        return read_study(folder)
     except RequestError as error:
         print_note(f"note: {error}")
         return None

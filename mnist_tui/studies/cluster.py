@@ -26,10 +26,8 @@ from mnist_tui.studies import scheduler_address, transport
 from mnist_tui.studies.dask_client import DaskClient
 from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import DatasetBundle, TrialRequest
-from mnist_tui.studies.workers import WorkerInfo, WorkerPool
+from mnist_tui.studies.workers import WorkerInfo, WorkerPool, plan_for_this_machine, start_local_cluster
 from mnist_tui.wording import counted
-
-__all__ = ["Cluster", "Told", "WorkerInfo"]
 
 MOST_ATTEMPTS = 3
 CHORE_SECONDS = 0.2
@@ -76,9 +74,9 @@ class Cluster:
             if scheduler is not None:
                 scheduler_address.check(scheduler)
             else:
-                plan = workers.plan_here(device, workers, threads)
+                plan = plan_for_this_machine(device, workers, threads)
                 self._threads = plan.threads
-                self._local = workers.start(plan, scratch, data_dir, MOST_ATTEMPTS)
+                self._local = start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS)
             self._wire = DaskClient(scheduler or self._local.scheduler_address, self._study, self._hear)
             self._roster = WorkerPool(self._wire, log, cpu=device == "cpu")
             self._roster.meet()

@@ -1,7 +1,8 @@
 """Decide which trial is trained next and which one is stopped early.
 
-A grid knows all its trials. A search samples them one by one with Optuna, which keeps no database: it is asked anew each
-time, from the study's rows, so that the answer depends on the seed and on the earlier points alone."""
+A grid knows all its trials. A search samples them one by one with Optuna, which keeps no database: it is asked anew
+each time, from the study's rows, so that the answer depends on the seed and on the earlier points alone.
+"""
 
 from __future__ import annotations
 
@@ -301,8 +302,9 @@ class Pruner:
         shown = [value for _, value in row.curve]
         best = max(shown) if self._metric == "val_accuracy" else min(shown)
         return (
-            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {self._figure(best)}, is worse than "
-            f"{self._figure(median(others))}, the median of {len(others)} finished trials after that epoch"
+            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {self._figure(best)}, "
+            f"is worse than {self._figure(median(others))}, the median of {len(others)} finished trials after that "
+            "epoch"
         )
 
     def _others(self) -> optuna.Study:

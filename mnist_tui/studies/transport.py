@@ -1,6 +1,7 @@
 """What travels between the study's process and the workers: requests, packed run folders, datasets.
 
-A packed folder holds files alone: no links, nothing outside it, nothing that is executed when it is read."""
+A packed folder holds files alone: no links, nothing outside it, nothing that is executed when it is read.
+"""
 
 from __future__ import annotations
 

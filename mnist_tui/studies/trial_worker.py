@@ -1,6 +1,8 @@
 """The side of a trial that runs on a Dask worker: one trial at a time, in a server that keeps TensorFlow loaded.
 
-The functions at the end of this module are what the study's process calls there; `train` is the task that Dask schedules."""
+The functions at the end of this module are what the study's process calls on the worker; `train` is the task that Dask
+schedules.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
 
 
-def read(folder: StudyFolder) -> StudyState:
+def read_study(folder: StudyFolder) -> StudyState:
     """The study as it is now.
 
     Raises:

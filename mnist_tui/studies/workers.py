@@ -164,7 +164,7 @@ class WorkerPlan:
     threads: int
 
 
-def plan(
+def plan_workers(
     *, cores: int, memory: int, visible: tuple[str, ...], device: str, workers: int | None, threads: int | None
 ) -> WorkerPlan:
     """One worker a GPU, else one a core as far as memory goes; the cores are shared among their trials.
@@ -185,7 +185,7 @@ def plan(
     return WorkerPlan(own, threads or max(1, cores // count))
 
 
-def plan_here(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
+def plan_for_this_machine(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
     """The plan for this machine as it is now."""
     import psutil
     from dask.system import CPU_COUNT
@@ -194,10 +194,12 @@ def plan_here(device: str, workers: int | None, threads: int | None) -> WorkerPl
     memory = min(psutil.virtual_memory().available, MEMORY_LIMIT)
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     every = map(str, range(devices.gpu_count())) if named is None else filter(None, map(str.strip, named.split(",")))
-    return plan(cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads)
+    return plan_workers(
+        cores=CPU_COUNT, memory=memory, visible=tuple(every), device=device, workers=workers, threads=threads
+    )
 
 
-def start(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
+def start_local_cluster(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
     """Starts the workers, and a scheduler in this process, which all of them end with.
 
     Args:

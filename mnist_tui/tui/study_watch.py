@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
-from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.watch import StudyWatch as FolderWatch
 from mnist_tui.tui.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS
 
 LOG_LINES = 6
@@ -61,7 +61,7 @@ class StudyWatch:
     def __init__(self, folder: StudyFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
         self._clock = clock
-        self._watch = watch.StudyWatch(folder)
+        self._watch = FolderWatch(folder)
         self._asked: Study | None = None
         self._broken = ""
         self._checked: float | None = None

@@ -22,8 +22,9 @@ from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import replayed
-from mnist_tui.studies import scheduler_address, watch
+from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import find_study
+from mnist_tui.studies.watch import StudyWatch, read_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.studies.dask_processes import DaskProcesses, listening
@@ -103,7 +104,7 @@ def test_without_the_extra_the_command_that_adds_it_is_named(
 def test_the_live_view_keeps_to_its_terminal(tmp_path: Path, width: int, height: int) -> None:
     names = ["glorot_uniform", "truncated_normal"]
     axes = ({"name": "hidden", "values": ["50", "25000"]}, {"name": "initializer", "values": names})
-    state = watch.read(RecordedStudy(tmp_path, axes, seeds=9).under_way().folder)
+    state = read_study(RecordedStudy(tmp_path, axes, seeds=9).under_way().folder)
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as caught:
         console.print(view(state, width=width, height=height, now=state.updated or 0.0))
@@ -116,7 +117,7 @@ def test_the_live_view_keeps_to_its_terminal(tmp_path: Path, width: int, height:
 
 
 def test_a_narrow_table_leaves_out_the_run_first_and_never_the_values(tmp_path: Path) -> None:
-    state = watch.read(RecordedStudy(tmp_path).under_way().folder)
+    state = read_study(RecordedStudy(tmp_path).under_way().folder)
     columns = trial_columns(state, in_order(state))
     titles = [[column.title for column in fitted(columns, width)] for width in (None, 110, 20)]
     assert titles[0][-1] == "run"
@@ -126,7 +127,7 @@ def test_a_narrow_table_leaves_out_the_run_first_and_never_the_values(tmp_path: 
 
 def test_trials_are_listed_best_first_and_those_that_run_before_those_that_wait(tmp_path: Path) -> None:
     study = RecordedStudy(tmp_path)
-    state = watch.read(study.under_way().folder)
+    state = read_study(study.under_way().folder)
     ordered = in_order(state)
     finished = [row for row in ordered if row.state == "finished"]
     assert [row.number for row in finished] == sorted((1, 2, 3), key=study.score, reverse=True)
@@ -134,14 +135,14 @@ def test_trials_are_listed_best_first_and_those_that_run_before_those_that_wait(
 
 
 def test_progress_counts_the_epochs_of_trials_under_way(tmp_path: Path) -> None:
-    state = watch.read(RecordedStudy(tmp_path).under_way().folder)
+    state = read_study(RecordedStudy(tmp_path).under_way().folder)
     assert done_of(state) == pytest.approx(4 + 7 / 12)
     assert progress_line(state, state.updated or 0.0).startswith("4 of 6 trials, 1 running, 1 pruned · about ")
 
 
 def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
     study, stream = RecordedStudy(tmp_path), io.StringIO()
-    lines, watch = StudyLines(stream), watch.StudyWatch(study.begin().folder)
+    lines, watch = StudyLines(stream), StudyWatch(study.begin().folder)
     for step in (
         lambda: study.run(1, 12).end(1),
         lambda: study.note("trials are compared on the test set").run(2, 3),
@@ -171,18 +172,18 @@ def test_a_second_signal_leaves_a_study_that_has_yet_to_stop(tmp_path: Path) -> 
 def test_only_a_study_of_which_nothing_came_is_a_failure(tmp_path: Path) -> None:
     study = RecordedStudy(tmp_path, axes=({"name": "hidden", "values": ["5", "6"]},)).begin()
     study.run(1, 1).end(1, "failed", "out of memory").run(2, 12).end(2).finish()
-    check_outcome(study.folder, watch.read(study.folder))
+    check_outcome(study.folder, read_study(study.folder))
     study = RecordedStudy(tmp_path, axes=({"name": "hidden", "values": ["5", "6"]},)).begin()
     for number in (1, 2):
         study.run(number, 1).end(number, "failed", "out of memory")
     study.finish()
     with pytest.raises(WorkFailedError, match=r"none of the trials of study .* finished: out of memory"):
-        check_outcome(study.folder, watch.read(study.folder))
+        check_outcome(study.folder, read_study(study.folder))
     dead = (
         RecordedStudy(tmp_path, axes=({"name": "hidden", "values": ["5", "6"]},)).begin().status("running", dead=True)
     )
     with pytest.raises(WorkFailedError, match=r"crashed: its process ended without a word.* `mnist-tui resume "):
-        check_outcome(dead.folder, watch.read(dead.folder))
+        check_outcome(dead.folder, read_study(dead.folder))
 
 
 @pytest.mark.slow
@@ -244,7 +245,7 @@ def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_
                 while not (told := process.stderr.readline()).startswith("trial "):
                     assert told
             study = find_study(tmp_path / "runs", "latest")
-            hit = next(row for row in watch.read(study).rows if row.state == "running")
+            hit = next(row for row in read_study(study).rows if row.state == "running")
             listening(hit.worker, *(nanny.pid for nanny in dask.workers)).kill()
             out, _ = process.communicate(timeout=PATIENCE)
     finally:
@@ -257,7 +258,7 @@ def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_
     assert len(homes) == 24
     points = {(*trial["values"].items(), trial["seed"]) for trial in doc["trials"]}
     assert len(points) == 24
-    rows = {row.number: row for row in watch.read(study).rows}
+    rows = {row.number: row for row in read_study(study).rows}
     assert (rows[hit.number].attempt, hit.attempt) == (2, 1)
     for run in run_folders(tmp_path / "runs"):
         results = run.results()

@@ -23,7 +23,7 @@ from mnist_tui.studies.cluster import Cluster
 from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
-from mnist_tui.studies.workers import TRIAL_BYTES, lacks, plan
+from mnist_tui.studies.workers import TRIAL_BYTES, lacks, plan_workers
 from tests.training.support import experiment, new_run
 
 
@@ -263,7 +263,7 @@ GIB = 2**30
 )
 def test_workers_are_one_a_gpu_else_one_a_core_that_memory_allows(given, expected):
     asked = {"cores": 8, "memory": 64 * GIB, "visible": (), "device": "auto", "workers": None, "threads": None} | given
-    planned = plan(**asked)
+    planned = plan_workers(**asked)
     assert (planned.gpus, planned.threads) == expected
 
 
@@ -336,8 +336,8 @@ class FakeRoster:
 
 
 def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("mnist_tui.studies.cluster.Wire", FakeWire)
-    monkeypatch.setattr("mnist_tui.studies.cluster.Roster", FakeRoster)
+    monkeypatch.setattr("mnist_tui.studies.cluster.DaskClient", FakeWire)
+    monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakeRoster)
     monkeypatch.setattr("mnist_tui.studies.scheduler_address.check", lambda address: None)
     run = new_run(tmp_path / "runs", experiment())
     options = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}

@@ -13,16 +13,16 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import Command, leave
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import delete_run, run_folders
-from mnist_tui.studies import watch
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import StudyState
+from mnist_tui.studies.watch import read_study
 from tests.studies.bench import Bench, Place, conducted
 from tests.studies.made import base, folder, study
 
 
 def seen(made: StudyFolder) -> StudyState:
-    return watch.read(made)
+    return read_study(made)
 
 
 def row_states(made: StudyFolder) -> list[str]:

@@ -14,9 +14,10 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, list_presets
 from mnist_tui.report.document import write_report
-from mnist_tui.studies import start, watch
+from mnist_tui.studies import start
 from mnist_tui.studies.spec import StudyBase, checked
 from mnist_tui.studies.state import LIVE
+from mnist_tui.studies.watch import read_study
 from tests.studies.made import CREATED, folder
 from tests.waiting import wait_for
 
@@ -65,7 +66,7 @@ def test_every_experiment_of_the_sources_trains_and_is_reported(
     made = folder(tmp_path, study, {preset.name: briefly(preset, beginnings) for preset in sources})
     start.start(made)
     wait_for(lambda: made.state() not in LIVE)
-    rows = watch.read(made).rows
+    rows = read_study(made).rows
     assert [(row.base, row.state) for row in rows] == [(preset.name, "finished") for preset in sources]
     counted = {preset.name: of(preset.experiment) for preset in sources}
     for row in rows:

@@ -11,9 +11,10 @@ import psutil
 import pytest
 
 from mnist_tui.runs.library import run_folders
-from mnist_tui.studies import start, watch
+from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyError, StudyFolder
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.watch import read_study
 from tests.studies.made import base, folder, study
 from tests.waiting import PATIENCE, wait_for
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def until_over(made: StudyFolder) -> StudyState:
     wait_for(lambda: made.state() not in LIVE)
-    return watch.read(made)
+    return read_study(made)
 
 
 def processes_of(made: StudyFolder) -> list[psutil.Process]:
@@ -36,14 +37,14 @@ def processes_of(made: StudyFolder) -> list[psutil.Process]:
 def test_a_sweep_whose_process_is_killed_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6", workers=1, threads=1, seeds=2), {"raw": base(epochs="2", limit="200")})
     start.start(made)
-    wait_for(lambda: watch.read(made).count("finished") >= 1)
+    wait_for(lambda: read_study(made).count("finished") >= 1)
     with pytest.raises(StudyError, match="is running"):
         start.resume(made)
     processes = processes_of(made)
     os.kill(made.status().pid, signal.SIGKILL)
     wait_for(lambda: made.state() == "crashed")
-    before = [row for row in watch.read(made).rows if row.state == "finished"]
-    assert "running" not in {row.state for row in watch.read(made).rows}
+    before = [row for row in read_study(made).rows if row.state == "finished"]
+    assert "running" not in {row.state for row in read_study(made).rows}
     wait_for(lambda: not any(map(alive, processes)))
     start.resume(made)
     state = until_over(made)

@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import run_folders
-from mnist_tui.studies import start, watch
+from mnist_tui.studies import start
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
@@ -22,6 +22,7 @@ from mnist_tui.studies.events import (
     TrialPlanned,
 )
 from mnist_tui.studies.folder import StudyError, StudyFolder, delete_study, find_study, same_study, study_folders
+from mnist_tui.studies.watch import DIED, GONE, StudyWatch, read_study
 from tests.studies.made import CREATED, base, folder, study
 
 
@@ -102,20 +103,20 @@ def test_a_study_whose_process_died_is_crashed_and_its_trials_under_way_are_stop
     made = folder(tmp_path, study("hidden=5,6"))
     write(made, *begun(made))
     status(made, "running")
-    assert watch.read(made).state == "running" and watch.read(made).rows[0].state == "running"
+    assert read_study(made).state == "running" and read_study(made).rows[0].state == "running"
     status(made, "running", dead=True)
-    seen = watch.read(made)
-    assert (seen.state, made.state(), seen.reason) == ("crashed", "crashed", watch.DIED)
-    assert [(row.state, row.reason) for row in seen.rows] == [("stopped", watch.DIED), ("waiting", "")]
+    seen = read_study(made)
+    assert (seen.state, made.state(), seen.reason) == ("crashed", "crashed", DIED)
+    assert [(row.state, row.reason) for row in seen.rows] == [("stopped", DIED), ("waiting", "")]
 
 
 def test_a_study_that_goes_on_again_is_not_taken_for_over(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     write(made, *begun(made), StudyEnded(time=9.0, state="stopped", reason="asked"))
     status(made, "stopped", reason="asked")
-    assert watch.read(made).state == "stopped" and watch.read(made).rows[0].state == "stopped"
+    assert read_study(made).state == "stopped" and read_study(made).rows[0].state == "stopped"
     status(made, "starting")
-    assert (watch.read(made).state, watch.read(made).ended) == ("starting", None)
+    assert (read_study(made).state, read_study(made).ended) == ("starting", None)
 
 
 def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     run = a_run(made)
     write(made, *begun(made, run.id), TrialEnded(number=1, run=run.id, state="finished", reason="all done", score=0.9))
     status(made, "running")
-    watch = watch.StudyWatch(made)
+    watch = StudyWatch(made)
     assert watch.look() and not watch.state.rows[0].gone
     assert not watch.look()
     for path in sorted(run.path.rglob("*"), reverse=True):
@@ -131,13 +132,13 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     run.path.rmdir()
     assert watch.look()
     row = watch.state.rows[0]
-    assert row.gone and row.reason == f"all done; {watch.GONE}" and row.score == 0.9 and watch.state.best == 1
+    assert row.gone and row.reason == f"all done; {GONE}" and row.score == 0.9 and watch.state.best == 1
 
 
 def test_a_watch_reads_on_and_waits_for_a_torn_line(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     status(made, "running")
-    watch = watch.StudyWatch(made)
+    watch = StudyWatch(made)
     watch.look()
     write(made, *begun(made))
     whole = made.events_file.read_bytes()
@@ -168,7 +169,7 @@ def test_a_folder_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> N
         made.study()
     made.status_file.write_text("{", encoding="utf-8")
     with pytest.raises(StudyError, match=r"status.json cannot be read"):
-        watch.read(made)
+        read_study(made)
     assert same_study(tmp_path, study("hidden=5"), {"raw": base()}) is None
 
 

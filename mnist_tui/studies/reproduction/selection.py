@@ -10,12 +10,12 @@ from pathlib import Path
 from mnist_tui.experiment.presets import Preset, mathematics
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.reproduction.table import ReproductionRow
 from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE
 from mnist_tui.studies.trials import planned
+from mnist_tui.studies.watch import read_study
 
 Training = tuple[Experiment, int]
 """What is trained but for its seed, and the seed."""
@@ -98,7 +98,7 @@ def unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> 
 
 
 def _left(folder: StudyFolder, study: Study) -> frozenset[Training]:
-    rows = {row.number: row for row in watch.read(folder).rows}
+    rows = {row.number: row for row in read_study(folder).rows}
     return frozenset(
         (mathematics(trial.preset.experiment), trial.seed)
         for trial in planned(study, folder.bases())

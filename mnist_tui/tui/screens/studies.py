@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import study_words
 from mnist_tui.tui.study_watch import StudySnapshot
@@ -98,7 +98,7 @@ class StudiesScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._known: dict[str, Known] = {}
-        self._watches: dict[Path, watch.StudyWatch] = {}
+        self._watches: dict[Path, StudyWatch] = {}
         self._started: dict[Path, float] = {}
         self._looking = False
         self._kind: tuple[object, ...] = ()
@@ -132,7 +132,7 @@ class StudiesScreen(Screen[None]):
 
     def _read(self, folder: StudyFolder) -> Known:
         """In the thread: what has come to a study since the last look."""
-        watch = self._watches.setdefault(folder.path, watch.StudyWatch(folder))
+        watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
             if folder.path not in self._started:
                 self._started[folder.path] = folder.study().created
