@@ -63,22 +63,25 @@ def compare(
 def document(runs: list[RunSummary]) -> dict[str, Any]:
     """What `--json` prints: a row a run, the parameters that differ, the groups of seeds, and these in pairs."""
     groups = seed_groups(runs)
-    names = seed_words.names_apart(groups)
+    names = seed_words.distinct_names(groups)
     return {
         "runs": [run.to_document() for run in runs],
         "differ": {name: list(texts) for name, texts in differing(runs).items()},
         "groups": [
-            {**group.to_document(), "words": seed_words.of_group(names[group.group], group)} for group in groups
+            {**group.to_document(), "words": seed_words.group_sentence(names[group.group], group)} for group in groups
         ],
         "paired": [
-            {**pair.to_document(), "words": seed_words.of_pair(names[pair.first.group], names[pair.second.group], pair)}
+            {
+                **pair.to_document(),
+                "words": seed_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair),
+            }
             for pair in pairs(groups)
         ],
     }
 
 
 def _print_groups(groups: list[SeedGroup]) -> None:
-    names = seed_words.names_apart(groups)
+    names = seed_words.distinct_names(groups)
     table = plain_table("over seeds", "figure", *FIGURES, right=FIGURES)
     for group in groups:
         for heading, field, scale, digits in OVER_SEEDS:
@@ -87,12 +90,12 @@ def _print_groups(groups: list[SeedGroup]) -> None:
                 mean, deviation, low, high = (
                     DASH if value is None else f"{scale * value:.{digits}f}" for value in each
                 )
-                around = seed_words.interval(found, scale, digits)
+                around = seed_words.interval_in_words(found, scale, digits)
                 table.add_row(names[group.group], heading, str(found.n), mean, deviation, around, low, high)
     if table.row_count:
         print_line()
         print_table(table)
-    for sentence in seed_words.sentences(groups):
+    for sentence in seed_words.seed_sentences(groups):
         print_line(f"\n{sentence}")
 
 

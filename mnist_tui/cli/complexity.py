@@ -15,8 +15,8 @@ from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
-from mnist_tui.report.complexity.breakdown import ALSO, FORMATS, in_format
-from mnist_tui.report.complexity.named import Named, models_of
+from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
+from mnist_tui.report.complexity.named import NamedModel, compared_models
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.folder import RunError, RunFolder
@@ -67,16 +67,16 @@ def complexity(
     Several models (`complexity raw hog cnn`) are put side by side.
     """
     request.one_seed("the counts are the same for every seed")
-    form = ALSO.get(form, form)
+    form = FORMAT_ALIASES.get(form, form)
     if form not in FORMATS:
         raise RequestError(f"--format {form} is not known; {', '.join(FORMATS)} are")
     named = [one for name in dict.fromkeys(models or ()) for one in _chosen(ctx, request, name, runs_dir)]
     if request.preset is not None or not named:
-        named.insert(0, Named(request.chosen()))
-    compared = models_of(named)
+        named.insert(0, NamedModel(request.chosen()))
+    compared = compared_models(named)
     if len(compared) == 1:
         preset = named[0].preset
-        text = in_format(preset.experiment, form, title=preset.title or preset.name)
+        text = complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
     else:
         from mnist_tui.report.complexity import comparison_tables
 
@@ -84,10 +84,10 @@ def complexity(
     _put(text, output, force=force)
 
 
-def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[Named]:
+def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
     """The preset, the file or the run of that name, or the runs of that study or group of seeds."""
     try:
-        return [Named(request.changed(find_preset(name)))]
+        return [NamedModel(request.changed(find_preset(name)))]
     except PresetError as error:
         try:
             folders = runs_of(runs_folder(ctx, runs_dir), name)
@@ -98,10 +98,10 @@ def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | No
     return [_of_run(request, folder) for folder in folders]
 
 
-def _of_run(request: Request, folder: RunFolder) -> Named:
+def _of_run(request: Request, folder: RunFolder) -> NamedModel:
     preset = folder.preset()
     changed = request.changed(preset)
-    return Named(changed, summary_of(folder) if changed.experiment == preset.experiment else None)
+    return NamedModel(changed, summary_of(folder) if changed.experiment == preset.experiment else None)
 
 
 def _put(text: str, output: Path | None, *, force: bool) -> None:

@@ -15,7 +15,7 @@ from mnist_tui.cli.output import LiveLine, print_data, print_note
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
-from mnist_tui.report.complexity.breakdown import ALSO
+from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES
 from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, WEIGHT_FORMATS, ExistsError, ExportError
 from mnist_tui.report.export import export as export_items
 from mnist_tui.runs.folder import RunFolder
@@ -69,7 +69,7 @@ def export(
     """Weights, complexity, history and a summary of a run, or of each run of a study; prints the paths of the files."""
     items = [
         *_items("--weights", weights, {name: name for name in WEIGHT_FORMATS}),
-        *_items("--complexity", complexity, COMPLEXITY_FORMATS | {"txt": COMPLEXITY_FORMATS[ALSO["txt"]]}),
+        *_items("--complexity", complexity, COMPLEXITY_FORMATS | {"txt": COMPLEXITY_FORMATS[FORMAT_ALIASES["txt"]]}),
         *(["summary.md"] if summary else []),
         *_items("--history", history, {name: f"history.{name}" for name in HISTORY_FORMATS}),
     ]
@@ -209,10 +209,10 @@ def report(
 
 
 def _moment(text: str | None) -> datetime | None:
-    from mnist_tui.report.formats.front import instant
+    from mnist_tui.report.formats.front import parse_time
 
     try:
-        return None if text is None else instant(text)
+        return None if text is None else parse_time(text)
     except (ValueError, OverflowError):
         raise RequestError(
             f"--timestamp {text} is no time; 2026-03-01T14:05 is one, and 2026-03-01T14:05+01:00"

@@ -12,9 +12,9 @@ from typing import Any
 from mnist_tui.cli.output import rendered
 from mnist_tui.cli.study_results import TextColumn, fitted, table_of
 from mnist_tui.experiment.presets import builtin_folder
-from mnist_tui.report.markdown import Ready, escaped
+from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
-from mnist_tui.report.published import difference
+from mnist_tui.report.published import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.reproduction import published_experiments
 from mnist_tui.studies.reproduction.finished_runs import Machine
@@ -79,7 +79,7 @@ def apart(row: ReproductionRow) -> str:
     """``−0.12 points``: ours less the published accuracy."""
     if row.accuracy is None or row.subject.accuracy is None:
         return DASH
-    return difference("accuracy", row.accuracy.mean, row.subject.accuracy)
+    return score_difference("accuracy", row.accuracy.mean, row.subject.accuracy)
 
 
 def verdict(row: ReproductionRow) -> str:
@@ -382,7 +382,7 @@ def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
     rows: list[tuple[object, ...]] = []
     for row in part.rows:
         *cells, computed_on = _cells(row, machines)
-        rows.append((Ready(_linked(row.subject, place)), *map(Ready, cells), computed_on))
+        rows.append((MarkdownText(_linked(row.subject, place)), *map(MarkdownText, cells), computed_on))
     right = {at for at, head in enumerate(HEADS) if head in RIGHT}
     misses = [f"{_linked(row.subject, place)}: {said}" for row in part.rows if (said := _about_miss(row))]
     return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(HEADS, rows, right), *misses])

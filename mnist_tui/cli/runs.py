@@ -161,8 +161,8 @@ def as_text(doc: dict[str, Any]) -> str:
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if found := doc["closed_form"]:
-        lines += [f"ridge      {solution.ridge(found)}", f"solved     over {solution.images(found)}"]
-        lines.append(f"softmax    of the scores over the temperature {solution.temperature(found)}")
+        lines += [f"ridge      {solution.ridge_in_words(found)}", f"solved     over {solution.solved_images(found)}"]
+        lines.append(f"softmax    of the scores over the temperature {solution.temperature_in_words(found)}")
     lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []

@@ -198,13 +198,13 @@ def _loss(row: TrialRow) -> str:
 
 def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
     """What the seeds reached, and what the source published, where experiment and data are still its."""
-    said = [seed_words.of_group(group.called, group)]
+    said = [seed_words.group_sentence(group.called, group)]
     found = group.summary("test_accuracy")
     (preset,) = folder.bases().values()
     reference = None if any(run.sample for run in group.scored) else preset.reference
     if found is not None and reference is not None:
         said.append(
-            seed_words.beside_published(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
+            seed_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
         )
     return " ".join(filter(None, said))
 

@@ -29,7 +29,7 @@ from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import said
-from mnist_tui.report.published import MEASURED, Beside, beside, cited
+from mnist_tui.report.published import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.devices import busy, usable_cores
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.results import run_document
@@ -164,11 +164,11 @@ def _published_lines(doc: dict[str, Any]) -> list[str]:
     """What the source published, where the experiment is still the source's, and how far ours is from it."""
     lines: list[str] = []
     for of in ("test", "training"):
-        found = [one for one in beside(doc) if one.of == of]
+        found = [one for one in published_scores(doc) if one.of == of]
         if not found:
             continue
         kind = "" if of == "test" else "training "
-        where = f"in {cited(doc['reference'])}" if of == "test" else f"({found[0].how})"
+        where = f"in {citation(doc['reference'])}" if of == "test" else f"({found[0].how})"
         lines.append(f"published  {kind}{_scores(found, lambda one: one.written(one.published))}  {where}")
         if alike := [one for one in found if one.ours is not None]:
             running = found[0].how == MEASURED["running"]
@@ -177,5 +177,5 @@ def _published_lines(doc: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _scores(found: list[Beside], written: Callable[[Beside], str]) -> str:
+def _scores(found: list[PublishedScore], written: Callable[[PublishedScore], str]) -> str:
     return "  ".join(f"{one.score} {written(one)}" for one in found)

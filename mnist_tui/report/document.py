@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
 from mnist_tui.report.formats import letters
-from mnist_tui.report.formats.forms import beside, form_of
-from mnist_tui.report.formats.job import job
-from mnist_tui.report.formats.pandoc import program
+from mnist_tui.report.formats.forms import figure_folder, report_format
+from mnist_tui.report.formats.job import prepare_report
+from mnist_tui.report.formats.pandoc import pandoc_path
 from mnist_tui.report.source import Report
 from mnist_tui.report.staging import Staging
 from mnist_tui.runs.collection.summaries import Presets
@@ -25,7 +25,7 @@ EACH_FIGURE = ("svg", "pdf", "png", DATA)
 """What is written of figures on their own: each as a picture, and its data."""
 
 
-def quiet(_what: str, _done: int, _of: int) -> None:
+def no_progress(_what: str, _done: int, _of: int) -> None:
     """Progress that nobody is told."""
 
 
@@ -38,7 +38,7 @@ def write_report(
     timestamp: datetime | None = None,
     figures: Path | None = None,
     overwrite: bool = False,
-    progress: Progress = quiet,
+    progress: Progress = no_progress,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """One report over runs, in as many formats as there are outputs. Nothing is put in place before all of it is made.
@@ -66,18 +66,18 @@ def write_report(
     outputs = list(dict.fromkeys(outputs))
     if not runs or not (outputs or figures):
         raise ExportError("a report needs a run, and a file or a folder for figures to be written to")
-    kinds = _kinds(outputs, figures)
+    kinds = _figure_folders(outputs, figures)
     places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
-    with _naming(places):
+    with _naming_the_place(places):
         _check(outputs, kinds, overwrite=overwrite)
-    report = _source(runs, title, author, timestamp, progress)
-    with _naming(places), Staging() as staging:
+    report = _gather(runs, title, author, timestamp, progress)
+    with _naming_the_place(places), Staging() as staging:
         if not overwrite:
             _check_figures(report, kinds)
         drawn = staging.folder(places[0]) / "figures"
         _draw(report, drawn, _figure_formats(outputs).union(*kinds.values()), progress)
         for folder, several in kinds.items():
-            for name in _names(report, several):
+            for name in _figure_files(report, several):
                 shutil.copyfile(drawn / name, staging.path(folder / name))
         _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress, warn)
         staging.put()
@@ -85,7 +85,7 @@ def write_report(
 
 
 @contextmanager
-def _naming(places: Sequence[Path]) -> Generator[None]:
+def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
     """Answers what the system refuses with the place that it is about, or with all of them where it does not say."""
     try:
         yield
@@ -118,25 +118,25 @@ def _check(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool)
         if folder.exists() and not folder.is_dir():
             raise ExportError(f"{folder} is a file; figures go into a folder")
     if outputs:
-        program()
+        pandoc_path()
     there = [output for output in outputs if output.exists()]
     if there and not overwrite:
         raise ExistsError(there)
 
 
-def _source(
+def _gather(
     runs: Sequence[RunFolder], title: str, author: str, timestamp: datetime | None, progress: Progress
 ) -> Report:
-    from mnist_tui.report.contents import report
-    from mnist_tui.report.evidence import Evidence, read
+    from mnist_tui.report.contents import build_report
+    from mnist_tui.report.evidence import Evidence, read_evidence
 
     presets, evidences = Presets(), list[Evidence]()
     for done, run in enumerate(runs):
         progress("reading the runs", done, len(runs))
-        evidences.append(read(run, presets))
+        evidences.append(read_evidence(run, presets))
     when = timestamp or datetime.now(UTC).replace(microsecond=0)
     data = [evidence.state.data.title if evidence.state.data else evidence.summary.dataset for evidence in evidences]
-    return report(evidences, title=title.strip() or title_of(data), author=author.strip(), timestamp=when)
+    return build_report(evidences, title=title.strip() or title_of(data), author=author.strip(), timestamp=when)
 
 
 def title_of(data: Sequence[str]) -> str:
@@ -145,28 +145,30 @@ def title_of(data: Sequence[str]) -> str:
     return f"{', '.join(names)}{' and ' if names else ''}{last} training"
 
 
-def _kinds(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
+def _figure_folders(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
     """The folders that figures are left in, and their formats there."""
     found: dict[Path, set[str]] = {}
     for output in outputs:
-        if form_of(output).beside:
-            found.setdefault(output.parent / beside(output), set()).add(form_of(output).figures)
+        if report_format(output).beside:
+            found.setdefault(output.parent / figure_folder(output), set()).add(report_format(output).figures)
     if figures:
         found.setdefault(figures, set()).update(EACH_FIGURE)
     return found
 
 
 def _figure_formats(outputs: Sequence[Path]) -> set[str]:
-    return {form_of(output).figures for output in outputs}
+    return {report_format(output).figures for output in outputs}
 
 
-def _names(report: Report, kinds: Iterable[str]) -> list[str]:
+def _figure_files(report: Report, kinds: Iterable[str]) -> list[str]:
     return [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds)]
 
 
 def _check_figures(report: Report, kinds: Mapping[Path, Iterable[str]]) -> None:
     there = [
-        folder for folder, several in kinds.items() if any((folder / name).exists() for name in _names(report, several))
+        folder
+        for folder, several in kinds.items()
+        if any((folder / name).exists() for name in _figure_files(report, several))
     ]
     if there:
         raise ExistsError(there)
@@ -190,10 +192,10 @@ def _convert(
         return
     left = [output.name for output in outputs]
     progress(f"writing {', '.join(left)}", 0, len(outputs))
-    ready = job(report, drawn)
+    ready = prepare_report(report, drawn)
 
     def write(output: Path, path: Path) -> str:
-        path.write_bytes(form_of(output).write(ready, beside(output)))
+        path.write_bytes(report_format(output).write(ready, figure_folder(output)))
         return output.name
 
     with ThreadPoolExecutor(len(outputs)) as pool:
@@ -202,8 +204,8 @@ def _convert(
             left.remove(future.result())
             if left:
                 progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))
-    for told in dict.fromkeys(form_of(output).lacking(ready) for output in outputs):
+    for told in dict.fromkeys(report_format(output).lacking(ready) for output in outputs):
         if told:
             warn(told)
-    if lacking := letters.of_figures(report.drawings):
-        warn(letters.sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
+    if lacking := letters.missing_in_figures(report.drawings):
+        warn(letters.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-SMALLEST, LARGEST = 1e-300, 1e300
+SMALLEST_DRAWABLE, LARGEST_DRAWABLE = 1e-300, 1e300
 
 
 def drawable(value: float | None) -> float | None:
@@ -16,5 +16,5 @@ def drawable(value: float | None) -> float | None:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    bounded = float(min(max(value, -LARGEST), LARGEST))
-    return bounded if abs(bounded) >= SMALLEST else 0.0
+    bounded = float(min(max(value, -LARGEST_DRAWABLE), LARGEST_DRAWABLE))
+    return bounded if abs(bounded) >= SMALLEST_DRAWABLE else 0.0

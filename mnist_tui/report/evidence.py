@@ -93,7 +93,7 @@ class Evidence:
         return self.preset.experiment
 
 
-def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
+def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence:
     """Reads a run's folder.
 
     Args:
@@ -114,7 +114,7 @@ def read(folder: RunFolder, presets: Presets | None = None) -> Evidence:
     log = replayed(folder.events_file)
     if log.start is None:
         missing.append("events.jsonl is not there or cannot be read: the history of the training is not known.")
-    standing = _standing(folder, log, missing)
+    standing = _known_state(folder, log, missing)
     state = replace(log, state=standing)
     results = _results(folder, state, missing) or {}
     predictions = _predictions(folder, standing, missing) if results else None
@@ -161,7 +161,7 @@ def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
         return None
 
 
-def _standing(folder: RunFolder, log: RunState, missing: list[str]) -> str:
+def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
     """The run's state: the folder's, else the log's end."""
     try:
         return folder.state()

@@ -16,14 +16,14 @@ from pathlib import Path
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, telling
-from mnist_tui.report.complexity.breakdown import WORDS, in_format
+from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.start import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 
 WEIGHT_FORMATS = tuple(FILES)
-COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {WORDS: "complexity.txt"}
+COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
 """What `complexity` can be written in, each with its item."""
 HISTORY_FORMATS = ("csv",)
 ITEMS: dict[str, str] = {
@@ -157,13 +157,13 @@ def text_of(folder: RunFolder, item: str) -> str:
     match name:
         case "complexity":
             preset = folder.preset()
-            return in_format(preset.experiment, form, title=preset.title or preset.name)
+            return complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
         case "history":
             return history_csv(folder)
         case _:
-            from mnist_tui.report.summary import summary
+            from mnist_tui.report.summary import run_summary
 
-            return summary(folder)
+            return run_summary(folder)
 
 
 def history_csv(folder: RunFolder) -> str:

@@ -10,26 +10,26 @@ from mnist_tui.shown_text import BIDI_CONTROLS
 
 _SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
 """What means something anywhere in a line; an underscore inside a word does not."""
-_STARTING = re.compile(r"^[-=+>:%]")
-_LISTED = re.compile(r"^(\(?(?:\d{1,9}|[a-zA-Z]|[ivxlcdm]{2,9}))([.)])(?=\s|$)")
+_LINE_START = re.compile(r"^[-=+>:%]")
+_LIST_MARKER = re.compile(r"^(\(?(?:\d{1,9}|[a-zA-Z]|[ivxlcdm]{2,9}))([.)])(?=\s|$)")
 """A list's marker: ``1.``, ``a)``, ``(iv)``."""
 _CAPTION = re.compile(r"^(table)(?=:)", re.IGNORECASE)
 _INVISIBLE = frozenset(("Cc", "Cs"))
 
 
-class Ready(str):
+class MarkdownText(str):
     """Markdown already: not escaped again."""
 
 
 def escaped(text: object) -> str:
     """One line of text with every character that means something to Markdown made to mean itself."""
-    if isinstance(text, Ready):
+    if isinstance(text, MarkdownText):
         return text
     line = visible(" ".join(str(text).split()))
     line = _SPECIAL.sub(r"\\\g<0>", line)
-    line = _LISTED.sub(r"\1\\\2", line)
+    line = _LIST_MARKER.sub(r"\1\\\2", line)
     line = _CAPTION.sub(r"\1\\", line)
-    return _STARTING.sub(r"\\\g<0>", line)
+    return _LINE_START.sub(r"\\\g<0>", line)
 
 
 def visible(text: str) -> str:
@@ -38,11 +38,11 @@ def visible(text: str) -> str:
     Controls and halves of surrogate pairs; embeddings, overrides and isolates of the direction of writing.
     """
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if letter not in "\n\t" and _obeyed(letter) else letter for letter in text
+        "\N{REPLACEMENT CHARACTER}" if letter not in "\n\t" and _is_control(letter) else letter for letter in text
     )
 
 
-def _obeyed(letter: str) -> bool:
+def _is_control(letter: str) -> bool:
     return unicodedata.category(letter) in _INVISIBLE or ord(letter) in BIDI_CONTROLS
 
 
@@ -58,9 +58,9 @@ def code_block(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"
 
 
-def link(text: object, anchor: str) -> Ready:
+def link(text: object, anchor: str) -> MarkdownText:
     """A link to a heading's id."""
-    return Ready(f"[{escaped(text)}](#{anchor})")
+    return MarkdownText(f"[{escaped(text)}](#{anchor})")
 
 
 def image(caption: str, name: str, alt: str) -> str:
@@ -75,5 +75,5 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
     Args:
         right: the columns that are aligned to the right, from 0.
     """
-    marks = [Ready("---:" if column in right else "---") for column in range(len(headings))]
+    marks = [MarkdownText("---:" if column in right else "---") for column in range(len(headings))]
     return "\n".join(f"| {' | '.join(map(escaped, cells))} |" for cells in (headings, marks, *rows))

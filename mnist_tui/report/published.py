@@ -23,7 +23,7 @@ MEASURED: dict[Measured, str] = {
 
 
 @dataclass(frozen=True)
-class Beside:
+class PublishedScore:
     """One score, ours and the published one.
 
     Attributes:
@@ -46,14 +46,14 @@ class Beside:
     @property
     def difference(self) -> str:
         """``+0.12 points``, ``−0.0031``: ours less the published one; a dash without ours."""
-        return difference(self.score, self.ours, self.published)
+        return score_difference(self.score, self.ours, self.published)
 
     def written(self, value: float | None) -> str:
         """A value of this score in its unit."""
         return DASH if value is None else percent(value) if self.score == "accuracy" else loss(value)
 
 
-def difference(score: str, ours: float | None, published: float) -> str:
+def score_difference(score: str, ours: float | None, published: float) -> str:
     """Ours less the published one: of accuracies in percentage points, of losses as it is; a dash without ours."""
     if ours is None or not math.isfinite(ours):
         return DASH
@@ -62,23 +62,26 @@ def difference(score: str, ours: float | None, published: float) -> str:
     return text.replace("-", "−")
 
 
-def beside(document: Mapping[str, Any]) -> tuple[Beside, ...]:
+def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
     """Every published score of a run with ours; empty where nothing was published for its experiment."""
     reference = document["reference"]
     if not reference:
         return ()
-    found: list[Beside] = []
+    found: list[PublishedScore] = []
     measured: Measured = reference.get("train_measured", "unsaid")
-    for of, how, ours in (("test", "", document["test"]), ("training", MEASURED[measured], _alike(document, measured))):
+    for of, how, ours in (
+        ("test", "", document["test"]),
+        ("training", MEASURED[measured], _measured_alike(document, measured)),
+    ):
         prefix = "train_" if of == "training" else ""
         for score in ("accuracy", "loss"):
             value = reference.get(prefix + score)
             if value is not None:
-                found.append(Beside(of, score, how, (ours or {}).get(score), value))
+                found.append(PublishedScore(of, score, how, (ours or {}).get(score), value))
     return tuple(found)
 
 
-def _alike(document: Mapping[str, Any], measured: Measured) -> Mapping[str, Any] | None:
+def _measured_alike(document: Mapping[str, Any], measured: Measured) -> Mapping[str, Any] | None:
     """Our training scores that were measured as the source's; None where there are none."""
     if measured == "evaluated":
         return document["train"]
@@ -86,19 +89,19 @@ def _alike(document: Mapping[str, Any], measured: Measured) -> Mapping[str, Any]
     return document["epochs"][-1] if measured == "running" and finished and document["epochs"] else None
 
 
-def cited(reference: Mapping[str, Any]) -> str:
+def citation(reference: Mapping[str, Any]) -> str:
     """``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
     name = f" ({reference['id']})" if reference.get("id") else ""
     several = reference.get("seeds") or 1
     return f"{reference['source']}{name}{f', mean of {several} trainings' if several > 1 else ''}"
 
 
-def in_words(reference: Reference | None) -> str:
+def reference_in_words(reference: Reference | None) -> str:
     """What a source says it reached, and which source; empty where there is none."""
     if reference is None:
         return ""
     train = (reference.train_accuracy, reference.train_loss)
-    parts = [_scores("test", reference.accuracy, reference.loss), _scores("training", *train)]
+    parts = [_scores_in_words("test", reference.accuracy, reference.loss), _scores_in_words("training", *train)]
     if parts[1]:
         parts[1] += f" ({MEASURED[reference.train_measured]})"
     if len(per_seed := reference.per_seed_accuracy) > 1:
@@ -106,21 +109,21 @@ def in_words(reference: Reference | None) -> str:
     if len(epochs := reference.per_seed_epochs) > 1:
         parts.append(f"best epochs {min(epochs)} to {max(epochs)}")
     if reference.parameters is not None:
-        parts.append(_counts(reference))
+        parts.append(_parameters_in_words(reference))
     if reference.train_seconds is not None:
         machine = f" on a {reference.hardware}" if reference.hardware else ""
         parts.append(f"trained in {seconds(reference.train_seconds)}{machine}")
     said = [] if reference.has_scores else ["no scores"]
-    return "; ".join([*said, *filter(None, parts), f"in {cited(reference.model_dump())}"])
+    return "; ".join([*said, *filter(None, parts), f"in {citation(reference.model_dump())}"])
 
 
-def _counts(reference: Reference) -> str:
+def _parameters_in_words(reference: Reference) -> str:
     total, trainable = reference.parameters, reference.trainable_parameters
     frozen = f", {count(trainable)} of them trainable" if trainable not in (None, total) else ""
     return f"{counted(total, 'parameter')}{frozen}"
 
 
-def _scores(of: str, accuracy: float | None, cost: float | None) -> str:
+def _scores_in_words(of: str, accuracy: float | None, cost: float | None) -> str:
     parts = [f"accuracy {percent(accuracy)}"] if accuracy is not None else []
     parts += [f"loss {loss(cost)}"] if cost is not None else []
     return f"{of} {', '.join(parts)}" if parts else ""

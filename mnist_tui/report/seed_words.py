@@ -10,20 +10,20 @@ from collections.abc import Iterable, Sequence
 from mnist_tui.runs.collection.seed_groups import GroupPair, PairedDifference, SeedGroup, SeedStatistics, pairs, summary
 from mnist_tui.wording import DASH, counted, listed, noun, percent
 
-NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 USUAL_P = 0.05
 """What p is mostly held against; fewer seeds than can reach it are told so."""
-SEVERAL = "Each p is of its own comparison; none is corrected for their number."
+UNCORRECTED = "Each p is of its own comparison; none is corrected for their number."
 
 
 def counted_seeds(seeds: Sequence[int]) -> str:
     """``seed 3``, ``two seeds 0 and 1``, ``ten seeds 0 to 9``, ``four seeds 0 to 2 and 7``."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
-    return f"{_number(len(seeds))} seeds {ranges(seeds)}"
+    return f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
 
 
-def ranges(numbers: Iterable[int]) -> str:
+def number_ranges(numbers: Iterable[int]) -> str:
     """``0``, ``0 and 1``, ``0 to 2 and 7``."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
@@ -34,13 +34,13 @@ def ranges(numbers: Iterable[int]) -> str:
     return listed([text for part in parts for text in _range(part)])
 
 
-def points(share: float) -> str:
+def percentage_points(share: float) -> str:
     """``0.004`` → ``0.40``: percentage points, in thousandths where hundredths would show none."""
     text = f"{100 * share:.2f}"
     return _signed(text if float(text) or not share else f"{100 * share:.3f}")
 
 
-def p_value(p: float) -> str:
+def p_value_in_words(p: float) -> str:
     """``p = 0.0625``, ``p = 0.002``, ``p < 0.0001``."""
     if p < 1e-4:
         return "p < 0.0001"
@@ -48,7 +48,7 @@ def p_value(p: float) -> str:
     return f"p = {p:{digits}}"
 
 
-def interval(
+def interval_in_words(
     found: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
     """``98.29 to 98.39``; a dash where there is none."""
@@ -57,7 +57,7 @@ def interval(
     return dash.join(_signed(f"{scale * end:.{digits}f}") for end in found.interval)
 
 
-def reached(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
+def mean_sentence(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
     """The sentence of one experiment's test accuracy over its seeds.
 
     Args:
@@ -73,33 +73,33 @@ def reached(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
     cut = ", where it is cut off" if high >= 1 else ""
     return (
         f"Over the {counted_seeds(seeds)} {name} reached a mean test accuracy of {percent(found.mean)} (standard "
-        f"deviation {points(found.std)} points, 95 % interval {percent(low)} to {percent(high)}{cut}, lowest "
+        f"deviation {percentage_points(found.std)} points, 95 % interval {percent(low)} to {percent(high)}{cut}, lowest "
         f"{percent(found.minimum)}, highest {percent(found.maximum)})."
     )
 
 
-def of_group(name: str, group: SeedGroup) -> str:
+def group_sentence(name: str, group: SeedGroup) -> str:
     """What a group of seeds reached, and which of its seeds do not count."""
     found = group.summary("test_accuracy")
     if found is None:
         return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
     scored = sorted(group.by_seed("test_accuracy"))
     rest = sorted({run.seed for run in group.runs} - set(scored))
-    said = [reached(name, found, scored)]
+    said = [mean_sentence(name, found, scored)]
     if rest:
         said.append(
-            f"{_seeds(rest).capitalize()} {'has' if len(rest) == 1 else 'have'} not finished and "
+            f"{_seeds_in_words(rest).capitalize()} {'has' if len(rest) == 1 else 'have'} not finished and "
             f"{'does' if len(rest) == 1 else 'do'} not count."
         )
     return " ".join(said)
 
 
-def of_pair(first: str, second: str, pair: GroupPair) -> str:
+def pair_sentence(first: str, second: str, pair: GroupPair) -> str:
     """How much better one group of seeds was, by its test accuracy; seeds that only one has are named."""
-    return better(first, second, pair.paired("test_accuracy"))
+    return comparison_sentence(first, second, pair.paired("test_accuracy"))
 
 
-def better(first: str, second: str, found: PairedDifference | None) -> str:
+def comparison_sentence(first: str, second: str, found: PairedDifference | None) -> str:
     """The sentence of two experiments compared seed by seed.
 
     Args:
@@ -108,18 +108,18 @@ def better(first: str, second: str, found: PairedDifference | None) -> str:
     if found is None:
         return f"{first} and {second} share no seed, so they are not compared seed by seed."
     if found.difference < 0:
-        return better(second, first, found.turned())
+        return comparison_sentence(second, first, found.turned())
     out = [
-        f"{_seeds(seeds).capitalize()}, which only {name} has, {'is' if len(seeds) == 1 else 'are'} left out."
+        f"{_seeds_in_words(seeds).capitalize()}, which only {name} has, {'is' if len(seeds) == 1 else 'are'} left out."
         for name, seeds in ((first, found.only_first), (second, found.only_second))
         if seeds
     ]
-    return " ".join([_difference(first, second, found), *out])
+    return " ".join([_difference_sentence(first, second, found), *out])
 
 
-def _difference(first: str, second: str, found: PairedDifference) -> str:
+def _difference_sentence(first: str, second: str, found: PairedDifference) -> str:
     apart = (
-        f"{first} was better than {second} by {points(found.difference)} points of test accuracy"
+        f"{first} was better than {second} by {percentage_points(found.difference)} points of test accuracy"
         if found.difference
         else f"{first} and {second} had the same mean test accuracy"
     )
@@ -130,22 +130,22 @@ def _difference(first: str, second: str, found: PairedDifference) -> str:
     if not found.difference and not found.std:
         return f"{over} {first} and {second} reached the same test accuracy, seed by seed."
     low, high = found.interval or (found.difference, found.difference)
-    return f"{over} {apart} (95 % interval {points(low)} to {points(high)} points; {tested(found)})."
+    return f"{over} {apart} (95 % interval {percentage_points(low)} to {percentage_points(high)} points; {test_in_words(found)})."
 
 
-def tested(found: PairedDifference) -> str:
+def test_in_words(found: PairedDifference) -> str:
     """``exact permutation test over 1,024 sign changes, p = 0.002``, with what so few seeds can give."""
     kind = "exact permutation test over" if found.exact else "permutation test over"
     changes = f"{found.tried:,} {'' if found.exact else 'random '}sign changes"
     few = (
-        f", which cannot be smaller than {found.least_p:g} with {_number(found.n)} seeds"
+        f", which cannot be smaller than {found.least_p:g} with {_number_word(found.n)} seeds"
         if found.least_p > USUAL_P
         else ""
     )
-    return f"{kind} {changes}, {p_value(found.p)}{few}"
+    return f"{kind} {changes}, {p_value_in_words(found.p)}{few}"
 
 
-def beside_published(
+def published_sentence(
     found: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
 ) -> str:
     """Our mean beside what a source published; empty where it published no accuracy.
@@ -158,13 +158,15 @@ def beside_published(
     if theirs is not None and theirs.std is not None:
         mean = theirs.mean
         what = (
-            f"a mean of {percent(mean)} over {_number(theirs.n)} seeds (standard deviation {points(theirs.std)} "
+            f"a mean of {percent(mean)} over {_number_word(theirs.n)} seeds (standard deviation {percentage_points(theirs.std)} "
             f"points, lowest {percent(theirs.minimum)}, highest {percent(theirs.maximum)})"
         )
     elif accuracy is not None:
         mean = accuracy
         what = (
-            f"{percent(mean)}, a mean over {_number(seeds)} seeds" if seeds > 1 else f"{percent(mean)} of one training"
+            f"{percent(mean)}, a mean over {_number_word(seeds)} seeds"
+            if seeds > 1
+            else f"{percent(mean)} of one training"
         )
     else:
         return ""
@@ -172,32 +174,32 @@ def beside_published(
     if abs(difference) < 1e-9:
         return f"The source published {what}; {ours} is the same."
     return (
-        f"The source published {what}; {ours} lies {points(abs(difference))} points "
+        f"The source published {what}; {ours} lies {percentage_points(abs(difference))} points "
         f"{'above' if difference > 0 else 'below'} it."
     )
 
 
-def sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
+def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
     """All that is said of groups of seeds: the best of each dataset against each other one, then each alone."""
-    names, compared = names_apart(groups), pairs(groups)
-    alone = [of_group(names[group.group], group) for group in groups]
-    against = [of_pair(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
-    return (*against, *([SEVERAL] if len(compared) > 1 else []), *alone)
+    names, compared = distinct_names(groups), pairs(groups)
+    alone = [group_sentence(names[group.group], group) for group in groups]
+    against = [pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
+    return (*against, *([UNCORRECTED] if len(compared) > 1 else []), *alone)
 
 
-def names_apart(groups: Sequence[SeedGroup]) -> dict[str, str]:
+def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
     """What each group is called, by its id; the id stands behind a name that several have."""
     names = {group.group: group.called for group in groups}
     several = list(names.values())
     return {key: f"{name} [{key}]" if several.count(name) > 1 else name for key, name in names.items()}
 
 
-def _number(count: int) -> str:
-    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+def _number_word(count: int) -> str:
+    return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else f"{count:,}"
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"{noun(seeds, 'seed')} {ranges(seeds)}"
+def _seeds_in_words(seeds: Sequence[int]) -> str:
+    return f"{noun(seeds, 'seed')} {number_ranges(seeds)}"
 
 
 def _range(part: Sequence[int]) -> list[str]:

@@ -6,31 +6,31 @@ What is said is gathered in `contents`, from the run's folder alone; how it is l
 from __future__ import annotations
 
 from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.report.contents.models import layers
-from mnist_tui.report.contents.one_run import history, line, of_run
-from mnist_tui.report.contents.rendering import rendered
-from mnist_tui.report.evidence import read
+from mnist_tui.report.contents.models import layer_table
+from mnist_tui.report.contents.one_run import history_table, one_line_table, run_contents
+from mnist_tui.report.contents.rendering import render_template
+from mnist_tui.report.evidence import read_evidence
 from mnist_tui.runs.folder import RunFolder
 
-TEMPLATE = "summary.md.j2"
+SUMMARY_TEMPLATE = "summary.md.j2"
 
 
-def summary(folder: RunFolder) -> str:
+def run_summary(folder: RunFolder) -> str:
     """The whole document.
 
     Raises:
         RunError: the folder cannot be read.
     """
-    evidence = read(folder)
+    evidence = read_evidence(folder)
     preset, complexity = evidence.preset, evidence.complexity
-    return rendered(
-        TEMPLATE,
+    return render_template(
+        SUMMARY_TEMPLATE,
         {
             "title": preset.title or preset.name,
-            "run": of_run(evidence),
-            "line": line(evidence),
-            "history": history(evidence),
-            "layers": layers(complexity, evidence.experiment),
+            "run": run_contents(evidence),
+            "line": one_line_table(evidence),
+            "history": history_table(evidence),
+            "layers": layer_table(complexity, evidence.experiment),
             "complexity": complexity,
             "toml": dump_preset(preset),
         },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from mnist_tui.report.tex_letters import everywhere
+from mnist_tui.report.tex_letters import latex_character
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -63,7 +63,7 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
         columns: LaTeX's letters for the columns, without separators: ``l``, ``r``, or ``p`` with a width.
         title, note: plain text.
     """
-    letters = _letters(columns)
+    letters = _column_letters(columns)
     lines = [
         "\\begin{table}",
         "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}",
@@ -80,10 +80,10 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
 def tex_escaped(text: str) -> str:
     """One line of text that LaTeX prints as it stands."""
     line = " ".join(unicodedata.normalize("NFC", text).split())
-    return "".join(_TEX.get(char) or (char if " " <= char <= "~" else everywhere(char)) for char in line)
+    return "".join(_TEX.get(char) or (char if " " <= char <= "~" else latex_character(char)) for char in line)
 
 
-def _letters(columns: str) -> list[str]:
+def _column_letters(columns: str) -> list[str]:
     """``lp{2cm}r`` → l, p, r."""
     found: list[str] = []
     depth = 0

@@ -27,7 +27,7 @@ _BEYOND_OT1 = frozenset("«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ"
 """Latin letters that a document without packages cannot print."""
 
 
-def printed(char: str) -> str | None:
+def latex_symbol(char: str) -> str | None:
     """A character that is not ASCII in LaTeX's own mathematics, or as nothing; None for one that neither says."""
     if char in SYMBOLS:
         return rf"\ensuremath{{{SYMBOLS[char]}}}"
@@ -50,9 +50,9 @@ def _greek(case: str, letter: str) -> str | None:
     return rf"\ensuremath{{\{name.lower() if case == 'SMALL' else name.capitalize()}}}" if name in _SMALL else None
 
 
-def everywhere(char: str) -> str:
+def latex_character(char: str) -> str:
     """Any character that is not ASCII, for a document of which nothing is known; one without a sign by its number."""
     if char < "\u0180" and char.isprintable() and char not in _BEYOND_OT1 and char not in SYMBOLS:
         return char
-    said = printed(char)
+    said = latex_symbol(char)
     return said if said is not None else rf"\texttt{{U+{ord(char):04X}}}"

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from mnist_tui.report.contents import report
+from mnist_tui.report.contents import build_report
 from mnist_tui.report.document import write_report
-from mnist_tui.report.evidence import read
+from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.forms import FORMS
-from mnist_tui.report.formats.job import job
-from mnist_tui.report.formats.pandoc import program
+from mnist_tui.report.formats.forms import REPORT_FORMATS
+from mnist_tui.report.formats.job import prepare_report
+from mnist_tui.report.formats.pandoc import pandoc_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from tests.benchmarks import results
@@ -39,7 +39,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def command(folders: list[RunFolder], out: Path) -> float:
     """Seconds of the command, in a process of its own."""
-    outputs = [word for suffix in FORMS for word in ("-o", str(out / f"command{suffix}"))]
+    outputs = [word for suffix in REPORT_FORMATS for word in ("-o", str(out / f"command{suffix}"))]
     words = [sys.executable, "-m", "mnist_tui", "report", *(str(folder.path) for folder in folders), *outputs]
     return timed(lambda: subprocess.run(words, check=True, stdout=subprocess.DEVNULL))
 
@@ -51,18 +51,20 @@ def parts(folders: list[RunFolder], out: Path) -> dict[str, float]:
     def told(what: str, _done: int, _of: int) -> None:
         marks.setdefault(what.partition(" ")[0], time.perf_counter())
 
-    write_report(folders, [out / f"report{suffix}" for suffix in FORMS], timestamp=WHEN, progress=told)
+    write_report(folders, [out / f"report{suffix}" for suffix in REPORT_FORMATS], timestamp=WHEN, progress=told)
     ends = [*list(marks.values())[1:], time.perf_counter()]
     return {kind: end - at for (kind, at), end in zip(marks.items(), ends, strict=True)}
 
 
 def formats(folders: list[RunFolder], out: Path) -> tuple[int, dict[str, float]]:
     """The number of figures, and seconds of each format made alone, the figures drawn before."""
-    whole = report([read(folder) for folder in folders], title="MNIST", author="", timestamp=WHEN)
+    whole = build_report([read_evidence(folder) for folder in folders], title="MNIST", author="", timestamp=WHEN)
     for drawing in whole.drawings:
-        save(drawing, out, sorted({form.figures for form in FORMS.values()}))
-    ready = job(whole, out)
-    return len(whole.drawings), {suffix: timed(partial(form.write, ready, "figures")) for suffix, form in FORMS.items()}
+        save(drawing, out, sorted({form.figures for form in REPORT_FORMATS.values()}))
+    ready = prepare_report(whole, out)
+    return len(whole.drawings), {
+        suffix: timed(partial(form.write, ready, "figures")) for suffix, form in REPORT_FORMATS.items()
+    }
 
 
 def main() -> None:
@@ -72,8 +74,8 @@ def main() -> None:
         whole = command(folders, out)
         kinds = parts(folders, out)
         figures, alone = formats(folders, out / "figures")
-        sizes = {suffix: (out / f"report{suffix}").stat().st_size for suffix in FORMS}
-    version = subprocess.run([program(), "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+        sizes = {suffix: (out / f"report{suffix}").stat().st_size for suffix in REPORT_FORMATS}
+    version = subprocess.run([pandoc_path(), "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     body = "\n".join(
         (
             f"| a report over {len(folders)} runs, {figures} figures, five formats | seconds |",
@@ -82,7 +84,10 @@ def main() -> None:
             f"| reading the runs | {kinds['reading']:.1f} |",
             f"| drawing the figures, each once, as svg, pdf and png | {kinds['drawing']:.1f} |",
             f"| pandoc {version} and typst, side by side (at most {MOST_CONVERTING:.0f}) | {kinds['writing']:.1f} |",
-            *(f"| {suffix[1:]} alone ({sizes[suffix] / 1e6:.2f} MB) | {alone[suffix]:.2f} |" for suffix in FORMS),
+            *(
+                f"| {suffix[1:]} alone ({sizes[suffix] / 1e6:.2f} MB) | {alone[suffix]:.2f} |"
+                for suffix in REPORT_FORMATS
+            ),
         )
     )
     print(body)

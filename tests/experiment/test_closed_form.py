@@ -9,7 +9,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.experiment.spec import ConstantSchedule, cautions, from_mapping, to_mapping
 from mnist_tui.report.complexity.breakdown import as_csv, as_table
-from mnist_tui.report.complexity.words import paragraph
+from mnist_tui.report.complexity.words import complexity_in_words
 
 LINEAR, ELM = (find_preset(name).experiment for name in ("efc-linear", "efc2-elm"))
 FLATTEN = {"kind": "flatten"}
@@ -38,11 +38,11 @@ def test_a_frozen_layers_parameters_are_counted_as_not_trained():
 
 
 def test_the_words_tell_what_is_frozen_and_what_solving_takes():
-    said = paragraph(of(ELM), ELM)
+    said = complexity_in_words(of(ELM), ELM)
     assert "10,010 of them trainable and 785,000 not" in said
     assert "The hidden layer is frozen as initialised." in said
     assert "normal equations take 1,001 × 1,001 numbers of 8 bytes, 8,016,008 bytes" in said
-    assert "frozen" not in paragraph(of(LINEAR), LINEAR)
+    assert "frozen" not in complexity_in_words(of(LINEAR), LINEAR)
 
 
 def test_the_form_on_disk_is_the_experiment_again():

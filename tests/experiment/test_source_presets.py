@@ -32,7 +32,7 @@ from mnist_tui.experiment.presets import (
     user_folder,
 )
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.published import MEASURED, beside, in_words
+from mnist_tui.report.published import MEASURED, published_scores, reference_in_words
 
 SOURCES = {
     "000": ("mnist-training", "MNIST Training"),
@@ -219,9 +219,9 @@ def test_a_published_training_figure_says_how_it_was_measured() -> None:
     for name in PRESETS:
         told = reference(name)
         if told.train_accuracy is not None:
-            assert MEASURED[told.train_measured] in in_words(told)
-    assert "mean of 10 trainings" in in_words(reference("efc2-mlp-reference"))
-    assert in_words(reference("labo04-cnn-relu-10")).startswith("no scores")
+            assert MEASURED[told.train_measured] in reference_in_words(told)
+    assert "mean of 10 trainings" in reference_in_words(reference("efc2-mlp-reference"))
+    assert reference_in_words(reference("labo04-cnn-relu-10")).startswith("no scores")
 
 
 def document(told: Reference | None) -> dict[str, Any]:
@@ -236,17 +236,17 @@ def document(told: Reference | None) -> dict[str, Any]:
 
 def test_a_training_figure_stands_beside_ours_only_where_both_were_measured_alike() -> None:
     ours = {
-        kind: {one.name: one.ours for one in beside(document(reference(name)))}["training accuracy"]
+        kind: {one.name: one.ours for one in published_scores(document(reference(name)))}["training accuracy"]
         for kind, name in (("running", "various-mlp2"), ("evaluated", "cnn-model1"), ("unsaid", "report-mlp5layers"))
     }
     assert ours == {"running": 0.97, "evaluated": 0.99, "unsaid": None}
 
 
 def test_differences_are_in_points_of_accuracy_and_nothing_stands_beside_no_reference() -> None:
-    accuracy, cost = beside(document(reference("labo04-raw-tanh-250")))
+    accuracy, cost = published_scores(document(reference("labo04-raw-tanh-250")))
     assert (accuracy.difference, cost.difference) == ("+0.38 points", "−0.0113")
-    assert beside(document(None)) == ()
-    assert beside(document(reference("labo04-cnn-relu-10"))) == ()
+    assert published_scores(document(None)) == ()
+    assert published_scores(document(reference("labo04-cnn-relu-10"))) == ()
 
 
 def test_an_edited_preset_has_no_reference_but_another_seed_keeps_it() -> None:

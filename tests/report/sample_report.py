@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.markdown import code_block, escaped
 from mnist_tui.report.source import Report
 
@@ -103,7 +103,7 @@ def sample() -> Report:
             f"run-{number}-history",
             f"History of {TITLE}",
             f'It "rises", {TITLE}',
-            Table(("epoch",), ((1,),)),
+            FigureData(("epoch",), ((1,),)),
             (160.0, 40.0),
             paint,
         )

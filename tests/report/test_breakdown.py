@@ -11,26 +11,26 @@ from markdown_it import MarkdownIt
 from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.report.complexity.breakdown import FORMATS, in_format
+from mnist_tui.report.complexity.breakdown import FORMATS, complexity_in_format
 from mnist_tui.report.tabular import tex_escaped
 from tests.experiment.strategies import experiments
 
 
 @pytest.mark.parametrize("name", STARTERS)
 def test_the_table_fits_a_terminal_of_80_columns(name: str) -> None:
-    text = in_format(find_preset(name).experiment, "table", title=name)
+    text = complexity_in_format(find_preset(name).experiment, "table", title=name)
     assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_format_ends_with_one_line_end(form: str) -> None:
-    text = in_format(find_preset("cnn").experiment, form, title="cnn")
+    text = complexity_in_format(find_preset("cnn").experiment, form, title="cnn")
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
 
 def test_the_table_names_layers_sums_and_the_formula() -> None:
-    text = in_format(find_preset("hog").experiment, "table")
+    text = complexity_in_format(find_preset("hog").experiment, "table")
     assert "7 × 7 cells × 8 orientations = 392" in text
     assert "392 × 200 = 78400" in text
     assert "fully connected part: 80,400 weights and 210 biases behind 392 inputs" in text
@@ -41,7 +41,7 @@ def test_the_table_names_layers_sums_and_the_formula() -> None:
 def test_the_csv_holds_the_documents_numbers(experiment: Experiment) -> None:
     complexity = of(experiment)
     doc = to_document(complexity)
-    rows = list(csv.DictReader(io.StringIO(in_format(experiment, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(complexity_in_format(experiment, "csv"))))
     layers = [row for row in rows if row["kind"] != "sum"]
     for key in ("weights", "biases", "other", "trainable", "non_trainable", "macs", "inputs"):
         assert [int(row[key]) for row in layers] == [layer[key] for layer in doc["layers"]]
@@ -52,12 +52,12 @@ def test_the_csv_holds_the_documents_numbers(experiment: Experiment) -> None:
 
 def test_the_json_is_the_document() -> None:
     experiment = find_preset("fashion").experiment
-    assert json.loads(in_format(experiment, "json")) == to_document(of(experiment))
+    assert json.loads(complexity_in_format(experiment, "json")) == to_document(of(experiment))
 
 
 def test_the_markdown_is_a_table_with_as_many_cells_in_every_row() -> None:
     experiment = find_preset("cnn").experiment
-    tokens = MarkdownIt("commonmark").enable("table").parse(in_format(experiment, "md", title="a | b"))
+    tokens = MarkdownIt("commonmark").enable("table").parse(complexity_in_format(experiment, "md", title="a | b"))
     rows = [token for token in tokens if token.type == "tr_open"]
     cells = [token for token in tokens if token.type in ("td_open", "th_open")]
     assert len(rows) == 1 + len(of(experiment).layers) + 2
@@ -67,6 +67,6 @@ def test_the_markdown_is_a_table_with_as_many_cells_in_every_row() -> None:
 
 def test_tex_escapes_what_latex_would_read_as_its_own() -> None:
     assert tex_escaped("a_b & 5% of {x}^2") == r"a\_b \& 5\% of \{x\}\textasciicircum{}2"
-    text = in_format(find_preset("raw").experiment, "tex", title="50% _off_")
+    text = complexity_in_format(find_preset("raw").experiment, "tex", title="50% _off_")
     assert r"\caption{50\% \_off\_}" in text
     assert r"784 \ensuremath{\times} 250 & 196\,000" in text

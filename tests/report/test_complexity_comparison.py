@@ -17,23 +17,23 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison_tables
-from mnist_tui.report.complexity.comparison import capacity_points, comparison
-from mnist_tui.report.complexity.model import Model
+from mnist_tui.report.complexity.comparison import capacity_points, compare_models
+from mnist_tui.report.complexity.model import ComparedModel
 from mnist_tui.report.tabular import tex_escaped
 from mnist_tui.report.tex_letters import SYMBOLS
 
 
-def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> Model:
+def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> ComparedModel:
     experiment = find_preset(preset).experiment
     experiment = with_text(experiment, "hidden", hidden) if hidden else experiment
-    return Model(name or preset, of(experiment), experiment, accuracy)
+    return ComparedModel(name or preset, of(experiment), experiment, accuracy)
 
 
 STARTING = [model(name) for name in STARTERS]
 
 
 def test_each_row_has_its_models_numbers() -> None:
-    found = comparison([model("raw"), model("cnn")])
+    found = compare_models([model("raw"), model("cnn")])
     raw, cnn = (dict(zip(found.headings, row, strict=True)) for row in found.rows)
     assert (raw["parameters"], raw["weights"], raw["biases"], raw["inputs"]) == ("198,760", "198,500", "260", "784")
     assert (cnn["convolutions (filters)"], cnn["dense hidden layers (neurons)"]) == ("9-9-16", "25")
@@ -44,7 +44,7 @@ def test_each_row_has_its_models_numbers() -> None:
 
 
 def test_depth_is_set_against_parameters() -> None:
-    words = " ".join(comparison([model("raw"), model("cnn"), model("raw", hidden="300x300", name="two")]).words)
+    words = " ".join(compare_models([model("raw"), model("cnn"), model("raw", hidden="300x300", name="two")]).words)
     assert "two has the most parameters, 328,810, 44 times as many as cnn, which has the fewest, 7,465." in words
     assert "cnn has the most hidden layers, 4 (3 convolutions, 1 dense), and 7,465 parameters" in words
     assert "fewer than raw (1 hidden layer, 198,760) and two (2 hidden layers, 328,810)" in words
@@ -52,14 +52,14 @@ def test_depth_is_set_against_parameters() -> None:
 
 def test_the_same_parameters_in_one_layer_are_nearly_as_many() -> None:
     deep = model("raw", hidden="200x200x200", name="deep")
-    words = " ".join(comparison([deep, model("raw")]).words)
+    words = " ".join(compare_models([deep, model("raw")]).words)
     (neurons,) = (neurons for neurons in range(1, 1000) if f"on about {neurons} neurons." in words)
     as_many = [of(with_text(deep.experiment, "hidden", str(neurons + more))).total for more in (-1, 0, 1)]
     assert min(as_many, key=lambda total: abs(total - deep.complexity.total)) == as_many[1]
 
 
 def test_equal_depths_are_called_so() -> None:
-    words = " ".join(comparison([model("raw"), model("hog")]).words)
+    words = " ".join(compare_models([model("raw"), model("hog")]).words)
     assert "All have 1 hidden layer" in words
     assert "Deep against shallow" not in words
 
@@ -67,13 +67,13 @@ def test_equal_depths_are_called_so() -> None:
 def test_accuracy_for_a_parameter_is_points_above_guessing_a_thousand() -> None:
     models = [model("raw", 0.9762), model("hog", 0.9841), model("cnn", 0.98)]
     assert [one.points for one in models] == pytest.approx([87.62 / 198.76, 88.41 / 80.61, 88 / 7.465])
-    words = " ".join(comparison(models).words)
+    words = " ".join(compare_models(models).words)
     assert "hog is the most accurate of those tested, 98.41 %; cnn gets the most from a parameter, 11.8 points" in words
     assert "above guessing (10 %)" in words
 
 
 def test_accuracies_of_different_data_are_not_ranked() -> None:
-    found = comparison([model("raw", 0.97), model("fashion", 0.9)])
+    found = compare_models([model("raw", 0.97), model("fashion", 0.9)])
     words = " ".join(found.words)
     assert "different datasets (fashion-mnist and mnist) and do not compare" in words
     assert "most accurate" not in words
@@ -85,9 +85,9 @@ def test_the_figures_points_are_the_models_whose_accuracy_is_known() -> None:
     assert (point.label, point.parameters, point.accuracy, point.convolutional) == ("cnn", 7465, 0.98, True)
 
 
-@pytest.mark.parametrize("form", comparison_tables.FORMATS)
+@pytest.mark.parametrize("form", comparison_tables.COMPARISON_FORMATS)
 def test_every_format_ends_with_one_line_end(form: str) -> None:
-    text = comparison_tables.in_format(STARTING, form)
+    text = comparison_tables.comparison_in_format(STARTING, form)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
@@ -98,8 +98,8 @@ def in_csv(value: object) -> str:
 
 def test_documents_have_the_same_numbers_in_json_and_csv() -> None:
     models = [model("raw", 0.97), model("cnn")]
-    doc = json.loads(comparison_tables.in_format(models, "json"))
-    rows = list(csv.DictReader(io.StringIO(comparison_tables.in_format(models, "csv"))))
+    doc = json.loads(comparison_tables.comparison_in_format(models, "json"))
+    rows = list(csv.DictReader(io.StringIO(comparison_tables.comparison_in_format(models, "csv"))))
     assert [one["total"] for one in doc["models"]] == [198_760, 7_465]
     assert [[in_csv(value) for value in one.values()] for one in doc["models"]] == [list(row.values()) for row in rows]
 
@@ -109,7 +109,7 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
     tokens = (
         MarkdownIt("commonmark")
         .enable("table")
-        .parse(comparison_tables.in_format([model("raw", name=name), model("hog")], "md"))
+        .parse(comparison_tables.comparison_in_format([model("raw", name=name), model("hog")], "md"))
     )
     cells = [token for token in tokens if token.type == "inline"]
     shown = ["".join(part.content for part in cell.children or ()) for cell in cells]
@@ -118,7 +118,7 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
 
 def test_models_beyond_a_pages_width_are_in_further_latex_tables() -> None:
     names = [f"model{number}" for number in range(8)]
-    text = comparison_tables.in_format([model("raw", 0.9, name=name) for name in names], "tex")
+    text = comparison_tables.comparison_in_format([model("raw", 0.9, name=name) for name in names], "tex")
     heads = [line for line in text.splitlines() if line.startswith("model &")]
     assert [head.removesuffix(r" \\").split(" & ")[1:] for head in heads] == [names[:5], names[5:]]
     assert text.count("Points per 1") == 1
@@ -134,7 +134,7 @@ def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
         "\\documentclass{article}",
         "\\begin{document}",
         *map(tex_escaped, titles),
-        breakdown.in_format(STARTING[0].experiment, "tex", title=titles[0]),
+        breakdown.complexity_in_format(STARTING[0].experiment, "tex", title=titles[0]),
         "\\end{document}",
     ]
     compiled(tmp_path, source)
@@ -143,13 +143,13 @@ def test_any_letter_compiles_in_plain_latex(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> None:
     title = "50% \\alpha & <b>x</b> $1 #_{}~^"
-    tables = [breakdown.in_format(one.experiment, "tex", title=title) for one in STARTING]
+    tables = [breakdown.complexity_in_format(one.experiment, "tex", title=title) for one in STARTING]
     tables.append(
-        comparison_tables.in_format(
+        comparison_tables.comparison_in_format(
             [*STARTING, replace(model("raw", 0.97, name="50% & _x_"), deviation=0.01, runs=10)], "tex"
         )
     )
-    tables.append(comparison_tables.in_format([*STARTING, *STARTING], "tex"))
+    tables.append(comparison_tables.comparison_in_format([*STARTING, *STARTING], "tex"))
     source = ["\\documentclass[a4paper,11pt]{article}", "\\begin{document}", *tables, "\\end{document}"]
     assert "Overfull" not in compiled(tmp_path, source)
 

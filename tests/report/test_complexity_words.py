@@ -12,7 +12,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.complexity.words import paragraph, with_separators
+from mnist_tui.report.complexity.words import complexity_in_words, with_separators
 from tests.experiment.strategies import experiments
 
 PUBLISHED = {
@@ -74,7 +74,7 @@ def _layer(words: list[str]) -> dict[str, Any]:
 
 
 def said(experiment: Experiment) -> str:
-    return paragraph(of(experiment), experiment)
+    return complexity_in_words(of(experiment), experiment)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.report.contents.platform import platform
-from mnist_tui.report.evidence import UNKNOWN, read
+from mnist_tui.report.contents.platform import platform_facts
+from mnist_tui.report.evidence import UNKNOWN, read_evidence
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.results import run_document
 from tests.report.furnished import changed, furnished_run
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def test_a_whole_folder_misses_nothing(run: RunFolder) -> None:
-    found = read(run)
+    found = read_evidence(run)
     assert found.missing == ()
     assert found.document == run_document(run)
     assert found.matrix == matrix()
@@ -35,7 +35,7 @@ def test_a_whole_folder_misses_nothing(run: RunFolder) -> None:
 
 
 def test_changes_leave_the_seed_out(tmp_path: Path) -> None:
-    found = read(furnished_run(tmp_path, changed("hog", seed="5", ppc="7", epochs="3")))
+    found = read_evidence(furnished_run(tmp_path, changed("hog", seed="5", ppc="7", epochs="3")))
     assert found.changes == "ppc 7, 3 epochs"
     assert found.summary.differs == "ppc 7, 3 epochs, seed 5"
 
@@ -54,7 +54,7 @@ def test_a_piece_that_is_not_whole_is_named_and_the_rest_is_there(
     run: RunFolder, name: str, spoil: Callable[[Path], None]
 ) -> None:
     spoil(run.path / name)
-    found = read(run)
+    found = read_evidence(run)
     assert [sentence.split()[0] for sentence in found.missing] == [name]
     assert len(found.state.history) == 3
     assert (found.document["test"] is None) is (name == "results.json")
@@ -63,7 +63,7 @@ def test_a_piece_that_is_not_whole_is_named_and_the_rest_is_there(
 
 def test_without_its_log_a_run_still_has_its_results(run: RunFolder) -> None:
     run.events_file.unlink()
-    found = read(run)
+    found = read_evidence(run)
     assert found.document["test"]["accuracy"] == 0.98
     assert found.matrix == matrix()
     assert [sentence.split()[0] for sentence in found.missing] == ["events.jsonl"]
@@ -71,9 +71,9 @@ def test_without_its_log_a_run_still_has_its_results(run: RunFolder) -> None:
 
 def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
     run.status_file.unlink()
-    assert read(run).state.state == "finished"
+    assert read_evidence(run).state.state == "finished"
     run.events_file.write_bytes(b"\x00 no events\n")
-    found = read(run)
+    found = read_evidence(run)
     assert found.state.state == UNKNOWN
     assert len(found.missing) == 2
     assert found.document["test"]["accuracy"] == 0.98
@@ -96,7 +96,7 @@ def test_without_its_status_the_log_tells_how_it_ended(run: RunFolder) -> None:
 def test_results_of_another_shape_are_as_good_as_none(run: RunFolder, wrong: dict[str, object]) -> None:
     results = json.loads(run.results_file.read_text(encoding="utf-8"))
     run.results_file.write_text(json.dumps(results | wrong), encoding="utf-8")
-    found = read(run)
+    found = read_evidence(run)
     assert found.document["test"] is None
     assert found.missing[0].startswith("results.json")
 
@@ -105,12 +105,12 @@ def test_what_an_older_version_did_not_record_is_no_fault(run: RunFolder) -> Non
     results = json.loads(run.results_file.read_text(encoding="utf-8"))
     older: dict[str, object] = {"platform": {"versions": {"keras": None}, "memory": None}, "weights_of_epoch": None}
     run.results_file.write_text(json.dumps(results | older), encoding="utf-8")
-    found = read(run)
+    found = read_evidence(run)
     assert found.missing == ()
-    told = dict(platform(found))
+    told = dict(platform_facts(found))
     assert (told["Keras"], told["Memory"]) == ("–", "–")
     run.results_file.write_text(json.dumps(results | {"platform": {"versions": None}}), encoding="utf-8")
-    assert read(run).missing == ()
+    assert read_evidence(run).missing == ()
 
 
 def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> None:
@@ -121,14 +121,14 @@ def test_predictions_that_do_not_fit_each_other_are_left_out(run: RunFolder) -> 
         misclassified=np.array([7], np.int32),
         misclassified_images=np.zeros((1, 28, 28), np.uint8),
     )
-    assert read(run).predictions is None
+    assert read_evidence(run).predictions is None
 
 
 def test_a_run_whose_worker_died_is_crashed(tmp_path: Path) -> None:
     preset = changed("raw", epochs="3")
     folder = create(tmp_path, preset, Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
-    found = read(folder)
+    found = read_evidence(folder)
     assert found.state.state == "crashed"
     assert not found.state.live
     assert found.document["test"] is None
@@ -138,4 +138,4 @@ def test_a_run_whose_worker_died_is_crashed(tmp_path: Path) -> None:
 def test_without_an_experiment_there_is_nothing_to_report(run: RunFolder, spoil: Callable[[Path], None]) -> None:
     spoil(run.experiment_file)
     with pytest.raises(RunError, match=rf"run {run.id} cannot be reported: .*experiment\.toml"):
-        read(run)
+        read_evidence(run)

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.forms import FORMS, beside, form_of
-from mnist_tui.report.formats.front import cleaned
-from mnist_tui.report.formats.job import Job, job
-from mnist_tui.report.formats.latex import printed
+from mnist_tui.report.formats.forms import REPORT_FORMATS, figure_folder, report_format
+from mnist_tui.report.formats.front import clean_report
+from mnist_tui.report.formats.job import PreparedReport, prepare_report
+from mnist_tui.report.formats.latex import latex_of
 from mnist_tui.report.formats.tables import PAGE, lines_of
 from mnist_tui.report.formats.tree import breakable, slugs
 from mnist_tui.report.markdown import escaped
@@ -41,7 +41,7 @@ class Written:
     """The report's folder and its files by suffix."""
 
     folder: Path
-    job: Job
+    job: PreparedReport
 
     def path(self, suffix: str) -> Path:
         return self.folder / f"report{suffix}"
@@ -58,8 +58,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     report = sample()
     for drawing in report.drawings:
         save(drawing, figures, ("svg", "pdf", "png"))
-    ready = job(report, figures)
-    for suffix, form in FORMS.items():
+    ready = prepare_report(report, figures)
+    for suffix, form in REPORT_FORMATS.items():
         (folder / f"report{suffix}").write_bytes(form.write(ready, figures.name))
     return Written(folder, ready)
 
@@ -101,12 +101,12 @@ def test_any_text_comes_out_as_itself(texts: list[str]) -> None:
     paragraphs = "\n\n".join(map(escaped, texts))
     rows = "".join(f"| {escaped(text)} | end |\n" for text in texts)
     source = f"{paragraphs}\n\nnow\n\n| a | b |\n| --- | --- |\n{rows}"
-    ready = job(Report("t", "", "2026-03-01T13:05:00+00:00", source, ()), Path())
+    ready = prepare_report(Report("t", "", "2026-03-01T13:05:00+00:00", source, ()), Path())
     expected = dense("".join(texts) + "nowab" + "end".join([*texts, ""]))
     with tempfile.TemporaryDirectory() as place:
         for suffix, read in READ.items():
             path = Path(place) / f"report{suffix}"
-            path.write_bytes(FORMS[suffix].write(ready, "none"))
+            path.write_bytes(REPORT_FORMATS[suffix].write(ready, "none"))
             assert expected in read(path), suffix
 
 
@@ -199,14 +199,14 @@ def test_figures_in_docx_have_alt_texts_and_the_width_they_were_drawn_with(writt
     assert told == [f'It "rises", {TITLE}'] * 2
 
 
-@pytest.mark.parametrize("suffix", FORMS)
+@pytest.mark.parametrize("suffix", REPORT_FORMATS)
 def test_the_same_report_is_the_same_bytes_whatever_lies_where_it_is_made(
     written: Written, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("report.html", "report.tex", "report.css", "report.typ", "body.typ", "reference.docx"):
         (tmp_path / name).write_text("an old report", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    again = FORMS[suffix].write(job(sample(), written.folder / "report_files"), "report_files")
+    again = REPORT_FORMATS[suffix].write(prepare_report(sample(), written.folder / "report_files"), "report_files")
     assert again == written.path(suffix).read_bytes()
 
 
@@ -244,32 +244,32 @@ def test_docx_opens_in_libreoffice(written: Written, tmp_path: Path) -> None:
 
 def test_characters_that_no_format_can_hold_are_replaced(written: Written) -> None:
     torn = replace(sample(), title="a\x00b\ud800 c\nd", markdown="x\x07y\r\nz\uffff", drawings=())
-    clean = cleaned(torn)
+    clean = clean_report(torn)
     assert clean.title == "a\ufffdb\ufffd c d"
     assert clean.markdown == "x\ufffdy\nz\ufffd"
-    ready = job(torn, written.folder)
-    for suffix, form in FORMS.items():
+    ready = prepare_report(torn, written.folder)
+    for suffix, form in REPORT_FORMATS.items():
         assert form.write(ready, "none"), suffix
-    assert pypdf.PdfReader(io.BytesIO(FORMS[".pdf"].write(ready, ""))).metadata is not None
+    assert pypdf.PdfReader(io.BytesIO(REPORT_FORMATS[".pdf"].write(ready, ""))).metadata is not None
 
 
 def test_an_unknown_suffix_is_answered_with_the_five() -> None:
     with pytest.raises(ExportError, match=r"report.txt ends in .txt; .* .md, .tex, .html, .pdf or .docx"):
-        form_of(Path("report.txt"))
+        report_format(Path("report.txt"))
     with pytest.raises(ExportError, match="report has no ending"):
-        form_of(Path("report"))
-    assert form_of(Path("REPORT.PDF")) is FORMS[".pdf"]
+        report_format(Path("report"))
+    assert report_format(Path("REPORT.PDF")) is REPORT_FORMATS[".pdf"]
 
 
 def test_the_folder_for_figures_has_a_name_that_tex_and_links_take() -> None:
-    assert beside(Path("x/report.md")) == "report_files"
-    assert re.fullmatch(r"my-1-50-r-[0-9a-f]{8}_files", beside(Path("my #1 50% ré.tex")))
-    assert re.fullmatch(r"[0-9a-f]{8}_files", beside(Path("Ж.md")))
+    assert figure_folder(Path("x/report.md")) == "report_files"
+    assert re.fullmatch(r"my-1-50-r-[0-9a-f]{8}_files", figure_folder(Path("my #1 50% ré.tex")))
+    assert re.fullmatch(r"[0-9a-f]{8}_files", figure_folder(Path("Ж.md")))
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1), min_size=2, unique=True))
 def test_documents_of_different_names_have_different_folders_for_figures(names: list[str]) -> None:
-    folders = {beside(Path(f"{name}.md")) for name in names}
+    folders = {figure_folder(Path(f"{name}.md")) for name in names}
     assert len(folders) == len({Path(f"{name}.md").stem for name in names})
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+_files", folder) for folder in folders)
 
@@ -306,4 +306,4 @@ def test_pages_take_more_of_smaller_letters() -> None:
     ],
 )
 def test_letters_that_tex_has_no_font_for_are_formulas_or_code_points(char: str, latex: str) -> None:
-    assert printed(char) == latex
+    assert latex_of(char) == latex

@@ -11,8 +11,8 @@ import pytest
 from mnist_tui.report.document import write_report
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.formats import letters
-from mnist_tui.report.formats.forms import FORMS
-from mnist_tui.report.formats.job import Job, job
+from mnist_tui.report.formats.forms import REPORT_FORMATS
+from mnist_tui.report.formats.job import PreparedReport, prepare_report
 from mnist_tui.report.markdown import escaped
 from tests.hostile import NAMES
 from tests.report.reading import READ, dense
@@ -22,9 +22,9 @@ from tests.report.sample_report import sample
 DAVID = "דוד כהן"
 
 
-def made(author: str, tmp_path: Path) -> Job:
+def made(author: str, tmp_path: Path) -> PreparedReport:
     markdown = f"# About {escaped(author)}\n\nby {escaped(author)} · 10:20\n"
-    return job(replace(sample(), author=author, title=author, markdown=markdown, drawings=()), tmp_path)
+    return prepare_report(replace(sample(), author=author, title=author, markdown=markdown, drawings=()), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -36,26 +36,26 @@ def made(author: str, tmp_path: Path) -> Job:
     ],
 )
 def test_words_from_right_to_left_are_apart_from_the_time_beside_them(suffix: str, apart: str, tmp_path: Path) -> None:
-    assert apart in FORMS[suffix].write(made(DAVID, tmp_path), "files").decode()
+    assert apart in REPORT_FORMATS[suffix].write(made(DAVID, tmp_path), "files").decode()
 
 
 def test_in_word_they_are_set_from_right_to_left(tmp_path: Path) -> None:
     path = tmp_path / "r.docx"
-    path.write_bytes(FORMS[".docx"].write(made(DAVID, tmp_path), "files"))
+    path.write_bytes(REPORT_FORMATS[".docx"].write(made(DAVID, tmp_path), "files"))
     document = zipfile.ZipFile(path).read("word/document.xml").decode()
     assert f'<w:rPr><w:rtl /></w:rPr><w:t xml:space="preserve">{DAVID}</w:t>' in document
 
 
 def test_in_the_pdf_the_time_beside_them_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "r.pdf"
-    path.write_bytes(FORMS[".pdf"].write(made(DAVID, tmp_path), "files"))
+    path.write_bytes(REPORT_FORMATS[".pdf"].write(made(DAVID, tmp_path), "files"))
     assert "·2026-03-01" in READ[".pdf"](path)
 
 
 def test_text_that_might_be_taken_for_markup_or_commands_comes_out_as_itself_in_all_formats(tmp_path: Path) -> None:
     texts = [name for name in NAMES if "محمد" not in name]
     ready = made(" ; ".join(texts), tmp_path)
-    for suffix, form in FORMS.items():
+    for suffix, form in REPORT_FORMATS.items():
         path = tmp_path / f"r{suffix}"
         path.write_bytes(form.write(ready, "files"))
         if suffix in READ:
@@ -71,14 +71,14 @@ def test_text_that_might_be_taken_for_markup_or_commands_comes_out_as_itself_in_
 def test_characters_that_no_font_has_are_named_with_a_font_that_has_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letters, "_of_font", lambda path, index: frozenset("中"))
-    told = FORMS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
+    monkeypatch.setattr(letters, "_font_characters", lambda path, index: frozenset("中"))
+    told = REPORT_FORMATS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
     assert told == (
         "the PDF shows boxes in the place of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"
     )
-    assert FORMS[".pdf"].lacking(made("Ada é ✓ Ж", tmp_path)) == ""
-    assert "中 (U+4E2D)" in FORMS[".tex"].lacking(made("Ada 中 é", tmp_path))
-    assert FORMS[".html"].lacking(made("Ada 中", tmp_path)) == ""
+    assert REPORT_FORMATS[".pdf"].lacking(made("Ada é ✓ Ж", tmp_path)) == ""
+    assert "中 (U+4E2D)" in REPORT_FORMATS[".tex"].lacking(made("Ada 中 é", tmp_path))
+    assert REPORT_FORMATS[".html"].lacking(made("Ada 中", tmp_path)) == ""
 
 
 def test_a_report_warns_of_boxes_in_it_and_in_its_figures(tmp_path: Path) -> None:
@@ -94,6 +94,6 @@ def test_a_killed_pandoc_is_told_by_its_signal(code: int, monkeypatch: pytest.Mo
     script = tmp_path / "pandoc"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr("mnist_tui.report.formats.pandoc.program", lambda: str(script))
+    monkeypatch.setattr("mnist_tui.report.formats.pandoc.pandoc_path", lambda: str(script))
     with pytest.raises(ExportError, match=r"pandoc was killed \(SIGKILL\)"):
         made("Ada", tmp_path)

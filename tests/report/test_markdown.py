@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mnist_tui.report.formats.pandoc import read
+from mnist_tui.report.formats.pandoc import read_markdown
 from mnist_tui.report.formats.tree import text_of
-from mnist_tui.report.markdown import Ready, code_block, escaped, image, link, table
+from mnist_tui.report.markdown import MarkdownText, code_block, escaped, image, link, table
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 TEXTS = st.text(alphabet="abiv1.)(*_`[]<>#+-=|~&\\! $:/{}^@%\"'", min_size=1, max_size=30)
@@ -47,7 +47,7 @@ def test_a_code_block_holds_any_text(text: str) -> None:
 @given(st.lists(TEXTS.filter(str.strip), min_size=1, max_size=100))
 def test_pandoc_reads_any_text_as_itself_in_paragraphs_headings_tables_and_captions(texts: list[str]) -> None:
     parts = [part for text in texts for part in (escaped(text), f"## {escaped(text)} {{#id}}", image(text, "a", text))]
-    blocks = read("\n\n".join([*parts, table(["a", "b"], [[text, "end"] for text in texts])]))["blocks"]
+    blocks = read_markdown("\n\n".join([*parts, table(["a", "b"], [[text, "end"] for text in texts])]))["blocks"]
     plain = [" ".join(text.split()) for text in texts]
     *singles, pipes = blocks
     assert [text_of(block) for block in singles[0::3]] == plain
@@ -61,7 +61,7 @@ def test_a_tables_cells_are_escaped_but_for_what_is_markdown_already() -> None:
     assert table(["№", "a|b"], [[link("*1*", "run-1"), "-1"]], {0}) == (
         "| № | a\\|b |\n| ---: | --- |\n| [\\*1\\*](#run-1) | \\-1 |"
     )
-    assert escaped(Ready("*1*")) == "*1*"
+    assert escaped(MarkdownText("*1*")) == "*1*"
 
 
 def test_what_no_format_can_hold_is_replaced() -> None:

@@ -14,7 +14,7 @@ from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import from_mapping
 from mnist_tui.report import export as exports
 from mnist_tui.report.card.model_card import card
-from mnist_tui.report.card.model_code import program
+from mnist_tui.report.card.model_code import example_program
 from mnist_tui.report.export import ExistsError, ExportError, export
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
@@ -153,7 +153,7 @@ def test_every_program_is_python_for_any_network(name: str) -> None:
     for layers in ([], [{"kind": "flatten"}, {"kind": "dense", "units": 7, "activation": "gelu"}]):
         features = {"kind": "hog"} if not layers else {"kind": "raw"}
         experiment = from_mapping({"features": features, "layers": layers})
-        code = program(name, Preset("p", experiment, origin="run").experiment).code
+        code = example_program(name, Preset("p", experiment, origin="run").experiment).code
         stored = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         assert {"images", "probabilities"} <= stored
         assert max(map(len, code.splitlines())) <= 120

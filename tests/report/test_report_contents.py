@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from mnist_tui.report.contents import report
-from mnist_tui.report.contents.grid import in_words
-from mnist_tui.report.evidence import read
+from mnist_tui.report.contents import build_report
+from mnist_tui.report.contents.grid import run_numbers
+from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.source import Report
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.names_and_notes import Label, write_label
@@ -30,7 +30,7 @@ IDS = re.compile(r" \{#([\w-]+)\}$")
 
 
 def made(*folders: RunFolder, title: str = "Lab 4", author: str = "") -> Report:
-    return report([read(folder) for folder in folders], title=title, author=author, timestamp=MADE)
+    return build_report([read_evidence(folder) for folder in folders], title=title, author=author, timestamp=MADE)
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -368,4 +368,4 @@ def test_the_same_runs_make_the_same_bytes_in_any_process_and_any_time_zone(tmp_
     [([1], "1"), ([2, 1], "1 and 2"), ([1, 2, 3], "1–3"), ([1, 3, 5, 6, 7], "1, 3 and 5–7"), ([4, 5, 9], "4, 5 and 9")],
 )
 def test_numbers_in_words(numbers: list[int], words: str) -> None:
-    assert in_words(numbers) == words
+    assert run_numbers(numbers) == words

@@ -10,11 +10,11 @@ import pytest
 
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import edited, find_preset
-from mnist_tui.report.contents.whole import report
-from mnist_tui.report.evidence import read
+from mnist_tui.report.contents.whole import build_report
+from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.figures.seeds import PUBLISHED, seeds
-from mnist_tui.report.seed_words import reached
+from mnist_tui.report.figures.seeds import PUBLISHED_HEADING, seed_figure
+from mnist_tui.report.seed_words import mean_sentence
 from mnist_tui.runs.collection.seed_groups import SHARE, summary
 from mnist_tui.runs.folder import RunFolder
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
@@ -25,8 +25,8 @@ REFERENCE = (0.9807, 0.9790, 0.9793, 0.9794, 0.9811, 0.9784, 0.9785, 0.9803, 0.9
 
 
 def told(*runs: RunFolder) -> str:
-    return report(
-        [read(run) for run in runs], title="T", author="", timestamp=datetime(2026, 1, 1, tzinfo=UTC)
+    return build_report(
+        [read_evidence(run) for run in runs], title="T", author="", timestamp=datetime(2026, 1, 1, tzinfo=UTC)
     ).markdown
 
 
@@ -83,10 +83,10 @@ def test_the_source_s_seeds_stand_beside_ours(tmp_path: Path) -> None:
 
 
 def test_the_figure_has_the_published_points_and_their_numbers(tmp_path: Path) -> None:
-    drawn = seeds(
+    drawn = seed_figure(
         "seeds", [(seed, 0.98 + seed / 1e4, 0.07) for seed in (1, 2, 30)], ("test loss",), published=REFERENCE
     )
-    assert drawn.data.headings == ("seed", "test accuracy (1 = all)", "test loss", PUBLISHED)
+    assert drawn.data.headings == ("seed", "test accuracy (1 = all)", "test loss", PUBLISHED_HEADING)
     rows = {row[0]: row[1:] for row in drawn.data.rows}
     assert rows[1] == (pytest.approx(0.9801), 0.07, 0.9790)
     assert rows[30] == (pytest.approx(0.983), 0.07, None)
@@ -112,4 +112,4 @@ def test_an_interval_ends_where_accuracies_do() -> None:
     found = summary((0.999, 0.98), within=SHARE)
     assert found is not None
     assert found.interval == (pytest.approx(0.9895 - 12.7062 * 0.0095, abs=1e-4), 1.0)
-    assert "to 100.00 %, where it is cut off, lowest 98.00 %" in reached("raw", found, (0, 1))
+    assert "to 100.00 %, where it is cut off, lowest 98.00 %" in mean_sentence("raw", found, (0, 1))

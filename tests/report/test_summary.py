@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.report.summary import summary
+from mnist_tui.report.summary import run_summary
 from mnist_tui.runs.folder import Launch, create
 from tests.report.furnished import changed
 from tests.report.recorded import CREATED, recorded_run
@@ -31,7 +31,8 @@ def cells(text: str) -> list[list[str]]:
 
 def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
     rows = {
-        row[0]: row[1:] for row in cells(summary(recorded_run(tmp_path, changed("cnn", optimizer="adam", epochs="3"))))
+        row[0]: row[1:]
+        for row in cells(run_summary(recorded_run(tmp_path, changed("cnn", optimizer="adam", epochs="3"))))
     }
     assert rows["cnn"] == ["7,465", "3", "256", "98.00 %", "99.50 %"]
     assert rows["Name"] == ["MNIST"]
@@ -59,7 +60,7 @@ def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
 
 
 def test_scores_classes_matrix_confusions_and_history_are_there(tmp_path: Path) -> None:
-    text = summary(recorded_run(tmp_path))
+    text = run_summary(recorded_run(tmp_path))
     rows = cells(text)
     assert ["test", "98.00 %", "0.0700", "98.00 %"] in rows
     assert ["training (after training, without dropout)", "99.50 %", "0.0200", "–"] in rows
@@ -71,13 +72,13 @@ def test_scores_classes_matrix_confusions_and_history_are_there(tmp_path: Path) 
 
 def test_published_figures_stand_beside_ours_while_the_experiment_is_the_sources(tmp_path: Path) -> None:
     source = recorded_run(tmp_path, changed("hog", seed="5"))
-    rows = cells(summary(source))
+    rows = cells(run_summary(source))
     name = "test, published in ARN – Report – Labo04 (labo04-hog-sigmoid-ppc4)"
     assert [name, "98.41 %", "0.0540", "–"] in rows
     assert ["test, ours less published", "−0.41 points", "+0.0160", "–"] in rows
-    assert "speaks of 9 orientations; its run lists 8" in summary(source)
+    assert "speaks of 9 orientations; its run lists 8" in run_summary(source)
     assert rows[0][-1] == "Published test accuracy"
-    other = summary(recorded_run(tmp_path, changed("hog", hidden="100")))
+    other = run_summary(recorded_run(tmp_path, changed("hog", hidden="100")))
     assert "ublished in" not in other
     assert "Published test accuracy" not in other
     assert "orientations; its run" not in other
@@ -86,7 +87,7 @@ def test_published_figures_stand_beside_ours_while_the_experiment_is_the_sources
 def test_figures_of_sample_data_stand_beside_nothing_published(tmp_path: Path) -> None:
     folder = recorded_run(tmp_path, find_preset("hog"), title="digits sample", sample=True)
     assert folder.preset().reference is not None
-    assert "ublished in" not in summary(folder)
+    assert "ublished in" not in run_summary(folder)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_figures_of_sample_data_stand_beside_nothing_published(tmp_path: Path) -
     ],
 )
 def test_a_run_that_did_not_finish_says_so_at_its_head(tmp_path: Path, state: str, reason: str, said: str) -> None:
-    head = summary(recorded_run(tmp_path, state=state, reason=reason)).split("## Summary")[0]
+    head = run_summary(recorded_run(tmp_path, state=state, reason=reason)).split("## Summary")[0]
     assert said in head
     assert reason in head
 
@@ -106,27 +107,27 @@ def test_a_run_that_did_not_finish_says_so_at_its_head(tmp_path: Path, state: st
 def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
     folder = create(tmp_path, find_preset("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
-    text = summary(folder)
+    text = run_summary(folder)
     assert "worker died without a word" in text
     assert "## Model" in text
     assert "## Results" not in text
 
 
 def test_the_sample_is_named_as_such_and_never_called_mnist_alone(tmp_path: Path) -> None:
-    text = summary(recorded_run(tmp_path, title="digits sample", sample=True))
+    text = run_summary(recorded_run(tmp_path, title="digits sample", sample=True))
     assert "The data are the bundled digits sample" in text
     assert ["Name", "digits sample"] in cells(text)
 
 
 def test_a_users_text_comes_out_as_itself(tmp_path: Path) -> None:
     names = ("a|b", "*c*", "_d_", "<e>", "[f](g)", "# h", "`i`", "1. j", "k & l", "m")
-    rows = cells(summary(recorded_run(tmp_path, class_names=names)))
+    rows = cells(run_summary(recorded_run(tmp_path, class_names=names)))
     assert ["true ╲ predicted", *names] in rows
     assert all([name, "98.00 %", "98.00 %", "98.00 %", "1,000"] in rows for name in names)
 
 
 def test_the_whole_experiment_is_in_it(tmp_path: Path) -> None:
     run = recorded_run(tmp_path)
-    fences = [token.content for token in READER.parse(summary(run)) if token.type == "fence"]
+    fences = [token.content for token in READER.parse(run_summary(run)) if token.type == "fence"]
     assert fences[0] == "mnist-tui train --preset raw --epochs 3\n"
     assert fences[-1].strip() == run.experiment_file.read_text(encoding="utf-8").strip()

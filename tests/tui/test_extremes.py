@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from mnist_tui.report.drawable import LARGEST, SMALLEST, drawable
+from mnist_tui.report.drawable import LARGEST_DRAWABLE, SMALLEST_DRAWABLE, drawable
 from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
@@ -50,7 +50,7 @@ def fit(lines: Sequence[Row], width: int = WIDTH, height: int = HEIGHT) -> None:
 def test_a_drawable_value_is_finite_and_its_square_root_and_logarithm_exist(value: float) -> None:
     found = drawable(value)
     assert (found is None) == (isinstance(value, float) and not math.isfinite(value))
-    assert found is None or found == 0 or SMALLEST <= abs(found) <= LARGEST
+    assert found is None or found == 0 or SMALLEST_DRAWABLE <= abs(found) <= LARGEST_DRAWABLE
 
 
 def run_of(values: Sequence[float | None]) -> RunState:

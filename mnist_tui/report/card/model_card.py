@@ -11,9 +11,9 @@ from mnist_tui.experiment.complexity import weight_shapes
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.files import read_text
 from mnist_tui.report import evidence, markdown
-from mnist_tui.report.card.model_code import hog_call, program
-from mnist_tui.report.contents.notices import SAMPLE
-from mnist_tui.report.contents.rendering import environment
+from mnist_tui.report.card.model_code import example_program, hog_call
+from mnist_tui.report.contents.notices import SAMPLE_NOTICE
+from mnist_tui.report.contents.rendering import template_environment
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.runs.exported import CARD, FILES, WHOLE
 from mnist_tui.runs.folder import RunFolder
@@ -39,7 +39,7 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
     """
     kept = _described(folder, out)
     wanted = [name for name in FILES if name in formats or name in kept]
-    template = environment(md=markdown.escaped, code=markdown.code_block, table=_table).get_template(TEMPLATE)
+    template = template_environment(md=markdown.escaped, code=markdown.code_block, table=_table).get_template(TEMPLATE)
     return template.render(contents(folder, wanted, out)).rstrip() + "\n"
 
 
@@ -53,7 +53,7 @@ def is_card_of(folder: RunFolder, path: Path) -> bool:
 
 def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, Any]:
     """What the template lays out."""
-    known = evidence.read(folder)
+    known = evidence.read_evidence(folder)
     experiment, spec = known.experiment, known.experiment.features
     shapes = weight_shapes(experiment) if set(formats) & set(NAMED) else {}
     return {
@@ -67,7 +67,7 @@ def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, 
         "classes": (("Column", "Class"), *((str(n), name) for n, name in enumerate(known.class_names))),
         "files": (("File", "Size", "SHA-256"), *_files(formats, out)),
         "weights": (("Weight", "Shape"), *((name, str(shape)) for name, shape in shapes.items())) if shapes else (),
-        "programs": [{"name": FILES[name], **vars(program(name, experiment))} for name in formats],
+        "programs": [{"name": FILES[name], **vars(example_program(name, experiment))} for name in formats],
     }
 
 
@@ -75,7 +75,7 @@ def _notices(known: Evidence) -> list[str]:
     state, reason = known.document["state"], known.document["reason"]
     found = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
     if (known.document["dataset"] or {}).get("sample"):
-        found.append(SAMPLE)
+        found.append(SAMPLE_NOTICE)
     if not known.document["test"]:
         found.append("These weights were not evaluated on the test images.")
     precision = known.experiment.training.precision

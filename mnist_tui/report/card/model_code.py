@@ -27,7 +27,7 @@ INFERENCE_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Program:
+class ExampleProgram:
     """One format's program.
 
     Attributes:
@@ -39,10 +39,10 @@ class Program:
     code: str
 
 
-def program(name: str, experiment: Experiment) -> Program:
+def example_program(name: str, experiment: Experiment) -> ExampleProgram:
     """The program of the weights format of that name."""
     uses_hog = isinstance(experiment.features, HogFeatures) and name not in WHOLE
-    imports, packages, body = _bodies(name, experiment)
+    imports, packages, body = _program_parts(name, experiment)
     blocks: list[str] = []
     if name in ("npz", "safetensors", "csv"):
         imports = [*numpy_code.imports(experiment), *imports]
@@ -54,7 +54,7 @@ def program(name: str, experiment: Experiment) -> Program:
     head = "\n".join(_sorted(imports))
     functions = "".join(f"{block}\n\n\n" for block in blocks)
     gap = "\n\n\n" if blocks else "\n\n"
-    return Program(tuple(packages), f"{head}{gap}{functions}" + "\n".join(steps))
+    return ExampleProgram(tuple(packages), f"{head}{gap}{functions}" + "\n".join(steps))
 
 
 def network_input(experiment: Experiment) -> list[str]:
@@ -73,7 +73,7 @@ def hog_call(spec: HogFeatures) -> str:
     )
 
 
-def _bodies(name: str, experiment: Experiment) -> tuple[list[str], list[str], list[str]]:
+def _program_parts(name: str, experiment: Experiment) -> tuple[list[str], list[str], list[str]]:
     """Imports, packages and lines of a program, beyond what many share."""
     file = FILES[name]
     forward = numpy_code.forward(experiment)

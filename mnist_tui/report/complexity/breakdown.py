@@ -12,7 +12,7 @@ from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
-from mnist_tui.report.complexity.words import paragraph
+from mnist_tui.report.complexity.words import complexity_in_words
 from mnist_tui.report.tabular import aligned, latex
 from mnist_tui.wording import counted
 
@@ -47,7 +47,7 @@ CSV_FIELDS = (
 
 
 @dataclass(frozen=True)
-class _Sum:
+class _SumRow:
     """A line below the layers: what it sums, and its counts."""
 
     name: str
@@ -59,12 +59,12 @@ class _Sum:
     note: str
 
 
-def in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
+def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
     """The complexity of an experiment's model in one of FORMATS or ALSO, ending with a line's end."""
     complexity = of(experiment)
-    form = ALSO.get(form, form)
-    if form == WORDS:
-        return "\n\n".join([*([title] if title else []), paragraph(complexity, experiment)]) + "\n"
+    form = FORMAT_ALIASES.get(form, form)
+    if form == TEXT:
+        return "\n\n".join([*([title] if title else []), complexity_in_words(complexity, experiment)]) + "\n"
     return TABLES[form](complexity, title)
 
 
@@ -72,20 +72,20 @@ def as_table(complexity: Complexity, title: str = "") -> str:
     """Aligned columns for a terminal of 80, with the totals and the fully connected part below."""
     columns = [0, 4, 5, 6, *([7] if complexity.other else []), 8, 9]
     layers = [[*_layer_cells(layer)[:-1], layer.formula.partition(" (")[0]] for layer in complexity.layers]
-    sums = [[*_sum_cells(line)[:-1], ""] for line in _sums(complexity)]
+    sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
     blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
     right = [place for place, column in enumerate(columns) if column in NUMBERS]
     lines = [title, ""] if title else []
-    return "\n".join([*lines, *aligned(blocks, right), "", *_words(complexity)]) + "\n"
+    return "\n".join([*lines, *aligned(blocks, right), "", *_notes(complexity)]) + "\n"
 
 
 def as_markdown(complexity: Complexity, title: str = "") -> str:
     """A table in GitHub's Markdown, the sums in bold, and the rest in words."""
     rows = [_layer_cells(layer) for layer in complexity.layers]
-    sums = [[_bold(cell) for cell in _sum_cells(line)] for line in _sums(complexity)]
+    sums = [[_bold(cell) for cell in _sum_cells(line)] for line in _sum_rows(complexity)]
     lines = [f"## {markdown.escaped(title)}", ""] if title else []
     lines.append(markdown.table(HEADINGS, [*rows, *sums], NUMBERS))
-    return "\n".join([*lines, "", *(f"- {markdown.escaped(line)}" for line in _words(complexity))]) + "\n"
+    return "\n".join([*lines, "", *(f"- {markdown.escaped(line)}" for line in _notes(complexity))]) + "\n"
 
 
 def as_csv(complexity: Complexity, title: str = "") -> str:
@@ -98,7 +98,7 @@ def as_csv(complexity: Complexity, title: str = "") -> str:
         shape = written(tuple(layer["output_shape"]))
         configuration = next(one.configuration for one in complexity.layers if one.name == layer["name"])
         writer.writerow([{**layer, "output_shape": shape, "configuration": configuration}[key] for key in CSV_FIELDS])
-    for line in _sums(complexity):
+    for line in _sum_rows(complexity):
         summed = [layer for layer in complexity.layers if line.name == "total" or layer.kind == "dense"]
         trained = (sum(layer.trainable for layer in summed), sum(layer.non_trainable for layer in summed))
         writer.writerow(
@@ -129,14 +129,14 @@ def as_tex(complexity: Complexity, title: str = "") -> str:
     """A LaTeX table that needs no package and fits a page."""
     columns = [0, 2, 4, 9, 5, 6, *([7] if complexity.other else []), 8]
     layers = [[*_layer_cells(layer)[:-1], _product(layer)] for layer in complexity.layers]
-    sums = [[*_sum_cells(line)[:-1], ""] for line in _sums(complexity)]
+    sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
     blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
     letters = {0: r"p{2.1cm}", 2: r"p{1.9cm}"} | dict.fromkeys(NUMBERS, "r")
     form = "".join(letters.get(column, "l") for column in columns)
-    return latex(blocks, form, title=title, note="; ".join(_words(complexity)))
+    return latex(blocks, form, title=title, note="; ".join(_notes(complexity)))
 
 
-WORDS = "text"
+TEXT = "text"
 TABLES: dict[str, Callable[[Complexity, str], str]] = {
     "table": as_table,
     "json": as_json,
@@ -144,23 +144,23 @@ TABLES: dict[str, Callable[[Complexity, str], str]] = {
     "md": as_markdown,
     "tex": as_tex,
 }
-FORMATS = (*TABLES, WORDS)
-ALSO = {"txt": WORDS}
+FORMATS = (*TABLES, TEXT)
+FORMAT_ALIASES = {"txt": TEXT}
 """Other names of formats: the ending of the file."""
 
 
-def _sums(complexity: Complexity) -> list[_Sum]:
+def _sum_rows(complexity: Complexity) -> list[_SumRow]:
     c = complexity
     trained = f"{counted(c.total, 'parameter')}, {c.trainable:,} trainable, {c.non_trainable:,} not"
     dense_macs = sum(layer.macs for layer in c.layers if layer.kind == "dense")
     dense = counted(c.dense_weights + c.dense_biases, "parameter")
     return [
-        _Sum("fully connected", c.dense_inputs, c.dense_weights, c.dense_biases, 0, dense_macs, dense),
-        _Sum("total", c.inputs, c.weights, c.biases, c.other, c.macs, trained),
+        _SumRow("fully connected", c.dense_inputs, c.dense_weights, c.dense_biases, 0, dense_macs, dense),
+        _SumRow("total", c.inputs, c.weights, c.biases, c.other, c.macs, trained),
     ]
 
 
-def _words(complexity: Complexity) -> list[str]:
+def _notes(complexity: Complexity) -> list[str]:
     c = complexity
     parts = f"{counted(c.dense_weights, 'weight')} and {counted(c.dense_biases, 'bias')}"
     dense = f"{parts} behind {counted(c.dense_inputs, 'input')}"
@@ -183,7 +183,7 @@ def _layer_cells(layer: LayerComplexity) -> list[str]:
     return [layer.name, layer.kind, layer.configuration, f"{layer.inputs:,}", shape, *numbers, layer.formula]
 
 
-def _sum_cells(line: _Sum) -> list[str]:
+def _sum_cells(line: _SumRow) -> list[str]:
     numbers = [f"{value:,}" for value in (line.weights, line.biases, line.other, line.macs)]
     return [line.name, "", "", f"{line.inputs:,}", "", *numbers, line.note]
 
@@ -193,5 +193,5 @@ def _product(layer: LayerComplexity) -> str:
     return layer.formula.partition(" = ")[0] if layer.total else ""
 
 
-def _bold(cell: str) -> markdown.Ready | str:
-    return markdown.Ready(f"**{markdown.escaped(cell)}**") if cell else ""
+def _bold(cell: str) -> markdown.MarkdownText | str:
+    return markdown.MarkdownText(f"**{markdown.escaped(cell)}**") if cell else ""

@@ -8,14 +8,14 @@ from itertools import groupby
 from typing import Any
 
 from mnist_tui.experiment.complexity import Complexity
-from mnist_tui.report.complexity.comparison_words import sentences
-from mnist_tui.report.complexity.model import Model
-from mnist_tui.report.figures.capacity import Point
+from mnist_tui.report.complexity.comparison_words import comparison_sentences
+from mnist_tui.report.complexity.model import ComparedModel
+from mnist_tui.report.figures.capacity import CapacityPoint
 from mnist_tui.wording import DASH, count, percent, size
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Models side by side.
 
     Attributes:
@@ -32,7 +32,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Column:
+class ModelProperty:
     """A property of the models.
 
     Attributes:
@@ -43,8 +43,8 @@ class Column:
 
     heading: str
     key: str
-    value: Callable[[Model], Any]
-    text: Callable[[Model], str]
+    value: Callable[[ComparedModel], Any]
+    text: Callable[[ComparedModel], str]
 
 
 def _sizes(values: Sequence[int]) -> str:
@@ -57,53 +57,55 @@ def _interval(ends: tuple[float, float] | None) -> str:
     return " to ".join(map(percent, ends)) if ends else DASH
 
 
-def _count(heading: str, key: str, of: Callable[[Complexity], int]) -> Column:
-    return Column(heading, key, lambda model: of(model.complexity), lambda model: f"{of(model.complexity):,}")
+def _count_property(heading: str, key: str, of: Callable[[Complexity], int]) -> ModelProperty:
+    return ModelProperty(heading, key, lambda model: of(model.complexity), lambda model: f"{of(model.complexity):,}")
 
 
-ABREAST = 5
+MODELS_PER_TABLE = 5
 """Models that fit beside each other on a page."""
-POINTS = "points per 1,000 parameters"
-IN_WORDS = ("name", "dataset", "filters", "units")
+POINTS_HEADING = "points per 1,000 parameters"
+TEXT_KEYS = ("name", "dataset", "filters", "units")
 """Columns that hold no numbers."""
-COLUMNS = (
-    Column("model", "name", lambda model: model.name, lambda model: model.name),
-    Column("dataset", "dataset", lambda model: model.data, lambda model: model.data),
-    Column("convolutions (filters)", "filters", lambda model: list(model.filters), lambda model: _sizes(model.filters)),
-    Column(
+PROPERTIES = (
+    ModelProperty("model", "name", lambda model: model.name, lambda model: model.name),
+    ModelProperty("dataset", "dataset", lambda model: model.data, lambda model: model.data),
+    ModelProperty(
+        "convolutions (filters)", "filters", lambda model: list(model.filters), lambda model: _sizes(model.filters)
+    ),
+    ModelProperty(
         "dense hidden layers (neurons)", "units", lambda model: list(model.units), lambda model: _sizes(model.units)
     ),
-    _count("inputs", "inputs", lambda c: c.inputs),
-    _count("weights", "weights", lambda c: c.weights),
-    _count("biases", "biases", lambda c: c.biases),
-    _count("batch normalisation", "other", lambda c: c.other),
-    _count("parameters", "total", lambda c: c.total),
-    _count("trainable", "trainable", lambda c: c.trainable),
-    _count("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
-    _count("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
-    _count("MACs an image", "macs", lambda c: c.macs),
-    Column(
+    _count_property("inputs", "inputs", lambda c: c.inputs),
+    _count_property("weights", "weights", lambda c: c.weights),
+    _count_property("biases", "biases", lambda c: c.biases),
+    _count_property("batch normalisation", "other", lambda c: c.other),
+    _count_property("parameters", "total", lambda c: c.total),
+    _count_property("trainable", "trainable", lambda c: c.trainable),
+    _count_property("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
+    _count_property("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
+    _count_property("MACs an image", "macs", lambda c: c.macs),
+    ModelProperty(
         "memory (float32)", "bytes", lambda model: model.complexity.bytes, lambda model: size(model.complexity.bytes)
     ),
-    Column("test accuracy", "accuracy", lambda model: model.accuracy, lambda model: percent(model.accuracy)),
-    Column(
+    ModelProperty("test accuracy", "accuracy", lambda model: model.accuracy, lambda model: percent(model.accuracy)),
+    ModelProperty(
         "its standard deviation", "deviation", lambda model: model.deviation, lambda model: percent(model.deviation)
     ),
-    Column(
+    ModelProperty(
         "95 % interval of the mean",
         "interval",
         lambda model: model.interval and list(model.interval),
         lambda model: _interval(model.interval),
     ),
-    Column("runs", "runs", lambda model: model.runs, lambda model: count(model.runs or None)),
-    Column(
-        POINTS,
+    ModelProperty("runs", "runs", lambda model: model.runs, lambda model: count(model.runs or None)),
+    ModelProperty(
+        POINTS_HEADING,
         "points_per_1000_parameters",
         lambda model: None if model.points is None else round(model.points, 6),
         lambda model: DASH if model.points is None else f"{model.points:.3g}",
     ),
 )
-ONLY_SOMETIMES: dict[str, Callable[[Sequence[Model]], bool]] = {
+SHOWN_IF: dict[str, Callable[[Sequence[ComparedModel]], bool]] = {
     "dataset": lambda models: len({model.data for model in models}) > 1,
     "filters": lambda models: any(model.filters for model in models),
     "other": lambda models: any(model.complexity.other for model in models),
@@ -117,18 +119,18 @@ ONLY_SOMETIMES: dict[str, Callable[[Sequence[Model]], bool]] = {
 """Columns that say nothing unless this holds."""
 
 
-def comparison(models: Sequence[Model]) -> Comparison:
+def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
     """Models side by side, in their order."""
-    columns = shown(models)
-    return Comparison(
+    columns = shown_properties(models)
+    return ModelComparison(
         tuple(column.heading for column in columns),
         tuple(tuple(column.text(model) for column in columns) for model in models),
-        frozenset(place for place, column in enumerate(columns) if column.key not in IN_WORDS),
-        sentences(models),
+        frozenset(place for place, column in enumerate(columns) if column.key not in TEXT_KEYS),
+        comparison_sentences(models),
     )
 
 
-def turned(found: Comparison, abreast: int = ABREAST) -> list[tuple[tuple[str, ...], ...]]:
+def transposed(found: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[tuple[tuple[str, ...], ...]]:
     """The rows with a property each, the models' names in the first: as often as needed, so many models at a time."""
     return [
         tuple(zip(found.headings, *found.rows[start : start + abreast], strict=True))
@@ -136,15 +138,15 @@ def turned(found: Comparison, abreast: int = ABREAST) -> list[tuple[tuple[str, .
     ]
 
 
-def shown(models: Sequence[Model]) -> list[Column]:
+def shown_properties(models: Sequence[ComparedModel]) -> list[ModelProperty]:
     """The columns that say something of these models."""
-    return [column for column in COLUMNS if ONLY_SOMETIMES.get(column.key, bool)(models)]
+    return [column for column in PROPERTIES if SHOWN_IF.get(column.key, bool)(models)]
 
 
-def capacity_points(models: Sequence[Model]) -> list[Point]:
+def capacity_points(models: Sequence[ComparedModel]) -> list[CapacityPoint]:
     """The models whose accuracy is known, for the figure of accuracy against parameters."""
     return [
-        Point(model.name, model.complexity.total, model.accuracy, model.deviation, bool(model.filters))
+        CapacityPoint(model.name, model.complexity.total, model.accuracy, model.deviation, bool(model.filters))
         for model in models
         if model.accuracy is not None
     ]

@@ -9,47 +9,47 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.complexity.comparison import COLUMNS, comparison, turned
-from mnist_tui.report.complexity.model import Model
+from mnist_tui.report.complexity.comparison import PROPERTIES, compare_models, transposed
+from mnist_tui.report.complexity.model import ComparedModel
 from mnist_tui.report.tabular import aligned, latex
 
 
-def in_format(models: Sequence[Model], form: str) -> str:
+def comparison_in_format(models: Sequence[ComparedModel], form: str) -> str:
     """The models in one of FORMATS, ending with a line's end."""
-    return FORMATS[form](models)
+    return COMPARISON_FORMATS[form](models)
 
 
-def as_table(models: Sequence[Model]) -> str:
+def comparison_as_table(models: Sequence[ComparedModel]) -> str:
     """A column a model, and below what stands out."""
-    found = comparison(models)
-    ((names, *rows),) = turned(found, len(models))
+    found = compare_models(models)
+    ((names, *rows),) = transposed(found, len(models))
     lines = aligned([[names], rows], range(1, len(models) + 1))
     return "\n".join([*lines, *(["", *found.words] if found.words else [])]) + "\n"
 
 
-def as_markdown(models: Sequence[Model]) -> str:
+def comparison_as_markdown(models: Sequence[ComparedModel]) -> str:
     """A table in GitHub's Markdown, and a list of what stands out."""
-    found = comparison(models)
+    found = compare_models(models)
     words = [f"- {markdown.escaped(sentence)}" for sentence in found.words]
     return (
         "\n".join([markdown.table(found.headings, found.rows, found.numbers), *(["", *words] if words else [])]) + "\n"
     )
 
 
-def as_csv(models: Sequence[Model]) -> str:
+def comparison_as_csv(models: Sequence[ComparedModel]) -> str:
     """One line a model; a number that is not known is left empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    documents = [document(model) for model in models]
+    documents = [model_document(model) for model in models]
     writer.writerow(documents[0])
-    writer.writerows([_cell(value) for value in one.values()] for one in documents)
+    writer.writerows([_csv_cell(value) for value in one.values()] for one in documents)
     return out.getvalue()
 
 
-def as_tex(models: Sequence[Model]) -> str:
+def comparison_as_tex(models: Sequence[ComparedModel]) -> str:
     """LaTeX tables that need no package, a column a model, of as many as fit a page; the words below the last."""
-    found = comparison(models)
-    tables = turned(found)
+    found = compare_models(models)
+    tables = transposed(found)
     notes = [""] * (len(tables) - 1) + [" ".join(found.words)]
     return "\n".join(
         latex([[names], rows], "l" + "r" * (len(names) - 1), note=note)
@@ -57,31 +57,31 @@ def as_tex(models: Sequence[Model]) -> str:
     )
 
 
-def as_json(models: Sequence[Model]) -> str:
+def comparison_as_json(models: Sequence[ComparedModel]) -> str:
     """The document that scripts read: the models, and what stands out."""
-    doc = {"models": [document(model) for model in models], "words": list(comparison(models).words)}
+    doc = {"models": [model_document(model) for model in models], "words": list(compare_models(models).words)}
     return json.dumps(doc, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_text(models: Sequence[Model]) -> str:
+def comparison_as_text(models: Sequence[ComparedModel]) -> str:
     """What stands out, a sentence a line."""
-    return "\n".join(comparison(models).words) + "\n"
+    return "\n".join(compare_models(models).words) + "\n"
 
 
-def document(model: Model) -> dict[str, Any]:
+def model_document(model: ComparedModel) -> dict[str, Any]:
     """One model's numbers by name; None for what is not known."""
-    return {column.key: column.value(model) for column in COLUMNS}
+    return {column.key: column.value(model) for column in PROPERTIES}
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     return "-".join(map(str, value)) if isinstance(value, list) else value
 
 
-FORMATS: dict[str, Callable[[Sequence[Model]], str]] = {
-    "table": as_table,
-    "json": as_json,
-    "csv": as_csv,
-    "md": as_markdown,
-    "tex": as_tex,
-    "text": as_text,
+COMPARISON_FORMATS: dict[str, Callable[[Sequence[ComparedModel]], str]] = {
+    "table": comparison_as_table,
+    "json": comparison_as_json,
+    "csv": comparison_as_csv,
+    "md": comparison_as_markdown,
+    "tex": comparison_as_tex,
+    "text": comparison_as_text,
 }

@@ -13,7 +13,7 @@ FINISHED = "finished"
 
 
 @dataclass(frozen=True)
-class Model:
+class ComparedModel:
     """One of the models that are compared.
 
     Attributes:
@@ -62,7 +62,7 @@ class Model:
         return 100 * (self.accuracy - 1 / CLASSES) / (self.complexity.total / 1000)
 
 
-def called(name: str, *marks: str, state: str = FINISHED) -> str:
+def name_with_marks(name: str, *marks: str, state: str = FINISHED) -> str:
     """A model's name, with what else tells it apart: ``raw (run 2, stopped)``."""
     told = [*filter(None, marks), *([state] if state != FINISHED else [])]
     return f"{name} ({', '.join(told)})" if told else name

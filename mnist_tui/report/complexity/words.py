@@ -31,7 +31,7 @@ ORDINALS = (
 WITHOUT_PARAMETERS = {"dropout": "dropout", "max_pooling2d": "pooling", "flatten": "flattening"}
 
 
-def paragraph(complexity: Complexity, experiment: Experiment) -> str:
+def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
     """The whole answer, as plain text for a lab report; its paragraphs are parted by an empty line.
 
     Args:

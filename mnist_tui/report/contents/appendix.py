@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.report.contents.grid import Grid, in_words
-from mnist_tui.report.contents.one_run import history
-from mnist_tui.report.contents.sections import Section
+from mnist_tui.report.contents.grid import MarkdownTable, run_numbers
+from mnist_tui.report.contents.one_run import history_table
+from mnist_tui.report.contents.sections import ReportSection
 from mnist_tui.wording import noun
 
-MOST_EPOCHS = 20
+MOST_LISTED_EPOCHS = 20
 """A longer history is in the data beside the figures only."""
 
 
@@ -35,18 +35,18 @@ class ExperimentText:
 
 
 @dataclass(frozen=True)
-class Epochs:
+class EpochTable:
     """A short run's history."""
 
     number: int
-    history: Grid
+    history: MarkdownTable
 
     @property
     def anchor(self) -> str:
         return f"epochs-{self.number}"
 
 
-def experiments(sections: Sequence[Section]) -> dict[str, ExperimentText]:
+def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
     """By the anchors of the sections; the same text is there once."""
     texts = {section.anchor: dump_preset(section.shown.evidence.preset) for section in sections}
     found: dict[str, ExperimentText] = {}
@@ -55,16 +55,16 @@ def experiments(sections: Sequence[Section]) -> dict[str, ExperimentText]:
         runs = [run.number for section in alike for run in section.runs]
         group = next((section for section in alike if section.group is not None), None)
         seed = group.shown.evidence.summary.seed if group is not None else None
-        word = f"{noun(runs, 'run')} {in_words(runs)}"
+        word = f"{noun(runs, 'run')} {run_numbers(runs)}"
         found |= dict.fromkeys([section.anchor for section in alike], ExperimentText(number, word, toml, seed))
     return found
 
 
-def epochs(sections: Sequence[Section]) -> dict[str, Epochs]:
+def short_histories(sections: Sequence[ReportSection]) -> dict[str, EpochTable]:
     """The epochs of the runs that are shown, where they are few; by the anchors of their sections."""
-    found: dict[str, Epochs] = {}
+    found: dict[str, EpochTable] = {}
     for section in sections:
-        told = history(section.shown.evidence)
-        if told is not None and len(told.rows) <= MOST_EPOCHS:
-            found[section.anchor] = Epochs(section.shown.number, told)
+        told = history_table(section.shown.evidence)
+        if told is not None and len(told.rows) <= MOST_LISTED_EPOCHS:
+            found[section.anchor] = EpochTable(section.shown.number, told)
     return found

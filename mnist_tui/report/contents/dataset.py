@@ -13,30 +13,30 @@ from mnist_tui.wording import counted
 IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
 
 
-def dataset(evidence: Evidence) -> Facts:
+def dataset_facts(evidence: Evidence) -> Facts:
     """The data that the run had; where it never got so far, those that it was to have."""
     data, spec = evidence.document["dataset"], evidence.experiment.dataset
     if data is None:
-        return [("Name", spec.name), *_input(evidence)]
+        return [("Name", spec.name), *_input_facts(evidence)]
     return [
-        ("Name", title(data)),
+        ("Name", dataset_title(data)),
         ("Training set", f"{counted(data['train'], 'image')}{' (limited)' if spec.limit else ''}"),
         ("Test set", counted(data["test"], "image")),
-        ("Validation (dev) set", _held_out(evidence, data["validation"])),
-        *_input(evidence),
+        ("Validation (dev) set", _validation_in_words(evidence, data["validation"])),
+        *_input_facts(evidence),
         ("Source", str(data.get("source") or "not recorded")),
         ("Checksums", "the published ones" if data.get("verified") else "not those of a published dataset"),
         *((f"SHA-256, {part.replace('_', ' ')}", text) for part, text in data["sha256"].items()),
     ]
 
 
-def title(data: dict[str, Any]) -> str:
+def dataset_title(data: dict[str, Any]) -> str:
     """A document's dataset by its title, the sample called one."""
     said = str(data.get("title") or data["name"])
     return f"{said} (sample)" if data.get("sample") and "sample" not in said else said
 
 
-def _held_out(evidence: Evidence, images: int) -> str:
+def _validation_in_words(evidence: Evidence, images: int) -> str:
     if not images:
         return "0; the test set plays validation"
     share = evidence.experiment.dataset.validation
@@ -44,15 +44,15 @@ def _held_out(evidence: Evidence, images: int) -> str:
     return f"{counted(images, 'image')}{drawn}"
 
 
-def _input(evidence: Evidence) -> Facts:
+def _input_facts(evidence: Evidence) -> Facts:
     return [
         ("Image size", IMAGE_SIZE),
-        ("Features", features(evidence)),
+        ("Features", features_in_words(evidence)),
         ("Inputs of the network", evidence.complexity.inputs_formula),
     ]
 
 
-def features(evidence: Evidence) -> str:
+def features_in_words(evidence: Evidence) -> str:
     """What of an image enters the network."""
     found = evidence.experiment.features
     if not isinstance(found, HogFeatures):

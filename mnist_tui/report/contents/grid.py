@@ -13,7 +13,7 @@ Facts = list[tuple[str, object]]
 
 
 @dataclass(frozen=True)
-class Grid:
+class MarkdownTable:
     """A table.
 
     Attributes:
@@ -26,24 +26,24 @@ class Grid:
     right: frozenset[int] = frozenset()
 
 
-def laid_out(grid: Grid) -> str:
+def table_in_markdown(grid: MarkdownTable) -> str:
     """The table in Markdown."""
     return markdown.table(grid.headings, grid.rows, grid.right)
 
 
-def fact_table(facts: Facts) -> str:
+def facts_in_markdown(facts: Facts) -> str:
     """Facts as a table of two columns without headings."""
     return markdown.table(("", ""), facts)
 
 
-def value_of(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     """An experiment's value in words: ``yes``, ``1e-07``, ``rmsprop``."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def in_words(numbers: list[int]) -> str:
+def run_numbers(numbers: list[int]) -> str:
     """``1``, ``1 and 2``, ``1, 3 and 5–14``."""
     parts: list[str] = []
     for number in sorted(numbers):
@@ -52,9 +52,9 @@ def in_words(numbers: list[int]) -> str:
             parts[-1] = f"{first}–{number}"
         else:
             parts.append(str(number))
-    return listed([text for part in parts for text in _unspread(part)])
+    return listed([text for part in parts for text in _range_ends(part)])
 
 
-def _unspread(part: str) -> list[str]:
+def _range_ends(part: str) -> list[str]:
     first, _, last = part.partition("–")
     return [first, last] if last and int(last) == int(first) + 1 else [part]

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.layers import LAYER_KINDS, ExperimentPart
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.report.contents.grid import Grid, value_of
+from mnist_tui.report.contents.grid import MarkdownTable, value_in_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.wording import count
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class Network:
     """A network that at least one run trained.
 
     Attributes:
@@ -36,12 +36,12 @@ class Model:
         return f"Model {self.number} – {architecture(self.evidence.complexity)}"
 
 
-def models(evidences: Sequence[Evidence]) -> list[Model]:
+def networks(evidences: Sequence[Evidence]) -> list[Network]:
     """The networks of runs numbered from 1; the same layers on the same features are one network."""
     found: dict[str, list[int]] = {}
     for number, evidence in enumerate(evidences, 1):
         found.setdefault(_key(evidence.experiment), []).append(number)
-    return [Model(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
+    return [Network(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
 
 
 def _key(experiment: Experiment) -> str:
@@ -56,7 +56,7 @@ def architecture(complexity: Complexity) -> str:
     return f"convolutions {'-'.join(map(str, filters))}, dense {connected}" if filters else connected
 
 
-def layers(complexity: Complexity, experiment: Experiment) -> Grid:
+def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable:
     """The network's summary, a row a layer, the input first."""
     rows: list[tuple[object, ...]] = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
     inbound, parts = "input", [*experiment.layers, experiment.output]
@@ -66,7 +66,7 @@ def layers(complexity: Complexity, experiment: Experiment) -> Grid:
         rows.append((str(number), name, str(layer.output_shape), configuration, count(layer.total), inbound))
         inbound = layer.name
     headings = ("№", "Layer (type)", "Output shape", "Configuration", "Parameters", "Inbound layer")
-    return Grid(headings, tuple(rows), frozenset((0, 4)))
+    return MarkdownTable(headings, tuple(rows), frozenset((0, 4)))
 
 
 def _initialisers(part: ExperimentPart) -> list[str]:
@@ -74,6 +74,6 @@ def _initialisers(part: ExperimentPart) -> list[str]:
     for what, field in (("weights", "kernel_initializer"), ("biases", "bias_initializer")):
         initialiser = getattr(part, field, None)
         if initialiser is not None:
-            arguments = ", ".join(f"{key} {value_of(value)}" for key, value in initialiser if key != "name")
+            arguments = ", ".join(f"{key} {value_in_words(value)}" for key, value in initialiser if key != "name")
             words.append(f"{what} {initialiser.name}{f' ({arguments})' if arguments else ''}")
     return words

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mnist_tui.report.contents.grid import Grid
-from mnist_tui.report.contents.models import Model
-from mnist_tui.report.contents.sections import Numbered, Section
-from mnist_tui.report.contents.training import batch_size, epochs_run
+from mnist_tui.report.contents.grid import MarkdownTable
+from mnist_tui.report.contents.models import Network
+from mnist_tui.report.contents.sections import NumberedRun, ReportSection
+from mnist_tui.report.contents.training import batch_size_text, epochs_run
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import link
-from mnist_tui.report.published import cited, difference
-from mnist_tui.report.seed_words import interval
+from mnist_tui.report.published import citation, score_difference
+from mnist_tui.report.seed_words import interval_in_words
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.wording import DASH, count, loss
 
 
-def all_runs(sections: Sequence[Section], models: Sequence[Model]) -> Grid:
+def runs_table(sections: Sequence[ReportSection], models: Sequence[Network]) -> MarkdownTable:
     """A row a run, its number linked to its section and its model to the model's."""
     used = {number: model for model in models for number in model.runs}
     told = [(run, section) for section in sections for run in section.runs]
-    rows = [_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
+    rows = [_run_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
     headings = (
         "№",
         "Run",
@@ -35,29 +35,29 @@ def all_runs(sections: Sequence[Section], models: Sequence[Model]) -> Grid:
         "Macro F1 (%)",
         "Published accuracy (%)",
     )
-    return Grid(headings, tuple(rows), frozenset((0, *range(3, len(headings)))))
+    return MarkdownTable(headings, tuple(rows), frozenset((0, *range(3, len(headings)))))
 
 
-def _row(run: Numbered, section: Section, model: Model) -> tuple[object, ...]:
+def _run_row(run: NumberedRun, section: ReportSection, model: Network) -> tuple[object, ...]:
     evidence = run.evidence
     test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
     reference = evidence.document["reference"] or {}
     return (
         link(run.number, section.anchor),
-        _called(run, section),
+        _run_name(run, section),
         link(model.number, model.anchor),
         count(evidence.complexity.total),
-        epochs(evidence),
-        batch_size(evidence.experiment),
+        epochs_text(evidence),
+        batch_size_text(evidence.experiment),
         hundredths(test.get("accuracy")),
         hundredths(train.get("accuracy")),
-        cost(test),
+        loss_text(test),
         hundredths(test.get("macro_f1")),
         hundredths(reference.get("accuracy")),
     )
 
 
-def _called(run: Numbered, section: Section) -> str:
+def _run_name(run: NumberedRun, section: ReportSection) -> str:
     """``raw``, ``raw (lr 1, 12 epochs)``, ``hog, seed 3``; of a group, the changes stand once, beside its mean."""
     summary, state = run.evidence.summary, run.evidence.state.state
     changed = f" ({summary.differs})" if summary.differs and section.group is None else ""
@@ -65,13 +65,13 @@ def _called(run: Numbered, section: Section) -> str:
     return f"{summary.shown_name}{changed}{seed}{'' if state == 'finished' else f', {state}'}"
 
 
-def epochs(evidence: Evidence) -> str:
+def epochs_text(evidence: Evidence) -> str:
     """Epochs that ended, ``40 of 100`` where more were planned."""
     done, planned = epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
     return count(done) if done == planned else f"{count(done)} of {count(planned)}"
 
 
-def of_groups(sections: Sequence[Section]) -> Grid | None:
+def groups_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
     """A row a group of seeds: mean ± deviation, the accuracy's interval and range; None without groups."""
     groups = [section for section in sections if section.group is not None]
     if not groups:
@@ -85,19 +85,19 @@ def of_groups(sections: Sequence[Section]) -> Grid | None:
         "Lowest and highest test accuracy (%)",
         "Published accuracy (%)",
     )
-    rows = [_of_group(section) for section in groups]
-    return Grid(headings, tuple(rows), frozenset(range(2, len(headings))))
+    rows = [_group_row(section) for section in groups]
+    return MarkdownTable(headings, tuple(rows), frozenset(range(2, len(headings))))
 
 
-def _of_group(section: Section) -> tuple[object, ...]:
-    found = spreads(section)
+def _group_row(section: ReportSection) -> tuple[object, ...]:
+    found = score_spreads(section)
     accuracy = found[0][0]
     return (
         link(section.numerals, section.anchor),
         section.name,
         count(len(section.counted)),
         *(spread_in_words(*one) for one in found),
-        interval(accuracy),
+        interval_in_words(accuracy),
         f"{hundredths(accuracy.minimum)}, {hundredths(accuracy.maximum)}" if accuracy else DASH,
         hundredths((section.shown.evidence.document["reference"] or {}).get("accuracy")),
     )
@@ -112,7 +112,7 @@ _SPREADS = (
 )
 
 
-def spreads(section: Section) -> list[tuple[SeedStatistics | None, int, int]]:
+def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, int, int]]:
     """Summary, factor and decimals of each of SPREAD_HEADINGS, over the runs that count."""
     return [
         (summary(_scores(section.counted, part, key), within=LOSS if key == "loss" else SHARE), scale, digits)
@@ -120,7 +120,7 @@ def spreads(section: Section) -> list[tuple[SeedStatistics | None, int, int]]:
     ]
 
 
-def _scores(runs: Iterable[Numbered], part: str, key: str) -> list[float | None]:
+def _scores(runs: Iterable[NumberedRun], part: str, key: str) -> list[float | None]:
     return [(run.evidence.document[part] or {}).get(key) for run in runs]
 
 
@@ -132,24 +132,24 @@ def spread_in_words(found: SeedStatistics | None, scale: int, digits: int) -> st
     return f"{scale * found.mean:.{digits}f}{deviation}"
 
 
-def published(sections: Sequence[Section]) -> Grid | None:
+def published_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
     """Published figures beside ours, a row a section that has some, with their source; None where none has."""
     rows: list[tuple[object, ...]] = []
     for section in sections:
         reference = section.shown.evidence.document["reference"]
         if not reference or (reference.get("accuracy"), reference.get("loss")) == (None, None):
             continue
-        accuracy, _, losses, _ = spreads(section)
+        accuracy, _, losses, _ = score_spreads(section)
         rows.append(
             (
                 link(section.numerals, section.anchor),
-                cited(reference),
+                citation(reference),
                 hundredths(reference.get("accuracy")),
                 spread_in_words(*accuracy),
-                _apart("accuracy", accuracy[0], reference.get("accuracy")),
+                _published_difference("accuracy", accuracy[0], reference.get("accuracy")),
                 DASH if reference.get("loss") is None else loss(reference["loss"]),
                 spread_in_words(*losses),
-                _apart("loss", losses[0], reference.get("loss")),
+                _published_difference("loss", losses[0], reference.get("loss")),
             )
         )
     headings = (
@@ -162,13 +162,13 @@ def published(sections: Sequence[Section]) -> Grid | None:
         "Ours",
         "Difference",
     )
-    return Grid(headings, tuple(rows), frozenset(range(2, 8))) if rows else None
+    return MarkdownTable(headings, tuple(rows), frozenset(range(2, 8))) if rows else None
 
 
-def _apart(score: str, ours: SeedStatistics | None, theirs: float | None) -> str:
+def _published_difference(score: str, ours: SeedStatistics | None, theirs: float | None) -> str:
     if ours is None or theirs is None:
         return DASH
-    return difference(score, ours.mean, theirs).removesuffix(" points")
+    return score_difference(score, ours.mean, theirs).removesuffix(" points")
 
 
 def hundredths(share: float | None) -> str:
@@ -176,6 +176,6 @@ def hundredths(share: float | None) -> str:
     return DASH if share is None else f"{100 * share:.2f}"
 
 
-def cost(scores: dict[str, Any]) -> str:
+def loss_text(scores: dict[str, Any]) -> str:
     """The loss of a document's scores; a dash where there are none."""
     return loss(scores["loss"]) if scores else DASH

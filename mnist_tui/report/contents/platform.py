@@ -10,11 +10,11 @@ from mnist_tui.report.evidence import Evidence
 from mnist_tui.runs.events import computation
 from mnist_tui.wording import DASH, counted, in_utc, size
 
-AGAIN = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
+RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
 """The command that trains the experiment of `experiment.toml` in the folder where it is typed."""
 
 
-def platform(evidence: Evidence) -> Facts:
+def platform_facts(evidence: Evidence) -> Facts:
     """Device, computation, machine and versions, weights and run."""
     known = evidence.document["platform"] or {}
     versions = {name: version for name, version in (known.get("versions") or {}).items() if version}

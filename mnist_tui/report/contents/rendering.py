@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report import markdown
-from mnist_tui.report.contents.grid import fact_table, laid_out
+from mnist_tui.report.contents.grid import facts_in_markdown, table_in_markdown
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.wording import count
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def figure(drawing: Drawing) -> str:
+def figure_in_markdown(drawing: Drawing) -> str:
     """A figure's place, with its caption and what is seen."""
     return markdown.image(drawing.caption, drawing.name, drawing.alt)
 
@@ -24,21 +24,21 @@ FILTERS: dict[str, Any] = {
     "md": markdown.escaped,
     "paragraphs": markdown.paragraphs,
     "code": markdown.code_block,
-    "grid": laid_out,
-    "facts": fact_table,
+    "grid": table_in_markdown,
+    "facts": facts_in_markdown,
     "count": count,
-    "figure": figure,
+    "figure": figure_in_markdown,
     "link": markdown.link,
 }
 
 
-def rendered(template: str, contents: Mapping[str, Any]) -> str:
+def render_template(template: str, contents: Mapping[str, Any]) -> str:
     """The document, its parts one empty line apart."""
-    text = environment(**FILTERS).get_template(template).render(contents)
+    text = template_environment(**FILTERS).get_template(template).render(contents)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def environment(**filters: Any) -> Environment:
+def template_environment(**filters: Any) -> Environment:
     """The templates of `report/templates`, with filters of that name."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -6,14 +6,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.report.contents.grid import in_words
+from mnist_tui.report.contents.grid import run_numbers
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.wording import noun
 
 
 @dataclass(frozen=True, eq=False)
-class Numbered:
+class NumberedRun:
     """A run with its number in the report, from 1."""
 
     number: int
@@ -21,7 +21,7 @@ class Numbered:
 
 
 @dataclass(frozen=True, eq=False)
-class Section:
+class ReportSection:
     """What is told together.
 
     Attributes:
@@ -30,8 +30,8 @@ class Section:
         group: the seeds, where there is more than one.
     """
 
-    runs: tuple[Numbered, ...]
-    shown: Numbered
+    runs: tuple[NumberedRun, ...]
+    shown: NumberedRun
     group: SeedGroup | None
 
     @property
@@ -41,7 +41,7 @@ class Section:
     @property
     def numerals(self) -> str:
         """``1``, ``5–14``."""
-        return in_words([run.number for run in self.runs])
+        return run_numbers([run.number for run in self.runs])
 
     @property
     def numbers(self) -> str:
@@ -71,7 +71,7 @@ class Section:
         return names.pop() if len(names) == 1 else ""
 
     @property
-    def counted(self) -> tuple[Numbered, ...]:
+    def counted(self) -> tuple[NumberedRun, ...]:
         """The runs that mean and deviation are made from, in the order of their seeds; all have scores."""
         if self.group is None:
             return self.runs
@@ -80,24 +80,24 @@ class Section:
         return tuple(found[place] for place in places if place in found)
 
 
-def sections(evidences: Sequence[Evidence]) -> list[Section]:
+def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
     """The sections in the order of the first run of each."""
-    runs = [Numbered(number, evidence) for number, evidence in enumerate(evidences, 1)]
-    found: list[Section] = []
+    runs = [NumberedRun(number, evidence) for number, evidence in enumerate(evidences, 1)]
+    found: list[ReportSection] = []
     for group in grouped(evidence.summary for evidence in evidences):
         members = tuple(run for run in runs if run.evidence.summary.group == group.group)
         if len({run.evidence.summary.seed for run in members}) > 1:
-            found.append(_seeds(members, group))
+            found.append(_group_section(members, group))
         else:
-            found += [Section((run,), run, None) for run in members]
+            found += [ReportSection((run,), run, None) for run in members]
     return sorted(found, key=lambda section: section.runs[0].number)
 
 
-def _seeds(members: tuple[Numbered, ...], group: SeedGroup) -> Section:
+def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> ReportSection:
     """A group's section; shown is the run in the middle by its test accuracy, the lower one of two."""
-    section = Section(members, members[0], group)
+    section = ReportSection(members, members[0], group)
     accuracies = [run.evidence.document["test"]["accuracy"] for run in section.counted]
     if not accuracies:
         return section
     middle = accuracies.index(statistics.median_low(accuracies))
-    return Section(members, section.counted[middle], group)
+    return ReportSection(members, section.counted[middle], group)

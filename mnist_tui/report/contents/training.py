@@ -7,23 +7,23 @@ import statistics
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.optimizers import AdamW, Ridge
 from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule, is_closed_form
-from mnist_tui.report.contents.grid import Facts, value_of
+from mnist_tui.report.contents.grid import Facts, value_in_words
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.markdown import Ready
+from mnist_tui.report.markdown import MarkdownText
 from mnist_tui.wording import DASH, count, counted, seconds
 
-LOSS = (
+CROSS_ENTROPY = (
     "The loss is the categorical cross-entropy",
     r"$$L = -\frac{1}{n} \sum_{i=1}^{n} \sum_{k=1}^{10} y_{ik} \ln \hat{y}_{ik}$$",
     r"over the $n$ images of a batch: $y_{ik}$ is 1 where $k$ is the true class of image $i$ and 0 elsewhere, and "
     r"$\hat{y}_{ik}$ the probability that the softmax gives that class.",
 )
 """The loss that training minimises: the sentence before it, the formula, and what its letters mean."""
-PARTS = {"data": "reading", "features": "features", "build": "building", "total": "all"}
-EARLY = "early stopping"
+OTHER_TIMES = {"data": "reading", "features": "features", "build": "building", "total": "all"}
+EARLY_STOPPING = "early stopping"
 
 
-def training(evidence: Evidence) -> Facts:
+def training_facts(evidence: Evidence) -> Facts:
     """What the training was told, and how it went."""
     experiment, state = evidence.experiment, evidence.state
     spec = experiment.training
@@ -33,16 +33,16 @@ def training(evidence: Evidence) -> Facts:
     if state.best is not None:
         facts.append(("Lowest validation loss", f"{state.best.val_loss:.4f}, after epoch {state.best.epoch}"))
     facts += [
-        *optimizer(experiment),
-        ("Learning rate over the epochs", schedule(experiment)),
-        ("Early stopping", early_stopping(experiment)),
-        ("Regularisation", regularisation(evidence)),
+        *optimizer_facts(experiment),
+        ("Learning rate over the epochs", schedule_in_words(experiment)),
+        ("Early stopping", early_stopping_in_words(experiment)),
+        ("Regularisation", regularisation_in_words(evidence)),
         ("Loss", "categorical cross-entropy"),
         ("Batch size", counted(spec.batch_size, "image")),
     ]
     if state.model is not None:
         facts.append(("Steps an epoch", count(state.model.steps)))
-    return [*facts, ("Shuffle", "yes, before every epoch"), ("Seed", str(spec.seed)), *times(evidence)]
+    return [*facts, ("Shuffle", "yes, before every epoch"), ("Seed", str(spec.seed)), *time_facts(evidence)]
 
 
 def epochs_run(evidence: Evidence) -> int | None:
@@ -55,35 +55,35 @@ def epochs_run(evidence: Evidence) -> int | None:
 def stopped_early(evidence: Evidence) -> bool:
     """Whether early stopping ended the run."""
     ended = evidence.state.ended
-    return ended is not None and ended.reason.startswith(EARLY)
+    return ended is not None and ended.reason.startswith(EARLY_STOPPING)
 
 
-def optimizer(experiment: Experiment) -> Facts:
+def optimizer_facts(experiment: Experiment) -> Facts:
     """The optimizer with its paper, and each of its arguments."""
     chosen = experiment.optimizer
     words = (type(chosen).__doc__ or "").strip().splitlines()[0].rstrip(".")
     names = [name for name in type(chosen).model_fields if name != "name"]
     return [
         ("Optimizer", words),
-        *((name.replace("_", " ").capitalize(), value_of(getattr(chosen, name))) for name in names),
+        *((name.replace("_", " ").capitalize(), value_in_words(getattr(chosen, name))) for name in names),
     ]
 
 
-def schedule(experiment: Experiment) -> object:
+def schedule_in_words(experiment: Experiment) -> object:
     """The learning rate's course, as a formula where it has one; epochs are counted from 0."""
     assert not isinstance(experiment.optimizer, Ridge)
     rate, chosen = experiment.optimizer.learning_rate, experiment.training.schedule
-    first = _number(rate)
+    first = _tex_number(rate)
     match chosen:
         case ExponentialSchedule():
             start = chosen.start
-            return Ready(
+            return MarkdownText(
                 rf"$\eta_e = {first}$ for the epochs $e < {start}$ (counted from 0), then "
-                rf"$\eta_e = {first} \cdot \exp({_number(chosen.rate)} \cdot ({start} - e))$"
+                rf"$\eta_e = {first} \cdot \exp({_tex_number(chosen.rate)} \cdot ({start} - e))$"
             )
         case CosineSchedule():
             part = rf"\frac{{1}}{{2}} (1 + \cos(\pi e / {experiment.training.epochs}))"
-            return Ready(
+            return MarkdownText(
                 "half a cosine towards 0 (Loshchilov and Hutter, 2017): "
                 rf"$\eta_e = {first} \cdot {part}$, epochs $e$ counted from 0"
             )
@@ -91,7 +91,7 @@ def schedule(experiment: Experiment) -> object:
             return f"constant, {rate:g}"
 
 
-def early_stopping(experiment: Experiment) -> str:
+def early_stopping_in_words(experiment: Experiment) -> str:
     """The rule that may end the training before its last epoch."""
     rule = experiment.training.early_stopping
     if rule is None:
@@ -100,7 +100,7 @@ def early_stopping(experiment: Experiment) -> str:
     return f"on {rule.monitor}, patience {counted(rule.patience, 'epoch')}, least change {rule.min_delta:g}, {kept}"
 
 
-def regularisation(evidence: Evidence) -> str:
+def regularisation_in_words(evidence: Evidence) -> str:
     """Dropout, batch normalisation and weight decay, with their papers."""
     experiment, found = evidence.experiment, []
     named = list(zip(experiment.layers, evidence.complexity.layers, strict=False))
@@ -117,12 +117,12 @@ def regularisation(evidence: Evidence) -> str:
     return "; ".join(found) or "none"
 
 
-def batch_size(experiment: Experiment) -> str:
+def batch_size_text(experiment: Experiment) -> str:
     """Images a step; a dash where there are no steps."""
     return DASH if is_closed_form(experiment) else count(experiment.training.batch_size)
 
 
-def times(evidence: Evidence, *, epochs: bool = True) -> Facts:
+def time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
     """What the run and its parts took; its epochs, too, where there are some to speak of."""
     timings, history = evidence.document["timings"] or {}, evidence.state.history
     whole = timings.get("train") if timings else sum(row.seconds for row in history) if history else None
@@ -133,11 +133,13 @@ def times(evidence: Evidence, *, epochs: bool = True) -> Facts:
         facts.append(("Time of an epoch", f"{seconds(statistics.median(steady))}{first}"))
     if timings.get("evaluate") is not None:
         facts.append(("Evaluation time", seconds(timings["evaluate"])))
-    rest = ", ".join(f"{word} {seconds(timings[key])}" for key, word in PARTS.items() if timings.get(key) is not None)
+    rest = ", ".join(
+        f"{word} {seconds(timings[key])}" for key, word in OTHER_TIMES.items() if timings.get(key) is not None
+    )
     return [*facts, *([("Other times", rest)] if rest else [])]
 
 
-def _number(value: float) -> str:
+def _tex_number(value: float) -> str:
     """A number in TeX, powers of ten written out."""
     mantissa, _, exponent = f"{value:g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from mnist_tui.report.complexity.words import paragraph
+from mnist_tui.report.complexity.words import complexity_in_words
 from mnist_tui.report.contents import appendix, figures, overview
-from mnist_tui.report.contents.comparison import compared
+from mnist_tui.report.contents.comparison import compare_networks
 from mnist_tui.report.contents.grid import Facts
-from mnist_tui.report.contents.models import Model, layers, models
-from mnist_tui.report.contents.notices import merged, notices, with_warnings
-from mnist_tui.report.contents.one_run import of_run
-from mnist_tui.report.contents.rendering import rendered
-from mnist_tui.report.contents.sections import Section, sections
-from mnist_tui.report.contents.seeds import in_pairs, per_seed, words
+from mnist_tui.report.contents.models import Network, layer_table, networks
+from mnist_tui.report.contents.notices import merged_notices, notices_and_warnings, run_notices
+from mnist_tui.report.contents.one_run import run_contents
+from mnist_tui.report.contents.rendering import render_template
+from mnist_tui.report.contents.sections import ReportSection, report_sections
+from mnist_tui.report.contents.seeds import group_in_words, pair_table, seed_table
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.markdown import Ready, link
+from mnist_tui.report.markdown import MarkdownText, link
 from mnist_tui.report.source import Report
 from mnist_tui.wording import counted
 
-TEMPLATE = "report.md.j2"
+REPORT_TEMPLATE = "report.md.j2"
 
 
-def report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp: datetime) -> Report:
+def build_report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp: datetime) -> Report:
     """A report over runs, in the order given; a folder that is named twice is told once.
 
     Args:
@@ -33,28 +33,28 @@ def report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp:
         timestamp: when the report is made; the only time in it that is not of a run.
     """
     evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
-    divided, used = sections(evidences), models(evidences)
+    divided, used = report_sections(evidences), networks(evidences)
     drawings: list[Drawing] = []
-    texts, few = appendix.experiments(divided), appendix.epochs(divided)
+    texts, few = appendix.experiment_texts(divided), appendix.short_histories(divided)
     model_of = {number: model for model in used for number in model.runs}
     told: list[dict[str, Any]] = []
     for section in divided:
-        drawn = figures.of_section(section)
+        drawn = figures.section_figures(section)
         drawings += drawn.values()
         model, text = model_of[section.runs[0].number], texts[section.anchor]
-        told.append(_section(section, model, text, few.get(section.anchor), drawn))
-    networks = [_model(model, divided, drawings) for model in used]
-    beside = compared(divided, used) if len(used) > 1 else None
-    capacity = figures.of_capacity(beside.points) if beside is not None else []
+        told.append(_section_contents(section, model, text, few.get(section.anchor), drawn))
+    networks = [_network_contents(model, divided, drawings) for model in used]
+    beside = compare_networks(divided, used) if len(used) > 1 else None
+    capacity = figures.capacity_figures(beside.points) if beside is not None else []
     drawings += capacity
-    markdown = rendered(
-        TEMPLATE,
+    markdown = render_template(
+        REPORT_TEMPLATE,
         {
-            "notices": merged({number: notices(evidence) for number, evidence in enumerate(evidences, 1)}),
-            "runs": overview.all_runs(divided, used),
-            "groups": overview.of_groups(divided),
-            "pairs": in_pairs(divided),
-            "published": overview.published(divided),
+            "notices": merged_notices({number: run_notices(evidence) for number, evidence in enumerate(evidences, 1)}),
+            "runs": overview.runs_table(divided, used),
+            "groups": overview.groups_table(divided),
+            "pairs": pair_table(divided),
+            "published": overview.published_table(divided),
             "sections": told,
             "models": networks,
             "compared": beside,
@@ -66,24 +66,24 @@ def report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp:
     return Report(title, author, timestamp.isoformat(timespec="seconds"), markdown, tuple(drawings))
 
 
-def _section(
-    section: Section,
-    model: Model,
+def _section_contents(
+    section: ReportSection,
+    model: Network,
     text: appendix.ExperimentText,
-    epochs: appendix.Epochs | None,
+    epochs: appendix.EpochTable | None,
     drawn: dict[str, Drawing],
 ) -> dict[str, Any]:
     shown = section.shown
     return {
-        **of_run(shown.evidence),
+        **run_contents(shown.evidence),
         "anchor": section.anchor,
         "title": section.title,
         "number": shown.number,
         "in_the_middle": shown in section.counted,
-        "facts": _facts(section, model, text),
-        "notices": merged({run.number: with_warnings(run.evidence) for run in section.runs}),
-        "seeds": per_seed(section) if section.group is not None else None,
-        "seeds_in_words": words(section),
+        "facts": _section_facts(section, model, text),
+        "notices": merged_notices({run.number: notices_and_warnings(run.evidence) for run in section.runs}),
+        "seeds": seed_table(section) if section.group is not None else None,
+        "seeds_in_words": group_in_words(section),
         "commands": list(dict.fromkeys(filter(None, (run.evidence.document["command"] for run in section.runs)))),
         "figures": drawn,
         "epochs": epochs,
@@ -91,7 +91,7 @@ def _section(
     }
 
 
-def _facts(section: Section, model: Model, text: appendix.ExperimentText) -> Facts:
+def _section_facts(section: ReportSection, model: Network, text: appendix.ExperimentText) -> Facts:
     evidence = section.shown.evidence
     facts: Facts = [("Preset", evidence.preset.name)]
     if evidence.changes:
@@ -99,7 +99,9 @@ def _facts(section: Section, model: Model, text: appendix.ExperimentText) -> Fac
     facts.append(
         (
             "Model",
-            Ready(f"{link(f'model {model.number}', model.anchor)}, {counted(evidence.complexity.total, 'parameter')}"),
+            MarkdownText(
+                f"{link(f'model {model.number}', model.anchor)}, {counted(evidence.complexity.total, 'parameter')}"
+            ),
         )
     )
     if section.group is None:
@@ -111,8 +113,8 @@ def _facts(section: Section, model: Model, text: appendix.ExperimentText) -> Fac
     return [*facts, ("Experiment", link(f"experiment {text.number}", text.anchor))]
 
 
-def _model(model: Model, divided: Sequence[Section], drawings: list[Drawing]) -> dict[str, Any]:
-    drawn = figures.of_model(model)
+def _network_contents(model: Network, divided: Sequence[ReportSection], drawings: list[Drawing]) -> dict[str, Any]:
+    drawn = figures.network_figure(model)
     drawings.append(drawn)
     evidence = model.evidence
     used = [section for section in divided if section.runs[0].number in model.runs]
@@ -121,6 +123,6 @@ def _model(model: Model, divided: Sequence[Section], drawings: list[Drawing]) ->
         "title": model.title,
         "used": [link(f"{section.numbers} ({section.name})", section.anchor) for section in used],
         "diagram": drawn,
-        "layers": layers(evidence.complexity, evidence.experiment),
-        "words": paragraph(evidence.complexity, evidence.experiment),
+        "layers": layer_table(evidence.complexity, evidence.experiment),
+        "words": complexity_in_words(evidence.complexity, evidence.experiment),
     }

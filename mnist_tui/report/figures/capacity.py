@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEFT, TOP, WIDTH, HEIGHT, FOOT = 15.0, 9.0, 138.0, 66.0, 11.0
+CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT, CAPACITY_FOOT = 15.0, 9.0, 138.0, 66.0, 11.0
 MARKER = 1.8
 """Millimetres around a point that no label may enter."""
-LOOKS = {False: ("fully connected", "o", BLUE), True: ("convolutional", "^", VERMILION)}
-HEADINGS = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
+KINDS = {False: ("fully connected", "o", BLUE), True: ("convolutional", "^", VERMILION)}
+CAPACITY_HEADINGS = ("model", "parameters", "test accuracy (1 = all)", "standard deviation over seeds", "kind")
 
 
 @dataclass(frozen=True)
-class Point:
+class CapacityPoint:
     """A model in the figure.
 
     Attributes:
@@ -55,7 +55,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Box:
+class LabelBox:
     """A rectangle in millimetres, `top` above `bottom` with y upwards."""
 
     left: float
@@ -63,12 +63,12 @@ class Box:
     right: float
     top: float
 
-    def meets(self, other: Box) -> bool:
+    def meets(self, other: LabelBox) -> bool:
         return (
             self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
         )
 
-    def lies_in(self, other: Box) -> bool:
+    def lies_in(self, other: LabelBox) -> bool:
         return (
             self.left >= other.left
             and self.right <= other.right
@@ -77,15 +77,16 @@ class Box:
         )
 
 
-def capacity(name: str, points: Sequence[Point]) -> Drawing:
+def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
     """Models by their parameters (logarithmic) and test accuracy.
 
     Args:
         name: the drawing's name.
         points: of models whose accuracy is known.
     """
-    data = Table(
-        HEADINGS, tuple((p.label, p.parameters, p.accuracy, p.deviation, LOOKS[p.convolutional][0]) for p in points)
+    data = FigureData(
+        CAPACITY_HEADINGS,
+        tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points),
     )
     if not points:
         why = "No model's test accuracy is known, so there is nothing to compare."
@@ -95,10 +96,19 @@ def capacity(name: str, points: Sequence[Point]) -> Drawing:
     caption = f"Test accuracy against the number of parameters, which is on a logarithmic axis.{bars}"
     listed = "; ".join(f"{p.label}: {counted(p.parameters, 'parameter')}, {percent(p.accuracy)}" for p in points)
     alt = f"Points of {counted(len(points), 'model')}. {listed}."
-    return Drawing(name, caption, alt, data, (PAGE, TOP + HEIGHT + FOOT), _painter(tuple(points)))
+    return Drawing(
+        name,
+        caption,
+        alt,
+        data,
+        (PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT),
+        _capacity_painter(tuple(points)),
+    )
 
 
-def placed(spots: Sequence[tuple[float, float]], widths: Sequence[float], height: float, frame: Box) -> list[Box]:
+def place_labels(
+    spots: Sequence[tuple[float, float]], widths: Sequence[float], height: float, frame: LabelBox
+) -> list[LabelBox]:
     """A box for each label, near its point, meeting neither another label nor a point where there is room.
 
     Args:
@@ -107,9 +117,9 @@ def placed(spots: Sequence[tuple[float, float]], widths: Sequence[float], height
         height: of a label.
         frame: that they stay in.
     """
-    taken = [Box(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
+    taken = [LabelBox(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
     points = len(taken)
-    found: dict[int, Box] = {}
+    found: dict[int, LabelBox] = {}
     for at in sorted(range(points), key=lambda place: spots[place]):
         boxes = [box for box in _around(*spots[at], widths[at], height) if box.lies_in(frame)]
         free = (box for box in boxes if not any(box.meets(other) for other in taken))
@@ -119,7 +129,7 @@ def placed(spots: Sequence[tuple[float, float]], widths: Sequence[float], height
     return [found[at] for at in range(points)]
 
 
-def _around(x: float, y: float, width: float, height: float) -> Iterator[Box]:
+def _around(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
     """Places for a label: right, left, above and below its point, then farther and farther off."""
     for step in range(16):
         off = MARKER + step * height * 0.8
@@ -135,14 +145,14 @@ def _around(x: float, y: float, width: float, height: float) -> Iterator[Box]:
         else:
             bottoms = tuple((left, at) for left in lefts for at in (y + rise, y - rise - height))
         for left, bottom in bottoms:
-            yield Box(left, bottom, left + width, bottom + height)
+            yield LabelBox(left, bottom, left + width, bottom + height)
 
 
-def _painter(points: tuple[Point, ...]) -> Callable[[Figure], None]:
+def _capacity_painter(points: tuple[CapacityPoint, ...]) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
-        axes = panel(figure, LEFT, TOP, WIDTH, HEIGHT)
-        _axes(axes, points)
-        for convolutional, (label, marker, colour) in LOOKS.items():
+        axes = panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
+        _capacity_axes(axes, points)
+        for convolutional, (label, marker, colour) in KINDS.items():
             group = [point for point in points if point.convolutional is convolutional]
             if group:
                 axes.plot(
@@ -168,20 +178,20 @@ def _painter(points: tuple[Point, ...]) -> Callable[[Figure], None]:
                     capthick=0.6,
                     zorder=4,
                 )
-        figure.legend(loc="upper left", bbox_to_anchor=(LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
-        _labels(axes, points)
+        figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
+        _write_labels(axes, points)
 
     return paint
 
 
-def _axes(axes: Axes, points: Sequence[Point]) -> None:
+def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_xscale("log")
     fewest, most = min(p.parameters for p in points), max(p.parameters for p in points)
     widest = max(_label_widths(points)) + 2 * MARKER
     before = math.log10(most / fewest) + math.log10(2)
-    axes.set_xlim(fewest / 2, most * 10 ** (max(before, 1.0) * widest / (WIDTH - widest)))
+    axes.set_xlim(fewest / 2, most * 10 ** (max(before, 1.0) * widest / (CAPACITY_WIDTH - widest)))
     lowest = min(p.accuracy - (p.deviation or 0) for p in points)
     highest = max(p.accuracy + (p.deviation or 0) for p in points)
     margin = max((highest - lowest) * 0.12, 0.001)
@@ -196,15 +206,15 @@ def _axes(axes: Axes, points: Sequence[Point]) -> None:
     axes.grid()
 
 
-def _label_texts(points: Sequence[Point]) -> list[str]:
+def _label_texts(points: Sequence[CapacityPoint]) -> list[str]:
     return [one_line(point.label, 32) for point in points]
 
 
-def _label_widths(points: Sequence[Point]) -> list[float]:
+def _label_widths(points: Sequence[CapacityPoint]) -> list[float]:
     return [LETTER * SMALL / POINTS * len(text) for text in _label_texts(points)]
 
 
-def _labels(axes: Axes, points: Sequence[Point]) -> None:
+def _write_labels(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     """Names beside the points; one that stands off is led to its point by a line."""
     per_inch = axes.figure.dpi / 25.4
     origin = axes.bbox
@@ -213,7 +223,7 @@ def _labels(axes: Axes, points: Sequence[Point]) -> None:
         for x, y in (axes.transData.transform((point.parameters, point.accuracy)) for point in points)
     ]
     texts, height = _label_texts(points), SMALL * 25.4 / 72 * 1.15
-    boxes = placed(spots, _label_widths(points), height, Box(0, 0, WIDTH, HEIGHT))
+    boxes = place_labels(spots, _label_widths(points), height, LabelBox(0, 0, CAPACITY_WIDTH, CAPACITY_HEIGHT))
     for (x, y), box, text in zip(spots, boxes, texts, strict=True):
         aside = "left" if box.left >= x else "right" if box.right <= x else "center"
         edge = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[aside]
@@ -224,8 +234,8 @@ def _labels(axes: Axes, points: Sequence[Point]) -> None:
         )
         axes.annotate(
             text,
-            (x / WIDTH, y / HEIGHT),
-            (edge / WIDTH, middle / HEIGHT),
+            (x / CAPACITY_WIDTH, y / CAPACITY_HEIGHT),
+            (edge / CAPACITY_WIDTH, middle / CAPACITY_HEIGHT),
             xycoords="axes fraction",
             textcoords="axes fraction",
             fontsize=SMALL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 Matrix = Sequence[Sequence[int]]
 CELL_HEIGHT, WIDEST_CELL = 7.0, 11.0
-TOP, RECALL, SCALE = 5.0, 13.0, 17.0
+MATRIX_TOP, RECALL_WIDTH, SCALE_WIDTH = 5.0, 13.0, 17.0
 """Millimetres above the cells, and for recall and the scale of the shades at their right."""
-TICK, LABEL = 1.5, 5.0
+TICK_LENGTH, LABEL_WIDTH = 1.5, 5.0
 LETTERS_LEVEL = 6
 """Class names up to this long stand level below their columns; longer ones are turned."""
 SLANT = 0.72
@@ -42,7 +42,7 @@ FEW_SHARES = (0.0, 0.1, 0.5, 1.0)
 SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
-def confusion(name: str, matrix: Matrix, class_names: Sequence[str], what: str) -> Drawing:
+def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what: str) -> Drawing:
     """The matrix with the recall of each class beside it.
 
     Args:
@@ -53,7 +53,7 @@ def confusion(name: str, matrix: Matrix, class_names: Sequence[str], what: str) 
     counts = tuple(tuple(map(int, row)) for row in matrix)
     names = [one_line(label, 18) for label in class_names]
     share, images = accuracy(counts), total(counts)
-    data = Table(
+    data = FigureData(
         ("true class (rows) / predicted class (columns)", *class_names, "images", "recall (1 = all)"),
         tuple(
             (label, *row, sum(row), recall)
@@ -72,42 +72,45 @@ def confusion(name: str, matrix: Matrix, class_names: Sequence[str], what: str) 
         f"Confusion matrix ({what}): {said}. A row is a true class, a column a predicted one; "
         "shades are shares of the row, on a square root scale."
     )
-    return Drawing(name, caption, alt, data, _size(names), _painter(counts, names))
+    return Drawing(name, caption, alt, data, _matrix_size(names), _matrix_painter(counts, names))
 
 
-def _below(names: Sequence[str]) -> float:
+def _names_height(names: Sequence[str]) -> float:
     """Millimetres that the names below the columns need."""
     widest = width_of(names)
     return LINE if max(map(len, names)) <= LETTERS_LEVEL else SLANT * widest + LINE / 2
 
 
-def _left(names: Sequence[str]) -> float:
-    return LABEL + width_of(names) + TICK + LETTER
+def _cells_left(names: Sequence[str]) -> float:
+    return LABEL_WIDTH + width_of(names) + TICK_LENGTH + LETTER
 
 
-def _across(names: Sequence[str]) -> float:
+def _cells_width(names: Sequence[str]) -> float:
     """The width of all cells, in millimetres."""
-    return min(WIDEST_CELL, (PAGE - _left(names) - RECALL - SCALE) / len(names)) * len(names)
+    return min(WIDEST_CELL, (PAGE - _cells_left(names) - RECALL_WIDTH - SCALE_WIDTH) / len(names)) * len(names)
 
 
-def _size(names: Sequence[str]) -> tuple[float, float]:
-    height = TOP + CELL_HEIGHT * len(names) + TICK + _below(names) + LABEL
-    return _left(names) + _across(names) + RECALL + SCALE, height
+def _matrix_size(names: Sequence[str]) -> tuple[float, float]:
+    height = MATRIX_TOP + CELL_HEIGHT * len(names) + TICK_LENGTH + _names_height(names) + LABEL_WIDTH
+    return _cells_left(names) + _cells_width(names) + RECALL_WIDTH + SCALE_WIDTH, height
 
 
-def _painter(counts: Matrix, names: Sequence[str]) -> Callable[[Figure], None]:
+def _matrix_painter(counts: Matrix, names: Sequence[str]) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
-        left, width, height = _left(names), _across(names), CELL_HEIGHT * len(names)
-        axes = panel(figure, left, TOP, width, height)
-        _cells(axes, counts)
-        _names(axes, names)
-        _recalls(axes, counts)
-        _scale(panel(figure, left + width + RECALL + 3, TOP, 3.5, height), SHARES if len(names) > 5 else FEW_SHARES)
+        left, width, height = _cells_left(names), _cells_width(names), CELL_HEIGHT * len(names)
+        axes = panel(figure, left, MATRIX_TOP, width, height)
+        _draw_cells(axes, counts)
+        _class_names(axes, names)
+        _write_recalls(axes, counts)
+        _shade_scale(
+            panel(figure, left + width + RECALL_WIDTH + 3, MATRIX_TOP, 3.5, height),
+            SHARES if len(names) > 5 else FEW_SHARES,
+        )
 
     return paint
 
 
-def _cells(axes: Axes, counts: Matrix) -> None:
+def _draw_cells(axes: Axes, counts: Matrix) -> None:
     import numpy as np
 
     values = np.array(counts, float)
@@ -136,7 +139,7 @@ def _cells(axes: Axes, counts: Matrix) -> None:
         spine.set(visible=True, edgecolor=GREY)
 
 
-def _names(axes: Axes, names: Sequence[str]) -> None:
+def _class_names(axes: Axes, names: Sequence[str]) -> None:
     level = max(map(len, names)) <= LETTERS_LEVEL
     axes.set_yticks(range(len(names)), names)
     if level:
@@ -148,7 +151,7 @@ def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_ylabel("true class")
 
 
-def _recalls(axes: Axes, counts: Matrix) -> None:
+def _write_recalls(axes: Axes, counts: Matrix) -> None:
     """The share of each class that was recognised, right of its row."""
     right = len(counts) - 0.5 + 0.15
     axes.text(right, -0.65, "recall", fontsize=SMALL, color=GREY, va="bottom")
@@ -157,7 +160,7 @@ def _recalls(axes: Axes, counts: Matrix) -> None:
         axes.text(right, row, text, fontsize=SMALL, va="center_baseline")
 
 
-def _scale(axes: Axes, shares: Sequence[float]) -> None:
+def _shade_scale(axes: Axes, shares: Sequence[float]) -> None:
     """What the shades mean."""
     import numpy as np
 

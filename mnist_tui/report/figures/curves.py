@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.drawable import drawable
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -66,7 +66,7 @@ HEADINGS = {
 
 
 @dataclass(frozen=True)
-class Series:
+class HistoryCurve:
     """One curve of a panel: the rows' field that it shows, and how it is told from the others without colour."""
 
     field: str
@@ -79,7 +79,9 @@ VALIDATION: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "s"}
 PLAIN: dict[str, Any] = {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}
 
 
-def history(name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_early: bool, ended: str) -> Drawing:
+def history_figure(
+    name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_early: bool, ended: str
+) -> Drawing:
     """Accuracy and loss side by side, the learning rate below where it changes.
 
     Args:
@@ -88,7 +90,7 @@ def history(name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_ea
         stopped_early: whether early stopping ended the training, after the last row.
         ended: the run's state (``finished``, ``stopped``, ``diverged``, ``failed``, ``crashed``, or a live one).
     """
-    data = Table(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
+    data = FigureData(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
     if not rows:
         why = "No epoch ended, so there is no history to draw."
         return Drawing(name, "Training history.", why, data, (PAGE, 30.0), empty(why))
@@ -132,15 +134,15 @@ def _painter(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool) -> Callab
     return paint
 
 
-def _series(metric: str, plain: bool) -> list[Series]:
+def _series(metric: str, plain: bool) -> list[HistoryCurve]:
     found = [
-        Series(metric, "training, mean over the epoch", TRAINING),
-        Series(f"val_{metric}", "validation", VALIDATION),
+        HistoryCurve(metric, "training, mean over the epoch", TRAINING),
+        HistoryCurve(f"val_{metric}", "validation", VALIDATION),
     ]
-    return [*found, Series(f"plain_{metric}", "training, dropout off", PLAIN)] if plain else found
+    return [*found, HistoryCurve(f"plain_{metric}", "training, dropout off", PLAIN)] if plain else found
 
 
-def _curves(axes: Axes, rows: Sequence[EpochRow], series: Sequence[Series], marks: _Marks) -> None:
+def _curves(axes: Axes, rows: Sequence[EpochRow], series: Sequence[HistoryCurve], marks: _Marks) -> None:
     drawn = False
     for one in series:
         epochs, values = _thinned(rows, one.field)
@@ -193,7 +195,7 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.set_ylim(0, 1.05 * max(values) or 1)
 
 
-def _legend(figure: Figure, series: Sequence[Series]) -> None:
+def _legend(figure: Figure, series: Sequence[HistoryCurve]) -> None:
     from matplotlib.lines import Line2D
 
     figure.legend(

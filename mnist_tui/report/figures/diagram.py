@@ -14,7 +14,7 @@ from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.complexity.words import with_separators
 from mnist_tui.report.figures import diagram_glyphs
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import BLACK, LETTER, PAGE, POINTS, SMALL, panel
 from mnist_tui.wording import counted, listed
 
@@ -34,7 +34,7 @@ HEADINGS = ("layer", "type", "configuration", "inputs", "output", "parameters")
 
 
 @dataclass(frozen=True)
-class Node:
+class DiagramBox:
     """One box of the diagram.
 
     Attributes:
@@ -67,14 +67,14 @@ class Node:
 
     @property
     def picture_width(self) -> float:
-        return diagram_glyphs.width(self.kind, self.shape)
+        return diagram_glyphs.glyph_width(self.kind, self.shape)
 
     @property
     def height(self) -> float:
         return PICTURE + TEXT_LINE * (len(self.title) + len(self.lines))
 
 
-def diagram(name: str, experiment: Experiment, complexity: Complexity) -> Drawing:
+def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) -> Drawing:
     """The architecture of an experiment's model.
 
     Args:
@@ -82,18 +82,18 @@ def diagram(name: str, experiment: Experiment, complexity: Complexity) -> Drawin
         experiment: whose features come first.
         complexity: of its model.
     """
-    nodes = _nodes(experiment, complexity)
-    rows = in_rows([node.width for node in nodes], PAGE - 2 * MARGIN)
-    placed: list[list[Node]] = [[nodes[at] for at in row] for row in rows]
+    nodes = _boxes(experiment, complexity)
+    rows = divide_into_rows([node.width for node in nodes], PAGE - 2 * MARGIN)
+    placed: list[list[DiagramBox]] = [[nodes[at] for at in row] for row in rows]
     heights = [max(node.height for node in row) for row in placed]
-    data = Table(HEADINGS, tuple(_data(layer) for layer in complexity.layers))
+    data = FigureData(HEADINGS, tuple(_data(layer) for layer in complexity.layers))
     height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
     seen = "; ".join(": ".join([node.name, ", ".join(node.facts)]) for node in nodes)
     alt = f"Diagram of the network from its input to its output. {seen}."
     return Drawing(name, _caption(complexity, nodes), alt, data, (PAGE, height), _painter(placed, heights))
 
 
-def in_rows(widths: Sequence[float], most: float) -> list[list[int]]:
+def divide_into_rows(widths: Sequence[float], most: float) -> list[list[int]]:
     """Places of boxes in rows no wider than `most`: as few rows as can be, and those about equally wide."""
     rows = _filled(widths, most)
     limit = max(sum(widths) / len(rows), *widths)
@@ -117,23 +117,25 @@ def _filled(widths: Sequence[float], most: float) -> list[list[int]]:
     return rows
 
 
-def _nodes(experiment: Experiment, complexity: Complexity) -> list[Node]:
+def _boxes(experiment: Experiment, complexity: Complexity) -> list[DiagramBox]:
     edge = IMAGE_EDGE
-    nodes = [Node("input", "image", (f"{edge}×{edge} pixels",), (edge, edge, 1))]
+    nodes = [DiagramBox("input", "image", (f"{edge}×{edge} pixels",), (edge, edge, 1))]
     features = experiment.features
     if isinstance(features, HogFeatures):
         cells, block = hog_cells(features.pixels_per_cell), features.cells_per_block
         blocks = () if block == 1 else (f"{block}×{block} cells per block",)
         facts = (f"{cells}×{cells} cells", counted(features.orientations, "orientation"), *blocks)
-        nodes.append(Node("hog", "HOG features", (*facts, f"→ {complexity.inputs:,}"), (complexity.inputs,), cells))
-    nodes += [_node(layer) for layer in complexity.layers]
+        nodes.append(
+            DiagramBox("hog", "HOG features", (*facts, f"→ {complexity.inputs:,}"), (complexity.inputs,), cells)
+        )
+    nodes += [_layer_box(layer) for layer in complexity.layers]
     if len(nodes) <= MOST:
         return nodes
     left_out = len(nodes) - FIRST - LAST
-    return [*nodes[:FIRST], Node("more", "…", (f"{counted(left_out, 'layer')} more",), ()), *nodes[-LAST:]]
+    return [*nodes[:FIRST], DiagramBox("more", "…", (f"{counted(left_out, 'layer')} more",), ()), *nodes[-LAST:]]
 
 
-def _node(layer: LayerComplexity) -> Node:
+def _layer_box(layer: LayerComplexity) -> DiagramBox:
     kind = "output" if layer.name == "output" else layer.kind
     what, _, how = with_separators(layer.configuration).partition(", ")
     facts = [part for part in (what, how) if part]
@@ -141,14 +143,14 @@ def _node(layer: LayerComplexity) -> Node:
         facts.append(f"→ {with_separators(written(layer.output_shape))}")
     if layer.total:
         facts.append(counted(layer.total, "parameter"))
-    return Node(kind, layer.name, tuple(facts), layer.output_shape)
+    return DiagramBox(kind, layer.name, tuple(facts), layer.output_shape)
 
 
 def _data(layer: LayerComplexity) -> tuple[object, ...]:
     return (layer.name, layer.kind, layer.configuration, layer.inputs, written(layer.output_shape), layer.total)
 
 
-def _caption(complexity: Complexity, nodes: Sequence[Node]) -> str:
+def _caption(complexity: Complexity, nodes: Sequence[DiagramBox]) -> str:
     hidden = [layer for layer in complexity.layers[:-1] if layer.kind in ("dense", "conv2d")]
     convolutions = sum(layer.kind == "conv2d" for layer in hidden)
     dense = len(hidden) - convolutions
@@ -172,7 +174,7 @@ def _broken(text: str, joint: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _painter(rows: Sequence[Sequence[Node]], heights: Sequence[float]) -> Callable[[Figure], None]:
+def _painter(rows: Sequence[Sequence[DiagramBox]], heights: Sequence[float]) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
         height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
         axes = panel(figure, 0, 0, PAGE, height)
@@ -188,7 +190,7 @@ def _painter(rows: Sequence[Sequence[Node]], heights: Sequence[float]) -> Callab
 
 
 def _paint_row(
-    axes: Axes, row: Sequence[Node], top: float, entry: tuple[float, float] | None, *, alone: bool
+    axes: Axes, row: Sequence[DiagramBox], top: float, entry: tuple[float, float] | None, *, alone: bool
 ) -> tuple[float, float]:
     """Draws a row, its arrows included, and says where the row's last glyph ends.
 
@@ -206,7 +208,7 @@ def _paint_row(
         width = node.width + spread
         centre = left + width / 2
         start, end = centre - node.picture_width / 2, centre + node.picture_width / 2
-        diagram_glyphs.paint(axes, node.kind, node.shape, centre, middle, cells=node.cells)
+        diagram_glyphs.paint_glyph(axes, node.kind, node.shape, centre, middle, cells=node.cells)
         if at == 0 and before is not None:
             _turn(axes, before, (start, middle), top - ROW_GAP / 2)
         elif before is not None:
@@ -217,7 +219,7 @@ def _paint_row(
     return before
 
 
-def _caption_of(axes: Axes, node: Node, centre: float, top: float) -> None:
+def _caption_of(axes: Axes, node: DiagramBox, centre: float, top: float) -> None:
     for number, line in enumerate([*node.title, *node.lines]):
         weight = "bold" if number < len(node.title) else "normal"
         axes.text(

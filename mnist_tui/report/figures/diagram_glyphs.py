@@ -19,13 +19,13 @@ LARGEST, SHIFT = 12.0, 0.75
 CIRCLE, PITCH, CIRCLES = 1.05, 2.6, 6
 """Radius of a neuron, distance between two, and how many of a layer are drawn at most."""
 COLUMN = 4.0
-BOX = 9.0
+BELL_EDGE = 9.0
 PALE, LIGHT, WHITE = "#cfe6f4", "#f7d9a8", "#ffffff"
 STROKES = 7
 """HOG cells along an edge that are drawn at most."""
 
 
-def width(kind: str, shape: Shape) -> float:
+def glyph_width(kind: str, shape: Shape) -> float:
     """Width of a box's picture."""
     match kind:
         case "conv2d" | "max_pooling2d":
@@ -33,12 +33,12 @@ def width(kind: str, shape: Shape) -> float:
         case "input" | "hog":
             return LARGEST
         case "batch_normalization":
-            return BOX
+            return BELL_EDGE
         case _:
             return COLUMN
 
 
-def paint(axes: Axes, kind: str, shape: Shape, x: float, y: float, *, cells: int = 0) -> None:
+def paint_glyph(axes: Axes, kind: str, shape: Shape, x: float, y: float, *, cells: int = 0) -> None:
     """Draws a box's picture around the point (x, y); `cells` is for ``hog``."""
     match kind:
         case "input":
@@ -140,11 +140,11 @@ def _bar(axes: Axes, x: float, y: float) -> None:
 
 def _bell(axes: Axes, x: float, y: float) -> None:
     """The normal distribution in a frame."""
-    _square(axes, x - BOX / 2, y - BOX / 2, BOX, WHITE)
+    _square(axes, x - BELL_EDGE / 2, y - BELL_EDGE / 2, BELL_EDGE, WHITE)
     steps = [-3 + 6 * at / 40 for at in range(41)]
     axes.plot(
-        [x + step / 3 * BOX * 0.42 for step in steps],
-        [y + BOX * 0.36 - BOX * 0.7 * math.exp(-step * step / 2) for step in steps],
+        [x + step / 3 * BELL_EDGE * 0.42 for step in steps],
+        [y + BELL_EDGE * 0.36 - BELL_EDGE * 0.7 * math.exp(-step * step / 2) for step in steps],
         color=BLACK,
         linewidth=0.8,
         marker="",

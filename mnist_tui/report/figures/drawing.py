@@ -20,7 +20,7 @@ from mnist_tui.report.figures.style import SETTINGS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = ("svg", "pdf", "png")
+IMAGE_FORMATS = ("svg", "pdf", "png")
 MILLIMETRES_PER_INCH = 25.4
 DOTS_PER_INCH = 200
 _METADATA: dict[str, dict[str, None]] = {
@@ -37,7 +37,7 @@ _SETTINGS_OF_ALL = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Table:
+class FigureData:
     """The data of a figure: headings with their units, and rows of plain values; None where there is none."""
 
     headings: tuple[str, ...]
@@ -60,7 +60,7 @@ class Drawing:
     name: str
     caption: str
     alt: str
-    data: Table
+    data: FigureData
     millimetres: tuple[float, float]
     paint: Callable[[Figure], None]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import GREY, LINE, PAGE, SMALL, empty, one_line, panel
 from mnist_tui.runs.scores import Confusion, in_words
 from mnist_tui.wording import count, counted, percent
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-ROWS, COLUMNS = 5, 10
-EDGE, PIXELS, SPACE = 13.0, 28, 6
+MISTAKE_ROWS, MISTAKE_COLUMNS = 5, 10
+PICTURE_EDGE, PICTURE_PIXELS, PICTURE_SPACE = 13.0, 28, 6
 """A picture's edge in millimetres and in pixels, and the pixels of the space right of it."""
-WHOLE = EDGE * (PIXELS + SPACE) / PIXELS
-LEVELS = 16
-HEAD, FOOT = LINE + 1.0, LINE + 1.0
+PICTURE_PITCH = PICTURE_EDGE * (PICTURE_PIXELS + PICTURE_SPACE) / PICTURE_PIXELS
+GREY_LEVELS = 16
+MISTAKE_HEAD, MISTAKE_FOOT = LINE + 1.0, LINE + 1.0
 """Millimetres above a row for its confusion, and below it for probabilities."""
 
 
 @dataclass(frozen=True)
-class _Row:
+class _ConfusionRow:
     """One confusion: its words, and its pictures side by side.
 
     Attributes:
@@ -40,7 +40,7 @@ class _Row:
     probabilities: tuple[float, ...]
 
 
-def mistakes(  # noqa: PLR0917
+def mistake_figure(  # noqa: PLR0917
     name: str,
     images: NDArray[np.uint8],
     labels: ArrayLike,
@@ -75,18 +75,24 @@ def mistakes(  # noqa: PLR0917
         ),
         key=lambda one: (-one.count, -one.share, one.true, one.predicted),
     )
-    data = Table(
+    data = FigureData(
         ("true class", "predicted class", "images confused", "images of the true class"),
         tuple((one.true_name, one.predicted_name, one.count, one.total or None) for one in found),
     )
     if not found:
         why = "No image was misclassified, so there is none to show."
         return Drawing(name, "Misclassified images.", why, data, (PAGE, 30.0), empty(why))
-    rows: list[_Row] = []
-    for one in found[:ROWS]:
-        places = [place for place in order if true[place] == one.true and said[place] == one.predicted][:COLUMNS]
-        rows.append(_Row(_words(one), _strip(images[places]), tuple(map(float, certainty[places]))))
-    worst = "; ".join(_words(one) for one in found[:3])
+    rows: list[_ConfusionRow] = []
+    for one in found[:MISTAKE_ROWS]:
+        places = [place for place in order if true[place] == one.true and said[place] == one.predicted][
+            :MISTAKE_COLUMNS
+        ]
+        rows.append(
+            _ConfusionRow(
+                _confusion_in_words(one), _picture_strip(images[places]), tuple(map(float, certainty[places]))
+            )
+        )
+    worst = "; ".join(_confusion_in_words(one) for one in found[:3])
     surest = float(certainty[order[0]])
     alt = (
         f"Pictures of misclassified images, {count(len(true))} in all. Most frequent: {worst}. "
@@ -94,39 +100,41 @@ def mistakes(  # noqa: PLR0917
     )
     shown = f"The {len(rows)} most frequent confusions" if len(found) > len(rows) else "All confusions"
     caption = (
-        f"{shown}, with up to {COLUMNS} images each, those first that the network was surest of; "
+        f"{shown}, with up to {MISTAKE_COLUMNS} images each, those first that the network was surest of; "
         "below an image the probability that it gave the wrong class."
     )
-    height = len(rows) * (HEAD + EDGE + FOOT)
-    return Drawing(name, caption, alt, data, (PAGE, height), _painter(rows))
+    height = len(rows) * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
+    return Drawing(name, caption, alt, data, (PAGE, height), _mistake_painter(rows))
 
 
-def _strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pictures in a row, an empty space right of each, in the grey levels that print tells apart."""
     import numpy as np
 
-    spaced = np.pad(images, ((0, 0), (0, 0), (0, SPACE)))
-    levels = np.rint(spaced / 255.0 * (LEVELS - 1)) * (255 / (LEVELS - 1))
+    spaced = np.pad(images, ((0, 0), (0, 0), (0, PICTURE_SPACE)))
+    levels = np.rint(spaced / 255.0 * (GREY_LEVELS - 1)) * (255 / (GREY_LEVELS - 1))
     return np.hstack(list(np.rint(levels).astype(np.uint8)))
 
 
-def _words(confusion: Confusion) -> str:
+def _confusion_in_words(confusion: Confusion) -> str:
     """``4 read as 9: 31 of 982, 3.2 %``; without the total where it is not known."""
     if confusion.total:
         return in_words(confusion)
     return f"{confusion.true_name} read as {confusion.predicted_name}: {counted(confusion.count, 'image')}"
 
 
-def _painter(rows: Sequence[_Row]) -> Callable[[Figure], None]:
+def _mistake_painter(rows: Sequence[_ConfusionRow]) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
         for number, row in enumerate(rows):
-            top = number * (HEAD + EDGE + FOOT)
-            _pictures(panel(figure, 0.5, top + HEAD, len(row.probabilities) * WHOLE, EDGE), row)
+            top = number * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
+            _draw_pictures(
+                panel(figure, 0.5, top + MISTAKE_HEAD, len(row.probabilities) * PICTURE_PITCH, PICTURE_EDGE), row
+            )
 
     return paint
 
 
-def _pictures(axes: Axes, row: _Row) -> None:
+def _draw_pictures(axes: Axes, row: _ConfusionRow) -> None:
     """Dark on white, as ink on paper is; each picture in a frame, its probability below it."""
     from matplotlib.patches import Rectangle
 
@@ -137,14 +145,16 @@ def _pictures(axes: Axes, row: _Row) -> None:
         vmin=0,
         vmax=255,
         interpolation="none",
-        extent=(0, count * WHOLE, 0, EDGE),
+        extent=(0, count * PICTURE_PITCH, 0, PICTURE_EDGE),
         aspect="auto",
     )
     for place, probability in enumerate(row.probabilities):
-        left = place * WHOLE
-        axes.add_patch(Rectangle((left, 0), EDGE, EDGE, fill=False, edgecolor=GREY, linewidth=0.4, clip_on=False))
-        axes.text(left + EDGE / 2, -0.8, percent(probability), ha="center", va="top", fontsize=SMALL)
-    axes.set_xlim(0, count * WHOLE)
-    axes.set_ylim(0, EDGE)
+        left = place * PICTURE_PITCH
+        axes.add_patch(
+            Rectangle((left, 0), PICTURE_EDGE, PICTURE_EDGE, fill=False, edgecolor=GREY, linewidth=0.4, clip_on=False)
+        )
+        axes.text(left + PICTURE_EDGE / 2, -0.8, percent(probability), ha="center", va="top", fontsize=SMALL)
+    axes.set_xlim(0, count * PICTURE_PITCH)
+    axes.set_ylim(0, PICTURE_EDGE)
     axes.set_axis_off()
-    axes.text(0, EDGE + 1, one_line(row.words, 90), va="bottom")
+    axes.text(0, PICTURE_EDGE + 1, one_line(row.words, 90), va="bottom")

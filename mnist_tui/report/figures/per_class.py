@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -26,21 +26,21 @@ from mnist_tui.wording import counted, percent
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TOP, LINE_HEIGHT, FOOT = 6.0, 5.0, 10.0
-SCORES: tuple[tuple[str, dict[str, Any]], ...] = (
+SCORES_TOP, SCORES_LINE, SCORES_FOOT = 6.0, 5.0, 10.0
+SCORE_MARKERS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("precision", {"marker": "s", "color": BLUE}),
     ("recall", {"marker": "o", "color": VERMILION, "markerfacecolor": "white"}),
     ("f1", {"marker": "|", "color": BLACK, "markersize": 7, "markeredgewidth": 1.2}),
 )
 
 
-def per_class(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
+def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
     """Three markers for each class.
 
     Args:
         rows: as `results.json` has them: class, precision, recall, f1 (0 to 1, or None) and support (images).
     """
-    data = Table(
+    data = FigureData(
         ("class", "precision (1 = all)", "recall (1 = all)", "F1 (1 = best)", "images"),
         tuple((row["class"], row["precision"], row["recall"], row["f1"], row["support"]) for row in rows),
     )
@@ -56,17 +56,17 @@ def per_class(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
     caption = (
         "Precision (of the images predicted as a class), recall (of the images of a class) and F1, on the test images."
     )
-    height = TOP + LINE_HEIGHT * len(rows) + FOOT
-    return Drawing(name, caption, alt, data, (PAGE, height), _painter(tuple(rows)))
+    height = SCORES_TOP + SCORES_LINE * len(rows) + SCORES_FOOT
+    return Drawing(name, caption, alt, data, (PAGE, height), _score_painter(tuple(rows)))
 
 
-def _painter(rows: Sequence[Mapping[str, Any]]) -> Callable[[Figure], None]:
+def _score_painter(rows: Sequence[Mapping[str, Any]]) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
         names = [one_line(row["class"]) for row in rows]
         left = width_of(names) + 4 * LETTER
-        axes = panel(figure, left, TOP, PAGE - left - 3, LINE_HEIGHT * len(rows))
+        axes = panel(figure, left, SCORES_TOP, PAGE - left - 3, SCORES_LINE * len(rows))
         shown: list[float] = []
-        for score, look in SCORES:
+        for score, look in SCORE_MARKERS:
             there = [(place, row[score]) for place, row in enumerate(rows) if finite(row[score])]
             shown += [value for _, value in there]
             axes.plot(

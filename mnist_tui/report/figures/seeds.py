@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEFT, TOP, HEIGHT, FOOT = 14.0, 4.0, 42.0, 11.0
-RIGHT = 32.0
+SEED_LEFT, SEED_TOP, SEED_HEIGHT, SEED_FOOT = 14.0, 4.0, 42.0, 11.0
+SEED_RIGHT = 32.0
 """Room for the words beside the lines."""
-PLATE = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
+NUMBER_BACKGROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
 """What keeps a number apart from a line behind it."""
-WRITTEN = 14
+MOST_NUMBERED = 14
 """Up to so many seeds, each point has its number beside it."""
 WORD_HEIGHT = 3.2
 """Millimetres between the words of two lines."""
-PUBLISHED = "published test accuracy (1 = all)"
+PUBLISHED_HEADING = "published test accuracy (1 = all)"
 
 
 @dataclass(frozen=True)
-class Painted:
+class SeedAccuracies:
     """What is drawn, by seed.
 
     Attributes:
@@ -57,7 +57,7 @@ class Painted:
         return tuple(sorted({seed for seed, _ in (*self.ours, *self.theirs)}))
 
 
-def seeds(
+def seed_figure(
     name: str,
     values: Sequence[tuple[float | None, ...]],
     others: Sequence[str] = (),
@@ -76,36 +76,36 @@ def seeds(
     points = [(int(one[0] or 0), one[1]) for one in ordered]
     there = tuple((seed, accuracy) for seed, accuracy in points if accuracy is not None)
     theirs = tuple(enumerate(published))
-    data = _data(ordered, others, theirs)
+    data = _seed_data(ordered, others, theirs)
     found = summary(accuracy for _, accuracy in there)
     if found is None:
         why = "No seed has a test accuracy, so there is none to draw."
         return Drawing(name, "Test accuracy by seed.", why, data, (PAGE, 30.0), empty(why))
-    drawn = Painted(there, theirs, found, summary(published))
+    drawn = SeedAccuracies(there, theirs, found, summary(published))
     low, high = min(there, key=lambda one: one[1]), max(there, key=lambda one: one[1])
-    what = f"Test accuracy of {counted(found.n, 'seed')}: {in_words(found)}"
-    beside = f"; diamonds and the dashed line: published, {in_words(drawn.published)}" if drawn.published else ""
+    what = f"Test accuracy of {counted(found.n, 'seed')}: {mean_in_words(found)}"
+    beside = f"; diamonds and the dashed line: published, {mean_in_words(drawn.published)}" if drawn.published else ""
     band = ", the band one deviation to either side" if found.std is not None else ""
     caption = f"{what}; the line is the mean{band}{beside}."
     alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
-    alt += f" Published: {in_words(drawn.published)}." if drawn.published else ""
-    return Drawing(name, caption, alt, data, (PAGE, TOP + HEIGHT + FOOT), _painter(drawn))
+    alt += f" Published: {mean_in_words(drawn.published)}." if drawn.published else ""
+    return Drawing(name, caption, alt, data, (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT), _seed_painter(drawn))
 
 
-def _data(
+def _seed_data(
     ordered: Sequence[tuple[float | None, ...]], others: Sequence[str], theirs: Sequence[tuple[int, float]]
-) -> Table:
+) -> FigureData:
     """The numbers beside the figure; a column of published ones where there are some."""
     headings, rows = ("seed", "test accuracy (1 = all)", *others), [(int(one[0] or 0), *one[1:]) for one in ordered]
     if not theirs:
-        return Table(headings, tuple(rows))
+        return FigureData(headings, tuple(rows))
     of_seed, ours = dict(theirs), {row[0] for row in rows}
     whole = [(*row, of_seed.get(int(row[0] or 0))) for row in rows]
     whole += [(seed, *[None] * (len(headings) - 1), value) for seed, value in theirs if seed not in ours]
-    return Table((*headings, PUBLISHED), tuple(whole))
+    return FigureData((*headings, PUBLISHED_HEADING), tuple(whole))
 
 
-def in_words(found: SeedStatistics) -> str:
+def mean_in_words(found: SeedStatistics) -> str:
     """``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
     if found.std is None:
         return percent(found.mean)
@@ -114,9 +114,9 @@ def in_words(found: SeedStatistics) -> str:
     )
 
 
-def _painter(drawn: Painted) -> Callable[[Figure], None]:
+def _seed_painter(drawn: SeedAccuracies) -> Callable[[Figure], None]:
     def paint(figure: Figure) -> None:
-        axes = panel(figure, LEFT, TOP, PAGE - LEFT - RIGHT, HEIGHT)
+        axes = panel(figure, SEED_LEFT, SEED_TOP, PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
         found, theirs = drawn.mean, drawn.published
         deviation = found.std or 0.0
         places = {seed: at for at, seed in enumerate(drawn.seeds)}
@@ -149,14 +149,14 @@ def _painter(drawn: Painted) -> Callable[[Figure], None]:
             color=BLUE,
             markersize=4.5,
         )
-        if len(drawn.ours) <= WRITTEN:
+        if len(drawn.ours) <= MOST_NUMBERED:
             for seed, accuracy in drawn.ours:
                 axes.annotate(
                     f"{100 * accuracy:.2f}",
                     (places[seed], accuracy),
                     (0, 4),
                     textcoords="offset points",
-                    bbox=PLATE,
+                    bbox=NUMBER_BACKGROUND,
                     fontsize=SMALL,
                     ha="center",
                     va="bottom",
@@ -176,7 +176,7 @@ def _painter(drawn: Painted) -> Callable[[Figure], None]:
 def _write_beside(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
     """The words at their heights right of the axes, moved up where they would lie on the ones below."""
     low, high = axes.get_ylim()
-    least, free = WORD_HEIGHT / HEIGHT * (high - low), -1.0
+    least, free = WORD_HEIGHT / SEED_HEIGHT * (high - low), -1.0
     for height, text, colour in sorted(words):
         place = max(height, free)
         axes.annotate(

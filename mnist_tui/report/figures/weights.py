@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, Table
+from mnist_tui.report.figures.drawing import Drawing, FigureData
 from mnist_tui.report.figures.style import (
     BLACK,
     BLUE,
@@ -75,14 +75,14 @@ def quantile(spread: Distribution, share: float) -> float:
     return spread.high
 
 
-def distributions(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
+def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     """For each layer its weights at the left and its biases at the right, as bands of quantiles over the epochs.
 
     Args:
         seen: in order of their epochs, 0 for those that training began with.
     """
     ordered = sorted(seen, key=lambda event: event.epoch)
-    data = Table(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
+    data = FigureData(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
     if not data.rows:
         why = "Nothing was recorded of the weights, so there is nothing to draw."

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.formats import docx, html, latex, markdown, pdf
-from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.job import PreparedReport
 
 
 @dataclass(frozen=True)
-class Form:
+class ReportFormat:
     """A format.
 
     Attributes:
@@ -26,34 +26,34 @@ class Form:
 
     figures: str
     beside: bool
-    write: Callable[[Job, str], bytes]
-    lacking: Callable[[Job], str] = lambda _: ""  # the reader's own fonts
+    write: Callable[[PreparedReport, str], bytes]
+    lacking: Callable[[PreparedReport], str] = lambda _: ""  # the reader's own fonts
 
 
-FORMS = {
-    ".md": Form("svg", True, markdown.write),
-    ".tex": Form("pdf", True, latex.write, latex.lacking),
-    ".html": Form("svg", False, lambda job, _: html.write(job)),
-    ".pdf": Form("svg", False, lambda job, _: pdf.write(job), pdf.lacking),
-    ".docx": Form("png", False, lambda job, _: docx.write(job)),
+REPORT_FORMATS = {
+    ".md": ReportFormat("svg", True, markdown.write_markdown),
+    ".tex": ReportFormat("pdf", True, latex.write_latex, latex.missing_in_latex),
+    ".html": ReportFormat("svg", False, lambda job, _: html.write_html(job)),
+    ".pdf": ReportFormat("svg", False, lambda job, _: pdf.write_pdf(job), pdf.missing_in_pdf_document),
+    ".docx": ReportFormat("png", False, lambda job, _: docx.write_docx(job)),
 }
 
 
-def form_of(path: Path) -> Form:
+def report_format(path: Path) -> ReportFormat:
     """The format that a file's name asks for.
 
     Raises:
         ExportError: none of them.
     """
-    form = FORMS.get(path.suffix.lower())
+    form = REPORT_FORMATS.get(path.suffix.lower())
     if form is None:
-        *names, last = FORMS
+        *names, last = REPORT_FORMATS
         told = f"ends in {path.suffix}" if path.suffix else "has no ending"
         raise ExportError(f"{path.name} {told}; a report is written as {', '.join(names)} or {last}")
     return form
 
 
-def beside(path: Path) -> str:
+def figure_folder(path: Path) -> str:
     """The folder for a document's figures: ``report_files``; ``my report.md`` has ``my-report-9110ab62_files``.
 
     TeX and links might stumble over some characters; where they are replaced, part of the name's hash keeps folders

@@ -16,7 +16,7 @@ _NOT_TEXT = re.compile(
 """Characters that XML or TeX refuse, those that reorder text, and the one that words are broken with."""
 
 
-def cleaned(report: Report) -> Report:
+def clean_report(report: Report) -> Report:
     """The report with what is no character of a text shown as one that stands for it, and one-line titles."""
     return replace(
         report,
@@ -37,17 +37,17 @@ def _text(text: str) -> str:
     return _NOT_TEXT.sub(lambda found: "" if found[0] == "\u200b" else "\ufffd", text)
 
 
-def shown_time(timestamp: str) -> str:
+def time_in_utc(timestamp: str) -> str:
     """``2026-11-21 20:05:00 UTC``."""
-    return in_utc(instant(timestamp))
+    return in_utc(parse_time(timestamp))
 
 
-def epoch(timestamp: str) -> int:
+def seconds_since_1970(timestamp: str) -> int:
     """Seconds since 1970."""
-    return max(0, int(instant(timestamp).timestamp()))
+    return max(0, int(parse_time(timestamp).timestamp()))
 
 
-def instant(timestamp: str) -> datetime:
+def parse_time(timestamp: str) -> datetime:
     """A time in UTC; one without a zone is taken for UTC.
 
     Raises:
@@ -58,11 +58,11 @@ def instant(timestamp: str) -> datetime:
     return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
 
 
-def meta(report: Report) -> dict[str, Node]:
+def metadata(report: Report) -> dict[str, Node]:
     """The same as pandoc's metadata, which its templates put where it belongs."""
     found = {
         "title": node("MetaInlines", inlines(report.title)),
-        "date": node("MetaInlines", inlines(shown_time(report.timestamp))),
+        "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
         "lang": node("MetaString", "en"),
     }
     if report.author:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui.report.formats import pandoc
-from mnist_tui.report.formats.front import cleaned, meta
+from mnist_tui.report.formats.front import clean_report, metadata
 from mnist_tui.report.formats.pandoc import Tree
-from mnist_tui.report.formats.tree import Nodes, Picture, with_ids, without_foreign_pictures
+from mnist_tui.report.formats.tree import Nodes, PlacedFigure, with_ids, without_foreign_pictures
 from mnist_tui.report.source import Report
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedReport:
     """A report ready to be written.
 
     Attributes:
@@ -29,22 +29,22 @@ class Job:
     blocks: Nodes
     figures: Path
 
-    def pictures(self, place: Callable[[str], str]) -> dict[str, Picture]:
+    def pictures(self, place: Callable[[str], str]) -> dict[str, PlacedFigure]:
         """The figures by name, each with the place that a document finds it at."""
-        return {drawing.name: Picture(place(drawing.name), drawing) for drawing in self.report.drawings}
+        return {drawing.name: PlacedFigure(place(drawing.name), drawing) for drawing in self.report.drawings}
 
     def tree(self, blocks: Nodes) -> Tree:
         """A whole document of some blocks, with title, author and time."""
-        return {"pandoc-api-version": [*self.version], "meta": meta(self.report), "blocks": blocks}
+        return {"pandoc-api-version": [*self.version], "meta": metadata(self.report), "blocks": blocks}
 
 
-def job(report: Report, figures: Path) -> Job:
+def prepare_report(report: Report, figures: Path) -> PreparedReport:
     """Reads the report's Markdown.
 
     Raises:
         ExportError: pandoc is not there or failed.
     """
-    clean = cleaned(report)
-    tree = pandoc.read(clean.markdown)
+    clean = clean_report(report)
+    tree = pandoc.read_markdown(clean.markdown)
     blocks = without_foreign_pictures(with_ids(tree["blocks"]), [drawing.name for drawing in clean.drawings])
-    return Job(clean, tuple(tree["pandoc-api-version"]), blocks, figures)
+    return PreparedReport(clean, tuple(tree["pandoc-api-version"]), blocks, figures)

@@ -6,19 +6,19 @@ import re
 from typing import Any
 
 from mnist_tui.report.formats import pandoc
-from mnist_tui.report.formats.directions import apart, by_characters
-from mnist_tui.report.formats.front import shown_time
-from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.directions import isolated_by_characters, with_directions
+from mnist_tui.report.formats.front import time_in_utc
+from mnist_tui.report.formats.job import PreparedReport
 from mnist_tui.report.formats.tree import (
     BLOCKS,
     Node,
     Nodes,
-    Picture,
+    PlacedFigure,
     contents,
     headings,
     inlines,
     node,
-    numbered,
+    numbered_caption,
     slugs,
     text_of,
     walked,
@@ -27,11 +27,11 @@ from mnist_tui.report.formats.tree import (
     with_written,
 )
 
-WRITER = "gfm-tex_math_gfm+subscript"
+MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
 """As GitHub reads it, dollars for formulas; a tilde is escaped, for GitHub strikes out between single ones."""
 
 
-def write(job: Job, beside: str) -> bytes:
+def write_markdown(job: PreparedReport, beside: str) -> bytes:
     """The document.
 
     Args:
@@ -41,16 +41,16 @@ def write(job: Job, beside: str) -> bytes:
         ExportError: pandoc failed.
     """
     report = job.report
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.svg"), _picture)
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.svg"), _markdown_figure)
     found = headings(blocks)
     anchors = slugs([report.title, *(text_of(title) for _, _, title in found)])[1:]
     names = {name: anchor for (_, name, _), anchor in zip(found, anchors, strict=True)}
-    made = " · ".join(part for part in (report.author, shown_time(report.timestamp)) if part)
+    made = " · ".join(part for part in (report.author, time_in_utc(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
-    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered, BLOCKS)], names)
-    text = with_written(walked(apart(text, by_characters), _entities), "\\", "gfm", "\\\\")
+    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered_heading, BLOCKS)], names)
+    text = with_written(walked(with_directions(text, isolated_by_characters), _entities), "\\", "gfm", "\\\\")
     text = walked(text, _dashes)
-    return pandoc.write(job.tree(text), WRITER, ["--wrap=none"])
+    return pandoc.write_document(job.tree(text), MARKDOWN_WRITER, ["--wrap=none"])
 
 
 _ENTITY = re.compile(r"(&)(?=#?\w+;)")
@@ -72,12 +72,12 @@ def _dashes(one: Node) -> Any:
     return [node("RawInline", ["gfm", "\\-"]), node("Str", one["c"][1:])]
 
 
-def _picture(number: int, picture: Picture, caption: Nodes) -> Nodes:
+def _markdown_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
     image = node("Image", [["", [], []], inlines(picture.drawing.alt), [picture.place, ""]])
-    return [node("Para", [image]), node("Para", numbered(number, caption))]
+    return [node("Para", [image]), node("Para", numbered_caption(number, caption))]
 
 
-def _lowered(one: Node) -> Node:
+def _lowered_heading(one: Node) -> Node:
     """Headings one level deeper, for the title is the first, and without ids, which GitHub does not know."""
     if one["t"] != "Header":
         return one

@@ -23,7 +23,7 @@ Tree = dict[str, Any]
 """pandoc's document as JSON: ``{"pandoc-api-version": …, "meta": {…}, "blocks": […]}``."""
 
 
-def read(markdown: str) -> Tree:
+def read_markdown(markdown: str) -> Tree:
     """The tree of a Markdown text.
 
     Raises:
@@ -32,7 +32,9 @@ def read(markdown: str) -> Tree:
     return json.loads(_run(["--sandbox", "--from", READER, "--to", "json"], markdown.encode(), 0, None))
 
 
-def write(tree: Tree, form: str, options: Sequence[str] = (), *, epoch: int = 0, folder: Path | None = None) -> bytes:
+def write_document(
+    tree: Tree, form: str, options: Sequence[str] = (), *, epoch: int = 0, folder: Path | None = None
+) -> bytes:
     """A tree as a document.
 
     Args:
@@ -48,7 +50,7 @@ def write(tree: Tree, form: str, options: Sequence[str] = (), *, epoch: int = 0,
 
 
 def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None) -> bytes:
-    command = [program(), "--data-dir", str(TEMPLATES.parent), *arguments]
+    command = [pandoc_path(), "--data-dir", str(TEMPLATES.parent), *arguments]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"}
     try:
         ended = subprocess.run(
@@ -64,7 +66,7 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
     return ended.stdout
 
 
-def program() -> str:
+def pandoc_path() -> str:
     """The pandoc of the package pypandoc-binary, whose output does not depend on the machine; else one on the path.
 
     Raises:

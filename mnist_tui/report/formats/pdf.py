@@ -10,47 +10,63 @@ from itertools import pairwise
 
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.formats import letters, pandoc
-from mnist_tui.report.formats.directions import apart, by_characters
-from mnist_tui.report.formats.front import epoch, shown_time
-from mnist_tui.report.formats.job import Job
+from mnist_tui.report.formats.directions import isolated_by_characters, with_directions
+from mnist_tui.report.formats.front import seconds_since_1970, time_in_utc
+from mnist_tui.report.formats.job import PreparedReport
 from mnist_tui.report.formats.pandoc import TEMPLATES
-from mnist_tui.report.formats.tables import fitted, without_empty_heads
-from mnist_tui.report.formats.tree import Node, Nodes, Picture, node, walked, with_breaks, with_links, with_pictures
+from mnist_tui.report.formats.tables import with_fitted_tables, without_empty_heads
+from mnist_tui.report.formats.tree import (
+    Node,
+    Nodes,
+    PlacedFigure,
+    node,
+    walked,
+    with_breaks,
+    with_links,
+    with_pictures,
+)
 from mnist_tui.shown_text import isolated
 
-SIZES = ("9pt", "8pt", "7pt")
+PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
 """Letters of tables, by their `tables.Fit.size`."""
-LONGEST_WORD = 60
+PDF_LONGEST_WORD = 60
 _PLAIN = re.compile(r"[^\W_]+[,;:)]?")
-_OWN_FONTS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
+_OWN_FONTS_TEXT = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
 """What typst's own fonts have letters for, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 
 
-def write(job: Job) -> bytes:
+def write_pdf(job: PreparedReport) -> bytes:
     """The document.
 
     Raises:
         ExportError: pandoc or typst failed.
         OSError: a figure cannot be read.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _figure)
-    blocks = with_breaks(with_links(without_empty_heads(blocks)), LONGEST_WORD)
-    tree = job.tree(walked(apart(fitted(_together(blocks), _sized), by_characters), _literal))
-    body = pandoc.write(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _typst_figure)
+    blocks = with_breaks(with_links(without_empty_heads(blocks)), PDF_LONGEST_WORD)
+    tree = job.tree(
+        walked(
+            with_directions(with_fitted_tables(_kept_together(blocks), _pdf_table), isolated_by_characters),
+            _typst_literal,
+        )
+    )
+    body = pandoc.write_document(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
     files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
     for drawing in job.report.drawings:
         files[f"figures/{drawing.name}.svg"] = (job.figures / f"{drawing.name}.svg").read_bytes()
-    return _set(job, files, own_fonts=bool(_OWN_FONTS.fullmatch(body.decode() + job.report.title + job.report.author)))
+    return _compile(
+        job, files, own_fonts=bool(_OWN_FONTS_TEXT.fullmatch(body.decode() + job.report.title + job.report.author))
+    )
 
 
-def lacking(job: Job) -> str:
+def missing_in_pdf_document(job: PreparedReport) -> str:
     """A warning of characters that the PDF shows as boxes; empty where there are none."""
-    found = letters.of_pdf(letters.characters(job.tree(job.blocks)))
+    found = letters.missing_in_pdf(letters.drawn_characters(job.tree(job.blocks)))
     why = "which no font on this machine has"
-    return letters.sentence("the PDF", found, why, fonts=True) if found else ""
+    return letters.missing_sentence("the PDF", found, why, fonts=True) if found else ""
 
 
-def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
+def _compile(job: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
     """Title and author are handed over as values: they are never read as typst's language."""
     import typst
 
@@ -58,7 +74,7 @@ def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
     said = {
         "title": report.title,
         "author": report.author,
-        "time": shown_time(report.timestamp),
+        "time": time_in_utc(report.timestamp),
         "shown-title": isolated(report.title),
         "shown-author": isolated(report.author),
     }
@@ -67,7 +83,7 @@ def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
             files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
             ignore_system_fonts=own_fonts,
             sys_inputs=said,
-            timestamp=epoch(report.timestamp),
+            timestamp=seconds_since_1970(report.timestamp),
             format="pdf",
         )
     except RuntimeError as error:
@@ -76,20 +92,20 @@ def _set(job: Job, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
         ) from None
 
 
-def _figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+def _typst_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
     drawing = picture.drawing
-    image = f"#image({_string(picture.place)}, width: {drawing.millimetres[0]:g}mm, alt: {_string(drawing.alt)})"
+    image = f"#image({_typst_string(picture.place)}, width: {drawing.millimetres[0]:g}mm, alt: {_typst_string(drawing.alt)})"
     content = [node("Plain", [node("RawInline", ["typst", image])])]
     return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], content])]
 
 
-def _string(text: str) -> str:
+def _typst_string(text: str) -> str:
     """Text as a literal of typst's."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
-def _together(blocks: Nodes) -> Nodes:
+def _kept_together(blocks: Nodes) -> Nodes:
     """A paragraph before a list or code stays on its page: it leads up to it."""
     found: Nodes = []
     for one, following in pairwise([*blocks, node("Null")]):
@@ -99,13 +115,13 @@ def _together(blocks: Nodes) -> Nodes:
     return found
 
 
-def _literal(one: Node) -> Node:
+def _typst_literal(one: Node) -> Node:
     """A word that typst might read as more than text, as a string; in its language even ``...`` and ``-1`` change."""
     if one["t"] != "Str" or _PLAIN.fullmatch(one["c"]):
         return one
-    return node("RawInline", ["typst", f"#{_string(one['c'])};"])
+    return node("RawInline", ["typst", f"#{_typst_string(one['c'])};"])
 
 
-def _sized(size: int, table: Node) -> Nodes:
-    opening = node("RawBlock", ["typst", f"#[#set text(size: {SIZES[size]})"])
+def _pdf_table(size: int, table: Node) -> Nodes:
+    opening = node("RawBlock", ["typst", f"#[#set text(size: {PDF_TABLE_SIZES[size]})"])
     return [opening, table, node("RawBlock", ["typst", "]"])]

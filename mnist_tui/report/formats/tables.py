@@ -20,7 +20,7 @@ SHORTEST = 5
 
 
 @dataclass(frozen=True)
-class Fit:
+class TableLayout:
     """How a table is laid out.
 
     Attributes:
@@ -34,23 +34,23 @@ class Fit:
     longest: tuple[int, ...]
 
 
-def rows(table: Node) -> list[list[Nodes]]:
+def table_rows(table: Node) -> list[list[Nodes]]:
     """The cells' blocks, heading and body."""
     _, _, _, head, bodies, foot = table["c"]
     groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
     return [[cell[4] for cell in row[1]] for group in groups for row in group]
 
 
-def fit(table: Node, capacities: Sequence[int] = PAGE) -> Fit:
+def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
     """The layout that a table needs, by its letters; the capacities are like PAGE."""
-    columns = list(zip(*([text_of(cell) for cell in row] for row in rows(table)), strict=False))
+    columns = list(zip(*([text_of(cell) for cell in row] for row in table_rows(table)), strict=False))
     room = GAP * max(0, len(columns) - 1)
     whole = [max(len(text) + 1 for text in column) for column in columns]
     words = [max((len(word) + 1 for text in column for word in text.split()), default=1) for column in columns]
     least = [min(word, LONGEST_WORD) for word in words]
     for size, capacity in enumerate(capacities):
         if sum(whole) + room <= capacity:
-            return Fit(size, None, tuple(whole))
+            return TableLayout(size, None, tuple(whole))
         if sum(least) + room <= capacity:
             return _shared(size, columns, least, capacity - room)
     capacity = capacities[-1] - room
@@ -59,7 +59,7 @@ def fit(table: Node, capacities: Sequence[int] = PAGE) -> Fit:
     return _shared(len(capacities) - 1, columns, [min(length, cut) for length in least], capacity)
 
 
-def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> Fit:
+def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
     """The widths, at least the least, with which cells have the fewest lines; tall cells count the more."""
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
     left = capacity - sum(least)
@@ -73,7 +73,7 @@ def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], c
                     new[total] = (cost + lines, (*widths, start + more))
         best = new
     _, widths = min(best.values())
-    return Fit(size, tuple(round(width / sum(widths), 4) for width in widths), widths)
+    return TableLayout(size, tuple(round(width / sum(widths), 4) for width in widths), widths)
 
 
 def _costs(column: Sequence[str], least: int, most: int) -> dict[int, int]:
@@ -102,7 +102,7 @@ def lines_of(text: str, width: int) -> int:
     return lines
 
 
-def fitted(
+def with_fitted_tables(
     blocks: Nodes, sized: Callable[[int, Node], Nodes], capacities: Sequence[int] = PAGE, *, always: bool = False
 ) -> Nodes:
     """The document with tables that fit the page.
@@ -115,7 +115,7 @@ def fitted(
     def change(one: Node) -> Any:
         if one["t"] != "Table":
             return one
-        layout = fit(one, capacities)
+        layout = table_layout(one, capacities)
         one = _to_the_left(one)
         if layout.shares is None and always:
             shares = tuple(round((width + GAP) / capacities[layout.size], 4) for width in layout.longest)
@@ -132,7 +132,7 @@ def _to_the_left(table: Node) -> Node:
     return node("Table", [attributes, caption, aligned, *rest])
 
 
-def _with_shares(table: Node, layout: Fit) -> Node:
+def _with_shares(table: Node, layout: TableLayout) -> Node:
     attributes, caption, columns, *rest = table["c"]
     shares = layout.shares or ()
     wide = [[align, node("ColWidth", share)] for (align, _), share in zip(columns, shares, strict=True)]

@@ -26,7 +26,7 @@ EVERY = 8
 
 
 @dataclass(frozen=True)
-class Picture:
+class PlacedFigure:
     """A figure of the report as one format shows it.
 
     Attributes:
@@ -150,7 +150,7 @@ def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
 
 
 def with_pictures(
-    blocks: Nodes, pictures: Mapping[str, Picture], made: Callable[[int, Picture, Nodes], Nodes]
+    blocks: Nodes, pictures: Mapping[str, PlacedFigure], made: Callable[[int, PlacedFigure, Nodes], Nodes]
 ) -> Nodes:
     """Paragraphs that begin with one of the report's pictures become what `made` says.
 
@@ -179,7 +179,7 @@ def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     return walked(blocks, change)
 
 
-def figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+def captioned_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
     """A picture with its caption below, as wide as it was drawn, at most as the page."""
     drawing = picture.drawing
     size = [["width", f"{drawing.millimetres[0]:g}mm"]]
@@ -187,14 +187,14 @@ def figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
     return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], [node("Plain", [image])]])]
 
 
-def numbered(number: int, caption: Nodes) -> Nodes:
+def numbered_caption(number: int, caption: Nodes) -> Nodes:
     """A caption with its number before it, for formats that do not count figures themselves."""
     return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
 
 
-def numbered_figure(number: int, picture: Picture, caption: Nodes) -> Nodes:
+def numbered_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
     """A picture with its number and caption below."""
-    return figure(number, picture, numbered(number, caption))
+    return captioned_figure(number, picture, numbered_caption(number, caption))
 
 
 def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_tui.report.seed_words import interval
-from mnist_tui.report.seed_words import points as points_of
+from mnist_tui.report.seed_words import interval_in_words
+from mnist_tui.report.seed_words import percentage_points as points_of
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, band, differing, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
@@ -176,7 +176,11 @@ def _over_seeds(one: ComparedSeries, mark: str, own: int) -> list[Row]:
         told = f"{name}, n = {len(group.scored)}" if key == "mean" else name
         cells = (mark, told, *([""] * own), *scores, size if key == "mean" else "", "", time, "")
         rows.append(Row(f"{group.group} {key}", cells))
-    around = (interval(accuracy, dash="–"), interval(f1, dash="–"), interval(cost, 1, 4, dash="–"))
+    around = (
+        interval_in_words(accuracy, dash="–"),
+        interval_in_words(f1, dash="–"),
+        interval_in_words(cost, 1, 4, dash="–"),
+    )
     rows.insert(2, Row(f"{group.group} interval", (mark, "95 % interval", *([""] * own), *around, "", "", "", "")))
     return rows if accuracy is not None and accuracy.n > 1 else rows[:1]
 

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from mnist_tui.report.seed_words import sentences
+from mnist_tui.report.seed_words import seed_sentences
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.fast_log_reader import FiguresReader
@@ -154,7 +154,7 @@ class CompareScreen(Screen[None]):
         """The histories, what is known now of runs that lived, and the sentences, which load SciPy."""
         histories = {run.run: self._glances[run.run].look().history for run in runs}
         runs = [_anew(run) for run in runs]
-        self.post_message(self.Read(histories, runs, sentences(seed_groups(runs))))
+        self.post_message(self.Read(histories, runs, seed_sentences(seed_groups(runs))))
 
     @on(Read)
     def _take(self, message: Read) -> None:

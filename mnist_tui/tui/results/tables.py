@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_tui.report import solution
-from mnist_tui.report.published import MEASURED, Beside, beside, cited
+from mnist_tui.report.published import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.wording import count, loss, percent, seconds
 
@@ -46,10 +46,10 @@ def score_lines(doc: Document) -> list[str]:
         "training accuracy, no dropout": percent(train.get("accuracy")),
         "training loss, no dropout": loss(train.get("loss")),
     }
-    published = beside(doc)
+    published = published_scores(doc)
     if not published:
         lines = aligned(list(rows.items()))
-        return [*lines, f"nothing was published of it in {cited(doc['reference'])}"] if doc["reference"] else lines
+        return [*lines, f"nothing was published of it in {citation(doc['reference'])}"] if doc["reference"] else lines
     alike = {_row(one): one for one in published if one.ours is not None}
     rows |= {name: one.written(one.ours) for name, one in alike.items() if name not in rows}
     written = [
@@ -58,10 +58,10 @@ def score_lines(doc: Document) -> list[str]:
     ]
     lines = aligned([["", "ours", "published", "difference"], *written])
     lines += [f"published {one.name} {one.written(one.published)} ({one.how})" for one in published if one.ours is None]
-    return [*lines, f"published in {cited(doc['reference'])}"]
+    return [*lines, f"published in {citation(doc['reference'])}"]
 
 
-def _row(one: Beside) -> str:
+def _row(one: PublishedScore) -> str:
     """The row that a published score stands in: a training score of the last epoch has one of its own."""
     if one.of == "test":
         return one.name
@@ -74,12 +74,12 @@ def solution_lines(doc: Document) -> list[str]:
     if not found:
         return []
     lines = [
-        f"ridge        {solution.ridge(found)}",
-        f"solved over  {solution.images(found)}",
-        f"temperature  {solution.temperature(found)}",
+        f"ridge        {solution.ridge_in_words(found)}",
+        f"solved over  {solution.solved_images(found)}",
+        f"temperature  {solution.temperature_in_words(found)}",
         "losses are those of softmax(scores / temperature)",
     ]
-    rows = solution.accuracies(found)
+    rows = solution.ridge_accuracies(found)
     return [*lines, "", *aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.report.published import difference
+from mnist_tui.report.published import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
@@ -183,7 +183,7 @@ def _published(run: RunSummary, score: str, ours: float | None) -> str:
     theirs = run.published_accuracy if accurate else run.published_loss
     if theirs is None:
         return ""
-    apart = "" if ours is None else f", ours {difference(score, ours, theirs)}"
+    apart = "" if ours is None else f", ours {score_difference(score, ours, theirs)}"
     return f" (published {percent(theirs) if accurate else loss(theirs)}{apart})"
 
 

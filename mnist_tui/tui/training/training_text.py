@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_tui.report.published import difference
+from mnist_tui.report.published import score_difference
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import headlines
 from mnist_tui.tui.settings import Glyphs
@@ -45,7 +45,7 @@ def _published(snapshot: Snapshot) -> list[str]:
     ):
         if theirs is not None:
             told = percent(theirs) if score == "accuracy" else loss(theirs)
-            parts.append(f"{score} {told} ({'' if parts else 'ours '}{difference(score, ours, theirs)})")
+            parts.append(f"{score} {told} ({'' if parts else 'ours '}{score_difference(score, ours, theirs)})")
     return [f"Published: test {', '.join(parts)}"] if parts else []
 
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.figures.capacity import Box, Point, capacity, placed
-from mnist_tui.report.figures.diagram import diagram, in_rows
+from mnist_tui.report.figures.capacity import CapacityPoint, LabelBox, capacity_figure, place_labels
+from mnist_tui.report.figures.diagram import diagram_figure, divide_into_rows
 from mnist_tui.report.figures.drawing import Drawing, save
 from mnist_tui.report.figures.style import PAGE
 
@@ -42,7 +42,7 @@ EXPERIMENTS = {
 
 def drawn(name: str) -> Drawing:
     experiment: Experiment = EXPERIMENTS[name]
-    return diagram("model-1", experiment, of(experiment))
+    return diagram_figure("model-1", experiment, of(experiment))
 
 
 def painted(drawing: Drawing) -> Figure:
@@ -86,7 +86,7 @@ def test_every_layer_stands_in_the_picture_the_alt_text_and_the_data(name: str) 
 
 def test_a_very_deep_network_leaves_out_its_middle_and_says_so() -> None:
     experiment = from_mapping({"layers": [FLATTEN, *[DENSE] * 60]})
-    drawing = diagram("model-1", experiment, of(experiment))
+    drawing = diagram_figure("model-1", experiment, of(experiment))
     assert "37 layers more" in drawing.alt
     assert "left out" in drawing.caption
     assert drawing.millimetres[1] < 230
@@ -99,27 +99,27 @@ def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_rows_are_as_few_as_can_be_and_about_equal() -> None:
-    assert in_rows([50, 50, 50], 160) == [[0, 1, 2]]
-    assert [len(row) for row in in_rows([30] * 6, 160)] == [3, 3]
-    assert in_rows([200, 10], 160) == [[0], [1]]
+    assert divide_into_rows([50, 50, 50], 160) == [[0, 1, 2]]
+    assert [len(row) for row in divide_into_rows([30] * 6, 160)] == [3, 3]
+    assert divide_into_rows([200, 10], 160) == [[0], [1]]
 
 
 def test_labels_meet_neither_each_other_nor_a_point() -> None:
     spots = [(20.0 + 3 * (at % 4), 10.0 + 2.5 * at) for at in range(16)]
-    boxes = placed(spots, [22.0] * len(spots), 2.8, Box(0, 0, 140, 66))
+    boxes = place_labels(spots, [22.0] * len(spots), 2.8, LabelBox(0, 0, 140, 66))
     assert not [pair for pair in combinations(boxes, 2) if pair[0].meets(pair[1])]
-    points = [Box(x - 1, y - 1, x + 1, y + 1) for x, y in spots]
+    points = [LabelBox(x - 1, y - 1, x + 1, y + 1) for x, y in spots]
     assert not [(box, point) for box in boxes for point in points if box.meets(point)]
-    assert all(box.lies_in(Box(0, 0, 140, 66)) for box in boxes)
+    assert all(box.lies_in(LabelBox(0, 0, 140, 66)) for box in boxes)
 
 
 def test_capacity_names_every_model_on_a_logarithmic_axis() -> None:
     points = [
-        Point("raw $x_1$", 198_760, 0.9762, 0.001),
-        Point("hog", 80_610, 0.9841),
-        Point("cnn", 7_465, 0.9871, convolutional=True),
+        CapacityPoint("raw $x_1$", 198_760, 0.9762, 0.001),
+        CapacityPoint("hog", 80_610, 0.9841),
+        CapacityPoint("cnn", 7_465, 0.9871, convolutional=True),
     ]
-    drawing = capacity("capacity", points)
+    drawing = capacity_figure("capacity", points)
     (axes,) = painted(drawing).axes
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.texts] == ["raw $x_1$", "hog", "cnn"]
@@ -127,7 +127,9 @@ def test_capacity_names_every_model_on_a_logarithmic_axis() -> None:
     assert "cnn: 7,465 parameters, 98.71 %" in drawing.alt
 
 
-@pytest.mark.parametrize("points", [[], [Point("raw", 198_760, 0.1)], [Point("a", 1, 0.0), Point("a", 10**11, 1.0)]])
-def test_few_and_far_points_are_drawn(points: list[Point], tmp_path: Path) -> None:
-    (path,) = save(capacity("capacity", points), tmp_path, ["svg"])
+@pytest.mark.parametrize(
+    "points", [[], [CapacityPoint("raw", 198_760, 0.1)], [CapacityPoint("a", 1, 0.0), CapacityPoint("a", 10**11, 1.0)]]
+)
+def test_few_and_far_points_are_drawn(points: list[CapacityPoint], tmp_path: Path) -> None:
+    (path,) = save(capacity_figure("capacity", points), tmp_path, ["svg"])
     assert path.stat().st_size > 0

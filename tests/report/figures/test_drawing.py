@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 import pytest
 from pypdf import PdfReader
 
-from mnist_tui.report.figures.confusion import confusion
-from mnist_tui.report.figures.drawing import FORMATS, Drawing, Table, save, save_data
+from mnist_tui.report.figures.confusion import confusion_figure
+from mnist_tui.report.figures.drawing import IMAGE_FORMATS, Drawing, FigureData, save, save_data
 
 MATRIX = ((8, 2, 0), (1, 9, 0), (0, 0, 12))
 NAMES = ("$1_{x}", "<b> & 50% --", "\u3042 #~^\\alpha")
@@ -31,7 +31,7 @@ drawing.save(confusion.confusion("matrix", matrix, names, "test images"), Path(s
 
 
 def drawn(paint: Callable[[Any], None], name: str = "figure") -> Drawing:
-    return Drawing(name, "", "", Table(("epoch", "loss"), ((1, 0.5), (2, None))), (80.0, 40.0), paint)
+    return Drawing(name, "", "", FigureData(("epoch", "loss"), ((1, 0.5), (2, None))), (80.0, 40.0), paint)
 
 
 def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_set(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
-    here = save(confusion("matrix", MATRIX, NAMES, "test images"), tmp_path / "here", FORMATS)
+    here = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path / "here", IMAGE_FORMATS)
 
     assert [path.name for path in here] == ["matrix.svg", "matrix.pdf", "matrix.png"]
     for path in here:
@@ -55,7 +55,7 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
 
 
 def test_text_of_a_user_is_drawn_as_it_stands_and_no_file_says_what_made_it(tmp_path: Path) -> None:
-    svg, pdf, png = save(confusion("matrix", MATRIX, NAMES, "test images"), tmp_path, FORMATS)
+    svg, pdf, png = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path, IMAGE_FORMATS)
 
     page = PdfReader(pdf).pages[0].extract_text()
     assert "$1_{x}" in page

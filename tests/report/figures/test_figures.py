@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.report.figures.confusion import confusion
-from mnist_tui.report.figures.curves import history
+from mnist_tui.report.figures.confusion import confusion_figure
+from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.mistakes import mistakes
-from mnist_tui.report.figures.per_class import per_class
-from mnist_tui.report.figures.seeds import seeds
-from mnist_tui.report.figures.weights import distributions, quantile
+from mnist_tui.report.figures.mistakes import mistake_figure
+from mnist_tui.report.figures.per_class import class_score_figure
+from mnist_tui.report.figures.seeds import seed_figure
+from mnist_tui.report.figures.weights import quantile, weight_figure
 from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.state import EpochRow
 
@@ -50,7 +50,7 @@ def svg(drawing: Drawing, folder: Path) -> bytes:
 
 
 def curves(rows: list[EpochRow], ended: str = "finished", best: int | None = None, early: bool = False) -> Drawing:
-    return history("history", rows, best=best, stopped_early=early, ended=ended)
+    return history_figure("history", rows, best=best, stopped_early=early, ended=ended)
 
 
 def test_a_history_tells_in_words_what_its_curves_show() -> None:
@@ -118,7 +118,7 @@ def test_a_confusion_matrix_tells_its_accuracy_and_its_worst_confusions(tmp_path
         matrix[digit][digit] = 95
     matrix[4][9], matrix[3][5] = 31, 7
 
-    drawn = confusion("matrix", matrix, DIGITS, "test images")
+    drawn = confusion_figure("matrix", matrix, DIGITS, "test images")
 
     assert "950 of 988 right, 96.15 %" in drawn.caption
     assert "4 read as 9: 31 of 126, 24.6 %; 3 read as 5: 7 of 102, 6.9 %" in drawn.alt
@@ -129,8 +129,8 @@ def test_a_confusion_matrix_tells_its_accuracy_and_its_worst_confusions(tmp_path
 
 def test_a_matrix_of_long_names_fits_the_page_and_an_empty_one_says_so(tmp_path: Path) -> None:
     names = [f"a class with a long name, number {digit}" for digit in range(10)]
-    long = confusion("long", np.eye(10, dtype=int).tolist(), names, "test images")
-    empty = confusion("empty", [[0] * 10] * 10, DIGITS, "test images")
+    long = confusion_figure("long", np.eye(10, dtype=int).tolist(), names, "test images")
+    empty = confusion_figure("empty", [[0] * 10] * 10, DIGITS, "test images")
 
     assert long.millimetres[0] <= 160.001
     assert "No image was counted" in empty.alt
@@ -139,7 +139,9 @@ def test_a_matrix_of_long_names_fits_the_page_and_an_empty_one_says_so(tmp_path:
 
 def test_mistakes_are_grouped_by_confusion_with_the_surest_first(tmp_path: Path) -> None:
     pictures = np.zeros((4, 28, 28), np.uint8)
-    drawn = mistakes("mistakes", pictures, [4, 4, 7, 4], [9, 9, 2, 9], [0.5, 0.99, 0.7, 0.6], DIGITS, totals=[100] * 10)
+    drawn = mistake_figure(
+        "mistakes", pictures, [4, 4, 7, 4], [9, 9, 2, 9], [0.5, 0.99, 0.7, 0.6], DIGITS, totals=[100] * 10
+    )
 
     assert "4 read as 9: 3 of 100, 3.0 %; 7 read as 2: 1 of 100, 1.0 %" in drawn.alt
     assert "probability of 99.00 %" in drawn.alt
@@ -151,14 +153,14 @@ def test_probabilities_of_all_classes_say_the_same_and_totals_may_be_unknown() -
     pictures, whole = np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.05)
     whole[0, 9] = 0.55
 
-    drawn = mistakes("mistakes", pictures, [4], [9], whole, DIGITS)
+    drawn = mistake_figure("mistakes", pictures, [4], [9], whole, DIGITS)
 
-    assert drawn.alt == mistakes("mistakes", pictures, [4], [9], [0.55], DIGITS).alt
+    assert drawn.alt == mistake_figure("mistakes", pictures, [4], [9], [0.55], DIGITS).alt
     assert "4 read as 9: 1 image." in drawn.alt
 
 
 def test_no_mistake_is_a_figure_too(tmp_path: Path) -> None:
-    drawn = mistakes("mistakes", np.zeros((0, 28, 28), np.uint8), [], [], [], DIGITS)
+    drawn = mistake_figure("mistakes", np.zeros((0, 28, 28), np.uint8), [], [], [], DIGITS)
 
     assert drawn.alt == "No image was misclassified, so there is none to show."
     assert svg(drawn, tmp_path)
@@ -189,20 +191,20 @@ def test_weights_are_drawn_layer_by_layer_and_a_layer_without_biases_says_so(tmp
             ),
         )
 
-    one, several = (distributions("weights", [seen(epoch) for epoch in range(last + 1)]) for last in (0, 5))
+    one, several = (weight_figure("weights", [seen(epoch) for epoch in range(last + 1)]) for last in (0, 5))
 
     assert "After epoch 5, 90 % of the values: dense_1 weights -0.9 to 0.9" in several.alt
     assert "output biases" not in several.alt
     assert len(several.data.rows) == 6 * 3
     assert svg(one, tmp_path) and svg(several, tmp_path)
-    assert "Nothing was recorded" in distributions("weights", []).alt
+    assert "Nothing was recorded" in weight_figure("weights", []).alt
 
 
 def test_a_deep_network_fits_a_page(tmp_path: Path) -> None:
     whole = spread(-1.0, 1.0, (10,) * 20)
     layers = tuple(LayerWeights(name=f"dense_{number}", weights=whole, biases=whole) for number in range(1, 31))
 
-    drawn = distributions("weights", [WeightsSeen(epoch=0, layers=layers)])
+    drawn = weight_figure("weights", [WeightsSeen(epoch=0, layers=layers)])
 
     assert drawn.millimetres[1] <= 230
     assert "18 layers in the middle are left out" in drawn.caption
@@ -210,7 +212,7 @@ def test_a_deep_network_fits_a_page(tmp_path: Path) -> None:
 
 
 def test_seeds_tell_their_mean_and_the_deviation_of_the_sample(tmp_path: Path) -> None:
-    drawn = seeds("seeds", [(3, 0.98, 0.07), (1, 0.97, 0.08), (2, 0.99, None)], ("test loss",))
+    drawn = seed_figure("seeds", [(3, 0.98, 0.07), (1, 0.97, 0.08), (2, 0.99, None)], ("test loss",))
 
     assert "mean 98.00 %, deviation 1.00 percentage points (of the sample, n = 3)" in drawn.caption
     assert "Lowest 97.00 % (seed 1), highest 99.00 % (seed 2)" in drawn.alt
@@ -219,7 +221,7 @@ def test_seeds_tell_their_mean_and_the_deviation_of_the_sample(tmp_path: Path) -
 
 
 def test_one_seed_has_no_deviation_and_none_has_no_figure(tmp_path: Path) -> None:
-    one, none = seeds("seeds", [(1, 0.97)]), seeds("none", [(1, None)])
+    one, none = seed_figure("seeds", [(1, 0.97)]), seed_figure("none", [(1, None)])
 
     assert "deviation" not in one.caption
     assert "No seed has a test accuracy" in none.alt
@@ -233,8 +235,8 @@ def test_scores_of_classes_name_the_best_and_the_worst_and_a_score_may_be_missin
         {"class": "coat", "precision": None, "recall": 0.0, "f1": None, "support": 10},
     ]
 
-    drawn = per_class("classes", rows)
+    drawn = class_score_figure("classes", rows)
 
     assert "Highest F1 98.00 % (bag), lowest 85.00 % (shoe)" in drawn.alt
     assert svg(drawn, tmp_path)
-    assert "No class has a score" in per_class("classes", []).alt
+    assert "No class has a score" in class_score_figure("classes", []).alt

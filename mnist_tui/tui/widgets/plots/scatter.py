@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mnist_tui.report.drawable import SMALLEST, drawable
+from mnist_tui.report.drawable import SMALLEST_DRAWABLE, drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import ruled
 from mnist_tui.tui.widgets.plots.marks import Marks
@@ -76,7 +76,7 @@ def _placed(value: float, log: bool) -> float:
 def limits_around(values: Sequence[float]) -> tuple[float, float]:
     """An axis' ends, a little outside the values."""
     low, high = min(values), max(values)
-    near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST)
+    near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE)
     margin = (0.05 * abs(high) or 0.5) if near else 0.08 * (high - low)
     return low - margin, high + margin
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mnist_tui.report.drawable import SMALLEST
+from mnist_tui.report.drawable import SMALLEST_DRAWABLE
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
 from mnist_tui.tui.widgets.plots.zoom import Axis, Span
@@ -250,7 +250,7 @@ def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> S
         return (-1.0, 0.0) if log else (0.0, 1.0 if math.isinf(top) else top)
     low, high = min(values), max(values)
     bottom, top = -math.inf if log or low < 0 else 0.0, max(top, high)
-    if high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST):
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE):
         margin = 0.1 if log else 0.05 * abs(high) or 0.5
         return max(bottom, low - margin), min(high + margin, top)
     step = _round_step((high - low) / END_STEPS)
