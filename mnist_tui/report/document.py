@@ -15,7 +15,7 @@ from mnist_tui.report.formats import letters
 from mnist_tui.report.formats.forms import figure_folder, report_format
 from mnist_tui.report.formats.job import prepare_report
 from mnist_tui.report.formats.pandoc import pandoc_path
-from mnist_tui.report.source import Report
+from mnist_tui.report.markdown import Report
 from mnist_tui.report.staging import Staging
 from mnist_tui.runs.collection.summaries import Presets
 from mnist_tui.runs.folder import RunFolder, check_place_in_run

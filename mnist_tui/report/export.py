@@ -161,7 +161,7 @@ def text_of(folder: RunFolder, item: str) -> str:
         case "history":
             return history_csv(folder)
         case _:
-            from mnist_tui.report.summary import run_summary
+            from mnist_tui.report.contents.documents import run_summary
 
             return run_summary(folder)
 

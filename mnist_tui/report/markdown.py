@@ -1,12 +1,22 @@
-"""Text that Markdown shows as it stands: escapes, code, tables. For CommonMark, GitHub and pandoc's Markdown alike."""
+"""Write a report's Markdown: escaping, tables, and the templates that lay contents out.
+
+The escapes hold for CommonMark, GitHub and pandoc's Markdown alike."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.shown_text import BIDI_CONTROLS
+from mnist_tui.wording import count, listed
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 _SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
 """What means something anywhere in a line; an underscore inside a word does not."""
@@ -77,3 +87,112 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
     """
     marks = [MarkdownText("---:" if column in right else "---") for column in range(len(headings))]
     return "\n".join(f"| {' | '.join(map(escaped, cells))} |" for cells in (headings, marks, *rows))
+
+
+Facts = list[tuple[str, object]]
+"""Labels and values, one line each; a value is plain text unless it is `Ready`."""
+
+
+@dataclass(frozen=True)
+class MarkdownTable:
+    """A table.
+
+    Attributes:
+        rows: cells of plain text, or `Ready`.
+        right: columns of numbers, aligned to the right, from 0.
+    """
+
+    headings: tuple[object, ...]
+    rows: tuple[tuple[object, ...], ...]
+    right: frozenset[int] = frozenset()
+
+
+def table_in_markdown(grid: MarkdownTable) -> str:
+    """The table in Markdown."""
+    return table(grid.headings, grid.rows, grid.right)
+
+
+def facts_in_markdown(facts: Facts) -> str:
+    """Facts as a table of two columns without headings."""
+    return table(("", ""), facts)
+
+
+def value_in_words(value: Any) -> str:
+    """An experiment's value in words: ``yes``, ``1e-07``, ``rmsprop``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def run_numbers(numbers: list[int]) -> str:
+    """``1``, ``1 and 2``, ``1, 3 and 5–14``."""
+    parts: list[str] = []
+    for number in sorted(numbers):
+        first, _, last = parts[-1].partition("–") if parts else ("", "", "")
+        if parts and int(last or first) + 1 == number:
+            parts[-1] = f"{first}–{number}"
+        else:
+            parts.append(str(number))
+    return listed([text for part in parts for text in _range_ends(part)])
+
+
+def _range_ends(part: str) -> list[str]:
+    first, _, last = part.partition("–")
+    return [first, last] if last and int(last) == int(first) + 1 else [part]
+
+
+def figure_in_markdown(drawing: Drawing) -> str:
+    """A figure's place, with its caption and what is seen."""
+    return image(drawing.caption, drawing.name, drawing.alt)
+
+
+FILTERS: dict[str, Any] = {
+    "md": escaped,
+    "paragraphs": paragraphs,
+    "code": code_block,
+    "grid": table_in_markdown,
+    "facts": facts_in_markdown,
+    "count": count,
+    "figure": figure_in_markdown,
+    "link": link,
+}
+
+
+def render_template(template: str, contents: Mapping[str, Any]) -> str:
+    """The document, its parts one empty line apart."""
+    text = template_environment(**FILTERS).get_template(template).render(contents)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def template_environment(**filters: Any) -> Environment:
+    """The templates of `report/templates`, with filters of that name."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("mnist_tui.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    made.filters.update(filters)
+    return made
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report's source.
+
+    Attributes:
+        title, author: plain text, unescaped; the author may be empty.
+        timestamp: when it was made, in ISO 8601.
+        markdown: the text from the notices on; title, author and timestamp are not in it.
+        drawings: every figure that the text names as ``figures/NAME``, in its order.
+    """
+
+    title: str
+    author: str
+    timestamp: str
+    markdown: str
+    drawings: tuple[Drawing, ...]

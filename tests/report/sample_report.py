@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mnist_tui.report.figures.drawing import Drawing, FigureData
-from mnist_tui.report.markdown import code_block, escaped
-from mnist_tui.report.source import Report
+from mnist_tui.report.markdown import Report, code_block, escaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -28,8 +28,7 @@ from mnist_tui.report.formats.job import PreparedReport, prepare_report
 from mnist_tui.report.formats.latex import latex_of
 from mnist_tui.report.formats.tables import PAGE, lines_of
 from mnist_tui.report.formats.tree import breakable, slugs
-from mnist_tui.report.markdown import escaped
-from mnist_tui.report.source import Report
+from mnist_tui.report.markdown import Report, escaped
 from tests.report.reading import READ, READER, dense, pdf_text
 from tests.report.sample_report import CLASSES, HARD, SHA, TITLE, TOML, sample
 

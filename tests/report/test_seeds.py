@@ -10,7 +10,7 @@ import pytest
 
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import edited, find_preset
-from mnist_tui.report.contents.whole import build_report
+from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save
 from mnist_tui.report.figures.seeds import PUBLISHED_HEADING, seed_figure

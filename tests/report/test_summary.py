@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.report.summary import run_summary
+from mnist_tui.report.contents.documents import run_summary
 from mnist_tui.runs.folder import Launch, create
 from tests.report.furnished import changed
 from tests.report.recorded import CREATED, recorded_run

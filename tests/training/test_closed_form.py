@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mnist_tui.data.datasets import validation_split
+from mnist_tui.report.contents.documents import run_summary
 from mnist_tui.report.export import history_csv
-from mnist_tui.report.summary import run_summary
 from mnist_tui.runs import control, start
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.folder import RunError

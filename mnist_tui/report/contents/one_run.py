@@ -1,26 +1,228 @@
-"""What is said of one run, wherever it is said: the summary's contents, and a section's of the report."""
+"""Gather what a report says of one run: its data, notices, platform, scores and confusions."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from mnist_tui.experiment.spec import is_closed_form
-from mnist_tui.report.contents import closed_form
-from mnist_tui.report.contents.dataset import dataset_facts
-from mnist_tui.report.contents.grid import MarkdownTable
-from mnist_tui.report.contents.notices import notices_and_warnings
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.experiment.spec import HogFeatures, is_closed_form
+from mnist_tui.report.contents import training
 from mnist_tui.report.contents.overview import epochs_text
-from mnist_tui.report.contents.platform import RERUN_COMMAND, platform_facts
-from mnist_tui.report.contents.results import (
-    class_score_table,
-    confusion_table,
-    score_table,
-    source_readings,
-    worst_confusions_in_words,
-)
 from mnist_tui.report.contents.training import CROSS_ENTROPY, batch_size_text, training_facts
-from mnist_tui.report.evidence import Evidence
-from mnist_tui.wording import DASH, count, loss, percent
+from mnist_tui.report.evidence import UNKNOWN, Evidence
+from mnist_tui.report.markdown import Facts, MarkdownTable, run_numbers
+from mnist_tui.report.published import MEASURED, PublishedScore, citation, published_scores
+from mnist_tui.runs.events import computation
+from mnist_tui.runs.scores import in_words, worst_confusions
+from mnist_tui.runs.state import LIVE
+from mnist_tui.wording import DASH, count, counted, in_utc, loss, noun, percent, size
+
+IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
+
+
+def dataset_facts(evidence: Evidence) -> Facts:
+    """The data that the run had; where it never got so far, those that it was to have."""
+    data, spec = evidence.document["dataset"], evidence.experiment.dataset
+    if data is None:
+        return [("Name", spec.name), *_input_facts(evidence)]
+    return [
+        ("Name", dataset_title(data)),
+        ("Training set", f"{counted(data['train'], 'image')}{' (limited)' if spec.limit else ''}"),
+        ("Test set", counted(data["test"], "image")),
+        ("Validation (dev) set", _validation_in_words(evidence, data["validation"])),
+        *_input_facts(evidence),
+        ("Source", str(data.get("source") or "not recorded")),
+        ("Checksums", "the published ones" if data.get("verified") else "not those of a published dataset"),
+        *((f"SHA-256, {part.replace('_', ' ')}", text) for part, text in data["sha256"].items()),
+    ]
+
+
+def dataset_title(data: dict[str, Any]) -> str:
+    """A document's dataset by its title, the sample called one."""
+    said = str(data.get("title") or data["name"])
+    return f"{said} (sample)" if data.get("sample") and "sample" not in said else said
+
+
+def _validation_in_words(evidence: Evidence, images: int) -> str:
+    if not images:
+        return "0; the test set plays validation"
+    share = evidence.experiment.dataset.validation
+    drawn = f", {100 * share:g} % of the training images, drawn by the seed" if isinstance(share, float) else ""
+    return f"{counted(images, 'image')}{drawn}"
+
+
+def _input_facts(evidence: Evidence) -> Facts:
+    return [
+        ("Image size", IMAGE_SIZE),
+        ("Features", features_in_words(evidence)),
+        ("Inputs of the network", evidence.complexity.inputs_formula),
+    ]
+
+
+def features_in_words(evidence: Evidence) -> str:
+    """What of an image enters the network."""
+    found = evidence.experiment.features
+    if not isinstance(found, HogFeatures):
+        return "raw pixels, 0 to 1"
+    return (
+        f"histograms of oriented gradients (Dalal and Triggs, 2005), L2-Hys: {found.pixels_per_cell} × "
+        f"{found.pixels_per_cell} pixels per cell, {found.orientations} orientations, "
+        f"{found.cells_per_block} × {found.cells_per_block} cells per block"
+    )
+
+
+STATE_NOTICES = {
+    "finished": "",
+    "stopped": "This run was stopped before its last epoch; its figures are those of the moment.",
+    "diverged": "This run diverged: its loss left every reasonable bound. Its figures show that, no more.",
+    "failed": "This run failed; what follows is what was known until then.",
+    "crashed": "This run's worker died without a word; what follows is what was known until then.",
+    UNKNOWN: "",
+}
+SAMPLE_NOTICE = "The data are the bundled digits sample (scikit-learn, 1,797 images), not MNIST."
+
+
+def run_notices(evidence: Evidence) -> list[str]:
+    """What qualifies a run's figures, in sentences."""
+    document = evidence.document
+    if document["state"] in LIVE:
+        found = ["This run has not ended; what follows is what is known so far."]
+    else:
+        reason = f" Reason: {document['reason']}." if document["reason"] else ""
+        said = STATE_NOTICES.get(document["state"], f"This run is {document['state']}.")
+        found = [f"{said}{reason}"] if said else []
+    if document["dataset"] and document["dataset"].get("sample"):
+        found.append(SAMPLE_NOTICE)
+    return [*found, *evidence.missing]
+
+
+def notices_and_warnings(evidence: Evidence) -> list[str]:
+    """The notices, and what the run itself warned of."""
+    return [*run_notices(evidence), *evidence.state.warnings]
+
+
+def merged_notices(told: Mapping[int, Sequence[str]]) -> list[str]:
+    """The notices of numbered runs, each once, with the runs that it is true of where there are several."""
+    found: dict[str, list[int]] = {}
+    for number, sentences in told.items():
+        for sentence in sentences:
+            found.setdefault(sentence, []).append(number)
+    if len(told) == 1:
+        return list(found)
+    return [f"{noun(numbers, 'Run')} {run_numbers(numbers)}: {sentence}" for sentence, numbers in found.items()]
+
+
+RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
+"""The command that trains the experiment of `experiment.toml` in the folder where it is typed."""
+
+
+def platform_facts(evidence: Evidence) -> Facts:
+    """Device, computation, machine and versions, weights and run."""
+    known = evidence.document["platform"] or {}
+    versions = {name: version for name, version in (known.get("versions") or {}).items() if version}
+    model, folder = evidence.state.model, evidence.folder
+    device = model.device_name or model.device if model else known.get("device_name") or known.get("device") or DASH
+    on = f" ({model.device})" if model else ""
+    machine = [known.get("cpu"), counted(known["cores"], "core") if known.get("cores") else None, known.get("machine")]
+    return [
+        ("Device used", f"{device}{on}"),
+        ("Computation", ", ".join(filter(None, (computation(model), model.cpu_features))) if model else DASH),
+        ("Processor", ", ".join(str(part) for part in machine if part) or DASH),
+        ("Memory", size(known["memory"]) if known.get("memory") else DASH),
+        ("Operating system", str(known.get("os") or DASH)),
+        ("Python", str(known.get("python") or DASH)),
+        ("TensorFlow", versions.pop("tensorflow", "") or (model.tensorflow if model else "") or DASH),
+        ("Keras", versions.pop("keras", "") or (model.keras if model else "") or DASH),
+        *versions.items(),
+        ("Weights", f"{folder.id}/{folder.model_file.name}" if folder.model_file.exists() else "none saved"),
+        ("Run", folder.id),
+        ("Timestamp", in_utc(datetime.fromtimestamp(evidence.created, UTC)) if evidence.created is not None else DASH),
+    ]
+
+
+CONFUSIONS_TOLD = 10
+"""Confusions that are told in words."""
+SHORT_NAME = 6
+"""Class names up to here head a column of the matrix."""
+
+
+def score_table(evidence: Evidence) -> MarkdownTable | None:
+    """One row a set: ours, then what the source published and how far ours is from it; None without ours."""
+    document = evidence.document
+    test, train = document["test"], document["train"]
+    rows: list[tuple[object, ...]] = []
+    if test:
+        rows.append(("test", percent(test["accuracy"]), loss(test["loss"]), percent(test["macro_f1"])))
+    if train:
+        name = "training (after training, without dropout)"
+        rows.append((name, percent(train["accuracy"]), loss(train["loss"]), DASH))
+    if not rows:
+        return None
+    headings = ("Set", "Accuracy", "Loss", "Macro F1")
+    return MarkdownTable(headings, tuple(rows + _published_rows(document)), frozenset((1, 2, 3)))
+
+
+def _published_rows(document: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for of in ("test", "training"):
+        found = {one.score: one for one in published_scores(document) if one.of == of}
+        if not found:
+            continue
+        how = next(iter(found.values())).how
+        if how == MEASURED["running"] and any(one.ours is not None for one in found.values()):
+            rows.append((f"training ({how})", *_score_cells(found, lambda one: one.written(one.ours))))
+        name = f"{of}, published in {citation(document['reference'])}{f'; {how}' if how else ''}"
+        rows.append((name, *_score_cells(found, lambda one: one.written(one.published))))
+        if any(one.ours is not None for one in found.values()):
+            rows.append((f"{of}, ours less published", *_score_cells(found, lambda one: one.difference)))
+    return rows
+
+
+def _score_cells(found: Mapping[str, PublishedScore], written: Callable[[PublishedScore], str]) -> tuple[str, str, str]:
+    """Accuracy, loss and, for no source has it, a dash for macro F1."""
+    accuracy, cost = (written(found[score]) if score in found else DASH for score in ("accuracy", "loss"))
+    return accuracy, cost, DASH
+
+
+def source_readings(evidence: Evidence) -> tuple[str, ...]:
+    """What had to be read into the source, a sentence each; empty where nothing was published."""
+    reference = evidence.document["reference"]
+    return tuple(reference["readings"]) if reference else ()
+
+
+def class_score_table(evidence: Evidence) -> MarkdownTable | None:
+    """Precision, recall, F1 and images of each class on the test images."""
+    test = evidence.document["test"]
+    if not test or not test["per_class"]:
+        return None
+    rows = [
+        (row["class"], percent(row["precision"]), percent(row["recall"]), percent(row["f1"]), count(row["support"]))
+        for row in test["per_class"]
+    ]
+    return MarkdownTable(("Class", "Precision", "Recall", "F1", "Images"), tuple(rows), frozenset((1, 2, 3, 4)))
+
+
+def confusion_table(evidence: Evidence) -> MarkdownTable | None:
+    """The confusion matrix in counts; long class names stand at the rows only, with the columns' numbers."""
+    if evidence.matrix is None:
+        return None
+    names = evidence.class_names
+    heads = names if max(map(len, names)) <= SHORT_NAME else tuple(map(str, range(len(names))))
+    rows = [
+        (name if heads is names else f"{number} {name}", *map(count, row))
+        for number, (name, row) in enumerate(zip(names, evidence.matrix, strict=True))
+    ]
+    return MarkdownTable(("true ╲ predicted", *heads), tuple(rows), frozenset(range(1, len(names) + 1)))
+
+
+def worst_confusions_in_words(evidence: Evidence) -> list[str]:
+    """The most frequent confusions in words."""
+    if evidence.matrix is None:
+        return []
+    return [in_words(one) for one in worst_confusions(evidence.matrix, evidence.class_names, CONFUSIONS_TOLD)]
 
 
 def run_contents(evidence: Evidence) -> dict[str, Any]:
@@ -31,10 +233,10 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "about": preset.about,
         "notices": notices_and_warnings(evidence),
         "dataset": dataset_facts(evidence),
-        "training": closed_form.closed_form_facts(evidence) if closed else training_facts(evidence),
-        "loss": closed_form.LEAST_SQUARES if closed else CROSS_ENTROPY,
-        "ridges": closed_form.ridge_table(evidence),
-        "no_history": closed_form.NO_EPOCHS if closed else "No epoch ended, or none is known.",
+        "training": training.closed_form_facts(evidence) if closed else training_facts(evidence),
+        "loss": training.LEAST_SQUARES if closed else CROSS_ENTROPY,
+        "ridges": training.ridge_table(evidence),
+        "no_history": training.NO_EPOCHS if closed else "No epoch ended, or none is known.",
         "scores": score_table(evidence),
         "readings": source_readings(evidence),
         "per_class": class_score_table(evidence),

@@ -1,20 +1,27 @@
-"""All runs at a glance: the summary table, groups of seeds, what was published beside ours."""
+"""Make the tables over several runs: all runs, groups of seeds, pairs of groups, and networks side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
-from mnist_tui.report.contents.grid import MarkdownTable
-from mnist_tui.report.contents.models import Network
-from mnist_tui.report.contents.sections import NumberedRun, ReportSection
+from mnist_tui.experiment.presets import Reference
+from mnist_tui.report import seed_words
+from mnist_tui.report.complexity.comparison import capacity_points, compare_models, transposed
+from mnist_tui.report.complexity.model import FINISHED, ComparedModel, name_with_marks
+from mnist_tui.report.contents.one_run import dataset_title
+from mnist_tui.report.contents.sections import Network, NumberedRun, ReportSection
 from mnist_tui.report.contents.training import batch_size_text, epochs_run
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.markdown import link
+from mnist_tui.report.figures.capacity import CapacityPoint
+from mnist_tui.report.markdown import MarkdownTable, link
 from mnist_tui.report.published import citation, score_difference
 from mnist_tui.report.seed_words import interval_in_words
-from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
-from mnist_tui.wording import DASH, count, loss
+from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, GroupPair, SeedGroup, SeedStatistics, pairs, summary
+from mnist_tui.wording import DASH, count, loss, seconds
 
 
 def runs_table(sections: Sequence[ReportSection], models: Sequence[Network]) -> MarkdownTable:
@@ -179,3 +186,242 @@ def hundredths(share: float | None) -> str:
 def loss_text(scores: dict[str, Any]) -> str:
     """The loss of a document's scores; a dash where there are none."""
     return loss(scores["loss"]) if scores else DASH
+
+
+STATISTIC_ROWS: tuple[tuple[str, Callable[[SeedStatistics, int, int], str]], ...] = (
+    ("mean", lambda found, scale, digits: f"{scale * found.mean:.{digits}f}"),
+    ("deviation (n − 1)", lambda found, scale, digits: _scaled(found.std, scale, digits)),
+    ("95 % interval", interval_in_words),
+    ("lowest", lambda found, scale, digits: f"{scale * found.minimum:.{digits}f}"),
+    ("highest", lambda found, scale, digits: f"{scale * found.maximum:.{digits}f}"),
+)
+"""Rows below the seeds."""
+
+
+def seed_table(section: ReportSection) -> MarkdownTable:
+    """A row a run, then mean, deviation, interval and range of those that count, the source's values beside."""
+    counted = {run.number for run in section.counted}
+    runs = sorted(section.runs, key=lambda run: (run.evidence.summary.seed, run.number))
+    theirs = published_by_seed(section)
+    rows = [_seed_row(run, counts=run.number in counted) for run in runs]
+    for name, told in STATISTIC_ROWS:
+        cells = [DASH if one is None else told(one, scale, digits) for one, scale, digits in score_spreads(section)]
+        rows.append((name, "", "", "", *cells, ""))
+    headings = ("№", "Seed", "State", "Epochs", *SPREAD_HEADINGS, "Training time")
+    if theirs:
+        rows = [(*row, cell) for row, cell in zip(rows, _published_column(runs, theirs), strict=True)]
+        headings = (*headings, "Published accuracy (%)")
+    return MarkdownTable(headings, tuple(rows), frozenset((0, 1, *range(3, len(headings)))))
+
+
+def _published_column(runs: Sequence[NumberedRun], theirs: Sequence[float]) -> list[str]:
+    """The source's accuracy of each run's seed, then what they are together."""
+    found, of_seed = summary(theirs, within=SHARE), dict(enumerate(theirs))
+    each = [hundredths(of_seed.get(run.evidence.summary.seed)) for run in runs]
+    return each + [DASH if found is None else told(found, 100, 2) for _, told in STATISTIC_ROWS]
+
+
+def _scaled(value: float | None, scale: int, digits: int) -> str:
+    return DASH if value is None else f"{scale * value:.{digits}f}"
+
+
+def published_by_seed(section: ReportSection) -> tuple[float, ...]:
+    """The source's test accuracies in the order of its seeds from 0 on; empty where it has none."""
+    reference = _reference(section)
+    return reference.per_seed_accuracy if reference else ()
+
+
+def _reference(section: ReportSection) -> Reference | None:
+    """What was published of the experiment; None where the bundled sample stood in for the source's data."""
+    evidence = section.shown.evidence
+    return evidence.preset.reference if evidence.document["reference"] else None
+
+
+def group_in_words(section: ReportSection) -> list[str]:
+    """What the seeds reached, and how that lies beside what the source published."""
+    group = _counted_group(section)
+    if group is None:
+        return []
+    found, reference = group.summary("test_accuracy"), _reference(section)
+    said = [seed_words.group_sentence(section.called, group)]
+    if found is not None and reference is not None:
+        said.append(
+            seed_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
+        )
+    return [sentence for sentence in said if sentence]
+
+
+def _counted_group(section: ReportSection) -> SeedGroup | None:
+    """The section's group, of which those runs count that the report has the scores of."""
+    if section.group is None:
+        return None
+    scored = tuple(run.evidence.summary for run in section.counted)
+    return SeedGroup(section.group.group, section.group.runs, scored)
+
+
+def pair_table(sections: Sequence[ReportSection]) -> tuple[MarkdownTable, tuple[str, ...]] | None:
+    """On each dataset the best group of seeds against each other one, as a table and in sentences; None without two."""
+    found = {group.group: (section, group) for section in sections if (group := _counted_group(section)) is not None}
+    compared = pairs(group for _, group in found.values())
+    if not compared:
+        return None
+    several = Counter(section.called for section, _ in found.values())
+    names = {
+        key: f"{section.called} ({section.numbers})" if several[section.called] > 1 else section.called
+        for key, (section, _) in found.items()
+    }
+    rows = [_pair_row(pair, found[pair.first.group][0], found[pair.second.group][0]) for pair in compared]
+    said = [seed_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
+    said += [seed_words.UNCORRECTED] if len(compared) > 1 else []
+    headings = (
+        "№",
+        "Against",
+        "Shared seeds",
+        "Test accuracy: difference (points)",
+        "95 % interval (points)",
+        "p",
+        "Test loss: difference",
+        "95 % interval",
+        "p",
+    )
+    return MarkdownTable(headings, tuple(rows), frozenset(range(2, len(headings)))), tuple(said)
+
+
+def _pair_row(pair: GroupPair, first: ReportSection, second: ReportSection) -> tuple[object, ...]:
+    accuracy, losses = pair.paired("test_accuracy"), pair.paired("test_loss")
+    cells: list[str] = []
+    for found, scale, digits in ((accuracy, 100, 2), (losses, 1, 4)):
+        if found is None:
+            cells += [DASH] * 3
+            continue
+        p = DASH if found.std is None else seed_words.p_value_in_words(found.p).removeprefix("p = ").removeprefix("p ")
+        cells += [
+            f"{scale * found.difference:+.{digits}f}".replace("-", "−"),
+            interval_in_words(found, scale, digits),
+            p,
+        ]
+    shared = str(accuracy.n) if accuracy else "0"
+    return (link(first.numerals, first.anchor), link(second.numerals, second.anchor), shared, *cells)
+
+
+def _seed_row(run: NumberedRun, *, counts: bool) -> tuple[object, ...]:
+    evidence = run.evidence
+    test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
+    state = evidence.state.state if counts else f"{evidence.state.state}, not counted"
+    return (
+        str(run.number),
+        str(evidence.summary.seed),
+        state,
+        epochs_text(evidence),
+        hundredths(test.get("accuracy")),
+        hundredths(train.get("accuracy")),
+        loss_text(test),
+        hundredths(test.get("macro_f1")),
+        seconds((evidence.document["timings"] or {}).get("train")),
+    )
+
+
+def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
+    """For the figure and its data: seed, test accuracy, test loss, macro F1 of each run that counts."""
+    found: list[tuple[float | None, ...]] = []
+    for run in section.counted:
+        test = run.evidence.document["test"] or {}
+        found.append((run.evidence.summary.seed, test.get("accuracy"), test.get("loss"), test.get("macro_f1")))
+    return found
+
+
+SEED_SCORE_HEADINGS = ("test loss", "macro F1 (1 = best)")
+"""Headings of `values` beyond seed and accuracy."""
+
+
+@dataclass(frozen=True)
+class NetworkComparison:
+    """Networks side by side.
+
+    Attributes:
+        grids: a column a network, at most `comparison.ABREAST` each.
+        words: what stands out, a paragraph a dataset.
+        points: for a figure, by the title of the dataset that they were tested on; two or more of each.
+    """
+
+    grids: tuple[MarkdownTable, ...]
+    words: tuple[str, ...]
+    points: dict[str, list[CapacityPoint]]
+
+
+def compare_networks(sections: Sequence[ReportSection], models: Sequence[Network]) -> NetworkComparison:
+    """At least two networks, each with the most accurate of the sections that trained it on the same data."""
+    used = {number: model.number for model in models for number in model.runs}
+    titles = _titles(sections)
+    best: dict[tuple[int, str], ReportSection] = {}
+    for section in sections:
+        key = used[section.runs[0].number], titles[section.anchor]
+        if key not in best or _accuracy(section) > _accuracy(best[key]):
+            best[key] = section
+    sections = list(best.values())
+    entries = _entries(sections, titles)
+    by_dataset: dict[str, list[ComparedModel]] = {}
+    for entry in entries:
+        by_dataset.setdefault(entry.data, []).append(entry)
+    alike = {title: models for title, models in by_dataset.items() if len(models) > 1}
+    prefix = len(by_dataset) > 1
+    words = [
+        f"{f'On {title}: ' if prefix else ''}{' '.join(compare_models(models).words)}"
+        for title, models in alike.items()
+    ]
+    points = {title: capacity_points(models) for title, models in alike.items()}
+    return NetworkComparison(
+        _grids(entries),
+        tuple(words or [" ".join(compare_models(entries).words)]),
+        {title: found for title, found in points.items() if len(found) > 1},
+    )
+
+
+def _entries(sections: Sequence[ReportSection], titles: Mapping[str, str]) -> list[ComparedModel]:
+    names = Counter(section.shown.evidence.summary.shown_name for section in sections)
+    entries: list[ComparedModel] = []
+    for section in sections:
+        evidence, accuracy = section.shown.evidence, score_spreads(section)[0][0]
+        name = evidence.summary.shown_name
+        entries.append(
+            ComparedModel(
+                name_with_marks(name, section.numbers if names[name] > 1 else "", state=_state(section)),
+                evidence.complexity,
+                evidence.experiment,
+                accuracy.mean if accuracy is not None else None,
+                accuracy.std if accuracy is not None else None,
+                accuracy.n if accuracy is not None else 0,
+                titles[section.anchor],
+                accuracy.interval if accuracy is not None else None,
+            )
+        )
+    return entries
+
+
+def _accuracy(section: ReportSection) -> float:
+    found = score_spreads(section)[0][0]
+    return found.mean if found is not None else -1.0
+
+
+def _state(section: ReportSection) -> str:
+    """The state of the runs that the accuracy is of; of a group only finished ones count."""
+    return section.shown.evidence.state.state if section.group is None else FINISHED
+
+
+def _titles(sections: Sequence[ReportSection]) -> dict[str, str]:
+    """Each section's data by title; where a run never got to its data, by that of another run that was to have them."""
+    told = {section.anchor: section.shown.evidence.document["dataset"] for section in sections}
+    names = {section.anchor: section.shown.evidence.experiment.dataset.name for section in sections}
+    known = {names[anchor]: dataset_title(data) for anchor, data in told.items() if data}
+    return {
+        anchor: dataset_title(data) if data else known.get(names[anchor], PurePath(names[anchor]).name)
+        for anchor, data in told.items()
+    }
+
+
+def _grids(entries: Sequence[ComparedModel]) -> tuple[MarkdownTable, ...]:
+    """A property a row; the columns' own headings stand in the first."""
+    return tuple(
+        MarkdownTable(names, tuple(rows), frozenset(range(1, len(names))))
+        for names, *rows in transposed(compare_models(entries))
+    )

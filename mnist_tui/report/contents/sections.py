@@ -1,4 +1,4 @@
-"""How a report is divided: a section for a run, and one for all runs that differ in nothing but their seed."""
+"""Divide a report: sections for runs and groups of seeds, a chapter for each network, and an appendix."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mnist_tui.report.contents.grid import run_numbers
+from mnist_tui.experiment.complexity import Complexity
+from mnist_tui.experiment.layers import LAYER_KINDS, ExperimentPart
+from mnist_tui.experiment.presets import dump_preset
+from mnist_tui.experiment.spec import Experiment
+from mnist_tui.report.contents.one_run import history_table
 from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.markdown import MarkdownTable, run_numbers, value_in_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
-from mnist_tui.wording import noun
+from mnist_tui.wording import count, noun
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,3 +106,128 @@ def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> Report
         return section
     middle = accuracies.index(statistics.median_low(accuracies))
     return ReportSection(members, section.counted[middle], group)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network that at least one run trained.
+
+    Attributes:
+        number: from 1, in the order of the first run of each.
+        evidence: of the first run that used it.
+        runs: the numbers of all that did.
+    """
+
+    number: int
+    evidence: Evidence
+    runs: tuple[int, ...]
+
+    @property
+    def anchor(self) -> str:
+        return f"model-{self.number}"
+
+    @property
+    def title(self) -> str:
+        return f"Model {self.number} – {architecture(self.evidence.complexity)}"
+
+
+def networks(evidences: Sequence[Evidence]) -> list[Network]:
+    """The networks of runs numbered from 1; the same layers on the same features are one network."""
+    found: dict[str, list[int]] = {}
+    for number, evidence in enumerate(evidences, 1):
+        found.setdefault(_key(evidence.experiment), []).append(number)
+    return [Network(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
+
+
+def _key(experiment: Experiment) -> str:
+    return "".join(part.model_dump_json() for part in (experiment.features, *experiment.layers, experiment.output))
+
+
+def architecture(complexity: Complexity) -> str:
+    """A network in short: ``784-250-10``, ``convolutions 9-9-16, dense 144-25-10``."""
+    filters = [layer.output_shape[-1] for layer in complexity.layers if layer.kind == "conv2d"]
+    dense = [layer.output_shape[0] for layer in complexity.layers if layer.kind == "dense"]
+    connected = "-".join(map(str, [complexity.dense_inputs, *dense]))
+    return f"convolutions {'-'.join(map(str, filters))}, dense {connected}" if filters else connected
+
+
+def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable:
+    """The network's summary, a row a layer, the input first."""
+    rows: list[tuple[object, ...]] = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
+    inbound, parts = "input", [*experiment.layers, experiment.output]
+    for number, (layer, part) in enumerate(zip(complexity.layers, parts, strict=True), 1):
+        configuration = "; ".join(filter(None, [layer.configuration, *_initialisers(part)]))
+        name = f"{layer.name} ({LAYER_KINDS[layer.kind].__name__})"
+        rows.append((str(number), name, str(layer.output_shape), configuration, count(layer.total), inbound))
+        inbound = layer.name
+    headings = ("№", "Layer (type)", "Output shape", "Configuration", "Parameters", "Inbound layer")
+    return MarkdownTable(headings, tuple(rows), frozenset((0, 4)))
+
+
+def _initialisers(part: ExperimentPart) -> list[str]:
+    words: list[str] = []
+    for what, field in (("weights", "kernel_initializer"), ("biases", "bias_initializer")):
+        initialiser = getattr(part, field, None)
+        if initialiser is not None:
+            arguments = ", ".join(f"{key} {value_in_words(value)}" for key, value in initialiser if key != "name")
+            words.append(f"{what} {initialiser.name}{f' ({arguments})' if arguments else ''}")
+    return words
+
+
+MOST_LISTED_EPOCHS = 20
+"""A longer history is in the data beside the figures only."""
+
+
+@dataclass(frozen=True)
+class ExperimentText:
+    """An experiment's file.
+
+    Attributes:
+        runs: ``run 1``, ``runs 1 and 3``.
+        seed: of this text, where the runs' seeds differ; None else.
+    """
+
+    number: int
+    runs: str
+    toml: str
+    seed: int | None
+
+    @property
+    def anchor(self) -> str:
+        return f"experiment-{self.number}"
+
+
+@dataclass(frozen=True)
+class EpochTable:
+    """A short run's history."""
+
+    number: int
+    history: MarkdownTable
+
+    @property
+    def anchor(self) -> str:
+        return f"epochs-{self.number}"
+
+
+def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
+    """By the anchors of the sections; the same text is there once."""
+    texts = {section.anchor: dump_preset(section.shown.evidence.preset) for section in sections}
+    found: dict[str, ExperimentText] = {}
+    for number, toml in enumerate(dict.fromkeys(texts.values()), 1):
+        alike = [section for section in sections if texts[section.anchor] == toml]
+        runs = [run.number for section in alike for run in section.runs]
+        group = next((section for section in alike if section.group is not None), None)
+        seed = group.shown.evidence.summary.seed if group is not None else None
+        word = f"{noun(runs, 'run')} {run_numbers(runs)}"
+        found |= dict.fromkeys([section.anchor for section in alike], ExperimentText(number, word, toml, seed))
+    return found
+
+
+def short_histories(sections: Sequence[ReportSection]) -> dict[str, EpochTable]:
+    """The epochs of the runs that are shown, where they are few; by the anchors of their sections."""
+    found: dict[str, EpochTable] = {}
+    for section in sections:
+        told = history_table(section.shown.evidence)
+        if told is not None and len(told.rows) <= MOST_LISTED_EPOCHS:
+            found[section.anchor] = EpochTable(section.shown.number, told)
+    return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from mnist_tui.report.formats.tree import Node, inlines, node
-from mnist_tui.report.source import Report
+from mnist_tui.report.markdown import Report
 from mnist_tui.wording import in_utc
 
 _NOT_TEXT = re.compile(

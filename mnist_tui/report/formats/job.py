@@ -10,7 +10,7 @@ from mnist_tui.report.formats import pandoc
 from mnist_tui.report.formats.front import clean_report, metadata
 from mnist_tui.report.formats.pandoc import Tree
 from mnist_tui.report.formats.tree import Nodes, PlacedFigure, with_ids, without_foreign_pictures
-from mnist_tui.report.source import Report
+from mnist_tui.report.markdown import Report
 
 
 @dataclass(frozen=True)
