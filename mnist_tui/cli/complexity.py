@@ -16,7 +16,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
-from mnist_tui.report.complexity.named import NamedModel, compared_models
+from mnist_tui.report.complexity.models import NamedModel, compared_models
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.folder import RunError, RunFolder
@@ -78,9 +78,9 @@ def complexity(
         preset = named[0].preset
         text = complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
     else:
-        from mnist_tui.report.complexity import comparison_tables
+        from mnist_tui.report.complexity import comparison
 
-        text = comparison_tables.in_format(compared, form)
+        text = comparison.in_format(compared, form)
     _put(text, output, force=force)
 
 

@@ -16,9 +16,9 @@ from markdown_it import MarkdownIt
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
-from mnist_tui.report.complexity import breakdown, comparison_tables
+from mnist_tui.report.complexity import breakdown, comparison
 from mnist_tui.report.complexity.comparison import capacity_points, compare_models
-from mnist_tui.report.complexity.model import ComparedModel
+from mnist_tui.report.complexity.models import ComparedModel
 from mnist_tui.report.tabular import tex_escaped
 from mnist_tui.report.tex_letters import SYMBOLS
 
@@ -85,9 +85,9 @@ def test_the_figures_points_are_the_models_whose_accuracy_is_known() -> None:
     assert (point.label, point.parameters, point.accuracy, point.convolutional) == ("cnn", 7465, 0.98, True)
 
 
-@pytest.mark.parametrize("form", comparison_tables.COMPARISON_FORMATS)
+@pytest.mark.parametrize("form", comparison.COMPARISON_FORMATS)
 def test_every_format_ends_with_one_line_end(form: str) -> None:
-    text = comparison_tables.comparison_in_format(STARTING, form)
+    text = comparison.comparison_in_format(STARTING, form)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
 
@@ -98,8 +98,8 @@ def in_csv(value: object) -> str:
 
 def test_documents_have_the_same_numbers_in_json_and_csv() -> None:
     models = [model("raw", 0.97), model("cnn")]
-    doc = json.loads(comparison_tables.comparison_in_format(models, "json"))
-    rows = list(csv.DictReader(io.StringIO(comparison_tables.comparison_in_format(models, "csv"))))
+    doc = json.loads(comparison.comparison_in_format(models, "json"))
+    rows = list(csv.DictReader(io.StringIO(comparison.comparison_in_format(models, "csv"))))
     assert [one["total"] for one in doc["models"]] == [198_760, 7_465]
     assert [[in_csv(value) for value in one.values()] for one in doc["models"]] == [list(row.values()) for row in rows]
 
@@ -109,7 +109,7 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
     tokens = (
         MarkdownIt("commonmark")
         .enable("table")
-        .parse(comparison_tables.comparison_in_format([model("raw", name=name), model("hog")], "md"))
+        .parse(comparison.comparison_in_format([model("raw", name=name), model("hog")], "md"))
     )
     cells = [token for token in tokens if token.type == "inline"]
     shown = ["".join(part.content for part in cell.children or ()) for cell in cells]
@@ -118,7 +118,7 @@ def test_the_markdown_shows_a_name_as_it_is() -> None:
 
 def test_models_beyond_a_pages_width_are_in_further_latex_tables() -> None:
     names = [f"model{number}" for number in range(8)]
-    text = comparison_tables.comparison_in_format([model("raw", 0.9, name=name) for name in names], "tex")
+    text = comparison.comparison_in_format([model("raw", 0.9, name=name) for name in names], "tex")
     heads = [line for line in text.splitlines() if line.startswith("model &")]
     assert [head.removesuffix(r" \\").split(" & ")[1:] for head in heads] == [names[:5], names[5:]]
     assert text.count("Points per 1") == 1
@@ -145,11 +145,11 @@ def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> N
     title = "50% \\alpha & <b>x</b> $1 #_{}~^"
     tables = [breakdown.complexity_in_format(one.experiment, "tex", title=title) for one in STARTING]
     tables.append(
-        comparison_tables.comparison_in_format(
+        comparison.comparison_in_format(
             [*STARTING, replace(model("raw", 0.97, name="50% & _x_"), deviation=0.01, runs=10)], "tex"
         )
     )
-    tables.append(comparison_tables.comparison_in_format([*STARTING, *STARTING], "tex"))
+    tables.append(comparison.comparison_in_format([*STARTING, *STARTING], "tex"))
     source = ["\\documentclass[a4paper,11pt]{article}", "\\begin{document}", *tables, "\\end{document}"]
     assert "Overfull" not in compiled(tmp_path, source)
 

@@ -11,7 +11,7 @@ from typing import Any
 from mnist_tui.experiment.presets import Reference
 from mnist_tui.report import seed_words
 from mnist_tui.report.complexity.comparison import capacity_points, compare_models, transposed
-from mnist_tui.report.complexity.model import FINISHED, ComparedModel, name_with_marks
+from mnist_tui.report.complexity.models import FINISHED, ComparedModel, name_with_marks
 from mnist_tui.report.contents.one_run import dataset_title
 from mnist_tui.report.contents.sections import Network, NumberedRun, ReportSection
 from mnist_tui.report.contents.training import batch_size_text, epochs_run
