@@ -178,14 +178,14 @@ def history_csv(folder: RunFolder) -> str:
 
 
 def _is_anothers(folder: RunFolder, path: Path) -> bool:
-    from mnist_tui.report.card.model_card import is_card_of
+    from mnist_tui.report.model_card import is_card_of
 
     return path.exists() and not is_card_of(folder, path)
 
 
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     """The weights, then their card."""
-    from mnist_tui.report.card.model_card import card
+    from mnist_tui.report.model_card import card
 
     asked = _for_worker(folder, formats, out)
     if asked:

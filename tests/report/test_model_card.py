@@ -13,9 +13,9 @@ import pytest
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import from_mapping
 from mnist_tui.report import export as exports
-from mnist_tui.report.card.model_card import card
-from mnist_tui.report.card.model_code import example_program
 from mnist_tui.report.export import ExistsError, ExportError, export
+from mnist_tui.report.model_card import card
+from mnist_tui.report.model_code import example_program
 from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
 from tests.report.recorded import copying_job, recorded_run

@@ -11,10 +11,10 @@ from mnist_tui.experiment.complexity import weight_shapes
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.files import read_text
 from mnist_tui.report import evidence, markdown
-from mnist_tui.report.card.model_code import example_program, hog_call
 from mnist_tui.report.contents.one_run import SAMPLE_NOTICE
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import template_environment
+from mnist_tui.report.model_code import example_program, hog_call
 from mnist_tui.runs.exported import CARD, FILES, WHOLE
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.wording import DASH, count, counted, loss, percent, size

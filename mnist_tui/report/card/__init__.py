@@ -1,1 +1,0 @@
-"""The card beside exported weights, and the code on it that loads them and predicts."""
