@@ -12,8 +12,8 @@ from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
+from mnist_tui.report.figures.accuracies import PUBLISHED_HEADING, seed_figure
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.figures.seeds import PUBLISHED_HEADING, seed_figure
 from mnist_tui.report.seed_words import mean_sentence
 from mnist_tui.runs.collection.seed_groups import SHARE, summary
 from mnist_tui.runs.folder import RunFolder

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.report.drawable import drawable
+from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.tui.widgets.plots import chart, legend, overlay, raster, series, ticks, tracks

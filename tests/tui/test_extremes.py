@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as some
 
-from mnist_tui.report.drawable import LARGEST_DRAWABLE, SMALLEST_DRAWABLE, drawable
+from mnist_tui.report.figures.drawing import LARGEST_DRAWABLE, SMALLEST_DRAWABLE, drawable
 from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow

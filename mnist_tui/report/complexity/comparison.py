@@ -14,7 +14,7 @@ from mnist_tui.experiment.complexity import Complexity
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.report import markdown
 from mnist_tui.report.complexity.models import ComparedModel
-from mnist_tui.report.figures.capacity import CapacityPoint
+from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.tabular import aligned, latex
 from mnist_tui.wording import DASH, count, counted, listed, percent, size
 

@@ -33,14 +33,11 @@ from mnist_tui.report.contents.overview import (
 from mnist_tui.report.contents.sections import Network, ReportSection, layer_table, networks, report_sections
 from mnist_tui.report.contents.training import stopped_early
 from mnist_tui.report.evidence import Evidence, read_evidence
-from mnist_tui.report.figures.capacity import CapacityPoint, capacity_figure
-from mnist_tui.report.figures.confusion import confusion_figure
+from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, seed_figure
+from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.diagram import diagram_figure
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.figures.mistakes import mistake_figure
-from mnist_tui.report.figures.per_class import class_score_figure
-from mnist_tui.report.figures.seeds import seed_figure
 from mnist_tui.report.figures.weights import weight_figure
 from mnist_tui.report.markdown import Facts, MarkdownText, Report, link, render_template
 from mnist_tui.runs.folder import RunFolder

@@ -16,7 +16,7 @@ from mnist_tui.report.contents.one_run import dataset_title
 from mnist_tui.report.contents.sections import Network, NumberedRun, ReportSection
 from mnist_tui.report.contents.training import batch_size_text, epochs_run
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.figures.capacity import CapacityPoint
+from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.markdown import MarkdownTable, link
 from mnist_tui.report.published import citation, score_difference
 from mnist_tui.report.seed_words import interval_in_words

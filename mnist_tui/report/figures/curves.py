@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from mnist_tui.report.drawable import drawable
-from mnist_tui.report.figures.drawing import Drawing, FigureData
-from mnist_tui.report.figures.style import (
+from mnist_tui.report.figures.drawing import (
     BLACK,
     BLUE,
     GREEN,
@@ -17,6 +15,9 @@ from mnist_tui.report.figures.style import (
     PAGE,
     SMALL,
     VERMILION,
+    Drawing,
+    FigureData,
+    drawable,
     empty,
     finite,
     panel,

@@ -1,10 +1,14 @@
-"""A figure before it is a file, and how it becomes one: svg, pdf or png, and its data as csv. Same data, same bytes."""
+"""A figure before it is a file, its look, and how it is saved: as svg, pdf or png, with its data as csv.
+
+The same data give the same bytes. Sizes are millimetres on a page. Colours are those of Okabe and Ito (Color Universal
+Design, 2008), which colour-blind readers tell apart; markers, dashes, labels or numbers always say the same."""
 
 from __future__ import annotations
 
 import csv
 import io
 import logging
+import math
 import re
 import threading
 import warnings
@@ -15,10 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.files import replacing, write_text
-from mnist_tui.report.figures.style import SETTINGS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
 
 IMAGE_FORMATS = ("svg", "pdf", "png")
 MILLIMETRES_PER_INCH = 25.4
@@ -130,3 +135,161 @@ def _settled(more: dict[str, Any]) -> Generator[None]:
             matplotlib.rcParams[key] = value  # pyright: ignore[reportArgumentType]
         warnings.filterwarnings("ignore", message=".*missing from.*font")
         yield
+
+
+BLACK, GREY, FAINT = "#000000", "#595959", "#d9d9d9"
+BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
+
+PAGE = 160.0
+"""Width of the text on an A4 page, in millimetres."""
+POINTS = 8.0
+"""Size of the text."""
+SMALL = 7.0
+LINE = POINTS * 25.4 / 72 * 1.25
+"""Height of a line of text, in millimetres."""
+LETTER = POINTS * 25.4 / 72 * 0.56
+"""Width of an average letter, in millimetres."""
+TWO_DECADES = 100.0
+
+SETTINGS: dict[str, Any] = {
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": POINTS,
+    "text.parse_math": False,
+    "axes.labelsize": POINTS,
+    "axes.titlesize": POINTS,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 4,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": GREY,
+    "axes.labelpad": 2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.4,
+    "xtick.labelsize": POINTS,
+    "ytick.labelsize": POINTS,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": BLACK,
+    "ytick.labelcolor": BLACK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.major.pad": 2,
+    "ytick.major.pad": 2,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 3.5,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "legend.fontsize": POINTS,
+    "svg.fonttype": "path",
+    "pdf.fonttype": 3,
+}
+"""matplotlib's settings wherever they differ from its own defaults. Letters are drawn as outlines in svg, for not
+every reader of it has the font."""
+
+
+def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place given in millimetres, `left` and `top` from the figure's upper left corner."""
+    whole_width, whole_height = (25.4 * inches for inches in figure.get_size_inches())
+    bottom = whole_height - top - height
+    return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
+
+
+def write(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
+    """Text at a place given in millimetres from the figure's upper left corner, where its own upper left is."""
+    width, height = (25.4 * inches for inches in figure.get_size_inches())
+    place: dict[str, Any] = {"va": "top", "ha": "left", **how}
+    figure.text(left / width, 1 - top / height, text, **place)
+
+
+def one_line(text: object, most: int = 24) -> str:
+    """Someone else's text as a label: on one line, its end cut off where it is long."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def spans_decades(values: Sequence[float]) -> bool:
+    """Whether values call for a logarithmic axis: the positive ones span more than two decades, none is negative."""
+    positive = [value for value in values if value > 0]
+    return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > TWO_DECADES
+
+
+def plain_logarithmic(axis: Any) -> None:
+    """Makes a logarithmic axis say ``0.01`` and ``1`` where matplotlib would write powers in its own notation."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axis: Any, ticks: int = 6) -> None:
+    """Marks an axis only at whole numbers, with commas at thousands."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def percentages(axis: Any, ticks: int = 5) -> None:
+    """Marks an axis of shares (0 to 1) in percent, without the sign."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+
+
+def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
+    """Ends of an axis of shares: a little around the values, never beyond 0 and 1 by more than that, never too close.
+
+    Args:
+        least: how far apart they are at least.
+    """
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    spare = max(least - (high - low), 0.0) / 2
+    margin = 0.04 * (high - low + 2 * spare)
+    return max(low - spare, 0.0) - margin, min(high + spare, 1.0) + margin
+
+
+def width_of(texts: Sequence[str]) -> float:
+    """About the width of the widest of some labels, in millimetres."""
+    return LETTER * max(map(len, texts), default=0)
+
+
+def empty(why: str) -> Callable[[Figure], None]:
+    """A painter for a figure that has nothing to draw: it says why."""
+
+    def paint(figure: Figure) -> None:
+        figure.text(0.5, 0.5, why, ha="center", va="center", color=GREY)
+
+    return paint
+
+
+def finite(value: float | None) -> bool:
+    """Whether a value is there and can be drawn."""
+    return value is not None and math.isfinite(value)
+
+
+SMALLEST_DRAWABLE, LARGEST_DRAWABLE = 1e-300, 1e300
+
+
+def drawable(value: float | None) -> float | None:
+    """Return a value as a plot takes it.
+
+    What is not finite has no place (None); values nearer to 0 than 1e-300 lie on 0, those beyond ±1e300 on its edge.
+    """
+    if value is None:
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    bounded = float(min(max(value, -LARGEST_DRAWABLE), LARGEST_DRAWABLE))
+    return bounded if abs(bounded) >= SMALLEST_DRAWABLE else 0.0

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mnist_tui.report.figures.drawing import Drawing, FigureData
-from mnist_tui.report.figures.style import (
+from mnist_tui.report.figures.drawing import (
     BLACK,
     BLUE,
     GREY,
     LINE,
     PAGE,
     VERMILION,
+    Drawing,
+    FigureData,
     empty,
     one_line,
     panel,

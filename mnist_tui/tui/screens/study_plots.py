@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from mnist_tui.report.drawable import drawable
+from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.screens.study_rows import Shape, figure
 from mnist_tui.tui.screens.study_words import METRICS, score_text

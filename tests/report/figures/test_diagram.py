@@ -14,10 +14,9 @@ from matplotlib.figure import Figure
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.figures.capacity import CapacityPoint, LabelBox, capacity_figure, place_labels
+from mnist_tui.report.figures.accuracies import CapacityPoint, LabelBox, capacity_figure, place_labels
 from mnist_tui.report.figures.diagram import diagram_figure, divide_into_rows
-from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.style import PAGE
+from mnist_tui.report.figures.drawing import PAGE, Drawing, save
 
 CONV = {"kind": "conv2d", "filters": 64, "kernel_size": 3, "padding": "same"}
 NORMALISED = {"kind": "batch_normalization"}

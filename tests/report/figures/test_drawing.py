@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from pypdf import PdfReader
 
-from mnist_tui.report.figures.confusion import confusion_figure
+from mnist_tui.report.figures.classes import confusion_figure
 from mnist_tui.report.figures.drawing import IMAGE_FORMATS, Drawing, FigureData, save, save_data
 
 MATRIX = ((8, 2, 0), (1, 9, 0), (0, 0, 12))

@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.report.figures.confusion import confusion_figure
+from mnist_tui.report.figures.accuracies import seed_figure
+from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.mistakes import mistake_figure
-from mnist_tui.report.figures.per_class import class_score_figure
-from mnist_tui.report.figures.seeds import seed_figure
 from mnist_tui.report.figures.weights import quantile, weight_figure
 from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.state import EpochRow

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mnist_tui.report.drawable import SMALLEST_DRAWABLE, drawable
+from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import ruled
 from mnist_tui.tui.widgets.plots.marks import Marks

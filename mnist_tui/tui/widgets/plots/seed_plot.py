@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mnist_tui.report.drawable import drawable
+from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import columns_of, ruled
 from mnist_tui.tui.widgets.plots.marks import Marks

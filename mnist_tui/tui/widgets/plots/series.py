@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mnist_tui.report.drawable import SMALLEST_DRAWABLE
+from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
 from mnist_tui.tui.widgets.plots.zoom import Axis, Span

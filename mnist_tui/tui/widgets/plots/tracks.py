@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from mnist_tui.report.drawable import drawable
+from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.state import EpochRow
 
 Point = tuple[float, float]

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.report.drawable import drawable
+from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution
 from mnist_tui.tui.settings import Glyphs
 
