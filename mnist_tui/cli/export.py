@@ -209,7 +209,7 @@ def report(
 
 
 def _moment(text: str | None) -> datetime | None:
-    from mnist_tui.report.formats.front import parse_time
+    from mnist_tui.report.formats.pandoc import parse_time
 
     try:
         return None if text is None else parse_time(text)

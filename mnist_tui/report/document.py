@@ -1,22 +1,27 @@
-"""A report over runs written to files: read, drawn once, converted side by side, put in place when all is made."""
+"""Write a report over runs to files: read the runs, draw the figures once, convert to each format, put all in place."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 
+from mnist_tui.files import temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
-from mnist_tui.report.formats import letters
-from mnist_tui.report.formats.forms import figure_folder, report_format
-from mnist_tui.report.formats.job import prepare_report
-from mnist_tui.report.formats.pandoc import pandoc_path
+from mnist_tui.report.formats import flowing, paged
+from mnist_tui.report.formats.pandoc import PreparedReport, pandoc_path, prepare_report
 from mnist_tui.report.markdown import Report
-from mnist_tui.report.staging import Staging
 from mnist_tui.runs.collection.summaries import Presets
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 
@@ -207,5 +212,121 @@ def _convert(
     for told in dict.fromkeys(report_format(output).lacking(ready) for output in outputs):
         if told:
             warn(told)
-    if lacking := letters.missing_in_figures(report.drawings):
-        warn(letters.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
+    if lacking := paged.missing_in_figures(report.drawings):
+        warn(paged.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
+
+
+@dataclass(frozen=True)
+class ReportFormat:
+    """A format.
+
+    Attributes:
+        figures: the format that it has its figures in.
+        beside: whether they lie in a folder beside it, not inside.
+        write: the document, from a job and that folder's name.
+        lacking: a warning of characters that the document shows as boxes; empty where there are none.
+    """
+
+    figures: str
+    beside: bool
+    write: Callable[[PreparedReport, str], bytes]
+    lacking: Callable[[PreparedReport], str] = lambda _: ""  # the reader's own fonts
+
+
+REPORT_FORMATS = {
+    ".md": ReportFormat("svg", True, flowing.write_markdown),
+    ".tex": ReportFormat("pdf", True, paged.write_latex, paged.missing_in_latex),
+    ".html": ReportFormat("svg", False, lambda job, _: flowing.write_html(job)),
+    ".pdf": ReportFormat("svg", False, lambda job, _: paged.write_pdf(job), paged.missing_in_pdf_document),
+    ".docx": ReportFormat("png", False, lambda job, _: paged.write_docx(job)),
+}
+
+
+def report_format(path: Path) -> ReportFormat:
+    """The format that a file's name asks for.
+
+    Raises:
+        ExportError: none of them.
+    """
+    form = REPORT_FORMATS.get(path.suffix.lower())
+    if form is None:
+        *names, last = REPORT_FORMATS
+        told = f"ends in {path.suffix}" if path.suffix else "has no ending"
+        raise ExportError(f"{path.name} {told}; a report is written as {', '.join(names)} or {last}")
+    return form
+
+
+def figure_folder(path: Path) -> str:
+    """The folder for a document's figures: ``report_files``; ``my report.md`` has ``my-report-9110ab62_files``.
+
+    TeX and links might stumble over some characters; where they are replaced, part of the name's hash keeps folders
+    of different documents apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
+    if name != path.stem:
+        part = hashlib.sha256(path.stem.encode(errors="surrogatepass")).hexdigest()[:8]
+        name = f"{name}-{part}".lstrip("-")
+    return f"{name}_files"
+
+
+class Staging:
+    """Makes files in folders of its own beside their places; `put` moves them. Leaving removes what was not put.
+
+    Folders for the files are made if need be, and removed again if nothing was put.
+    """
+
+    def __init__(self) -> None:
+        self._homes: dict[Path, Path] = {}
+        self._moves: dict[Path, Path] = {}
+        self._made: list[Path] = []
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def path(self, place: Path) -> Path:
+        """Where to write what belongs to `place`.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        staged = self.folder(place.parent) / place.name
+        self._moves[staged] = place
+        return staged
+
+    def folder(self, beside: Path) -> Path:
+        """A folder for passing things on the disk of `beside`.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        if beside not in self._homes:
+            self._make(beside)
+            self._homes[beside] = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=beside))
+        return self._homes[beside]
+
+    def put(self) -> None:
+        """Moves every file to its place: renames on one disk, of which none is begun where a place is a folder.
+
+        Raises:
+            OSError: one cannot be moved; should a rename fail all the same, those before it are in place.
+        """
+        for place in self._moves.values():
+            if place.is_dir() and not place.is_symlink():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
+        for staged, place in self._moves.items():
+            staged.replace(place)
+        self._made.clear()
+
+    def _make(self, folder: Path) -> None:
+        missing = [one for one in (folder, *folder.parents) if not one.exists()]
+        self._made += reversed(missing)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for home in self._homes.values():
+            shutil.rmtree(home, ignore_errors=True)
+        for folder in reversed(self._made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()

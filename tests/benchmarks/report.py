@@ -16,12 +16,10 @@ from functools import partial
 from pathlib import Path
 
 from mnist_tui.report.contents import build_report
-from mnist_tui.report.document import write_report
+from mnist_tui.report.document import REPORT_FORMATS, write_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.forms import REPORT_FORMATS
-from mnist_tui.report.formats.job import prepare_report
-from mnist_tui.report.formats.pandoc import pandoc_path
+from mnist_tui.report.formats.pandoc import pandoc_path, prepare_report
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from tests.benchmarks import results

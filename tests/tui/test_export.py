@@ -517,6 +517,6 @@ async def test_a_report_that_has_gone_is_told_to_a_visitor_of_the_page(
 
 
 def test_every_format_of_the_report_is_on_offer() -> None:
-    from mnist_tui.report.formats.forms import REPORT_FORMATS
+    from mnist_tui.report.document import REPORT_FORMATS
 
     assert {f".{ending}" for ending in REPORTS} == set(REPORT_FORMATS)

@@ -1,18 +1,26 @@
-"""pandoc, called as a program: Markdown in, a tree out; a tree in, a document out. Without a shell or settings."""
+"""Call pandoc: a report's Markdown becomes a tree, and a tree becomes a document.
+
+pandoc runs without a shell and without its user's settings. Title, author and time are plain text in every format."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from mnist_tui.python_process import end_words
 from mnist_tui.report.export import ExportError
+from mnist_tui.report.formats.tree import Node, Nodes, PlacedFigure, inlines, node, with_ids, without_foreign_pictures
+from mnist_tui.report.markdown import Report
+from mnist_tui.wording import in_utc
 
 READER = "commonmark+pipe_tables+tex_math_dollars+footnotes+strikeout-raw_html"
 """What GitHub reads, too; no raw HTML or TeX, no attributes, no citations."""
@@ -81,3 +89,100 @@ def pandoc_path() -> str:
     if there is None:
         raise ExportError("pandoc is missing; `pip install pypandoc-binary` adds it", refused=False)
     return there
+
+
+_NOT_TEXT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""Characters that XML or TeX refuse, those that reorder text, and the one that words are broken with."""
+
+
+def clean_report(report: Report) -> Report:
+    """The report with what is no character of a text shown as one that stands for it, and one-line titles."""
+    return replace(
+        report,
+        title=_line(report.title),
+        author=_line(report.author),
+        markdown=_text(report.markdown.replace("\r\n", "\n").replace("\r", "\n")),
+        drawings=tuple(
+            replace(drawing, caption=_line(drawing.caption), alt=_line(drawing.alt)) for drawing in report.drawings
+        ),
+    )
+
+
+def _line(text: str) -> str:
+    return " ".join(_text(" ".join(text.split())).split())
+
+
+def _text(text: str) -> str:
+    return _NOT_TEXT.sub(lambda found: "" if found[0] == "\u200b" else "\ufffd", text)
+
+
+def time_in_utc(timestamp: str) -> str:
+    """``2026-11-21 20:05:00 UTC``."""
+    return in_utc(parse_time(timestamp))
+
+
+def seconds_since_1970(timestamp: str) -> int:
+    """Seconds since 1970."""
+    return max(0, int(parse_time(timestamp).timestamp()))
+
+
+def parse_time(timestamp: str) -> datetime:
+    """A time in UTC; one without a zone is taken for UTC.
+
+    Raises:
+        ValueError: the text is not ISO 8601.
+        OverflowError: in UTC it lies before the year 1 or after 9999.
+    """
+    there = datetime.fromisoformat(timestamp)
+    return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
+
+
+def metadata(report: Report) -> dict[str, Node]:
+    """The same as pandoc's metadata, which its templates put where it belongs."""
+    found = {
+        "title": node("MetaInlines", inlines(report.title)),
+        "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
+        "lang": node("MetaString", "en"),
+    }
+    if report.author:
+        found["author"] = node("MetaList", [node("MetaInlines", inlines(report.author))])
+    return found
+
+
+@dataclass(frozen=True)
+class PreparedReport:
+    """A report ready to be written.
+
+    Attributes:
+        report: cleaned of what is no text.
+        version: pandoc's version of its tree.
+        blocks: the report's text, its headings with ids, no pictures but its own.
+        figures: the folder that holds its figures, ``NAME.svg`` and so on.
+    """
+
+    report: Report
+    version: tuple[int, ...]
+    blocks: Nodes
+    figures: Path
+
+    def pictures(self, place: Callable[[str], str]) -> dict[str, PlacedFigure]:
+        """The figures by name, each with the place that a document finds it at."""
+        return {drawing.name: PlacedFigure(place(drawing.name), drawing) for drawing in self.report.drawings}
+
+    def tree(self, blocks: Nodes) -> Tree:
+        """A whole document of some blocks, with title, author and time."""
+        return {"pandoc-api-version": [*self.version], "meta": metadata(self.report), "blocks": blocks}
+
+
+def prepare_report(report: Report, figures: Path) -> PreparedReport:
+    """Reads the report's Markdown.
+
+    Raises:
+        ExportError: pandoc is not there or failed.
+    """
+    clean = clean_report(report)
+    tree = read_markdown(clean.markdown)
+    blocks = without_foreign_pictures(with_ids(tree["blocks"]), [drawing.name for drawing in clean.drawings])
+    return PreparedReport(clean, tuple(tree["pandoc-api-version"]), blocks, figures)

@@ -1,0 +1,366 @@
+"""Write a report as a document with pages: Word, LaTeX and PDF. Tables are fitted to the page's width.
+
+Characters that no font has are shown as boxes, and a sentence warns of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from mnist_tui.report import tex_letters
+from mnist_tui.report.export import ExportError
+from mnist_tui.report.figures.drawing import Drawing
+from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats.pandoc import TEMPLATES, PreparedReport, seconds_since_1970, time_in_utc
+from mnist_tui.report.formats.tables import with_cells, with_fitted_tables, without_empty_heads
+from mnist_tui.report.formats.tree import (
+    BLOCKS,
+    BREAK,
+    Node,
+    Nodes,
+    PlacedFigure,
+    captioned_figure,
+    contents,
+    isolated_by_attribute,
+    isolated_by_characters,
+    node,
+    numbered_figure,
+    walked,
+    with_breaks,
+    with_directions,
+    with_links,
+    with_pictures,
+    with_written,
+)
+from mnist_tui.shown_text import isolated
+from mnist_tui.wording import listed, noun
+
+MOST_NAMED = 8
+"""Characters that a sentence names."""
+_WITHOUT_SHAPE = ("C", "Z", "M")
+"""Categories of characters that are not drawn on their own: controls, blanks, marks."""
+_TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
+"""What typst's own fonts have, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
+_FONTS = {"CJK": "Noto Sans CJK", "HIRAGANA": "Noto Sans CJK", "KATAKANA": "Noto Sans CJK", "HANGUL": "Noto Sans CJK"}
+_SCRIPTS = frozenset(
+    (
+        "ARABIC",
+        "ARMENIAN",
+        "BENGALI",
+        "DEVANAGARI",
+        "ETHIOPIC",
+        "GEORGIAN",
+        "GUJARATI",
+        "GURMUKHI",
+        "HEBREW",
+        "KANNADA",
+        "KHMER",
+        "LAO",
+        "MALAYALAM",
+        "MONGOLIAN",
+        "MYANMAR",
+        "ORIYA",
+        "SINHALA",
+        "SYRIAC",
+        "TAMIL",
+        "TELUGU",
+        "THAANA",
+        "THAI",
+        "TIBETAN",
+    )
+)
+
+
+def drawn_characters(tree: Any) -> set[str]:
+    """Return the characters of a tree's texts that are drawn and are not ASCII."""
+    return _drawn_in(json.dumps(tree, ensure_ascii=False))
+
+
+def _drawn_in(text: str) -> set[str]:
+    """Return the characters of a text that are drawn and are not ASCII."""
+    return {char for char in set(text) if not char.isascii() and unicodedata.category(char)[0] not in _WITHOUT_SHAPE}
+
+
+def missing_in_figures(drawings: Iterable[Drawing]) -> set[str]:
+    """Return the characters that figures may have and Matplotlib's font lacks."""
+    texts = (f"{one.alt} {one.data.headings} {one.data.rows}" for one in drawings)
+    found = {char for text in texts for char in _drawn_in(text)}
+    return found and found - _figure_font_characters()
+
+
+def missing_in_pdf(found: set[str]) -> set[str]:
+    """Return which of some characters neither typst's own fonts nor those of this machine have."""
+    import typst
+
+    left = {char for char in found if not _TYPST_CHARACTERS.match(char)}
+    for font in typst.Fonts(include_system_fonts=True).fonts() if left else ():
+        if not left:
+            break
+        if font.path:
+            left -= _font_characters(Path(font.path), font.index)
+    return left
+
+
+@cache
+def _figure_font_characters() -> frozenset[str]:
+    import matplotlib
+
+    return _font_characters(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", 0)
+
+
+@cache
+def _font_characters(path: Path, index: int) -> frozenset[str]:
+    """The characters of a font; none of one that cannot be read."""
+    from fontTools.ttLib import TTFont, TTLibError
+
+    try:
+        with TTFont(path, fontNumber=index, lazy=True) as font:
+            return frozenset(map(chr, font.getBestCmap() or ()))
+    except (OSError, TTLibError, AssertionError, ValueError):
+        return frozenset()
+
+
+def font_with(char: str) -> str:
+    """Return the name of a free font that has a character."""
+    script = unicodedata.name(char, "").partition(" ")[0]
+    if script in _FONTS:
+        return _FONTS[script]
+    if script in _SCRIPTS:
+        return f"Noto Sans {script.capitalize()}"
+    return "Noto Sans Symbols" if unicodedata.category(char) == "So" else "GNU Unifont"
+
+
+def missing_sentence(where: str, lacking: set[str], why: str, *, fonts: bool) -> str:
+    """Return the warning that a document shows boxes.
+
+    Args:
+        where: the document.
+        why: ``which no font on this machine has``.
+        fonts: whether fonts that would help are named.
+    """
+    some = sorted(lacking)
+    named = ", ".join(f"{char} (U+{ord(char):04X})" for char in some[:MOST_NAMED])
+    more = f" and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
+    told = f"{where} shows boxes in the place of {named}{more}, {why}"
+    names = list(dict.fromkeys(map(font_with, some)))
+    return f"{told}; {listed(names)} {noun(names, 'has', 'have')} them" if fonts else told
+
+
+DOCX_OPTIONS = ("--number-sections", "--syntax-highlighting=none", f"--reference-doc={TEMPLATES / 'reference.docx'}")
+"""The reference is pandoc's own with A4 pages, smaller letters, and a style for each size of a table's letters."""
+DOCX_TABLE_STYLES = ("Table 9", "Table 8", "Table 7")
+"""Letters in tables, by their `tables.Fit.size`."""
+DOCX_PAGE = (80, 92, 106)
+"""Characters across the page in those styles; fewer than elsewhere, for the reader may lack the font."""
+
+
+def write_docx(job: PreparedReport) -> bytes:
+    """The document. pandoc may read files here, for it has to put the figures in; no other place of the text names one.
+
+    Raises:
+        ExportError: pandoc failed.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), numbered_figure)
+    blocks = with_fitted_tables(without_empty_heads(blocks), _docx_table, DOCX_PAGE, always=True)
+    tree = with_directions(job.tree(with_links([*contents(blocks), *blocks])), isolated_by_attribute)
+    return pandoc.write_document(
+        tree, "docx", DOCX_OPTIONS, epoch=seconds_since_1970(job.report.timestamp), folder=job.figures
+    )
+
+
+def _docx_table(size: int, table: Node) -> Nodes:
+    """The table with its words in a style for letters, since pandoc has its own for links and for cells."""
+    style = ["", [], [["custom-style", DOCX_TABLE_STYLES[size]]]]
+
+    def small(one: Node) -> Node:
+        return node("Span", [style, [one]]) if one["t"] in {"Str", "Space", "Code"} else one
+
+    return [with_cells(table, lambda blocks, _: walked(blocks, small))]
+
+
+LATEX_OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=none", "--syntax-highlighting=none")
+LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
+"""Letters of tables, by their `tables.Fit.size`."""
+LATEX_LONGEST_WORD = 40
+FIRST_OF_CJK = "\u2e80"
+LATIN = "\u024f"
+"""The last of the letters that LaTeX puts together from others."""
+LATEX_OF = {BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
+"""What needs this document's packages, or is not said by `tex_letters`."""
+
+
+def write_latex(job: PreparedReport, beside: str) -> bytes:
+    """The document.
+
+    Args:
+        beside: name of the folder with the figures.
+
+    Raises:
+        ExportError: pandoc failed.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.pdf"), captioned_figure)
+    blocks = with_breaks(with_links(without_empty_heads(blocks)), LATEX_LONGEST_WORD)
+    blocks = with_written(blocks, "`", "latex", r"\textasciigrave{}")
+    blocks = walked(with_fitted_tables(blocks, _latex_table), _code_lines, BLOCKS)
+    tree = job.tree(blocks)
+    tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", symbol_declarations(non_ascii(tree))])])
+    return pandoc.write_document(tree, "latex", LATEX_OPTIONS)
+
+
+def missing_in_latex(job: PreparedReport) -> str:
+    """A warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
+    found = {
+        char for char in drawn_characters(job.tree(job.blocks)) if _is_foreign(char) and "nosuch" in latex_of(char)
+    }
+    why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
+    return missing_sentence("the LaTeX document", found, why, fonts=False) if found else ""
+
+
+def _is_foreign(char: str) -> bool:
+    """Whether a character is one of another script than LaTeX's own, or a picture; it has most other signs."""
+    return char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
+
+
+def _latex_table(size: int, table: Node) -> Nodes:
+    opening = node("RawBlock", ["latex", rf"\begingroup{LATEX_TABLE_SIZES[size]}"])
+    return [opening, table, node("RawBlock", ["latex", r"\endgroup"])]
+
+
+def _code_lines(one: Node) -> Any:
+    """Code as lines that wrap, which LaTeX's own verbatim does not; each begins with a box, for its blanks to stay."""
+    if one["t"] != "CodeBlock":
+        return one
+    content: Nodes = []
+    for line in one["c"][1].split("\n"):
+        content += [
+            node("LineBreak"),
+            node("RawInline", ["latex", r"\mbox{}"]),
+            node("Code", [["", [], []], line.expandtabs(4)]),
+        ]
+    return [
+        node("RawBlock", ["latex", r"\begin{codelines}"]),
+        node("Para", content[1:]),
+        node("RawBlock", ["latex", r"\end{codelines}"]),
+    ]
+
+
+def non_ascii(tree: Any) -> list[str]:
+    """Everything in a tree that is not ASCII, in order."""
+    return sorted({char for char in json.dumps(tree, ensure_ascii=False) if not char.isascii()})
+
+
+def symbol_declarations(found: list[str]) -> str:
+    """What pdfLaTeX prints for characters that it does not know: mathematics, nothing, or the code point in a box."""
+    return "\n".join(rf"  \symbolfor{{{char}}}{{{ord(char):04X}}}{{{latex_of(char)}}}" for char in found)
+
+
+def latex_of(char: str) -> str:
+    """A character as LaTeX that needs no font beyond the usual ones."""
+    said = LATEX_OF.get(char, tex_letters.latex_symbol(char))
+    return said if said is not None else rf"\nosuchletter{{{ord(char):04X}}}"
+
+
+PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
+"""Letters of tables, by their `tables.Fit.size`."""
+PDF_LONGEST_WORD = 60
+_PLAIN = re.compile(r"[^\W_]+[,;:)]?")
+_OWN_FONTS_TEXT = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
+"""What typst's own fonts have letters for, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
+
+
+def write_pdf(job: PreparedReport) -> bytes:
+    """The document.
+
+    Raises:
+        ExportError: pandoc or typst failed.
+        OSError: a figure cannot be read.
+    """
+    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _typst_figure)
+    blocks = with_breaks(with_links(without_empty_heads(blocks)), PDF_LONGEST_WORD)
+    tree = job.tree(
+        walked(
+            with_directions(with_fitted_tables(_kept_together(blocks), _pdf_table), isolated_by_characters),
+            _typst_literal,
+        )
+    )
+    body = pandoc.write_document(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
+    files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
+    for drawing in job.report.drawings:
+        files[f"figures/{drawing.name}.svg"] = (job.figures / f"{drawing.name}.svg").read_bytes()
+    return _compile(
+        job, files, own_fonts=bool(_OWN_FONTS_TEXT.fullmatch(body.decode() + job.report.title + job.report.author))
+    )
+
+
+def missing_in_pdf_document(job: PreparedReport) -> str:
+    """A warning of characters that the PDF shows as boxes; empty where there are none."""
+    found = missing_in_pdf(drawn_characters(job.tree(job.blocks)))
+    why = "which no font on this machine has"
+    return missing_sentence("the PDF", found, why, fonts=True) if found else ""
+
+
+def _compile(job: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
+    """Title and author are handed over as values: they are never read as typst's language."""
+    import typst
+
+    report = job.report
+    said = {
+        "title": report.title,
+        "author": report.author,
+        "time": time_in_utc(report.timestamp),
+        "shown-title": isolated(report.title),
+        "shown-author": isolated(report.author),
+    }
+    try:
+        return typst.compile(
+            files,  # pyright: ignore[reportArgumentType]: its stub knows no folder of files
+            ignore_system_fonts=own_fonts,
+            sys_inputs=said,
+            timestamp=seconds_since_1970(report.timestamp),
+            format="pdf",
+        )
+    except RuntimeError as error:
+        raise ExportError(
+            f"typst could not set the report: {' '.join(str(error).split())[:500]}", refused=False
+        ) from None
+
+
+def _typst_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
+    drawing = picture.drawing
+    image = f"#image({_typst_string(picture.place)}, width: {drawing.millimetres[0]:g}mm, alt: {_typst_string(drawing.alt)})"
+    content = [node("Plain", [node("RawInline", ["typst", image])])]
+    return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], content])]
+
+
+def _typst_string(text: str) -> str:
+    """Text as a literal of typst's."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _kept_together(blocks: Nodes) -> Nodes:
+    """A paragraph before a list or code stays on its page: it leads up to it."""
+    found: Nodes = []
+    for one, following in pairwise([*blocks, node("Null")]):
+        leads = one["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
+        sticky = [node("RawBlock", ["typst", "#block(sticky: true)["]), one, node("RawBlock", ["typst", "]"])]
+        found += sticky if leads else [one]
+    return found
+
+
+def _typst_literal(one: Node) -> Node:
+    """A word that typst might read as more than text, as a string; in its language even ``...`` and ``-1`` change."""
+    if one["t"] != "Str" or _PLAIN.fullmatch(one["c"]):
+        return one
+    return node("RawInline", ["typst", f"#{_typst_string(one['c'])};"])
+
+
+def _pdf_table(size: int, table: Node) -> Nodes:
+    opening = node("RawBlock", ["typst", f"#[#set text(size: {PDF_TABLE_SIZES[size]})"])
+    return [opening, table, node("RawBlock", ["typst", "]"])]
