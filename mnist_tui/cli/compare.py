@@ -10,7 +10,7 @@ from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_fol
 from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.report import seed_words
+from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.wording import DASH, count, loss, percent, seconds
@@ -63,17 +63,17 @@ def compare(
 def document(runs: list[RunSummary]) -> dict[str, Any]:
     """What `--json` prints: a row a run, the parameters that differ, the groups of seeds, and these in pairs."""
     groups = seed_groups(runs)
-    names = seed_words.distinct_names(groups)
+    names = result_words.distinct_names(groups)
     return {
         "runs": [run.to_document() for run in runs],
         "differ": {name: list(texts) for name, texts in differing(runs).items()},
         "groups": [
-            {**group.to_document(), "words": seed_words.group_sentence(names[group.group], group)} for group in groups
+            {**group.to_document(), "words": result_words.group_sentence(names[group.group], group)} for group in groups
         ],
         "paired": [
             {
                 **pair.to_document(),
-                "words": seed_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair),
+                "words": result_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair),
             }
             for pair in pairs(groups)
         ],
@@ -81,7 +81,7 @@ def document(runs: list[RunSummary]) -> dict[str, Any]:
 
 
 def _print_groups(groups: list[SeedGroup]) -> None:
-    names = seed_words.distinct_names(groups)
+    names = result_words.distinct_names(groups)
     table = plain_table("over seeds", "figure", *FIGURES, right=FIGURES)
     for group in groups:
         for heading, field, scale, digits in OVER_SEEDS:
@@ -90,12 +90,12 @@ def _print_groups(groups: list[SeedGroup]) -> None:
                 mean, deviation, low, high = (
                     DASH if value is None else f"{scale * value:.{digits}f}" for value in each
                 )
-                around = seed_words.interval_in_words(found, scale, digits)
+                around = result_words.interval_in_words(found, scale, digits)
                 table.add_row(names[group.group], heading, str(found.n), mean, deviation, around, low, high)
     if table.row_count:
         print_line()
         print_table(table)
-    for sentence in seed_words.seed_sentences(groups):
+    for sentence in result_words.seed_sentences(groups):
         print_line(f"\n{sentence}")
 
 

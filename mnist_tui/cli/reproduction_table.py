@@ -14,7 +14,7 @@ from mnist_tui.cli.study_results import TextColumn, fitted, table_of
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
-from mnist_tui.report.published import score_difference
+from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.reproduction import published_experiments
 from mnist_tui.studies.reproduction.finished_runs import Machine

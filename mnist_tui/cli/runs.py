@@ -26,7 +26,7 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import score_lines
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.report import solution
+from mnist_tui.report import result_words
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import Waste, discard_run, find_waste, remove_waste
 from mnist_tui.runs.folder import RunError
@@ -161,8 +161,11 @@ def as_text(doc: dict[str, Any]) -> str:
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if found := doc["closed_form"]:
-        lines += [f"ridge      {solution.ridge_in_words(found)}", f"solved     over {solution.solved_images(found)}"]
-        lines.append(f"softmax    of the scores over the temperature {solution.temperature_in_words(found)}")
+        lines += [
+            f"ridge      {result_words.ridge_in_words(found)}",
+            f"solved     over {result_words.solved_images(found)}",
+        ]
+        lines.append(f"softmax    of the scores over the temperature {result_words.temperature_in_words(found)}")
     lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []

@@ -15,7 +15,7 @@ from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.report import seed_words
+from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped, summary
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
@@ -198,13 +198,13 @@ def _loss(row: TrialRow) -> str:
 
 def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
     """What the seeds reached, and what the source published, where experiment and data are still its."""
-    said = [seed_words.group_sentence(group.called, group)]
+    said = [result_words.group_sentence(group.called, group)]
     found = group.summary("test_accuracy")
     (preset,) = folder.bases().values()
     reference = None if any(run.sample for run in group.scored) else preset.reference
     if found is not None and reference is not None:
         said.append(
-            seed_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
+            result_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
         )
     return " ".join(filter(None, said))
 

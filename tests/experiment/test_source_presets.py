@@ -32,7 +32,7 @@ from mnist_tui.experiment.presets import (
     user_folder,
 )
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.published import MEASURED, published_scores, reference_in_words
+from mnist_tui.report.result_words import MEASURED, published_scores, reference_in_words
 
 SOURCES = {
     "000": ("mnist-training", "MNIST Training"),

@@ -19,8 +19,7 @@ from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison
 from mnist_tui.report.complexity.comparison import capacity_points, compare_models
 from mnist_tui.report.complexity.models import ComparedModel
-from mnist_tui.report.tabular import tex_escaped
-from mnist_tui.report.tex_letters import SYMBOLS
+from mnist_tui.report.tabular import SYMBOLS, tex_escaped
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> ComparedModel:

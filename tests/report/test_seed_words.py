@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mnist_tui.report.seed_words import (
+from mnist_tui.report.result_words import (
     comparison_sentence,
     counted_seeds,
     mean_sentence,

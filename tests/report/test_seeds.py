@@ -14,7 +14,7 @@ from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.accuracies import PUBLISHED_HEADING, seed_figure
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.seed_words import mean_sentence
+from mnist_tui.report.result_words import mean_sentence
 from mnist_tui.runs.collection.seed_groups import SHARE, summary
 from mnist_tui.runs.folder import RunFolder
 from tests.report.furnished import changed, furnished_run, scored, seed_runs

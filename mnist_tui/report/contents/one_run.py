@@ -14,7 +14,7 @@ from mnist_tui.report.contents.overview import epochs_text
 from mnist_tui.report.contents.training import CROSS_ENTROPY, batch_size_text, training_facts
 from mnist_tui.report.evidence import UNKNOWN, Evidence
 from mnist_tui.report.markdown import Facts, MarkdownTable, run_numbers
-from mnist_tui.report.published import MEASURED, PublishedScore, citation, published_scores
+from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.events import computation
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.runs.state import LIVE

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from mnist_tui.experiment.presets import Reference
-from mnist_tui.report import seed_words
+from mnist_tui.report import result_words
 from mnist_tui.report.complexity.comparison import capacity_points, compare_models, transposed
 from mnist_tui.report.complexity.models import FINISHED, ComparedModel, name_with_marks
 from mnist_tui.report.contents.one_run import dataset_title
@@ -18,8 +18,7 @@ from mnist_tui.report.contents.training import batch_size_text, epochs_run
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.markdown import MarkdownTable, link
-from mnist_tui.report.published import citation, score_difference
-from mnist_tui.report.seed_words import interval_in_words
+from mnist_tui.report.result_words import citation, interval_in_words, score_difference
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, GroupPair, SeedGroup, SeedStatistics, pairs, summary
 from mnist_tui.wording import DASH, count, loss, seconds
 
@@ -243,10 +242,10 @@ def group_in_words(section: ReportSection) -> list[str]:
     if group is None:
         return []
     found, reference = group.summary("test_accuracy"), _reference(section)
-    said = [seed_words.group_sentence(section.called, group)]
+    said = [result_words.group_sentence(section.called, group)]
     if found is not None and reference is not None:
         said.append(
-            seed_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
+            result_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
         )
     return [sentence for sentence in said if sentence]
 
@@ -271,8 +270,8 @@ def pair_table(sections: Sequence[ReportSection]) -> tuple[MarkdownTable, tuple[
         for key, (section, _) in found.items()
     }
     rows = [_pair_row(pair, found[pair.first.group][0], found[pair.second.group][0]) for pair in compared]
-    said = [seed_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
-    said += [seed_words.UNCORRECTED] if len(compared) > 1 else []
+    said = [result_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
+    said += [result_words.UNCORRECTED] if len(compared) > 1 else []
     headings = (
         "№",
         "Against",
@@ -294,7 +293,11 @@ def _pair_row(pair: GroupPair, first: ReportSection, second: ReportSection) -> t
         if found is None:
             cells += [DASH] * 3
             continue
-        p = DASH if found.std is None else seed_words.p_value_in_words(found.p).removeprefix("p = ").removeprefix("p ")
+        p = (
+            DASH
+            if found.std is None
+            else result_words.p_value_in_words(found.p).removeprefix("p = ").removeprefix("p ")
+        )
         cells += [
             f"{scale * found.difference:+.{digits}f}".replace("-", "−"),
             interval_in_words(found, scale, digits),

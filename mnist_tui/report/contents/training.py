@@ -7,7 +7,7 @@ import statistics
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.optimizers import AdamW, Ridge
 from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule, is_closed_form
-from mnist_tui.report import solution
+from mnist_tui.report import result_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import Facts, MarkdownTable, MarkdownText, value_in_words
 from mnist_tui.wording import DASH, count, counted, listed, seconds
@@ -170,9 +170,9 @@ def closed_form_facts(evidence: Evidence) -> Facts:
     ]
     if found:
         facts += [
-            ("Ridge", solution.ridge_in_words(found)),
-            ("Solved over", solution.solved_images(found)),
-            ("Temperature", solution.temperature_in_words(found)),
+            ("Ridge", result_words.ridge_in_words(found)),
+            ("Solved over", result_words.solved_images(found)),
+            ("Temperature", result_words.temperature_in_words(found)),
         ]
     return [*facts, ("Seed", str(experiment.training.seed)), *time_facts(evidence, epochs=False)]
 
@@ -180,5 +180,5 @@ def closed_form_facts(evidence: Evidence) -> Facts:
 def ridge_table(evidence: Evidence) -> MarkdownTable | None:
     """A row a ridge; None where nothing was chosen."""
     found = evidence.document["closed_form"]
-    rows = solution.ridge_accuracies(found) if found else []
+    rows = result_words.ridge_accuracies(found) if found else []
     return MarkdownTable(("Ridge", "Validation accuracy"), tuple(rows), frozenset((0, 1))) if rows else None

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.report import tex_letters
+from mnist_tui.report import tabular
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.report.formats import pandoc
@@ -262,7 +262,7 @@ def symbol_declarations(found: list[str]) -> str:
 
 def latex_of(char: str) -> str:
     """A character as LaTeX that needs no font beyond the usual ones."""
-    said = LATEX_OF.get(char, tex_letters.latex_symbol(char))
+    said = LATEX_OF.get(char, tabular.latex_symbol(char))
     return said if said is not None else rf"\nosuchletter{{{ord(char):04X}}}"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_tui.report.seed_words import interval_in_words
-from mnist_tui.report.seed_words import percentage_points as points_of
+from mnist_tui.report.result_words import interval_in_words
+from mnist_tui.report.result_words import percentage_points as points_of
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, band, differing, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow

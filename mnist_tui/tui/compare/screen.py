@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from mnist_tui.report.seed_words import seed_sentences
+from mnist_tui.report.result_words import seed_sentences
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.fast_log_reader import FiguresReader

@@ -14,7 +14,7 @@ from mnist_tui.experiment.parameters import by_name
 from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.experiment.shapes import LayerError, shapes_through, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
-from mnist_tui.report.published import reference_in_words
+from mnist_tui.report.result_words import reference_in_words
 from mnist_tui.tui.form.table import Column
 from mnist_tui.wording import counted
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mnist_tui.report import solution
-from mnist_tui.report.published import MEASURED, PublishedScore, citation, published_scores
+from mnist_tui.report import result_words
+from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.wording import count, loss, percent, seconds
 
@@ -74,12 +74,12 @@ def solution_lines(doc: Document) -> list[str]:
     if not found:
         return []
     lines = [
-        f"ridge        {solution.ridge_in_words(found)}",
-        f"solved over  {solution.solved_images(found)}",
-        f"temperature  {solution.temperature_in_words(found)}",
+        f"ridge        {result_words.ridge_in_words(found)}",
+        f"solved over  {result_words.solved_images(found)}",
+        f"temperature  {result_words.temperature_in_words(found)}",
         "losses are those of softmax(scores / temperature)",
     ]
-    rows = solution.ridge_accuracies(found)
+    rows = result_words.ridge_accuracies(found)
     return [*lines, "", *aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.report.published import score_difference
+from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES

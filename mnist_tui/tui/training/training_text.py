@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mnist_tui.report.published import score_difference
+from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import headlines
 from mnist_tui.tui.settings import Glyphs
