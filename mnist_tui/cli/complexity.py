@@ -78,9 +78,9 @@ def complexity(
         preset = named[0].preset
         text = complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
     else:
-        from mnist_tui.report.complexity import comparison
+        from mnist_tui.report.complexity.comparison import comparison_in_format
 
-        text = comparison.in_format(compared, form)
+        text = comparison_in_format(compared, form)
     _put(text, output, force=force)
 
 

@@ -132,7 +132,7 @@ def _check(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool)
 def _gather(
     runs: Sequence[RunFolder], title: str, author: str, timestamp: datetime | None, progress: Progress
 ) -> Report:
-    from mnist_tui.report.contents import build_report
+    from mnist_tui.report.contents.documents import build_report
     from mnist_tui.report.evidence import Evidence, read_evidence
 
     presets, evidences = Presets(), list[Evidence]()

@@ -1,6 +1,7 @@
 """Write a report's Markdown: escaping, tables, and the templates that lay contents out.
 
-The escapes hold for CommonMark, GitHub and pandoc's Markdown alike."""
+The escapes hold for CommonMark, GitHub and pandoc's Markdown alike.
+"""
 
 from __future__ import annotations
 

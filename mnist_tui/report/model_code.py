@@ -1,6 +1,7 @@
 """Write, for each format of weights, a short program that loads them and predicts, without mnist-tui.
 
-Every program takes `images`, uint8 ``(n, 28, 28)``, and leaves `probabilities`, ``(n, 10)``."""
+Every program takes `images`, uint8 ``(n, 28, 28)``, and leaves `probabilities`, ``(n, 10)``.
+"""
 
 from __future__ import annotations
 
@@ -48,19 +49,19 @@ class ExampleProgram:
 def example_program(name: str, experiment: Experiment) -> ExampleProgram:
     """The program of the weights format of that name."""
     uses_hog = isinstance(experiment.features, HogFeatures) and name not in WHOLE
-    imports, packages, body = _program_parts(name, experiment)
+    lines, packages, body = _program_parts(name, experiment)
     blocks: list[str] = []
     if name in ("npz", "safetensors", "csv"):
-        imports = [*imports(experiment), *imports]
-        blocks += functions(experiment)
+        lines = [*numpy_imports(experiment), *lines]
+        blocks += numpy_functions(experiment)
     if uses_hog:
-        imports.append("from skimage.feature import hog")
+        lines.append("from skimage.feature import hog")
         packages.append("scikit-image")
     steps = [*([] if name in WHOLE else network_input(experiment)), *body]
-    head = "\n".join(_sorted(imports))
-    functions = "".join(f"{block}\n\n\n" for block in blocks)
+    head = "\n".join(_sorted(lines))
+    defined = "".join(f"{block}\n\n\n" for block in blocks)
     gap = "\n\n\n" if blocks else "\n\n"
-    return ExampleProgram(tuple(packages), f"{head}{gap}{functions}" + "\n".join(steps))
+    return ExampleProgram(tuple(packages), f"{head}{gap}{defined}" + "\n".join(steps))
 
 
 def network_input(experiment: Experiment) -> list[str]:
@@ -82,7 +83,7 @@ def hog_call(spec: HogFeatures) -> str:
 def _program_parts(name: str, experiment: Experiment) -> tuple[list[str], list[str], list[str]]:
     """Imports, packages and lines of a program, beyond what many share."""
     file = FILES[name]
-    forward = forward(experiment)
+    forward = forward_lines(experiment)
     match name:
         case "keras":
             lines = [
@@ -184,13 +185,13 @@ def places(x, edge, stride, before, after, fill):
     return [x[:, rows, columns] for rows in spans for columns in spans]"""
 
 
-def imports(experiment: Experiment) -> list[str]:
-    """The standard library's modules that `functions` need, as lines."""
+def numpy_imports(experiment: Experiment) -> list[str]:
+    """The standard library's modules that `numpy_functions` need, as lines."""
     return ["import math"] if "gelu" in _activations(experiment) else []
 
 
-def functions(experiment: Experiment) -> list[str]:
-    """The functions that `forward` calls, each without blank lines."""
+def numpy_functions(experiment: Experiment) -> list[str]:
+    """The functions that `forward_lines` call, each without blank lines."""
     parts = [part for _, part in named_parts(experiment)]
     windowed = [PLACES] if any(isinstance(part, Conv2D | MaxPooling2D) for part in parts) else []
     used = _activations(experiment)
@@ -198,7 +199,7 @@ def functions(experiment: Experiment) -> list[str]:
     return [*windowed, *plain, SOFTMAX]
 
 
-def forward(experiment: Experiment) -> list[str]:
+def forward_lines(experiment: Experiment) -> list[str]:
     """Lines from `x`, the network's input, and `weights`, arrays by ``layer/weight``, to `probabilities`."""
     lines: list[str] = []
     for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):

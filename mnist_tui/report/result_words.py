@@ -1,7 +1,8 @@
 """Say results in words: scores beside published ones, a closed form's solution, accuracies over seeds.
 
 Used by screens, commands and reports. Accuracies are shares (0 to 1), written in per cent; their differences and
-deviations in percentage points. Pure functions."""
+deviations in percentage points. Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -217,9 +218,9 @@ def mean_sentence(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str
     low, high = found.interval
     cut = ", where it is cut off" if high >= 1 else ""
     return (
-        f"Over the {counted_seeds(seeds)} {name} reached a mean test accuracy of {percent(found.mean)} (standard "
-        f"deviation {percentage_points(found.std)} points, 95 % interval {percent(low)} to {percent(high)}{cut}, lowest "
-        f"{percent(found.minimum)}, highest {percent(found.maximum)})."
+        f"Over the {counted_seeds(seeds)} {name} reached a mean test accuracy of {percent(found.mean)} "
+        f"(standard deviation {percentage_points(found.std)} points, 95 % interval {percent(low)} to "
+        f"{percent(high)}{cut}, lowest {percent(found.minimum)}, highest {percent(found.maximum)})."
     )
 
 
@@ -275,7 +276,8 @@ def _difference_sentence(first: str, second: str, found: PairedDifference) -> st
     if not found.difference and not found.std:
         return f"{over} {first} and {second} reached the same test accuracy, seed by seed."
     low, high = found.interval or (found.difference, found.difference)
-    return f"{over} {apart} (95 % interval {percentage_points(low)} to {percentage_points(high)} points; {test_in_words(found)})."
+    ends = f"{percentage_points(low)} to {percentage_points(high)} points"
+    return f"{over} {apart} (95 % interval {ends}; {test_in_words(found)})."
 
 
 def test_in_words(found: PairedDifference) -> str:
@@ -303,8 +305,9 @@ def published_sentence(
     if theirs is not None and theirs.std is not None:
         mean = theirs.mean
         what = (
-            f"a mean of {percent(mean)} over {_number_word(theirs.n)} seeds (standard deviation {percentage_points(theirs.std)} "
-            f"points, lowest {percent(theirs.minimum)}, highest {percent(theirs.maximum)})"
+            f"a mean of {percent(mean)} over {_number_word(theirs.n)} seeds (standard deviation "
+            f"{percentage_points(theirs.std)} points, lowest {percent(theirs.minimum)}, "
+            f"highest {percent(theirs.maximum)})"
         )
     elif accuracy is not None:
         mean = accuracy

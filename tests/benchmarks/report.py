@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from mnist_tui.report.contents import build_report
+from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.document import REPORT_FORMATS, write_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from mnist_tui.report.contents import build_report
+from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.markdown import Report, run_numbers
 from mnist_tui.runs.folder import Launch, RunFolder, create
@@ -337,11 +337,11 @@ SCRIPT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from mnist_tui.report.contents import report
-from mnist_tui.report.evidence import read
+from mnist_tui.report.contents.documents import build_report
+from mnist_tui.report.evidence import read_evidence
 from mnist_tui.runs.folder import RunFolder
-runs = [read(RunFolder(Path(path))) for path in sys.argv[1:]]
-sys.stdout.write(report(runs, title="t", author="", timestamp=datetime(2026, 3, 1, tzinfo=UTC)).markdown)
+runs = [read_evidence(RunFolder(Path(path))) for path in sys.argv[1:]]
+sys.stdout.write(build_report(runs, title="t", author="", timestamp=datetime(2026, 3, 1, tzinfo=UTC)).markdown)
 heavy = {"tensorflow", "keras", "sklearn", "skimage", "matplotlib"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -1,6 +1,7 @@
 """Build the two documents: the report over any number of runs, and the summary of one.
 
-The templates in report/templates lay them out."""
+The templates in report/templates lay them out.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         drawings += drawn.values()
         model, text = model_of[section.runs[0].number], texts[section.anchor]
         told.append(_section_contents(section, model, text, few.get(section.anchor), drawn))
-    networks = [_network_contents(model, divided, drawings) for model in used]
+    chapters = [_network_contents(model, divided, drawings) for model in used]
     beside = compare_networks(divided, used) if len(used) > 1 else None
     capacity = capacity_figures(beside.points) if beside is not None else []
     drawings += capacity
@@ -77,7 +78,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
             "pairs": pair_table(divided),
             "published": overview.published_table(divided),
             "sections": told,
-            "models": networks,
+            "models": chapters,
             "compared": beside,
             "capacity": capacity,
             "experiments": list({text.anchor: text for text in texts.values()}.values()),

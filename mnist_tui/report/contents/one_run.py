@@ -10,8 +10,7 @@ from typing import Any
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures, is_closed_form
 from mnist_tui.report.contents import training
-from mnist_tui.report.contents.overview import epochs_text
-from mnist_tui.report.contents.training import CROSS_ENTROPY, batch_size_text, training_facts
+from mnist_tui.report.contents.training import CROSS_ENTROPY, batch_size_text, epochs_text, training_facts
 from mnist_tui.report.evidence import UNKNOWN, Evidence
 from mnist_tui.report.markdown import Facts, MarkdownTable, run_numbers
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores

@@ -14,8 +14,7 @@ from mnist_tui.report.complexity.comparison import capacity_points, compare_mode
 from mnist_tui.report.complexity.models import FINISHED, ComparedModel, name_with_marks
 from mnist_tui.report.contents.one_run import dataset_title
 from mnist_tui.report.contents.sections import Network, NumberedRun, ReportSection
-from mnist_tui.report.contents.training import batch_size_text, epochs_run
-from mnist_tui.report.evidence import Evidence
+from mnist_tui.report.contents.training import batch_size_text, epochs_text
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.markdown import MarkdownTable, link
 from mnist_tui.report.result_words import citation, interval_in_words, score_difference
@@ -69,12 +68,6 @@ def _run_name(run: NumberedRun, section: ReportSection) -> str:
     changed = f" ({summary.differs})" if summary.differs and section.group is None else ""
     seed = f", seed {summary.seed}" if section.group is not None else ""
     return f"{summary.shown_name}{changed}{seed}{'' if state == 'finished' else f', {state}'}"
-
-
-def epochs_text(evidence: Evidence) -> str:
-    """Epochs that ended, ``40 of 100`` where more were planned."""
-    done, planned = epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
-    return count(done) if done == planned else f"{count(done)} of {count(planned)}"
 
 
 def groups_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:

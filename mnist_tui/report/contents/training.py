@@ -52,6 +52,12 @@ def epochs_run(evidence: Evidence) -> int | None:
     return evidence.results.get("epochs_run")
 
 
+def epochs_text(evidence: Evidence) -> str:
+    """Epochs that ended, ``40 of 100`` where more were planned."""
+    done, planned = epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
+    return count(done) if done == planned else f"{count(done)} of {count(planned)}"
+
+
 def stopped_early(evidence: Evidence) -> bool:
     """Whether early stopping ended the run."""
     ended = evidence.state.ended

@@ -1,6 +1,7 @@
 """Draw a network's architecture: from the image to the ten outputs, left to right, in as many rows as it takes.
 
-Boxes are told apart by their forms, not by colours. All coordinates are millimetres, y downwards."""
+Boxes are told apart by their forms, not by colours. All coordinates are millimetres, y downwards.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A figure before it is a file, its look, and how it is saved: as svg, pdf or png, with its data as csv.
 
 The same data give the same bytes. Sizes are millimetres on a page. Colours are those of Okabe and Ito (Color Universal
-Design, 2008), which colour-blind readers tell apart; markers, dashes, labels or numbers always say the same."""
+Design, 2008), which colour-blind readers tell apart; markers, dashes, labels or numbers always say the same.
+"""
 
 from __future__ import annotations
 

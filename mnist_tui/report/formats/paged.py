@@ -1,6 +1,7 @@
 """Write a report as a document with pages: Word, LaTeX and PDF. Tables are fitted to the page's width.
 
-Characters that no font has are shown as boxes, and a sentence warns of them."""
+Characters that no font has are shown as boxes, and a sentence warns of them.
+"""
 
 from __future__ import annotations
 
@@ -333,7 +334,8 @@ def _compile(job: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -
 
 def _typst_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
     drawing = picture.drawing
-    image = f"#image({_typst_string(picture.place)}, width: {drawing.millimetres[0]:g}mm, alt: {_typst_string(drawing.alt)})"
+    place, alt = _typst_string(picture.place), _typst_string(drawing.alt)
+    image = f"#image({place}, width: {drawing.millimetres[0]:g}mm, alt: {alt})"
     content = [node("Plain", [node("RawInline", ["typst", image])])]
     return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], content])]
 

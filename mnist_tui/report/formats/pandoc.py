@@ -1,6 +1,7 @@
 """Call pandoc: a report's Markdown becomes a tree, and a tree becomes a document.
 
-pandoc runs without a shell and without its user's settings. Title, author and time are plain text in every format."""
+pandoc runs without a shell and without its user's settings. Title, author and time are plain text in every format.
+"""
 
 from __future__ import annotations
 

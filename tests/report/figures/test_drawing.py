@@ -22,11 +22,11 @@ NAMES = ("$1_{x}", "<b> & 50% --", "\u3042 #~^\\alpha")
 ELSEWHERE = """
 import sys
 from pathlib import Path
-from mnist_tui.report.figures import confusion, curves, drawing, mistakes, per_class, seeds, weights
+from mnist_tui.report.figures import accuracies, classes, curves, diagram, drawing, weights
 assert not {"matplotlib", "numpy"} & set(sys.modules)
 names = ("$1_{x}", "<b> & 50% --", "\\u3042 #~^\\\\alpha")
 matrix = ((8, 2, 0), (1, 9, 0), (0, 0, 12))
-drawing.save(confusion.confusion("matrix", matrix, names, "test images"), Path(sys.argv[1]), drawing.FORMATS)
+drawing.save(classes.confusion_figure("matrix", matrix, names, "test images"), Path(sys.argv[1]), drawing.IMAGE_FORMATS)
 """
 
 
