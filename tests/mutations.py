@@ -64,7 +64,7 @@ def _is_text(path: Path) -> bool:
 
 def _bytes_flipped(path: Path, _: Path, rng: random.Random) -> None:
     data = bytearray(path.read_bytes())
-    for _ in range(rng.choice((1, 3, 30))):
+    for _time in range(rng.choice((1, 3, 30))):
         if data:
             data[rng.randrange(len(data))] = rng.randrange(256)
     path.write_bytes(data)

@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def bomb(tmp_path: Path) -> Path:
 
 def test_arrays_come_back_as_they_were_written(tmp_path):
     path = tmp_path / "some.npz"
-    arrays = {
+    arrays: dict[str, Any] = {
         "scalar": np.float32(3.5),
         "rows": np.arange(12, dtype=np.int64).reshape(3, 4),
         "columns": np.asfortranarray(np.arange(12.0).reshape(3, 4)),

@@ -56,7 +56,8 @@ class Bench:
         for name in ("checkpoint", "exports"):
             (run.path / name).mkdir()
         (run.path / "exports" / "report.md").write_text("# A report\n")
-        np.savez(run.checkpoint / "epoch-1.npz", **{"model-00000": np.zeros((784, 250), np.float32)})
+        arrays: dict[str, Any] = {"model-00000": np.zeros((784, 250), np.float32)}
+        np.savez(run.checkpoint / "epoch-1.npz", **arrays)
         checkpoint = {
             "format": 1,
             "arrays": "epoch-1.npz",

@@ -74,14 +74,14 @@ def test_a_starters_report_is_what_bare_keras_gets_from_its_exported_weights(
     )
     images, labels = test_images(real_data / DATASETS[preset])
     inputs = inputs_of(images, doc["experiment"]["features"])
-    model = keras.models.load_model(next(tmp_path.glob("*.keras")), compile=False)
+    model: Any = keras.models.load_model(next(tmp_path.glob("*.keras")), compile=False)
     probabilities = model.predict(inputs, batch_size=1000, verbose=0)
     right = int((probabilities.argmax(1) == labels).sum())
     assert abs(right - round(doc["test"]["accuracy"] * 10_000)) <= 1
     loss = float(-np.log(np.clip(probabilities[np.arange(10_000), labels], 1e-7, 1)).mean())
     assert loss == pytest.approx(doc["test"]["loss"], abs=1e-4)
 
-    again = keras.models.clone_model(model)
+    again: Any = keras.models.clone_model(model)
     again.load_weights(next(tmp_path.glob("*.weights.h5")))
     assert np.allclose(again.predict(inputs[:500], verbose=0), probabilities[:500], atol=1e-5)
     saved = np.load(next(tmp_path.glob("*.npz")), allow_pickle=False)

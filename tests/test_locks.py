@@ -63,7 +63,7 @@ def test_one_process_holds_it_until_it_is_released_or_dead(tmp_path, number):
         assert is_held(path)
         with pytest.raises(HeldError) as refused:
             FileLock(path)
-        assert f"process {other.pid} on" in refused.value.strerror
+        assert f"process {other.pid} on" in str(refused.value.strerror)
         assert path.read_text().startswith(f"process {other.pid} on")
         if end == "killed":
             other.kill()

@@ -76,7 +76,8 @@ def test_temporary_files_of_others_are_abandoned_after_a_day(tmp_path, name):
     path = tmp_path / name
     path.touch()
     for age, expected in ((0.0, False), (3601.0, False), (OTHERS_SECONDS + 60, True)):
-        os.utime(path, (time.time() - age,) * 2)
+        then = time.time() - age
+        os.utime(path, (then, then))
         assert is_abandoned(path) == expected
 
 

@@ -28,7 +28,7 @@ from tests.benchmarks import results
 from tests.benchmarks.pairs import ratio
 from tests.terminal import COMMAND, Terminal
 
-SIZE = {"columns": 120, "rows": 40}
+COLUMNS, ROWS = 120, 40
 EVALUATED = re.compile(r"evaluated after epoch (\d+)")
 TURN_EPOCHS = 3
 PRESSES = 60
@@ -54,7 +54,7 @@ def slowdown(folder: RunFolder, turns: int) -> list[tuple[float, float]]:
     """Seconds an epoch, attached and alone, turn by turn."""
     pairs: list[tuple[float, float]] = []
     for _ in range(turns):
-        with Terminal(["attach", folder.id], **SIZE) as terminal:
+        with Terminal(["attach", folder.id], columns=COLUMNS, rows=ROWS) as terminal:
             terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
             attached = wait_for_epochs(folder, TURN_EPOCHS, terminal)
         alone = wait_for_epochs(folder, TURN_EPOCHS)
@@ -66,7 +66,7 @@ def slowdown(folder: RunFolder, turns: int) -> list[tuple[float, float]]:
 
 def quiet(folder: RunFolder, *options: str) -> tuple[float, float, float]:
     """Share of one core, bytes a second, memory in bytes of an app that nobody touches."""
-    with Terminal(["attach", folder.id, *options], **SIZE) as terminal:
+    with Terminal(["attach", folder.id, *options], columns=COLUMNS, rows=ROWS) as terminal:
         terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
         terminal.drain(3.0)
         process = psutil.Process(terminal.process.pid)
@@ -80,7 +80,7 @@ def answers(folder: RunFolder) -> list[float]:
     """Seconds from a key, one epoch back or on, to the bytes of that epoch's matrix."""
     found: list[float] = []
     random.seed(0)
-    with Terminal(["attach", folder.id], **SIZE) as terminal:
+    with Terminal(["attach", folder.id], columns=COLUMNS, rows=ROWS) as terminal:
         terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
         terminal.press(",")
         terminal.settle()

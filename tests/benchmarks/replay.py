@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -106,7 +107,7 @@ async def redraws(folder: RunFolder, log: EventLog, done: int) -> list[float]:
     found: list[float] = []
     app = BenchApp(AppOptions(action="watch", run=folder, runs_dir=folder.path.parent))
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = app.screen
+        screen: Any = app.screen
         while screen.feed.newest < done:
             await pilot.pause(0.1)
         for turn in range(REDRAWS):

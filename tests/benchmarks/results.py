@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from mnist_tui.files import write_text
 from mnist_tui.training.machine import cpu_name, versions
@@ -52,7 +53,7 @@ def machine(gpu: str = "") -> str:
 
 def used_gpu() -> str:
     """The name of the first GPU that this process's TensorFlow uses; empty where it uses none or is not imported."""
-    tf = sys.modules.get("tensorflow")
+    tf: Any = sys.modules.get("tensorflow")
     gpus = tf.config.get_visible_devices("GPU") if tf else []
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else ""
 

@@ -152,7 +152,7 @@ def bare(file: Path, seeds: list[int]) -> None:
     for seed in seeds:
         keras.utils.set_random_seed(seed)
         layers = keras.layers
-        model = keras.Sequential(
+        model: Any = keras.Sequential(
             [
                 keras.Input((28, 28)),
                 layers.Flatten(),

@@ -81,7 +81,7 @@ def test_stale_temporary_files_go_and_those_being_written_stay(cli: Command, run
     for path in (*old, *new):
         path.mkdir() if path.name == ".tmp-b" else path.write_text("half")
     for path in (*old, new[1]):
-        os.utime(path, (time.time() - 25 * HOUR,) * 2)
+        os.utime(path, (yesterday := time.time() - 25 * HOUR, yesterday))
     result = cli("prune", "--yes")
     assert "deleted 4 temporary files" in result.stderr
     assert not any(path.exists() for path in old)
@@ -127,7 +127,7 @@ def test_what_vanishes_while_it_is_looked_at_is_no_waste(runs_dir: Path) -> None
 
 def test_what_is_gone_before_it_is_deleted_is_not_said_to_be_kept(runs_dir: Path, wasted: list[RunFolder]) -> None:
     (runs_dir / ".tmp-half").mkdir()
-    os.utime(runs_dir / ".tmp-half", (time.time() - 25 * HOUR,) * 2)
+    os.utime(runs_dir / ".tmp-half", (yesterday := time.time() - 25 * HOUR, yesterday))
     found = find_waste(runs_dir, now=time.time() + 9 * HOUR)
     assert len(found) == len(wasted) + 1
     shutil.rmtree(runs_dir)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
@@ -11,7 +12,7 @@ from tests.cli.conftest import Command, sentence
 from tests.tui.recorded_studies import RecordedStudy
 
 
-def finished(runs_dir: Path, **given: object) -> StudyFolder:
+def finished(runs_dir: Path, **given: Any) -> StudyFolder:
     study = RecordedStudy(runs_dir, **given).begin()
     for trial in study.trials:
         study.run(trial.number, 12).end(trial.number)

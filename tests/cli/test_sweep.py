@@ -27,6 +27,7 @@ from mnist_tui.studies.folder import find_study
 from mnist_tui.studies.watch import StudyWatch, read_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
+from tests.present import present
 from tests.studies.dask_processes import DaskProcesses, listening
 from tests.studies.made import study
 from tests.tui.recorded_studies import RecordedStudy
@@ -263,7 +264,7 @@ def test_twenty_four_trials_come_home_once_each_from_a_cluster_one_of_whose_two_
     for run in run_folders(tmp_path / "runs"):
         results = run.results()
         assert results is not None and results["epochs_run"] == 4 and run.model_file.exists()
-        assert replayed(run.events_file).data.verified
+        assert present(replayed(run.events_file).data).verified
     assert "mnist is shipped to" in study.log_file.read_text()
 
 

@@ -2,6 +2,7 @@
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,8 @@ def test_a_scaled_digit_is_nearly_restored(digits: Image, scale: float, correlat
     for image in digits[:50]:
         part = ink(image)
         size = [max(1, round(side * scale)) for side in part.shape]
-        scaled = np.rint(255 * resize(part / 255, size, order=1, anti_aliasing=scale < 1)).astype(np.uint8)
+        resized: Any = resize(part / 255, size, order=1, anti_aliasing=scale < 1)
+        scaled = np.rint(255 * resized).astype(np.uint8)
         restored = centred(framed(scaled, 40, 5, 11, 60))
         assert max(ink(restored).shape) == BOX
         near = [np.roll(restored, shift, (0, 1)) for shift in product((-1, 0, 1), repeat=2)]

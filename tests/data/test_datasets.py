@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -277,7 +278,7 @@ def test_the_sample_is_scikit_learns_digits_brought_to_28_by_28() -> None:
     assert dataset.train_images.max() == 255
     assert not dataset.train_images[:, :4].any()
     labels = np.concatenate([dataset.train_labels, dataset.test_labels])
-    np.testing.assert_array_equal(np.bincount(labels), np.bincount(load_digits().target))
+    np.testing.assert_array_equal(np.bincount(labels), np.bincount(load_digits(return_X_y=True)[1]))
     shares = np.bincount(dataset.test_labels) / np.bincount(labels)
     assert np.all(np.abs(shares - 0.2) < 0.005)
 
@@ -297,8 +298,9 @@ def test_enlarged_digits_look_like_scikit_image_enlarged_them() -> None:
 
     from mnist_tui.data.digits import _enlarge
 
-    small = load_digits().images[:20]
-    expected = np.stack([resize(image, (20, 20), order=1, mode="edge") for image in small]) * 255 / 16
+    bundled: Any = load_digits()
+    small = bundled.images[:20]
+    expected = np.stack([np.asarray(resize(image, (20, 20), order=1, mode="edge")) for image in small]) * 255 / 16
     enlarged = _enlarge(small.astype(np.int64))[:, 4:24, 4:24]
     assert np.abs(enlarged - expected).max() <= 0.51
 

@@ -17,6 +17,7 @@ from mnist_tui.data import feature_cache
 from mnist_tui.data.datasets import load
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
+from tests.present import present
 
 pytestmark = pytest.mark.usefixtures("bare_machine")
 KEY = FeatureKey("5" * 64, count=50, orientations=8, pixels_per_cell=4, cells_per_block=1)
@@ -125,7 +126,7 @@ def test_what_killed_writers_left_goes_and_what_others_put_there_stays() -> None
 
 
 def test_a_folder_that_cannot_be_made_keeps_nothing() -> None:
-    folder = feature_cache.status().folder
+    folder = present(feature_cache.status().folder)
     folder.parent.parent.mkdir(parents=True)
     folder.parent.write_text("in the way", encoding="utf-8")
     assert not feature_cache.store(KEY, features())
@@ -149,7 +150,7 @@ assert feature_cache.load(key) is None
 def test_a_disk_that_fills_up_keeps_nothing_and_no_half() -> None:
     pytest.importorskip("resource")
     subprocess.run([sys.executable, "-c", FULL], check=True)
-    assert list(feature_cache.status().folder.iterdir()) == []
+    assert list(present(feature_cache.status().folder).iterdir()) == []
 
 
 BUSY = """

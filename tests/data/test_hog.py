@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,7 +126,7 @@ def test_no_images_give_no_rows_of_the_right_length() -> None:
         (np.zeros((1, 28, 28), np.uint8), {"pixels_per_cell": 10, "cells_per_block": 3}, "does not fit"),
     ],
 )
-def test_impossible_requests_are_refused(images: Images, parameters: dict[str, int], sentence: str) -> None:
+def test_impossible_requests_are_refused(images: Images, parameters: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         hog_batch(images, **parameters)
 

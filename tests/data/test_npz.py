@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,9 +40,9 @@ def test_arrays_and_the_checksums_of_their_idx_files_are_read(
     ],
 )
 def test_arrays_that_are_not_mnist_shaped_get_a_sentence(
-    tmp_path: Path, changed: dict[str, np.ndarray], sentence: str
+    tmp_path: Path, changed: dict[str, Any], sentence: str
 ) -> None:
-    whole = {
+    whole: dict[str, Any] = {
         "x_train": np.zeros((30, 28, 28), np.uint8),
         "y_train": np.zeros(30, np.uint8),
         "x_test": np.zeros((10, 28, 28), np.uint8),

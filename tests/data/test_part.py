@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mnist_tui.data import datasets
-from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError
+from mnist_tui.data.catalogue import FILE_NAMES, PARTS, DataError, Part
 from mnist_tui.data.places import Location, search
 from mnist_tui.data.reading import read_parts
 
@@ -16,7 +17,7 @@ from mnist_tui.data.reading import read_parts
 def folder_of(tmp_path: Path, kind: str) -> Location:
     """The bundled digits as four IDX files, or as one archive, in a folder of one's own."""
     digits = datasets.load("digits")
-    arrays = {part: getattr(digits, part) for part in PARTS}
+    arrays: dict[Part, Any] = {part: getattr(digits, part) for part in PARTS}
     if kind == "npz":
         names = {"train_images": "x_train", "train_labels": "y_train", "test_images": "x_test", "test_labels": "y_test"}
         np.savez(tmp_path / "mnist.npz", **{names[part]: values for part, values in arrays.items()})

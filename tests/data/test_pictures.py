@@ -4,6 +4,7 @@ import os
 import subprocess
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
     return max(float(np.corrcoef(image.ravel(), centred(other).ravel())[0, 1]) for image in shifted)
 
 
-def saved(image: Image.Image, path: Path, **options: object) -> Path:
+def saved(image: Image.Image, path: Path, **options: Any) -> Path:
     image.save(path, **options)
     return path
 

@@ -1,5 +1,7 @@
 """Closed forms and frozen layers as values: what fits together, what does not, and how it is counted."""
 
+from typing import Any
+
 import pytest
 
 from mnist_tui.experiment.complexity import of
@@ -16,7 +18,7 @@ FLATTEN = {"kind": "flatten"}
 
 
 def document(*layers, **changes):
-    doc = {
+    doc: dict[str, Any] = {
         "dataset": {"validation": 0.2},
         "layers": [FLATTEN, *layers],
         "optimizer": {"name": "ridge"},
@@ -100,7 +102,7 @@ def test_choosing_ridge_brings_what_it_needs_and_leaving_it_brings_epochs_back()
     assert changed.dataset.validation == 0.2
     again = with_text(changed, "optimizer", "rmsprop")
     assert again.training.epochs == 10
-    assert again.optimizer.learning_rate == 0.001
+    assert again.optimizer.model_dump()["learning_rate"] == 0.001
 
 
 def test_choosing_ridge_holds_images_out_unless_the_person_says_otherwise():

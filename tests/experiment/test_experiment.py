@@ -17,6 +17,7 @@ from mnist_tui.experiment.presets import PresetError, dump_preset, edited, find_
 from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.spec import cautions, from_mapping, to_mapping
 from tests.experiment.strategies import experiments
+from tests.present import present
 
 
 @given(experiments())
@@ -151,9 +152,10 @@ def test_a_presets_reference_is_a_name_and_never_a_path(tmp_path, monkeypatch, i
     monkeypatch.setenv("MNIST_TUI_CONFIG", str(tmp_path / "settings.toml"))
     source = next(preset for preset in list_presets() if preset.reference and preset.reference.id)
     (tmp_path / "presets").mkdir()
-    text = source.path.read_text().replace(f'id = "{source.reference.id}"', f"id = {json.dumps(id)}")
+    id_of_source = present(source.reference).id
+    text = present(source.path).read_text().replace(f'id = "{id_of_source}"', f"id = {json.dumps(id)}")
     (tmp_path / "presets" / "mine.toml").write_text(text)
-    assert find_preset("mine").reference.id == id
+    assert present(find_preset("mine").reference).id == id
 
 
 def test_an_edited_networks_title_is_made_of_its_layers() -> None:

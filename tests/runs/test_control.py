@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.runs import control, devices, start
-from mnist_tui.runs.control import Command, Inbox
+from mnist_tui.runs.control import Command, CommandName, Inbox
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import GpuMemory
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
@@ -290,7 +290,8 @@ class TestDiscard:
 
     def test_a_command_follows_those_before_it_where_the_clock_was_set_back(self, tmp_path, monkeypatch):
         run = live_run(tmp_path, 1.0)
-        for now, name in ((9_000, "pause"), (5_000, "checkpoint"), (1_000, "continue")):
+        order: list[tuple[int, CommandName]] = [(9_000, "pause"), (5_000, "checkpoint"), (1_000, "continue")]
+        for now, name in order:
             monkeypatch.setattr(control.time, "time_ns", lambda now=now: now)
             control.send(run, name)
         assert [command.name for command in taken(run)] == ["pause", "checkpoint", "continue"]

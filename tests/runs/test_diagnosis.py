@@ -19,6 +19,7 @@ from mnist_tui.runs.diagnosis.curve_rules import fall, jumps, noise, trend
 from mnist_tui.runs.diagnosis.rules import diagnose, headlines
 from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.state import RunState, reduce
+from tests.present import present
 
 RAW = find_preset("raw").experiment
 PLAIN = RAW.model_copy(update={"layers": (Flatten(), Dense(units=250, activation="relu"))})
@@ -96,7 +97,7 @@ def test_overfitting_is_found_with_the_epoch_of_the_lowest_validation_loss(
     found = next(finding for finding in diagnose(run, RAW) if finding.kind == "overfitting")
     assert run.best is not None
     assert found.since == run.best.epoch
-    assert abs(found.since - low) <= 3
+    assert abs(present(found.since) - low) <= 3
     assert f"{run.best.val_loss:.4f}" in found.evidence
     assert f"{run.history[-1].val_loss:.4f}" in found.evidence
     assert "unconverged" not in kinds(run)

@@ -7,6 +7,7 @@ import pytest
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Progress, Resumed, WeightsSeen
 from mnist_tui.runs.fast_log_reader import EpochReader
+from tests.present import present
 from tests.runs.epochs_of import epochs_of
 
 
@@ -64,7 +65,7 @@ def test_weights_are_the_newest_told_of_at_an_epoch_or_before_it(log):
     for epoch in (0, 1, 2, 5, 9):
         write(weights(epoch, mean=float(epoch)))
     there = EpochReader(path)
-    assert [there.weights(epoch).epoch for epoch in (0, 1, 3, 4, 5, 8, 100)] == [0, 1, 2, 2, 5, 5, 9]
+    assert [present(there.weights(epoch)).epoch for epoch in (0, 1, 3, 4, 5, 8, 100)] == [0, 1, 2, 2, 5, 5, 9]
     assert there.weights(3) == weights(2, mean=2.0)
     assert there.all_weights() == [weights(epoch, mean=float(epoch)) for epoch in (0, 1, 2, 5, 9)]
 

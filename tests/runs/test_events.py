@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +98,8 @@ def test_reading_is_bounded_and_complete(tmp_path):
     tail = EventTail(path)
     first = tail.read(limit=10_000)
     assert 0 < len(first) < 300
-    assert [event.epoch for event in [*first, *tail.read_all()]] == list(range(1, 301))
+    found: list[Any] = [*first, *tail.read_all()]
+    assert [event.epoch for event in found] == list(range(1, 301))
     assert sum(1 for _ in epochs_of(path)) == 300
 
 

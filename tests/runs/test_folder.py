@@ -187,7 +187,7 @@ def test_a_zombie_is_not_alive(tmp_path):
     run = new_run(tmp_path)
     status = folder.status_of(process.pid, "running")
     info = psutil.Process(process.pid)
-    wait_for(lambda: info.status() == psutil.STATUS_ZOMBIE, 10)
+    wait_for(lambda: info.status() == psutil.STATUS_ZOMBIE)
     assert not folder.is_alive(run.path, status)
     process.wait()
 

@@ -25,6 +25,7 @@ from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError, Status, this_process
 from mnist_tui.runs.names_and_notes import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.state import EpochRow, replayed
+from tests.present import present
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
 
 
@@ -264,8 +265,9 @@ def test_seeds_are_one_group_and_count_once_each_when_they_finished(tmp_path):
 
 
 def test_a_spread_of_one_has_no_deviation_and_of_none_is_none():
-    assert spread([0.5, None]) == dataclasses.replace(spread([0.5]), n=1)
-    assert spread([0.5]).std is None
+    one = present(spread([0.5]))
+    assert spread([0.5, None]) == dataclasses.replace(one, n=1)
+    assert one.std is None
     assert spread([None]) is None
 
 

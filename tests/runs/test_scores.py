@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_score, recall_score
@@ -17,10 +20,10 @@ def test_totals_recall_and_precision_are_scikit_learns(pairs: list[tuple[int, in
     matrix = confusion_matrix(true, predicted, labels=range(10)).tolist()
     assert scores.total(matrix) == len(pairs)
     assert abs((scores.accuracy(matrix) or 0) - accuracy_score(true, predicted)) < 1e-12
-    wanted = {"labels": range(10), "average": None, "zero_division": 0}
-    ours = [value or 0.0 for value in scores.recalls(matrix)]
+    wanted: dict[str, Any] = {"labels": range(10), "average": None, "zero_division": 0}
+    ours = np.array([value or 0.0 for value in scores.recalls(matrix)])
     assert max(abs(ours - recall_score(true, predicted, **wanted))) < 1e-12
-    ours = [value or 0.0 for value in scores.precisions(matrix)]
+    ours = np.array([value or 0.0 for value in scores.precisions(matrix)])
     assert max(abs(ours - precision_score(true, predicted, **wanted))) < 1e-12
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mnist_tui.runs.events import DataReady, Ended, ModelBuilt, Paused, Phase, Progress, Resumed, RunStarted, Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS, RunState, reduce
+from tests.present import present
 from tests.runs.test_events import epoch, progress
 
 STARTED = RunStarted(time=100.0, run="r", epochs=10, total=5, trainable=5)
@@ -27,12 +28,12 @@ DATA = DataReady(
 
 def test_a_run_goes_from_starting_over_running_to_its_end():
     state = reduce(RunState(), [STARTED, Phase(time=100.5, name="reading"), DATA])
-    assert (state.state, state.phase.name, state.epochs) == ("starting", "reading", 10)
+    assert (state.state, present(state.phase).name, state.epochs) == ("starting", "reading", 10)
     state = reduce(state, [ModelBuilt(device="CPU:0", device_name="x", program="graph", total=5, trainable=5, steps=9)])
     state = reduce(state, [progress(3), epoch(1)])
     assert (state.state, len(state.history), state.confusion_epoch) == ("running", 1, 1)
     state = reduce(state, [Ended(time=200.0, state="finished", reason="all epochs", test_accuracy=0.9)])
-    assert (state.state, state.live, state.ended.test_accuracy) == ("finished", False, 0.9)
+    assert (state.state, state.live, present(state.ended).test_accuracy) == ("finished", False, 0.9)
 
 
 def test_events_one_by_one_or_all_at_once_make_the_same_state():
@@ -127,4 +128,4 @@ def test_before_the_first_epoch_ends_the_pace_of_images_tells():
 
 def test_the_best_epoch_ignores_losses_that_are_not_numbers():
     rows = [replace(epoch(1), val_loss=0.5), replace(epoch(2), val_loss=0.3), replace(epoch(3), val_loss=None)]
-    assert reduce(RunState(), rows).best.epoch == 2
+    assert present(reduce(RunState(), rows).best).epoch == 2

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from mnist_tui.data.catalogue import FILE_NAMES
+from mnist_tui.data.catalogue import FILE_NAMES, Part
 from mnist_tui.data.idx import idx_header
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
@@ -20,6 +21,7 @@ from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import replayed
 from mnist_tui.studies.cluster import MOST_ATTEMPTS, Cluster
+from tests.present import present
 from tests.studies.dask_processes import DaskProcesses, listening
 from tests.training.support import digits, experiment, new_run
 from tests.waiting import PATIENCE, wait_for
@@ -36,7 +38,7 @@ def letters(tmp_path):
     """A folder of 200 training and 100 test images of one's own."""
     folder, data = tmp_path / "letters", digits()
     folder.mkdir()
-    parts = {
+    parts: dict[Part, Any] = {
         "train_images": data.train_images[:200],
         "train_labels": data.train_labels[:200],
         "test_images": data.test_images[:100],
@@ -48,7 +50,7 @@ def letters(tmp_path):
 
 
 def cluster(tmp_path, said=None, **more):
-    options = {"scheduler": None, "workers": 2, "threads": 1, "device": "cpu", "data_dir": None}
+    options: dict[str, Any] = {"scheduler": None, "workers": 2, "threads": 1, "device": "cpu", "data_dir": None}
     tell = print if said is None else said.append
     return Cluster(**{**options, **more}, scratch=tmp_path / "scratch", log=tell)
 
@@ -149,7 +151,8 @@ def test_trials_on_an_existing_cluster_without_data_come_home_though_a_worker_is
         assert run.preset().experiment == own
         assert run.launch().threads is None
         state = replayed(run.events_file)
-        assert (state.data.name, state.data.train, state.model.threads) == ("letters", 200, 2)
+        data, model = present(state.data), present(state.model)
+        assert (data.name, data.train, model.threads) == ("letters", 200, 2)
 
 
 def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp_path):
@@ -183,14 +186,14 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
         assert told[-1].run == crashing.id
         assert "crashed (SIGSEGV)" in told[-1].reason
         assert crashing.state() == "failed"
-        assert replayed(crashing.events_file).ended.reason == told[-1].reason
+        assert present(replayed(crashing.events_file).ended).reason == told[-1].reason
 
         control.send(endless, "pause")
         wait_for(lambda: here.poll(0.2) and endless.state() == "paused")
         here.command(endless.id, Command("stop"))
         all_of(here, [endless, short], told)
         assert endless.state() == "stopped"
-        assert endless.results()["state"] == "stopped"
+        assert present(endless.results())["state"] == "stopped"
         assert endless.status().reason.endswith("and saved")
         assert complete(short, 2)
 

@@ -6,7 +6,7 @@ import socket
 import stat
 import sys
 import zipfile
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,6 +24,7 @@ from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import TRIAL_BYTES, lacks, plan_workers
+from tests.present import present
 from tests.training.support import experiment, new_run
 
 
@@ -195,7 +196,7 @@ def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
     home.arrives(TrialFiles(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
     state = replayed(run.events_file)
     assert (run.state(), run.status().reason) == ("failed", "the worker died by SIGSEGV")
-    assert (state.state, len(state.history), state.ended.reason) == ("failed", 1, "the worker died by SIGSEGV")
+    assert (state.state, len(state.history), present(state.ended).reason) == ("failed", 1, "the worker died by SIGSEGV")
     assert run.last_log_lines() == ["said"]
 
 
@@ -217,7 +218,7 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     (own / "t10k-labels-idx1-ubyte.gz").write_bytes(b"packed")
     (own / "classes.txt").write_text("ten lines\n")
     (own / "else.txt").write_text("not data")
-    found = transport.at_home(str(own), None)
+    found = present(transport.at_home(str(own), None))
     assert (found.key.folder, found.key.known) == ("letters", False)
     files = found.read()
     assert [name for name, _ in files][-1] == "classes.txt"
@@ -237,7 +238,7 @@ def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatc
     for place in ("one", "two"):
         (tmp_path / place / "mnist").mkdir(parents=True)
         (tmp_path / place / "mnist" / "mnist.npz").write_bytes(b"arrays")
-    one, two = (transport.at_home("mnist", tmp_path / place).key for place in ("one", "two"))
+    one, two = (present(transport.at_home("mnist", tmp_path / place)).key for place in ("one", "two"))
     assert one == two
     assert one.known
     assert transport.at_home("fashion-mnist", tmp_path / "one") is None
@@ -340,9 +341,9 @@ def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_
     monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakeRoster)
     monkeypatch.setattr("mnist_tui.studies.scheduler_address.check", lambda address: None)
     run = new_run(tmp_path / "runs", experiment())
-    options = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
+    options: dict[str, Any] = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
     with Cluster(scheduler="tcp://x:1", scratch=tmp_path, **options) as there:
-        wire = there._wire
+        wire: Any = there._wire
         there.submit(run)
         for name in ("extend", "pause"):
             control.leave(run, Command(name, 2 if name == "extend" else 0))

@@ -312,7 +312,9 @@ def test_a_cluster_that_is_gone_ends_the_study_with_its_sentence(tmp_path: Path)
     made = folder(tmp_path, study("hidden=5,6"))
 
     class Gone(Bench):
-        wanted = 1  # pyright: ignore[reportAssignmentType]
+        @property
+        def wanted(self) -> int:
+            return 1
 
         def submit(self, folder: RunFolder) -> None:
             raise RequestError("the Dask scheduler has gone")

@@ -119,7 +119,11 @@ def test_what_answers_and_is_no_scheduler_is_said(
 def test_what_accepts_and_says_nothing_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler_address, "REACH_SECONDS", 0.2)
     done = threading.Event()
-    with listening(lambda _: bool(done.wait()) and None) as address:
+
+    def answer(_: socket.socket) -> None:
+        done.wait()
+
+    with listening(answer) as address:
         assert "nothing was said within 0.2 s" in refused(address)
         done.set()
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import TypeVar
 
 import numpy as np
 
 from mnist_tui.runs.epoch_predictions import PredictionsReader
 from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import Event
 from mnist_tui.runs.fast_log_reader import EpochReader
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training import checkpoint
+from tests.present import present
 from tests.runs.epochs_of import epochs_of
 
+Kind = TypeVar("Kind", bound=Event)
 
-def events(folder, kind):
+
+def events(folder: RunFolder, kind: type[Kind]) -> list[Kind]:
     return [event for event in EventTail(folder.events_file).read_all() if isinstance(event, kind)]
 
 
@@ -48,7 +54,7 @@ def same_measures(one, other):
     both = sorted(set(predicted[0].epochs()) & set(predicted[1].epochs()))
     assert both[-1] == max(epoch.epoch for epoch in epochs_of(one.events_file))
     for epoch in both:
-        a, b = (file.read(epoch) for file in predicted)
+        a, b = (present(file.read(epoch)) for file in predicted)
         assert (a.classes.tobytes(), a.probabilities.tobytes()) == (b.classes.tobytes(), b.probabilities.tobytes())
     first, second = (
         {each.epoch: each.layers for each in EpochReader(run.events_file).all_weights()} for run in (one, other)

@@ -2,17 +2,20 @@
 
 import errno
 import threading
+from typing import TypeVar
 
 import pytest
 
 from mnist_tui.runs.event_log import EventTail
-from mnist_tui.runs.events import CheckpointSaved, Warned
+from mnist_tui.runs.events import CheckpointSaved, Event, Warned
 from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import LEAST_SECONDS, MOST_SHARE, CheckpointWriter
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import experiment, new_run
 from tests.training.test_checkpoint import snapshot
 from tests.waiting import PATIENCE, wait_for
+
+Kind = TypeVar("Kind", bound=Event)
 
 
 class Clock:
@@ -30,7 +33,7 @@ class Bench:
         self.reporter = Reporter(self.folder)
         self.writer = CheckpointWriter(self.folder, self.reporter, lambda: snapshot(self.epoch), self.clock)
 
-    def events(self, kind):
+    def events(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in EventTail(self.folder.events_file).read_all() if isinstance(event, kind)]
 
     def saved(self):

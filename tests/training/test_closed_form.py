@@ -13,6 +13,7 @@ from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import replayed
+from tests.present import present
 from tests.training.support import FLATTEN, Watch, digits, experiment, new_run, training
 from tests.waiting import wait_for
 
@@ -34,7 +35,7 @@ def frozen(units, **changes):
     }
 
 
-def closed_form(*layers, ridges=RIDGES, validation=0.2, seed=3):
+def closed_form(*layers, ridges=RIDGES, validation: float | str = 0.2, seed=3):
     return experiment(
         layers=[FLATTEN, *layers],
         dataset={"name": "digits", "validation": validation},
@@ -67,6 +68,7 @@ class Solved:
             None if at is None else Resident(data.train_images[at], data.train_labels[at])
             for at in (self.kept, self.aside)
         )
+        assert train is not None
         test = Resident(data.test_images, data.test_labels)
         self.course = trainer_of(
             of,
@@ -82,7 +84,9 @@ class Solved:
             clock=time.perf_counter,
             tell=lambda *progress: self.said.append(progress),
         )
-        (self.epoch,) = [moment for moment in self.course.run() if moment is not None]
+        (moment,) = [moment for moment in self.course.run() if moment is not None]
+        assert isinstance(moment, EpochEnded)
+        self.epoch = moment
         self.found = self.course.further_results()["closed_form"]
 
     @property
@@ -124,7 +128,7 @@ def test_an_extreme_learning_machine_is_numpys():
 
     assert solved.epoch.val_accuracy == pytest.approx(max(accuracies))
     assert solved.epoch.learning_rate is None
-    assert sum(map(sum, solved.epoch.confusion)) == len(solved.aside)
+    assert sum(map(sum, solved.epoch.confusion)) == len(present(solved.aside))
     assert all(np.array_equal(a, b) for a, b in zip(solved.model.get_weights()[:2], solved.first[:2], strict=True))
     done = [one[0] for one in solved.said if one[3] == "solving: normal equations"]
     assert done == sorted(done)
@@ -167,7 +171,7 @@ def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_r
     wait_for(lambda: _resumed(folder))
     wait_for(lambda: len(watch.all(Ended)) == 2 and folder.state() == "finished")
     assert (watch.all(Resumed)[-1].from_epoch, watch.all(Resumed)[-1].step) == (0, 0)
-    results, (epoch,) = folder.results(), watch.all(EpochEnded)
+    results, (epoch,) = present(folder.results()), watch.all(EpochEnded)
     found = results["closed_form"]
     assert len(found["validation"]) == 20
     assert results["reason"] == (
@@ -215,7 +219,7 @@ def test_a_frozen_layer_stays_as_it_was_while_others_train(program):
     run = training(of)
     first = [weights.copy() for weights in run.model.get_weights()]
     assert sum(weight.shape.num_elements() for weight in run.model.non_trainable_weights) == 785 * 20
-    losses = [moment.loss for moment in run.run() if isinstance(moment, EpochEnded)]
+    losses = [present(moment.loss) for moment in run.run() if isinstance(moment, EpochEnded)]
     now = run.model.get_weights()
     same = [np.array_equal(before, after) for before, after in zip(first, now, strict=True)]
     assert same == [True, True, False, False, False, False]

@@ -18,6 +18,7 @@ from mnist_tui.runs.events import Phase
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.training.inputs import prepare
 from mnist_tui.training.reporter import Reporter
+from tests.present import present
 
 
 def prepared(folder: Path, limit: int | None = None) -> tuple[NDArray[Any], NDArray[Any], list[Phase]]:
@@ -56,7 +57,7 @@ def test_fewer_images_are_not_taken_for_all(tmp_path: Path) -> None:
 
 def test_a_damaged_file_changes_nothing_for_a_run(tmp_path: Path) -> None:
     train, test, _ = prepared(tmp_path / "first")
-    for file in feature_cache.status().folder.iterdir():
+    for file in present(feature_cache.status().folder).iterdir():
         file.write_bytes(file.read_bytes()[:-1] + b"\x7f")
     again_train, again_test, phases = prepared(tmp_path / "second")
     np.testing.assert_array_equal(again_train, train)

@@ -7,7 +7,7 @@ import numpy as np
 
 from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.data.idx import idx_header
-from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures
+from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures, RawFeatures
 from mnist_tui.runs.folder import Launch
 from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.inputs import prepare
@@ -29,9 +29,9 @@ def write(folder: Path, shade: int) -> Path:
     return folder
 
 
-def prepared(place: Path, data: Path, kept: DatasetCache, **features: int):
-    spec = {"features": HogFeatures(**features)} if features else {}
-    of = Experiment(dataset=DatasetSpec(name=str(data)), **spec)
+def prepared(place: Path, data: Path, kept: DatasetCache, pixels_per_cell: int | None = None):
+    features = HogFeatures(pixels_per_cell=pixels_per_cell) if pixels_per_cell else RawFeatures()
+    of = Experiment(dataset=DatasetSpec(name=str(data)), features=features)
     return prepare(of, Launch(0.0, ""), Reporter(new_run(place, of)), kept=kept)
 
 

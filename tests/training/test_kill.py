@@ -144,12 +144,12 @@ def test_kills_leave_no_trace_while_the_clock_steps(tmp_path, stepping):
         )
         for _ in range(2)
     ]
-    wait_for(lambda: folder.state() in LIVE, 60)
+    wait_for(lambda: folder.state() in LIVE)
     deleted = subprocess.run(command("delete", "-y", str(folder.path)), capture_output=True, text=True, check=False)
     assert deleted.returncode == 2, deleted.stderr
     said = [process.communicate(timeout=600) for process in both]
     assert sorted(process.returncode for process in both) == [0, 2], said
-    wait_for(lambda: alone.state() == "finished", 300)
+    wait_for(lambda: alone.state() == "finished")
     print(f"{done} kills in {len(finished) + 1} runs, {stepping.steps} steps of the clock")
     for run in [*finished, folder]:
         assert same_run(run, alone)

@@ -18,6 +18,7 @@ from mnist_tui.studies.folder import find_study
 from mnist_tui.studies.state import LIVE as STUDY_LIVE
 from mnist_tui.studies.state import replayed
 from tests.cli.test_process import command, environment
+from tests.present import present
 from tests.training.sameness import same_run
 from tests.training.support import FLATTEN, end_trainings, experiment, new_run
 from tests.training.test_extend import planned
@@ -109,7 +110,7 @@ def test_a_command_killed_in_its_first_seconds_leaves_a_run_that_comes_to_its_en
             assert run.state() == "finished"
             assert control.waiting(run) == []
             epochs = run.preset().experiment.training.epochs
-            assert run.results()["epochs_run"] == epochs
+            assert present(run.results())["epochs_run"] == epochs
             assert epochs in ((2,) if name == "train" else (3,) if name == "resume" else (2, 3))
 
 

@@ -16,6 +16,7 @@ from mnist_tui.runs.epoch_predictions import PredictionsReader
 from mnist_tui.runs.events import Paused, Warned, WeightsSeen
 from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.training import checkpoint
+from tests.present import present
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_measures, same_snapshot
 from tests.training.support import FLATTEN, digits, experiment, new_run
@@ -58,7 +59,7 @@ def test_each_epochs_matrix_is_the_count_of_its_predictions(run):
     there = PredictionsReader(run.predicted_file)
     assert there.epochs() == [1, 2, 3, 4]
     for epoch in epochs_of(run.events_file):
-        assert counts(digits().test_labels, there.read(epoch.epoch).classes) == epoch.confusion
+        assert counts(digits().test_labels, present(there.read(epoch.epoch)).classes) == epoch.confusion
 
 
 def test_predictions_are_on_the_images_held_out_in_their_order(tmp_path):
@@ -67,15 +68,15 @@ def test_predictions_are_on_the_images_held_out_in_their_order(tmp_path):
     _, aside = validation_split(len(digits().train_labels), 0.2, 3)
     there = PredictionsReader(folder.predicted_file)
     for epoch in epochs_of(folder.events_file):
-        assert counts(digits().train_labels[aside], there.read(epoch.epoch).classes) == epoch.confusion
+        assert counts(digits().train_labels[aside], present(there.read(epoch.epoch)).classes) == epoch.confusion
     images = digits().train_images[aside]
     by_keras = keras_model(folder).predict(pixels(images), verbose=0)
-    assert np.array_equal(there.read(2).classes, by_keras.argmax(axis=1))
+    assert np.array_equal(present(there.read(2)).classes, by_keras.argmax(axis=1))
 
 
 def test_the_last_predictions_are_those_of_keras_with_the_saved_model(run):
     by_keras = keras_model(run).predict(pixels(digits().test_images), verbose=0)
-    last = PredictionsReader(run.predicted_file).read(4)
+    last = present(PredictionsReader(run.predicted_file).read(4))
     assert np.array_equal(last.classes, by_keras.argmax(axis=1))
     assert np.abs(last.probabilities - by_keras.max(axis=1)).max() < 0.5 / 255 + 1e-5
 
@@ -103,7 +104,7 @@ finite = st.floats(-1e6, 1e6, width=32)
 def test_a_distribution_is_numpys(values):
     from mnist_tui.training.measures import BINS, distribution
 
-    found = distribution(values)
+    found = present(distribution(values))
     expected, edges = np.histogram(values.astype(np.float64), BINS)
     assert found.counts == tuple(expected)
     assert (found.low, found.high) == (values.min(), values.max())
@@ -137,9 +138,9 @@ def test_weights_are_told_of_before_training_and_after_each_early_epoch_as_they_
         dense, normalised, output = (model.get_layer(layer.name) for layer in seen.layers)
         pairs = ((dense.kernel, dense.bias), (normalised.gamma, normalised.beta), (output.kernel, output.bias))
         for layer, arrays in zip(seen.layers, pairs, strict=True):
-            for spread, array in zip((layer.weights, layer.biases), arrays, strict=True):
+            for spread, array in zip(map(present, (layer.weights, layer.biases)), arrays, strict=True):
                 assert (spread.counts, spread.low, spread.high) == by_hand(array.numpy().astype(np.float64))
-    assert told[0].layers[0].biases.deviation == 0
+    assert present(told[0].layers[0].biases).deviation == 0
     assert [layer.dead is None for layer in told[4].layers] == [False, True, True]
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -85,9 +86,10 @@ def test_answers_are_kerass_on_scikit_images_features(run: RunFolder):
     features = [
         hog(image, 6, (7, 7), (1, 1), block_norm="L2-Hys", feature_vector=True).astype(np.float32) for image in images
     ]
-    expected = keras.models.load_model(run.model_file, compile=False).predict(np.stack(features), verbose=0)
-    assert np.allclose(together.probabilities, expected, atol=1e-5)
-    assert np.allclose(alone, expected[:3], atol=1e-5)
+    model: Any = keras.models.load_model(run.model_file, compile=False)
+    expected = model.predict(np.stack(features), verbose=0)
+    assert np.allclose(np.array(together.probabilities, float), expected, atol=1e-5)
+    assert np.allclose(np.array(alone, float), expected[:3], atol=1e-5)
     assert np.allclose(np.load(run.predictions_file)["probabilities"][:40], expected, atol=1e-5)
     wait_for(lambda: not psutil.pid_exists(pid))
 
@@ -101,7 +103,7 @@ def test_a_crashed_run_answers_by_its_checkpoint_and_a_kill_is_told(run: RunFold
         assert (loaded.weights, loaded.words) == ("checkpoint", "its checkpoint of epoch 3")
         image = read_digits()["test_images"][0].tobytes()
         expected = np.load(run.predictions_file)["probabilities"][0]
-        assert np.allclose(predictor.ask([image]).probabilities[0], expected, atol=1e-5)
+        assert np.allclose(np.array(predictor.ask([image]).probabilities[0], float), expected, atol=1e-5)
         with pytest.raises(PredictionError, match="784 bytes"):
             predictor.ask([b"short"])
         assert predictor.alive

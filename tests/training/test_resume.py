@@ -13,6 +13,7 @@ from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress
 from mnist_tui.runs.results import run_document
 from mnist_tui.training import checkpoint
 from mnist_tui.training.session import Session
+from tests.present import present
 from tests.runs.epochs_of import epochs_of
 from tests.training.sameness import events, figures, same_run, same_snapshot
 from tests.training.support import FLATTEN, experiment, new_run, training
@@ -140,7 +141,7 @@ def test_a_stopped_run_goes_on_and_shows_no_earlier_results_meanwhile(tmp_path, 
     assert (resumed.from_epoch, resumed.step) == (2, 0)
     assert not [event for event in events(folder, Warned) if "bits" in event.text]
     assert same_run(folder, left_alone)
-    timings = folder.results()["timings"]
+    timings = present(folder.results())["timings"]
     assert timings["train"] > spent.train > 0
     assert timings["train"] >= sum(row.seconds for row in epochs_of(folder.events_file))
     assert timings["total"] > spent.total > spent.train
@@ -201,8 +202,8 @@ def test_a_run_goes_on_with_its_own_data_only_and_stays_as_it_was(tmp_path):
     assert codes == [1]
     end = events(folder, Ended)[-1]
     assert end.state == "stopped"
-    assert "train images of" in end.refused
-    assert "are not those that this run was trained on" in end.refused
+    assert "train images of" in present(end.refused)
+    assert "are not those that this run was trained on" in present(end.refused)
     assert folder.state() == "stopped"
     after = run_document(folder)
     assert (after["test"], after["epochs"], after["state"]) == (before["test"], before["epochs"], "stopped")
@@ -227,4 +228,4 @@ def test_a_run_on_the_sample_in_mnists_place_goes_on_with_the_sample(tmp_path, m
     assert ran(folder, stop_after(1)) == 0
     assert ran(folder) == 0
     assert asked == ["mnist", "digits", "digits"]
-    assert folder.results()["dataset"]["sample"] is True
+    assert present(folder.results())["dataset"]["sample"] is True

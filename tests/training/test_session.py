@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -15,16 +16,21 @@ from mnist_tui.runs.events import (
     DataReady,
     Ended,
     EpochEnded,
+    Event,
     ModelBuilt,
     Phase,
     Progress,
     RunStarted,
     Warned,
 )
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.training.session import Session
+from tests.present import present
 from tests.runs.epochs_of import epochs_of
 from tests.training.support import FLATTEN, digits, experiment, new_run
+
+Kind = TypeVar("Kind", bound=Event)
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +57,7 @@ def with_validation(tmp_path_factory):
     return trained(new_run(tmp_path_factory.mktemp("runs"), WITH_VALIDATION))
 
 
-def events(folder, kind):
+def events(folder: RunFolder, kind: type[Kind]) -> list[Kind]:
     return [event for event in EventTail(folder.events_file).read_all() if isinstance(event, kind)]
 
 
@@ -78,7 +84,7 @@ def test_the_start_names_the_machine_and_the_versions(finished):
 
 
 def test_results_agree_with_scikit_learn_over_the_saved_probabilities(finished):
-    results = finished.results()
+    results = present(finished.results())
     with np.load(finished.predictions_file, allow_pickle=False) as saved:
         probabilities, labels = saved["probabilities"], saved["labels"]
         wrong, images = saved["misclassified"], saved["misclassified_images"]
@@ -88,7 +94,7 @@ def test_results_agree_with_scikit_learn_over_the_saved_probabilities(finished):
     assert results["test"]["accuracy"] == pytest.approx((predicted == labels).mean())
     assert results["test"]["loss"] == pytest.approx(-np.log(probabilities[np.arange(360), labels]).mean(), abs=1e-4)
     assert results["test"]["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
-    table = precision_recall_fscore_support(labels, predicted)
+    table: Any = precision_recall_fscore_support(labels, predicted)
     for number, row in enumerate(results["test"]["per_class"]):
         assert row["class"] == str(number)
         assert [row[key] for key in ("precision", "recall", "f1", "support")] == pytest.approx(
@@ -120,7 +126,7 @@ def test_the_saved_model_alone_gets_the_reported_figures(finished):
 
 
 def test_results_say_what_was_used_and_how_long_it_took(finished):
-    results = finished.results()
+    results = present(finished.results())
     assert (results["epochs_run"], results["weights_of_epoch"]) == (2, 2)
     assert results["parameters"] == {"total": 15910, "trainable": 15910}
     assert results["dataset"]["sample"] is True
@@ -148,7 +154,7 @@ def test_a_diverged_run_ends_with_results_and_null_for_what_is_no_number(tmp_pat
     )
     folder = trained(new_run(tmp_path, of))
     assert folder.state() == "diverged"
-    assert folder.results()["test"]["loss"] is None
+    assert present(folder.results())["test"]["loss"] is None
     assert "NaN" not in folder.results_file.read_text()
     (end,) = events(folder, Ended)
     assert end.reason.startswith("the loss became")
@@ -158,7 +164,7 @@ def test_a_diverged_run_ends_with_results_and_null_for_what_is_no_number(tmp_pat
 def test_early_stopping_on_the_test_set_warns_and_keeps_the_best_epochs_weights(tmp_path):
     stopping = {"patience": 1, "min_delta": 1000.0}
     folder = trained(new_run(tmp_path, experiment(training={"epochs": 9, "early_stopping": stopping})))
-    results = folder.results()
+    results = present(folder.results())
     assert (results["state"], results["epochs_run"], results["weights_of_epoch"]) == ("finished", 2, 1)
     first, _ = epochs_of(folder.events_file)
     assert results["test"]["loss"] == pytest.approx(first.val_loss)
@@ -184,7 +190,7 @@ def test_the_sample_stands_in_for_mnist_only_out_loud(tmp_path, monkeypatch):
     (data,) = events(folder, DataReady)
     assert (data.name, data.sample) == ("digits", True)
     assert "bundled sample" in events(folder, Warned)[0].text
-    assert folder.results()["dataset"]["name"] == "digits"
+    assert present(folder.results())["dataset"]["name"] == "digits"
 
 
 @pytest.mark.parametrize(("name", "allow"), [("mnist", False), ("fashion-mnist", True)])

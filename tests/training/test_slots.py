@@ -1,5 +1,7 @@
 """What an optimizer keeps for each parameter, counted by arithmetic and by Keras."""
 
+from typing import Any
+
 import pytest
 
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS, slots
@@ -21,7 +23,7 @@ def test_keras_allocates_as_many_values_as_are_counted(name, arguments):
     import keras
 
     optimizer = GRADIENT_OPTIMIZERS[name](**arguments)
-    theirs = keras.optimizers.get({"class_name": type(optimizer).__name__, "config": optimizer.model_dump()})
+    theirs: Any = keras.optimizers.get({"class_name": type(optimizer).__name__, "config": optimizer.model_dump()})
     parameters = keras.Variable([[1.0] * 50] * 3)
     theirs.build([parameters])
     values = sum(variable.value.shape.num_elements() for variable in theirs.variables if len(variable.shape) == 2)

@@ -16,6 +16,7 @@ from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Progress
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.runs.start import TrialServer, start
+from tests.present import present
 from tests.training.sameness import events, same_run
 from tests.training.support import FLATTEN, Watch, experiment, new_run
 from tests.waiting import wait_for
@@ -212,7 +213,7 @@ def test_a_signal_stops_and_saves_the_present_run_and_ends_the_server(served, tm
 
     assert server.run(folder, terminate) == 0
     assert folder.status().reason.endswith("and saved")
-    assert folder.results()["state"] == "stopped"
+    assert present(folder.results())["state"] == "stopped"
     assert wait_for(lambda: not server.alive)
 
 

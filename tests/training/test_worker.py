@@ -14,6 +14,7 @@ from mnist_tui.runs import control, start
 from mnist_tui.runs.events import CheckpointSaved, DeviceLoad, EpochEnded, Paused, Phase, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import Lock, RunError
 from mnist_tui.training import checkpoint
+from tests.present import present
 from tests.training.support import Watch, experiment, new_run
 from tests.waiting import wait_for
 
@@ -27,14 +28,14 @@ def started():
     """Starts workers; those that a test leaves alive are killed."""
     pids = []
 
-    def start(folder, standby=None):
+    def begin(folder, standby=None):
         start.start(folder, standby)
         watch = Watch(folder)
         watch.wait(RunStarted)
         pids.append(folder.status().pid)
         return watch
 
-    yield start
+    yield begin
     for pid in pids:
         if psutil.pid_exists(pid):
             os.kill(pid, signal.SIGKILL)
@@ -78,7 +79,7 @@ def test_a_standby_worker_pauses_goes_on_saves_and_stops(tmp_path, started):
     control.send(folder, "stop")
     end = watch.wait_for_end()
     assert (end.state, folder.state()) == ("stopped", "stopped")
-    results = folder.results()
+    results = present(folder.results())
     assert results["state"] == "stopped"
     assert results["epochs_run"] == len(watch.all(EpochEnded))
     assert results["timings"]["train"] < results["timings"]["total"] - pause
@@ -104,9 +105,9 @@ def test_a_worker_survives_the_terminal_and_saves_on_sigterm(tmp_path, started):
     assert end.state == "stopped"
     assert end.reason.startswith("stopped")
     assert end.reason.endswith("and saved")
-    assert end.test_accuracy == folder.results()["test"]["accuracy"]
+    assert end.test_accuracy == present(folder.results())["test"]["accuracy"]
     assert folder.model_file.exists()
-    assert checkpoint.load(folder.checkpoint).position.epoch == folder.results()["epochs_run"]
+    assert checkpoint.load(folder.checkpoint).position.epoch == present(folder.results())["epochs_run"]
     gone(pid)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.layers import LAYER_KINDS
+from mnist_tui.experiment.layers import LAYER_KINDS, Dense
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_text
 from mnist_tui.experiment.presets import find_preset
@@ -99,7 +99,9 @@ def test_initialisers_are_written_as_they_are_read(text: str) -> None:
     field = next(field for field in layer_fields(experiment, 1) if field.key == "layers.1.kernel_initializer")
     changed = field.change(experiment, text)
     assert field.read(changed) == text
-    assert initializer_text(changed.layers[1].kernel_initializer) == text
+    layer = changed.layers[1]
+    assert isinstance(layer, Dense)
+    assert initializer_text(layer.kernel_initializer) == text
 
 
 @pytest.mark.parametrize("text", ["nonsense", "random_normal(", "random_normal(0.1)", "he_normal he_uniform", ""])
@@ -134,7 +136,7 @@ def test_a_wrong_text_that_becomes_right_counts() -> None:
     assert "does not fit" in draft.problems[0]
     enter(draft, ppc="2")
     assert draft.ready
-    assert draft.experiment.features.cells_per_block == 9
+    assert draft.experiment.features.model_dump()["cells_per_block"] == 9
 
 
 def test_a_wrong_text_is_forgotten_where_its_field_no_longer_applies() -> None:

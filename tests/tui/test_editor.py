@@ -130,8 +130,8 @@ async def test_another_optimizer_brings_its_own_arguments_and_what_does_not_appl
         await until(pilot, lambda: editor(app).draft.ready)
         row(app, "optimizer.amsgrad").control.focus()
         await pilot.press("space")
-        await until(pilot, lambda: editor(app).draft.experiment.optimizer.amsgrad)
-        assert editor(app).draft.experiment.optimizer.beta_2 == 0.99
+        await until(pilot, lambda: editor(app).draft.experiment.optimizer.model_dump()["amsgrad"])
+        assert editor(app).draft.experiment.optimizer.model_dump()["beta_2"] == 0.99
 
 
 async def test_early_stopping_shows_its_own_fields_once_it_is_on(editing: Any, shows: Any, until: Any) -> None:
@@ -160,7 +160,7 @@ async def test_layers_are_added_where_they_fit_moved_edited_and_removed(editing:
         kinds = [layer.kind for layer in editor(app).draft.experiment.layers]
         assert kinds[-2:] == ["dense", "dense"]
         await pilot.press("J")
-        await until(pilot, lambda: editor(app).draft.experiment.layers[-1].units == 100)
+        await until(pilot, lambda: editor(app).draft.experiment.layers[-1].model_dump()["units"] == 100)
         await pilot.press("enter", *"64")
         await shows(pilot, "64 neurons, relu")
         assert row(app, "hidden").control.value == "25x64"
@@ -252,7 +252,7 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
         saved = find_preset("coarse")
-        assert saved.experiment.features.pixels_per_cell == 7
+        assert saved.experiment.features.model_dump()["pixels_per_cell"] == 7
         assert saved.about == "Edited from hog: Pixels per cell: 4 → 7"
         assert saved.reference is None
         assert not editor(app).draft.is_edited
@@ -260,7 +260,7 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
         await pilot.press("ctrl+s", "enter")
         await shows(pilot, "there is a preset 'coarse' already", "Replace")
         await pilot.press("enter")
-        await until(pilot, lambda: find_preset("coarse").experiment.features.pixels_per_cell == 14)
+        await until(pilot, lambda: find_preset("coarse").experiment.features.model_dump()["pixels_per_cell"] == 14)
 
 
 async def test_leaving_with_edits_asks_and_without_them_does_not(

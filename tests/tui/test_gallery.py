@@ -26,6 +26,7 @@ from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.widgets.pictures.image_words import caption
 from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
 from mnist_tui.tui.widgets.pictures.picture_grid import plan_for
+from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 
 DIGITS = tuple("0123456789")
@@ -124,7 +125,7 @@ def test_the_cells_of_an_epoch_share_all_images_among_them(record: Any, digits: 
     matrix = counted(digits.test_labels, probabilities(digits.test_labels, 2))
     found = [len(picked(answers, ImageFilter(true, said), "worst")) for true in range(10) for said in range(10)]
     assert found == [count for row in matrix for count in row]
-    assert all(np.array_equal(answers.picture(index), digits.test_images[index]) for index in (0, 17, 359))
+    assert all(np.array_equal(present(answers.picture(index)), digits.test_images[index]) for index in (0, 17, 359))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 255)), min_size=1, max_size=60))
@@ -271,8 +272,9 @@ async def test_a_hog_run_has_the_hog_picture_beside_each_digit(
         await until(pilot, lambda: screen._tile(0, 57).pictures[1] is not None)
         tile = screen._tile(0, 57)
         assert len(tile.pictures) == 2
-        assert tile.pictures[1].max() == 255
-        assert not np.array_equal(tile.pictures[0], tile.pictures[1])
+        digit, hog = map(present, tile.pictures)
+        assert hog.max() == 255
+        assert not np.array_equal(digit, hog)
         await pilot.press("h")
         assert len(screen._tile(0, 57).pictures) == 1
 
@@ -283,7 +285,7 @@ async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digit
     async with bench(run).run_test(size=(140, 45)) as pilot:
         screen = await open_gallery(pilot, run, until)
         await pilot.press("u")
-        await until(pilot, lambda: screen.answers.epoch is None)
+        await until(pilot, lambda: isinstance(screen.answers, Answers) and screen.answers.epoch is None)
         index = screen.indices[0]
         best = 100 * values[index].max()
         await shows(pilot, "final evaluation", "probability of each class", f"probability {best:.1f} %")
@@ -318,9 +320,10 @@ async def test_where_the_data_are_gone_the_misclassified_images_of_the_end_are_l
         screen = await open_gallery(pilot, run, until)
         await shows(pilot, "SHA-256 differ", "only the images that were wrong in the end are kept")
         await pilot.press("u")
-        await until(pilot, lambda: screen.answers.epoch is None)
+        await until(pilot, lambda: isinstance(screen.answers, Answers) and screen.answers.epoch is None)
         index = screen.indices[0]
-        assert np.array_equal(screen.answers.picture(index), digits.test_images[index])
+        assert isinstance(screen.answers, Answers)
+        assert np.array_equal(present(screen.answers.picture(index)), digits.test_images[index])
 
 
 async def test_while_training_the_gallery_follows_the_newest_epoch(
@@ -397,8 +400,8 @@ def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
     coloured = Ink(Color(0, 0, 0), Color(255, 255, 255)).lines(picture)
     assert len(coloured) == 14
     assert [segment.text for segment in coloured[0]] == ["▀" * 14, " " * 14]
-    style = coloured[0][0].style
-    assert style is not None and (style.color.triplet.red, style.bgcolor.triplet.red) == (255, 0)
+    style: Any = coloured[0][0].style
+    assert (style.color.triplet.red, style.bgcolor.triplet.red) == (255, 0)
     shades = ["".join(segment.text for segment in line) for line in Ink().lines(picture)]
     assert shades[:3] == ["▀" * 14 + " " * 14, "█" * 28, " " * 28]
     plain = ["".join(segment.text for segment in line) for line in Ink(glyphs="ascii").lines(picture)]

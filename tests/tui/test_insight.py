@@ -65,7 +65,8 @@ def checkpoint(folder: RunFolder, kernel: np.ndarray[Any, Any], name: str, epoch
     """A checkpoint in the layout that workers write."""
     folder.checkpoint.mkdir(exist_ok=True)
     arrays = f"epoch-{epoch}.npz"
-    np.savez(folder.checkpoint / arrays, **{"model-00000": kernel, "model-00001": np.zeros(kernel.shape[-1])})
+    values: dict[str, Any] = {"model-00000": kernel, "model-00001": np.zeros(kernel.shape[-1])}
+    np.savez(folder.checkpoint / arrays, **values)
     document = {
         "arrays": arrays,
         "position": {"epoch": epoch, "step": 0},

@@ -98,7 +98,8 @@ TITLES = {"training ended": "TrainingScreen"}
 async def arrive(pilot: Pilot[Any], run: Any, name: str, until: Any) -> None:
     """The screen of that name, once it is shown."""
     await until(pilot, lambda: type(pilot.app.screen).__name__ == "TrainingScreen")
-    await until(pilot, lambda: pilot.app.screen.snapshot.run.history)
+    app: Any = pilot.app
+    await until(pilot, lambda: app.screen.snapshot.run.history)
     await SCREENS[name][1](pilot, run)
     title = TITLES.get(name, f"{name.capitalize()}Screen")
     await until(pilot, lambda: type(pilot.app.screen).__name__ == title and pilot.app.screen.is_mounted)

@@ -246,12 +246,14 @@ async def test_enter_or_a_click_opens_the_gallery_of_the_cell(record: Any, shows
         screen = await on_matrix(pilot, run, shows)
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+        assert isinstance(pilot.app.screen, GalleryScreen)
         assert pilot.app.screen.chosen.words(DIGITS) == "0 read as 1"
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         sizes = sizes_for(80, 14, DIGITS, 4)
         await pilot.click(screen.matrix, offset=(sizes.head + 3 * sizes.cell + 2, 1 + 1 + 7))
         await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+        assert isinstance(pilot.app.screen, GalleryScreen)
         assert pilot.app.screen.chosen.words(DIGITS) == "7 read as 3"
 
 

@@ -131,7 +131,8 @@ def test_a_pipe_in_the_place_of_the_settings_is_never_waited_for() -> None:
 def test_settings_written_by_two_apps_at_once_lose_no_change() -> None:
     def change(names: range) -> None:
         for number in names:
-            remember(**{f"setting-{number}": number})
+            setting: dict[str, Any] = {f"setting-{number}": number}
+            remember(**setting)
 
     apps = [threading.Thread(target=change, args=(range(first, 40, 2),)) for first in (0, 1)]
     for app in apps:
@@ -348,7 +349,7 @@ def test_single_characters_are_keys_by_their_textual_names() -> None:
 
 def test_a_problem_of_two_keys_is_told_once() -> None:
     own: Mapping[str, str] = {"training.matrix": "z", "training.gallery": "z"}
-    assert len(problems(own, entries(), Path("settings.toml"))) == 1
+    assert len(problems(own, entries(), "settings.toml")) == 1
 
 
 def test_every_action_s_name_is_its_own() -> None:
