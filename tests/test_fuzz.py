@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mnist_tui import settings
 from mnist_tui.experiment.presets import find_preset, read_presets
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import Command, Inbox, leave
@@ -23,7 +24,6 @@ from mnist_tui.runs.epoch_predictions import append
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.names_and_notes import Label, write_label
-from mnist_tui.tui import settings
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.runs.actions import open_run
 from mnist_tui.tui.runs.screen import RunsScreen

@@ -17,7 +17,7 @@ from typing import Literal
 
 from mnist_tui import PROGRAM, __version__
 from mnist_tui.paths import PathError, log_folder
-from mnist_tui.tui.settings import remembered, settings_place
+from mnist_tui.settings import remembered, settings_place
 from mnist_tui.wording import counted, size
 
 PYTHONS = ((3, 11), (3, 13))

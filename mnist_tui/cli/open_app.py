@@ -19,12 +19,12 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
 from mnist_tui.runs.library import default_runs_dir
-from mnist_tui.tui.settings import remembered
+from mnist_tui.settings import remembered
 
 if TYPE_CHECKING:
+    from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.app import AppOptions
-    from mnist_tui.tui.settings import Refresh
 
 
 def open_bench(

@@ -29,8 +29,8 @@ from mnist_tui.experiment.texts import whole
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
+from mnist_tui.settings import Refresh
 from mnist_tui.studies.folder import StudyFolder, study_folders
-from mnist_tui.tui.settings import Refresh
 
 STARTING_POINT = "Where to start"
 MAX_SEEDS = 1_000

@@ -28,11 +28,11 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.feed import RunFeed
     from mnist_tui.tui.form.draft import Draft
     from mnist_tui.tui.screens.editor import EditorScreen
-    from mnist_tui.tui.settings import Refresh
     from mnist_tui.tui.starting import Starter
 
 STANDBY_AFTER_SECONDS = 0.3

@@ -15,11 +15,11 @@ import pytest
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.settings import remember, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.screens.help import HelpScreen, keys_of
 from mnist_tui.tui.screens.tour import KEYS, TourScreen
-from mnist_tui.tui.settings import remember, settings_file
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.settings import remembered
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.exporting import unfinished
@@ -25,7 +26,6 @@ from mnist_tui.tui.exporting.writing import carry_out
 from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens.export import ExportScreen
 from mnist_tui.tui.screens.export_section import ExportSections
-from mnist_tui.tui.settings import remembered
 from mnist_tui.tui.terminal.opener import show
 from mnist_tui.tui.widgets.choice import Choice
 from tests.report.recorded import CREATED, recorded_run

@@ -16,9 +16,9 @@ from textual.widgets import DataTable, Input, Label, Select, Static, TabbedConte
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
+from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.form.field_row import Choice as Values
 from mnist_tui.tui.screens.press_key import PressKeyScreen
-from mnist_tui.tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.widgets.choice import Choice
 from mnist_tui.tui.widgets.key_footer import KeyFooter

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.screens import study_points, study_rows
 from mnist_tui.tui.screens.study_rows import Order, Rows, Shape
-from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.study_feed import View
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.tables.row_table import Row

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
+from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.screens.study_rows import Order, Shape, cells_of, columns_of, figure, in_order, tone
-from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.widgets.tables.row_table import Row
 from mnist_tui.wording import counted, loss, percent, seconds
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
-from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.widgets.bar import FULL, REST
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
 from mnist_tui.wording import DASH, count, loss, percent, seconds

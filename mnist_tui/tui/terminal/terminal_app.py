@@ -19,8 +19,8 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from mnist_tui import PROGRAM
+from mnist_tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
 from mnist_tui.shown_text import visible, visible_line
-from mnist_tui.tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of

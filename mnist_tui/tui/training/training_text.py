@@ -5,7 +5,7 @@ from __future__ import annotations
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import headlines
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui.watch import BROKEN, Snapshot
 from mnist_tui.tui.widgets.load import data_line, device_lines, model_line, place_line, validation_line
 from mnist_tui.wording import loss, percent

@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

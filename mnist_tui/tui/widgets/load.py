@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mnist_tui.runs.events import DeviceLoad, Gpu, computation
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 from mnist_tui.wording import counted, size, size_of
 
 BARS: dict[Glyphs, str] = {"braille": "▁▂▃▄▅▆▇█", "block": "▁▂▃▄▅▆▇█", "ascii": "_.:-=+*#"}

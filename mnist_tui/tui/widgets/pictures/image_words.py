@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mnist_tui.settings import Glyphs
 from mnist_tui.tui.gallery.answers import Answers
-from mnist_tui.tui.settings import Glyphs
 from mnist_tui.tui.widgets.matrix.confusion_layout import heads
 
 BAR = 12

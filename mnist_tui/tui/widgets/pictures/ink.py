@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 
 QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 BRAILLE = 0x2800

@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution
-from mnist_tui.tui.settings import Glyphs
+from mnist_tui.settings import Glyphs
 
 Pen = tuple[str, Style]
 SHADES: dict[Glyphs, str] = {"braille": " ·░▒▓█", "block": " ·░▒▓█", "ascii": " .:-=+*#%@"}
