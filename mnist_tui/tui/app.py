@@ -207,7 +207,7 @@ class BenchApp(StudiesApp):
 
     def show_settings(self) -> None:
         """The settings, over the present screen."""
-        from mnist_tui.tui.screens.settings import SettingsScreen
+        from mnist_tui.tui.settings.screen import SettingsScreen
 
         self.push_screen(SettingsScreen())
 

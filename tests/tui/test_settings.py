@@ -18,8 +18,7 @@ from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.settings import Settings, remember, remembered, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.press_key import PressKeyScreen
-from mnist_tui.tui.screens.settings import SettingsScreen
+from mnist_tui.tui.settings.screen import PressKeyScreen, SettingsScreen
 from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
 from mnist_tui.tui.training.screen import TrainingScreen
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
-from textual import getters, on, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal, VerticalScroll
-from textual.screen import Screen
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
 
@@ -18,13 +20,13 @@ from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.form.field_row import Choice as Values
-from mnist_tui.tui.screens.press_key import PressKeyScreen
-from mnist_tui.tui.terminal.keymap import entries, shown
+from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
 from mnist_tui.tui.widgets.choice import Choice
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 GLYPHS: dict[Glyphs, str] = {
     "braille": "braille, finest",
@@ -47,7 +49,7 @@ OWN = "*"
 """Marks a key of the user's own."""
 
 
-class Row(Horizontal):
+class SettingsRow(Horizontal):
     """A label and what sets it."""
 
     def __init__(self, label: str, control: Widget) -> None:
@@ -102,10 +104,12 @@ class SettingsScreen(Screen[None]):
         with TabbedContent(initial="settings"):
             with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):
                 themes = [(name, name) for name in sorted(self.app.available_themes)]
-                yield Row("theme", Values(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme"))
-                yield Row("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
+                yield SettingsRow(
+                    "theme", Values(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme")
+                )
+                yield SettingsRow("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
                 yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
-                yield Row("redraw", _values(REFRESH, settings.refresh, "refresh"))
+                yield SettingsRow("redraw", _values(REFRESH, settings.refresh, "refresh"))
                 yield Static(
                     f"automatic: {REFRESH['normal']}, on a slow line {REFRESH['slow']}",
                     classes="note indented",
@@ -115,7 +119,7 @@ class SettingsScreen(Screen[None]):
                 yield Choice(BELL, "bell", settings.bell)
                 default = _default_runs_dir()
                 runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
-                yield Row("runs folder", runs_dir)
+                yield SettingsRow("runs folder", runs_dir)
                 yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
                 yield Static(f"remembered in {settings_place()}", classes="note", markup=False)
             with TabPane("Keys", id="keys-page"):
@@ -234,3 +238,55 @@ def _default_runs_dir() -> str:
         return str(default_runs_dir())
     except PathError:
         return ""
+
+
+KEPT = ("escape",)
+DEFAULT = ("backspace", "delete")
+RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab")
+"""Leaving and moving the focus work everywhere."""
+
+
+class PressKeyScreen(ModalScreen[str | None]):
+    """Dismissed with the new key, with nothing where the default is wanted back, with None where all stays.
+
+    Args:
+        entry: the action. own: the user's keys so far, by the ids of bindings.
+    """
+
+    CSS_PATH = "settings.tcss"
+    HELP = """
+    **A new key.** Press it. Esc keeps the present one, Backspace brings the default back.
+    """
+
+    def __init__(self, entry: Entry, own: Mapping[str, str]) -> None:
+        super().__init__()
+        self._entry, self._own = entry, own
+
+    def compose(self) -> ComposeResult:
+        entry = self._entry
+        with Vertical(id="press-key") as box:
+            box.border_title = Content(f"A key for {entry.name or entry.about}")
+            box.border_subtitle = "Esc keeps it · Backspace: default"
+            yield Static(f"{entry.section}: {entry.about or entry.name}", markup=False)
+            yield Static(f"Now {shown(entry.now(self._own))}; by default {shown(entry.keys)}.", markup=False)
+            yield Static("Press the new key.", id="press-said", markup=False)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        if event.key in KEPT:
+            self.dismiss(None)
+        elif event.key in DEFAULT:
+            self.dismiss("")
+        elif (why := self._refusal(event.key)) is not None:
+            self.query_one("#press-said", Static).update(why)
+        else:
+            self.dismiss(event.key)
+
+    def _refusal(self, key: str) -> str | None:
+        if key in RESERVED or key == "comma":
+            return f"{shown(key)} cannot be given away; press another key."
+        other = taken(self._entry, key, self._own, entries())
+        if other is None:
+            return None
+        return f"{shown(key)} is {other.name} ({other.section}) already; press another, or give that a new one first."
