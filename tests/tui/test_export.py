@@ -23,11 +23,11 @@ from mnist_tui.tui.exporting import unfinished
 from mnist_tui.tui.exporting.offers import REPORTS, sections
 from mnist_tui.tui.exporting.wish import Wish
 from mnist_tui.tui.exporting.writing import carry_out
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens.export import ExportScreen
 from mnist_tui.tui.screens.export_section import ExportSections
 from mnist_tui.tui.terminal.opener import show
 from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.text import Line
 from tests.report.recorded import CREATED, recorded_run
 from tests.tui.conftest import browse, exists
 

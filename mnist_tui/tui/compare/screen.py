@@ -21,7 +21,6 @@ from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.compare import compare_series
 from mnist_tui.tui.exporting.wish import place_of
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy
@@ -31,6 +30,7 @@ from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.scatter import Scatter
 from mnist_tui.tui.widgets.plots.seed_plot import SeedPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

@@ -11,9 +11,7 @@ from textual.containers import VerticalScroll
 from mnist_tui.experiment import complexity
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.draft import State
-from mnist_tui.tui.form.facts import Facts
-from mnist_tui.tui.form.line import Line
-from mnist_tui.tui.form.table_view import TableView
+from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
 
 class ComplexityPane(VerticalScroll):
@@ -34,12 +32,12 @@ class ComplexityPane(VerticalScroll):
     """
     stale = getters.query_one("#stale", Line)
     table = getters.query_one(TableView)
-    facts = getters.query_one(Facts)
+    facts = getters.query_one(FactGrid)
 
     def compose(self) -> ComposeResult:
         yield Line(id="stale")
         yield TableView(wording.FULL_COLUMNS, total=True, below=(wording.HOW, (wording.WEIGHTS, wording.OTHER)))
-        yield Facts(wording.TOTALS)
+        yield FactGrid(wording.TOTALS)
 
     def follow(self, state: State, problems: Sequence[str]) -> None:
         """Shows the counts of the draft's last whole experiment, and why that is not the present one."""

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.tui.form.digit_source import DigitSource, Pictures, Pixels
-from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.widgets.text import Line
 
 UPPER_HALF = "▀"
 GAP, WORD_LINES = 2, 2

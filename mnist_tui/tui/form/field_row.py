@@ -14,8 +14,8 @@ from textual.widgets import Input, Select, Switch
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui.form.draft import State, Wrong
 from mnist_tui.tui.form.fields import Field
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.terminal.keyboard import focus_within
+from mnist_tui.tui.widgets.text import Line
 
 ABSENT, VARIOUS = "–", "various"
 LABEL_WIDTH, CONTROL_WIDTH = 18, 20

@@ -14,12 +14,12 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.draft import State
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.model_fields import layer_fields
 from mnist_tui.tui.form.section import Section
 from mnist_tui.tui.form.stack import kind_about
 from mnist_tui.tui.form.table import table
 from mnist_tui.tui.terminal.keymap import key_of, labelled
+from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

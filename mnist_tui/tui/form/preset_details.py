@@ -8,9 +8,7 @@ from textual.containers import VerticalScroll
 
 from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.facts import Facts
-from mnist_tui.tui.form.line import Line
-from mnist_tui.tui.form.table_view import TableView
+from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
 
 class PresetDetails(VerticalScroll):
@@ -35,14 +33,14 @@ class PresetDetails(VerticalScroll):
     title = getters.query_one("#title", Line)
     about = getters.query_one("#about", Line)
     table = getters.query_one(TableView)
-    facts = getters.query_one(Facts)
+    facts = getters.query_one(FactGrid)
     readings = getters.query_one("#readings", Line)
 
     def compose(self) -> ComposeResult:
         yield Line(id="title")
         yield Line(id="about")
         yield TableView(wording.READ_COLUMNS)
-        yield Facts(wording.FACTS)
+        yield FactGrid(wording.FACTS)
         yield Line(id="readings")
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from mnist_tui.tui.form.draft import State
 from mnist_tui.tui.form.field_row import FieldRow
 from mnist_tui.tui.form.fields import Field
-from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.widgets.text import Line
 
 
 class Section(Vertical):

@@ -8,7 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mnist_tui.tui.form.field_row import Choice, TextControl
-from mnist_tui.tui.form.line import Line
+from mnist_tui.tui.widgets.text import Line
 
 AXIS = "axis-"
 """Before an axis' place it is its field's name in an error."""

@@ -17,13 +17,13 @@ from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.naming import PassedOver
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.actions import RunActions
 from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from mnist_tui.tui.widgets.tables.run_filter import RunFilter
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

@@ -28,13 +28,13 @@ from mnist_tui.tui.form.digit_pane import DigitPane
 from mnist_tui.tui.form.draft import Draft, differences, to_save
 from mnist_tui.tui.form.field_row import FieldRow
 from mnist_tui.tui.form.layers_pane import LayersPane
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.parameters_pane import ParametersPane
 from mnist_tui.tui.screens.save_preset import SavePresetScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
+from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -25,11 +25,11 @@ from mnist_tui.tui.exporting import EXPORTS, unfinished
 from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
 from mnist_tui.tui.exporting.wish import Outcome, Wish, place_of
 from mnist_tui.tui.exporting.writing import LeftError, carry_out
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens.export_section import ExportSection, ExportSections
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

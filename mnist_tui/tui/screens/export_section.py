@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 
 from mnist_tui.tui.exporting.offers import Offer
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.text import Line
 
 
 class ExportSection(Vertical):

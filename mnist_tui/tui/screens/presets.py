@@ -16,11 +16,11 @@ from textual.widgets.option_list import Option
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.data_note import data_note
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.preset_details import PresetDetails
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.status import Banner
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

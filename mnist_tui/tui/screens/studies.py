@@ -17,11 +17,11 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.watch import StudyWatch
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.screens import study_words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import Column, Row, RowTable
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
 if TYPE_CHECKING:

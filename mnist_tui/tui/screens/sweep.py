@@ -14,7 +14,6 @@ from textual.widgets import Input, Select
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.tui.form.line import Line
 from mnist_tui.tui.form.sweep_row import AXIS, SweepRow
 from mnist_tui.tui.form.sweep_start import begun
 from mnist_tui.tui.form.sweep_wish import (
@@ -31,6 +30,7 @@ from mnist_tui.tui.form.sweep_wish import (
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

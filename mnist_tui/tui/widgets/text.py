@@ -1,14 +1,76 @@
-"""A table that leaves out columns rather than overflow its width (see `table`)."""
+"""Plain text that is laid out anew only where it has changed: a line, named facts, a table that fits its width."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from textual.app import ComposeResult
+from textual.containers import Grid
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
+from textual.widgets import Static
 
 from mnist_tui.tui.form.table import Column, table
+
+
+class Line(Static):
+    """Text without markup.
+
+    Args:
+        fixed: whether its size does not depend on the text, so that a change needs no new layout.
+    """
+
+    def __init__(
+        self, text: str = "", *, fixed: bool = False, id: str | None = None, classes: str | None = None
+    ) -> None:
+        super().__init__(text, id=id, classes=classes, markup=False)
+        self._said, self._fixed = text, fixed
+
+    def say(self, text: str) -> None:
+        """Shows this text."""
+        if text != self._said:
+            self._said = text
+            self.update(text, layout=not self._fixed)
+
+
+class FactGrid(Grid):
+    """Facts of fixed names; those without a value are not shown.
+
+    Args:
+        names: in their order.
+    """
+
+    DEFAULT_CSS = """
+    FactGrid {
+        grid-size: 2;
+        grid-columns: 11 1fr;
+        grid-rows: auto;
+        grid-gutter: 0 1;
+        height: auto;
+        .facts--name { color: $text-muted; height: auto; }
+        .facts--value { height: auto; }
+    }
+    """
+
+    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names = tuple(names)
+        self._values = {name: Line(classes="facts--value") for name in names}
+        self._labels = {name: Line(name, classes="facts--name") for name in names}
+
+    def compose(self) -> ComposeResult:
+        for name in self._names:
+            yield self._labels[name]
+            yield self._values[name]
+
+    def show(self, facts: Mapping[str, str]) -> None:
+        """Shows these values by name."""
+        for name in self._names:
+            text = facts.get(name, "")
+            self._labels[name].display = self._values[name].display = bool(text)
+            self._values[name].say(text)
+
 
 Rows = Sequence[Sequence[str]]
 
