@@ -305,7 +305,7 @@ class BenchApp(StudiesApp):
             self.show_presets()
 
     def _presets_screen(self) -> Screen[Any]:
-        from mnist_tui.tui.screens.presets import PresetsScreen
+        from mnist_tui.tui.presets.screen import PresetsScreen
 
         return PresetsScreen(self._selected)
 

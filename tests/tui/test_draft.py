@@ -13,12 +13,12 @@ from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_tex
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.tui.form.data_note import data_note
 from mnist_tui.tui.form.draft import Draft, differences, to_save
 from mnist_tui.tui.form.fields import Field, parameter_fields
 from mnist_tui.tui.form.initializers import initializer_text, initializer_value
 from mnist_tui.tui.form.model_fields import layer_fields, optimizer_fields, stopping_fields
 from mnist_tui.tui.form.wording import layer_lines
+from mnist_tui.tui.presets.data_note import data_note
 
 TAKES_IMAGES = ("conv2d", "max_pooling2d")
 STARTERS = ("raw", "hog", "cnn", "fashion")

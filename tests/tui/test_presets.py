@@ -15,7 +15,7 @@ from mnist_tui.experiment.presets import Preset, find_preset, list_presets, save
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.table import Column, table
-from mnist_tui.tui.screens.presets import PresetsScreen
+from mnist_tui.tui.presets.screen import PresetsScreen
 
 SIZES = [(80, 24), (140, 45)]
 EVERY = len(list(list_presets()))
@@ -225,7 +225,7 @@ async def test_a_dataset_that_is_not_here_is_said_with_what_will_happen(bench: A
 
 
 def test_the_screen_imports_nothing_heavy() -> None:
-    code = f"import sys, mnist_tui.tui.screens.presets; print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import sys, mnist_tui.tui.presets.screen; print([name for name in {HEAVY!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -23,12 +23,12 @@ from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.choose_layer import ChooseLayerScreen
 from mnist_tui.tui.form.complexity_pane import ComplexityPane
 from mnist_tui.tui.form.confirm import UnsavedScreen
-from mnist_tui.tui.form.data_note import data_note
 from mnist_tui.tui.form.digit_pane import DigitPane
 from mnist_tui.tui.form.draft import Draft, differences, to_save
 from mnist_tui.tui.form.field_row import FieldRow
 from mnist_tui.tui.form.layers_pane import LayersPane
 from mnist_tui.tui.form.parameters_pane import ParametersPane
+from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.screens.save_preset import SavePresetScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
