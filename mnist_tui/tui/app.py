@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
+    from mnist_tui.tui.editor.draft import Draft
+    from mnist_tui.tui.editor.screen import EditorScreen
     from mnist_tui.tui.feed import RunFeed
-    from mnist_tui.tui.form.draft import Draft
-    from mnist_tui.tui.screens.editor import EditorScreen
     from mnist_tui.tui.starting import Starter
 
 STANDBY_AFTER_SECONDS = 0.3
@@ -310,7 +310,7 @@ class BenchApp(StudiesApp):
         return PresetsScreen(self._selected)
 
     def _editor_screen(self, preset: Preset) -> Screen[Any]:
-        from mnist_tui.tui.screens.editor import EditorScreen
+        from mnist_tui.tui.editor.screen import EditorScreen
 
         kept = self._kept.pop(preset.name, None)
         if kept is not None and kept.preset.experiment != preset.experiment:

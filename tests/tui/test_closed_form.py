@@ -8,10 +8,9 @@ import pytest
 
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.tui.editor.draft import Draft
+from mnist_tui.tui.editor.fields import Field, layer_fields, optimizer_fields, parameter_fields
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.draft import Draft
-from mnist_tui.tui.form.fields import Field, parameter_fields
-from mnist_tui.tui.form.model_fields import layer_fields, optimizer_fields
 from mnist_tui.tui.results.tables import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}

@@ -13,10 +13,16 @@ from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_tex
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.tui.form.draft import Draft, differences, to_save
-from mnist_tui.tui.form.fields import Field, parameter_fields
-from mnist_tui.tui.form.initializers import initializer_text, initializer_value
-from mnist_tui.tui.form.model_fields import layer_fields, optimizer_fields, stopping_fields
+from mnist_tui.tui.editor.draft import Draft, differences, to_save
+from mnist_tui.tui.editor.fields import (
+    Field,
+    initializer_text,
+    initializer_value,
+    layer_fields,
+    optimizer_fields,
+    parameter_fields,
+    stopping_fields,
+)
 from mnist_tui.tui.form.wording import layer_lines
 from mnist_tui.tui.presets.data_note import data_note
 

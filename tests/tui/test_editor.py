@@ -14,9 +14,9 @@ from textual.widgets import Select
 from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.form.field_row import FieldRow
+from mnist_tui.tui.editor.field_row import FieldRow
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
-from mnist_tui.tui.screens.editor import EditorScreen
 
 SIZES = [(80, 24), (140, 45)]
 HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"

@@ -19,11 +19,11 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.editor.save_preset import SavePresetScreen
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
-from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.export import ExportScreen
-from mnist_tui.tui.screens.save_preset import SavePresetScreen
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse, screen_text
 from tests.tui.recorded_studies import RecordedStudy

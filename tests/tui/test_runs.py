@@ -15,12 +15,12 @@ from mnist_tui.runs.folder import RunFolder, this_process
 from mnist_tui.runs.names_and_notes import Label, read_label
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, in_order
 from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
-from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.scatter import Scatter

@@ -18,10 +18,10 @@ from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.screens import study_rows
 from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen, AskStopScreen
-from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.leave import LeaveScreen
 from mnist_tui.tui.screens.studies import StudiesScreen
 from mnist_tui.tui.screens.study import StudyScreen

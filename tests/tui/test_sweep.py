@@ -20,10 +20,10 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.form.sweep_row import SweepRow
 from mnist_tui.tui.form.sweep_start import begun
 from mnist_tui.tui.form.sweep_wish import Wish, WishError, command_of, plan_of, study_of
-from mnist_tui.tui.screens.editor import EditorScreen
 from mnist_tui.tui.screens.study import StudyScreen
 from mnist_tui.tui.screens.sweep import SweepScreen
 from tests.tui.conftest import screen_text

@@ -12,7 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment.layers import LAYER_KINDS
-from mnist_tui.tui.form.stack import KIND_TITLES, kind_about
+from mnist_tui.tui.editor.draft import KIND_TITLES, kind_about
 
 
 class ChooseLayerScreen(ModalScreen[str | None]):

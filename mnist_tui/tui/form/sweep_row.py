@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mnist_tui.tui.form.field_row import Choice, TextControl
+from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
 from mnist_tui.tui.widgets.text import Line
 
 AXIS = "axis-"
@@ -54,8 +54,8 @@ class SweepRow(Widget):
         self.key, self.is_axis = key, axis
         self._label, self._note = Line(label, classes="sweep-row--label"), Line(note, classes="sweep-row--note")
         self._error = Line(classes="sweep-row--error")
-        self.control: Input | Choice = (
-            Choice([(choice, choice) for choice in choices], value=text, allow_blank=False, compact=True)
+        self.control: Input | ValueSelect = (
+            ValueSelect([(choice, choice) for choice in choices], value=text, allow_blank=False, compact=True)
             if choices
             else TextControl(text, compact=True, select_on_focus=True)
         )

@@ -19,7 +19,7 @@ from textual.widgets import DataTable, Input, Label, Select, Static, TabbedConte
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
-from mnist_tui.tui.form.field_row import Choice as Values
+from mnist_tui.tui.editor.field_row import ValueSelect
 from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
 from mnist_tui.tui.widgets.choice import Choice
 from mnist_tui.tui.widgets.key_footer import KeyFooter
@@ -105,7 +105,7 @@ class SettingsScreen(Screen[None]):
             with TabPane("Settings", id="settings"), VerticalScroll(id="form", can_focus=False):
                 themes = [(name, name) for name in sorted(self.app.available_themes)]
                 yield SettingsRow(
-                    "theme", Values(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme")
+                    "theme", ValueSelect(themes, value=self.app.theme, allow_blank=False, compact=True, id="theme")
                 )
                 yield SettingsRow("curves drawn in", _values(GLYPHS, settings.glyphs, "glyphs"))
                 yield Static(SAMPLES[settings.glyphs], id="sample", markup=False)
@@ -228,8 +228,10 @@ class SettingsScreen(Screen[None]):
         self.dismiss()
 
 
-def _values(texts: dict[Any, str], value: str, name: str) -> Values:
-    return Values([(text, key) for key, text in texts.items()], value=value, allow_blank=False, compact=True, id=name)
+def _values(texts: dict[Any, str], value: str, name: str) -> ValueSelect:
+    return ValueSelect(
+        [(text, key) for key, text in texts.items()], value=value, allow_blank=False, compact=True, id=name
+    )
 
 
 def _default_runs_dir() -> str:

@@ -1,7 +1,8 @@
-"""The stack of layers as a list that can be added to, taken from and reordered, above the chosen layer's own fields."""
+"""The editor's panes: every parameter, the stack of layers, and the model's complexity."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual import events, getters
@@ -12,17 +13,59 @@ from textual.content import Content
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
+from mnist_tui.experiment import complexity
+from mnist_tui.tui.editor.draft import State, kind_about
+from mnist_tui.tui.editor.field_row import FieldSection
+from mnist_tui.tui.editor.fields import GROUPS, layer_fields, optimizer_fields, parameter_fields, stopping_fields
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.draft import State
-from mnist_tui.tui.form.model_fields import layer_fields
-from mnist_tui.tui.form.section import Section
-from mnist_tui.tui.form.stack import kind_about
 from mnist_tui.tui.form.table import table
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-from mnist_tui.tui.widgets.text import Line
+from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
+
+class ParametersPane(VerticalScroll, can_focus=False):
+    """The parameters of a draft."""
+
+    HELP = """
+    **Parameters.** Up and Down go from field to field, Enter opens a list of values; what a field takes stands beside
+    it and, for the one in focus, below. A value that does not apply to this experiment cannot be edited; the reason
+    stands beside it.
+    """
+    DEFAULT_CSS = """
+    ParametersPane > FieldSection { margin-bottom: 1; }
+    """
+
+    def __init__(self, state: State, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        fields = parameter_fields()
+        self._groups = [
+            FieldSection(group, [entry for entry in fields if entry.group == group], state) for group in GROUPS
+        ]
+        experiment = state.experiment
+        self._optimizer = FieldSection(_of_optimizer(state), optimizer_fields(experiment), state)
+        self._stopping = FieldSection("Early stopping", stopping_fields(experiment), state)
+
+    def compose(self) -> ComposeResult:
+        for group, section in zip(GROUPS, self._groups, strict=True):
+            yield section
+            if group == "Optimizer":
+                yield self._optimizer
+        yield self._stopping
+
+    async def follow(self, state: State, typing: str = "") -> None:
+        """Shows the draft's state; the field of the key `typing` keeps its text."""
+        for section in self._groups:
+            section.follow(state, typing)
+        await self._optimizer.replace(_of_optimizer(state), optimizer_fields(state.experiment), state, typing)
+        await self._stopping.replace("Early stopping", stopping_fields(state.experiment), state, typing)
+
+
+def _of_optimizer(state: State) -> str:
+    return f"Arguments of {state.experiment.optimizer.name}"
+
 
 BUTTONS = (
     ("add", "Add", "add_layer"),
@@ -142,7 +185,7 @@ class LayersPane(Vertical):
 
     titles = getters.query_one("#layer-titles", Line)
     listing = getters.query_one(LayerList)
-    section = getters.query_one("#layer-section", Section)
+    section = getters.query_one("#layer-section", FieldSection)
 
     def __init__(self, state: State, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -156,7 +199,7 @@ class LayersPane(Vertical):
                 key = key_of(f"layers.{name}", LayerList, self.app.settings.keys)
                 yield Button(labelled(label, key), compact=True, id=f"layer-{name}", action=f"screen.{action}")
         with VerticalScroll(id="layer-form", can_focus=False):
-            yield Section("", (), self._state, stays=True, id="layer-section")
+            yield FieldSection("", (), self._state, stays=True, id="layer-section")
 
     async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
         """Shows the draft's layers, and the fields of the chosen one."""
@@ -183,3 +226,38 @@ class LayersPane(Vertical):
     def _fit(self) -> None:
         if (header := self.listing.fit()) is not None:
             self.titles.say(header)
+
+
+class ComplexityPane(VerticalScroll):
+    """Counts and where they come from."""
+
+    HELP = """
+    **Complexity**, by arithmetic, before anything is trained. A dense layer has inputs × neurons weights and a bias a
+    neuron; a convolution kernel² × channels × filters weights and a bias a filter. MACs are multiply-accumulates for
+    one image. Other: batch normalisation's scale, offset, mean and variance.
+    """
+    HINT = "MACs: multiply-accumulates for one image; other: batch normalisation's four vectors"
+    DEFAULT_CSS = """
+    ComplexityPane {
+        & > #stale { height: auto; color: $text-error; margin-bottom: 1; display: none; }
+        &.-stale > #stale { display: block; }
+        & > TableView { margin-bottom: 1; }
+    }
+    """
+    stale = getters.query_one("#stale", Line)
+    table = getters.query_one(TableView)
+    facts = getters.query_one(FactGrid)
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="stale")
+        yield TableView(wording.FULL_COLUMNS, total=True, below=(wording.HOW, (wording.WEIGHTS, wording.OTHER)))
+        yield FactGrid(wording.TOTALS)
+
+    def follow(self, state: State, problems: Sequence[str]) -> None:
+        """Shows the counts of the draft's last whole experiment, and why that is not the present one."""
+        counts = complexity.of(state.whole)
+        self.set_class(bool(problems), "-stale")
+        said = "\n".join(f"✗ {problem}" for problem in problems)
+        self.stale.say(f"Not valid yet; the counts are those of the last valid state.\n{said}" if problems else "")
+        self.table.show(wording.full_rows(counts))
+        self.facts.show(wording.totals(counts))

@@ -19,17 +19,15 @@ from textual.widgets import OptionList, Tab, Tabs
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.tui.editor.digit import DigitPane
+from mnist_tui.tui.editor.draft import Draft, differences, to_save
+from mnist_tui.tui.editor.field_row import FieldRow
+from mnist_tui.tui.editor.panes import ComplexityPane, LayersPane, ParametersPane
+from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.form.choose_layer import ChooseLayerScreen
-from mnist_tui.tui.form.complexity_pane import ComplexityPane
 from mnist_tui.tui.form.confirm import UnsavedScreen
-from mnist_tui.tui.form.digit_pane import DigitPane
-from mnist_tui.tui.form.draft import Draft, differences, to_save
-from mnist_tui.tui.form.field_row import FieldRow
-from mnist_tui.tui.form.layers_pane import LayersPane
-from mnist_tui.tui.form.parameters_pane import ParametersPane
 from mnist_tui.tui.presets.data_note import data_note
-from mnist_tui.tui.screens.save_preset import SavePresetScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
 from mnist_tui.tui.widgets.key_footer import KeyFooter
@@ -38,6 +36,7 @@ from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
 

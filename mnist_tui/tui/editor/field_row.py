@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
@@ -12,8 +16,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Switch
 
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.tui.form.draft import State, Wrong
-from mnist_tui.tui.form.fields import Field
+from mnist_tui.tui.editor.draft import State, Wrong
+from mnist_tui.tui.editor.fields import Field
 from mnist_tui.tui.terminal.keyboard import focus_within
 from mnist_tui.tui.widgets.text import Line
 
@@ -37,7 +41,7 @@ class TextControl(Input):
     ]
 
 
-class Choice(Select[str]):
+class ValueSelect(Select[str]):
     """One of some values; Up and Down go on to another field, as from every other one."""
 
     BINDINGS = [
@@ -206,7 +210,7 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
             return Toggle(text == "on", animate=False)
         case "choice":
             options = [(choice, choice) for choice in (*([] if text else [""]), *entry.choices)]
-            return Choice(options, value=text, allow_blank=False, compact=True)
+            return ValueSelect(options, value=text, allow_blank=False, compact=True)
         case _:
             suggester = SuggestFromList(entry.suggestions) if entry.suggestions else None
             return TextControl(text, compact=True, suggester=suggester, select_on_focus=True)
@@ -221,3 +225,63 @@ def _values(entry: Field) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(0, width - 1)]}…"
+
+
+class FieldSection(Vertical):
+    """Fields of one kind; without any, only its title is left, if it `stays`."""
+
+    DEFAULT_CSS = """
+    FieldSection {
+        height: auto;
+        & > .section--title {
+            height: 1;
+            color: $text-secondary;
+            text-style: bold;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+        }
+        &.-empty { display: none; }
+    }
+    """
+
+    def __init__(
+        self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._title = Line(title, classes="section--title", fixed=True)
+        self._fields = tuple(fields)
+        self._rows = [FieldRow(entry, state.experiment) for entry in fields]
+        self._stays = stays
+        self._replacing = asyncio.Lock()
+        self.set_class(not (fields or stays), "-empty")
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield from self._rows
+
+    @property
+    def rows(self) -> Sequence[FieldRow]:
+        return self._rows
+
+    def follow(self, state: State, typing: str = "") -> None:
+        """Shows the draft's state; the field of the key `typing` keeps its text."""
+        for row in self._rows:
+            row.show(state, typing=row.entry.key == typing)
+
+    async def replace(self, title: str, fields: Sequence[Field], state: State, typing: str = "") -> None:
+        """Shows these fields, made anew only where they are others than before."""
+        async with self._replacing:
+            self._title.say(title)
+            if _form(fields) != _form(self._fields):
+                self._fields = tuple(fields)
+                self._rows = [FieldRow(entry, state.experiment) for entry in fields]
+                with self.app.batch_update():
+                    await self.remove_children(FieldRow)
+                    await self.mount_all(self._rows)
+                self.set_class(not (fields or self._stays), "-empty")
+            self.follow(state, typing)
+
+
+def _form(fields: Sequence[Field]) -> list[tuple[str, ...]]:
+    """What a row is made from."""
+    return [(entry.key, entry.help, entry.bounds, *entry.choices) for entry in fields]

@@ -7,16 +7,24 @@ as they are. In both cases the draft is not ready: it is neither trained nor sav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mnist_tui.experiment.layers import (
+    LAYER_KINDS,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+)
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, edited, sizes
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.experiment.spec import Experiment, checked
-from mnist_tui.tui.form import stack
-from mnist_tui.tui.form.fields import Field
-from mnist_tui.tui.form.model_fields import layer_fields
+from mnist_tui.tui.editor.fields import Field, layer_fields
 
 UNDO_LIMIT = 500
 
@@ -146,7 +154,7 @@ class Draft:
 
     def add_layer(self, kind: str, after: int) -> int:
         """A new layer after the one at `after` (-1: first), or as near as it fits; its place."""
-        experiment, place = stack.added(self.experiment, kind, min(after + 1, len(self.experiment.layers)))
+        experiment, place = added(self.experiment, kind, min(after + 1, len(self.experiment.layers)))
         extra = len(experiment.layers) - len(self.experiment.layers)
         first = place - extra + 1
         self._restack(experiment, lambda at: at if at < first else at + extra)
@@ -154,16 +162,14 @@ class Draft:
 
     def remove_layer(self, place: int) -> None:
         """Without the layer at `place`."""
-        self._restack(
-            stack.removed(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at
-        )
+        self._restack(removed(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at)
 
     def move_layer(self, place: int, by: int) -> int:
         """The layer at `place` moved up (-1) or down (1); its place, the same at the stack's ends."""
         to = place + by
         if not 0 <= to < len(self.experiment.layers):
             return place
-        self._restack(stack.moved(self.experiment, place, to), lambda at: {place: to, to: place}.get(at, at))
+        self._restack(moved(self.experiment, place, to), lambda at: {place: to, to: place}.get(at, at))
         return to
 
     def settle(self) -> None:
@@ -253,3 +259,88 @@ def to_save(draft: Draft) -> Preset:
         return replace(preset, name=name)
     about = f"Edited from {base.name}{': ' if changes else '.'}{', '.join(changes)}"
     return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)
+
+
+KIND_TITLES = {
+    "dense": "dense",
+    "dropout": "dropout",
+    "batch_normalization": "batch normalisation",
+    "conv2d": "convolution 2-D",
+    "max_pooling2d": "max pooling 2-D",
+    "flatten": "flatten",
+}
+
+
+def kind_about(kind: str) -> str:
+    """What a layer of that kind does, in a sentence."""
+    return (LAYER_KINDS[kind].__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def new_layer(kind: str, layers: Sequence[Layer]) -> Layer:
+    """A layer of that kind with sensible settings; activations as in the stack's other layers of the kind."""
+    alike = next((layer for layer in reversed(layers) if layer.kind == kind), None)
+    match kind:
+        case "dense":
+            return Dense(units=100, activation=alike.activation if isinstance(alike, Dense) else "relu")
+        case "conv2d":
+            activation = alike.activation if isinstance(alike, Conv2D) else "relu"
+            return Conv2D(filters=16, kernel_size=3, padding="same", activation=activation)
+        case "max_pooling2d":
+            return MaxPooling2D()
+        case "dropout":
+            return Dropout(rate=0.5)
+        case "batch_normalization":
+            return BatchNormalization()
+        case _:
+            return Flatten()
+
+
+def added(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:
+    """The experiment with a new layer at `place`, or as near to it as it fits; at `place` where it fits nowhere.
+
+    Returns:
+        The experiment, and the new layer's place. A dense layer on an image brings a flatten with it.
+    """
+    layer = new_layer(kind, experiment.layers)
+    for candidate, at in _candidates(experiment, layer, place):
+        if _fits(candidate):
+            return candidate, at
+    return inserted(experiment, layer, place), place
+
+
+def inserted(experiment: Experiment, layer: Layer, place: int) -> Experiment:
+    """The experiment with `layer` at `place`."""
+    layers = experiment.layers
+    return experiment.model_copy(update={"layers": (*layers[:place], layer, *layers[place:])})
+
+
+def removed(experiment: Experiment, place: int) -> Experiment:
+    """The experiment without the layer at `place`."""
+    layers = experiment.layers
+    return experiment.model_copy(update={"layers": (*layers[:place], *layers[place + 1 :])})
+
+
+def moved(experiment: Experiment, place: int, to: int) -> Experiment:
+    """The experiment with the layer at `place` taken to `to`."""
+    layers = list(experiment.layers)
+    layers.insert(to, layers.pop(place))
+    return experiment.model_copy(update={"layers": tuple(layers)})
+
+
+def _candidates(experiment: Experiment, layer: Layer, place: int) -> Iterator[tuple[Experiment, int]]:
+    yield inserted(experiment, layer, place), place
+    others = sorted(
+        (at for at in range(len(experiment.layers) + 1) if at != place), key=lambda at: (abs(at - place), -at)
+    )
+    for at in others:
+        yield inserted(experiment, layer, at), at
+    if isinstance(layer, Dense):
+        yield inserted(inserted(experiment, layer, place), Flatten(), place), place + 1
+
+
+def _fits(experiment: Experiment) -> bool:
+    try:
+        checked(experiment)
+    except SpecError:
+        return False
+    return True

@@ -1,0 +1,337 @@
+"""Every field of the editor, generated: here from PARAMETERS; `model_fields` has those of optimizers, layers and so on.
+
+A field reads its text from an experiment and gives a changed experiment for a text, as a parameter does. It does
+not ask whether the layers fit each other: a working copy may be between two states that do. Free of Textual.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.experiment import field_paths, parameters
+from mnist_tui.experiment.changes import dense_layers
+from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
+from mnist_tui.experiment.parameters import PARAMETERS, Parameter
+from mnist_tui.experiment.problem import RequestError, SpecError, dotted
+from mnist_tui.experiment.spec import (
+    EarlyStopping,
+    Experiment,
+    HogFeatures,
+    OutputSpec,
+    is_closed_form,
+    parsed,
+    to_mapping,
+)
+
+Control = Literal["text", "choice", "switch"]
+GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
+_SUGGESTIONS: Mapping[str, tuple[str, ...]] = {
+    "dataset": tuple(KNOWN),
+    "validation": ("test", "0.1"),
+    "limit": ("none",),
+    "schedule": ("constant", "cosine", "exp:15:0.05"),
+    "patience": ("none", "10"),
+}
+
+
+def _nowhere(_: Experiment) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of the form.
+
+    Attributes:
+        key: its name among all fields: a parameter's name, or a path in the TOML form (``optimizer.rho``).
+        bounds: the values there are, in words.
+        suggestions: values worth offering where any text may be typed.
+        read: its text in an experiment; empty where it does not apply, or where layers differ in it.
+        change: the experiment with that text; RequestError, with a sentence for the person, where it is wrong.
+        absent: why it does not apply to an experiment; empty where it does.
+    """
+
+    key: str
+    label: str
+    help: str
+    bounds: str
+    control: Control
+    read: Callable[[Experiment], str]
+    change: Callable[[Experiment, str], Experiment]
+    group: str = ""
+    choices: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    absent: Callable[[Experiment], str] = _nowhere
+
+    def applies(self, experiment: Experiment) -> bool:
+        """Whether the experiment has such a field at all."""
+        try:
+            self.read(experiment)
+        except (AttributeError, IndexError):
+            return False
+        return not self.absent(experiment)
+
+    @property
+    def sentence(self) -> str:
+        """What it is and which values there are, for a line of help."""
+        bounds = self.bounds or ", ".join(self.choices)
+        return f"{self.label}: {self.help}{f' ({bounds})' if bounds else ''}"
+
+
+def parameter_fields() -> tuple[Field, ...]:
+    """A field for each parameter, in their order."""
+    return tuple(_of_parameter(parameter) for parameter in PARAMETERS)
+
+
+def _of_parameter(parameter: Parameter) -> Field:
+    def change(experiment: Experiment, text: str) -> Experiment:
+        return parsed(to_mapping(parameters.changed(parameter, experiment, text.strip())))
+
+    return Field(
+        key=parameter.name,
+        label=parameter.label,
+        help=parameter.help,
+        bounds=parameter.bounds,
+        control="choice" if parameter.choices else "text",
+        read=parameter.read,
+        change=change,
+        group=parameter.group,
+        choices=parameter.choices,
+        suggestions=_SUGGESTIONS.get(parameter.name, ()),
+        absent=_ABSENCES.get(parameter.name, _nowhere),
+    )
+
+
+def _needs_hog(experiment: Experiment) -> str:
+    return "" if isinstance(experiment.features, HogFeatures) else "only with HOG"
+
+
+def _needs_convolution(experiment: Experiment) -> str:
+    return "" if any(layer.kind == "conv2d" for layer in experiment.layers) else "no convolution"
+
+
+def _needs_hidden(experiment: Experiment) -> str:
+    return "" if dense_layers(experiment.layers) else "no dense hidden layer"
+
+
+def _needs_steps(experiment: Experiment) -> str:
+    return "solved at once" if is_closed_form(experiment) else ""
+
+
+def _needs_rate(experiment: Experiment) -> str:
+    return "no learning rate" if is_closed_form(experiment) else ""
+
+
+def _needs_momentum(experiment: Experiment) -> str:
+    name = experiment.optimizer.name
+    return "" if hasattr(experiment.optimizer, "momentum") else f"{name} has no momentum"
+
+
+_ABSENCES: Mapping[str, Callable[[Experiment], str]] = {
+    "ppc": _needs_hog,
+    "orientations": _needs_hog,
+    "cells-per-block": _needs_hog,
+    "filters": _needs_convolution,
+    "conv-activation": _needs_convolution,
+    "activation": _needs_hidden,
+    "dropout": _needs_hidden,
+    "initializer": _needs_hidden,
+    "momentum": _needs_momentum,
+    "lr": _needs_rate,
+    "schedule": _needs_rate,
+    "batch-size": _needs_steps,
+    "epochs": _needs_steps,
+    "patience": _needs_steps,
+    "plain-loss": _needs_steps,
+}
+
+
+_IS_PARAMETER = ("learning_rate", "momentum", "patience")
+
+
+def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
+    """The optimizer's own further arguments."""
+    return tuple(_of_model("optimizer", type(experiment.optimizer), skip=_IS_PARAMETER))
+
+
+def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
+    """Early stopping's further fields; none where it is off."""
+    if experiment.training.early_stopping is None:
+        return ()
+    return tuple(_of_model("training.early_stopping", EarlyStopping, skip=_IS_PARAMETER))
+
+
+def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
+    """The fields of the layer at `position`; those of the output layer after the last."""
+    if position >= len(experiment.layers):
+        return tuple(_of_model("output", OutputSpec))
+    return tuple(_of_model(f"layers.{position}", type(experiment.layers[position])))
+
+
+def _of_model(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...] = ()) -> Iterator[Field]:
+    for name, info in model.model_fields.items():
+        if name in ("kind", "name") or name in skip:
+            continue
+        yield _of_field(f"{prefix}.{name}", name, info)
+
+
+def _of_field(path: str, name: str, info: FieldInfo) -> Field:
+    kind = _Kind.of(info)
+    return Field(
+        key=path,
+        label=name.replace("_", " ").capitalize(),
+        help=info.description or "",
+        bounds=kind.bounds,
+        control="switch" if kind.is_switch else "choice" if kind.choices else "text",
+        read=partial(_read, path),
+        change=partial(_assigned, path, kind),
+        choices=kind.choices,
+        suggestions=INITIALIZERS if kind.is_initializer else (),
+    )
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a model's field takes, from its annotation."""
+
+    bounds: str = ""
+    choices: tuple[str, ...] = ()
+    is_switch: bool = False
+    is_initializer: bool = False
+    is_list: bool = False
+    optional: bool = False
+
+    @classmethod
+    def of(cls, info: FieldInfo) -> _Kind:
+        optional, annotation, metadata = False, info.annotation, list(info.metadata)
+        if get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation):
+            optional = True
+            (annotation,) = (part for part in get_args(annotation) if part is not type(None))
+        while get_origin(annotation) is Annotated:
+            annotation, *more = get_args(annotation)
+            metadata += more
+        if annotation is bool:
+            return cls("on or off", is_switch=True)
+        if get_origin(annotation) is Literal:
+            return cls(choices=tuple(map(str, get_args(annotation))))
+        if get_origin(annotation) is tuple:
+            each = cls.of(FieldInfo.from_annotation(get_args(annotation)[0]))
+            return cls(f"numbers, {each.bounds}", is_list=True)
+        if annotation not in (int, float):
+            return cls("an initialiser", is_initializer=True)
+        bounds = _in_words(metadata)
+        return cls(f"{bounds}, or none" if optional else bounds, optional=optional)
+
+
+def _in_words(metadata: list[Any]) -> str:
+    """``1 to 65536``, ``0 ≤ X < 1``, ``X > 0``; "a finite number" where there are no bounds."""
+    bound: dict[str, Any] = {}
+    for item in metadata:
+        for limit in item.metadata if isinstance(item, FieldInfo) else [item]:
+            if isinstance(limit, (Ge, Gt, Le, Lt)):
+                name = type(limit).__name__.lower()
+                bound[name] = getattr(limit, name)
+    match bound:
+        case {"ge": low, "le": high}:
+            return f"{low:g} to {high:g}"
+        case {"ge": low, "lt": high}:
+            return f"{low:g} ≤ X < {high:g}"
+        case {"ge": low}:
+            return f"X ≥ {low:g}"
+        case {"gt": low}:
+            return f"X > {low:g}"
+        case _:
+            return "a finite number"
+
+
+def _part_at(path: str, experiment: Experiment) -> Any:
+    here: Any = experiment
+    for key in path.split("."):
+        here = here[int(key)] if isinstance(here, tuple) else getattr(here, key)
+    return here
+
+
+def _read(path: str, experiment: Experiment) -> str:
+    value = _part_at(path, experiment)
+    if isinstance(value, ExperimentPart):
+        return initializer_text(value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, tuple):
+        return ", ".join(f"{each:.10g}" for each in cast("tuple[float, ...]", value))
+    return "none" if value is None else str(value)
+
+
+def _assigned(path: str, kind: _Kind, experiment: Experiment, text: str) -> Experiment:
+    text = text.strip()
+    value: Any = text
+    if kind.is_switch:
+        value = text == "on"
+    elif kind.optional and text in ("none", ""):
+        value = None
+    elif kind.is_list:
+        value = text.replace(",", " ").split()
+    elif kind.is_initializer:
+        value = _named(path, lambda: initializer_value(text))
+    doc = to_mapping(experiment)
+    field_paths.put(doc, path.split("."), value)
+    try:
+        return parsed(doc)
+    except SpecError as error:
+        depth = path.count(".")
+        sentences = (f"{dotted(problem.path[depth:]) or _short(path)}: {problem.message}" for problem in error.problems)
+        raise RequestError("; ".join(sentences)) from None
+
+
+def _named(path: str, value: Callable[[], Any]) -> Any:
+    try:
+        return value()
+    except RequestError as error:
+        raise RequestError(f"{_short(path)}: {error}") from None
+
+
+def _short(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+_FORM = re.compile(r"\s*(\w+)\s*(?:\((.*)\)\s*)?")
+
+
+def initializer_text(initializer: ExperimentPart) -> str:
+    """The name, with those arguments that are not Keras' defaults."""
+    arguments = initializer.model_dump(exclude_defaults=True)
+    name = arguments.pop("name")
+    listed = ", ".join(f"{key}={value:g}" for key, value in arguments.items())
+    return f"{name}({listed})" if listed else name
+
+
+def initializer_value(text: str) -> dict[str, Any]:
+    """The TOML form of what `initializer_text` writes; names and bounds are left to the experiment's validation.
+
+    Raises:
+        RequestError: the text is of another form.
+    """
+    form = _FORM.fullmatch(text)
+    if form is None:
+        raise RequestError(f"{text!r} is no initialiser; a name such as he_normal, or random_normal(stddev=0.05), is")
+    name, arguments = form[1], (form[2] or "").strip()
+    if name not in INITIALIZERS:
+        raise RequestError(f"{name!r} is not known; {', '.join(INITIALIZERS)} are")
+    value: dict[str, Any] = {"name": name}
+    for argument in arguments.split(",") if arguments else ():
+        key, equals, number = (part.strip() for part in argument.partition("="))
+        if not (key and equals and number):
+            raise RequestError(f"{argument.strip()!r} is no argument; stddev=0.05 is the form")
+        value[key] = number
+    return value
