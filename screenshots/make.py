@@ -23,12 +23,12 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
+from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.gallery.answers import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens.draw import DrawScreen
 from mnist_tui.tui.screens.studies import StudiesScreen
 from mnist_tui.tui.screens.study import StudyScreen
 from mnist_tui.tui.training.screen import TrainingScreen

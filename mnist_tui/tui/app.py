@@ -201,7 +201,7 @@ class BenchApp(StudiesApp):
 
     def show_draw(self, folder: RunFolder | None = None) -> None:
         """The canvas, over the present screen; read by that run's model, or by the newest there is."""
-        from mnist_tui.tui.screens.draw import DrawScreen
+        from mnist_tui.tui.draw.screen import DrawScreen
 
         self.push_screen(DrawScreen(folder))
 

@@ -29,10 +29,10 @@ from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Distribution, LayerWeights, ModelBuilt, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.gallery.answers import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.screens.draw import DrawScreen
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import Recording, screen_text
 from tests.tui.recorded_answers import counted, probabilities
@@ -176,7 +176,7 @@ def at_home(place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
     if "no-colour" in request.node.name:
         monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr("mnist_tui.runs.predictor.start_job", start)
-    monkeypatch.setattr("mnist_tui.tui.drawing.reading.time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr("mnist_tui.tui.draw.model_reader.time", SimpleNamespace(perf_counter=lambda: 0.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()

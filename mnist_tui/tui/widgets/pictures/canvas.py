@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.drawing.strokes import Spot, blank, drawn, erased
+from mnist_tui.tui.draw.network_input import Spot, blank, drawn, erased
 from mnist_tui.tui.widgets.pictures.pixels import PixelView
 
 Pen = Literal["up", "draws", "erases"]

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from mnist_tui.tui.drawing.sight import Sight
+from mnist_tui.tui.draw.network_input import NetworkInput
 from mnist_tui.tui.widgets.pictures.pixels import PixelView
 
 
@@ -18,14 +18,14 @@ class SeenPane(Vertical):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._sight: Sight | None = None
+        self._sight: NetworkInput | None = None
         self._large = False
         self.as_hog = True
 
     def compose(self) -> ComposeResult:
         yield PixelView()
 
-    def show(self, sight: Sight, *, centred: bool) -> None:
+    def show(self, sight: NetworkInput, *, centred: bool) -> None:
         """Shows what is seen now."""
         self._sight = sight
         self.border_subtitle = "centred" if centred else "as drawn"

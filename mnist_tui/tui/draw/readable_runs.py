@@ -18,7 +18,7 @@ from mnist_tui.wording import percent
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReadableRun:
     """A run whose model reads.
 
     Attributes:
@@ -45,7 +45,7 @@ class Subject:
         return f"{self.preset} on {self.data.title if self.data else 'no data yet'}, {self.state}"
 
 
-def subject_of(folder: RunFolder) -> Subject:
+def subject_of(folder: RunFolder) -> ReadableRun:
     """What is to be known of a run.
 
     Raises:
@@ -54,7 +54,7 @@ def subject_of(folder: RunFolder) -> Subject:
     preset = folder.preset()
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None
-    return Subject(folder, preset.name, folder.state(), hog, class_names(folder), data_of(folder))
+    return ReadableRun(folder, preset.name, folder.state(), hog, class_names(folder), data_of(folder))
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,9 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.drawing.reading import Reader, Reading
-from mnist_tui.tui.drawing.sight import Sight, see
-from mnist_tui.tui.drawing.subject import Subject, newest_with_model, offered, subject_of
-from mnist_tui.tui.drawing.words import answer_words, centring_words, pen_words
+from mnist_tui.tui.draw.model_reader import DrawingReader, Reading
+from mnist_tui.tui.draw.network_input import NetworkInput, network_input
+from mnist_tui.tui.draw.readable_runs import ReadableRun, newest_with_model, offered, subject_of
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
@@ -32,9 +32,11 @@ from mnist_tui.tui.widgets.pictures.canvas import Canvas
 from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
 from mnist_tui.tui.widgets.pictures.seen import SeenPane
 from mnist_tui.tui.widgets.status import Banner, sample_line
+from mnist_tui.wording import percent
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 FRAME = 2
 SIDE_LEAST = 20
@@ -104,12 +106,12 @@ class DrawScreen(Screen[None]):
     def __init__(self, folder: RunFolder | None = None) -> None:
         super().__init__()
         self._folder = folder
-        self._subject: Subject | None = None
+        self._subject: ReadableRun | None = None
         self._reading = Reading(self)
         self._centring = True
         self._source = ""
         self._untouched: NDArray[np.uint8] | None = None
-        self._sight: Sight | None = None
+        self._sight: NetworkInput | None = None
         self._looking = self._stale = False
         self._images: Images | None = None
         self._path = ""
@@ -156,7 +158,7 @@ class DrawScreen(Screen[None]):
         if self.is_attached:
             self.app.call_from_thread(self._chosen, subject, why)
 
-    def _chosen(self, subject: Subject | None, why: str) -> None:
+    def _chosen(self, subject: ReadableRun | None, why: str) -> None:
         if subject is None:
             if self._subject is None:
                 self._reading.words = why
@@ -177,12 +179,12 @@ class DrawScreen(Screen[None]):
             self._reading.start(self._subject.folder)
             self._say()
 
-    @on(Reader.Ready)
-    @on(Reader.Answered)
-    @on(Reader.Lost)
-    def _told(self, message: Reader.Told) -> None:
+    @on(DrawingReader.ModelReady)
+    @on(DrawingReader.Answered)
+    @on(DrawingReader.Lost)
+    def _told(self, message: DrawingReader.ReaderMessage) -> None:
         if self._reading.take(message):
-            if isinstance(message, Reader.Ready):
+            if isinstance(message, DrawingReader.ModelReady):
                 self._ask()
             self._say()
 
@@ -203,11 +205,11 @@ class DrawScreen(Screen[None]):
     @work(thread=True, group="see", exit_on_error=False)
     def _see(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
         """In a thread: what the network gets."""
-        sight = see(drawing, centring=centring, hog=hog)
+        sight = network_input(drawing, centring=centring, hog=hog)
         if self.is_attached:
             self.app.call_from_thread(self._saw, sight)
 
-    def _saw(self, sight: Sight) -> None:
+    def _saw(self, sight: NetworkInput) -> None:
         self._looking, self._sight = False, sight
         if self._stale:
             self._look()
@@ -269,7 +271,7 @@ class DrawScreen(Screen[None]):
         self.dismiss()
 
     def action_image(self) -> None:
-        from mnist_tui.tui.screens.open_image import OpenImageScreen
+        from mnist_tui.tui.draw.open_image import OpenImageScreen
 
         self.app.push_screen(OpenImageScreen(self._path), self._opened)
 
@@ -303,7 +305,7 @@ class DrawScreen(Screen[None]):
         if self.is_attached:
             self.app.call_from_thread(self._picked, subject, images, index)
 
-    def _picked(self, subject: Subject, images: Images, index: int) -> None:
+    def _picked(self, subject: ReadableRun, images: Images, index: int) -> None:
         if subject is not self._subject:
             return
         self._images = images
@@ -332,3 +334,30 @@ class DrawScreen(Screen[None]):
                 self._choose(folders[index])
 
         self.app.push_screen(ChooseScreen("Whose model reads: run, data, state, test accuracy", lines, chosen), take)
+
+
+PEN_WORDS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
+
+
+def answer_words(names: Sequence[str], answer: Sequence[float | None] | None, *, blank: bool) -> str:
+    """``7  99.4 %``, or why there is no answer."""
+    if blank:
+        return "draw something"
+    if answer is None:
+        return "no answer yet"
+    finite = [value for value in answer if value is not None]
+    if len(finite) < len(answer):
+        return "no finite figure: the run diverged"
+    return f"{names[answer.index(max(finite))]}  {percent(max(finite), 1)}"
+
+
+def centring_words(subject: ReadableRun, *, centring: bool) -> str:
+    """Whether the drawing is centred, and why not where that is unusual."""
+    if centring:
+        return "centred like MNIST"
+    return "not centred" if subject.centres else "not centred: its classes are no digits"
+
+
+def pen_words(pen: str, at: tuple[int, int]) -> str:
+    """``pen down, drawing, at row 3, column 12 of 28``, counted from 1."""
+    return f"pen {PEN_WORDS[pen]}, at row {at[0] + 1}, column {at[1] + 1} of {IMAGE_EDGE}"

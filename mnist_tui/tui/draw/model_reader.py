@@ -16,44 +16,45 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+
 LOADING = "loading the model (TensorFlow takes some seconds)"
 LOOK_SECONDS = 0.5
 """How often to see whether an idle process still lives."""
 
 
-class Reader:
+class DrawingReader:
     """Starts the process at once and tells the viewer how it goes on, until `close` or the process's end.
 
     Args:
         folder: the run.
-        viewer: gets `Ready`, `Answered` and, at last, `Lost` unless it closed the reader itself.
+        viewer: gets `ModelReady`, `Answered` and, at last, `Lost` unless it closed the reader itself.
     """
 
-    class Told(Message):
+    class ReaderMessage(Message):
         """Something that a reader says."""
 
-        def __init__(self, reader: Reader) -> None:
+        def __init__(self, reader: DrawingReader) -> None:
             super().__init__()
             self.reader = reader
 
-    class Ready(Told):
+    class ModelReady(ReaderMessage):
         """The model is loaded."""
 
-        def __init__(self, reader: Reader, loaded: Loaded) -> None:
+        def __init__(self, reader: DrawingReader, loaded: Loaded) -> None:
             super().__init__(reader)
             self.loaded = loaded
 
-    class Answered(Told):
+    class Answered(ReaderMessage):
         """The model has read a picture; `milliseconds` from the question to the answer."""
 
-        def __init__(self, reader: Reader, probabilities: tuple[float | None, ...], milliseconds: float) -> None:
+        def __init__(self, reader: DrawingReader, probabilities: tuple[float | None, ...], milliseconds: float) -> None:
             super().__init__(reader)
             self.probabilities, self.milliseconds = probabilities, milliseconds
 
-    class Lost(Told):
+    class Lost(ReaderMessage):
         """The process has ended, or the model cannot be loaded."""
 
-        def __init__(self, reader: Reader, why: str) -> None:
+        def __init__(self, reader: DrawingReader, why: str) -> None:
             super().__init__(reader)
             self.why = why
 
@@ -86,7 +87,7 @@ class Reader:
     def _serve(self) -> None:
         """In the thread."""
         try:
-            self._tell(self.Ready(self, self._predictor.wait_ready()))
+            self._tell(self.ModelReady(self, self._predictor.wait_ready()))
             while (image := self._next()) is not None:
                 began = time.perf_counter()
                 answer = self._predictor.ask([image])
@@ -105,7 +106,7 @@ class Reader:
             image, self._wanted = self._wanted, None
             return None if self._closed else image
 
-    def _tell(self, message: Told) -> None:
+    def _tell(self, message: ReaderMessage) -> None:
         if not self._closed:
             self._viewer.post_message(message)
 
@@ -123,7 +124,7 @@ class Reading:
 
     def __init__(self, viewer: MessagePump) -> None:
         self._viewer = viewer
-        self.reader: Reader | None = None
+        self.reader: DrawingReader | None = None
         self._loaded: Loaded | None = None
         self.words = "looking for a run whose model can read"
         self.answer: tuple[float | None, ...] | None = None
@@ -138,7 +139,7 @@ class Reading:
         self.stop()
         self.words = LOADING
         try:
-            self.reader = Reader(folder, self._viewer)
+            self.reader = DrawingReader(folder, self._viewer)
         except OSError as error:
             self.words = f"the model's process cannot be started: {error.strerror or error}"
 
@@ -153,18 +154,20 @@ class Reading:
         if self.reader is not None and self.ready and pixels.any():
             self.reader.ask(pixels.tobytes())
 
-    def take(self, message: Reader.Told) -> bool:
+    def take(self, message: DrawingReader.ReaderMessage) -> bool:
         """Takes in what a reader tells; False where it is not the present one."""
         if message.reader is not self.reader:
             return False
         match message:
-            case Reader.Ready(loaded=loaded):
+            case DrawingReader.ModelReady(loaded=loaded):
                 self._loaded = loaded
                 self.words = f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s"
-            case Reader.Answered(probabilities=probabilities, milliseconds=milliseconds) if self._loaded is not None:
+            case DrawingReader.Answered(probabilities=probabilities, milliseconds=milliseconds) if (
+                self._loaded is not None
+            ):
                 self.answer = probabilities
                 self.words = f"{self._loaded.words}, answered in {milliseconds:.1f} ms"
-            case Reader.Lost(why=why):
+            case DrawingReader.Lost(why=why):
                 self.stop()
                 self.words = f"{why}; l loads it again"
             case _:

@@ -1,0 +1,1 @@
+"""The draw screen: a run's model reads what a person draws."""

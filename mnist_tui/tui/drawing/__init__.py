@@ -1,1 +1,0 @@
-"""A digit drawn by hand: its strokes, what a network sees of them, which run reads them and what it answers."""
