@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.worker import Worker
 
-from mnist_tui.tui.exporting import unfinished
+from mnist_tui.tui.export import unfinished
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder

@@ -19,12 +19,10 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import remembered
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
-from mnist_tui.tui.exporting import unfinished
-from mnist_tui.tui.exporting.offers import REPORTS, sections
-from mnist_tui.tui.exporting.wish import Wish
-from mnist_tui.tui.exporting.writing import carry_out
-from mnist_tui.tui.screens.export import ExportScreen
-from mnist_tui.tui.screens.export_section import ExportSections
+from mnist_tui.tui.export import unfinished
+from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections
+from mnist_tui.tui.export.screen import ExportScreen, ExportSections
+from mnist_tui.tui.export.writing import carry_out
 from mnist_tui.tui.terminal.opener import show
 from mnist_tui.tui.widgets.choice import Choice
 from mnist_tui.tui.widgets.text import Line
@@ -59,8 +57,8 @@ async def dialog(pilot: Pilot[Any], *runs: RunFolder, choose: tuple[str, ...] = 
     return screen
 
 
-def wish(*runs: RunFolder, out: Path, items: tuple[str, ...] = (), reports: tuple[str, ...] = ()) -> Wish:
-    return Wish(runs=runs, items=items, reports=reports, figures=False, title="", author="", out=out)
+def wish(*runs: RunFolder, out: Path, items: tuple[str, ...] = (), reports: tuple[str, ...] = ()) -> ExportRequest:
+    return ExportRequest(runs=runs, items=items, reports=reports, figures=False, title="", author="", out=out)
 
 
 def in_view(screen: ExportScreen, widget: Widget) -> bool:

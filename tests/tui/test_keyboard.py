@@ -21,9 +21,9 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.editor.screen import EditorScreen
+from mnist_tui.tui.export.screen import ExportScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
-from mnist_tui.tui.screens.export import ExportScreen
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse, screen_text
 from tests.tui.recorded_studies import RecordedStudy
@@ -180,7 +180,7 @@ class Fuzz:
             monkeypatch.setattr(name, lambda *given, **named: None)
         monkeypatch.setattr("mnist_tui.studies.start.stop", lambda folder: False)
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
-        monkeypatch.setattr("mnist_tui.tui.screens.export.carry_out", self._no_export)
+        monkeypatch.setattr("mnist_tui.tui.export.screen.carry_out", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.starting.discard", self._note)
         monkeypatch.setattr("mnist_tui.tui.runs.actions.delete_run", self._note)
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)

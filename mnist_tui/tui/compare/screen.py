@@ -20,7 +20,7 @@ from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.compare import compare_series
-from mnist_tui.tui.exporting.wish import place_of
+from mnist_tui.tui.export.request import place_of
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy

@@ -143,7 +143,7 @@ class ResultsScreen(Screen[None]):
         self.app.show_of_run("gallery", self.app.following.feed(self.folder), (message.true, message.predicted))
 
     def action_export(self) -> None:
-        from mnist_tui.tui.screens.export import ExportScreen
+        from mnist_tui.tui.export.screen import ExportScreen
 
         self.app.push_screen(ExportScreen([self.folder]))
 

@@ -87,7 +87,7 @@ class RunActions(Screen[None]):
 
     def action_export(self) -> None:
         """Exports the marked runs, else the chosen, with one report over all; none that lives."""
-        from mnist_tui.tui.screens.export import ExportScreen
+        from mnist_tui.tui.export.screen import ExportScreen
 
         ended = [run for run in self._ended("is not exported", "it can be once it has ended") if self._whole(run)]
         if ended:
@@ -96,7 +96,7 @@ class RunActions(Screen[None]):
 
     def action_open_report(self) -> None:
         """The report over several marked runs, where those are exported; else the one among the run's own exports."""
-        from mnist_tui.tui.exporting.wish import place_of, report_in
+        from mnist_tui.tui.export.request import place_of, report_in
         from mnist_tui.tui.terminal.keymap import key_of
         from mnist_tui.tui.terminal.opener import show
 

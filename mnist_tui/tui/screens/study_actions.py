@@ -151,7 +151,7 @@ class StudyActions(Screen[None]):
         if not folders:
             self._refuse("Nothing to export", "None of these trials has ended with a run that is still there.")
             return
-        from mnist_tui.tui.screens.export import ExportScreen
+        from mnist_tui.tui.export.screen import ExportScreen
 
         self.app.push_screen(ExportScreen(folders))
 

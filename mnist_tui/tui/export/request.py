@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.report.export import WEIGHT_FORMATS, target
+from mnist_tui.report.export import ITEMS, WEIGHT_FORMATS, lacks, target
 from mnist_tui.runs.exported import CARD
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.exporting.offers import FIGURES, REPORTS
 from mnist_tui.wording import counted
 
 STEM = "report"
@@ -17,7 +16,7 @@ STEM = "report"
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExportRequest:
     """What is to be written.
 
     Attributes:
@@ -69,7 +68,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ExportOutcome:
     """What became of a wish.
 
     Attributes:
@@ -99,3 +98,44 @@ def place_of(runs: Sequence[RunFolder]) -> Path:
 def report_in(folder: Path) -> Path | None:
     """The report among exports, in the format that is best looked at; None for none."""
     return next((path for ending in REPORTS if (path := folder / f"{STEM}.{ending}").is_file()), None)
+
+
+REPORTS = {
+    "pdf": "PDF (.pdf)",
+    "html": "web page, one file (.html)",
+    "docx": "Word (.docx)",
+    "tex": "LaTeX (.tex), figures beside it",
+    "md": "Markdown (.md), figures beside it",
+}
+"""The report's formats, that which one opens first, first."""
+FIGURES = "figures"
+REPORT = "Report"
+WEIGHTS = "Weights"
+KINDS = {"complexity": "Complexity"}
+"""Sections of items by the first part of their names; items without a second part are weights."""
+REST = "Training"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that can be chosen.
+
+    Attributes:
+        lacks: why it cannot be had here and what would help, in a sentence; empty where it can.
+    """
+
+    key: str
+    label: str
+    lacks: str = ""
+
+
+def sections() -> dict[str, list[Offer]]:
+    """Everything on offer: the report, then what is written for each run."""
+    found: dict[str, list[Offer]] = {REPORT: [Offer(name, label) for name, label in REPORTS.items()]}
+    found[REPORT].append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
+    found[WEIGHTS] = []
+    for item, label in ITEMS.items():
+        kind, dot, _ = item.partition(".")
+        section = KINDS.get(kind, REST) if dot else WEIGHTS
+        found.setdefault(section, []).append(Offer(item, label, lacks(item)))
+    return found

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from textual.app import App
     from textual.worker import Worker
 
+
 EXPORTS = "export"
 """The group of the workers that write exports."""
 

@@ -21,11 +21,18 @@ from textual.worker import Worker, get_current_worker
 
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.exporting import EXPORTS, unfinished
-from mnist_tui.tui.exporting.offers import FIGURES, REPORT, REPORTS, sections
-from mnist_tui.tui.exporting.wish import Outcome, Wish, place_of
-from mnist_tui.tui.exporting.writing import LeftError, carry_out
-from mnist_tui.tui.screens.export_section import ExportSection, ExportSections
+from mnist_tui.tui.export import EXPORTS, unfinished
+from mnist_tui.tui.export.request import (
+    FIGURES,
+    REPORT,
+    REPORTS,
+    ExportOutcome,
+    ExportRequest,
+    Offer,
+    place_of,
+    sections,
+)
+from mnist_tui.tui.export.writing import ExportCancelledError, carry_out
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.bar import Bar
 from mnist_tui.tui.widgets.choice import Choice
@@ -34,6 +41,7 @@ from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 CHOSEN_AT_FIRST = {True: ("pdf", "keras"), False: ("pdf",)}
 """By whether there is only one run."""
@@ -105,7 +113,7 @@ class ExportScreen(ModalScreen[None]):
         super().__init__()
         self.runs = tuple(runs)
         self._busy = False
-        self._asked: Wish | None = None
+        self._asked: ExportRequest | None = None
         self._worker: Worker[None] | None = None
         self._report: Path | None = None
 
@@ -156,10 +164,10 @@ class ExportScreen(ModalScreen[None]):
         self.query(Choice).first().focus(scroll_visible=False)
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> ExportRequest:
         """What is chosen now."""
         chosen = [key for section in self.query(ExportSection) for key in section.chosen]
-        return Wish(
+        return ExportRequest(
             runs=self.runs,
             items=tuple(key for key in chosen if key not in REPORTS and key != FIGURES),
             reports=tuple(key for key in chosen if key in REPORTS),
@@ -257,7 +265,7 @@ class ExportScreen(ModalScreen[None]):
         work = partial(self._write, self.app, wish, overwrite)
         self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
-    def _write(self, app: BenchApp, wish: Wish, overwrite: bool) -> None:
+    def _write(self, app: BenchApp, wish: ExportRequest, overwrite: bool) -> None:
         """In a thread of the app's, so that closing the dialog does not end it; a closed one knows no app."""
         from mnist_tui.tui.terminal.clipboard import hindrance
 
@@ -265,12 +273,12 @@ class ExportScreen(ModalScreen[None]):
 
         def progress(what: str, done: int, total: int) -> None:
             if worker.is_cancelled:
-                raise LeftError
+                raise ExportCancelledError
             self.post_message(self.Progressed(what, done, total))
 
         try:
             outcome = carry_out(wish, overwrite=overwrite, progress=progress)
-        except LeftError:
+        except ExportCancelledError:
             return
         kept_away = hindrance(app, str(wish.out))
         if not worker.is_cancelled:
@@ -283,7 +291,7 @@ class ExportScreen(ModalScreen[None]):
             self.said.say(f"{message.what}, {message.done:,} of {message.total:,} …")
             self.bar.show(message.done / message.total if message.total else 0.0)
 
-    def _done(self, app: BenchApp, wish: Wish, outcome: Outcome, kept_away: str) -> None:
+    def _done(self, app: BenchApp, wish: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
         """Tells the end in the dialog, with the path in the clipboard; in a notice where the dialog was closed."""
         self._busy = False
         if self not in app.screen_stack:
@@ -305,7 +313,7 @@ class ExportScreen(ModalScreen[None]):
             text += f"\n{kept_away or 'the path is copied'}"
         self._say(text, asked=asked, wrong=bool(outcome.failed))
 
-    def _say(self, text: str, *, asked: Wish | None = None, wrong: bool = False) -> None:
+    def _say(self, text: str, *, asked: ExportRequest | None = None, wrong: bool = False) -> None:
         """A message, and the buttons that go with it.
 
         Args:
@@ -325,7 +333,7 @@ def _field(label: str, line: Input, classes: str = "") -> Horizontal:
     return Horizontal(Label(label, markup=False), line, classes=f"export-field {classes}")
 
 
-def _told(outcome: Outcome, out: Path) -> str:
+def _told(outcome: ExportOutcome, out: Path) -> str:
     """What there is now, in lines."""
     lines = [f"not written: {failed}" for failed in outcome.failed]
     if outcome.in_the_way:
@@ -341,3 +349,38 @@ def _names(paths: Sequence[Path], out: Path) -> str:
     names = [str(path.relative_to(out)) if path.is_relative_to(out) else str(path) for path in paths]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
+
+
+class ExportSection(Vertical):
+    """One section: its title with how many of it are chosen, and the choices."""
+
+    def __init__(
+        self, title: str, offers: Sequence[Offer], chosen: Sequence[str], about: str = "", *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._title, self._offers, self._about = title, offers, about
+        self._head = Line(classes="head", fixed=True)
+        self._choices = {
+            offer.key: Choice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
+        }
+
+    def compose(self) -> ComposeResult:
+        yield self._head
+        for offer in self._offers:
+            if offer.lacks:
+                yield Line(f"    {offer.label}: {offer.lacks}", classes="lacks")
+            else:
+                yield self._choices[offer.key]
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The keys of what is chosen."""
+        return tuple(key for key, choice in self._choices.items() if choice.value)
+
+    def count(self) -> None:
+        """Says in the title how many are chosen."""
+        self._head.say(f"{self._title}{self._about} · {len(self.chosen)} of {len(self._choices)}")
+
+
+class ExportSections(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """All sections. The arrow keys go from field to field, so they do not scroll."""
