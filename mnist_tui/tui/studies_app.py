@@ -72,7 +72,7 @@ class StudiesApp(TerminalApp):
 
     def show_sweep(self, preset: Preset) -> None:
         """The form of a sweep that starts from `preset`, over the present screen."""
-        from mnist_tui.tui.screens.sweep import SweepScreen
+        from mnist_tui.tui.sweep.screen import SweepScreen
 
         self.push_screen(SweepScreen(preset))
 

@@ -21,11 +21,9 @@ from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.editor.screen import EditorScreen
-from mnist_tui.tui.form.sweep_row import SweepRow
-from mnist_tui.tui.form.sweep_start import begun
-from mnist_tui.tui.form.sweep_wish import Wish, WishError, command_of, plan_of, study_of
 from mnist_tui.tui.screens.study import StudyScreen
-from mnist_tui.tui.screens.sweep import SweepScreen
+from mnist_tui.tui.sweep.request import SweepRequest, SweepRequestError, command_of, plan_of, start_sweep, study_of
+from mnist_tui.tui.sweep.screen import SweepRow, SweepScreen
 from tests.tui.conftest import screen_text
 
 RAW = find_preset("raw")
@@ -42,8 +40,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[StudyFolder]:
     return found
 
 
-def wish(*axes: tuple[str, str], **texts: str) -> Wish:
-    return Wish(RAW, axes, texts)
+def wish(*axes: tuple[str, str], **texts: str) -> SweepRequest:
+    return SweepRequest(RAW, axes, texts)
 
 
 # ── what comes of it ──
@@ -59,7 +57,7 @@ def wish(*axes: tuple[str, str], **texts: str) -> Wish:
         (wish(("hidden", "50..52"), search="tpe", seeds="2"), 6, "3 points by tpe search × 2 seeds = 6 trials"),
     ],
 )
-def test_trials_are_counted_in_a_sentence(asked: Wish, trials: int, sentence: str) -> None:
+def test_trials_are_counted_in_a_sentence(asked: SweepRequest, trials: int, sentence: str) -> None:
     plan = plan_of(asked)
     assert (plan.trials, plan.sentence) == (trials, sentence)
     assert plan.study.kind == ("sweep" if asked.axes else "seeds")
@@ -85,15 +83,15 @@ def test_the_networks_sizes_are_those_of_the_smallest_and_the_largest() -> None:
         (wish(("ppc", "7,29")), "axis-0", "larger than the 28-pixel image"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(asked: Wish, field: str, part: str) -> None:
-    with pytest.raises(WishError) as caught:
+def test_what_is_wrong_is_told_at_its_field(asked: SweepRequest, field: str, part: str) -> None:
+    with pytest.raises(SweepRequestError) as caught:
         plan_of(asked)
     assert caught.value.field == field
     assert part in str(caught.value)
 
 
 def test_an_axis_is_refused_in_the_words_of_the_command_line() -> None:
-    with pytest.raises(WishError) as here:
+    with pytest.raises(SweepRequestError) as here:
         plan_of(wish(("hidden", "")))
     with pytest.raises(RequestError) as there:
         parse_over("hidden=")
@@ -111,12 +109,14 @@ def test_comparing_on_the_test_set_is_said_and_a_held_out_share_is_not() -> None
     [
         wish(HIDDEN, ("activation", "tanh,sigmoid"), seeds="3", workers="2"),
         wish(("lr", "0.0001..0.01:log"), search="random", trials="12", prune="off", metric="val_loss"),
-        Wish(edited(RAW, apply_texts(RAW.experiment, {"epochs": "3", "limit": "500"})), (HIDDEN,)),
+        SweepRequest(edited(RAW, apply_texts(RAW.experiment, {"epochs": "3", "limit": "500"})), (HIDDEN,)),
         wish(("optimizer.rho", "0.8,0.9"), threads="1"),
         wish(("lr", "0.0001..0.01:log"), search="random", trials="1200"),
     ],
 )
-def test_the_command_line_asks_for_the_same_study(asked: Wish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_asks_for_the_same_study(
+    asked: SweepRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made: list[Any] = []
 
     def caught(runs_dir: Path, wanted: Any, *, new: bool = False) -> Any:
@@ -138,7 +138,7 @@ def test_the_command_line_asks_for_the_same_study(asked: Wish, tmp_path: Path, m
 def test_an_experiment_that_options_cannot_say_is_named_by_its_file() -> None:
     layers = (*RAW.experiment.layers, RAW.experiment.layers[-1].model_copy(update={"use_bias": False}))
     changed = edited(RAW, RAW.experiment.model_copy(update={"layers": layers}))
-    asked = Wish(changed, (("lr", "0.1,0.2"),))
+    asked = SweepRequest(changed, (("lr", "0.1,0.2"),))
     assert "--preset there/raw.toml --over" in command_of(asked, study_of(asked), "there/raw.toml")
 
 
@@ -217,14 +217,14 @@ async def test_without_the_extra_a_sentence_names_the_command_and_nothing_is_mad
 
 
 def test_the_same_sweep_again_goes_on_with_the_unfinished_study(tmp_path: Path, started: list[StudyFolder]) -> None:
-    first, told = begun(tmp_path, wish(HIDDEN))
+    first, told = start_sweep(tmp_path, wish(HIDDEN))
     assert not told
-    again, told = begun(tmp_path, wish(HIDDEN))
+    again, told = start_sweep(tmp_path, wish(HIDDEN))
     assert again.id == first.id
     assert "asks for the same" in told
     assert len(study_folders(tmp_path)) == len(started) == 1
     first.write_status(replace(first.status(), state="stopped"))
-    begun(tmp_path, wish(HIDDEN))
+    start_sweep(tmp_path, wish(HIDDEN))
     assert [folder.id for folder in started] == [first.id, first.id]
 
 

@@ -6,18 +6,23 @@ import itertools
 import math
 import re
 import shlex
+import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mnist_tui import PROGRAM
+from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.experiment.texts import whole
+from mnist_tui.studies import scheduler_address, start
+from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.spec import SEARCH_TRIALS, Study, StudyBase, SweepAxis, checked
+from mnist_tui.studies.state import LIVE
 from mnist_tui.studies.trials import applied, combinations, parse_over, planned
 from mnist_tui.studies.trials import count as trial_count
 from mnist_tui.wording import count, counted, listed
@@ -32,7 +37,7 @@ SIZED = 256
 """Combinations whose parameters are counted."""
 
 
-class WishError(RequestError):
+class SweepRequestError(RequestError):
     """What is wrong with a wish; `field` is the field that it is typed in, empty for the whole."""
 
     def __init__(self, field: str, message: str) -> None:
@@ -41,7 +46,7 @@ class WishError(RequestError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class SweepRequest:
     """A sweep as it stands in the form.
 
     Attributes:
@@ -67,7 +72,7 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """What comes of a wish.
 
     Attributes:
@@ -83,11 +88,11 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def study_of(wish: Wish, created: float = 0.0) -> Study:
+def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
     """The study that is asked for, its values not yet tried on the preset.
 
     Raises:
-        WishError: with the field, and a sentence as the command line has it.
+        SweepRequestError: with the field, and a sentence as the command line has it.
     """
     seeds = _whole(wish, "seeds") or 1
     axes = tuple(_axis(at, name, values) for at, (name, values) in enumerate(wish.axes))
@@ -95,14 +100,16 @@ def study_of(wish: Wish, created: float = 0.0) -> Study:
     trials = _whole(wish, "trials") if kind != "grid" else None
     workers, threads, scheduler = _whole(wish, "workers"), _whole(wish, "threads"), wish.text("scheduler") or None
     if scheduler is not None and not re.fullmatch(r"(tcp|tls)://[^\s:/]+:\d+", scheduler):
-        raise WishError(
+        raise SweepRequestError(
             "scheduler", f"--scheduler {scheduler} is no address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
         )
     if scheduler is not None and workers is not None:
-        raise WishError("workers", "--workers does not go with --scheduler: that cluster has the workers that it has")
+        raise SweepRequestError(
+            "workers", "--workers does not go with --scheduler: that cluster has the workers that it has"
+        )
     preset, first = wish.preset, wish.preset.experiment.training.seed
     if not axes and kind != "grid":
-        raise WishError("search", f"a {kind} search needs at least one parameter to vary")
+        raise SweepRequestError("search", f"a {kind} search needs at least one parameter to vary")
     title = (
         f"{preset.name} over {listed([axis.name for axis in axes])}"
         if axes
@@ -133,27 +140,27 @@ def study_of(wish: Wish, created: float = 0.0) -> Study:
             created=created,
         )
     except RequestError as error:
-        raise WishError("", str(error)) from None
+        raise SweepRequestError("", str(error)) from None
 
 
-def plan_of(wish: Wish) -> Plan:
+def plan_of(wish: SweepRequest) -> SweepPlan:
     """All that can be told before it starts; every combination of a grid is tried on the preset.
 
     Raises:
-        WishError: with the field, and a sentence as the command line has it.
+        SweepRequestError: with the field, and a sentence as the command line has it.
     """
     study = study_of(wish)
     trials = trial_count(study)
     bases = {wish.base: wish.preset}
     if not study.axes and trials == 1:
-        raise WishError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
+        raise SweepRequestError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
     try:
         if study.search.kind != "grid" or trials <= 10 * MANY:
             planned(study, bases)
     except RequestError as error:
-        raise WishError(_field_of(error, study.axes), str(error)) from None
+        raise SweepRequestError(_field_of(error, study.axes), str(error)) from None
     sizes, notes = _sizes(study, wish.preset), tuple(_notes(study, trials, wish))
-    return Plan(study, trials, sentence_of(study, trials), sizes, notes)
+    return SweepPlan(study, trials, sentence_of(study, trials), sizes, notes)
 
 
 def sentence_of(study: Study, trials: int) -> str:
@@ -179,7 +186,7 @@ def sizes_text(sizes: tuple[int, int] | None) -> str:
     return f"{counted(low, 'parameter')} each" if low == high else f"{count(low)} to {counted(high, 'parameter')} each"
 
 
-def command_of(wish: Wish, study: Study, preset_file: str) -> str:
+def command_of(wish: SweepRequest, study: Study, preset_file: str) -> str:
     """The command line that does the same.
 
     Args:
@@ -236,17 +243,17 @@ def _axis(at: int, name: str, values: str) -> SweepAxis:
     try:
         return parse_over(f"{name}={values}")
     except RequestError as error:
-        raise WishError(f"axis-{at}", str(error)) from None
+        raise SweepRequestError(f"axis-{at}", str(error)) from None
 
 
-def _whole(wish: Wish, name: str) -> int | None:
+def _whole(wish: SweepRequest, name: str) -> int | None:
     text = wish.text(name)
     if not text:
         return None
     try:
         return whole(text, 1, MOST[name])
     except ValueError as error:
-        raise WishError(name, f"--{name} {text} {error}") from None
+        raise SweepRequestError(name, f"--{name} {text} {error}") from None
 
 
 def _field_of(error: RequestError, axes: Iterable[SweepAxis]) -> str:
@@ -274,7 +281,7 @@ def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     return (min(totals), max(totals)) if totals else None
 
 
-def _notes(study: Study, trials: int, wish: Wish) -> Iterable[str]:
+def _notes(study: Study, trials: int, wish: SweepRequest) -> Iterable[str]:
     if trials > MANY:
         yield f"more than {MANY:,} trials: you are asked once more"
     if study.compares and wish.preset.experiment.dataset.validation == "test":
@@ -289,3 +296,33 @@ def _notes(study: Study, trials: int, wish: Wish) -> Iterable[str]:
 def absolute(path: Path | None) -> str | None:
     """A folder by its absolute path: a study outlives the present folder."""
     return str(path.absolute()) if path else None
+
+
+def start_sweep(runs_dir: Path, wish: SweepRequest) -> tuple[StudyFolder, str]:
+    """Starts the study's process; an unfinished study that asks for the same goes on instead.
+
+    Returns:
+        The study's folder, and a sentence where it was there already.
+
+    Raises:
+        RequestError: the wish is wrong, the extra is not installed, no scheduler answers, or the folder cannot be
+            written.
+        OSError: no process can be started.
+    """
+    start.require_extra()
+    validate_name(wish.preset.experiment.dataset.name)
+    wish = replace(wish, preset=replace(wish.preset, experiment=with_whole_name(wish.preset.experiment)))
+    study, bases = study_of(wish, time.time()), {wish.base: wish.preset}
+    before = same_study(runs_dir, study, bases)
+    if before is not None and before.state() in LIVE:
+        return before, "A study that asks for the same is under way: this is it."
+    if before is not None:
+        start.resume(before, study)
+        return before, "An unfinished study asks for the same: it goes on with what is missing."
+    if study.scheduler is not None:
+        scheduler_address.check(study.scheduler)
+    folder = create(runs_dir, study, bases)
+    command = command_of(wish, study, str(folder.presets / f"{wish.base}.toml"))
+    folder.write_study(study.model_copy(update={"command": command}))
+    start.start(folder)
+    return folder, ""

@@ -9,24 +9,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input, Select
 
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.tui.form.sweep_row import AXIS, SweepRow
-from mnist_tui.tui.form.sweep_start import begun
-from mnist_tui.tui.form.sweep_wish import (
+from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
+from mnist_tui.tui.sweep.request import (
     KINDS,
     MANY,
     METRICS,
-    Plan,
-    Wish,
-    WishError,
+    SweepPlan,
+    SweepRequest,
+    SweepRequestError,
     absolute,
     command_of,
     plan_of,
     sizes_text,
+    start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
@@ -34,6 +35,7 @@ from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 NOTICE_SECONDS = 12
 BY_PATH = "another field, by its TOML path …"
@@ -79,7 +81,7 @@ class SweepScreen(Screen[None]):
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         self._preset = preset
-        self._plan: Plan | None = None
+        self._plan: SweepPlan | None = None
         self._starting = False
 
     def compose(self) -> ComposeResult:
@@ -114,10 +116,10 @@ class SweepScreen(Screen[None]):
     # ── the wish and its plan ──
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> SweepRequest:
         """What the form says now."""
         rows = list(self.query(SweepRow))
-        return Wish(
+        return SweepRequest(
             self._preset,
             tuple((row.key, row.text) for row in rows if row.is_axis),
             {row.key: row.text for row in rows if not row.is_axis},
@@ -146,15 +148,15 @@ class SweepScreen(Screen[None]):
         self._try(wish)
 
     @work(thread=True, group="plan", exclusive=True, exit_on_error=False)
-    def _try(self, wish: Wish) -> None:
+    def _try(self, wish: SweepRequest) -> None:
         try:
             plan, problem = plan_of(wish), None
-        except WishError as error:
+        except SweepRequestError as error:
             plan, problem = None, error
         if self.is_attached and self.app.is_running:
             self.app.call_from_thread(self._show, wish, plan, problem)
 
-    def _show(self, wish: Wish, plan: Plan | None, problem: WishError | None) -> None:
+    def _show(self, wish: SweepRequest, plan: SweepPlan | None, problem: SweepRequestError | None) -> None:
         if not self.is_attached or wish != self.wish:
             return
         self._plan = plan
@@ -255,14 +257,14 @@ class SweepScreen(Screen[None]):
             self._start(self.wish, agreed=False)
 
     @work(thread=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def _start(self, wish: Wish, *, agreed: bool) -> None:
+    def _start(self, wish: SweepRequest, *, agreed: bool) -> None:
         app = self.app
         try:
             plan = plan_of(wish)
             if plan.trials > MANY and not agreed:
                 app.call_from_thread(self._ask, wish, plan.sentence)
                 return
-            folder, told = begun(app.options.runs_dir, wish)
+            folder, told = start_sweep(app.options.runs_dir, wish)
         except (RequestError, OSError) as error:
             app.call_from_thread(self._refused, str(error))
             return
@@ -270,7 +272,7 @@ class SweepScreen(Screen[None]):
         if told:
             app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS, markup=False)
 
-    def _ask(self, wish: Wish, sentence: str) -> None:
+    def _ask(self, wish: SweepRequest, sentence: str) -> None:
         from mnist_tui.tui.screens.ask_study import AskManyScreen
 
         def answered(agreed: bool | None) -> None:
@@ -284,3 +286,73 @@ class SweepScreen(Screen[None]):
     def _refused(self, why: str) -> None:
         self._starting = False
         self.notify(why, title="The study cannot start", severity="error", timeout=NOTICE_SECONDS, markup=False)
+
+
+AXIS = "axis-"
+"""Before an axis' place it is its field's name in an error."""
+
+
+class SweepRow(Widget):
+    """A text, or one of some choices.
+
+    Args:
+        key: the field's name; an axis' is its parameter's.
+        note: what goes into it, beside it.
+        axis: whether it holds the values of a parameter.
+    """
+
+    DEFAULT_CSS = """
+    SweepRow {
+        layout: vertical;
+        height: auto;
+
+        & > Horizontal { height: 1; }
+        & > Horizontal > .sweep-row--label { width: 19; }
+        & > Horizontal > Input, & > Horizontal > Select { width: 18; background: $foreground 8%; }
+        & > Horizontal > Select > SelectCurrent { background: transparent; padding: 0; }
+        & > Horizontal > Select > SelectOverlay { border: none; padding: 0; }
+        & > Horizontal > .sweep-row--note {
+            width: 1fr;
+            padding: 0 0 0 1;
+            color: $text-muted;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+        }
+        &.-axis > Horizontal > Input { width: 2fr; }
+        & > .sweep-row--error { height: auto; color: $text-error; padding: 0 0 0 2; display: none; }
+        &.-refused > .sweep-row--error { display: block; }
+        &.-refused > Horizontal > .sweep-row--label { color: $text-error; text-style: bold; }
+    }
+    """
+
+    def __init__(
+        self, key: str, label: str, text: str, note: str, choices: tuple[str, ...] = (), *, axis: bool = False
+    ) -> None:
+        super().__init__(id=None if axis else f"sweep-{key}", classes="-axis" if axis else "")
+        self.key, self.is_axis = key, axis
+        self._label, self._note = Line(label, classes="sweep-row--label"), Line(note, classes="sweep-row--note")
+        self._error = Line(classes="sweep-row--error")
+        self.control: Input | ValueSelect = (
+            ValueSelect([(choice, choice) for choice in choices], value=text, allow_blank=False, compact=True)
+            if choices
+            else TextControl(text, compact=True, select_on_focus=True)
+        )
+        self.HELP = f"**{label}.** {note[:1].upper()}{note[1:]}."  # pyright: ignore[reportAttributeAccessIssue]
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield self._label
+            yield self.control
+            yield self._note
+        yield self._error
+
+    @property
+    def text(self) -> str:
+        """What stands in it; empty for a field that means nothing now."""
+        value = self.control.value
+        return "" if self.control.disabled and not self.is_axis else str(value).strip()
+
+    def explain(self, why: str) -> None:
+        """Why the text is refused, below it; empty for a good one."""
+        self._error.say(f"✗ {why}" if why else "")
+        self.set_class(bool(why), "-refused")
