@@ -29,8 +29,8 @@ from mnist_tui.tui.gallery.answers import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens.studies import StudiesScreen
-from mnist_tui.tui.screens.study import StudyScreen
+from mnist_tui.tui.studies.list_screen import StudiesScreen
+from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 
 HERE = Path(__file__).parent

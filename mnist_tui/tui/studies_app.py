@@ -50,7 +50,7 @@ class StudiesApp(TerminalApp):
 
     def study_screen(self, folder: StudyFolder, run: str = "") -> Screen[Any]:
         """The screen of a study, with the trial of that run chosen."""
-        from mnist_tui.tui.screens.study import StudyScreen
+        from mnist_tui.tui.studies.screen import StudyScreen
 
         feed = self.studies.feed(folder)
         if run:
@@ -66,7 +66,7 @@ class StudiesApp(TerminalApp):
 
     def show_studies(self) -> None:
         """The list of all studies."""
-        from mnist_tui.tui.screens.studies import StudiesScreen
+        from mnist_tui.tui.studies.list_screen import StudiesScreen
 
         self._go(StudiesScreen())
 
@@ -86,7 +86,7 @@ class StudiesApp(TerminalApp):
 
     def back_to_study(self) -> None:
         """From a run back to the study that it was opened from, as it was left."""
-        from mnist_tui.tui.screens.study import StudyScreen
+        from mnist_tui.tui.studies.screen import StudyScreen
 
         if self.origin is None:
             return
@@ -99,7 +99,7 @@ class StudiesApp(TerminalApp):
         """A followed study has moved on: it is told, on any screen, when it has ended."""
         message.stop()
         if self.studies.has_ended(message.feed):
-            from mnist_tui.tui.screens.study_words import ended
+            from mnist_tui.tui.studies.words import ended
 
             snapshot = message.feed.snapshot
             good = snapshot.word in {"finished", "stopped"}

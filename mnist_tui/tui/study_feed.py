@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from textual.message import Message
@@ -10,30 +10,8 @@ from textual.message_pump import MessagePump
 
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.tui.reader import Reader
-from mnist_tui.tui.screens.study_rows import Order
+from mnist_tui.tui.studies.trial_rows import StudyView
 from mnist_tui.tui.study_watch import StudySnapshot, StudyWatch
-
-
-@dataclass(frozen=True)
-class View:
-    """How a study is looked at; kept while one of its runs is shown.
-
-    Attributes:
-        chosen: the key of the chosen row; empty for the first.
-        wanted: the run whose trial is to be chosen; empty for none.
-        marked: numbers of the marked trials, in the order of their marks.
-        together: whether trials that differ in their seed alone are one row.
-        plot: which plot is shown; empty for the usual one.
-        shown: which part is shown where there is no room for all.
-    """
-
-    order: Order = Order()  # noqa: RUF009 - frozen
-    chosen: str = ""
-    wanted: str = ""
-    marked: tuple[int, ...] = ()
-    together: bool = False
-    plot: str = ""
-    shown: str = "table"
 
 
 class StudyFeed:
@@ -56,7 +34,7 @@ class StudyFeed:
         self.folder = folder
         self.snapshot = StudySnapshot(folder)
         self.read = False
-        self.view = View()
+        self.view = StudyView()
         self._reader = Reader(lambda: StudyWatch(folder), self._take, lambda: self.Changed(self))
 
     def choose(self, run: str) -> None:

@@ -14,8 +14,8 @@ from mnist_tui.report.figures.drawing import LARGEST_DRAWABLE, SMALLEST_DRAWABLE
 from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
-from mnist_tui.tui.screens import study_plots
-from mnist_tui.tui.screens.study_rows import Shape
+from mnist_tui.tui.studies import plots
+from mnist_tui.tui.studies.trial_rows import Shape
 from mnist_tui.tui.widgets.plots.chart import drawn, plane_of
 from mnist_tui.tui.widgets.plots.legend import Legend
 from mnist_tui.tui.widgets.plots.marks import MARKS, Marks
@@ -133,15 +133,15 @@ def trials_of(values: Sequence[float | None]) -> tuple[TrialRow, ...]:
 def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric: str) -> None:
     marks, trials = MARKS["braille"], trials_of(values)
     shape = Shape(metric, ("lr",), bases=False, seeds=True)
-    axes, strands = study_plots.parallel(trials, shape)
+    axes, strands = plots.parallel(trials, shape)
     assert all(height is None or 0 <= height <= 1 for strand in strands for height in strand.heights)
     layout = laid_out(axes, (WIDTH, HEIGHT), marks)
     fit(woven_drawn(axes, strands, layout, woven(strands, layout), chosen="1", best="1"))
-    panels, frame = study_plots.multiples(trials, StudyState(rows=trials, metric=metric), shape)
+    panels, frame = plots.multiples(trials, StudyState(rows=trials, metric=metric), shape)
     assert frame.words
     for panel in panels:
         fit(panel_lines(panel, frame, (22, 6), marks, chosen=True), 22, 6)
-    series = study_plots.seeds(trials, "1")
+    series = plots.seeds(trials, "1")
     _, picture = overlay(series, (WIDTH, HEIGHT), marks, span=(0.0, 9.0))
     fit(paint(picture, marks))
 

@@ -20,12 +20,12 @@ from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens import study_rows
 from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen, AskStopScreen
 from mnist_tui.tui.screens.leave import LeaveScreen
-from mnist_tui.tui.screens.studies import StudiesScreen
-from mnist_tui.tui.screens.study import StudyScreen
-from mnist_tui.tui.screens.study_rows import Order, in_order
+from mnist_tui.tui.studies import trial_rows
+from mnist_tui.tui.studies.list_screen import StudiesScreen
+from mnist_tui.tui.studies.screen import StudyScreen
+from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
 from mnist_tui.tui.study_watch import StudyWatch
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.multiples import MultiplesPlot
@@ -89,17 +89,17 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
     study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
-    shape = study_rows.shape_of(study)
-    for column in study_rows.columns_of(shape):
+    shape = trial_rows.shape_of(study)
+    for column in trial_rows.columns_of(shape):
         for descending in (False, True):
-            found = in_order(study.rows, Order(column.key, descending), shape)
+            found = in_order(study.rows, TrialOrder(column.key, descending), shape)
             assert sorted(row.number for row in found) == [1, 2, 3, 4, 5, 6]
             if column.key in {"test_accuracy", "seconds", "macro_f1"}:
                 assert found[-1].number == 6
-    hidden = in_order(study.rows, Order("axis:hidden", True), shape)
+    hidden = in_order(study.rows, TrialOrder("axis:hidden", True), shape)
     assert [dict(row.values)["hidden"] for row in hidden] == ["250", "250", "150", "150", "50", "50"]
-    loss = study_rows.Shape("val_loss", shape.axes, bases=False, seeds=False)
-    assert Order().shown(loss) == ("val_loss", False)
+    loss = trial_rows.Shape("val_loss", shape.axes, bases=False, seeds=False)
+    assert TrialOrder().shown(loss) == ("val_loss", False)
 
 
 async def test_a_click_on_a_head_and_the_keys_sort(under_way: RecordedStudy, shows: Any, until: Any) -> None:

@@ -21,7 +21,7 @@ from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.editor.screen import EditorScreen
-from mnist_tui.tui.screens.study import StudyScreen
+from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.sweep.request import SweepRequest, SweepRequestError, command_of, plan_of, start_sweep, study_of
 from mnist_tui.tui.sweep.screen import SweepRow, SweepScreen
 from tests.tui.conftest import screen_text

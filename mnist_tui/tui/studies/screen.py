@@ -13,11 +13,10 @@ from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
-from mnist_tui.tui.screens import study_rows, study_words
-from mnist_tui.tui.screens.study_actions import StudyActions
-from mnist_tui.tui.screens.study_listing import Listing, listing
-from mnist_tui.tui.screens.study_plot_pane import PlotPane, plot_after, plot_of
-from mnist_tui.tui.screens.study_rows import Order, Rows, Shape
+from mnist_tui.tui.studies import trial_rows, words
+from mnist_tui.tui.studies.actions import StudyActions
+from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
+from mnist_tui.tui.studies.trial_rows import Rows, Shape, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines
@@ -96,12 +95,12 @@ class StudyScreen(StudyActions):
         self._heard, self._clock = HeardClock(), clock
         self._dirty = True
         self._rows = Rows()
-        self._listed = Listing()
+        self._listed = TrialListing()
         self._plot_due = False
         self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(study_words.caption(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
+        yield StatusLine(words.caption(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")
             yield Lines(id="study-pace", cut=True)
@@ -151,26 +150,26 @@ class StudyScreen(StudyActions):
         if not self.is_current or not self.is_mounted or not self.feed.read:
             return
         if self.snapshot.live or self._dirty:
-            self.meter.show("Trials", *study_words.share_done(self.snapshot.study))
+            self.meter.show("Trials", *words.share_done(self.snapshot.study))
             now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
-            self.pace.say(study_words.pace(self.snapshot, now))
+            self.pace.say(words.pace(self.snapshot, now))
         if self._dirty:
             self._dirty = False
             self._draw()
 
     def _draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
-        self.status.show(snapshot.word, study_words.caption(snapshot))
-        self.crew.say(study_words.workers_line(study))
+        self.status.show(snapshot.word, words.caption(snapshot))
+        self.crew.say(words.workers_line(study))
         self.crew.display = bool(study.workers)
         why = snapshot.reason if snapshot.word != "finished" else ""
         self.why.say(why)
         self.why.display = bool(why)
-        seeds = study_words.told_of_seeds(snapshot.summaries, study) if study.kind == "seeds" else []
+        seeds = words.told_of_seeds(snapshot.summaries, study) if study.kind == "seeds" else []
         command = [snapshot.asked.command] if snapshot.asked is not None else []
-        parts = [seeds, [*study_words.notes(snapshot), *study_words.workers(study)], command]
+        parts = [seeds, [*words.notes(snapshot), *words.workers(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
-        shape = study_rows.shape_of(study)
+        shape = trial_rows.shape_of(study)
         self._list(shape)
         self._draw_plot(shape)
         self._tell()
@@ -179,7 +178,7 @@ class StudyScreen(StudyActions):
         view = self.feed.view
         self._listed = found = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
         first = not self.table.keys
-        self.table.show(study_rows.columns_of(shape), found.rows, found.order.shown(shape))
+        self.table.show(trial_rows.columns_of(shape), found.rows, found.order.shown(shape))
         if first and view.chosen:
             self.table.choose(view.chosen)
         wanted = next((row for row in self.snapshot.study.rows if view.wanted and row.run == view.wanted), None)
@@ -198,9 +197,9 @@ class StudyScreen(StudyActions):
 
     def _tell(self) -> None:
         chosen = self.chosen
-        lines = study_words.told(chosen, self.snapshot.study) if chosen else []
+        lines = words.told(chosen, self.snapshot.study) if chosen else []
         if chosen is None and self.snapshot.summaries:
-            lines = study_words.told_of_seeds(self.snapshot.summaries, self.snapshot.study)
+            lines = words.told_of_seeds(self.snapshot.summaries, self.snapshot.study)
         if not self.table.keys:
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
         self.told.say("\n".join(lines))
@@ -277,7 +276,7 @@ class StudyScreen(StudyActions):
         """The plot follows the cursor, some moves of it at a time."""
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(study_rows.shape_of(self.snapshot.study))
+            self._draw_plot(trial_rows.shape_of(self.snapshot.study))
 
     @on(TrialPlot.Step)
     def _step(self, message: TrialPlot.Step) -> None:
@@ -295,16 +294,16 @@ class StudyScreen(StudyActions):
 
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self.feed.view.order.by(message.column, study_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.by(message.column, trial_rows.shape_of(self.snapshot.study)))
 
     def action_sort(self) -> None:
-        self._look(order=self.feed.view.order.next(study_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.next(trial_rows.shape_of(self.snapshot.study)))
 
     def action_reverse(self) -> None:
-        self._look(order=self.feed.view.order.reversed(study_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.reversed(trial_rows.shape_of(self.snapshot.study)))
 
     def action_best(self) -> None:
-        self._look(order=Order())
+        self._look(order=TrialOrder())
         self.table.choose(self._listed.key_of(self.snapshot.study.best))
 
     @on(RowTable.Marked)

@@ -17,7 +17,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.watch import StudyWatch
-from mnist_tui.tui.screens import study_words
+from mnist_tui.tui.studies import words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.tables.row_table import Column, Row, RowTable
@@ -26,6 +26,7 @@ from mnist_tui.wording import count, counted, moment
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 LOOK_SECONDS = 1.5
 NOTICE_SECONDS = 12
@@ -42,7 +43,7 @@ TONES = {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownStudy:
     """A study of the list.
 
     Attributes:
@@ -80,10 +81,10 @@ class StudiesScreen(Screen[None]):
         Binding("escape", "presets", "Presets", tooltip="Back to the presets", id="studies.presets"),
     ]
 
-    class Looked(Message):
+    class StudiesRead(Message):
         """What the folders say now."""
 
-        def __init__(self, found: list[Known]) -> None:
+        def __init__(self, found: list[KnownStudy]) -> None:
             super().__init__()
             self.found = found
 
@@ -97,7 +98,7 @@ class StudiesScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownStudy] = {}
         self._watches: dict[Path, StudyWatch] = {}
         self._started: dict[Path, float] = {}
         self._looking = False
@@ -123,14 +124,14 @@ class StudiesScreen(Screen[None]):
 
     @work(thread=True, group="look", exit_on_error=False)
     def _look(self) -> None:
-        found: list[Known] = []
+        found: list[KnownStudy] = []
         try:
             for folder in study_folders(self.app.options.runs_dir):
                 found.append(self._read(folder))
         finally:
-            self.post_message(self.Looked(found))
+            self.post_message(self.StudiesRead(found))
 
-    def _read(self, folder: StudyFolder) -> Known:
+    def _read(self, folder: StudyFolder) -> KnownStudy:
         """In the thread: what has come to a study since the last look."""
         watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
@@ -139,11 +140,11 @@ class StudiesScreen(Screen[None]):
             while watch.look():
                 pass
         except RequestError as error:
-            return Known(folder, problem=str(error))
-        return Known(folder, watch.state, started=self._started[folder.path])
+            return KnownStudy(folder, problem=str(error))
+        return KnownStudy(folder, watch.state, started=self._started[folder.path])
 
-    @on(Looked)
-    def _take(self, message: Looked) -> None:
+    @on(StudiesRead)
+    def _take(self, message: StudiesRead) -> None:
         message.stop()
         self._looking = False
         if not (self.is_attached and self.app.is_running):
@@ -157,7 +158,7 @@ class StudiesScreen(Screen[None]):
         self._tell()
 
     @property
-    def _chosen(self) -> Known | None:
+    def _chosen(self) -> KnownStudy | None:
         return self._known.get(self.table.chosen or "")
 
     @on(RowTable.Moved)
@@ -170,7 +171,7 @@ class StudiesScreen(Screen[None]):
             text = known.problem
         else:
             finished = state.best_row
-            best = f"best #{finished.number}: {study_words.values_text(finished)}" if finished else ""
+            best = f"best #{finished.number}: {words.values_text(finished)}" if finished else ""
             parts = [known.folder.id, best, state.reason, *state.notes[:1]]
             text = " · ".join(part for part in parts if part)
         self.told.say(text)
@@ -277,7 +278,7 @@ class StudiesScreen(Screen[None]):
         self.app.push_screen(AskDeleteStudyScreen(title, runs), answered)
 
 
-def _row(known: Known) -> Row:
+def _row(known: KnownStudy) -> Row:
     state = known.state
     if state is None:
         cells = ("broken", known.folder.id, "", "", "", "", known.folder.id)
@@ -289,7 +290,7 @@ def _row(known: Known) -> Row:
         state.state,
         state.title or known.folder.id,
         f"{state.done:,}/{planned:,}",
-        study_words.score_text(best, state.metric) if best else "",
+        words.score_text(best, state.metric) if best else "",
         count(failed) if failed else "",
         moment(known.started),
         known.folder.id,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
-from mnist_tui.tui.screens.study_rows import figure, host_of
+from mnist_tui.tui.studies.trial_rows import figure, host_of
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
 

@@ -21,6 +21,7 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
 
+
 NOTICE_SECONDS = 12
 RESUMABLE = ("stopped", "failed", "crashed")
 

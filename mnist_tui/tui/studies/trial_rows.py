@@ -1,17 +1,20 @@
-"""The trials of a study as rows of its table: columns, cells, order. Text only, nothing of Textual's screens."""
+"""A study's table: columns, cells and order of its trials, and of points (trials of all seeds). Text only."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
+from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.bar import FULL, REST
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
-from mnist_tui.wording import DASH, count, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 AXIS = "axis:"
 """Before an axis' name it is a column's key."""
@@ -69,27 +72,27 @@ def columns_of(shape: Shape) -> tuple[Column, ...]:
 
 
 @dataclass(frozen=True)
-class Order:
+class TrialOrder:
     """How the rows are sorted; `rank`, which no column is, has the best trials first, then those to come."""
 
     column: str = "rank"
     descending: bool = False
 
-    def by(self, column: str, shape: Shape) -> Order:
+    def by(self, column: str, shape: Shape) -> TrialOrder:
         """Sorted by that column; the other way round where it is already. By the metric the best come first."""
         if column == shape.metric:
-            return Order(column, _best_is_low(shape)) if self.column == "rank" else Order()
+            return TrialOrder(column, _best_is_low(shape)) if self.column == "rank" else TrialOrder()
         if column == self.column:
-            return Order(column, not self.descending)
-        return Order(column, column in FIRST_DESCENDING)
+            return TrialOrder(column, not self.descending)
+        return TrialOrder(column, column in FIRST_DESCENDING)
 
-    def next(self, shape: Shape) -> Order:
+    def next(self, shape: Shape) -> TrialOrder:
         """Sorted by the column after this."""
         keys = [column.key for column in columns_of(shape)]
         column = keys[(keys.index(self.shown(shape)[0]) + 1) % len(keys)]
-        return Order() if column == shape.metric else Order(column, column in FIRST_DESCENDING)
+        return TrialOrder() if column == shape.metric else TrialOrder(column, column in FIRST_DESCENDING)
 
-    def reversed(self, shape: Shape) -> Order:
+    def reversed(self, shape: Shape) -> TrialOrder:
         """The other way round."""
         return self.by(self.shown(shape)[0], shape)
 
@@ -121,7 +124,7 @@ KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
 }
 
 
-def in_order(rows: Iterable[TrialRow], order: Order, shape: Shape) -> list[TrialRow]:
+def in_order(rows: Iterable[TrialRow], order: TrialOrder, shape: Shape) -> list[TrialRow]:
     """The rows sorted; those without a value come last either way, equal ones by number."""
     by_number = sorted(rows, key=lambda row: row.number)
     if order.column == "rank":
@@ -238,3 +241,181 @@ def host_of(address: str) -> str:
 
 def _loss(value: float | None) -> str:
     return DASH if value is None else loss(value)
+
+
+SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
+"""Of a trial's row, the figures whose mean over the seeds stands for the point."""
+
+
+def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[Row]:
+    """The rows below those of the seeds: mean, deviation, interval of the mean, lowest to highest."""
+    if not summaries:
+        return []
+    columns = columns_of(shape)
+    n = max(found.n for found in summaries.values())
+
+    def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> Row:
+        cells = [cell(column.key, summaries[column.key]) if column.key in summaries else "" for column in columns]
+        cells[1] = name
+        return Row(key, tuple(cells), tone="row-table--marked")
+
+    rows = [row("mean", f"mean, n={n}", lambda key, found: _figure(key, found.mean))]
+    if n > 1:
+        rows += [
+            row("std", "± std", lambda key, found: _around(key, found.std)),
+            row("interval", "95 %", lambda key, found: _span(key, found.low, found.high) if key != "seconds" else ""),
+            row("range", "min–max", lambda key, found: _span(key, found.minimum, found.maximum)),
+        ]
+    return rows
+
+
+def _figure(key: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else percent(value)
+
+
+def _around(key: str, value: float | None) -> str:
+    """A deviation: of a share in points."""
+    if value is None:
+        return ""
+    return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else f"{100 * value:.2f} points"
+
+
+def _span(key: str, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    if key == "seconds":
+        return f"{low:.1f}–{high:.1f} s"
+    if key.endswith("loss"):
+        return f"{loss(low)}–{loss(high)}"
+    return f"{100 * low:.2f}–{100 * high:.2f} %"
+
+
+def points(rows: Sequence[TrialRow], order: TrialOrder, shape: Shape) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
+    """The trials that differ in their seed alone as one row each, figures as means over those that finished; sorted.
+
+    Returns:
+        The row, whose number is that of its first trial, and its trials.
+    """
+    found: dict[Any, list[TrialRow]] = {}
+    for row in rows:
+        found.setdefault(row.point, []).append(row)
+    together = {one.number: (one, tuple(members)) for members in found.values() if (one := _mean(members))}
+    return [together[row.number] for row in in_order((one for one, _ in together.values()), order, shape)]
+
+
+def _mean(rows: Sequence[TrialRow]) -> TrialRow:
+    done = [row for row in rows if row.state == "finished"]
+    states = [row.state for row in rows]
+    going_on = "running" in states or (done and "waiting" in states)
+    state = "running" if going_on else "finished" if done else states[0]
+    figures = {name: _mean_of(done, name) for name in SUMMED}
+    spent = sum(row.seconds or 0.0 for row in done) or None
+    epoch = round(statistics.fmean(row.epoch for row in rows))
+    return replace(rows[0], state=state, epoch=epoch, worker="", seconds=spent, **figures)
+
+
+def _mean_of(rows: Sequence[TrialRow], name: str) -> float | None:
+    values = [value for row in rows if (value := getattr(row, name)) is not None]
+    return statistics.fmean(values) if values else None
+
+
+def point_rows(
+    found: Sequence[tuple[TrialRow, tuple[TrialRow, ...]]],
+    shape: Shape,
+    marked: Container[int],
+    best: int | None,
+    glyphs: Glyphs,
+) -> list[Row]:
+    """A row a point, scores as mean ± deviation over its seeds."""
+    keys = [column.key for column in columns_of(shape)]
+    rows: list[Row] = []
+    for one, members in found:
+        done = [row for row in members if row.state == "finished"]
+        is_best = any(row.number == best for row in members)
+        cells = list(cells_of(one, shape, is_best, glyphs))
+        cells[keys.index("state")] = f"{len(done)}/{counted(members, 'seed')}"
+        if "seed" in keys:
+            cells[keys.index("seed")] = f"n={len(done)}"
+        for key in (shape.metric, "test_accuracy"):
+            values = [value for row in done if (value := figure(row, key, shape.metric)) is not None]
+            if len(values) > 1:
+                cells[keys.index(key)] = _plus_minus(key, statistics.fmean(values), statistics.stdev(values))
+        whole = all(row.number in marked for row in members)
+        rows.append(Row(str(one.number), tuple(cells), whole, tone(one.state)))
+    return rows
+
+
+def _plus_minus(key: str, mean: float, deviation: float) -> str:
+    if key.endswith("loss"):
+        return f"{loss(mean)} ± {loss(deviation)}"
+    return f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """How a study is looked at; kept while one of its runs is shown.
+
+    Attributes:
+        chosen: the key of the chosen row; empty for the first.
+        wanted: the run whose trial is to be chosen; empty for none.
+        marked: numbers of the marked trials, in the order of their marks.
+        together: whether trials that differ in their seed alone are one row.
+        plot: which plot is shown; empty for the usual one.
+        shown: which part is shown where there is no room for all.
+    """
+
+    order: TrialOrder = TrialOrder()
+    chosen: str = ""
+    wanted: str = ""
+    marked: tuple[int, ...] = ()
+    together: bool = False
+    plot: str = ""
+    shown: str = "table"
+
+
+@dataclass(frozen=True)
+class TrialListing:
+    """The table's contents.
+
+    Attributes:
+        trials: a trial a row, of a point one with its means; without the rows of means below those of seeds.
+        members: the trials of each row that stands for several, by its key.
+        rows: all that is shown.
+    """
+
+    trials: Sequence[TrialRow] = ()
+    members: Mapping[str, Sequence[TrialRow]] = field(default_factory=dict[str, Sequence[TrialRow]])
+    rows: Sequence[Row] = ()
+    order: TrialOrder = TrialOrder()
+
+    def trials_of(self, key: str) -> Sequence[TrialRow]:
+        """The trials that the row of that key stands for; none for one of means."""
+        return self.members.get(key) or [row for row in self.trials if str(row.number) == key]
+
+    def key_of(self, number: int | None) -> str:
+        """The key of the row that a trial is in; empty for None."""
+        found = (key for key, rows in self.members.items() if any(row.number == number for row in rows))
+        return next(found, "" if number is None else str(number))
+
+
+def listing(snapshot: StudySnapshot, view: StudyView, made: Rows, shape: Shape, glyphs: Glyphs) -> TrialListing:
+    """What is listed; rows that have not changed are those that were made before."""
+    study, marked = snapshot.study, set(view.marked)
+    order = order_of(study, view.order)
+    if view.together:
+        found = points(study.rows, order, shape)
+        members = {str(one.number): trials for one, trials in found}
+        rows = point_rows(found, shape, marked, study.best, glyphs)
+        return TrialListing([one for one, _ in found], members, rows, order)
+    trials = in_order(study.rows, order, shape)
+    rows = made.of(trials, shape, marked, study.best, glyphs)
+    return TrialListing(trials, {}, [*rows, *seed_rows(snapshot.summaries, shape)], order)
+
+
+def order_of(study: StudyState, asked: TrialOrder) -> TrialOrder:
+    """Best first, unless asked otherwise; in a study that is no contest by seed, or as they are trained."""
+    if study.compares or asked != TrialOrder():
+        return asked
+    return TrialOrder("seed" if study.kind == "seeds" else "number")
