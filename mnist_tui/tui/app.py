@@ -213,7 +213,7 @@ class BenchApp(StudiesApp):
 
     def show_tour(self) -> None:
         """What the app is for, on one screen over the present one."""
-        from mnist_tui.tui.screens.tour import TourScreen
+        from mnist_tui.tui.help.screens import TourScreen
 
         self.push_screen(TourScreen())
 
@@ -234,7 +234,7 @@ class BenchApp(StudiesApp):
                 self.show_settings()
 
     def action_help(self) -> None:
-        from mnist_tui.tui.screens.help import HelpScreen, help_of, keys_of, more_of, topic_of
+        from mnist_tui.tui.help.screens import HelpScreen, help_of, keys_of, more_of, topic_of
 
         screen = self.screen
         self.push_screen(HelpScreen(help_of(screen), keys_of(screen), more_of(screen), topic_of(screen)))

@@ -16,7 +16,7 @@ from mnist_tui.experiment.presets import find_preset, load_preset
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import remembered, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.help import keys_of
+from mnist_tui.tui.help.screens import keys_of
 from mnist_tui.tui.screens.leave import LeaveScreen
 
 prepare_standby = BenchApp._prepare_standby  # pyright: ignore[reportPrivateUsage]

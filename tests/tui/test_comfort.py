@@ -17,9 +17,8 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import remember, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens.help import HelpScreen, keys_of
-from mnist_tui.tui.screens.tour import KEYS, TourScreen
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
@@ -78,7 +77,7 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
     app = BenchApp(bench.options)
     async with app.run_test(size=size) as pilot:
         text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "f12 has the settings")
-        for _name, key, what in KEYS:
+        for _name, key, what in TOUR_KEYS:
             assert re.search(rf"\b{key}  {re.escape(what)}", text)
         await pilot.press("x")
         await until(pilot, lambda: not isinstance(app.screen, TourScreen))
@@ -108,7 +107,7 @@ async def test_no_tour_for_one_who_comes_to_watch(record: Any, app_on: Any, show
 
 def test_the_keys_of_the_tour_are_those_of_the_app() -> None:
     keys = {name: entry.keys for entry in entries() for name in entry.ids}
-    for name, key, _what in KEYS:
+    for name, key, _what in TOUR_KEYS:
         assert key in keys[name]
 
 

@@ -8,8 +8,8 @@ from textual.widgets import MarkdownViewer, OptionList
 
 from mnist_tui import guide
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.help.screens import GuideScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
-from mnist_tui.tui.screens.guide import GuideScreen
 
 
 async def test_f1_and_g_open_the_page_of_the_screen_and_esc_leads_back(tmp_path: Path) -> None:

@@ -1,26 +1,33 @@
-"""Help for what has the focus, the sheet of the keys that work now, and the sheet of all keys."""
+"""What explains the app: help for what has the focus with its keys, the user's guide, and the first-run tour."""
 
 from __future__ import annotations
 
+from importlib import resources
 from inspect import cleandoc
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
-from textual import getters, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
-from textual.widgets import Markdown, Static
+from textual.widgets import Markdown, MarkdownViewer, OptionList, Static
+from textual.widgets.option_list import Option
 
+from mnist_tui import guide
 from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.terminal.keymap import key_of, shown
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
 
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
@@ -103,8 +110,6 @@ class HelpScreen(ModalScreen[None]):
 
     def action_guide(self) -> None:
         """Open the guide in place of this help."""
-        from mnist_tui.tui.screens.guide import GuideScreen
-
         self.app.switch_screen(GuideScreen(self._topic))
 
     @work(thread=True)
@@ -136,3 +141,107 @@ def _table(sections: list[tuple[str, list[tuple[str, str]]]]) -> Table:
         for row in keys:
             table.add_row(*map(Text, row))
     return table
+
+
+class GuideScreen(Screen[None]):
+    """Shows the pages of the guide.
+
+    Args:
+        topic: the page to begin with, by its name in `guide.TOPICS`.
+    """
+
+    CSS_PATH = "help.tcss"
+    AUTO_FOCUS = "#topics"
+    HELP = """
+    **The guide.** ↑ and ↓ choose a page, Tab goes to its text, Esc goes back.
+    """
+    BINDINGS = [Binding("escape", "dismiss", "Back", tooltip="Back to where you were", id="guide.close")]
+
+    topics = getters.query_one("#topics", OptionList)
+    viewer = getters.query_one("#page", MarkdownViewer)
+
+    def __init__(self, topic: str) -> None:
+        super().__init__()
+        self._topic = topic
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            pages = OptionList(
+                *(Option(Content(guide.title(name)), id=name) for name in guide.TOPICS), id="topics", markup=False
+            )
+            pages.border_title = "Guide"
+            yield pages
+            yield MarkdownViewer(id="page", show_table_of_contents=False)
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.topics.highlighted = guide.TOPICS.index(self._topic)
+
+    @on(OptionList.OptionHighlighted, "#topics")
+    async def show_page(self, event: OptionList.OptionHighlighted) -> None:
+        """Show the page of the topic under the cursor."""
+        folder = Path(str(resources.files(guide)))
+        await self.viewer.go(folder / f"{event.option_id}.md")
+        self.viewer.scroll_home(animate=False)
+
+    @on(OptionList.OptionSelected, "#topics")
+    def read_page(self) -> None:
+        """Move the focus to the page, so that the arrow keys scroll it."""
+        self.viewer.focus()
+
+
+TOUR_ABOUT = (
+    "Choose a preset, train it, watch loss, accuracy and confusions epoch by epoch, take weights and figures home. "
+    "Training runs in a process of its own: closing this window, or losing the connection, does not end it."
+)
+TOUR_KEYS = (
+    ("presets.train", "t", "train the chosen preset"),
+    ("presets.edit", "e", "change it first: layers, features, optimizer"),
+    ("presets.sweep", "w", "train it in many seeds, or sweep its parameters"),
+    ("app.runs", "f3", "all runs: compare, resume, delete"),
+    ("app.studies", "f5", "all studies: seeds and sweeps, live"),
+    ("app.help", "f1", "help, and every key of where you are"),
+    ("app.quit", "q", "leave; a training goes on if you want it to"),
+)
+"""An action's name, its key unless the user has another, what it does; the table of all keys would take longer."""
+
+
+class TourScreen(ModalScreen[None]):
+    """Shown over the presets at the first start; any key or click closes it for good."""
+
+    CSS_PATH = "help.tcss"
+    HELP = """
+    **The tour.** Any key closes it. It comes back with `toured = false` in the settings file.
+    """
+
+    if TYPE_CHECKING:
+        app = getters.app(BenchApp)
+
+    def compose(self) -> ComposeResult:
+        keys = Table.grid(padding=(0, 2))
+        keys.add_column(justify="right", style="bold", no_wrap=True)
+        keys.add_column()
+        for name, key, what in TOUR_KEYS:
+            keys.add_row(Text(shown(self.app.settings.keys.get(name, key))), what)
+        settings = key_of("app.settings", type(self.app), self.app.settings.keys)
+        with Vertical(id="tour") as box:
+            box.border_title = "Welcome to mnist-tui"
+            box.border_subtitle = "any key goes on"
+            yield Static(TOUR_ABOUT, markup=False)
+            yield Static(keys, markup=False, id="tour-keys")
+            yield Static(
+                f"Ctrl+P lists every command, {settings} has the settings, the mouse works everywhere.", markup=False
+            )
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        self.close()
+
+    def on_click(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Goes, and does not come back."""
+        self.dismiss()
+        self.app.change_settings(toured=True)

@@ -1,0 +1,1 @@
+"""What explains the app: help, the guide, the first-run tour."""
