@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 
 from mnist_tui import PROGRAM
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 HOMES = "HOME, or XDG_DATA_HOME, XDG_CONFIG_HOME and XDG_CACHE_HOME" if sys.platform == "linux" else "HOME"
 

@@ -1,7 +1,7 @@
 """What `doctor` finds out about GPUs: whether TensorFlow uses one, and if not, which link of the chain is missing.
 
 The chain: the hardware, NVIDIA's driver, its CUDA version, the libraries (the ``gpu`` extra), and what may be seen.
-`Facts` are gathered by looking; `verdict` decides on them alone.
+`GpuFacts` are gathered by looking; `verdict` decides on them alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Facts:
+class GpuFacts:
     """What the verdict rests on.
 
     Attributes:
@@ -101,7 +101,7 @@ def gpu(*, quick: bool) -> Iterator[Check]:
     wanted = extra_packages()
     missing = tuple(name for name in wanted if not _installed(name))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    yield verdict(Facts(has_hardware(Path("/")), ask_driver(), visible, missing, len(wanted), answer))
+    yield verdict(GpuFacts(has_hardware(Path("/")), ask_driver(), visible, missing, len(wanted), answer))
 
 
 def devices(asked: Answer | Check) -> Check:
@@ -111,7 +111,7 @@ def devices(asked: Answer | Check) -> Check:
     return Check("devices", "works", f"TensorFlow sees {', '.join(asked.devices)}")
 
 
-def verdict(facts: Facts) -> Check:
+def verdict(facts: GpuFacts) -> Check:
     """Whether a GPU is used, or the first reason why not, and what to do about it."""
     driver, answer = facts.driver, facts.answer
     if answer is not None and answer.gpus:
@@ -165,7 +165,7 @@ def _no_driver(driver: Driver) -> Found:
     return f"no driver answers ({driver.problem})", advice
 
 
-def _hidden(facts: Facts) -> Found:
+def _hidden(facts: GpuFacts) -> Found:
     if facts.visible is None:
         return None
     first = facts.visible.split(",")[0].strip()
@@ -199,7 +199,7 @@ def _without_cuda(answer: Answer | None) -> Found:
     return "this TensorFlow was built without CUDA", f"`{REINSTALL}` (Linux, x86-64 or ARM)"
 
 
-def _not_installed(facts: Facts) -> Found:
+def _not_installed(facts: GpuFacts) -> Found:
     if not facts.missing:
         return None
     if len(facts.missing) == facts.extra:

@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mnist_tui.errors import RequestError
+
 LONGEST = 80
 """Characters of a wrong value that a sentence repeats."""
 Path = tuple[str | int, ...]
@@ -31,10 +33,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{dotted(self.path)}: {self.message}" if self.path else self.message
-
-
-class RequestError(ValueError):
-    """A request that cannot be met as stated; its text is meant for the person who made it."""
 
 
 class SpecError(RequestError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from importlib import resources
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 TOPICS = (
     "start",

@@ -9,9 +9,9 @@ import pytest
 
 from mnist_tui.cli import gpu_checks
 from mnist_tui.cli.checks import Check
-from mnist_tui.cli.gpu_checks import Answer, Driver, Facts, ask, extra_packages, has_hardware, verdict
+from mnist_tui.cli.gpu_checks import Answer, Driver, GpuFacts, ask, extra_packages, has_hardware, verdict
 
-WORKING = Facts(
+WORKING = GpuFacts(
     hardware=True,
     driver=Driver(("NVIDIA H200",), (12, 8)),
     visible=None,
@@ -111,7 +111,7 @@ def test_a_machine_without_a_gpu_wants_nothing() -> None:
         (UNSEEN, "TensorFlow does not see it and does not say why", "TF_CPP_MIN_LOG_LEVEL=0"),
     ],
 )
-def test_a_gpu_that_is_not_used_has_its_reason_and_a_cure(facts: Facts, finding: str, advice: str) -> None:
+def test_a_gpu_that_is_not_used_has_its_reason_and_a_cure(facts: GpuFacts, finding: str, advice: str) -> None:
     check = verdict(facts)
     assert check.state == "attention"
     assert finding in check.finding
