@@ -13,12 +13,14 @@ import pytest
 
 from mnist_tui.experiment.complexity import weight_shapes
 from mnist_tui.report import export as exports
-from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from tests.closeness import MOST, compared
 from tests.training.support import FLATTEN, digits, experiment, new_run
 
 pytestmark = pytest.mark.slow
+
+FILES = [form.file for form in WEIGHT_FORMATS.values()]
 
 ADAM = {"name": "adam", "learning_rate": 0.01}
 NORMALISED = {"kind": "batch_normalization", "epsilon": 0.01, "momentum": 0.5}
@@ -78,7 +80,7 @@ def taken_home(
         for name in request.param:
             folders[name] = new_run(runs, NETWORKS[name])
             assert Session(folders[name], importing=False).train() == 0
-            exports.export(folders[name], list(FILES), out / name)
+            exports.export(folders[name], list(WEIGHT_FORMATS), out / name)
     yield folders, out
 
 
@@ -114,12 +116,12 @@ def test_every_formats_program_gives_the_runs_probabilities(
     assert process.returncode == 0, process.stderr[-3000:]
     with np.load(tmp_path / "answers.npz") as archive:
         answers = {name: archive[name] for name in archive.files}
-    assert set(answers) == {f"{name}/{file}" for name in folders for file in FILES.values()}
+    assert set(answers) == {f"{name}/{file}" for name in folders for file in FILES}
     for name, folder in folders.items():
         with np.load(folder.predictions_file) as archive:
             wanted, labels = archive["probabilities"], archive["labels"]
         assert (wanted.argmax(1) == labels).mean() > 0.5, name
-        for file in FILES.values():
+        for file in FILES:
             got = answers[f"{name}/{file}"]
             assert got.dtype == np.float32, file
             difference, others = compared(got, wanted)
@@ -135,9 +137,9 @@ def test_arrays_have_the_names_and_shapes_that_the_card_gives_them(
     folders, out = taken_home
     for name in folders:
         of = NETWORKS[name]
-        arrays = load_file(out / name / FILES["safetensors"])
+        arrays = load_file(out / name / WEIGHT_FORMATS["safetensors"].file)
         assert {weight: array.shape for weight, array in arrays.items()} == weight_shapes(of)
-        with np.load(out / name / FILES["npz"], allow_pickle=False) as archive:
+        with np.load(out / name / WEIGHT_FORMATS["npz"].file, allow_pickle=False) as archive:
             assert {weight: archive[weight].shape for weight in archive.files} == weight_shapes(of)
             assert list(archive.files) == list(weight_shapes(of))
 
@@ -149,7 +151,7 @@ def test_the_onnx_graph_takes_pixels_and_is_readable_by_older_programs(
 
     folders, out = taken_home
     for name in folders:
-        model = onnx.load(out / name / FILES["onnx"])
+        model = onnx.load(out / name / WEIGHT_FORMATS["onnx"].file)
         onnx.checker.check_model(model, full_check=True)
         assert {entry.domain: entry.version for entry in model.opset_import} == {"": 15}
         assert model.ir_version <= 8

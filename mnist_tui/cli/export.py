@@ -16,9 +16,10 @@ from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES
-from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, WEIGHT_FORMATS, ExistsError, ExportError
+from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, ExistsError, ExportError
 from mnist_tui.report.export import export as export_items
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 
 
 def export(

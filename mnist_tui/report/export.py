@@ -17,24 +17,16 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
-from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.start import run_job
 from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 
-WEIGHT_FORMATS = tuple(FILES)
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
-"""What `complexity` can be written in, each with its item."""
+"""The formats that a model's complexity can be written in, each with its item."""
 HISTORY_FORMATS = ("csv",)
 ITEMS: dict[str, str] = {
-    "keras": "the whole model (.keras)",
-    "h5": "weights (.weights.h5, Keras)",
-    "npz": "weights (.npz, NumPy arrays by layer)",
-    "safetensors": "weights (.safetensors)",
-    "onnx": "from pixels to classes (.onnx, ONNX)",
-    "tflite": "from pixels to classes (.tflite, LiteRT)",
-    "savedmodel": "from pixels to classes (folder, TensorFlow)",
-    "csv": "weights (folder of CSV, one a weight)",
+    **{name: form.label for name, form in WEIGHT_FORMATS.items()},
     "complexity.md": "complexity (Markdown)",
     "complexity.csv": "complexity (CSV)",
     "complexity.json": "complexity (JSON)",
@@ -43,9 +35,7 @@ ITEMS: dict[str, str] = {
     "summary.md": "summary for a lab report (Markdown)",
     "history.csv": "every epoch's figures (CSV)",
 }
-"""What can be exported, each with its label."""
-EXTRAS = {"onnx": ("onnx", "tf2onnx")}
-"""Formats that need packages of the extra of their name."""
+"""The items that can be exported, each with its label; those without a dot are weights."""
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
 """What writing fails with though the request was right."""
 REFUSED = 2
@@ -80,16 +70,17 @@ class ExistsError(ExportError):
 
 
 def target(item: str, out: Path) -> Path:
-    """Where an item is written to."""
-    return out / FILES.get(item, item)
+    """Return the path that an item is written to in the folder `out`."""
+    return out / (WEIGHT_FORMATS[item].file if item in WEIGHT_FORMATS else item)
 
 
 def lacks(item: str) -> str:
-    """What is not installed that an item needs, and the command that adds it, in a sentence; empty where nothing is."""
-    missing = [package for package in EXTRAS.get(item, ()) if find_spec(package) is None]
-    if not missing:
+    """Return why an item cannot be exported here: packages that are missing, and how to add them; empty if it can."""
+    form = WEIGHT_FORMATS.get(item)
+    missing = [package for package in form.writer_packages if find_spec(package) is None] if form else []
+    if form is None or not missing:
         return ""
-    return f"{item} needs {' and '.join(missing)}, not installed here; pip install 'mnist-tui[{item}]' adds it"
+    return f"{item} needs {' and '.join(missing)}, not installed here; pip install 'mnist-tui[{form.extra}]' adds it"
 
 
 def export(
@@ -222,7 +213,7 @@ def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
         written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]
     except (ValueError, IndexError, TypeError):
         raise ExportError("the export's worker did not say what it wrote", refused=False) from None
-    expected = {FILES[name] for name in formats}
+    expected = {WEIGHT_FORMATS[name].file for name in formats}
     if {path.name for path in written} != expected:
         raise ExportError(f"the export's worker wrote {', '.join(path.name for path in written)}", refused=False)
     return written

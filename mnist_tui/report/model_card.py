@@ -15,13 +15,11 @@ from mnist_tui.report.contents.one_run import SAMPLE_NOTICE
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import template_environment
 from mnist_tui.report.model_code import example_program, hog_call
-from mnist_tui.runs.exported import CARD, FILES, WHOLE
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.wording import DASH, count, counted, loss, percent, size
 
 TEMPLATE = "MODEL.md.j2"
-NAMED = ("npz", "safetensors", "csv")
-"""Formats in which each weight goes by its name."""
 Rows = tuple[tuple[str, ...], ...]
 """A table, its headings first."""
 
@@ -38,7 +36,7 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
         OSError: the files cannot be.
     """
     kept = _described(folder, out)
-    wanted = [name for name in FILES if name in formats or name in kept]
+    wanted = [name for name in WEIGHT_FORMATS if name in formats or name in kept]
     template = template_environment(md=markdown.escaped, code=markdown.code_block, table=_table).get_template(TEMPLATE)
     return template.render(contents(folder, wanted, out)).rstrip() + "\n"
 
@@ -55,19 +53,20 @@ def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, 
     """What the template lays out."""
     known = evidence.read_evidence(folder)
     experiment, spec = known.experiment, known.experiment.features
-    shapes = weight_shapes(experiment) if set(formats) & set(NAMED) else {}
+    chosen = [WEIGHT_FORMATS[name] for name in formats]
+    shapes = weight_shapes(experiment) if any(form.holds == "arrays" for form in chosen) else {}
     return {
         "title": known.preset.title or known.preset.name,
         "notices": _notices(known),
         "facts": _facts(known),
-        "whole": [FILES[name] for name in formats if name in WHOLE],
-        "bare": [FILES[name] for name in formats if name not in WHOLE],
+        "whole": [form.file for form in chosen if form.holds == "whole model"],
+        "bare": [form.file for form in chosen if form.holds != "whole model"],
         "input_shape": f"({', '.join(['n', *map(str, experiment.input_shape)])})",
         "hog": hog_call(spec) if isinstance(spec, HogFeatures) else "",
         "classes": (("Column", "Class"), *((str(n), name) for n, name in enumerate(known.class_names))),
         "files": (("File", "Size", "SHA-256"), *_files(formats, out)),
         "weights": (("Weight", "Shape"), *((name, str(shape)) for name, shape in shapes.items())) if shapes else (),
-        "programs": [{"name": FILES[name], **vars(example_program(name, experiment))} for name in formats],
+        "programs": [{"name": form.file, **vars(example_program(form, experiment))} for form in chosen],
     }
 
 
@@ -109,7 +108,7 @@ def _facts(known: Evidence) -> Rows:
 
 def _files(formats: Sequence[str], out: Path) -> Iterator[tuple[str, str, str]]:
     for name in formats:
-        for path in _parts(out / FILES[name]):
+        for path in _parts(out / WEIGHT_FORMATS[name].file):
             yield path.relative_to(out).as_posix(), size(path.stat().st_size), _digest(path)
 
 
@@ -126,7 +125,7 @@ def _described(folder: RunFolder, out: Path) -> list[str]:
         return []
     if _source(folder)[1] not in text:
         return []
-    there = {name: _parts(out / file) for name, file in FILES.items() if (out / file).exists()}
+    there = {name: _parts(out / form.file) for name, form in WEIGHT_FORMATS.items() if (out / form.file).exists()}
     return [name for name, parts in there.items() if parts and all(_digest(part) in text for part in parts)]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import Template
 
 from mnist_tui.experiment.complexity import named_parts, weight_shapes
 from mnist_tui.experiment.layers import (
@@ -20,7 +21,7 @@ from mnist_tui.experiment.layers import (
 )
 from mnist_tui.experiment.shapes import CLASSES, windows
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.runs.exported import FILES, IMAGES, PROBABILITIES, WHOLE, csv_name
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS, WeightFormat, csv_name
 
 INFERENCE_FIELDS = {
     "dense": ("units", "activation"),
@@ -46,29 +47,36 @@ class ExampleProgram:
     code: str
 
 
-def example_program(name: str, experiment: Experiment) -> ExampleProgram:
-    """The program of the weights format of that name."""
-    uses_hog = isinstance(experiment.features, HogFeatures) and name not in WHOLE
-    lines, packages, body = _program_parts(name, experiment)
-    blocks: list[str] = []
-    if name in ("npz", "safetensors", "csv"):
-        lines = [*numpy_imports(experiment), *lines]
-        blocks += numpy_functions(experiment)
-    if uses_hog:
-        lines.append("from skimage.feature import hog")
-        packages.append("scikit-image")
-    steps = [*([] if name in WHOLE else network_input(experiment)), *body]
-    head = "\n".join(_sorted(lines))
-    defined = "".join(f"{block}\n\n\n" for block in blocks)
-    gap = "\n\n\n" if blocks else "\n\n"
-    return ExampleProgram(tuple(packages), f"{head}{gap}{defined}" + "\n".join(steps))
+def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgram:
+    """Return the program that loads an experiment's weights in a format and predicts with them."""
+    imports, packages = list(form.imports), list(form.packages)
+    functions: list[str] = []
+    code = Template(form.code).substitute(
+        file=form.file, architecture=_architecture(experiment), csv_arrays=_csv_arrays(experiment)
+    )
+    lines = [code]
+    if form.holds != "whole model":
+        lines.insert(0, network_input(experiment))
+        if isinstance(experiment.features, HogFeatures):
+            imports.append("from skimage.feature import hog")
+            packages.append("scikit-image")
+    if form.holds == "network":
+        lines.append("probabilities = model.predict(x, verbose=0)")
+    elif form.holds == "arrays":
+        imports = [*numpy_imports(experiment), *imports]
+        functions = numpy_functions(experiment)
+        lines += forward_lines(experiment)
+    head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
+    body = "\n".join(lines)
+    separator = "\n\n\n" if functions else "\n\n"
+    return ExampleProgram(tuple(packages), separator.join([head, *functions, body]))
 
 
-def network_input(experiment: Experiment) -> list[str]:
-    """Lines from `images` to `x`, what enters the network."""
+def network_input(experiment: Experiment) -> str:
+    """Return the lines that make `x`, the network's input, from `images`."""
     if not isinstance(experiment.features, HogFeatures):
-        return ["x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255"]
-    return ["x = np.array([", f"    {hog_call(experiment.features)}", "    for image in images", "], np.float32)"]
+        return "x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255"
+    return f"x = np.array([\n    {hog_call(experiment.features)}\n    for image in images\n], np.float32)"
 
 
 def hog_call(spec: HogFeatures) -> str:
@@ -80,54 +88,10 @@ def hog_call(spec: HogFeatures) -> str:
     )
 
 
-def _program_parts(name: str, experiment: Experiment) -> tuple[list[str], list[str], list[str]]:
-    """Imports, packages and lines of a program, beyond what many share."""
-    file = FILES[name]
-    forward = forward_lines(experiment)
-    match name:
-        case "keras":
-            lines = [
-                f'model = keras.models.load_model("{file}", compile=False)',
-                "probabilities = model.predict(x, verbose=0)",
-            ]
-            return ["import keras", "import numpy as np"], ["tensorflow", "keras"], lines
-        case "h5":
-            lines = [*_architecture(experiment), f'model.load_weights("{file}")']
-            lines.append("probabilities = model.predict(x, verbose=0)")
-            return ["import keras", "import numpy as np"], ["tensorflow", "keras"], lines
-        case "npz":
-            return ["import numpy as np"], ["numpy"], [f'weights = np.load("{file}")', *forward]
-        case "safetensors":
-            imports = ["import numpy as np", "from safetensors.numpy import load_file"]
-            return imports, ["numpy", "safetensors"], [f'weights = load_file("{file}")', *forward]
-        case "csv":
-            return ["import numpy as np"], ["numpy"], [*_read_csv(experiment), *forward]
-        case "onnx":
-            lines = [
-                f'session = onnxruntime.InferenceSession("{file}")',
-                f'({PROBABILITIES},) = session.run(["{PROBABILITIES}"], {{"{IMAGES}": images}})',
-            ]
-            return ["import onnxruntime"], ["onnxruntime"], lines
-        case "tflite":
-            lines = [
-                f'interpreter = Interpreter("{file}")',
-                "predict = interpreter.get_signature_runner()",
-                f'{PROBABILITIES} = predict({IMAGES}=images)["{PROBABILITIES}"]',
-            ]
-            return ["from ai_edge_litert.interpreter import Interpreter"], ["ai-edge-litert"], lines
-        case _:
-            lines = [
-                f'model = tf.saved_model.load("{file}")',
-                'predict = model.signatures["serving_default"]',
-                f'{PROBABILITIES} = predict({IMAGES}=tf.constant(images))["{PROBABILITIES}"].numpy()',
-            ]
-            return ["import tensorflow as tf"], ["tensorflow"], lines
-
-
-def _architecture(experiment: Experiment) -> list[str]:
-    """A `keras.Sequential` of the layers, with what inference needs of them."""
+def _architecture(experiment: Experiment) -> str:
+    """Return a `keras.Sequential` of the layers, with the arguments that matter once the network is trained."""
     layers = [f"    keras.layers.{_layer(name, part)}," for name, part in named_parts(experiment)]
-    return ["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"]
+    return "\n".join(["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"])
 
 
 def _layer(name: str, part: ExperimentPart) -> str:
@@ -142,21 +106,16 @@ def _literal(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _read_csv(experiment: Experiment) -> list[str]:
-    folder = FILES["csv"]
-    lines = [
-        f'    "{name}": np.loadtxt("{folder}/{csv_name(name)}", np.float32, delimiter=",").reshape{_shape(shape)},'
+def _csv_arrays(experiment: Experiment) -> str:
+    folder = WEIGHT_FORMATS["csv"].file
+    return "\n".join(
+        f'    "{name}": np.loadtxt("{folder}/{csv_name(name)}", np.float32, delimiter=",").reshape{_tuple(shape)},'
         for name, shape in weight_shapes(experiment).items()
-    ]
-    return ["weights = {", *lines, "}"]
+    )
 
 
-def _shape(shape: Sequence[int]) -> str:
+def _tuple(shape: Sequence[int]) -> str:
     return f"({', '.join(map(str, shape))})"
-
-
-def _sorted(imports: Sequence[str]) -> list[str]:
-    return sorted(imports, key=lambda line: (line.startswith("from"), line))
 
 
 ACTIVATIONS = {

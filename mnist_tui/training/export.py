@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.files import replacing, replacing_folder
-from mnist_tui.runs.exported import FILES, PROBABILITIES, csv_name
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.predictor import class_names
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.weight_formats import PROBABILITIES, WEIGHT_FORMATS, csv_name
 from mnist_tui.training import checkpoint
 
 Arrays = Mapping[str, NDArray[np.floating]]
@@ -123,25 +123,25 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     """Writes the run's weights and prints the paths, a JSON list, on stdout.
 
     Args:
-        formats: of `runs.exported.FILES`.
+        formats: of `runs.weight_formats.WEIGHT_FORMATS`.
         out: the folder to write to; made if need be.
 
     Raises:
         RunError: a format is unknown, the run has no model, or `out` cannot be written.
     """
-    unknown = [name for name in formats if name not in FILES]
+    unknown = [name for name in formats if name not in WEIGHT_FORMATS]
     if unknown:
-        raise RunError(f"there is no weights format {unknown[0]!r}; {', '.join(FILES)} are")
+        raise RunError(f"there is no weights format {unknown[0]!r}; {', '.join(WEIGHT_FORMATS)} are")
     _check_source(folder)
     source = _Source(folder)
     paths: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name in dict.fromkeys(formats):
-            path = out / FILES[name]
+            path = out / WEIGHT_FORMATS[name].file
             replaced = replacing if path.suffix else replacing_folder
             with replaced(path) as temporary:
-                _WRITERS[name](source, temporary)
+                WRITERS[name](source, temporary)
             paths.append(path)
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror or error}") from None
@@ -204,48 +204,16 @@ def _keras(source: _Source, path: Path) -> None:
     model.save(path)
 
 
-def _h5(source: _Source, path: Path) -> None:
-
-    write_h5(source.model, path)
-
-
-def _npz(source: _Source, path: Path) -> None:
-    np.savez(path, allow_pickle=False, **source.weights)
-
-
-def _safetensors(source: _Source, path: Path) -> None:
-
-    experiment = dump_preset(source.folder.preset())
-    write_safetensors(source.weights, path, experiment=experiment, classes=source.classes)
-
-
-def _csv(source: _Source, folder: Path) -> None:
-
-    write_csv(source.weights, folder)
-
-
-def _onnx(source: _Source, path: Path) -> None:
-
-    write_onnx(source.whole, path, classes=source.classes)
-
-
-def _tflite(source: _Source, path: Path) -> None:
-
-    write_tflite(source.whole, path)
-
-
-def _savedmodel(source: _Source, folder: Path) -> None:
-
-    write_savedmodel(source.whole, folder)
-
-
-_WRITERS: dict[str, Callable[[_Source, Path], None]] = {
+WRITERS: dict[str, Callable[[_Source, Path], None]] = {
     "keras": _keras,
-    "h5": _h5,
-    "npz": _npz,
-    "safetensors": _safetensors,
-    "onnx": _onnx,
-    "tflite": _tflite,
-    "savedmodel": _savedmodel,
-    "csv": _csv,
+    "h5": lambda source, path: write_h5(source.model, path),
+    "npz": lambda source, path: np.savez(path, allow_pickle=False, **source.weights),
+    "safetensors": lambda source, path: write_safetensors(
+        source.weights, path, experiment=dump_preset(source.folder.preset()), classes=source.classes
+    ),
+    "onnx": lambda source, path: write_onnx(source.whole, path, classes=source.classes),
+    "tflite": lambda source, path: write_tflite(source.whole, path),
+    "savedmodel": lambda source, folder: write_savedmodel(source.whole, folder),
+    "csv": lambda source, folder: write_csv(source.weights, folder),
 }
+"""A function for each of `runs.weight_formats.WEIGHT_FORMATS` that writes to the path that it is given."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mnist_tui.data.hog import orientation_table
 from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_blocks, hog_cells, hog_length
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.runs.exported import IMAGES, PROBABILITIES
+from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES
 from mnist_tui.training import models
 from mnist_tui.training.backend import tf
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import open_append, why_unwritten
-from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.orders import Signals
 from mnist_tui.training.session import DONE, FAILED, REFUSED, Session, in_words
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--trials", action="store_true", help="train the runs whose folders stdin names, one by one")
     parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
     parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(FILES)}")
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(WEIGHT_FORMATS)}")
     parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
     return parser
 

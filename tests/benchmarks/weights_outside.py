@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mnist_tui.data.datasets import load
 from mnist_tui.report.export import export
-from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from tests.benchmarks import results
 from tests.closeness import CLEAR, MOST, compared
 
@@ -29,7 +29,7 @@ def answers(run: RunFolder, place: Path) -> dict[str, NDArray[np.float32]]:
     """What each format's program says of the run's test images, by the name of its file."""
     images = load(run.preset().experiment.dataset.name).test_images
     np.save(place / "images.npy", images)
-    export(run, list(FILES), place / "weights")
+    export(run, list(WEIGHT_FORMATS), place / "weights")
     words = [str(OUTSIDE), str(place / "images.npy"), str(place / "answers.npz"), str(place / "weights")]
     subprocess.run([sys.executable, "-I", *words], cwd=place, check=True, capture_output=True)
     with np.load(place / "answers.npz") as archive:
@@ -40,7 +40,7 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("which runs? Give their folders")
     runs = [RunFolder(Path(path)) for path in sys.argv[1:]]
-    rows: dict[str, list[str]] = {file: [] for file in FILES.values()}
+    rows: dict[str, list[str]] = {file: [] for file in (form.file for form in WEIGHT_FORMATS.values())}
     others = count = 0
     far: list[str] = []
     for run in runs:

@@ -15,10 +15,10 @@ from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, Teller, epoch_line, follow
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from tests.cli.test_process import command, environment
 from tests.report.recorded import recorded_run
 from tests.training.support import end_trainings
@@ -140,7 +140,7 @@ def test_weights_are_exported_by_a_worker(
     formats = "keras,h5,npz,safetensors,onnx,tflite,savedmodel,csv"
     line = command("export", "latest", "--weights", formats, "-o", tmp_path / "out")
     process = subprocess.run(line, env=environment(home), capture_output=True, text=True, check=True)
-    names = [*FILES.values(), "MODEL.md"]
+    names = [*(form.file for form in WEIGHT_FORMATS.values()), "MODEL.md"]
     assert process.stdout.splitlines() == [str(tmp_path / "out" / name) for name in names]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
     with np.load(tmp_path / "out" / "weights.npz") as arrays:

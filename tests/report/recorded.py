@@ -14,8 +14,8 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import DataReady, Ended, EpochEnded, ModelBuilt, RunStarted
-from mnist_tui.runs.exported import FILES
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 
 CREATED = 1_772_000_000.0
 DIGITS = tuple("0123456789")
@@ -162,7 +162,7 @@ def _write_results(
 def copying_job(job: str, folder: RunFolder, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
     """Stands for the worker that writes weights: the recorded model's bytes, whatever the format."""
     formats, out = arguments[: arguments.index("--out")], Path(arguments[-1])
-    paths = [out / FILES[name] for name in formats]
+    paths = [out / WEIGHT_FORMATS[name].file for name in formats]
     for path in paths:
         path.write_bytes(folder.model_file.read_bytes())
     return subprocess.CompletedProcess([job], 0, json.dumps([str(path) for path in paths]).encode() + b"\n", b"")

@@ -16,8 +16,8 @@ from mnist_tui.report import export as exports
 from mnist_tui.report.export import ExistsError, ExportError, export
 from mnist_tui.report.model_card import card
 from mnist_tui.report.model_code import example_program
-from mnist_tui.runs.exported import CARD, FILES
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from tests.report.recorded import copying_job, recorded_run
 
 ODD = r"50% \alpha & <b>x</b> $1 #_{}~^ | `c`"
@@ -44,7 +44,7 @@ def written(folder: RunFolder, out: Path, formats: list[str]) -> str:
     """The card of files that need no TensorFlow to be there."""
     out.mkdir(exist_ok=True)
     for name in formats:
-        (out / FILES[name]).write_bytes(f"the {name} of {folder.id}".encode())
+        (out / WEIGHT_FORMATS[name].file).write_bytes(f"the {name} of {folder.id}".encode())
     text = card(folder, formats, out)
     (out / CARD).write_text(text, encoding="utf-8")
     return text
@@ -107,7 +107,7 @@ def test_text_of_the_user_is_text(tmp_path: Path) -> None:
 
 def test_what_the_same_weights_left_before_is_described_again(run: RunFolder, tmp_path: Path) -> None:
     written(run, tmp_path / "out", ["npz", "onnx"])
-    (tmp_path / "out" / FILES["onnx"]).write_bytes(b"of another run")
+    (tmp_path / "out" / WEIGHT_FORMATS["onnx"].file).write_bytes(b"of another run")
     text = written(run, tmp_path / "out", ["h5"])
     assert "### model.weights.h5" in text
     assert "### weights.npz" in text
@@ -125,7 +125,7 @@ def test_the_card_of_another_run_is_not_replaced_unasked(run: RunFolder, tmp_pat
     with pytest.raises(ExistsError) as caught:
         export(run, ["keras"], tmp_path)
     assert caught.value.paths == (tmp_path / CARD,)
-    assert not (tmp_path / FILES["keras"]).exists()
+    assert not (tmp_path / WEIGHT_FORMATS["keras"].file).exists()
     export(run, ["history.csv"], tmp_path)
     export(run, ["keras"], tmp_path, overwrite=True)
     assert run.id in (tmp_path / CARD).read_text(encoding="utf-8")
@@ -148,12 +148,12 @@ def test_a_full_disk_leaves_nothing_half_written(run: RunFolder, tmp_path: Path)
     assert (out / "model.keras").read_bytes() == run.model_file.read_bytes()
 
 
-@pytest.mark.parametrize("name", list(FILES))
+@pytest.mark.parametrize("name", list(WEIGHT_FORMATS))
 def test_every_program_is_python_for_any_network(name: str) -> None:
     for layers in ([], [{"kind": "flatten"}, {"kind": "dense", "units": 7, "activation": "gelu"}]):
         features = {"kind": "hog"} if not layers else {"kind": "raw"}
         experiment = from_mapping({"features": features, "layers": layers})
-        code = example_program(name, Preset("p", experiment, origin="run").experiment).code
+        code = example_program(WEIGHT_FORMATS[name], Preset("p", experiment, origin="run").experiment).code
         stored = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
         assert {"images", "probabilities"} <= stored
         assert max(map(len, code.splitlines())) <= 120

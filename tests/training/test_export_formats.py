@@ -1,11 +1,13 @@
-"""What a library's error about a file means, without the libraries."""
+"""Every declared format has its writer; and what a library's error about a file means, without the libraries."""
 
 import errno
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from mnist_tui.training.export import disk_error, write_h5
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
+from mnist_tui.training.export import WRITERS, disk_error, write_h5
 
 
 class Model:
@@ -34,3 +36,11 @@ def test_only_an_error_of_the_disk_is_told_as_one(error: Exception, number: int 
         write_h5(Model(error), tmp_path / "model.weights.h5")
     if number is None:
         assert raised.value is error
+
+
+def test_every_format_of_weights_has_a_writer_and_its_packages_are_in_its_extra() -> None:
+    assert list(WRITERS) == list(WEIGHT_FORMATS)
+    extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for name, form in WEIGHT_FORMATS.items():
+        listed = " ".join(extras[form.extra]) if form.extra else ""
+        assert all(package in listed for package in form.writer_packages), name

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.report.export import ITEMS, WEIGHT_FORMATS, lacks, target
-from mnist_tui.runs.exported import CARD
+from mnist_tui.report.export import ITEMS, lacks, target
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.wording import counted
 
 STEM = "report"

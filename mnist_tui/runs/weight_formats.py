@@ -1,0 +1,123 @@
+"""The formats that a trained network's weights can be exported in: one entry for each, read everywhere else.
+
+To add a format, add an entry here and its writer in `training.export`. The command line, the export screen, the model
+card and the check for missing packages follow from the entry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+CARD = "MODEL.md"
+"""The model card, written beside every export of weights."""
+IMAGES, PROBABILITIES = "images", "probabilities"
+"""The names of input and output in formats that hold the whole model."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFormat:
+    """One format.
+
+    Attributes:
+        label: what it is, for a list of formats.
+        file: the file that it is written to, or the folder where the name has no ending.
+        holds: ``network``: a model for Keras, whose input is scaled pixels or HOG features; ``arrays``: the same
+            network's weights by name; ``whole model``: everything from uint8 images to probabilities.
+        packages: what a program needs that loads it.
+        imports: the program's import lines.
+        code: the program's lines that load the file; for a whole model those that predict, too. ``$file`` stands for
+            `file`, ``$architecture`` for a `keras.Sequential` of the layers, ``$csv_arrays`` for one line of Python a
+            weight that reads its CSV file.
+        extra: the extra of mnist-tui that writing it needs; empty for none.
+        writer_packages: the packages of that extra.
+    """
+
+    label: str
+    file: str
+    holds: Literal["network", "arrays", "whole model"]
+    packages: tuple[str, ...]
+    imports: tuple[str, ...]
+    code: str
+    extra: str = ""
+    writer_packages: tuple[str, ...] = ()
+
+
+WEIGHT_FORMATS: dict[str, WeightFormat] = {
+    "keras": WeightFormat(
+        label="the whole model (.keras)",
+        file="model.keras",
+        holds="network",
+        packages=("tensorflow", "keras"),
+        imports=("import keras", "import numpy as np"),
+        code='model = keras.models.load_model("$file", compile=False)',
+    ),
+    "h5": WeightFormat(
+        label="weights (.weights.h5, Keras)",
+        file="model.weights.h5",
+        holds="network",
+        packages=("tensorflow", "keras"),
+        imports=("import keras", "import numpy as np"),
+        code='$architecture\nmodel.load_weights("$file")',
+    ),
+    "npz": WeightFormat(
+        label="weights (.npz, NumPy arrays by layer)",
+        file="weights.npz",
+        holds="arrays",
+        packages=("numpy",),
+        imports=("import numpy as np",),
+        code='weights = np.load("$file")',
+    ),
+    "safetensors": WeightFormat(
+        label="weights (.safetensors)",
+        file="model.safetensors",
+        holds="arrays",
+        packages=("numpy", "safetensors"),
+        imports=("import numpy as np", "from safetensors.numpy import load_file"),
+        code='weights = load_file("$file")',
+    ),
+    "onnx": WeightFormat(
+        label="from pixels to classes (.onnx, ONNX)",
+        file="model.onnx",
+        holds="whole model",
+        packages=("onnxruntime",),
+        imports=("import onnxruntime",),
+        code='session = onnxruntime.InferenceSession("$file")\n'
+        f'({PROBABILITIES},) = session.run(["{PROBABILITIES}"], {{"{IMAGES}": images}})',
+        extra="onnx",
+        writer_packages=("onnx", "tf2onnx"),
+    ),
+    "tflite": WeightFormat(
+        label="from pixels to classes (.tflite, LiteRT)",
+        file="model.tflite",
+        holds="whole model",
+        packages=("ai-edge-litert",),
+        imports=("from ai_edge_litert.interpreter import Interpreter",),
+        code='interpreter = Interpreter("$file")\n'
+        "predict = interpreter.get_signature_runner()\n"
+        f'{PROBABILITIES} = predict({IMAGES}=images)["{PROBABILITIES}"]',
+    ),
+    "savedmodel": WeightFormat(
+        label="from pixels to classes (folder, TensorFlow)",
+        file="savedmodel",
+        holds="whole model",
+        packages=("tensorflow",),
+        imports=("import tensorflow as tf",),
+        code='model = tf.saved_model.load("$file")\n'
+        'predict = model.signatures["serving_default"]\n'
+        f'{PROBABILITIES} = predict({IMAGES}=tf.constant(images))["{PROBABILITIES}"].numpy()',
+    ),
+    "csv": WeightFormat(
+        label="weights (folder of CSV, one a weight)",
+        file="weights-csv",
+        holds="arrays",
+        packages=("numpy",),
+        imports=("import numpy as np",),
+        code="weights = {\n$csv_arrays\n}",
+    ),
+}
+
+
+def csv_name(weight: str) -> str:
+    """Return the name of a weight's file in the csv format's folder: ``dense_1.kernel.csv`` for ``dense_1/kernel``."""
+    return f"{weight.replace('/', '.')}.csv"
