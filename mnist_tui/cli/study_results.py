@@ -68,7 +68,7 @@ def _trial(row: TrialRow) -> dict[str, Any]:
         "values": dict(row.values),
         "seed": row.seed,
         "run": row.run or None,
-        "deleted": row.gone,
+        "deleted": row.deleted,
         "state": row.state,
         "reason": row.reason,
         "attempt": row.attempt,
@@ -86,7 +86,7 @@ def _trial(row: TrialRow) -> dict[str, Any]:
 
 def _group_document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
     group = _group(folder, state)
-    runs = [row.run for row in state.rows if row.run and not row.gone]
+    runs = [row.run for row in state.rows if row.run and not row.deleted]
     if group is None:
         return {"group": None, "runs": runs, "test": None}
     doc = group.to_document()
@@ -303,7 +303,7 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
 def state_words(row: TrialRow) -> str:
     """``running``, ``running, attempt 2``, ``finished, deleted``."""
     again = f", attempt {row.attempt}" if row.state == "running" and row.attempt > 1 else ""
-    return f"{row.state}{again}{', deleted' if row.gone else ''}"
+    return f"{row.state}{again}{', deleted' if row.deleted else ''}"
 
 
 def reason_words(row: TrialRow) -> str:

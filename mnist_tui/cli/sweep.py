@@ -27,7 +27,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
-from mnist_tui.studies.trials import count, parse_over, planned
+from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
 
 KINDS = ("grid", "random", "tpe")
@@ -193,7 +193,7 @@ def _planned(asked: Asked, *, yes: bool) -> list[Preset]:
     Raises:
         RequestError: a combination is none, or there are very many.
     """
-    trials = count(asked.study)
+    trials = count_trials(asked.study)
     if trials > MANY and not yes:
         raise RequestError(f"these are {counted(trials, 'trial')}; --yes trains more than {MANY:,}")
-    return [trial.preset for trial in planned(asked.study, asked.bases)] or list(asked.bases.values())
+    return [trial.preset for trial in plan_trials(asked.study, asked.bases)] or list(asked.bases.values())

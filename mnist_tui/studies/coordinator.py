@@ -1,13 +1,14 @@
-"""The course of a study: which trial begins, what became of each, when it is over. An executor trains.
+"""Takes one study from where it is now to its end: which trial begins next, how each ended, when the study is over.
 
-Everything that happens is an event in the study's log; this knows where it stands from them, as anyone does.
+Everything that happens is an event in the study's log; the coordinator knows the study through the same reducer as
+everybody else. The training itself is done by an executor.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -17,11 +18,12 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.events import EpochEnded
+from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.events import EpochEnded, Extended
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create, unwritable
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.runs.state import LIVE
-from mnist_tui.studies import trial_result, trials
+from mnist_tui.studies import trials
 from mnist_tui.studies.events import (
     StudyEvent,
     StudyLog,
@@ -35,27 +37,29 @@ from mnist_tui.studies.events import (
     TrialSubmitted,
     Worker,
     WorkersSeen,
-    told,
+    is_logged,
 )
-from mnist_tui.studies.executor import Executor, News
+from mnist_tui.studies.executor import Executor, TrialNews
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
+from mnist_tui.studies.trial_result import failed_trial, finished_trial_events, read_trial_result
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
 
 POLL_SECONDS = 0.2
-LONELY_SECONDS = 10.0
-"""So long without a worker before a person is told."""
+NO_WORKER_SECONDS = 10.0
+"""How long a study waits without any worker before it says so."""
 AT_ONCE = "the study was ended at once"
 
 
 class Coordinator:
-    """Conducts one study from where it stands to its end.
+    """Has the trials of one study trained.
 
     Args:
-        executor: where its trials are trained.
-        stops: how often the process was told to stop. Twice, by that or by commands in the folder, means at once.
+        executor: where the trials are trained.
+        stops: returns how often the process was told to stop. Twice, by that or by commands in the study's folder,
+            means at once.
         beat: called several times a second with the study's state.
     """
 
@@ -71,153 +75,154 @@ class Coordinator:
         self._study, self._bases = folder.study(), folder.bases()
         self._reducer = Reducer(StudyState(id=folder.id))
         for event in StudyTail(folder.events_file).read_all():
-            self._reducer.take(event)
+            self._reducer.add(event)
         before = self._reducer.state()
         self._clock = SteadyClock(before.updated or 0.0, wall=clocks.now)
-        self._plan = TrialQueue(self._study, self._bases, before)
+        self._queue = TrialQueue(self._study, self._bases, before)
         self._threads = self._study.threads or before.threads
-        self._old = {row.number: folder.run(row.run) for row in before.rows if row.run and not row.settled}
-        self._untold = untold(folder, {row.run for row in before.rows})
+        self._earlier_runs = {row.number: folder.run(row.run) for row in before.rows if row.run and not row.settled}
+        logged = {row.run for row in before.rows}
+        self._unlogged_runs = [
+            run for run in run_folders(folder.runs_dir) if run.id not in logged and self._is_own(run)
+        ]
         self._log = StudyLog(folder.events_file)
-        self._flying: dict[str, int] = {}
-        self._why: dict[int, str] = {}
+        self._running: dict[str, int] = {}
+        self._prune_reasons: dict[int, str] = {}
         self._workers: tuple[Worker, ...] = ()
         self._alone_since: float | None = None
         self._pruner: Pruner | None = None
         self._inbox = control.Inbox(folder.as_run)
-        self._asked = 0
+        self._stop_commands = 0
         self._stopping = False
 
     def run(self) -> tuple[str, str]:
-        """Trains all that is missing.
+        """Have all trials trained that are missing.
+
+        The event that the study has ended is written by the process, once the executor is closed.
 
         Returns:
-            How it ended, finished or stopped, and a line that says what came of it. That the study has ended is for the
-            process to tell, once the executor is closed.
+            How the study ended (finished or stopped), and a line that sums it up.
 
         Raises:
             RequestError: the executor cannot go on.
         """
         self._begin()
-        while self._hear() < 2:
-            self._see_workers()
+        while self._count_stops() < 2:
+            self._update_workers()
             if not self._stopping:
                 self._submit()
-            if not self._flying and (self._stopping or self._next() is None):
+            if not self._running and (self._stopping or self._next() is None):
                 break
             for news in self._executor.poll(POLL_SECONDS):
-                self._take(news)
+                self._take_news(news)
             self._beat("stopping" if self._stopping else "running")
         return self._end()
 
-    def _tell(self, event: StudyEvent) -> None:
+    def _add(self, event: StudyEvent) -> None:
         event = replace(event, time=self._clock())
         self._log.append(event)
-        self._reducer.take(event)
+        self._reducer.add(event)
 
     def _begin(self) -> None:
         study = self._study
         self._threads = self._threads or self._executor.threads or 0
-        self._tell(
+        self._add(
             StudyStarted(
                 study=self._folder.id,
                 title=study.title,
                 kind=study.kind,
                 metric=study.search.metric,
                 axes=tuple(axis.name for axis in study.axes),
-                trials=trials.count(study),
+                trials=trials.count_trials(study),
                 compares=study.compares,
                 threads=self._threads,
             )
         )
-        self._tell_rows()
-        for run in self._untold:
-            remove(run, self._folder)
-        self._adopt()
+        self._add_rows()
+        for run in self._unlogged_runs:  # the process was killed between making a run and logging it
+            self._remove_run(run)
+        self._adopt_finished_runs()
         for text in self._cautions():
-            self._tell(StudyNoted(text=text))
+            self._add(StudyNoted(text=text))
         if study.prunes:
             self._pruner = Pruner(study.search.metric, self._reducer.state().rows)
 
-    def _tell_rows(self) -> None:
-        for planned in self._plan.rows(self._reducer.state()):
-            self._tell(planned)
+    def _add_rows(self) -> None:
+        for planned in self._queue.new_rows(self._reducer.state()):
+            self._add(planned)
 
-    def _adopt(self) -> None:
-        """Takes in the runs that ended well while nobody looked."""
-        for number, folder in self._old.items():
+    def _adopt_finished_runs(self) -> None:
+        """Log the results of runs that finished while the study had no process."""
+        for number, folder in self._earlier_runs.items():
             with suppress(RunError, TypeError):
                 if folder.state() in ("finished", "diverged"):
-                    for event in trial_result.course(number, folder, self._study.search.metric):
-                        self._tell(event)
+                    for event in finished_trial_events(number, folder, self._study.search.metric):
+                        self._add(event)
+                    self._extend_if_asked(folder)
 
     def _cautions(self) -> Iterator[str]:
         study = self._study
         if study.compares and any(base.experiment.dataset.validation == "test" for base in self._bases.values()):
             yield (
-                "trials are compared on the test set, so the best one's test accuracy is chosen by it and reads too "
+                "trials are compared on the test set, so the best trial's test accuracy is chosen by it and reads too "
                 "well; --validation 0.2 holds training images out instead"
             )
-        there, asked = trials.count(study), study.search.points * study.bases[0].seeds
+        there, asked = trials.count_trials(study), study.search.points * study.bases[0].seeds
         if study.search.kind != "grid" and there < asked:
             yield f"{counted(asked, 'trial')} were asked for, but there are only {there} different ones"
 
-    def _hear(self) -> int:
-        """How often the study was told to stop, by commands and signals together."""
+    def _count_stops(self) -> int:
+        """Read the study's commands, and return how often it was told to stop, by commands and signals together."""
         commands = self._inbox.look()
-        self._asked += sum(command.name == "stop" for command in commands)
-        often = self._asked + self._stops()
-        if often and not self._stopping:
+        self._stop_commands += sum(command.name == "stop" for command in commands)
+        count = self._stop_commands + self._stops()
+        if count and not self._stopping:
             self._stopping = True
-            self._tell(StudyStopping())
-            for run in self._flying:
+            self._add(StudyStopping())
+            for run in self._running:
                 self._executor.command(run, Command("stop"))
         control.settle(self._folder.as_run, commands)
-        return often
+        return count
 
-    def _see_workers(self) -> None:
-        found = tuple(
-            Worker(address=each.address, host=each.host, name=each.name, gpu=each.gpu, threads=each.threads)
-            for each in self._executor.workers()
-        )
+    def _update_workers(self) -> None:
+        found = tuple(self._executor.workers())
         if found != self._workers:
             self._workers = found
-            self._tell(WorkersSeen(workers=found))
+            self._add(WorkersSeen(workers=found))
         now = time.monotonic()
         self._alone_since = None if found else self._alone_since or now
-        if self._alone_since is not None and now - self._alone_since > LONELY_SECONDS:
+        if self._alone_since is not None and now - self._alone_since > NO_WORKER_SECONDS:
             where = self._study.scheduler or "the study's own scheduler"
-            self._note(f"no worker is connected to {where}; the study waits for one")
-
-    def _note(self, text: str) -> None:
-        if text not in self._reducer.notes:
-            self._tell(StudyNoted(text=text))
+            note = f"no worker is connected to {where}; the study waits for one"
+            if note not in self._reducer.notes:
+                self._add(StudyNoted(text=note))
 
     def _submit(self) -> None:
-        """Has as many trials under way as the workers want."""
-        while len(self._flying) < self._executor.wanted and (trial := self._next()) is not None:
-            folder = self._made(trial)
-            self._tell(TrialSubmitted(number=trial.number, run=folder.id))
-            self._flying[folder.id] = trial.number
-            self._remove_old(trial.number)
+        """Submit trials until the executor has as many as it wants."""
+        while len(self._running) < self._executor.capacity and (trial := self._next()) is not None:
+            folder = self._create_run(trial)
+            self._add(TrialSubmitted(number=trial.number, run=folder.id))
+            self._running[folder.id] = trial.number
+            if (earlier := self._earlier_runs.pop(trial.number, None)) is not None:
+                self._carry_extensions(trial, earlier, folder)
+                self._remove_run(earlier)
             try:
                 self._executor.submit(folder)
             except RequestError as error:
                 if not self._workers:
                     raise
-                self._ended(trial_result.lost(trial.number, folder.id, str(error), 0.0))
+                self._end_trial(failed_trial(trial.number, folder.id, str(error), 0.0))
 
     def _next(self) -> Trial | None:
-        """The trial to be begun next, sampled if need be; None where there is none."""
-        flying = set(self._flying.values())
-        trial = self._plan.waiting(self._reducer.states, flying)
-        if trial is None and self._plan.sample(self._reducer.state()):
-            self._tell_rows()
-            trial = self._plan.waiting(self._reducer.states, flying)
+        """Return the trial to begin next, sampled if need be; None where there is none."""
+        running = set(self._running.values())
+        trial = self._queue.first_waiting(self._reducer.states, running)
+        if trial is None and self._queue.sample(self._reducer.state()):
+            self._add_rows()
+            trial = self._queue.first_waiting(self._reducer.states, running)
         return trial
 
-    def _made(self, trial: Trial) -> RunFolder:
-        """The folder of a trial's run."""
+    def _create_run(self, trial: Trial) -> RunFolder:
         study, threads = self._study, self._threads or None
         launch = Launch(
             time.time(),
@@ -242,84 +247,106 @@ class Coordinator:
         command = trials.command_of(trial, base, self._study, threads, folder.experiment_file)
         return replace(launch, threads=threads, command=command)
 
-    def _tell_threads(self, number: int, news: News) -> None:
-        """Has a run that is for any number of threads name that of the worker which trains it."""
+    def _write_threads(self, number: int, news: TrialNews) -> None:
+        """Write the worker's number of threads into the launch of a run that asked for no number."""
         threads = next((each.threads for each in self._executor.workers() if each.address == news.worker), None)
         folder = self._folder.run(news.run)
-        with suppress(RunError, OSError):  # a run whose folder was deleted is given up by the executor
-            folder.write_launch(self._with_threads(folder.launch(), self._plan.trials[number], folder, threads))
+        with suppress(RunError, OSError):  # the executor gives up a run whose folder was deleted
+            folder.write_launch(self._with_threads(folder.launch(), self._queue.trials[number], folder, threads))
 
-    def _remove_old(self, number: int) -> None:
-        """Removes what an attempt that was cut short has left, unless somebody goes on with it."""
-        if (folder := self._old.pop(number, None)) is not None:
-            remove(folder, self._folder)
+    def _carry_extensions(self, trial: Trial, earlier: RunFolder, folder: RunFolder) -> None:
+        """Have the new run of a trial train the further epochs that its earlier, unfinished run was asked for."""
+        with suppress(RequestError, OSError):
+            obeyed = [event for event in EventTail(earlier.events_file).read_all() if isinstance(event, Extended)]
+            known = {command for event in obeyed for command in event.commands}
+            waiting = [command for command in control.waiting(earlier, "extend") if command.id not in known]
+            planned = trial.preset.experiment.training.epochs
+            more = (obeyed[-1].epochs - planned if obeyed else 0) + sum(command.epochs for command in waiting)
+            if more > 0:
+                control.leave(folder, Command("extend", more))
 
-    def _take(self, news: News) -> None:
-        number = self._flying.get(news.run)
+    def _remove_run(self, run: RunFolder) -> None:
+        """Remove a run of this study that nobody trains any more; a run that somebody resumed stays."""
+        with suppress(RunError, TypeError):
+            if not self._is_own(run):
+                return
+            if run.status().state == "starting" and not run.status().pid:  # created, and never begun
+                run.write_status(Status("stopped", host=socket.gethostname(), heartbeat=time.time()))
+            if run.state() not in LIVE:
+                delete_run(run)
+
+    def _is_own(self, run: RunFolder) -> bool:
+        try:
+            return run.launch().study == self._folder.id
+        except (RunError, TypeError):
+            return False
+
+    def _take_news(self, news: TrialNews) -> None:
+        number = self._running.get(news.run)
         if number is None:
             return
         match news.kind:
-            case "begun":
-                self._why.pop(number, None)
-                self._tell(TrialBegan(number=number, run=news.run, attempt=news.attempt, worker=news.worker))
+            case "began":
+                self._prune_reasons.pop(number, None)
+                self._add(TrialBegan(number=number, run=news.run, attempt=news.attempt, worker=news.worker))
                 if not self._threads:
-                    self._tell_threads(number, news)
+                    self._write_threads(number, news)
                 if self._stopping:
                     self._executor.command(news.run, Command("stop"))
             case "event" if isinstance(news.event, EpochEnded):
-                self._epoch(number, news.run, news.event)
+                self._take_epoch(number, news.run, news.event)
             case "ended":
-                folder, metric = self._folder.run(news.run), self._study.search.metric
-                self._ended(trial_result.ended(number, folder, metric, self._spent(number)))
-                self._go_on_if_asked(folder)
+                folder = self._folder.run(news.run)
+                self._end_trial(read_trial_result(number, folder, self._study.search.metric, self._seconds_of(number)))
+                self._extend_if_asked(folder)
             case "lost":
-                self._ended(trial_result.lost(number, news.run, news.reason, self._spent(number)))
+                self._end_trial(failed_trial(number, news.run, news.reason, self._seconds_of(number)))
             case _:
                 pass
 
-    def _go_on_if_asked(self, folder: RunFolder) -> None:
-        """Has a run that was asked for more epochs as it ended train them, on this machine."""
+    def _extend_if_asked(self, folder: RunFolder) -> None:
+        """Have a run that was asked for more epochs just as it ended train them, on this machine."""
         if not self._stopping and control.waiting(folder, "extend"):
             with suppress(RequestError):
                 start.resume(folder)
 
-    def _epoch(self, number: int, run: str, event: EpochEnded) -> None:
-        if not told(event.epoch):
+    def _take_epoch(self, number: int, run: str, event: EpochEnded) -> None:
+        if not is_logged(event.epoch):
             return
-        self._tell(
+        self._add(
             TrialEpoch(number=number, epoch=event.epoch, val_loss=event.val_loss, val_accuracy=event.val_accuracy)
         )
-        if self._pruner is None or self._stopping or number in self._why:
+        if self._pruner is None or self._stopping or number in self._prune_reasons:
             return
-        if why := self._pruner.hopeless(self._reducer.row(number)):
-            self._why[number] = why
+        if why := self._pruner.prune_reason(self._reducer.row(number)):
+            self._prune_reasons[number] = why
             self._executor.command(run, Command("stop"))
 
-    def _ended(self, event: TrialEnded) -> None:
-        del self._flying[event.run]
-        why = self._why.pop(event.number, "")
-        self._tell(replace(event, state="pruned", reason=why) if why and event.state == "stopped" else event)
+    def _end_trial(self, event: TrialEnded) -> None:
+        del self._running[event.run]
+        why = self._prune_reasons.pop(event.number, "")
+        self._add(replace(event, state="pruned", reason=why) if why and event.state == "stopped" else event)
         row = self._reducer.row(event.number)
         if self._pruner is not None:
-            self._pruner.ended(row)
+            self._pruner.add_finished(row)
         if row.state == "pruned":
-            self._give_up_seeds(row)
+            self._prune_other_seeds(row)
 
-    def _give_up_seeds(self, pruned: TrialRow) -> None:
-        """Other seeds of values that have proved hopeless are not begun."""
+    def _prune_other_seeds(self, pruned: TrialRow) -> None:
+        """Do not begin other seeds of values of which a trial was pruned."""
         why = f"not trained: trial {pruned.number} of the same values was pruned after epoch {pruned.epoch}"
         for row in self._reducer.state().points[pruned.point]:
-            if row.state == "waiting" and row.number not in self._flying.values():
-                self._tell(TrialEnded(number=row.number, run="", state="pruned", reason=why))
+            if row.state == "waiting" and row.number not in self._running.values():
+                self._add(TrialEnded(number=row.number, run="", state="pruned", reason=why))
 
-    def _spent(self, number: int) -> float:
+    def _seconds_of(self, number: int) -> float:
         began = self._reducer.row(number).began
         return 0.0 if began is None else self._clock() - began
 
     def _end(self) -> tuple[str, str]:
-        for run, number in self._flying.items():
-            seconds = self._spent(number)
-            self._tell(TrialEnded(number=number, run=run, state="stopped", reason=AT_ONCE, seconds=seconds))
+        for run, number in self._running.items():
+            seconds = self._seconds_of(number)
+            self._add(TrialEnded(number=number, run=run, state="stopped", reason=AT_ONCE, seconds=seconds))
         self._log.close()
         state = self._reducer.state()
         left = state.count("waiting") or state.count("stopped") or state.trials > len(state.rows)
@@ -329,33 +356,5 @@ class Coordinator:
 def _summary(state: StudyState) -> str:
     """``22 of 24 trials finished, 1 pruned, 1 failed``."""
     others = ("pruned", "diverged", "failed", "stopped")
-    parts = [f"{state.count('finished')} of {counted(max(state.trials, len(state.rows)), 'trial')} finished"]
+    parts = [f"{state.count('finished')} of {counted(state.total, 'trial')} finished"]
     return ", ".join(parts + [f"{state.count(each)} {each}" for each in others if state.count(each)])
-
-
-def untold(study: StudyFolder, told: Collection[str]) -> list[RunFolder]:
-    """The study's runs that its log does not name: the process was killed between making a run and telling of it.
-
-    Args:
-        told: ids of the runs that the log names.
-    """
-    others = [run for run in run_folders(study.runs_dir) if run.id not in told]
-    return [run for run in others if _made_by(run, study)]
-
-
-def remove(run: RunFolder, study: StudyFolder) -> None:
-    """Removes a run of the study, unless it is another's or somebody has gone on with it."""
-    with suppress(RunError, TypeError):
-        if not _made_by(run, study):
-            return
-        if run.status().state == "starting" and not run.status().pid:  # made, and never taken on
-            run.write_status(Status("stopped", host=socket.gethostname(), heartbeat=time.time()))
-        if run.state() not in LIVE:
-            delete_run(run)
-
-
-def _made_by(run: RunFolder, study: StudyFolder) -> bool:
-    try:
-        return run.launch().study == study.id
-    except (RunError, TypeError):
-        return False

@@ -1,6 +1,6 @@
-"""The events of a study, typed: all that its process tells the front ends. Trials are told apart by their number.
+"""The events in a study's log, by which its process informs the front ends. Trials are identified by their number.
 
-What a trial's own run does in detail is in that run's log; here is only what the study's table needs.
+The log of each trial's run has the details; the study's log has only what the study's table needs.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mnist_tui.runs.records import record
 
 @dataclass(frozen=True, kw_only=True)
 class StudyEvent(Event):
-    """What all events of a study share."""
+    """An event in a study's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyStarted(StudyEvent):
-    """The study's process took it on, for the first time or again: trials that are not done wait from now on.
+    """A process began with the study, for the first time or again; trials that are not done wait from now on.
 
     Attributes:
         metric: what trials are compared by.
         axes: names of the parameters that differ.
-        trials: rows that the study will have.
+        trials: how many rows the study will have.
         compares: whether one trial is the best.
         threads: of one TensorFlow operation in each trial; 0 while it is not known.
     """
@@ -44,11 +44,13 @@ class StudyStarted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPlanned(StudyEvent):
-    """A trial there will be; its row.
+    """A trial was planned; from now on it has a row.
 
     Attributes:
+        base: the name, within the study, of the experiment that the trial starts from.
         values: axis and value, as typed.
-        epochs: planned. parameters: of the network, by arithmetic.
+        epochs: planned.
+        parameters: of the network, computed from its shapes.
     """
 
     type: ClassVar[str] = "trial_planned"
@@ -71,11 +73,11 @@ class TrialSubmitted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialBegan(StudyEvent):
-    """A worker trains it, from the beginning: what an earlier attempt told is void.
+    """A worker trains the trial from the beginning; epochs of an earlier attempt are void.
 
     Attributes:
-        attempt: from 1; more where a worker was lost.
-        worker: its address.
+        attempt: from 1; one more each time a worker was lost.
+        worker: the worker's address.
     """
 
     type: ClassVar[str] = "trial_began"
@@ -87,7 +89,7 @@ class TrialBegan(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEpoch(StudyEvent):
-    """How a trial stood after an epoch. Not told after every one of them; see `told`."""
+    """The validation scores of a trial after an epoch. Not every epoch is logged; see `is_logged`."""
 
     type: ClassVar[str] = "trial_epoch"
     number: int
@@ -98,13 +100,13 @@ class TrialEpoch(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEnded(StudyEvent):
-    """A trial's last event, unless it is run again.
+    """A trial has ended; the last event of the trial, unless it is trained again.
 
     Attributes:
         state: finished, stopped, pruned, failed or diverged.
         score: the study's metric of the model that the trial ended with.
         val_loss, val_accuracy: of the last epoch. best_val_loss, best_val_accuracy: of the best epoch for each.
-        seconds: from its beginning on a worker to its folder being here.
+        seconds: from the beginning on a worker to the arrival of the run's files.
     """
 
     type: ClassVar[str] = "trial_ended"
@@ -129,8 +131,9 @@ class Worker:
     """A worker process of the cluster.
 
     Attributes:
-        gpu: the GPU it has to itself; None without one.
-        threads: of one TensorFlow operation in its trials.
+        name: as Dask calls it.
+        gpu: the GPU that it has to itself; None without one.
+        threads: of one TensorFlow operation in its trials that ask for no number.
     """
 
     address: str
@@ -142,7 +145,7 @@ class Worker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkersSeen(StudyEvent):
-    """The workers that there are now; told when they change."""
+    """The workers that there are now; logged when they change."""
 
     type: ClassVar[str] = "workers"
     workers: tuple[Worker, ...]
@@ -150,7 +153,7 @@ class WorkersSeen(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyNoted(StudyEvent):
-    """Something a person should know, in plain words."""
+    """Something that the user should know, in a sentence."""
 
     type: ClassVar[str] = "note"
     text: str
@@ -158,7 +161,7 @@ class StudyNoted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyStopping(StudyEvent):
-    """No further trial begins; those under way are told to stop."""
+    """No further trial begins; the running ones are told to stop."""
 
     type: ClassVar[str] = "stopping"
 
@@ -169,7 +172,7 @@ class StudyEnded(StudyEvent):
 
     Attributes:
         state: finished, stopped or failed.
-        reason: in words.
+        reason: why, in words.
     """
 
     type: ClassVar[str] = "study_ended"
@@ -192,24 +195,24 @@ EVENTS: dict[str, type[StudyEvent]] = {
         StudyEnded,
     )
 }
-_FINE = 8
-"""Epochs that are all told; beyond, as many are told for each doubling."""
+ALL_LOGGED = 8
+"""So many first epochs are all logged; later, as many for each doubling of the number."""
 
 
-def told(epoch: int) -> bool:
-    """Whether an epoch's figures enter the study's log: all at first, ever fewer later, the same for every trial.
+def is_logged(epoch: int) -> bool:
+    """Whether an epoch's scores enter the study's log: all at first, fewer later, the same epochs for every trial.
 
-    1,000 epochs are told in 36, so that the log of many long trials stays short, and curves can be compared at equal
-    epochs.
+    Of 1,000 epochs 35 are logged, so that the log of many long trials stays short. Curves can be compared because
+    they have the same epochs.
     """
     stride = 1
-    while epoch > _FINE * stride:
+    while epoch > ALL_LOGGED * stride:
         stride *= 2
     return epoch % stride == 0
 
 
 def decode(line: bytes) -> StudyEvent | None:
-    """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
+    """Return the event on a line; None where there is none, or one that this version does not know."""
     try:
         doc = as_object(line)
         kind = EVENTS[doc["type"]]
@@ -219,11 +222,11 @@ def decode(line: bytes) -> StudyEvent | None:
 
 
 class StudyTail(Tail[StudyEvent]):
-    """Follows a study's log that someone else writes. A torn last line is waited for."""
+    """Follows a study's log while another process writes it. An incomplete last line is read once it is complete."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, decode)
 
 
 class StudyLog(EventLog):
-    """Appends to a study's log; for the study's one process only."""
+    """Appends to a study's log; only for the process of the study."""

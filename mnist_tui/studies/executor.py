@@ -1,72 +1,62 @@
-"""What a study needs of whatever trains its runs: `cluster.Cluster` is one such."""
+"""What a study's coordinator needs of whatever trains its runs. `cluster.Cluster` is one; tests have another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.studies.events import Worker
 
 
-class Member(Protocol):
-    """A worker process; `gpu` is the one that it has to itself, `threads` those of one TensorFlow operation."""
+@dataclass(frozen=True)
+class TrialNews:
+    """Something that happened to a run. The run's folder on this machine has it already.
 
-    @property
-    def address(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def gpu(self) -> int | None: ...
-    @property
-    def threads(self) -> int: ...
+    Attributes:
+        kind: began (a worker took the run); event; ended (all its files are here); lost (it was given up).
+        worker: the worker's address; empty where no worker has the run.
+        attempt: from 1; one more each time a worker died with the run.
+        event: for the kind event.
+        reason: why the run ended or was lost.
+    """
 
-
-class News(Protocol):
-    """Something told of a run: its kind is begun, event, ended (its folder is here) or lost (given up)."""
-
-    @property
-    def run(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def worker(self) -> str: ...
-    @property
-    def attempt(self) -> int: ...
-    @property
-    def event(self) -> Event | None: ...
-    @property
-    def reason(self) -> str: ...
+    run: str
+    kind: Literal["began", "event", "ended", "lost"]
+    worker: str = ""
+    attempt: int = 0
+    event: Event | None = None
+    reason: str = ""
 
 
 class Executor(Protocol):
-    """Trains runs on workers, each at most one at a time."""
+    """Trains runs on workers, each worker at most one at a time."""
 
     @property
     def threads(self) -> int | None:
-        """Of one TensorFlow operation in each trial; None where each worker has its own number."""
+        """Threads of one TensorFlow operation in each trial; None where each worker has its own number."""
         ...
 
     @property
-    def wanted(self) -> int:
-        """How many runs to have submitted at a time."""
+    def capacity(self) -> int:
+        """How many runs should be submitted at a time."""
         ...
 
-    def workers(self) -> Sequence[Member]:
-        """Those there are now."""
+    def workers(self) -> Sequence[Worker]:
+        """Return the workers that there are now."""
         ...
 
     def submit(self, folder: RunFolder) -> object:
-        """Has the run of that folder trained once a worker is free; RequestError where that cannot be."""
+        """Have a run trained once a worker is free. Raises RequestError where that is not possible."""
         ...
 
-    def poll(self, timeout: float) -> Sequence[News]:
-        """What has happened since the last call; waits at most `timeout` seconds for something."""
+    def poll(self, timeout: float) -> Sequence[TrialNews]:
+        """Return what has happened since the last call; wait at most `timeout` seconds for something."""
         ...
 
     def command(self, run: str, command: Command) -> object:
-        """Leaves a command for a run's worker."""
+        """Pass a command to the worker that trains a run."""
         ...

@@ -1,6 +1,7 @@
-"""A run's folder at home while it trains elsewhere: its events as they come, its status, its files at the end.
+"""The folder of a run on the study's machine while a worker trains the run elsewhere.
 
-The log is only ever added to, so that whoever tails it misses nothing and reads nothing twice.
+Events are appended as they arrive, the status is kept up to date, and the other files are moved in at the end. The log
+is only ever appended to, so that whoever follows it misses nothing and reads nothing twice.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, S
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies.transport import TrialFiles, unpack
 
-EVENTS = "events.jsonl"
-LAST = ("results.json", POINTER)
-"""What tells that the other files are there."""
+EVENTS_FILE = "events.jsonl"
+MOVED_LAST = ("results.json", POINTER)
+"""Files whose presence says that the others are there."""
 
 
 class RunMirror:
-    """One run that this process answers for; its lock is held until it has ended.
+    """One run of this study; holds the run's lock until the run has ended.
 
     Attributes:
-        attempts: how often a worker has begun it.
+        attempts: how often a worker has begun the run.
 
     Raises:
         RunError: another process writes the run.
@@ -42,8 +43,8 @@ class RunMirror:
         self.folder = folder
         self.attempts = 0
         self._lock = Lock(folder)
-        self._dispatch = ""
-        self._shipped = 0
+        self._attempt_id = ""
+        self._received = 0
         self._state = RunState()
         EventLog(folder.events_file).close()  # ends a torn line
         self._log = open_append(folder.events_file)
@@ -51,77 +52,85 @@ class RunMirror:
         folder.write_status(self._status)
         self._written = time.monotonic()
 
-    def begins(self, dispatch: str) -> list[Event]:
-        """A worker begins the run; what an earlier one told of it is dropped by an event that says so."""
+    def start_attempt(self, attempt_id: str) -> list[Event]:
+        """Begin a new attempt; an event in the log says that what an earlier attempt told is void."""
         self.attempts += 1
-        self._dispatch, self._shipped = dispatch, 0
+        self._attempt_id, self._received = attempt_id, 0
         if not os.fstat(self._log.fileno()).st_size:
             return []
-        return self._add(encode(Resumed(from_epoch=0, step=0, time=self._now())).encode() + b"\n")
+        return self._append(_line(Resumed(from_epoch=0, step=0, time=self._now())))
 
-    def comes(self, dispatch: str, offset: int, lines: bytes) -> list[Event]:
-        """Events arrive; those of an attempt given up, those known, and the last one, which waits for the files, don't.
+    def append_events(self, attempt_id: str, offset: int, lines: bytes) -> list[Event]:
+        """Append new events of the current attempt to the run's log.
+
+        Events already received, events of an earlier attempt and the final event (which is written once the files are
+        here) are skipped.
 
         Args:
-            offset: how many bytes of this attempt's log lie before them.
+            offset: how many bytes of this attempt's log come before `lines`.
             lines: whole lines.
+
+        Returns:
+            The events that were appended.
         """
-        if dispatch != self._dispatch or offset > self._shipped:
+        if attempt_id != self._attempt_id or offset > self._received:
             return []
-        new = lines[self._shipped - offset :].splitlines(keepends=True)
+        new = lines[self._received - offset :].splitlines(keepends=True)
         end = next((index for index, line in enumerate(new) if isinstance(decode(line), Ended)), len(new))
         fresh = b"".join(new[:end])
-        self._shipped += len(fresh)
-        return self._add(fresh)
+        self._received += len(fresh)
+        return self._append(fresh)
 
-    def arrives(self, result: TrialFiles) -> list[Event]:
-        """The run's folder comes home: its files, then the rest of its events, then its status.
+    def receive_files(self, files: TrialFiles) -> list[Event]:
+        """Move in the files of a run that has ended, then append the rest of its events, then write its status.
+
+        Returns:
+            The events that were appended.
 
         Raises:
-            TransportError: it is damaged.
-            OSError: home cannot be written.
+            TransportError: the files are damaged.
+            OSError: the run's folder cannot be written.
         """
-        events = [] if result.dispatch == self._dispatch else self.begins(result.dispatch)
+        events = [] if files.attempt_id == self._attempt_id else self.start_attempt(files.attempt_id)
         rest = b""
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=self.folder.path) as aside:
-            for name in sorted(unpack(result.packed, Path(aside)), key=_order):
-                if name == PurePosixPath(EVENTS):
-                    rest = (Path(aside) / name).read_bytes()[self._shipped :]
+            for name in sorted(unpack(files.packed, Path(aside)), key=_order):
+                if name == PurePosixPath(EVENTS_FILE):
+                    rest = (Path(aside) / name).read_bytes()[self._received :]
                     continue
                 target = self.folder.path / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 move(Path(aside) / name, target)
-        whole = rest[: rest.rfind(b"\n") + 1]
-        events += self._add(whole)
-        if not result.state:
-            return events + self.gives_up(result.reason)
-        self._ends(result.state, result.reason)
+        events += self._append(rest[: rest.rfind(b"\n") + 1])
+        if not files.state:
+            return events + self.give_up(files.reason)
+        self._end(files.state, files.reason)
         return events
 
-    def gives_up(self, reason: str, state: str = "failed") -> list[Event]:
-        """The run ends without coming home."""
-        events = self._add(encode(Ended(state=state, reason=reason, time=self._now())).encode() + b"\n")
-        self._ends(state, reason)
+    def give_up(self, reason: str, state: str = "failed") -> list[Event]:
+        """End the run without its files."""
+        events = self._append(_line(Ended(state=state, reason=reason, time=self._now())))
+        self._end(state, reason)
         return events
 
     def beat(self) -> None:
-        """Keeps the status true and fresh."""
+        """Write the status where it has changed or its heartbeat is due."""
         state = self._state.state if self._state.state in LIVE else "running"
         now = time.monotonic()
         if state != self._status.state or now - self._written >= HEARTBEAT_SECONDS:
             self._status, self._written = replace(beaten(self._status), state=state), now
             self.folder.write_status(self._status)
 
-    def let_go(self) -> None:
-        """Leaves the folder to others."""
+    def release(self) -> None:
+        """Close the log and release the run's lock."""
         self._log.close()
         self._lock.release()
 
     def _now(self) -> float:
-        """The time of an event of home's own, not before the events of the workers."""
+        """The time for an event of this process: not before the events of the worker, whose clock may differ."""
         return max(clocks.now(), self._state.updated or 0.0)
 
-    def _add(self, lines: bytes) -> list[Event]:
+    def _append(self, lines: bytes) -> list[Event]:
         if not lines:
             return []
         write_whole(self._log, lines)
@@ -132,13 +141,17 @@ class RunMirror:
                 control.settle(self.folder, [Command("extend", id=each) for each in event.commands])
         return events
 
-    def _ends(self, state: str, reason: str) -> None:
-        """Without a process: the one that answered for the run goes on, but no longer for it."""
+    def _end(self, state: str, reason: str) -> None:
+        # no process id: the process that answered for the run lives on, but no longer for this run
         self.folder.write_status(Status(state, host=socket.gethostname(), heartbeat=time.time(), reason=reason))
         void = [command for command in control.waiting(self.folder) if command.name != "extend"]
         control.settle(self.folder, void)
-        self.let_go()
+        self.release()
+
+
+def _line(event: Event) -> bytes:
+    return encode(event).encode() + b"\n"
 
 
 def _order(name: PurePosixPath) -> tuple[int, PurePosixPath]:
-    return (LAST.index(name.name) + 1 if name.name in LAST else 0, name)
+    return (MOVED_LAST.index(name.name) + 1 if name.name in MOVED_LAST else 0, name)

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies import trials
 from mnist_tui.studies.events import TrialPlanned
 from mnist_tui.studies.spec import Metric, Study, SweepAxis
 from mnist_tui.studies.state import Point, StudyState, TrialRow, Values
-from mnist_tui.studies.trials import Trial, space
+from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
 
 if TYPE_CHECKING:
     import optuna
@@ -30,22 +29,29 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS = 50
-"""Draws that may meet a point that there is already, or one that makes no valid experiment."""
+"""How often a point is drawn anew where it was tried before or makes no valid experiment."""
 ENUMERABLE = 20_000
-"""Points of a space of which the untried ones can be listed."""
+"""The largest number of points of a space of which the untried ones are listed."""
 FIRST_AT_RANDOM = 10
+"""Points that TPE draws at random before it has anything to learn from."""
 DIGITS = 6
 """Significant digits of a sampled number."""
+FINISHED_FIRST = 5
+"""Trials that must have finished before any is pruned."""
+WARM_UP_SHARE = 0.2
+"""Share of a trial's epochs in which it is not pruned; at least WARM_UP_EPOCHS."""
+WARM_UP_EPOCHS = 2
+METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledPoint:
     """A point that was tried.
 
     Attributes:
-        state: running, finished, pruned (or diverged: no better), or failed.
-        score: the mean of the metric over its seeds, once it is finished.
-        curve: epochs and the mean of the metric over its seeds, as far as all were told.
+        state: running, finished, pruned (or diverged, which is no better), or failed.
+        score: the mean of the metric over the seeds, once it is finished.
+        curve: pairs of an epoch and the mean of the metric over the seeds, for epochs that all seeds have.
     """
 
     values: Values
@@ -54,42 +60,42 @@ class Sampled:
     curve: tuple[tuple[int, float], ...] = ()
 
 
-def sampled(points: Mapping[Point, Sequence[TrialRow]]) -> list[Sampled]:
-    """The points of a study in the order in which they were sampled, judged by the mean over their seeds."""
+def sampled_points(points: Mapping[Point, Sequence[TrialRow]]) -> list[SampledPoint]:
+    """Return the points of a study in the order in which they were sampled, judged by the mean over their seeds."""
     return [_judged(values, rows) for (_, values), rows in points.items()]
 
 
-def _judged(values: Values, rows: Sequence[TrialRow]) -> Sampled:
+def _judged(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
     states = {row.state for row in rows}
     curves = [dict(row.curve) for row in rows if row.curve]
     shared = sorted(set(curves[0]).intersection(*curves[1:])) if curves else []
     curve = tuple((epoch, fmean(found[epoch] for found in curves)) for epoch in shared)
     if states & {"pruned", "diverged"}:
-        return Sampled(values, "pruned", curve=() if "diverged" in states else curve)
+        return SampledPoint(values, "pruned", curve=() if "diverged" in states else curve)
     if states & {"waiting", "running"}:
-        return Sampled(values, "running", curve=curve)
+        return SampledPoint(values, "running", curve=curve)
     scores = [row.score for row in rows if row.score is not None]
     if states == {"finished"} and len(scores) == len(rows):
-        return Sampled(values, "finished", fmean(scores), curve)
-    return Sampled(values, "failed")
+        return SampledPoint(values, "finished", fmean(scores), curve)
+    return SampledPoint(values, "failed")
 
 
-def next_values(study: Study, points: Sequence[Sampled], fits: Callable[[Values], bool]) -> Values | None:
-    """The point to try next; none twice where the space allows it.
+def next_values(study: Study, points: Sequence[SampledPoint], fits: Callable[[Values], bool]) -> Values | None:
+    """Return the point to try next; a point is tried twice only where the space has no other.
 
     Args:
-        points: those that there are, in the order in which they were sampled.
+        points: the points that there are, in the order in which they were sampled.
         fits: whether values make a valid experiment.
 
     Returns:
-        None where the search is over: enough points, or none left that fits.
+        None where the search is over: there are enough points, or none is left that fits.
     """
     if len(points) >= study.search.points:
         return None
     tried = {point.values for point in points}
     refused: set[Values] = set()
     for attempt in range(ATTEMPTS):
-        values = _asked(study, points, attempt)
+        values = _propose(study, points, attempt)
         if values in tried or values in refused:
             continue
         if fits(values):
@@ -99,8 +105,8 @@ def next_values(study: Study, points: Sequence[Sampled], fits: Callable[[Values]
 
 
 def _untried(study: Study, known: set[Values], fits: Callable[[Values], bool], position: int) -> Values | None:
-    """Any point that is left, of a space that can be listed."""
-    size = space(study.axes)
+    """Return any untried point of a space that is small enough to be listed."""
+    size = count_points(study.axes)
     if size is None or size > ENUMERABLE:
         return None
     left = [values for values in itertools.product(*map(_pairs, study.axes)) if values not in known]
@@ -114,8 +120,8 @@ def _pairs(axis: SweepAxis) -> list[tuple[str, str]]:
     return [(axis.name, text) for text in texts]
 
 
-def _asked(study: Study, points: Sequence[Sampled], attempt: int) -> Values:
-    """What Optuna proposes, with a sampler of this point's and this attempt's own seed."""
+def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Values:
+    """Ask Optuna for a point, with a seed that belongs to this position and this attempt alone."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -134,11 +140,11 @@ def _asked(study: Study, points: Sequence[Sampled], attempt: int) -> Values:
             direction="maximize" if study.search.higher_is_better else "minimize", sampler=sampler
         )
         before.add_trials([_frozen(point, kinds, study) for point in points])
-        asked = before.ask(kinds).params
-    return tuple((axis.name, _text(asked[axis.name], axis)) for axis in study.axes)
+        params = before.ask(kinds).params
+    return tuple((axis.name, _text(params[axis.name], axis)) for axis in study.axes)
 
 
-def _frozen(point: Sampled, kinds: Mapping[str, BaseDistribution], study: Study) -> optuna.trial.FrozenTrial:
+def _frozen(point: SampledPoint, kinds: Mapping[str, BaseDistribution], study: Study) -> optuna.trial.FrozenTrial:
     import optuna
 
     states = optuna.trial.TrialState
@@ -165,7 +171,6 @@ def _distribution(axis: SweepAxis) -> BaseDistribution:
 
 
 def _parameter(text: str, axis: SweepAxis) -> Any:
-    """The value as Optuna has it."""
     limits = axis.range
     if limits is None:
         return text
@@ -173,7 +178,6 @@ def _parameter(text: str, axis: SweepAxis) -> Any:
 
 
 def _text(value: Any, axis: SweepAxis) -> str:
-    """The value as a person would type it."""
     limits = axis.range
     return str(value) if limits is None or limits.whole else f"{value:.{DIGITS}g}"
 
@@ -183,11 +187,15 @@ def _seeded(study: Study, position: int, attempt: int) -> random.Random:
 
 
 class TrialQueue:
-    """The trials of a study, by number.
+    """The planned trials of a study, and which of them is next.
 
     Args:
         bases: the experiment of each of the study's bases, by its name there.
-        state: what its log tells; a search goes on from the points that were sampled before.
+        state: from the study's log; a search goes on from the points that were sampled before.
+
+    Attributes:
+        trials: by number.
+        complete: whether there will be no more.
 
     Raises:
         RequestError: a value makes no valid experiment.
@@ -195,46 +203,46 @@ class TrialQueue:
 
     def __init__(self, study: Study, bases: Mapping[str, Preset], state: StudyState) -> None:
         self._study, self._bases = study, bases
-        self.trials = {trial.number: trial for trial in trials.planned(study, bases)}
+        self.trials = {trial.number: trial for trial in plan_trials(study, bases)}
         self.complete = study.search.kind == "grid"
         if not self.complete:
             for (_, values), rows in state.points.items():
                 self._add(values, rows[0].number)
 
-    def waiting(self, state_of: Mapping[int, str], but: Container[int]) -> Trial | None:
-        """The first trial that waits.
+    def first_waiting(self, state_of: Mapping[int, str], running: Container[int]) -> Trial | None:
+        """Return the first trial that waits; None where there is none.
 
         Args:
             state_of: the rows' states, by number.
-            but: trials under way.
+            running: numbers of the trials that were submitted.
         """
-        found = (n for n in sorted(self.trials) if n not in but and state_of.get(n, "waiting") == "waiting")
+        found = (n for n in sorted(self.trials) if n not in running and state_of.get(n, "waiting") == "waiting")
         number = next(found, None)
         return None if number is None else self.trials[number]
 
     def sample(self, state: StudyState) -> bool:
-        """Adds the trials of one more point; False where the search is over, and of a grid."""
+        """Add the trials of one more point. Returns False for a grid, and where the search is over."""
         if self.complete:
             return False
-        values = next_values(self._study, sampled(state.points), self._fits)
+        values = next_values(self._study, sampled_points(state.points), self._fits)
         if values is None:
             self.complete = True
             return False
         self._add(values, len(state.rows) + 1)
         return True
 
-    def rows(self, state: StudyState) -> list[TrialPlanned]:
-        """The trials that have no row yet."""
+    def new_rows(self, state: StudyState) -> list[TrialPlanned]:
+        """Return the events of the trials that have no row yet."""
         known = {row.number for row in state.rows}
         return [_row(trial) for number, trial in sorted(self.trials.items()) if number not in known]
 
     def _add(self, values: Values, number: int) -> None:
-        made = trials.point(self._study, self._bases, values, number)
+        made = plan_point(self._study, self._bases, values, number)
         self.trials |= {trial.number: trial for trial in made}
 
     def _fits(self, values: Values) -> bool:
         try:
-            trials.point(self._study, self._bases, values, 1)
+            plan_point(self._study, self._bases, values, 1)
         except RequestError:
             return False
         return True
@@ -252,20 +260,15 @@ def _row(trial: Trial) -> TrialPlanned:
     )
 
 
-FINISHED_FIRST = 5
-"""Trials that must have finished before any is stopped."""
-WARM_UP_SHARE = 0.2
-"""Of a trial's epochs, in which it is not stopped; at least WARM_UP_EPOCHS."""
-WARM_UP_EPOCHS = 2
-METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
-
-
 class Pruner:
-    """Judges trials against those that have finished.
+    """The median stopping rule (Golovin et al., 2017), by Optuna.
+
+    A trial is pruned where its best score so far is worse than the median of the finished trials' scores after the same
+    epoch; not before some trials have finished, and not in its first epochs.
 
     Args:
         metric: what trials are compared by.
-        rows: those that there are already.
+        rows: the rows that there are already.
     """
 
     def __init__(self, metric: Metric, rows: Iterable[TrialRow] = ()) -> None:
@@ -273,27 +276,27 @@ class Pruner:
         self._finished: list[TrialRow] = []
         self._study: optuna.Study | None = None
         for row in rows:
-            self.ended(row)
+            self.add_finished(row)
 
-    def ended(self, row: TrialRow) -> None:
-        """Takes a trial that has ended into the comparison, if it finished."""
+    def add_finished(self, row: TrialRow) -> None:
+        """Take a trial that has ended into the comparison, if it finished."""
         if row.state == "finished" and row.curve:
             self._finished.append(row)
             if self._study is not None:
                 self._study.add_trial(_trial(row, ended=True))
 
-    def hopeless(self, row: TrialRow) -> str:
-        """Why a trial under way is to be stopped, in a sentence; empty where it is not.
+    def prune_reason(self, row: TrialRow) -> str:
+        """Say in a sentence why a running trial should be pruned; empty where it should not.
 
         Args:
-            row: with its curve up to the newest epoch that was told.
+            row: with its curve up to the newest logged epoch.
         """
         warm = max(WARM_UP_EPOCHS, math.ceil(WARM_UP_SHARE * row.epochs))
         if not row.curve or row.epoch <= warm or row.epoch >= row.epochs or len(self._finished) < FINISHED_FIRST:
             return ""
         import optuna
 
-        # warm-up is counted here: Optuna's is one number for all trials, and theirs may differ in length
+        # the warm-up is counted here: Optuna has one number for all trials, but trials may differ in length
         rule = optuna.pruners.MedianPruner(n_startup_trials=FINISHED_FIRST, n_min_trials=FINISHED_FIRST)
         if not rule.prune(self._others(), _trial(row, ended=False)):
             return ""

@@ -1,6 +1,6 @@
 """What travels between the study's process and the workers: requests, packed run folders, datasets.
 
-A packed folder holds files alone: no links, nothing outside it, nothing that is executed when it is read.
+A packed folder holds plain files only: no links, nothing outside it, nothing that is executed when it is read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from mnist_tui.files import TEMPORARY, replacing_folder
 from mnist_tui.wording import counted
 
 MOST_BYTES = 2**31
-"""A run's folder is never larger than that."""
+"""The largest run folder that is unpacked."""
 MOST_FILES = 10_000
-KEPT_AWAY = frozenset({".lock", "control", "launch.json", "status.json"})
-"""What of a run's folder stays where it is: home has its own."""
+NOT_PACKED = frozenset({".lock", "control", "launch.json", "status.json"})
+"""Files that the study's process and the worker each have of their own."""
 COMPRESSED = frozenset({".jsonl", ".json", ".toml", ".log"})
+CLASSES_FILE = "classes.txt"
+DatasetFiles = tuple[tuple[str, bytes], ...]
 
 
 class TransportError(RequestError):
@@ -32,98 +34,11 @@ class TransportError(RequestError):
 
 
 @dataclass(frozen=True)
-class TrialRequest:
-    """What a worker needs in order to train a run.
+class DatasetKey:
+    """Identifies the files of a dataset.
 
     Attributes:
-        run: the run's id.
-        study: tells this study's trials from those of others on the same workers.
-        experiment: `experiment.toml`.
-        launch: `launch.json`.
-        away: whether the worker may be on another machine, where home's paths mean nothing.
-        data: the run's dataset as home has it; None where it need not be shipped.
-    """
-
-    run: str
-    study: str
-    experiment: bytes
-    launch: bytes
-    away: bool
-    data: BundleKey | None = None
-
-
-@dataclass(frozen=True)
-class TrialFiles:
-    """What a worker sends back, whatever became of the run.
-
-    Attributes:
-        dispatch: which attempt's result it is.
-        state: how the run ended; empty where its process was lost.
-        reason: in words.
-        packed: the run's folder.
-    """
-
-    run: str
-    dispatch: str
-    state: str
-    reason: str
-    packed: bytes
-
-
-def pack(folder: Path) -> bytes:
-    """A run's folder but for what stays where it is (`KEPT_AWAY`) and for temporary files."""
-    into = io.BytesIO()
-    with zipfile.ZipFile(into, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder)
-            if name.parts[0] in KEPT_AWAY or any(part.startswith(TEMPORARY) for part in name.parts):
-                continue
-            if path.is_file() and not path.is_symlink():
-                how = zipfile.ZIP_DEFLATED if path.suffix in COMPRESSED else zipfile.ZIP_STORED
-                archive.write(path, name.as_posix(), compress_type=how, compresslevel=1)
-    return into.getvalue()
-
-
-def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[PurePosixPath]:
-    """Writes a packed folder's files below an empty folder; their names.
-
-    Raises:
-        TransportError: it is damaged, is too large, or holds anything but files that belong below `into`.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            entries = archive.infolist()
-            if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
-                raise TransportError(f"a run's folder that came home is larger than {counted(most_bytes, 'byte')}")
-            names = [_checked(entry) for entry in entries]
-            for entry, name in zip(entries, names, strict=True):
-                target = into / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as file:
-                    file.write(archive.read(entry))
-    except (zipfile.BadZipFile, EOFError, FileExistsError, NotImplementedError, RuntimeError) as error:
-        raise TransportError(f"a run's folder came home damaged: {error}") from None
-    return names
-
-
-def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
-    name, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
-    inside = name.parts and not name.is_absolute() and ".." not in name.parts and "\\" not in entry.filename
-    if not inside or kind not in (0, stat.S_IFREG) or entry.is_dir() or name.parts[0] in KEPT_AWAY:
-        raise TransportError(f"a run's folder that came home holds {entry.filename!r}, which does not belong there")
-    return name
-
-
-CLASSES_FILE = "classes.txt"
-DatasetFiles = tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True)
-class BundleKey:
-    """Which data a run has.
-
-    Attributes:
-        name: as the experiment names the dataset; a path of home's for a folder of one's own.
+        name: as the experiment names the dataset; a path on the study's machine for a folder of one's own.
         folder: what the folder with the files is called.
         sha256: of the files' names and bytes.
     """
@@ -140,21 +55,114 @@ class BundleKey:
 
 @dataclass(frozen=True)
 class DatasetBundle:
-    """A dataset of home's that can be shipped."""
+    """The files of a dataset on this machine, which can be sent to a worker that lacks them."""
 
-    key: BundleKey
+    key: DatasetKey
     paths: tuple[Path, ...]
 
     def read(self) -> DatasetFiles:
-        """The files as they are now."""
+        """Return the names and bytes of the files as they are now."""
         return tuple((path.name, path.read_bytes()) for path in self.paths)
 
 
-def at_home(name: str, data_dir: Path | None) -> DatasetBundle | None:
-    """What can be shipped of a dataset; None where it comes with the program or is not on this machine.
+@dataclass(frozen=True)
+class TrialRequest:
+    """What a worker needs in order to train a run.
+
+    Attributes:
+        run: the run's id.
+        study: tells this study's trials from those of others on the same workers.
+        experiment: the bytes of `experiment.toml`.
+        launch: the bytes of `launch.json`.
+        remote: whether the worker may be on another machine, where paths of this one mean nothing.
+        dataset: the run's dataset as this machine has it; None where it need not be sent.
+    """
+
+    run: str
+    study: str
+    experiment: bytes
+    launch: bytes
+    remote: bool
+    dataset: DatasetKey | None = None
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """What a worker sends back after a run, however the run ended.
+
+    Attributes:
+        attempt_id: which attempt's files these are.
+        state: how the run ended; empty where its process was lost.
+        reason: why, in words.
+        packed: the run's folder, as `pack` packs it.
+    """
+
+    run: str
+    attempt_id: str
+    state: str
+    reason: str
+    packed: bytes
+
+
+def pack(folder: Path) -> bytes:
+    """Pack a run's folder, except for the files in `NOT_PACKED` and temporary files."""
+    into = io.BytesIO()
+    with zipfile.ZipFile(into, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if name.parts[0] in NOT_PACKED or any(part.startswith(TEMPORARY) for part in name.parts):
+                continue
+            if path.is_file() and not path.is_symlink():
+                how = zipfile.ZIP_DEFLATED if path.suffix in COMPRESSED else zipfile.ZIP_STORED
+                archive.write(path, name.as_posix(), compress_type=how, compresslevel=1)
+    return into.getvalue()
+
+
+def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[PurePosixPath]:
+    """Write the files of a packed folder into an empty folder.
+
+    Returns:
+        The names of the files, relative to `into`.
 
     Raises:
-        DataError: the name means nothing, or `data_dir` is not a folder.
+        TransportError: it is damaged, is too large, or holds anything but files that belong below `into`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
+                raise TransportError(
+                    f"the run folder that the worker sent is larger than {counted(most_bytes, 'byte')}"
+                )
+            names = [_checked(entry) for entry in entries]
+            for entry, name in zip(entries, names, strict=True):
+                target = into / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as file:
+                    file.write(archive.read(entry))
+    except (zipfile.BadZipFile, EOFError, FileExistsError, NotImplementedError, RuntimeError) as error:
+        raise TransportError(f"the run folder that the worker sent is damaged: {error}") from None
+    return names
+
+
+def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
+    name, kind = PurePosixPath(entry.filename), stat.S_IFMT(entry.external_attr >> 16)
+    inside = name.parts and not name.is_absolute() and ".." not in name.parts and "\\" not in entry.filename
+    if not inside or kind not in (0, stat.S_IFREG) or entry.is_dir() or name.parts[0] in NOT_PACKED:
+        raise TransportError(
+            f"the run folder that the worker sent holds {entry.filename!r}, which does not belong there"
+        )
+    return name
+
+
+def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | None:
+    """Return the files of a dataset that can be sent to workers.
+
+    Returns:
+        None where the dataset comes with the program or is not on this machine.
+
+    Raises:
+        DataError: there is no dataset of that name, or `data_dir` is not a folder.
     """
     location = find(name, data_dir)
     if location is None or location.kind == "bundled" or location.missing:
@@ -162,11 +170,17 @@ def at_home(name: str, data_dir: Path | None) -> DatasetBundle | None:
     paths = _paths(location)
     folder = name if name in KNOWN else (location.folder or Path()).resolve().name
     sha256 = digest((path.name, path.read_bytes()) for path in paths)
-    return DatasetBundle(BundleKey(name, folder or "data", sha256), paths)
+    return DatasetBundle(DatasetKey(name, folder or "data", sha256), paths)
+
+
+def _paths(location: Location) -> tuple[Path, ...]:
+    classes = (location.folder or Path()) / CLASSES_FILE
+    with_classes = location.name not in KNOWN and classes.is_file()
+    return (*location.files, classes) if with_classes else location.files
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
-    """SHA-256 of names and bytes, in their order."""
+    """Return the SHA-256 of names and bytes, in their order."""
     total = hashlib.sha256()
     for name, content in files:
         total.update(f"{len(name)} {name} {len(content)} ".encode())
@@ -174,20 +188,20 @@ def digest(files: Iterable[tuple[str, bytes]]) -> str:
     return total.hexdigest()
 
 
-def place(key: BundleKey, cache: Path) -> Path:
-    """Where a machine keeps the files of a bundle: a folder with a sub-folder of the dataset's name."""
+def stored_dataset(key: DatasetKey, cache: Path) -> Path:
+    """Return the folder in which a worker's machine keeps a dataset; the files lie in its sub-folder `key.folder`."""
     return cache / key.sha256
 
 
-def keep(key: BundleKey, files: DatasetFiles, cache: Path) -> None:
-    """Writes files that arrived to their place.
+def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
+    """Write the files of a dataset that arrived, where they are not there yet.
 
     Raises:
-        ValueError: they are not those of the key.
+        ValueError: the files are not those of the key.
     """
     if digest(files) != key.sha256 or any(Path(name).name != name for name, _ in files):
         raise ValueError(f"the files of {key.folder} arrived damaged")
-    target = place(key, cache)
+    target = stored_dataset(key, cache)
     if target.exists():
         return
     cache.mkdir(parents=True, exist_ok=True)
@@ -196,9 +210,3 @@ def keep(key: BundleKey, files: DatasetFiles, cache: Path) -> None:
         inner.mkdir()
         for name, content in files:
             (inner / name).write_bytes(content)
-
-
-def _paths(location: Location) -> tuple[Path, ...]:
-    classes = (location.folder or Path()) / CLASSES_FILE
-    with_classes = location.name not in KNOWN and classes.is_file()
-    return (*location.files, classes) if with_classes else location.files

@@ -1,4 +1,4 @@
-"""What a trial came to, read from its run's folder."""
+"""The result of a trial, read from the folder of its run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import said
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EpochRow, replayed
-from mnist_tui.studies.events import StudyEvent, TrialBegan, TrialEnded, TrialEpoch, told
+from mnist_tui.studies.events import StudyEvent, TrialBegan, TrialEnded, TrialEpoch, is_logged
 from mnist_tui.studies.spec import Metric
 
 LOG_LINES = 3
 
 
-def ended(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
-    """How a trial whose run has ended did; failed where the run's folder tells of no end.
+def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
+    """Return the event that says how a trial ended; failed where its run has no end in its log.
 
     Args:
         metric: what trials are compared by; the score is that of the epoch whose weights the run ended with.
-        seconds: that it took in all.
+        seconds: how long the trial took.
     """
     try:
         state, results = replayed(folder.events_file), folder.results() or {}
     except (RequestError, OSError) as error:
-        return lost(number, folder.id, str(error), seconds)
+        return failed_trial(number, folder.id, str(error), seconds)
     end, history = state.ended, state.history
     if end is None or end.refused:
         why = (end.refused if end else "") or said(folder.last_log_lines(LOG_LINES))
-        return lost(number, folder.id, why or "its run came home without an end", seconds)
+        return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
     last = history[-1] if history else None
     losses = [row.val_loss for row in history if row.val_loss is not None]
     accuracies = [row.val_accuracy for row in history if row.val_accuracy is not None]
@@ -51,18 +51,18 @@ def ended(number: int, folder: RunFolder, metric: Metric, seconds: float) -> Tri
     )
 
 
-def course(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:
-    """All that there is to tell of a trial whose run ended while nobody looked."""
+def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:
+    """Yield all events of a trial whose run ended while the study had no process."""
     state, results = replayed(folder.events_file), folder.results() or {}
     yield TrialBegan(number=number, run=folder.id, attempt=1, worker="")
     for row in state.history:
-        if told(row.epoch):
+        if is_logged(row.epoch):
             yield TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
-    yield ended(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
+    yield read_trial_result(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
 
 
-def lost(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
-    """A trial that came to nothing."""
+def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
+    """Return the event of a trial that failed without a result."""
     return TrialEnded(number=number, run=run, state="failed", reason=reason, seconds=seconds)
 
 

@@ -34,97 +34,114 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder, made_here
 from mnist_tui.runs.start import TrialServer
 from mnist_tui.runs.state import LIVE
-from mnist_tui.studies import transport
-from mnist_tui.studies.transport import BundleKey, DatasetFiles, TrialFiles, TrialRequest, pack
+from mnist_tui.studies.transport import (
+    DatasetFiles,
+    DatasetKey,
+    TrialFiles,
+    TrialRequest,
+    pack,
+    store_dataset,
+    stored_dataset,
+)
 
-MOST_SHIPPED = 1_000_000
+RESOURCE = "mnist-tui"
+"""Each worker has one of it and each trial takes one: no two trials at a time, whatever the worker's threads."""
+MOST_SENT = 1_000_000
 """Bytes of events in one message."""
 DATA_SECONDS = 300.0
 LOOK_SECONDS = 0.2
 IDLE_SECONDS = 120.0
 """A server without a trial is ended after that: the study may be gone, and TensorFlow takes half a gigabyte."""
-LEAVE_SECONDS = 10.0
+CLOSE_SECONDS = 10.0
 
 
 class TrialCancelledError(Exception):
-    """The trial is no longer wanted here."""
+    """The trial is no longer wanted on this worker."""
 
 
 class TrialWorker:
-    """A study's place on a worker: its server and its scratch folder.
+    """What one study has on one Dask worker: a trial server and a scratch folder.
 
     Args:
-        study: tells it from others'.
-        topic: where home hears of its trials.
+        study: tells this study from others on the same worker.
+        worker: the `distributed.Worker`.
+        topic: the Dask topic on which the study's process listens.
     """
 
     def __init__(self, study: str, worker: Any, topic: str) -> None:
         self._worker, self._topic = worker, topic
         root = Path(worker.local_directory) / "mnist-tui"
-        self._root, self._data = root / study, root / "data"
-        self._came = threading.Event()
-        self._leaving = False
+        self._root, self._datasets = root / study, root / "data"
+        self._dataset_came = threading.Event()
+        self._closing = False
         self._busy = threading.Lock()
-        self._now: RunFolder | None = None
+        self._current: RunFolder | None = None
         self._server: TrialServer | None = None
-        self._made_for: tuple[object, ...] = ()
+        self._server_settings: tuple[object, ...] = ()
         self._idle: threading.Timer | None = None
 
-    def train(self, request: TrialRequest, key: str) -> TrialFiles:
-        """Trains a run, as the task of that key; raises where that is no longer wanted."""
+    def train(self, request: TrialRequest, task: str) -> TrialFiles:
+        """Train a run.
+
+        Args:
+            task: the key of the Dask task that this is.
+
+        Raises:
+            TrialCancelledError: the trial is no longer wanted here.
+        """
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
-            dispatch = secrets.token_hex(4)
-            folder = RunFolder(self._root / dispatch / request.run)
-            teller = EventSender(self._worker, self._topic, request.run, dispatch, folder.events_file)
+            attempt_id = secrets.token_hex(4)
+            folder = RunFolder(self._root / attempt_id / request.run)
+            sender = EventSender(self._worker, self._topic, request.run, attempt_id, folder.events_file)
             try:
-                return self._train(request, folder, teller, lambda: self._check(key))
+                return self._train(request, folder, sender, lambda: self._check(task))
             except TrialCancelledError:
                 self._end_server()
                 raise
             finally:
-                self._now = None
+                self._current = None
                 shutil.rmtree(folder.path.parent, ignore_errors=True)
                 self._idle = threading.Timer(IDLE_SECONDS, self._end_if_idle)
                 self._idle.daemon = True
                 self._idle.start()
 
-    def obey(self, run: str, command: Command) -> bool:
-        """Leaves a command for the run, if it is the one under way."""
-        folder = self._now
+    def deliver_command(self, run: str, command: Command) -> bool:
+        """Leave a command for a run. Returns False where that run is not the one being trained."""
+        folder = self._current
         if folder is None or folder.id != run:
             return False
         control.leave(folder, command)
         return True
 
-    def receive(self, key: BundleKey, files: DatasetFiles) -> None:
-        """Keeps data that came from home, and wakes the trial that waits for them."""
-        transport.keep(key, files, self._data)
-        self._came.set()
+    def receive_dataset(self, key: DatasetKey, files: DatasetFiles) -> None:
+        """Store a dataset that was sent, and wake the trial that waits for it."""
+        store_dataset(key, files, self._datasets)
+        self._dataset_came.set()
 
-    def leave(self) -> None:
-        """Ends the server, and the trial under way with it."""
-        self._leaving = True
-        self._came.set()
-        if self._busy.acquire(timeout=LEAVE_SECONDS):
+    def close(self) -> None:
+        """End the server, together with the trial that it trains, and remove the scratch folder."""
+        self._closing = True
+        self._dataset_came.set()
+        if self._busy.acquire(timeout=CLOSE_SECONDS):
             self._end_server()
             self._busy.release()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _train(
-        self, request: TrialRequest, folder: RunFolder, teller: EventSender, check: Callable[[], None]
+        self, request: TrialRequest, folder: RunFolder, sender: EventSender, check: Callable[[], None]
     ) -> TrialFiles:
         state, reason = "", ""
         try:
             folder.control.mkdir(parents=True)
-            self._now = folder
-            teller.say("begun")
-            own = self._furnish(request, folder, teller, check)
+            self._current = folder
+            sender.send("began")
+            own_name = self._prepare(request, folder, sender, check)
 
             def tick() -> None:
                 check()
-                teller.ship()
+                sender.send_events()
 
             code = self._server_for(folder).run(folder, tick)
             status = folder.status()
@@ -132,67 +149,71 @@ class TrialWorker:
             if state in LIVE:
                 printed = said(folder.last_log_lines(3))
                 state, reason = "", f"the worker refused run {folder.id} (code {code}): {printed}"
-            if own:
-                _rename_dataset(folder, own)
+            if own_name:
+                _rename_dataset(folder, own_name)
         except (RequestError, DataError) as error:
             reason = str(error)
             if self._server is not None and not self._server.alive:
                 self._end_server()
         except OSError as error:
             reason = f"{self._worker.address} cannot write its scratch folder: {error}"
-        teller.ship()
-        return TrialFiles(folder.id, teller.dispatch, state, reason, pack(folder.path))
+        sender.send_events()
+        return TrialFiles(folder.id, sender.attempt_id, state, reason, pack(folder.path))
 
-    def _furnish(self, request: TrialRequest, folder: RunFolder, teller: EventSender, check: Callable[[], None]) -> str:
-        """Fills the scratch folder; the dataset's name at home, where the run has another one here."""
+    def _prepare(self, request: TrialRequest, folder: RunFolder, sender: EventSender, check: Callable[[], None]) -> str:
+        """Fill the scratch folder.
+
+        Returns:
+            The dataset's name on the study's machine where the run has another one here; else empty.
+        """
         folder.experiment_file.write_bytes(request.experiment)
         launch = json.loads(request.launch)
         launch["wait"] = False
-        if request.away:
+        if request.remote:
             launch["threads"] = launch.get("threads") or self._worker.state.nthreads
             if not Path(launch.get("data_dir") or "").is_dir():
                 launch["data_dir"] = None
-        own = ""
-        if request.data is not None and not _has(request.data, launch.get("data_dir")):
-            place = self._get(request.data, teller, check)
-            if request.data.known:
-                launch["data_dir"] = str(place)
+        own_name = ""
+        if request.dataset is not None and not _has(request.dataset, launch.get("data_dir")):
+            stored = self._get_dataset(request.dataset, sender, check)
+            if request.dataset.known:
+                launch["data_dir"] = str(stored)
             else:
-                own = request.data.name
-                _rename_dataset(folder, str(place / request.data.folder))
+                own_name = request.dataset.name
+                _rename_dataset(folder, str(stored / request.dataset.folder))
         write_text(folder.path / "launch.json", json.dumps(launch))
         folder.write_status(made_here())
-        return own
+        return own_name
 
-    def _get(self, key: BundleKey, teller: EventSender, check: Callable[[], None]) -> Path:
-        """Asks home for data that are not here, and waits for them."""
-        place, end = transport.place(key, self._data), time.monotonic() + DATA_SECONDS
-        if not place.exists():
-            self._came.clear()
-            teller.say("wants")
-        while not place.exists():
+    def _get_dataset(self, key: DatasetKey, sender: EventSender, check: Callable[[], None]) -> Path:
+        """Ask the study's process for a dataset that is not here, and wait for it."""
+        stored, end = stored_dataset(key, self._datasets), time.monotonic() + DATA_SECONDS
+        if not stored.exists():
+            self._dataset_came.clear()
+            sender.send("needs dataset")
+        while not stored.exists():
             check()
             if time.monotonic() > end:
-                raise DataError(f"{key.folder} is not on {self._worker.address}, and it did not come from home")
-            self._came.wait(LOOK_SECONDS)
-            self._came.clear()
-        return place
+                raise DataError(f"{key.folder} is not on {self._worker.address}, and the study did not send it in time")
+            self._dataset_came.wait(LOOK_SECONDS)
+            self._dataset_came.clear()
+        return stored
 
     def _server_for(self, folder: RunFolder) -> TrialServer:
-        """The server; a new one where there is none, or where it computes with another device or number of threads."""
+        """Return the server; a new one where there is none, or where the device or the number of threads changes."""
         launch = folder.launch()
-        wanted = (launch.device, launch.threads)
-        if self._server is None or not self._server.alive or self._made_for != wanted:
+        settings = (launch.device, launch.threads)
+        if self._server is None or not self._server.alive or self._server_settings != settings:
             self._end_server()
             self._root.mkdir(parents=True, exist_ok=True)
-            self._server, self._made_for = TrialServer(None, self._root / "server.log"), wanted
+            self._server, self._server_settings = TrialServer(None, self._root / "server.log"), settings
         return self._server
 
-    def _check(self, key: str) -> None:
-        """Raises where Dask, the study or the worker itself no longer wants the trial."""
-        task = self._worker.state.tasks.get(key)
-        wanted = task is not None and task.state in ("executing", "long-running")
-        if not wanted or self._leaving or self._worker.status.name not in ("running", "paused"):
+    def _check(self, task: str) -> None:
+        """Raise TrialCancelledError where Dask, the study or the worker itself no longer wants the trial."""
+        state = self._worker.state.tasks.get(task)
+        wanted = state is not None and state.state in ("executing", "long-running")
+        if not wanted or self._closing or self._worker.status.name not in ("running", "paused"):
             raise TrialCancelledError
 
     def _end_if_idle(self) -> None:
@@ -207,31 +228,31 @@ class TrialWorker:
 
 
 class EventSender:
-    """Tells home of a trial while it trains, in messages of a topic, which arrive in order."""
+    """Sends the events of a trial to the study's process while it trains; messages of a Dask topic arrive in order."""
 
-    def __init__(self, worker: Any, topic: str, run: str, dispatch: str, events: Path) -> None:
-        self.dispatch = dispatch
-        self._worker, self._topic, self._run, self._events = worker, topic, run, events
+    def __init__(self, worker: Any, topic: str, run: str, attempt_id: str, events_file: Path) -> None:
+        self.attempt_id = attempt_id
+        self._worker, self._topic, self._run, self._events_file = worker, topic, run, events_file
         self._offset = 0
 
-    def say(self, kind: str, **more: object) -> None:
-        about = {"kind": kind, "run": self._run, "dispatch": self.dispatch, "worker": self._worker.address}
+    def send(self, kind: str, **more: object) -> None:
+        about = {"kind": kind, "run": self._run, "attempt_id": self.attempt_id, "worker": self._worker.address}
         self._worker.log_event(self._topic, {**about, **more})
 
-    def ship(self) -> None:
-        """Sends the whole lines that have come since the last call."""
-        with suppress(FileNotFoundError), self._events.open("rb") as log:
+    def send_events(self) -> None:
+        """Send the whole lines that were added to the log since the last call."""
+        with suppress(FileNotFoundError), self._events_file.open("rb") as log:
             while True:
                 log.seek(self._offset)
-                lines, end, _ = log.read(MOST_SHIPPED).rpartition(b"\n")
+                lines, end, _ = log.read(MOST_SENT).rpartition(b"\n")
                 if not end:
                     return
-                self.say("events", offset=self._offset, lines=(lines + end).decode("utf-8", "replace"))
+                self.send("events", offset=self._offset, lines=(lines + end).decode("utf-8", "replace"))
                 self._offset += len(lines) + 1
 
 
-def _has(key: BundleKey, data_dir: str | None) -> bool:
-    """Whether this machine has a dataset that home has; only known ones are the same everywhere."""
+def _has(key: DatasetKey, data_dir: str | None) -> bool:
+    """Whether this machine has the dataset itself; only names of the catalogue mean the same data everywhere."""
     if not key.known:
         return False
     location = find(key.name, Path(data_dir) if data_dir else None)
@@ -239,26 +260,21 @@ def _has(key: BundleKey, data_dir: str | None) -> bool:
 
 
 def _rename_dataset(folder: RunFolder, name: str) -> None:
-    """Has the run's experiment name its dataset otherwise; all else stays."""
     preset = folder.preset()
     experiment = preset.experiment
     renamed = experiment.model_copy(update={"dataset": experiment.dataset.model_copy(update={"name": name})})
     write_text(folder.experiment_file, dump_preset(replace(preset, experiment=renamed)))
 
 
-RESOURCE = "mnist-tui"
-"""Each worker has one of it and each trial takes one: no two trials at a time, whatever the worker's threads."""
-
-
 @dataclass(frozen=True)
 class WorkerFacts:
-    """What a worker says of itself.
+    """What a worker reports of itself.
 
     Attributes:
-        version: mnist-tui's.
+        version: of mnist-tui.
         python: with its minor version (``3.11``).
-        gpu: the GPU that it is for; None without one.
-        threads: how many it was given; a trial that asks for no number gets as many.
+        gpu: the GPU that it has to itself; None without one.
+        threads: how many Dask gave it; a trial that asks for no number gets as many.
     """
 
     host: str
@@ -269,11 +285,12 @@ class WorkerFacts:
     threads: int
 
 
-_stations: dict[str, TrialWorker] = {}
+_trial_workers: dict[str, TrialWorker] = {}
+"""By study."""
 
 
-def facts(dask_worker: Any) -> WorkerFacts:
-    """What a worker is."""
+def report_facts(dask_worker: Any) -> WorkerFacts:
+    """Report what this worker is."""
     return WorkerFacts(
         socket.gethostname(),
         mnist_tui.__version__,
@@ -284,49 +301,49 @@ def facts(dask_worker: Any) -> WorkerFacts:
     )
 
 
-async def join(dask_worker: Any) -> None:
-    """Lets Dask give trials to a worker."""
+async def accept_trials(dask_worker: Any) -> None:
+    """Let Dask give trials to this worker."""
     if dask_worker.state.total_resources.get(RESOURCE) != 1:
         await dask_worker.set_resources(**{RESOURCE: 1})
         _look_again(dask_worker)
 
 
-async def leave(study: str) -> None:
-    """Ends what a worker has of a study, also in the middle of a trial."""
-    station = _stations.pop(study, None)
-    if station is not None:
-        await asyncio.to_thread(station.leave)
+async def close_study(study: str) -> None:
+    """End what this worker has of a study, also in the middle of a trial."""
+    trial_worker = _trial_workers.pop(study, None)
+    if trial_worker is not None:
+        await asyncio.to_thread(trial_worker.close)
 
 
-def obey(study: str, run: str, command: Command) -> bool:
-    """Leaves a command for the run under way; whether it is under way here."""
-    station = _stations.get(study)
-    return station is not None and station.obey(run, command)
+def deliver_command(study: str, run: str, command: Command) -> bool:
+    """Leave a command for a run. Returns False where the run is not being trained here."""
+    trial_worker = _trial_workers.get(study)
+    return trial_worker is not None and trial_worker.deliver_command(run, command)
 
 
-def receive(study: str, key: BundleKey, files: DatasetFiles) -> None:
-    """Keeps the data that the run under way has asked for."""
-    station = _stations.get(study)
-    if station is not None:
-        station.receive(key, files)
+def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
+    """Store the dataset that the current run has asked for."""
+    trial_worker = _trial_workers.get(study)
+    if trial_worker is not None:
+        trial_worker.receive_dataset(key, files)
 
 
 def train(request: TrialRequest) -> TrialFiles:
-    """Trains a run to its end, whatever that is; where it is no longer wanted here, Dask gives it to another worker."""
+    """Train a run to its end. Where it is no longer wanted here, Dask gives it to another worker."""
     from distributed import Reschedule, get_worker
 
-    worker = get_worker()
-    station = _stations.get(request.study)
-    if station is None:
-        station = _stations.setdefault(request.study, TrialWorker(request.study, worker, topic(request.study)))
+    worker, study = get_worker(), request.study
+    trial_worker = _trial_workers.get(study)
+    if trial_worker is None:
+        trial_worker = _trial_workers.setdefault(study, TrialWorker(study, worker, topic(study)))
     try:
-        return station.train(request, str(worker.get_current_task()))
+        return trial_worker.train(request, str(worker.get_current_task()))
     except TrialCancelledError:
         raise Reschedule from None
 
 
 def topic(study: str) -> str:
-    """Where a study's workers tell of their trials."""
+    """Return the Dask topic on which a study's workers send their messages."""
     return f"{RESOURCE}-{study}"
 
 
@@ -339,7 +356,7 @@ def _gpu() -> int | None:
 
 
 def _look_again(worker: Any) -> None:
-    """Has the scheduler place tasks that had no worker; it does so after a pause, but not for new resources."""
+    """Have the scheduler place tasks that had no worker; it does so after a pause, but not for new resources."""
     running = worker.status
     if running.name == "running":
         worker.status = type(running).paused

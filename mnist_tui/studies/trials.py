@@ -1,4 +1,4 @@
-"""The trials of a study: every experiment that comes of it, valid before anything starts."""
+"""The trials of a study: every experiment that it trains, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Trial:
 
     Attributes:
         number: from 1.
-        base: which of the study's experiments it starts from.
+        base: the name, within the study, of the experiment that it starts from.
         values: axis and value, as typed.
         preset: the base with these values and this seed.
     """
@@ -44,32 +44,33 @@ class Trial:
 
 
 def parse_over(text: str) -> SweepAxis:
-    """An axis as it is typed: ``hidden=150,250,200x100``; ``lr=0.0001..0.01:log`` for a search.
+    """Read an axis as it is typed: ``hidden=150,250,200x100``; ``lr=0.0001..0.01:log`` for a search.
 
     Commas inside brackets, braces and quotes belong to a value.
 
     Raises:
-        RequestError: it is not of that form, or its name is no parameter's and no field's.
+        RequestError: it is not of that form, or there is no parameter or field of that name.
     """
     name, separator, rest = text.partition("=")
     name, values = name.strip().removeprefix("--"), _split(rest)
     if not separator or not name or not values or not all(values):
         raise RequestError(f"--over {text} is not of the form NAME=VALUE,VALUE, such as hidden=150,250")
     _check_name(name, text)
-    return axis(name, map(whole_name, values) if name in ("dataset", "dataset.name") else values)
+    return make_axis(name, map(whole_name, values) if name in ("dataset", "dataset.name") else values)
 
 
-def axis(name: str, values: Iterable[str]) -> SweepAxis:
-    """An axis of these values; RequestError where it has no sense."""
+def make_axis(name: str, values: Iterable[str]) -> SweepAxis:
+    """Make an axis of some values. Raises RequestError where they are not valid."""
     try:
         return SweepAxis(name=name, values=tuple(values))
     except ValidationError as error:
         raise RequestError(f"--over {'; '.join(found.message for found in problems_of(error))}") from None
 
 
-def planned(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
-    """All trials of a grid, in order: bases, then axes (the last changes fastest), then seeds. None of a search, whose
-    values are checked as far as they can be.
+def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
+    """Return all trials of a grid: by base, then by the axes (the last changes fastest), then by seed.
+
+    A search has no trials beforehand; its values are checked as far as possible.
 
     Args:
         bases: the experiment of each of the study's bases, by its name there.
@@ -86,43 +87,43 @@ def planned(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
     for base in study.bases:
         seen: dict[Experiment, Values] = {}
         for values in combinations(study.axes):
-            preset = applied(bases[base.preset], values)
+            preset = with_values(bases[base.preset], values)
             before = seen.setdefault(preset.experiment, values)
             if before is not values:
                 raise RequestError(f"{_listed(before)} and {_listed(values)} are the same experiment; leave one out")
-            trials += seeded(base, preset, values, len(trials) + 1)
+            trials += with_seeds(base, preset, values, len(trials) + 1)
     return tuple(trials)
 
 
-def point(study: Study, bases: Mapping[str, Preset], values: Values, number: int) -> tuple[Trial, ...]:
-    """The trials of one point that a search sampled: one for each seed, numbered from `number`."""
+def plan_point(study: Study, bases: Mapping[str, Preset], values: Values, number: int) -> tuple[Trial, ...]:
+    """Return the trials of one point that a search sampled: one for each seed, numbered from `number`."""
     base = study.bases[0]
-    return seeded(base, applied(bases[base.preset], values), values, number)
+    return with_seeds(base, with_values(bases[base.preset], values), values, number)
 
 
-def count(study: Study) -> int:
-    """How many trials the study has, without looking at their values."""
+def count_trials(study: Study) -> int:
+    """Return how many trials a study has, without checking their values."""
     seeds = sum(base.seeds for base in study.bases)
     if study.search.kind == "grid":
         return math.prod(len(one.values) for one in study.axes) * seeds
-    size = space(study.axes)
+    size = count_points(study.axes)
     return (study.search.points if size is None else min(size, study.search.points)) * seeds
 
 
-def space(axes: Iterable[SweepAxis]) -> int | None:
-    """How many points there are; None where a range has more numbers than can be counted."""
+def count_points(axes: Iterable[SweepAxis]) -> int | None:
+    """Return how many points there are; None where an axis has a range of real numbers."""
     sizes = [len(one.values) if one.range is None else one.range.size for one in axes]
     return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
 def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:
-    """Every combination of the listed values, the last axis changing fastest."""
+    """Yield every combination of the listed values, the last axis changing fastest."""
     named = [[(one.name, value) for value in one.values] for one in axes]
     return itertools.product(*named)
 
 
-def applied(preset: Preset, values: Values) -> Preset:
-    """The preset with the values of the axes.
+def with_values(preset: Preset, values: Values) -> Preset:
+    """Return the preset with the values of the axes.
 
     Raises:
         RequestError: a value is not valid, or not with the others; the text names it.
@@ -138,8 +139,8 @@ def applied(preset: Preset, values: Values) -> Preset:
         raise RequestError(f"{_listed(values)}: {error}") from None
 
 
-def seeded(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
-    """The trials of one preset: one for each of the base's seeds, numbered from `number`."""
+def with_seeds(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
+    """Return the trials of one preset: one for each of the base's seeds, numbered from `number`."""
     return tuple(
         Trial(number + index, base.preset, dict(values), seed, _with_seed(preset, seed))
         for index, seed in enumerate(base.all_seeds)
@@ -147,12 +148,13 @@ def seeded(base: StudyBase, preset: Preset, values: Values, number: int) -> tupl
 
 
 def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, experiment_file: Path) -> str:
-    """The command line that trains the trial alone.
+    """Return the command line that trains one trial alone.
 
     Args:
-        base: the experiment that it starts from; the preset of its name is named where options make the trial of that.
-        threads: of one TensorFlow operation, which decide a result's last bits.
-        experiment_file: the run's own, which is named otherwise.
+        base: the experiment that the trial starts from. The command names the preset of that name where options can
+            make the trial from it.
+        threads: of one TensorFlow operation, on which a result's last bits depend.
+        experiment_file: the run's own, which the command names otherwise.
     """
     named = _named_words(trial, base)
     words = [PROGRAM, "train", "--preset", *(named or [str(experiment_file)])]
@@ -163,7 +165,7 @@ def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, ex
 
 
 def _named_words(trial: Trial, base: Preset) -> list[str]:
-    """The preset that has the base's name and the options that make the trial of it; empty where none do."""
+    """The name of the base's preset and the options that make the trial from it; empty where none do."""
     try:
         known = find_preset(base.name).experiment
     except PresetError:
@@ -192,7 +194,9 @@ def _with_seed(preset: Preset, seed: int) -> Preset:
 
 def _check_name(name: str, text: str) -> None:
     if name in SEEDS:
-        raise RequestError(f"--over {text}: seeds are not values to choose from; --seeds N trains each trial with N")
+        raise RequestError(
+            f"--over {text}: a seed is not a parameter to vary; --seeds N trains each trial with N seeds"
+        )
     if name in NAMES or "." in name:
         return
     known = [*NAMES, *to_mapping(Experiment())]
@@ -205,14 +209,14 @@ def _check_name(name: str, text: str) -> None:
 
 
 def _check_search(study: Study, base: Preset) -> None:
-    """Each value, and each end of a range, must go with some values of the other axes."""
+    """Check that each value, and each end of a range, is valid with some values of the other axes."""
     ends = [one if one.range is None else SweepAxis(name=one.name, values=_ends(one)) for one in study.axes]
     if math.prod(len(one.values) for one in ends) <= 500:
         good: set[tuple[str, str]] = set()
         refused: dict[tuple[str, str], RequestError] = {}
         for values in combinations(ends):
             try:
-                applied(base, values)
+                with_values(base, values)
                 good |= set(values)
             except RequestError as error:
                 refused |= {pair: error for pair in values if pair not in refused}
@@ -222,7 +226,7 @@ def _check_search(study: Study, base: Preset) -> None:
         return
     for one in ends:
         for value in one.values:
-            applied(base, ((one.name, value),))
+            with_values(base, ((one.name, value),))
 
 
 def _ends(one: SweepAxis) -> tuple[str, str]:
@@ -235,7 +239,7 @@ def _listed(values: Values) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """The parts between commas, but for those inside brackets, braces and quotes."""
+    """Split at commas, except inside brackets, braces and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if letter == "," and not depth and not quote:

@@ -53,7 +53,7 @@ class StudyWatch:
         """
         events = self._tail.read(limit)
         for event in events:
-            self._reducer.take(event)
+            self._reducer.add(event)
         standing, status = self.folder.state(), self.folder.status()
         seen = (standing, _changed(self.folder), status.reason)
         if not events and seen == self._seen:
@@ -93,4 +93,4 @@ def _set_right(state: StudyState, standing: str, reason: str, folder: StudyFolde
 
 
 def _gone(row: TrialRow) -> TrialRow:
-    return replace(row, gone=True, reason="; ".join(filter(None, (row.reason, GONE))))
+    return replace(row, deleted=True, reason="; ".join(filter(None, (row.reason, GONE))))

@@ -19,116 +19,110 @@ from mnist_tui.runs import devices
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies import trial_worker
 from mnist_tui.studies.dask_client import DaskClient
+from mnist_tui.studies.events import Worker
 from mnist_tui.studies.trial_worker import RESOURCE, WorkerFacts
 from mnist_tui.wording import counted
 
-MEETING_SECONDS = 15.0
-"""As long workers have to say what they are before the study begins with those that have."""
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """A worker that can be given runs.
-
-    Attributes:
-        name: as the cluster calls it.
-        gpu: the GPU that it is for; None without one.
-        threads: how many a trial has there that asks for no number.
-    """
-
-    address: str
-    host: str
-    name: str
-    gpu: int | None
-    threads: int
+FIRST_ANSWER_SECONDS = 15.0
+"""How long a study waits for its workers to say what they are before it begins with those that have."""
+TRIAL_BYTES = 1_500_000_000
+"""Memory that a trial's process with TensorFlow is assumed to take."""
 
 
 class WorkerPool:
-    """Who can be given runs; a worker that cannot train is never given one, and one that hangs keeps nobody waiting.
+    """The workers that can be given runs.
+
+    A worker that cannot train is never given one, and one that hangs keeps nobody waiting.
 
     Args:
-        wire: asks the workers.
-        log: told who came and who went.
+        client: reaches the workers.
+        log: called with a sentence for each worker that came or went.
         cpu: whether the trials leave GPUs alone.
 
     Attributes:
         workers: by address.
     """
 
-    def __init__(self, wire: DaskClient, log: Callable[[str], None], *, cpu: bool = False) -> None:
-        self._wire, self._log, self._cpu = wire, log, cpu
+    def __init__(self, client: DaskClient, log: Callable[[str], None], *, cpu: bool = False) -> None:
+        self._client, self._log, self._cpu = client, log, cpu
         self._names: dict[str, str] = {}
         self._asked: set[str] = set()
         self._unfit: dict[str, str] = {}
         self._answers: queue.SimpleQueue[tuple[str, WorkerFacts | str | None]] = queue.SimpleQueue()
-        self.workers: dict[str, WorkerInfo] = {}
+        self.workers: dict[str, Worker] = {}
 
-    def meet(self) -> None:
-        """Takes in those that are there; waits for their answers, though not for long.
+    def wait_for_first(self) -> None:
+        """Wait, not for long, for the answers of the workers that are there.
 
         Raises:
             RunError: one of them cannot train; the sentence says which and what it lacks.
             OSError: the scheduler does not answer.
         """
-        end = time.monotonic() + MEETING_SECONDS
-        self.look()
+        end = time.monotonic() + FIRST_ANSWER_SECONDS
+        self.update()
         while self._asked and (left := end - time.monotonic()) > 0:
             with suppress(queue.Empty):
-                self._take(*self._answers.get(timeout=left))
+                self._take_answer(*self._answers.get(timeout=left))
         for address in sorted(self._names.keys() - self.workers.keys() - self._unfit.keys()):
             self._log(f"the worker {address} has not answered yet; it is given trials once it has")
         if self._unfit:
             more = f" (and {len(self._unfit) - 1} more workers cannot train either)" if len(self._unfit) > 1 else ""
             raise RunError(next(iter(self._unfit.values())) + more)
 
-    def look(self) -> None:
-        """Forgets those that have gone, asks those that have come what they are, and takes in those that have answered.
+    def update(self) -> None:
+        """Remove workers that have gone, ask new ones what they are, and add those that have answered.
 
         Raises:
             OSError: the scheduler does not answer.
         """
-        self._names = self._wire.workers()
+        self._names = self._client.worker_names()
         for address in self.workers.keys() - self._names.keys():
             del self.workers[address]
-            self._wire.forget(address)
+            self._client.forget(address)
             self._log(f"the worker {address} has gone")
-        self._unfit = {address: lack for address, lack in self._unfit.items() if address in self._names}
+        self._unfit = {address: why for address, why in self._unfit.items() if address in self._names}
         self._asked &= self._names.keys()
         for address in self._names.keys() - self.workers.keys() - self._unfit.keys() - self._asked:
             self._asked.add(address)
-            self._wire.send(address, lambda address=address: self._answers.put((address, self._greet(address))))
+            self._client.run_later(address, lambda address=address: self._answers.put((address, self._ask(address))))
         with suppress(queue.Empty):
             while True:
-                self._take(*self._answers.get_nowait())
+                self._take_answer(*self._answers.get_nowait())
 
-    def _greet(self, address: str) -> WorkerFacts | str | None:
-        """What a worker is, once Dask gives it trials, else what it lacks; in a thread of the worker's.
+    def _ask(self, address: str) -> WorkerFacts | str | None:
+        """Ask a worker what it is, and let Dask give it trials; runs in the thread of the worker.
 
-        None where it hangs or goes just now: it is asked again while the scheduler knows it.
+        Returns:
+            Its facts; a sentence where it cannot train; None where it hangs or goes just now: it is asked again as long
+            as the scheduler knows it.
         """
-        answer = self._wire.answer(address, trial_worker.facts)
+        answer = self._client.call(address, trial_worker.report_facts)
         if isinstance(answer, OSError):
             return None
-        if lack := lacks(address, answer):
-            return lack
-        return None if isinstance(self._wire.answer(address, trial_worker.join), Exception) else answer
+        if why := why_unfit(address, answer):
+            return why
+        return None if isinstance(self._client.call(address, trial_worker.accept_trials), Exception) else answer
 
-    def _take(self, address: str, answer: WorkerFacts | str | None) -> None:
-        """Takes in a worker that Dask gives trials to; one that has gone meanwhile is not spoken of."""
-        if address not in self._asked:
+    def _take_answer(self, address: str, answer: WorkerFacts | str | None) -> None:
+        if address not in self._asked:  # it has gone meanwhile
             return
         self._asked.discard(address)
         if isinstance(answer, str):
             self._unfit[address] = answer
             self._log(answer)
         elif answer is not None:
-            gpu = None if self._cpu else answer.gpu
-            self.workers[address] = WorkerInfo(address, answer.host, self._names[address], gpu, answer.threads)
+            self.workers[address] = Worker(
+                address=address,
+                host=answer.host,
+                name=self._names[address],
+                gpu=None if self._cpu else answer.gpu,
+                threads=answer.threads,
+            )
             self._log(f"the worker {address} on {answer.host} has come")
 
 
-def lacks(address: str, answer: WorkerFacts | Exception) -> str:
-    """What a worker lacks in order to train, in a sentence; empty where it lacks nothing."""
+def why_unfit(address: str, answer: WorkerFacts | Exception) -> str:
+    """Say in a sentence what a worker lacks in order to train; empty where it lacks nothing."""
     version, python = mnist_tui.__version__, ".".join(platform.python_version_tuple()[:2])
     match answer:
         case Exception() if any(
@@ -147,13 +141,9 @@ def lacks(address: str, answer: WorkerFacts | Exception) -> str:
             return ""
 
 
-TRIAL_BYTES = 1_500_000_000
-"""What a trial's process with TensorFlow is reckoned to take."""
-
-
 @dataclass(frozen=True)
 class WorkerPlan:
-    """The workers of a cluster of this machine's own.
+    """The workers of a cluster on this machine.
 
     Attributes:
         gpus: for each worker the GPU that it alone sees, as in `CUDA_VISIBLE_DEVICES`; None where it has none.
@@ -167,14 +157,14 @@ class WorkerPlan:
 def plan_workers(
     *, cores: int, memory: int, visible: tuple[str, ...], device: str, workers: int | None, threads: int | None
 ) -> WorkerPlan:
-    """One worker a GPU, else one a core as far as memory goes; the cores are shared among their trials.
+    """Plan one worker for each GPU, else one for each core as far as memory goes, and share the cores among them.
 
     Args:
         cores: that this process may use.
         memory: free, in bytes.
         visible: the GPUs that there are, as `CUDA_VISIBLE_DEVICES` names them.
         device: auto, cpu or gpu[:N].
-        workers, threads: where a person decided on them.
+        workers, threads: numbers that the user chose.
     """
     names = () if device == "cpu" else visible
     if ":" in device:
@@ -186,7 +176,7 @@ def plan_workers(
 
 
 def plan_for_this_machine(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
-    """The plan for this machine as it is now."""
+    """Plan the workers for this machine as it is now; see `plan_workers`."""
     import psutil
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
@@ -200,10 +190,10 @@ def plan_for_this_machine(device: str, workers: int | None, threads: int | None)
 
 
 def start_local_cluster(plan: WorkerPlan, scratch: Path, data_dir: Path | None, most_attempts: int) -> Any:
-    """Starts the workers, and a scheduler in this process, which all of them end with.
+    """Start workers on this machine and a scheduler in this process; the workers end with this process.
 
     Args:
-        scratch: emptied first; for the workers' folders.
+        scratch: a folder for the workers; emptied first.
         data_dir: where they look for data first.
         most_attempts: workers that may die with one task.
 
@@ -235,8 +225,8 @@ def start_local_cluster(plan: WorkerPlan, scratch: Path, data_dir: Path | None, 
     scheduler = {"cls": Scheduler, "options": {**loopback, "port": 0}}
     settings = {
         "distributed.scheduler.allowed-failures": most_attempts - 1,
-        "distributed.scheduler.worker-ttl": None,  # judged by the time of day; a worker here that dies is seen at once
-        "distributed.nanny.pre-spawn-environ": {},  # a trial's libraries have as many threads as any run's
+        "distributed.scheduler.worker-ttl": None,  # uses the time of day; a worker here that dies is noticed at once
+        "distributed.nanny.pre-spawn-environ": {},  # a trial's libraries use as many threads as in any other run
     }
     try:
         scratch.mkdir(parents=True)

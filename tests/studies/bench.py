@@ -13,27 +13,10 @@ from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder, Status, this_process
 from mnist_tui.studies.coordinator import Coordinator
+from mnist_tui.studies.events import Worker
+from mnist_tui.studies.executor import TrialNews
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
-
-
-@dataclass(frozen=True)
-class Place:
-    address: str
-    host: str = "here"
-    name: str = ""
-    gpu: int | None = None
-    threads: int = 1
-
-
-@dataclass(frozen=True)
-class Told:
-    run: str
-    kind: str
-    worker: str = ""
-    attempt: int = 0
-    event: Event | None = None
-    reason: str = ""
 
 
 @dataclass
@@ -59,7 +42,12 @@ class Bench:
         after: called after each look.
     """
 
-    places: list[Place] = field(default_factory=lambda: [Place("tcp://a:1", name="0"), Place("tcp://b:1", name="1")])
+    places: list[Worker] = field(
+        default_factory=lambda: [
+            Worker(address="tcp://a:1", host="here", name="0"),
+            Worker(address="tcp://b:1", host="here", name="1"),
+        ]
+    )
     curve: Callable[[str, int], float] = lambda hidden, epoch: 0.9
     broken: frozenset[str] = frozenset()
     lost: frozenset[str] = frozenset()
@@ -73,10 +61,10 @@ class Bench:
     most: int = 0
 
     @property
-    def wanted(self) -> int:
+    def capacity(self) -> int:
         return len(self.places)
 
-    def workers(self) -> Sequence[Place]:
+    def workers(self) -> Sequence[Worker]:
         return tuple(self.places)
 
     def submit(self, folder: RunFolder) -> None:
@@ -93,12 +81,12 @@ class Bench:
         if run in self.flights and self.flights[run].values["hidden"] not in self.deaf:
             self.flights[run].stopped = True
 
-    def poll(self, timeout: float) -> list[Told]:
+    def poll(self, timeout: float) -> list[TrialNews]:
         told = [news for flight in list(self.flights.values()) for news in self._step(flight)]
         self.after()
         return told
 
-    def _step(self, flight: Flight) -> list[Told]:
+    def _step(self, flight: Flight) -> list[TrialNews]:
         hidden, run = flight.values["hidden"], flight.folder.id
         if not flight.worker:
             free = {place.address for place in self.places} - {other.worker for other in self.flights.values()}
@@ -107,10 +95,10 @@ class Bench:
             flight.worker, flight.attempt, flight.epoch = min(free, default="none"), flight.attempt + 1, 0
             flight.folder.events_file.unlink(missing_ok=True)
             self._write(flight, RunStarted(run=run, epochs=flight.epochs, total=1, trainable=1))
-            return [Told(run, "begun", flight.worker, flight.attempt)]
+            return [TrialNews(run, "began", flight.worker, flight.attempt)]
         if hidden in self.lost:
             del self.flights[run]
-            return [Told(run, "lost", flight.worker, flight.attempt, reason="three workers died")]
+            return [TrialNews(run, "lost", flight.worker, flight.attempt, reason="three workers died")]
         if flight.stopped:
             return self._end(flight, "stopped", "asked to")
         if hidden in self.broken:
@@ -131,17 +119,17 @@ class Bench:
             confusion=(),
         )
         self._write(flight, event)
-        news = [Told(run, "event", flight.worker, flight.attempt, event)]
+        news = [TrialNews(run, "event", flight.worker, flight.attempt, event)]
         if self.dies.get(hidden) == flight.epoch:
             del self.dies[hidden]
             flight.worker = ""
         return news
 
-    def _end(self, flight: Flight, state: str, reason: str, test: float | None = None) -> list[Told]:
+    def _end(self, flight: Flight, state: str, reason: str, test: float | None = None) -> list[TrialNews]:
         self._write(flight, Ended(state=state, reason=reason, test_accuracy=test, test_loss=test, macro_f1=test))
         flight.folder.write_status(Status(state, os.getpid(), 0.0, socket.gethostname()))
         del self.flights[flight.folder.id]
-        return [Told(flight.folder.id, "ended", flight.worker, flight.attempt)]
+        return [TrialNews(flight.folder.id, "ended", flight.worker, flight.attempt)]
 
     def _write(self, flight: Flight, event: Event) -> None:
         log = EventLog(flight.folder.events_file)

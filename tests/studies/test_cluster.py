@@ -105,7 +105,7 @@ def trained_through(address, runs, dask, said):
         scratch=Path("unused"),
         log=said.append,
     ) as there:
-        assert (there.workers(), there.wanted, there.threads) == ((), 1, None)
+        assert (there.workers(), there.capacity, there.threads) == ((), 1, None)
         for run in runs:
             there.submit(run)
         for _ in range(2):
@@ -127,7 +127,7 @@ def all_are_home_once(runs, told, killed):
     assert not [news for news in told if news.kind == "lost"]
     assert all(complete(run, LONG) for run in runs)
     of_killed = [news for news in told if news.run == killed]
-    assert [news.attempt for news in of_killed if news.kind == "begun"] == [1, 2]
+    assert [news.attempt for news in of_killed if news.kind == "began"] == [1, 2]
     assert next(news.event for news in of_killed if isinstance(news.event, Resumed)).from_epoch == 0
     attempts = {news.run: news.attempt for news in told if news.kind == "ended"}
     assert attempts.pop(killed) == 2
@@ -161,7 +161,7 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
         sockets = [c for p in (psutil.Process(), *processes) for c in p.net_connections() if c.status == "LISTEN"]
         assert {connection.laddr.ip for connection in sockets} == {"127.0.0.1"}
         assert [(worker.threads, worker.gpu) for worker in here.workers()] == [(1, None)] * 2
-        assert (here.threads, here.wanted) == (1, 2)
+        assert (here.threads, here.capacity) == (1, 2)
         endless, crashing, waiting, short = (
             new_run(tmp_path / "runs", of, threads=1) for of in (ENDLESS, ENDLESS, ENDLESS, experiment())
         )
@@ -199,14 +199,14 @@ def test_a_cluster_of_this_machine_obeys_survives_a_crash_and_leaves_nothing(tmp
 
         deleted = new_run(tmp_path / "runs", ENDLESS, threads=1)
         here.submit(deleted)
-        polled(here, lambda news: (news.run, news.kind) == (deleted.id, "begun"))
+        polled(here, lambda news: (news.run, news.kind) == (deleted.id, "began"))
         shutil.rmtree(deleted.path)
         told = polled(here, lambda news: news.kind == "lost")
         assert (told[-1].run, told[-1].reason) == (deleted.id, "its folder was deleted meanwhile")
 
         left = new_run(tmp_path / "runs", ENDLESS, threads=1)
         here.submit(left)
-        polled(here, lambda news: (news.run, news.kind) == (left.id, "begun"))
+        polled(here, lambda news: (news.run, news.kind) == (left.id, "began"))
         processes += psutil.Process().children(recursive=True)
     assert (left.state(), left.status().reason) == ("stopped", "stopped with its study, before it was done")
     assert not (tmp_path / "scratch").exists()
@@ -281,7 +281,7 @@ def test_a_worker_that_cannot_train_is_named_before_anything_starts(tmp_path):
 
 @pytest.mark.exhaustive
 def test_a_worker_that_hangs_keeps_no_trial_waiting_and_is_given_some_once_it_answers(tmp_path, monkeypatch):
-    monkeypatch.setattr("mnist_tui.studies.workers.MEETING_SECONDS", 2)
+    monkeypatch.setattr("mnist_tui.studies.workers.FIRST_ANSWER_SECONDS", 2)
     dask, said = DaskProcesses(tmp_path), []
     runs = [new_run(tmp_path / "runs", of) for of in (experiment(), ENDLESS)]
     try:
@@ -295,7 +295,7 @@ def test_a_worker_that_hangs_keeps_no_trial_waiting_and_is_given_some_once_it_an
             assert [text for text in said if text.endswith("has not answered yet; it is given trials once it has")]
             for run in runs:
                 there.submit(run)
-            told = polled(there, lambda news: (news.run, news.kind) == (runs[1].id, "begun"))
+            told = polled(there, lambda news: (news.run, news.kind) == (runs[1].id, "began"))
             assert {news.worker for news in told if news.worker} == {fit.address}
             assert complete(runs[0], 2)
             hung.resume()
@@ -331,14 +331,14 @@ def test_a_trial_that_kills_every_worker_is_given_up(tmp_path, monkeypatch, atte
         here.submit(run)
         told = []
         while not told or told[-1].kind != "lost":
-            told += polled(here, lambda news: news.kind in ("begun", "lost"))
-            if told[-1].kind == "begun":
+            told += polled(here, lambda news: news.kind in ("began", "lost"))
+            if told[-1].kind == "began":
                 listening(told[-1].worker, os.getpid()).kill()
-        assert [news.attempt for news in told if news.kind == "begun"] == list(range(1, attempts + 1))
+        assert [news.attempt for news in told if news.kind == "began"] == list(range(1, attempts + 1))
         assert told[-1].reason.startswith(f"given up after {attempts} attempts, in each of which the worker died")
         assert (run.state(), run.status().reason) == ("failed", told[-1].reason)
         here.submit(after)
-        polled(here, lambda news: (news.run, news.kind) == (after.id, "begun"))
+        polled(here, lambda news: (news.run, news.kind) == (after.id, "began"))
 
 
 def _cmdline(process):

@@ -1,4 +1,4 @@
-"""What a cluster is made of, each part alone: packing, home's folders, shipped data, workers, and sentences."""
+"""What a cluster is made of, each part alone: packing, mirror's folders, shipped data, workers, and sentences."""
 
 import io
 import os
@@ -23,7 +23,7 @@ from mnist_tui.studies.cluster import Cluster
 from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
-from mnist_tui.studies.workers import TRIAL_BYTES, lacks, plan_workers
+from mnist_tui.studies.workers import TRIAL_BYTES, plan_workers, why_unfit
 from tests.present import present
 from tests.training.support import experiment, new_run
 
@@ -117,7 +117,7 @@ def archive(name, content=b"x", mode=stat.S_IFREG | 0o644):
 def test_what_does_not_belong_into_a_runs_folder_is_refused(tmp_path, packed):
     inside = tmp_path / "inside"
     inside.mkdir()
-    with pytest.raises(TransportError, match="came home"):
+    with pytest.raises(TransportError, match="worker sent"):
         unpack(packed, inside, most_bytes=1000)
     assert [path.name for path in tmp_path.rglob("*")] == ["inside"]
 
@@ -125,26 +125,26 @@ def test_what_does_not_belong_into_a_runs_folder_is_refused(tmp_path, packed):
 def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     log = lines(started(run.id), epoch(1), epoch(2), ENDED)
-    home = RunMirror(run)
+    mirror = RunMirror(run)
     tail = EventTail(run.events_file)
     assert (run.state(), run.status().pid) == ("starting", os.getpid())
     with pytest.raises(RunError, match="is being written by process"):
         Lock(run)
 
-    assert home.begins("a") == []
+    assert mirror.start_attempt("a") == []
     one = len(lines(started(run.id)))
-    assert [event.type for event in home.comes("a", 0, log[:one])] == ["run_started"]
-    assert home.comes("a", 0, log[:one]) == []
-    assert home.comes("a", len(log), b"{}\n") == []
-    assert [event.type for event in home.comes("a", one, log[one:])] == ["epoch", "epoch"]
-    home.beat()
+    assert [event.type for event in mirror.append_events("a", 0, log[:one])] == ["run_started"]
+    assert mirror.append_events("a", 0, log[:one]) == []
+    assert mirror.append_events("a", len(log), b"{}\n") == []
+    assert [event.type for event in mirror.append_events("a", one, log[one:])] == ["epoch", "epoch"]
+    mirror.beat()
     assert run.state() == "running"
     assert reduce(RunState(), tail.read()).state == "running"
     assert not run.results_file.exists()
 
     there = scratch_of(run, tmp_path / "scratch", log=log)
     launch, written = (run.path / "launch.json").read_bytes(), run.events_file.stat().st_ino
-    assert home.arrives(TrialFiles(run.id, "a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
+    assert mirror.receive_files(TrialFiles(run.id, "a", "finished", "all 2 epochs done", pack(there))) == [ENDED]
     assert run.events_file.read_bytes() == log
     assert run.events_file.stat().st_ino == written
     assert tail.read() == [ENDED]
@@ -159,19 +159,19 @@ def test_a_runs_events_stream_home_and_its_end_waits_for_its_files(tmp_path):
 
 def test_another_attempt_begins_anew_for_whoever_watches(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home, tail = RunMirror(run), EventTail(run.events_file)
-    home.begins("a")
-    home.comes("a", 0, lines(started(run.id), epoch(1), epoch(2)))
+    mirror, tail = RunMirror(run), EventTail(run.events_file)
+    mirror.start_attempt("a")
+    mirror.append_events("a", 0, lines(started(run.id), epoch(1), epoch(2)))
     state = reduce(RunState(), tail.read())
     assert len(state.history) == 2
 
-    (again,) = home.begins("b")
+    (again,) = mirror.start_attempt("b")
     assert isinstance(again, Resumed)
-    assert home.attempts == 2
-    assert home.comes("a", 0, lines(epoch(2))) == []
+    assert mirror.attempts == 2
+    assert mirror.append_events("a", 0, lines(epoch(2))) == []
     log = lines(started(run.id), epoch(1), ENDED)
-    home.comes("b", 0, lines(started(run.id)))
-    home.arrives(TrialFiles(run.id, "b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
+    mirror.append_events("b", 0, lines(started(run.id)))
+    mirror.receive_files(TrialFiles(run.id, "b", "finished", "", pack(scratch_of(run, tmp_path / "scratch", log=log))))
     state = reduce(state, tail.read())
     assert [row.epoch for row in state.history] == [1]
     assert state.state == "finished"
@@ -182,18 +182,18 @@ def test_a_result_of_which_nothing_was_told_before_is_whole_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
     log = lines(started(run.id), epoch(1), ENDED)
     there = scratch_of(run, tmp_path / "scratch", log=log)
-    events = RunMirror(run).arrives(TrialFiles(run.id, "z", "finished", "", pack(there)))
+    events = RunMirror(run).receive_files(TrialFiles(run.id, "z", "finished", "", pack(there)))
     assert [event.type for event in events] == ["run_started", "epoch", "ended"]
     assert run.events_file.read_bytes() == log
 
 
 def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home = RunMirror(run)
-    home.begins("a")
+    mirror = RunMirror(run)
+    mirror.start_attempt("a")
     there = scratch_of(run, tmp_path / "scratch", log=lines(started(run.id), epoch(1)) + b'{"type":"epo')
     (there / "results.json").unlink()
-    home.arrives(TrialFiles(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
+    mirror.receive_files(TrialFiles(run.id, "a", "", "the worker died by SIGSEGV", pack(there)))
     state = replayed(run.events_file)
     assert (run.state(), run.status().reason) == ("failed", "the worker died by SIGSEGV")
     assert (state.state, len(state.history), present(state.ended).reason) == ("failed", 1, "the worker died by SIGSEGV")
@@ -202,11 +202,11 @@ def test_a_lost_run_has_failed_and_keeps_its_log(tmp_path):
 
 def test_a_damaged_result_leaves_nothing_at_home(tmp_path):
     run = new_run(tmp_path / "runs", experiment())
-    home, before = RunMirror(run), sorted(run.path.iterdir())
+    mirror, before = RunMirror(run), sorted(run.path.iterdir())
     with pytest.raises(TransportError):
-        home.arrives(TrialFiles(run.id, "a", "finished", "", archive("../outside")))
+        mirror.receive_files(TrialFiles(run.id, "a", "finished", "", archive("../outside")))
     assert sorted(run.path.iterdir()) == before
-    home.gives_up("damaged")
+    mirror.give_up("damaged")
     assert run.state() == "failed"
 
 
@@ -218,19 +218,19 @@ def test_data_are_kept_under_what_they_hold(tmp_path):
     (own / "t10k-labels-idx1-ubyte.gz").write_bytes(b"packed")
     (own / "classes.txt").write_text("ten lines\n")
     (own / "else.txt").write_text("not data")
-    found = present(transport.at_home(str(own), None))
+    found = present(transport.find_dataset_bundle(str(own), None))
     assert (found.key.folder, found.key.known) == ("letters", False)
     files = found.read()
     assert [name for name, _ in files][-1] == "classes.txt"
     assert len(files) == 5
 
-    transport.keep(found.key, files, tmp_path / "cache")
-    kept = transport.place(found.key, tmp_path / "cache") / "letters"
+    transport.store_dataset(found.key, files, tmp_path / "cache")
+    kept = transport.stored_dataset(found.key, tmp_path / "cache") / "letters"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == dict(files)
-    transport.keep(found.key, files, tmp_path / "cache")
+    transport.store_dataset(found.key, files, tmp_path / "cache")
     with pytest.raises(ValueError, match="letters arrived damaged"):
-        transport.keep(found.key, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
-    assert transport.at_home("digits", None) is None
+        transport.store_dataset(found.key, ((files[0][0], b"other"), *files[1:]), tmp_path / "elsewhere")
+    assert transport.find_dataset_bundle("digits", None) is None
 
 
 def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatch):
@@ -238,10 +238,10 @@ def test_a_data_folder_has_the_same_data_whatever_its_place(tmp_path, monkeypatc
     for place in ("one", "two"):
         (tmp_path / place / "mnist").mkdir(parents=True)
         (tmp_path / place / "mnist" / "mnist.npz").write_bytes(b"arrays")
-    one, two = (present(transport.at_home("mnist", tmp_path / place)).key for place in ("one", "two"))
+    one, two = (present(transport.find_dataset_bundle("mnist", tmp_path / place)).key for place in ("one", "two"))
     assert one == two
     assert one.known
-    assert transport.at_home("fashion-mnist", tmp_path / "one") is None
+    assert transport.find_dataset_bundle("fashion-mnist", tmp_path / "one") is None
 
 
 GIB = 2**30
@@ -270,7 +270,7 @@ def test_workers_are_one_a_gpu_else_one_a_core_that_memory_allows(given, expecte
 
 def test_what_a_worker_lacks_is_said_in_a_sentence():
     good = WorkerFacts("node", mnist_tui.__version__, ".".join(map(str, sys.version_info[:2])), True, None, 1)
-    assert lacks("tcp://a:1", good) == ""
+    assert why_unfit("tcp://a:1", good) == ""
     for answer, words in [
         (ModuleNotFoundError("No module named 'mnist_tui'"), "has no mnist-tui"),
         (WorkerFacts("node", "0.0.1", good.python, True, None, 1), "on node has mnist-tui 0.0.1, and this is"),
@@ -278,8 +278,8 @@ def test_what_a_worker_lacks_is_said_in_a_sentence():
         (WorkerFacts("node", good.version, good.python, False, None, 1), "on node has no TensorFlow"),
         (OSError("gone"), "cannot be asked what it has: OSError: gone"),
     ]:
-        assert words in lacks("tcp://a:1", answer)
-        assert "tcp://a:1" in lacks("tcp://a:1", answer)
+        assert words in why_unfit("tcp://a:1", answer)
+        assert "tcp://a:1" in why_unfit("tcp://a:1", answer)
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,10 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path, address, said):
         Cluster(scheduler=address, workers=None, threads=None, device="cpu", data_dir=None, scratch=tmp_path, log=print)
 
 
-class FakeWire:
-    """In a wire's place: what workers are told is kept, and what they tell is said by the test."""
+class FakeClient:
+    """In a Dask client's place: what workers are told is kept, and what they tell is said by the test."""
 
-    up, address = True, "tcp://x:1"
+    connected, address = True, "tcp://x:1"
 
     def __init__(self, address, study, hear):
         del address, study
@@ -303,12 +303,12 @@ class FakeWire:
         del request
         return FakeFuture()
 
-    def tell(self, worker, run, command, unheard):
-        del run, unheard
+    def send_command(self, worker, run, command, on_failure):
+        del run, on_failure
         self.told.append((worker, command.name, command.epochs))
 
-    def says(self, kind, run, dispatch, worker, **more):
-        self.hear((0.0, {"kind": kind, "run": run.id, "dispatch": dispatch, "worker": worker, **more}))
+    def says(self, kind, run, attempt_id, worker, **more):
+        self.hear((0.0, {"kind": kind, "run": run.id, "attempt_id": attempt_id, "worker": worker, **more}))
 
     def close(self, timeout):
         del timeout
@@ -324,45 +324,45 @@ class FakeFuture:
         del force
 
 
-class FakeRoster:
+class FakePool:
     workers: ClassVar[dict[str, object]] = {}
 
     def __init__(self, *_, **__):
         pass
 
-    def meet(self):
+    def wait_for_first(self):
         pass
 
-    look = meet
+    update = wait_for_first
 
 
 def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("mnist_tui.studies.cluster.DaskClient", FakeWire)
-    monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakeRoster)
+    monkeypatch.setattr("mnist_tui.studies.cluster.DaskClient", FakeClient)
+    monkeypatch.setattr("mnist_tui.studies.cluster.WorkerPool", FakePool)
     monkeypatch.setattr("mnist_tui.studies.scheduler_address.check", lambda address: None)
     run = new_run(tmp_path / "runs", experiment())
     options: dict[str, Any] = {"workers": None, "threads": None, "device": "cpu", "data_dir": None, "log": print}
     with Cluster(scheduler="tcp://x:1", scratch=tmp_path, **options) as there:
-        wire: Any = there._wire
+        client: Any = there._client
         there.submit(run)
         for name in ("extend", "pause"):
             control.leave(run, Command(name, 2 if name == "extend" else 0))
         there.poll(0)
-        assert wire.told == []
-        wire.says("begun", run, "a", "one")
+        assert client.told == []
+        client.says("began", run, "a", "one")
         there.poll(0)
-        assert wire.told == [("one", "extend", 2), ("one", "pause", 0)]
+        assert client.told == [("one", "extend", 2), ("one", "pause", 0)]
         control.leave(run, Command("continue"))
         there.poll(0)
-        assert wire.told[2:] == [("one", "continue", 0)]
+        assert client.told[2:] == [("one", "continue", 0)]
 
-        wire.says("begun", run, "b", "other")
+        client.says("began", run, "b", "other")
         there.poll(0)
-        assert wire.told[3:] == [("other", "extend", 2), ("other", "pause", 0), ("other", "continue", 0)]
+        assert client.told[3:] == [("other", "extend", 2), ("other", "pause", 0), ("other", "continue", 0)]
         assert len(control.waiting(run)) == 3
         (extend,) = control.waiting(run, "extend")
         log = lines(started(run.id), Extended(epochs=4, commands=(extend.id,), time=2.0))
-        wire.says("events", run, "b", "other", offset=0, lines=log.decode())
+        client.says("events", run, "b", "other", offset=0, lines=log.decode())
         there.poll(0)
         assert control.waiting(run, "extend") == []
     assert control.waiting(run) == []

@@ -10,14 +10,18 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs import control
 from mnist_tui.runs.control import Command, leave
+from mnist_tui.runs.event_log import EventLog
+from mnist_tui.runs.events import Extended
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.studies.coordinator import Coordinator
+from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.watch import read_study
-from tests.studies.bench import Bench, Place, conducted
+from tests.studies.bench import Bench, conducted
 from tests.studies.made import base, folder, study
 
 
@@ -63,7 +67,7 @@ def test_a_grid_is_trained_whole_in_order_with_as_many_under_way_as_there_are_wo
 @pytest.mark.parametrize("of_all", [3, None])
 def test_a_trial_s_run_names_its_study_and_can_be_trained_alone(tmp_path: Path, of_all: int | None) -> None:
     made = folder(tmp_path, study("hidden=5,6", device="cpu"))
-    conducted(made, Bench(threads=of_all, places=[Place("tcp://a:1", threads=3)]))
+    conducted(made, Bench(threads=of_all, places=[Worker(address="tcp://a:1", host="here", name="", threads=3)]))
     for row in seen(made).rows:
         run = made.run(row.run)
         launch = run.launch()
@@ -196,6 +200,23 @@ def test_a_run_that_a_person_goes_on_with_is_left_alone(tmp_path: Path) -> None:
     assert row_states(made) == ["finished"] and mine.path.is_dir() and len(run_folders(tmp_path)) == 2
 
 
+def test_epochs_that_a_trial_was_asked_for_are_not_lost_with_the_study_s_process(tmp_path: Path) -> None:
+    made = folder(tmp_path, study("hidden=5"))
+    conducted(made, Bench(), stops=lambda: 2)
+    conducted(made, Bench(broken=frozenset({"5"})))
+    earlier = made.run(seen(made).rows[0].run)
+    obeyed, waiting = (leave(earlier, Command("extend", epochs)) for epochs in (3, 2))
+    log = EventLog(earlier.events_file)
+    log.append(Extended(epochs=4 + 3, commands=(obeyed.stem,)))
+    log.close()
+    assert waiting.exists()
+    bench = Bench(lost=frozenset({"5"}))
+    conducted(made, bench)
+    assert not earlier.path.exists()
+    (again,) = run_folders(tmp_path)
+    assert [command.epochs for command in control.waiting(again, "extend")] == [5]
+
+
 def test_a_deleted_run_s_trial_stays_as_it_is(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     conducted(made, Bench(broken=frozenset({"6"})))
@@ -203,7 +224,7 @@ def test_a_deleted_run_s_trial_stays_as_it_is(tmp_path: Path) -> None:
     again = Bench()
     conducted(made, again)
     assert again.submitted == ["6"]
-    assert [(row.state, row.gone) for row in seen(made).rows] == [("finished", True), ("finished", False)]
+    assert [(row.state, row.deleted) for row in seen(made).rows] == [("finished", True), ("finished", False)]
 
 
 def test_hopeless_trials_are_pruned_and_say_against_what(tmp_path: Path) -> None:
@@ -231,7 +252,9 @@ def test_without_pruning_every_trial_is_trained_whole(tmp_path: Path) -> None:
 def test_other_seeds_of_hopeless_values_are_not_begun(tmp_path: Path) -> None:
     asked = study("hidden=20,21,22,1", seeds=3)
     made = folder(tmp_path, asked, {"raw": base(epochs="10")})
-    bench = Bench(places=[Place("tcp://a:1")], curve=lambda hidden, epoch: int(hidden) / 100)
+    bench = Bench(
+        places=[Worker(address="tcp://a:1", host="here", name="")], curve=lambda hidden, epoch: int(hidden) / 100
+    )
     conducted(made, bench)
     assert bench.submitted.count("1") == 1
     assert [row.reason for row in seen(made).rows[-2:]] == [
@@ -250,7 +273,7 @@ def test_a_search_is_trained_point_by_point_with_every_seed_and_goes_on_as_it_wo
         return [(dict(row.values)["hidden"], row.seed) for row in seen(made).rows]
 
     whole, parted = folder(tmp_path / "whole", asked), folder(tmp_path / "parted", asked)
-    one = [Place("tcp://a:1")]
+    one = [Worker(address="tcp://a:1", host="here", name="")]
     assert conducted(whole, Bench(curve=curve, places=one)) == ("finished", "26 of 26 trials finished")
     assert [seed for _, seed in values(whole)] == [3, 4] * 13 and len(set(values(whole))) == 26
     stopper = Stopper(parted, 21)
@@ -294,13 +317,16 @@ def test_the_threads_of_the_first_session_stay_those_of_all_its_trials(tmp_path:
 
 
 def test_workers_that_come_and_go_are_seen(tmp_path: Path) -> None:
-    made, bench = folder(tmp_path, study("hidden=5,6,7,8,9,10")), Bench(places=[Place("tcp://a:1", gpu=0)])
+    made, bench = (
+        folder(tmp_path, study("hidden=5,6,7,8,9,10")),
+        Bench(places=[Worker(address="tcp://a:1", host="here", name="", gpu=0)]),
+    )
     workers: list[tuple[str, ...]] = []
 
     def after() -> None:
         workers.append(tuple(worker.address for worker in seen(made).workers))
         if seen(made).done == 2 and len(bench.places) == 1:
-            bench.places.append(Place("tcp://b:1"))
+            bench.places.append(Worker(address="tcp://b:1", host="here", name=""))
 
     bench.after = after
     conducted(made, bench)
@@ -313,7 +339,7 @@ def test_a_cluster_that_is_gone_ends_the_study_with_its_sentence(tmp_path: Path)
 
     class Gone(Bench):
         @property
-        def wanted(self) -> int:
+        def capacity(self) -> int:
             return 1
 
         def submit(self, folder: RunFolder) -> None:

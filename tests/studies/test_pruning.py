@@ -33,39 +33,39 @@ def test_it_is_the_median_stopping_rule(others: list[list[float]], shown: list[f
         pruner = Pruner(metric, [finished(*values) for values in others])  # pyright: ignore[reportArgumentType]
         there = median(values[len(shown) - 1] for values in others)
         worse = sign * best(shown) > sign * there
-        assert bool(pruner.hopeless(row(*shown))) == (worse and len(shown) > 2)
+        assert bool(pruner.prune_reason(row(*shown))) == (worse and len(shown) > 2)
 
 
 def test_the_reason_says_after_which_epoch_and_against_what() -> None:
     pruner = Pruner("val_accuracy", [finished(0.8, 0.85, 0.9, 0.95)] * 5)
-    assert pruner.hopeless(row(0.5, 0.6, 0.7)) == (
+    assert pruner.prune_reason(row(0.5, 0.6, 0.7)) == (
         "pruned after epoch 3: its best validation accuracy so far, 70.00 %, is worse than 90.00 %, the median of 5 "
         "finished trials after that epoch"
     )
     losses = Pruner("val_loss", [finished(0.5, 0.4, 0.3)] * 6)
-    assert "validation loss so far, 0.6000, is worse than 0.3000, the median of 6" in losses.hopeless(
+    assert "validation loss so far, 0.6000, is worse than 0.3000, the median of 6" in losses.prune_reason(
         row(0.9, 0.7, 0.6)
     )
 
 
 def test_nothing_is_pruned_before_some_have_finished() -> None:
     pruner = Pruner("val_accuracy", [finished(0.9, 0.9, 0.9)] * (FINISHED_FIRST - 1))
-    assert not pruner.hopeless(row(0.1, 0.1, 0.1))
+    assert not pruner.prune_reason(row(0.1, 0.1, 0.1))
     for state in ("stopped", "failed", "pruned", "diverged"):
-        pruner.ended(row(0.9, 0.9, 0.9, state=state))
-    assert not pruner.hopeless(row(0.1, 0.1, 0.1))
-    pruner.ended(finished(0.9, 0.9, 0.9))
-    assert pruner.hopeless(row(0.1, 0.1, 0.1))
+        pruner.add_finished(row(0.9, 0.9, 0.9, state=state))
+    assert not pruner.prune_reason(row(0.1, 0.1, 0.1))
+    pruner.add_finished(finished(0.9, 0.9, 0.9))
+    assert pruner.prune_reason(row(0.1, 0.1, 0.1))
 
 
 def test_nothing_is_pruned_in_its_first_epochs_nor_in_its_last() -> None:
     pruner = Pruner("val_accuracy", [finished(*[0.9] * 20)] * 5)
-    hopeless = [bool(pruner.hopeless(row(*[0.1] * epoch, epochs=20))) for epoch in range(1, 21)]
+    hopeless = [bool(pruner.prune_reason(row(*[0.1] * epoch, epochs=20))) for epoch in range(1, 21)]
     assert hopeless == [False] * 4 + [True] * 15 + [False]
-    assert not any(pruner.hopeless(row(*[0.1] * epoch, epochs=2)) for epoch in (1, 2))
+    assert not any(pruner.prune_reason(row(*[0.1] * epoch, epochs=2)) for epoch in (1, 2))
 
 
 def test_an_epoch_that_no_finished_trial_was_told_of_decides_nothing() -> None:
     pruner = Pruner("val_accuracy", [finished(0.9, 0.9, 0.9)] * 5)
-    assert not pruner.hopeless(row(*[0.1] * 7))
-    assert not pruner.hopeless(replace(row(*[0.1] * 3), curve=()))
+    assert not pruner.prune_reason(row(*[0.1] * 7))
+    assert not pruner.prune_reason(replace(row(*[0.1] * 3), curve=()))

@@ -18,11 +18,11 @@ from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import WorkerPool
 from tests.waiting import PATIENCE, wait_for
 
-may_answer, facts = threading.Event(), trial_worker.facts
+may_answer, facts = threading.Event(), trial_worker.report_facts
 
 
 async def facts_late(dask_worker: Any) -> WorkerFacts:
-    """In place of `trial_worker.facts`, in a worker of this process."""
+    """In place of `trial_worker.report_facts`, in a worker of this process."""
     await asyncio.to_thread(may_answer.wait, 30)
     return facts(dask_worker)
 
@@ -45,21 +45,21 @@ def wire(cluster: Any) -> Iterator[DaskClient]:
 def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: DaskClient) -> None:
     said: list[str] = []
     here, client = WorkerPool(wire, said.append), wire.client
-    here.meet()
+    here.wait_for_first()
     (first,) = here.workers
     # The client renews what it knows of the scheduler whenever it likes, without the workers.
     renewing = PeriodicCallback(client._update_scheduler_info, 1)
     client.loop.add_callback(renewing.start)
     for _ in range(100):
-        here.look()
+        here.update()
     client.loop.add_callback(renewing.stop)
     assert [text.partition(" on ")[0] for text in said] == [f"the worker {first}"]
     cluster.scale(2)
     client.wait_for_workers(2, PATIENCE)
-    wait_for(lambda: here.look() or len(here.workers) == 2)
+    wait_for(lambda: here.update() or len(here.workers) == 2)
     assert len(said) == 2
     client.retire_workers([first])
-    here.look()
+    here.update()
     assert first not in here.workers and said[-1] == f"the worker {first} has gone"
 
 
@@ -67,14 +67,14 @@ def test_a_worker_that_hangs_is_not_waited_for_and_comes_once_it_answers(
     wire: DaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(workers, "MEETING_SECONDS", 0.2)
-    monkeypatch.setattr(trial_worker, "facts", facts_late)
+    monkeypatch.setattr(workers, "FIRST_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(trial_worker, "report_facts", facts_late)
     waiting = WorkerPool(wire, said.append)
-    waiting.meet()
-    waiting.look()
+    waiting.wait_for_first()
+    waiting.update()
     assert not waiting.workers
     (text,) = said
     assert text.endswith("has not answered yet; it is given trials once it has")
     may_answer.set()
-    wait_for(lambda: waiting.look() or waiting.workers)
+    wait_for(lambda: waiting.update() or waiting.workers)
     assert said[1:] == [f"the worker {next(iter(waiting.workers))} on {socket.gethostname()} has come"]

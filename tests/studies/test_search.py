@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from mnist_tui.studies.search import Sampled, next_values, sampled
+from mnist_tui.studies.search import SampledPoint, next_values, sampled_points
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import TrialRow, Values
 from tests.studies.made import study
@@ -16,11 +16,11 @@ def anything(values: Values) -> bool:
     return True
 
 
-def tried(asked: Study, score: float | None = None) -> list[Sampled]:
+def tried(asked: Study, score: float | None = None) -> list[SampledPoint]:
     """The points of a search whose points all finish; the score is best at a learning rate of 0.01, or `score`."""
-    points: list[Sampled] = []
+    points: list[SampledPoint] = []
     while (values := next_values(asked, points, anything)) is not None:
-        points.append(Sampled(values, "finished", score if score is not None else goodness(values)))
+        points.append(SampledPoint(values, "finished", score if score is not None else goodness(values)))
     return points
 
 
@@ -70,9 +70,9 @@ def test_a_finite_space_is_tried_whole_and_no_point_twice() -> None:
 
 def test_a_point_that_makes_no_experiment_is_passed_over() -> None:
     asked = asking("hidden=1..6", kind="random", trials=6)
-    points: list[Sampled] = []
+    points: list[SampledPoint] = []
     while (values := next_values(asked, points, lambda values: int(dict(values)["hidden"]) % 2 == 0)) is not None:
-        points.append(Sampled(values, "finished", 0.5))
+        points.append(SampledPoint(values, "finished", 0.5))
     assert sorted(dict(point.values)["hidden"] for point in points) == ["2", "4", "6"]
 
 
@@ -80,7 +80,7 @@ def test_points_under_way_pruned_and_failed_are_taken_into_account() -> None:
     asked = asking(LR, trials=40)
     states = ("running", "pruned", "failed", "finished")
     points = [
-        Sampled(point.values, states[index % 4], point.score if index % 4 == 3 else None, ((1, 0.5),))
+        SampledPoint(point.values, states[index % 4], point.score if index % 4 == 3 else None, ((1, 0.5),))
         for index, point in enumerate(tried(asking(LR, trials=24)))
     ]
     values = next_values(asked, points, anything)
@@ -94,14 +94,14 @@ def row(number: int, seed: int, state: str, score: float | None = None, *curve: 
 
 def test_a_point_is_judged_by_the_mean_over_its_seeds() -> None:
     rows = [row(1, 0, "finished", 0.8, 0.5, 0.8), row(2, 1, "finished", 0.9, 0.6, 0.8, 0.9)]
-    (point,) = sampled({rows[0].point: rows})
+    (point,) = sampled_points({rows[0].point: rows})
     assert (point.state, round(point.score or 0, 9)) == ("finished", 0.85)
     assert [(epoch, round(value, 9)) for epoch, value in point.curve] == [(1, 0.55), (2, 0.8)]
 
 
 def test_a_point_is_done_once_all_its_seeds_are() -> None:
     def state(*rows: TrialRow) -> str:
-        return sampled({rows[0].point: rows})[0].state
+        return sampled_points({rows[0].point: rows})[0].state
 
     good = row(1, 0, "finished", 0.8)
     assert state(good, row(2, 1, "waiting")) == state(good, row(2, 1, "running")) == "running"

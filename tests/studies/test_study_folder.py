@@ -125,14 +125,14 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     write(made, *begun(made, run.id), TrialEnded(number=1, run=run.id, state="finished", reason="all done", score=0.9))
     status(made, "running")
     watch = StudyWatch(made)
-    assert watch.look() and not watch.state.rows[0].gone
+    assert watch.look() and not watch.state.rows[0].deleted
     assert not watch.look()
     for path in sorted(run.path.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     run.path.rmdir()
     assert watch.look()
     row = watch.state.rows[0]
-    assert row.gone and row.reason == f"all done; {GONE}" and row.score == 0.9 and watch.state.best == 1
+    assert row.deleted and row.reason == f"all done; {GONE}" and row.score == 0.9 and watch.state.best == 1
 
 
 def test_a_watch_reads_on_and_waits_for_a_torn_line(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from mnist_tui.studies.events import (
     Worker,
     WorkersSeen,
     decode,
-    told,
+    is_logged,
 )
 from mnist_tui.studies.state import ROW_STATES, SETTLED, STATES, StudyState, TrialRow, best_of, reduced, replayed
 
@@ -238,8 +238,8 @@ def test_the_time_left_counts_what_runs_and_what_waits() -> None:
 
 
 def test_few_epochs_of_many_are_told_and_the_same_for_all() -> None:
-    assert [epoch for epoch in range(1, 33) if told(epoch)] == [*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32]
-    assert sum(map(told, range(1, 1001))) == 35
+    assert [epoch for epoch in range(1, 33) if is_logged(epoch)] == [*range(1, 9), 10, 12, 14, 16, 20, 24, 28, 32]
+    assert sum(map(is_logged, range(1, 1001))) == 35
 
 
 def test_a_thousand_trials_of_a_hundred_epochs_keep_a_log_that_is_soon_read(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_a_thousand_trials_of_a_hundred_epochs_keep_a_log_that_is_soon_read(tmp_
         log.append(event)
     for number in range(1, 1001):
         log.append(TrialBegan(time=2.0, number=number, run=f"r{number}", attempt=1, worker="tcp://a:1"))
-        for epoch in filter(told, range(1, 101)):
+        for epoch in filter(is_logged, range(1, 101)):
             log.append(
                 TrialEpoch(time=3.0, number=number, epoch=epoch, val_loss=1 / epoch, val_accuracy=1 - 0.3 / epoch)
             )

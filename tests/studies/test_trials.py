@@ -14,7 +14,15 @@ from mnist_tui.experiment.parameters import apply_texts, by_name
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.spec import SweepAxis
-from mnist_tui.studies.trials import axis, command_of, count, parse_over, planned, point, space
+from mnist_tui.studies.trials import (
+    command_of,
+    count_points,
+    count_trials,
+    make_axis,
+    parse_over,
+    plan_point,
+    plan_trials,
+)
 from tests.present import present
 from tests.studies.made import base, study
 
@@ -34,19 +42,21 @@ VALUES = {
 def test_a_grid_is_every_combination_once_with_the_last_axis_fastest_and_seeds_innermost(
     names: list[str], seeds: int, data: st.DataObject
 ) -> None:
-    axes = [axis(name, data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1))) for name in names]
+    axes = [
+        make_axis(name, data.draw(st.lists(st.sampled_from(VALUES[name]), unique=True, min_size=1))) for name in names
+    ]
     asked = study(*(one.text for one in axes), seeds=seeds)
-    trials = planned(asked, RAW)
+    trials = plan_trials(asked, RAW)
     wanted = [
         (*values, seed) for values in itertools.product(*(one.values for one in axes)) for seed in range(3, 3 + seeds)
     ]
     assert [(*trial.values.values(), trial.seed) for trial in trials] == wanted
     assert [trial.number for trial in trials] == list(range(1, len(wanted) + 1))
-    assert len({hash(present(trial.preset).experiment) for trial in trials}) == len(trials) == count(asked)
+    assert len({hash(present(trial.preset).experiment) for trial in trials}) == len(trials) == count_trials(asked)
 
 
 def test_a_trial_is_the_base_with_its_values_and_its_seed() -> None:
-    trials = planned(study("hidden=7,9x5", "optimizer.rho=0.5", seeds=2), RAW)
+    trials = plan_trials(study("hidden=7,9x5", "optimizer.rho=0.5", seeds=2), RAW)
     last = trials[-1]
     assert dict(last.values) == {"hidden": "9x5", "optimizer.rho": "0.5"} and last.seed == 4
     assert by_name("hidden").read(last.preset.experiment) == "9x5"
@@ -58,8 +68,8 @@ def test_a_trial_is_the_base_with_its_values_and_its_seed() -> None:
 def test_what_was_published_stays_with_trials_that_are_still_the_source_s() -> None:
     raw = find_preset("raw")
     assert raw.reference is not None
-    assert all(trial.preset.reference == raw.reference for trial in planned(study(seeds=2), {"raw": raw}))
-    changed = planned(study("hidden=7,9"), {"raw": raw})
+    assert all(trial.preset.reference == raw.reference for trial in plan_trials(study(seeds=2), {"raw": raw}))
+    changed = plan_trials(study("hidden=7,9"), {"raw": raw})
     assert [trial.preset.reference for trial in changed] == [None, None]
 
 
@@ -77,16 +87,16 @@ def test_what_was_published_stays_with_trials_that_are_still_the_source_s() -> N
 )
 def test_a_bad_value_is_refused_before_anything_starts(overs: tuple[str, ...], says: str) -> None:
     with pytest.raises(RequestError, match=says):
-        planned(study(*overs), RAW)
+        plan_trials(study(*overs), RAW)
 
 
 def test_a_search_refuses_values_that_go_with_none_of_the_others() -> None:
     search = {"kind": "random", "trials": 5}
     with pytest.raises(RequestError, match="hidden=0: --hidden 0 is out of bounds"):
-        planned(study("hidden=0..50", search=search), RAW)
+        plan_trials(study("hidden=0..50", search=search), RAW)
     with pytest.raises(RequestError, match="activation=sigmod"):
-        planned(study("activation=tanh,sigmod", "lr=0.1..0.5", search=search), RAW)
-    assert planned(study("ppc=7,14", "cells-per-block=1,3", search=search), RAW) == ()
+        plan_trials(study("activation=tanh,sigmod", "lr=0.1..0.5", search=search), RAW)
+    assert plan_trials(study("ppc=7,14", "cells-per-block=1,3", search=search), RAW) == ()
 
 
 @pytest.mark.parametrize(
@@ -100,17 +110,17 @@ def test_a_search_refuses_values_that_go_with_none_of_the_others() -> None:
 def test_a_search_has_no_more_trials_than_there_are_points(
     overs: tuple[str, ...], trials: int, seeds: int, rows: int
 ) -> None:
-    assert count(study(*overs, seeds=seeds, search={"kind": "tpe", "trials": trials})) == rows
+    assert count_trials(study(*overs, seeds=seeds, search={"kind": "tpe", "trials": trials})) == rows
 
 
 def test_the_space_counts_whole_numbers_and_no_others() -> None:
-    assert space([parse_over("hidden=1..5"), parse_over("lr=1,2")]) == 10
-    assert space([SweepAxis(name="lr", values=("0.1..0.5",))]) is None
+    assert count_points([parse_over("hidden=1..5"), parse_over("lr=1,2")]) == 10
+    assert count_points([SweepAxis(name="lr", values=("0.1..0.5",))]) is None
 
 
 def test_a_sampled_point_is_trained_with_each_seed() -> None:
     asked = study("lr=0.1..0.5", seeds=3, search={"kind": "tpe"})
-    trials = point(asked, RAW, (("lr", "0.25"),), 7)
+    trials = plan_point(asked, RAW, (("lr", "0.25"),), 7)
     assert [(trial.number, trial.seed) for trial in trials] == [(7, 3), (8, 4), (9, 5)]
     assert {trial.preset.experiment.optimizer.model_dump()["learning_rate"] for trial in trials} == {0.25}
 
@@ -118,7 +128,7 @@ def test_a_sampled_point_is_trained_with_each_seed() -> None:
 def test_the_command_of_a_trial_of_a_known_preset_names_its_values(tmp_path: Path) -> None:
     raw = find_preset("raw")
     asked = study("hidden=7,9", "optimizer.rho=0.5", device="cpu", data_dir="/some where")
-    words = shlex.split(command_of(planned(asked, {"raw": raw})[1], raw, asked, 2, tmp_path / "experiment.toml"))
+    words = shlex.split(command_of(plan_trials(asked, {"raw": raw})[1], raw, asked, 2, tmp_path / "experiment.toml"))
     assert words == [
         "mnist-tui",
         "train",
@@ -157,7 +167,7 @@ def test_the_command_of_a_trial_of_a_known_preset_names_its_values(tmp_path: Pat
 def test_the_command_of_a_trial_of_an_edited_preset_makes_the_same_experiment(edits: dict[str, str]) -> None:
     edited_base = base(**edits)
     asked = study("hidden=7,9", "batch-size=64")
-    trial = planned(asked, {"raw": edited_base})[1]
+    trial = plan_trials(asked, {"raw": edited_base})[1]
     words = shlex.split(command_of(trial, edited_base, asked, None, Path("run.toml")))
     assert words[:4] == ["mnist-tui", "train", "--preset", "raw"]
     texts = {flag.removeprefix("--"): value for flag, value in zip(words[4::2], words[5::2], strict=True)}
@@ -168,6 +178,6 @@ def test_the_command_of_a_trial_that_no_options_make_names_its_file(tmp_path: Pa
     raw = find_preset("raw")
     edited_base = edited(raw, apply_texts(raw.experiment, {}, ["optimizer.rho=0.5"]))
     asked = study("hidden=7,9", allow_sample=True)
-    trial = planned(asked, {"raw": edited_base})[0]
+    trial = plan_trials(asked, {"raw": edited_base})[0]
     words = shlex.split(command_of(trial, edited_base, asked, None, tmp_path / "experiment.toml"))
     assert words == ["mnist-tui", "train", "--preset", str(tmp_path / "experiment.toml"), "--allow-sample"]

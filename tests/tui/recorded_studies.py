@@ -26,7 +26,7 @@ from mnist_tui.studies.events import (
 )
 from mnist_tui.studies.folder import StudyFolder, create
 from mnist_tui.studies.spec import checked
-from mnist_tui.studies.trials import Trial, planned
+from mnist_tui.studies.trials import Trial, plan_trials
 
 BEGIN = 1_700_000_000.0
 WORKERS = (
@@ -63,7 +63,7 @@ class RecordedStudy:
         study = checked(**{**values, **given})
         self.study = study
         self.folder: StudyFolder = create(runs_dir, study, {preset: self.preset})
-        self.trials: tuple[Trial, ...] = planned(study, {preset: self.preset})
+        self.trials: tuple[Trial, ...] = plan_trials(study, {preset: self.preset})
         self.epochs = epochs
         self.clock = BEGIN
 

@@ -14,7 +14,7 @@ from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.reproduction.table import ReproductionRow
 from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE
-from mnist_tui.studies.trials import planned
+from mnist_tui.studies.trials import plan_trials
 from mnist_tui.studies.watch import read_study
 
 Training = tuple[Experiment, int]
@@ -101,6 +101,6 @@ def _left(folder: StudyFolder, study: Study) -> frozenset[Training]:
     rows = {row.number: row for row in read_study(folder).rows}
     return frozenset(
         (mathematics(trial.preset.experiment), trial.seed)
-        for trial in planned(study, folder.bases())
+        for trial in plan_trials(study, folder.bases())
         if trial.number not in rows or not rows[trial.number].settled
     )

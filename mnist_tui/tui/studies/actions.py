@@ -106,9 +106,9 @@ class StudyActions(Screen[None]):
             if folder is not None:
                 self.app.edit(folder.preset())
             else:
-                from mnist_tui.studies.trials import applied
+                from mnist_tui.studies.trials import with_values
 
-                base = applied(self.feed.folder.bases()[row.base], row.values)
+                base = with_values(self.feed.folder.bases()[row.base], row.values)
                 training = base.experiment.training.model_copy(update={"seed": row.seed})
                 experiment = base.experiment.model_copy(update={"training": training})
                 self.app.edit(replace(base, experiment=experiment))
@@ -202,7 +202,7 @@ class StudyActions(Screen[None]):
 
 
 def _no_run(row: TrialRow) -> str:
-    if row.gone or row.run:
+    if row.deleted or row.run:
         return "Its run was deleted; what is known of it is in the table."
     if row.state == "waiting":
         return "It waits for a worker and has no run yet."

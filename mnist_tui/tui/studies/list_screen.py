@@ -267,7 +267,7 @@ class StudiesScreen(Screen[None]):
         from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen
 
         state = known.state
-        runs = len({row.run for row in state.rows if row.run and not row.gone}) if state else 0
+        runs = len({row.run for row in state.rows if row.run and not row.deleted}) if state else 0
 
         def answered(choice: str | None) -> None:
             if choice in {"study", "runs"}:

@@ -112,7 +112,7 @@ def told(row: TrialRow, study: StudyState) -> list[str]:
         scores.append(seconds(row.seconds))
     epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""
     lines = [f"#{row.number} {marked}{values_text(row, base=base)} · {row.state}{epochs}"]
-    lines += [row.reason] if row.reason and (row.state != "finished" or row.gone) else []
+    lines += [row.reason] if row.reason and (row.state != "finished" or row.deleted) else []
     return [*lines, " · ".join(scores), " · ".join(where)]
 
 

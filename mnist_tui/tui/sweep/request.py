@@ -23,8 +23,7 @@ from mnist_tui.studies import scheduler_address, start
 from mnist_tui.studies.folder import StudyFolder, create, same_study
 from mnist_tui.studies.spec import SEARCH_TRIALS, Study, StudyBase, SweepAxis, checked
 from mnist_tui.studies.state import LIVE
-from mnist_tui.studies.trials import applied, combinations, parse_over, planned
-from mnist_tui.studies.trials import count as trial_count
+from mnist_tui.studies.trials import combinations, count_trials, parse_over, plan_trials, with_values
 from mnist_tui.wording import count, counted, listed
 
 KINDS = ("grid", "random", "tpe")
@@ -150,13 +149,13 @@ def plan_of(wish: SweepRequest) -> SweepPlan:
         SweepRequestError: with the field, and a sentence as the command line has it.
     """
     study = study_of(wish)
-    trials = trial_count(study)
+    trials = count_trials(study)
     bases = {wish.base: wish.preset}
     if not study.axes and trials == 1:
         raise SweepRequestError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
     try:
         if study.search.kind != "grid" or trials <= 10 * MANY:
-            planned(study, bases)
+            plan_trials(study, bases)
     except RequestError as error:
         raise SweepRequestError(_field_of(error, study.axes), str(error)) from None
     sizes, notes = _sizes(study, wish.preset), tuple(_notes(study, trials, wish))
@@ -211,7 +210,7 @@ def command_of(wish: SweepRequest, study: Study, preset_file: str) -> str:
         ("--data-dir", study.data_dir),
     ):
         words += [flag, str(value)] if value is not None else []
-    if study.axes and trial_count(study) > MANY:
+    if study.axes and count_trials(study) > MANY:
         words.append("--yes")
     return shlex.join(words)
 
@@ -275,7 +274,7 @@ def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     totals: list[int] = []
     for values in itertools.islice(combinations(ends), SIZED):
         try:
-            totals.append(complexity.of(applied(preset, values).experiment).total)
+            totals.append(complexity.of(with_values(preset, values).experiment).total)
         except RequestError:
             continue
     return (min(totals), max(totals)) if totals else None
