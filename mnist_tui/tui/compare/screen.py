@@ -181,7 +181,7 @@ class CompareScreen(Screen[None]):
         self._tell()
         self.refresh_bindings()
 
-    @on(RowTable.Moved)
+    @on(RowTable.CursorMoved)
     def _tell(self) -> None:
         run = self._chosen
         if run is None:
@@ -254,8 +254,8 @@ class CompareScreen(Screen[None]):
         self._cursor = None
         self._draw()
 
-    @on(Plot.Looked)
-    def _looked(self, message: Plot.Looked) -> None:
+    @on(Plot.EpochPointed)
+    def _looked(self, message: Plot.EpochPointed) -> None:
         message.stop()
         self._cursor = max(1, min(message.epoch, self._newest)) if self._newest else None
         self._draw()

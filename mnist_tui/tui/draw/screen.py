@@ -188,8 +188,8 @@ class DrawScreen(Screen[None]):
                 self._ask()
             self._say()
 
-    @on(Canvas.Changed)
-    def _drawn(self, message: Canvas.Changed) -> None:
+    @on(Canvas.DrawingChanged)
+    def _drawn(self, message: Canvas.DrawingChanged) -> None:
         if message.picture:
             self._look()
         self._say()

@@ -193,7 +193,7 @@ class GalleryScreen(RunScreen):
         glyphs = self.app.settings.glyphs
         return Tile(tuple(pictures), image_words.caption(self.answers, index, self.names, width, glyphs))
 
-    @on(PictureGrid.Looked)
+    @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
         """What is shown, in words; and the HOG pictures of the page where they are not drawn yet."""
         answers = self.answers

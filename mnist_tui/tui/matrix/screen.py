@@ -144,7 +144,7 @@ class MatrixScreen(RunScreen):
                 lines.append("They were measured on different images: compare percentages (v), not counts.")
         return lines
 
-    @on(CellMatrix.Moved)
+    @on(CellMatrix.CellSelected)
     def _draw_cell(self) -> None:
         """The cell that is looked at, in words."""
         shown, (true, predicted) = self.shown(), self.matrix.cell
@@ -158,13 +158,13 @@ class MatrixScreen(RunScreen):
             words += f"; in the base {before:,} ({signed(row[predicted] - before, 0)})"
         self.cell.update(f"[ ] {words}")
 
-    @on(ConfusionView.Chosen)
-    def _open_cell(self, message: ConfusionView.Chosen) -> None:
+    @on(ConfusionView.CellChosen)
+    def _open_cell(self, message: ConfusionView.CellChosen) -> None:
         self.matrix.look_at((message.true, message.predicted))
         self._open((message.true, message.predicted))
 
-    @on(WorstConfusions.Chosen)
-    def _look_at_worst(self, message: WorstConfusions.Chosen) -> None:
+    @on(WorstConfusions.ConfusionChosen)
+    def _look_at_worst(self, message: WorstConfusions.ConfusionChosen) -> None:
         self.matrix.look_at((message.confusion.true, message.confusion.predicted))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

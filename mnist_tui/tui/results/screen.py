@@ -137,8 +137,8 @@ class ResultsScreen(Screen[None]):
         """Another screen of this run, over this one."""
         self.app.show_of_run(what, self.app.following.feed(self.folder))
 
-    @on(ConfusionView.Chosen)
-    def _cell_chosen(self, message: ConfusionView.Chosen) -> None:
+    @on(ConfusionView.CellChosen)
+    def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
         """The images of a cell of the matrix."""
         self.app.show_of_run("gallery", self.app.following.feed(self.folder), (message.true, message.predicted))
 

@@ -205,7 +205,7 @@ class RunsScreen(RunActions):
         """The marked runs, else the chosen one."""
         return [self._runs[run] for run in sorted(self._marked) if run in self._runs] or list(self.chosen)
 
-    @on(RowTable.Moved)
+    @on(RowTable.CursorMoved)
     def _tell(self) -> None:
         chosen = self.chosen
         if not chosen:

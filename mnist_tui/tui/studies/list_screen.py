@@ -161,7 +161,7 @@ class StudiesScreen(Screen[None]):
     def _chosen(self) -> KnownStudy | None:
         return self._known.get(self.table.chosen or "")
 
-    @on(RowTable.Moved)
+    @on(RowTable.CursorMoved)
     def _tell(self) -> None:
         known = self._chosen
         state = known.state if known else None

@@ -263,7 +263,7 @@ class StudyScreen(StudyActions):
         self._dirty = True
         self.redraw()
 
-    @on(RowTable.Moved)
+    @on(RowTable.CursorMoved)
     def _moved(self) -> None:
         self.feed.view = replace(self.feed.view, chosen=self._key)
         if self._listed.rows:
@@ -278,13 +278,13 @@ class StudyScreen(StudyActions):
         if self.is_current:
             self._draw_plot(trial_rows.shape_of(self.snapshot.study))
 
-    @on(TrialPlot.Step)
-    def _step(self, message: TrialPlot.Step) -> None:
+    @on(TrialPlot.TrialStep)
+    def _step(self, message: TrialPlot.TrialStep) -> None:
         message.stop()
         self.table.action_move(message.by)
 
-    @on(TrialPlot.Picked)
-    def _picked(self, message: TrialPlot.Picked) -> None:
+    @on(TrialPlot.TrialPointed)
+    def _picked(self, message: TrialPlot.TrialPointed) -> None:
         message.stop()
         self.table.choose(message.key)
 

@@ -301,12 +301,12 @@ class TrainingScreen(RunScreen):
         """Zoom, pan, scale or choice of the curves."""
         self.plots.act(what)
 
-    @on(ConfusionView.Chosen)
-    def _cell_chosen(self, message: ConfusionView.Chosen) -> None:
+    @on(ConfusionView.CellChosen)
+    def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
         self.app.show_of_run("gallery", self.feed, (message.true, message.predicted))
 
-    @on(Plot.Looked)
-    def _looked(self, message: Plot.Looked) -> None:
+    @on(Plot.EpochPointed)
+    def _looked(self, message: Plot.EpochPointed) -> None:
         self.look_at(message.epoch)
 
     def action_results(self) -> None:

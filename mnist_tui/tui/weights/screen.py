@@ -239,14 +239,14 @@ class WeightsScreen(RunScreen):
         self._chosen = max(0, self._chosen + by)
         self._changed_view()
 
-    @on(LayerTable.Picked)
-    def _picked(self, message: LayerTable.Picked) -> None:
+    @on(LayerTable.LayerPicked)
+    def _picked(self, message: LayerTable.LayerPicked) -> None:
         message.stop()
         self._chosen = message.at
         self._changed_view()
 
-    @on(DistributionView.Picked)
-    def _looked(self, message: DistributionView.Picked) -> None:
+    @on(DistributionView.EpochPicked)
+    def _looked(self, message: DistributionView.EpochPicked) -> None:
         message.stop()
         self.look_at(message.epoch)
 

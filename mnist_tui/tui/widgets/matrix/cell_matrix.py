@@ -10,7 +10,7 @@ from mnist_tui.tui.widgets.matrix.confusion_layout import NARROWEST_CELL
 
 
 class CellMatrix(ConfusionView, can_focus=True):
-    """A matrix in which one cell is looked at. Posts `Moved`; Enter posts `Chosen` as a click does."""
+    """A matrix in which one cell is looked at. Posts `CellSelected`; Enter posts `CellChosen` as a click does."""
 
     HELP = f"""{ConfusionView.HELP}
     The arrow keys move the cell that is looked at, shown in brackets; Enter or a click opens its images. Comma and full
@@ -25,7 +25,7 @@ class CellMatrix(ConfusionView, can_focus=True):
     ]
     NARROWEST_WITH_MARGINS = NARROWEST_CELL
 
-    class Moved(Message):
+    class CellSelected(Message):
         """Another cell is looked at."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -36,7 +36,7 @@ class CellMatrix(ConfusionView, can_focus=True):
         """Moves the cursor to a cell, given as true class and predicted class."""
         self.cursor = self.cell = cell
         self.draw()
-        self.post_message(self.Moved())
+        self.post_message(self.CellSelected())
 
     def action_move(self, down: int, right: int) -> None:
         true, predicted = self.cell
@@ -44,4 +44,4 @@ class CellMatrix(ConfusionView, can_focus=True):
 
     def action_choose(self) -> None:
         if self.shown.matrix:
-            self.post_message(self.Chosen(*self.cell))
+            self.post_message(self.CellChosen(*self.cell))

@@ -59,7 +59,7 @@ class Shown:
 
 
 class ConfusionView(Widget):
-    """A matrix with the number of images that it counts. Posts `Chosen` where a cell is clicked."""
+    """A matrix with the number of images that it counts. Posts `CellChosen` where a cell is clicked."""
 
     HELP = """
     **Confusion matrix.** Each row is a true class, each column what the network said; the diagonal is right.
@@ -80,7 +80,7 @@ class ConfusionView(Widget):
     """
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
 
-    class Chosen(Message):
+    class CellChosen(Message):
         """A cell was chosen: class numbers."""
 
         def __init__(self, true: int, predicted: int) -> None:
@@ -137,7 +137,7 @@ class ConfusionView(Widget):
         cell = self._sizes(*self.size).cell_at(*offset) if offset is not None else None
         if cell is not None and self.shown.matrix:
             event.stop()
-            self.post_message(self.Chosen(*cell))
+            self.post_message(self.CellChosen(*cell))
 
     def draw(self) -> None:
         """Brings what is seen up to date: the lines that have changed, as far as they have.

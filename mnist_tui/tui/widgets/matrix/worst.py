@@ -32,7 +32,7 @@ class WorstConfusions(Widget):
     }
     """
 
-    class Chosen(Message):
+    class ConfusionChosen(Message):
         """One was clicked."""
 
         def __init__(self, confusion: Confusion) -> None:
@@ -74,7 +74,7 @@ class WorstConfusions(Widget):
         row = rows[offset.y]
         at, _ = row[min(len(row) - 1, offset.x * self._columns(self.size.width) // self.size.width)]
         if at < len(self.confusions):
-            self.post_message(self.Chosen(self.confusions[at]))
+            self.post_message(self.ConfusionChosen(self.confusions[at]))
 
     def _columns(self, width: int) -> int:
         longest = max(map(len, self._lines), default=0)

@@ -75,7 +75,7 @@ class Canvas(PixelView, can_focus=True):
         Binding("delete,backspace", "clear", "Clear", tooltip="Clear the canvas", id="draw.clear"),
     ]
 
-    class Changed(Message):
+    class DrawingChanged(Message):
         """The picture, or the pen, is no longer as it was."""
 
         def __init__(self, canvas: Canvas, *, picture: bool) -> None:
@@ -156,7 +156,7 @@ class Canvas(PixelView, can_focus=True):
     def _stroke(self, start: Spot, end: Spot, pen: Pen) -> None:
         if pen == "up":
             self.refresh()
-            self.post_message(self.Changed(self, picture=False))
+            self.post_message(self.DrawingChanged(self, picture=False))
         else:
             self._take((drawn if pen == "draws" else erased)(self.pixels, start, end))
 
@@ -165,7 +165,7 @@ class Canvas(PixelView, can_focus=True):
 
     def _take(self, pixels: NDArray[np.uint8]) -> None:
         self.show(pixels)
-        self.post_message(self.Changed(self, picture=True))
+        self.post_message(self.DrawingChanged(self, picture=True))
 
     def on_focus(self) -> None:
         self.refresh()

@@ -80,7 +80,7 @@ def _plan(width: int, height: int, pictures: int, edge: int) -> Plan:
 
 
 class PictureGrid(Widget, can_focus=True):
-    """The page with the picture that is looked at. Posts `Looked` when that is another one."""
+    """The page with the picture that is looked at. Posts `PictureSelected` when that is another one."""
 
     HELP = """
     **Pictures.** The arrow keys look at the next picture, Page up and down turn the page, Home and End go to the first
@@ -105,7 +105,7 @@ class PictureGrid(Widget, can_focus=True):
     }
     """
 
-    class Looked(Message):
+    class PictureSelected(Message):
         """Another picture is looked at, or another page is shown."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -205,7 +205,7 @@ class PictureGrid(Widget, can_focus=True):
     def _redraw(self) -> None:
         self._lines = None
         self.refresh()
-        self.post_message(self.Looked())
+        self.post_message(self.PictureSelected())
 
     def render_line(self, y: int) -> Strip:
         if self._lines is None:

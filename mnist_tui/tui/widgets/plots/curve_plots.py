@@ -115,17 +115,17 @@ class CurvePlots(Vertical):
             curve.window, curve.logarithmic = self.window, self.logarithmic
             curve.draw()
 
-    @on(Plot.Zoomed)
-    def _zoomed(self, message: Plot.Zoomed) -> None:
+    @on(Plot.ZoomWanted)
+    def _zoomed(self, message: Plot.ZoomWanted) -> None:
         message.stop()
         self._view(self.window.zoomed(message.factor, message.at, axis_of(self._run)))
 
-    @on(Plot.Panned)
-    def _panned(self, message: Plot.Panned) -> None:
+    @on(Plot.PanWanted)
+    def _panned(self, message: Plot.PanWanted) -> None:
         message.stop()
         self._view(self.window.panned(message.share, axis_of(self._run)))
 
-    @on(Plot.Whole)
-    def _whole(self, message: Plot.Whole) -> None:
+    @on(Plot.WholeViewWanted)
+    def _whole(self, message: Plot.WholeViewWanted) -> None:
         message.stop()
         self._view(Window())

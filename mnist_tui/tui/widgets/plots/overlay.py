@@ -243,17 +243,17 @@ class OverlaidCurves(Plot):
         self.logarithmic = not self.logarithmic
         self.draw()
 
-    @on(Plot.Zoomed)
-    def _zoomed(self, message: Plot.Zoomed) -> None:
+    @on(Plot.ZoomWanted)
+    def _zoomed(self, message: Plot.ZoomWanted) -> None:
         message.stop()
         self._view(self.window.zoomed(message.factor, message.at, self.axis))
 
-    @on(Plot.Panned)
-    def _panned(self, message: Plot.Panned) -> None:
+    @on(Plot.PanWanted)
+    def _panned(self, message: Plot.PanWanted) -> None:
         message.stop()
         self.action_pan(message.share)
 
-    @on(Plot.Whole)
-    def _whole(self, message: Plot.Whole) -> None:
+    @on(Plot.WholeViewWanted)
+    def _whole(self, message: Plot.WholeViewWanted) -> None:
         message.stop()
         self.action_whole()

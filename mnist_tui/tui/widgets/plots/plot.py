@@ -74,28 +74,28 @@ class Plot(Widget):
     if TYPE_CHECKING:
         app = getters.app(BenchApp)
 
-    class Looked(Message):
+    class EpochPointed(Message):
         """A person points at an epoch."""
 
         def __init__(self, epoch: int) -> None:
             super().__init__()
             self.epoch = epoch
 
-    class Zoomed(Message):
+    class ZoomWanted(Message):
         """Someone wants the view `factor` times as wide round an epoch."""
 
         def __init__(self, at: float, factor: float) -> None:
             super().__init__()
             self.at, self.factor = at, factor
 
-    class Panned(Message):
+    class PanWanted(Message):
         """Someone wants the view moved by that share of its width."""
 
         def __init__(self, share: float) -> None:
             super().__init__()
             self.share = share
 
-    class Whole(Message):
+    class WholeViewWanted(Message):
         """Someone wants all epochs in view."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -158,7 +158,7 @@ class Plot(Widget):
     def _look(self, event: events.MouseEvent) -> None:
         epoch = self._epoch(event)
         if epoch is not None:
-            self.post_message(self.Looked(max(1, round(epoch))))
+            self.post_message(self.EpochPointed(max(1, round(epoch))))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         self._held = event.button
@@ -175,11 +175,11 @@ class Plot(Widget):
         if self._held == 1 and not event.shift:
             self._look(event)
         elif self._held is not None and event.delta_x and self.plane is not None:
-            self.post_message(self.Panned(-event.delta_x / self.plane.columns))
+            self.post_message(self.PanWanted(-event.delta_x / self.plane.columns))
 
     def on_click(self, event: events.Click) -> None:
         if event.chain == 2:
-            self.post_message(self.Whole())
+            self.post_message(self.WholeViewWanted())
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, WHEEL, -PAN)
@@ -197,6 +197,6 @@ class Plot(Widget):
         event.stop()
         at = self._epoch(event)
         if event.shift or factor == 1.0:
-            self.post_message(self.Panned(share))
+            self.post_message(self.PanWanted(share))
         elif at is not None:
-            self.post_message(self.Zoomed(at, factor))
+            self.post_message(self.ZoomWanted(at, factor))

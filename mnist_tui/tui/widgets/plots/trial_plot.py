@@ -31,14 +31,14 @@ class TrialPlot(Plot):
         Binding("right", "step('right')", "Right", tooltip="The trial at the right", id="trials.right", show=False),
     ]
 
-    class Step(Message):
+    class TrialStep(Message):
         """Someone wants the trial so many places further in the list's order."""
 
         def __init__(self, by: int) -> None:
             super().__init__()
             self.by = by
 
-    class Picked(Message):
+    class TrialPointed(Message):
         """Someone points at a trial."""
 
         def __init__(self, key: str) -> None:
@@ -60,13 +60,13 @@ class TrialPlot(Plot):
 
     def action_step(self, way: str) -> None:
         by = {"up": -self.across, "down": self.across, "left": -1, "right": 1}[way]
-        self.post_message(self.Step(by))
+        self.post_message(self.TrialStep(by))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         key = self.key_at(offset.x, offset.y) if offset is not None else None
         if key is not None:
-            self.post_message(self.Picked(key))
+            self.post_message(self.TrialPointed(key))
 
 
 def blank(columns: int, rows: int, marks: Marks) -> Canvas:

@@ -151,7 +151,7 @@ class DistributionView(Widget):
     }
     """
 
-    class Picked(Message):
+    class EpochPicked(Message):
         """A column was clicked."""
 
         def __init__(self, epoch: int) -> None:
@@ -191,7 +191,7 @@ class DistributionView(Widget):
 
     def on_click(self, event: events.Click) -> None:
         if self._told and 0 <= event.x - LABEL < len(columns := self._columns):
-            self.post_message(self.Picked(columns[event.x - LABEL]))
+            self.post_message(self.EpochPicked(columns[event.x - LABEL]))
 
     def render_line(self, y: int) -> Strip:
         wanted = (self._told, self._epoch, self._nothing, self.size, self.glyphs, self.rich_style, self.app.theme)

@@ -79,7 +79,7 @@ class LayerTable(Widget):
     LayerTable { height: auto; }
     """
 
-    class Picked(Message):
+    class LayerPicked(Message):
         """A layer's line was clicked."""
 
         def __init__(self, at: int) -> None:
@@ -100,7 +100,7 @@ class LayerTable(Widget):
 
     def on_click(self, event: events.Click) -> None:
         if 0 < event.y <= len(self._rows):
-            self.post_message(self.Picked(event.y - 1))
+            self.post_message(self.LayerPicked(event.y - 1))
 
     def render(self) -> Content:
         if not self._rows:

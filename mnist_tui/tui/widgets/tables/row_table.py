@@ -118,7 +118,7 @@ class RowTable(ScrollView, can_focus=True):
         Binding("end", "to(-1)", "Last", show=False, tooltip="The last row", id="table.last"),
     ]
 
-    class Moved(Message):
+    class CursorMoved(Message):
         """The cursor is on another row."""
 
     class Opened(Message):
@@ -179,7 +179,7 @@ class RowTable(ScrollView, can_focus=True):
         self._into_view()
         self.refresh()
         if self.chosen != chosen:
-            self.post_message(self.Moved())
+            self.post_message(self.CursorMoved())
 
     def choose(self, key: str) -> None:
         """Moves the cursor to that row, if there is one."""
@@ -208,7 +208,7 @@ class RowTable(ScrollView, can_focus=True):
             self._cursor = row
             self._into_view()
             self.refresh()
-            self.post_message(self.Moved())
+            self.post_message(self.CursorMoved())
 
     def _into_view(self) -> None:
         first, seen = round(self.scroll_y), max(1, self.size.height - 1)
