@@ -12,7 +12,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.widgets.plots.marks import MARKS
 from mnist_tui.tui.widgets.plots.raster import paint
-from mnist_tui.tui.widgets.plots.seed_plot import Seeded, by_seed
+from mnist_tui.tui.widgets.plots.seed_plot import SeedScores, by_seed
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse
 
@@ -92,8 +92,8 @@ async def test_the_sentences_are_copied_and_kept_in_a_file(
 def test_a_plot_by_seed_has_every_seed_and_group_in_its_place(glyphs: Any) -> None:
     marks = MARKS[glyphs]
     groups = [
-        Seeded(0, "a", tuple((seed, 0.95 + seed / 1000) for seed in range(10)), 0.9545, 0.003),
-        Seeded(1, "b", ((0, 0.97), (42, 0.98)), 0.975, 0.007),
+        SeedScores(0, "a", tuple((seed, 0.95 + seed / 1000) for seed in range(10)), 0.9545, 0.003),
+        SeedScores(1, "b", ((0, 0.97), (42, 0.98)), 0.975, 0.007),
     ]
     rows = paint(by_seed(groups, (70, 20), marks), marks)
     lines = ["".join(text for _, text in row) for row in rows]
@@ -106,7 +106,7 @@ def test_a_plot_by_seed_has_every_seed_and_group_in_its_place(glyphs: Any) -> No
 
 
 def test_more_seeds_than_columns_have_a_label_every_few() -> None:
-    groups = [Seeded(0, "a", tuple((seed, 0.95) for seed in range(40)), 0.95, 0.0)]
+    groups = [SeedScores(0, "a", tuple((seed, 0.95) for seed in range(40)), 0.95, 0.0)]
     lines = [
         "".join(text for _, text in row) for row in paint(by_seed(groups, (50, 12), MARKS["ascii"]), MARKS["ascii"])
     ]

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.curve_plots import CurvePlots
 from mnist_tui.tui.widgets.plots.curves import Curve
-from mnist_tui.tui.widgets.plots.overlay import Overlaid, OverlaidCurves
+from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves, OverlaidSeries
 
 
 @pytest.fixture
@@ -239,8 +239,8 @@ async def test_overlaid_runs_zoom_and_name_each_run_with_its_value() -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         plot = app.query_one(OverlaidCurves)
         series = [
-            Overlaid("raw", tuple((float(x), 2.0 / x) for x in range(1, 41))),
-            Overlaid("hog, 3 seeds", tuple((float(x), 1.0 / x) for x in range(1, 41)), (0.125,) * 40),
+            OverlaidSeries("raw", tuple((float(x), 2.0 / x) for x in range(1, 41))),
+            OverlaidSeries("hog, 3 seeds", tuple((float(x), 1.0 / x) for x in range(1, 41)), (0.125,) * 40),
         ]
         plot.show(series)
         await pilot.pause()

@@ -16,7 +16,7 @@ from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.tui.widgets.plots import chart, legend, overlay, raster, series, ticks, tracks
 from mnist_tui.tui.widgets.plots.marks import MARKS
-from mnist_tui.tui.widgets.plots.zoom import Axis, Window
+from mnist_tui.tui.widgets.plots.zoom import EpochAxis, EpochWindow
 
 finite = st.floats(0, 1e6, allow_nan=False).map(lambda value: drawable(value) or 0.0)
 
@@ -186,7 +186,7 @@ def test_accuracy_is_drawn_in_percent() -> None:
     assert curves.training == (((1.0, 50.0),),)
 
 
-axes = st.builds(lambda newest, more: Axis(newest + more, newest), st.floats(2, 10_000), st.floats(0, 100))
+axes = st.builds(lambda newest, more: EpochAxis(newest + more, newest), st.floats(2, 10_000), st.floats(0, 100))
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("zoom"), st.floats(0.1, 10), st.floats(0, 1)),
@@ -198,9 +198,9 @@ moves = st.lists(
 
 @given(axes, moves)
 def test_a_view_never_leaves_the_axis_and_what_was_zoomed_to_stays_in_place(
-    axis: Axis, wanted: list[tuple[str, float, float]]
+    axis: EpochAxis, wanted: list[tuple[str, float, float]]
 ) -> None:
-    window = Window()
+    window = EpochWindow()
     for what, amount, share in wanted:
         start, end = window.limits(axis)
         if what == "pan":
@@ -216,19 +216,19 @@ def test_a_view_never_leaves_the_axis_and_what_was_zoomed_to_stays_in_place(
 
 
 def test_a_zoomed_view_stays_while_the_training_goes_on_and_one_panned_to_the_newest_follows() -> None:
-    early, late = Axis(50.0, 40.0), Axis(150.0, 101.0)
-    zoomed = Window().zoomed(0.2, 20.0, early)
+    early, late = EpochAxis(50.0, 40.0), EpochAxis(150.0, 101.0)
+    zoomed = EpochWindow().zoomed(0.2, 20.0, early)
     assert zoomed.limits(early) == zoomed.limits(late) == (16.0, 26.0)
     following = zoomed.panned(5.0, early)
     assert following.follows
     assert following.limits(late) == (91.0, 101.0)
-    assert following.panned(-1.0, late).limits(Axis(200.0, 160.0)) == (81.0, 91.0), "panned back it stays again"
-    assert Window().limits(late) == (0.0, 150.0), "all epochs are all epochs"
+    assert following.panned(-1.0, late).limits(EpochAxis(200.0, 160.0)) == (81.0, 91.0), "panned back it stays again"
+    assert EpochWindow().limits(late) == (0.0, 150.0), "all epochs are all epochs"
 
 
 def test_a_view_moves_just_so_far_that_the_cursor_is_seen() -> None:
-    axis = Axis(100.0, 100.0)
-    window = Window((20.0, 30.0))
+    axis = EpochAxis(100.0, 100.0)
+    window = EpochWindow((20.0, 30.0))
     assert window.showing(25.0, axis) is window
     assert window.showing(31.0, axis).limits(axis) == (21.0, 31.0)
     assert window.showing(5.0, axis).limits(axis) == (5.0, 15.0)
@@ -276,7 +276,7 @@ def test_the_caption_tells_best_epoch_early_end_and_smallest_and_largest() -> No
 def test_a_line_goes_through_its_points_in_every_glyph_set(glyphs: str) -> None:
     marks = MARKS[glyphs]  # pyright: ignore[reportArgumentType]
     wide, high = marks.size
-    picture = raster.Picture(
+    picture = raster.PlotPicture(
         20,
         6,
         ((0, "0"), (19, "epoch 5")),
@@ -310,7 +310,7 @@ def test_the_ends_of_an_axis_move_seldom_while_a_loss_falls() -> None:
 def test_two_lines_in_one_character_are_both_seen() -> None:
     marks = MARKS["braille"]
     strokes = (raster.Stroke("run0", ((0, 0), (19, 0))), raster.Stroke("run1", ((0, 3), (19, 3))))
-    picture = raster.Picture(10, 2, ((0, "0"),), ((0, "0"),), strokes)
+    picture = raster.PlotPicture(10, 2, ((0, "0"),), ((0, "0"),), strokes)
     assert "⣉" in text_of(raster.paint(picture, marks)[1])
 
 
@@ -330,7 +330,9 @@ def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) ->
 def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: Any) -> None:
     marks = MARKS[glyphs]
     runs = [
-        overlay.Overlaid(f"run {n}", tuple((float(x), 1.0 + n + 1 / x) for x in range(1, 51)), (0.4,) * 50 * (n == 0))
+        overlay.OverlaidSeries(
+            f"run {n}", tuple((float(x), 1.0 + n + 1 / x) for x in range(1, 51)), (0.4,) * 50 * (n == 0)
+        )
         for n in range(8)
     ]
     _, picture = overlay.overlay(runs, (90, 30), marks, span=(0.0, 50.0))
@@ -346,7 +348,7 @@ def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: An
 def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
     marks = MARKS["braille"]
     line, band = raster.Stroke("run0", ((0, 1), (19, 1))), raster.Stroke("run0", ((0, 0), (0, 3)), kind="band")
-    picture = raster.Picture(10, 2, ((0, "0"),), ((0, "0"),), (band, line))
+    picture = raster.PlotPicture(10, 2, ((0, "0"),), ((0, "0"),), (band, line))
     painted = text_of(raster.paint(picture, marks)[1])
     assert painted[picture.margin :].startswith("⡧⠤")
 
@@ -356,7 +358,9 @@ def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
 )
 def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], log: bool) -> None:
     given_runs = [
-        overlay.Overlaid("run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (0.5,) * len(ys) if band else ())
+        overlay.OverlaidSeries(
+            "run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (0.5,) * len(ys) if band else ()
+        )
         for ys, band in runs
     ]
     _, picture = overlay.overlay(given_runs, (60, 14), MARKS["ascii"], span=(0.0, 40.0), log=log)
@@ -381,7 +385,7 @@ def test_validation_is_drawn_as_finely_as_training_is(values: list[float], rows:
     plane, _ = chart.plane_of(curves.x_limits, curves.y_limits, (70, rows + 2), MARKS["braille"])
     (line,) = curves.validation
     height = (plane.y[1] - plane.y[0]) / (plane.rows * plane.dots[1] - 1)
-    assert chart.drawn(curves, plane, MARKS["braille"])[-1].tone == "validation"
+    assert chart.curve_strokes(curves, plane, MARKS["braille"])[-1].tone == "validation"
     for x, y in line:
         row_of_dot = plane.dot(x, y)[1]
         assert abs(plane.y[0] + row_of_dot * height - y) <= 0.5 * height * (1 + 1e-9)

@@ -16,16 +16,15 @@ from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies import plots
 from mnist_tui.tui.studies.trial_rows import Shape
-from mnist_tui.tui.widgets.plots.chart import drawn, plane_of
+from mnist_tui.tui.widgets.plots.chart import curve_strokes, plane_of
 from mnist_tui.tui.widgets.plots.legend import Legend
 from mnist_tui.tui.widgets.plots.marks import MARKS, Marks
 from mnist_tui.tui.widgets.plots.multiples import panel_lines
-from mnist_tui.tui.widgets.plots.overlay import Overlaid, overlay
-from mnist_tui.tui.widgets.plots.parallel import drawn as woven_drawn
-from mnist_tui.tui.widgets.plots.parallel import laid_out, woven
+from mnist_tui.tui.widgets.plots.overlay import OverlaidSeries, overlay
+from mnist_tui.tui.widgets.plots.parallel import layout_of, line_strokes, parallel_rows
 from mnist_tui.tui.widgets.plots.raster import Row, paint
-from mnist_tui.tui.widgets.plots.scatter import Dotted, drawable_points, scatter
-from mnist_tui.tui.widgets.plots.seed_plot import Seeded, by_seed, drawable_groups
+from mnist_tui.tui.widgets.plots.scatter import ScatterPoint, drawable_points, scatter
+from mnist_tui.tui.widgets.plots.seed_plot import SeedScores, by_seed, drawable_groups
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, curves_of, history_of
 from mnist_tui.tui.widgets.tables.distributions import Told, axis_of, drawable_spreads, shares
 
@@ -74,7 +73,7 @@ def test_a_curve_takes_any_values(metric: Metric, values: list[float | None], lo
     history.take(run.history)
     curves = curves_of(run, metric, WIDTH - 8, HEIGHT - 2, log=log, history=history)
     plane, axes = plane_of(curves.x_limits, curves.y_limits, (WIDTH, HEIGHT), marks, unit=measure.unit, log=log)
-    strokes = drawn(curves, plane, marks)
+    strokes = curve_strokes(curves, plane, marks)
     rows = plane.rows * plane.dots[1]
     assert all(-1 <= y <= rows for stroke in strokes for _, y in stroke.dots)
     fit(paint(replace(axes, strokes=strokes), marks))
@@ -88,7 +87,7 @@ def test_overlaid_runs_take_any_values_and_deviations(
     runs: list[tuple[list[float | None], float | None]], log: bool, marks: Marks
 ) -> None:
     series = [
-        Overlaid("run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (spread,) * len(ys) if at % 2 else ())
+        OverlaidSeries("run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (spread,) * len(ys) if at % 2 else ())
         for at, (ys, spread) in enumerate(runs)
     ]
     _, picture = overlay(series, (WIDTH, HEIGHT), marks, span=(0.0, 9.0), log=log, factor=100.0, top=100.0)
@@ -100,11 +99,11 @@ def test_overlaid_runs_take_any_values_and_deviations(
 @example([(1e-300, 1.0, None), (1.5e-300, 1.0000000000000002, HUGE)])
 def test_runs_by_size_and_by_seed_take_any_values(values: list[tuple[float, float, float | None]]) -> None:
     marks = MARKS["braille"]
-    points = drawable_points([Dotted(at, x, y, spread) for at, (x, y, spread) in enumerate(values)])
+    points = drawable_points([ScatterPoint(at, x, y, spread) for at, (x, y, spread) in enumerate(values)])
     if points:
         fit(paint(scatter(points, (WIDTH, HEIGHT), marks), marks))
     groups = drawable_groups(
-        [Seeded(at, "group", ((0, x), (1, y)), y, spread) for at, (x, y, spread) in enumerate(values)]
+        [SeedScores(at, "group", ((0, x), (1, y)), y, spread) for at, (x, y, spread) in enumerate(values)]
     )
     if groups:
         fit(paint(by_seed(groups, (WIDTH, HEIGHT), marks), marks))
@@ -135,8 +134,8 @@ def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric
     shape = Shape(metric, ("lr",), bases=False, seeds=True)
     axes, strands = plots.parallel(trials, shape)
     assert all(height is None or 0 <= height <= 1 for strand in strands for height in strand.heights)
-    layout = laid_out(axes, (WIDTH, HEIGHT), marks)
-    fit(woven_drawn(axes, strands, layout, woven(strands, layout), chosen="1", best="1"))
+    layout = layout_of(axes, (WIDTH, HEIGHT), marks)
+    fit(parallel_rows(axes, strands, layout, line_strokes(strands, layout), chosen="1", best="1"))
     panels, frame = plots.multiples(trials, StudyState(rows=trials, metric=metric), shape)
     assert frame.words
     for panel in panels:

@@ -12,9 +12,9 @@ from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.widgets.plots.marks import Marks
-from mnist_tui.tui.widgets.plots.overlay import MOST, Overlaid
-from mnist_tui.tui.widgets.plots.scatter import Dotted
-from mnist_tui.tui.widgets.plots.seed_plot import Seeded
+from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidSeries
+from mnist_tui.tui.widgets.plots.scatter import ScatterPoint
+from mnist_tui.tui.widgets.plots.seed_plot import SeedScores
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 
@@ -79,34 +79,34 @@ def telling(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
     return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
 
 
-def curves(series: Sequence[ComparedSeries], histories: Histories, metric: str) -> list[Overlaid]:
+def curves(series: Sequence[ComparedSeries], histories: Histories, metric: str) -> list[OverlaidSeries]:
     """Each series' curve of one of a row's figures; a group's is its mean with its deviation."""
-    found: list[Overlaid] = []
+    found: list[OverlaidSeries] = []
     for one in series:
         rows = [histories[run.run] for run in one.runs if histories.get(run.run)]
         if len(rows) > 1:
             spread = band(rows, metric)
             points = tuple((float(epoch), mean) for epoch, mean in zip(spread.epochs, spread.mean, strict=True))
-            found.append(Overlaid(f"{one.label}, n={len(rows)}", points, spread.std))
+            found.append(OverlaidSeries(f"{one.label}, n={len(rows)}", points, spread.std))
         else:
             points = tuple((float(row.epoch), getattr(row, metric)) for row in (rows[0] if rows else ()))
-            found.append(Overlaid(one.label, points))
+            found.append(OverlaidSeries(one.label, points))
     return found
 
 
-def points(series: Sequence[ComparedSeries]) -> list[Dotted]:
+def points(series: Sequence[ComparedSeries]) -> list[ScatterPoint]:
     """Test accuracy against parameters, where both are known."""
-    found: list[Dotted] = []
+    found: list[ScatterPoint] = []
     for at, one in enumerate(series):
         size = next((run.parameters for run in one.runs if run.parameters), None)
         if size is None:
             continue
         if not one.together:
             accuracy = one.runs[0].test_accuracy
-            found += [Dotted(at, size, accuracy)] if accuracy is not None else []
+            found += [ScatterPoint(at, size, accuracy)] if accuracy is not None else []
             continue
         spread = one.group.spread("test_accuracy")
-        found += [Dotted(at, size, spread.mean, spread.std)] if spread else []
+        found += [ScatterPoint(at, size, spread.mean, spread.std)] if spread else []
     return found
 
 
@@ -185,14 +185,14 @@ def _over_seeds(one: ComparedSeries, mark: str, own: int) -> list[Row]:
     return rows if accuracy is not None and accuracy.n > 1 else rows[:1]
 
 
-def seeded(series: Sequence[ComparedSeries]) -> list[Seeded]:
+def seeded(series: Sequence[ComparedSeries]) -> list[SeedScores]:
     """The groups of seeds among them, by seed, where a run has a test accuracy."""
-    found: list[Seeded] = []
-    for at, one in enumerate(series[:MOST]):
+    found: list[SeedScores] = []
+    for at, one in enumerate(series[:MOST_SERIES]):
         spread = one.group.spread("test_accuracy") if one.together else None
         if spread is not None:
             points = tuple(sorted(one.group.by_seed("test_accuracy").items()))
-            found.append(Seeded(at, one.label, points, spread.mean, spread.std))
+            found.append(SeedScores(at, one.label, points, spread.mean, spread.std))
     return found
 
 

@@ -17,8 +17,8 @@ from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies.trial_rows import Shape, figure
 from mnist_tui.tui.studies.words import METRICS, score_text
 from mnist_tui.tui.widgets.plots.multiples import Frame, MultiplesPlot, Panel
-from mnist_tui.tui.widgets.plots.overlay import MOST, Overlaid, OverlaidCurves
-from mnist_tui.tui.widgets.plots.parallel import ParallelPlot, Strand, Upright
+from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
+from mnist_tui.tui.widgets.plots.parallel import ParallelAxis, ParallelPlot, TrialLine
 from mnist_tui.tui.widgets.plots.ticks import labels, ticks
 
 LISTED = 8
@@ -27,7 +27,7 @@ LOG_FROM = 20.0
 """Numbers that are this many times apart are placed by their logarithm."""
 
 
-def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[Upright], list[Strand]]:
+def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[ParallelAxis], list[TrialLine]]:
     """An axis a parameter (the seed, where that is all that differs), the metric's last; a strand a trial."""
     planned = sorted(rows, key=lambda row: row.number)
     columns: list[tuple[str, list[str]]] = []
@@ -37,7 +37,7 @@ def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[Upright], lis
         columns.insert(0, ("preset", [row.base for row in planned]))
     if shape.seeds and not columns:
         columns.append(("seed", [str(row.seed) for row in planned]))
-    axes: list[Upright] = []
+    axes: list[ParallelAxis] = []
     heights: list[list[float | None]] = []
     for name, texts in columns:
         axis, found = _upright(name, texts)
@@ -47,10 +47,10 @@ def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[Upright], lis
     axes.append(axis)
     heights.append(found)
     strands = {row.number: tuple(column[at] for column in heights) for at, row in enumerate(planned)}
-    return axes, [Strand(str(row.number), strands[row.number]) for row in rows]
+    return axes, [TrialLine(str(row.number), strands[row.number]) for row in rows]
 
 
-def _upright(name: str, texts: Sequence[str]) -> tuple[Upright, list[float | None]]:
+def _upright(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
     """An axis of values as typed: few are listed, numbers in rising order; many numbers lie where their size is."""
     distinct = list(dict.fromkeys(text for text in texts if text))
     numbers = {text: value for text in distinct if (value := _number(text)) is not None}
@@ -61,10 +61,10 @@ def _upright(name: str, texts: Sequence[str]) -> tuple[Upright, list[float | Non
     last = max(1, len(distinct) - 1)
     heights = {text: at / last if len(distinct) > 1 else 0.5 for at, text in enumerate(distinct)}
     shown = tuple((height, text) for text, height in heights.items())
-    return Upright(name, shown), [heights.get(text) for text in texts]
+    return ParallelAxis(name, shown), [heights.get(text) for text in texts]
 
 
-def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[Upright, list[float | None]]:
+def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[ParallelAxis, list[float | None]]:
     low, high = min(numbers.values()), max(numbers.values())
     log = low > 0 and high >= LOG_FROM * low
 
@@ -75,7 +75,7 @@ def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[
 
     values = [low, math.exp((math.log(low) + math.log(high)) / 2), high] if log else [low, (low + high) / 2, high]
     shown = tuple((place(value), f"{value:.3g}") for value in values)
-    return Upright(name, shown), [place(numbers[text]) if text in numbers else None for text in texts]
+    return ParallelAxis(name, shown), [place(numbers[text]) if text in numbers else None for text in texts]
 
 
 def _number(text: str) -> float | None:
@@ -85,14 +85,14 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[Upright, list[float | None]]:
+def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[float | None]]:
     """The metric's axis, the better the higher."""
     share = metric == "val_accuracy"
     scores = [drawable(figure(row, metric, metric)) for row in rows]
     there = [value for value in scores if value is not None]
     title = "val acc." if share else "val loss"
     if not there:
-        return Upright(title, ()), [None] * len(rows)
+        return ParallelAxis(title, ()), [None] * len(rows)
     low, high = min(there), max(there)
     span = high - low
 
@@ -106,7 +106,7 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[Upright, list[float 
     texts = [_score_label(value, share) for value in values]
     texts += labels([factor * value for value in inner], " %" if share else "") if inner else []
     shown = tuple((place(value), text) for value, text in zip([*values, *inner], texts, strict=True))
-    return Upright(title, shown), [None if value is None else place(value) for value in scores]
+    return ParallelAxis(title, shown), [None if value is None else place(value) for value in scores]
 
 
 def _score_label(value: float, share: bool) -> str:
@@ -163,23 +163,23 @@ def _drawable(curve: Sequence[tuple[int, float]]) -> dict[int, float]:
     return {epoch: known for epoch, value in curve if (known := drawable(value)) is not None}
 
 
-def seeds(rows: Sequence[TrialRow], chosen: str) -> list[Overlaid]:
+def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
     """The mean over the seeds with its band, then the chosen seed's curve and the others', as many as there is room.
 
     The mean is that of the seeds that have finished; while fewer than two have, of all.
     """
     whole = [row for row in rows if row.state == "finished" and row.curve]
     curves = [_drawable(row.curve) for row in (whole if len(whole) > 1 else rows) if row.curve]
-    found: list[Overlaid] = []
+    found: list[OverlaidSeries] = []
     if len(curves) > 1:
         shared = sorted(set(curves[0]).intersection(*curves[1:]))
         columns = [[curve[epoch] for curve in curves] for epoch in shared]
         points = tuple((float(epoch), statistics.fmean(column)) for epoch, column in zip(shared, columns, strict=True))
-        found.append(Overlaid(f"mean, n={len(curves)}", points, tuple(map(statistics.stdev, columns))))
+        found.append(OverlaidSeries(f"mean, n={len(curves)}", points, tuple(map(statistics.stdev, columns))))
     first = sorted((row for row in rows if row.curve), key=lambda row: (str(row.number) != chosen, row.seed))
-    for row in first[: MOST - len(found)]:
+    for row in first[: MOST_SERIES - len(found)]:
         name = f"{'> ' if str(row.number) == chosen else ''}seed {row.seed}"
-        found.append(Overlaid(name, tuple((float(epoch), value) for epoch, value in row.curve)))
+        found.append(OverlaidSeries(name, tuple((float(epoch), value) for epoch, value in row.curve)))
     return found
 
 

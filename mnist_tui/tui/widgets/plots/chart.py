@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mnist_tui.tui.widgets.plots.marks import Marks
-from mnist_tui.tui.widgets.plots.raster import Dot, Picture, Stroke, Tick
+from mnist_tui.tui.widgets.plots.raster import Dot, PlotPicture, Stroke, Tick
 from mnist_tui.tui.widgets.plots.series import Curves
 from mnist_tui.tui.widgets.plots.ticks import epoch_ticks, labels, log_ticks, ticks
 from mnist_tui.tui.widgets.plots.tracks import Point
@@ -67,7 +67,7 @@ def _nearest(value: float, limits: Span, count: int) -> int:
 
 def plane_of(
     x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
-) -> tuple[Plane, Picture]:
+) -> tuple[Plane, PlotPicture]:
     """The plane, and the picture of its axes, that fit into so many columns and rows, labels included."""
     width, height = size
     rows = height - 2
@@ -78,7 +78,7 @@ def plane_of(
     labelled = _unique(zip(heights, texts, strict=True))
     columns = width - 1 - max((len(text) for _, text in labelled), default=0)
     plane = Plane(x, y, columns, rows, marks.size)
-    return plane, Picture(columns, rows, _epochs(plane), labelled)
+    return plane, PlotPicture(columns, rows, _epochs(plane), labelled)
 
 
 def _power(value: float) -> str:
@@ -98,7 +98,7 @@ def _unique(found: Iterable[Tick]) -> tuple[Tick, ...]:
     return tuple({at: (at, text) for at, text in found}.values())
 
 
-def drawn(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
+def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
     """The curves' strokes, from back to front.
 
     Args:

@@ -11,7 +11,7 @@ from mnist_tui.runs.state import RunState
 from mnist_tui.tui.widgets.plots.curves import Curve
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, axis_of
-from mnist_tui.tui.widgets.plots.zoom import Window
+from mnist_tui.tui.widgets.plots.zoom import EpochWindow
 
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
 CURVE_KEYS = [
@@ -47,7 +47,7 @@ class CurvePlots(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.window = Window()
+        self.window = EpochWindow()
         self.logarithmic = False
         self._shown = 0
         self._run = RunState()
@@ -86,7 +86,7 @@ class CurvePlots(Vertical):
             case "left" | "right":
                 self._view(self.window.panned(-PAN if what == "left" else PAN, axis))
             case "all":
-                self._view(Window())
+                self._view(EpochWindow())
             case "log":
                 self.logarithmic = not self.logarithmic
                 self._change()
@@ -105,7 +105,7 @@ class CurvePlots(Vertical):
         wanted = [axis.newest] if self._cursor is None else [self._cursor, axis.newest]
         return next((float(epoch) for epoch in wanted if start <= epoch <= end), (start + end) / 2)
 
-    def _view(self, window: Window) -> None:
+    def _view(self, window: EpochWindow) -> None:
         if window != self.window:
             self.window = window
             self._change()
@@ -128,4 +128,4 @@ class CurvePlots(Vertical):
     @on(Plot.WholeViewWanted)
     def _whole(self, message: Plot.WholeViewWanted) -> None:
         message.stop()
-        self._view(Window())
+        self._view(EpochWindow())

@@ -8,11 +8,11 @@ from dataclasses import replace
 from textual.timer import Timer
 
 from mnist_tui.runs.state import RunState
-from mnist_tui.tui.widgets.plots.chart import AXIS_COLUMNS, drawn, plane_of
+from mnist_tui.tui.widgets.plots.chart import AXIS_COLUMNS, curve_strokes, plane_of
 from mnist_tui.tui.widgets.plots.legend import Legend
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Picture, Row, paint
+from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, paint
 from mnist_tui.tui.widgets.plots.series import (
     MEASURES,
     Curves,
@@ -24,7 +24,7 @@ from mnist_tui.tui.widgets.plots.series import (
     running_shown,
 )
 from mnist_tui.tui.widgets.plots.tracks import Point
-from mnist_tui.tui.widgets.plots.zoom import Window
+from mnist_tui.tui.widgets.plots.zoom import EpochWindow
 
 RUNNING_SECONDS = 1.0
 """Between two redraws of which nothing but the running mean is new."""
@@ -63,13 +63,13 @@ class Curve(Plot):
     def __init__(self, metric: Metric, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
-        self.window = Window()
+        self.window = EpochWindow()
         self.logarithmic = False
         self._run = RunState()
         self._read = False
         self._cursor: int | None = None
         self._history = history_of(metric)
-        self._picture: tuple[Picture, Marks] | None = None
+        self._picture: tuple[PlotPicture, Marks] | None = None
         self._painted: list[Row] = []
         self._drawn = 0.0
         self._later: Timer | None = None
@@ -174,7 +174,7 @@ class Curve(Plot):
         placed = ((plane.column(epoch), mark, "best") for epoch, mark in flags)
         picture = replace(
             axes,
-            strokes=drawn(curves, plane, marks, self._marked(curves)),
+            strokes=curve_strokes(curves, plane, marks, self._marked(curves)),
             cursor=None if self._cursor is None else plane.column(self._cursor),
             flags=tuple((column, mark, tone) for column, mark, tone in placed if column is not None),
         )

@@ -48,7 +48,7 @@ class Legend:
         """One line: the measure, and every series with its mark and its value at the epoch looked at."""
         for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
             found = self._heading(names, short=short)
-            if length(found) <= width - (0 if short else 4):
+            if row_length(found) <= width - (0 if short else 4):
                 return ruled(found, width, self.marks)
         return ruled(self._heading(("", "", ""), short=True), width, self.marks)
 
@@ -120,15 +120,15 @@ def _spaced(name: str) -> str:
     return f" {name}" if name else ""
 
 
-def length(row: Row) -> int:
+def row_length(row: Row) -> int:
     return sum(len(text) for _, text in row)
 
 
 def ruled(row: Row, width: int, marks: Marks) -> Row:
     """A heading: words in a line that goes on to the right edge."""
-    left = 2 if length(row) <= width - 4 else 0
+    left = 2 if row_length(row) <= width - 4 else 0
     words = _cut(row, width - left)
-    rest = max(0, width - left - length(words) - 1)
+    rest = max(0, width - left - row_length(words) - 1)
     lead: Row = (("rule", marks.rule + " "),) if left else ()
     tail: Row = (("rule", " " + marks.rule * rest),) if rest else ()
     return (*lead, *words, *tail)
@@ -139,7 +139,7 @@ def _fitting(parts: Sequence[Row], width: int, between: str) -> Row:
     kept: Row = ()
     for part in parts:
         more = (*kept, ("muted", between), *part) if kept else part
-        if length(more) > width:
+        if row_length(more) > width:
             continue
         kept = more
     return kept
@@ -154,18 +154,18 @@ def _cut(row: Row, width: int) -> Row:
     return tuple(kept)
 
 
-def columns_of(entries: Sequence[Row], width: int) -> list[Row]:
+def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
     """Entries side by side, as many as fit into each line."""
     if not entries:
         return []
-    widest = min(width, max(map(length, entries)) + 2)
+    widest = min(width, max(map(row_length, entries)) + 2)
     across = max(1, width // widest)
     lines: list[Row] = []
     for first in range(0, len(entries), across):
         line: list[tuple[str, str]] = []
         for entry in entries[first : first + across]:
             cut = _cut(entry, widest)
-            line += [*cut, ("text", " " * (widest - length(cut)))]
+            line += [*cut, ("text", " " * (widest - row_length(cut)))]
         lines.append(tuple(line))
     return lines
 

@@ -47,7 +47,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Grid:
+class PanelGrid:
     """How panels are laid out in so many characters."""
 
     across: int
@@ -64,14 +64,14 @@ class Grid:
         return at // self.count * self.count
 
 
-def grid_of(count: int, size: tuple[int, int]) -> Grid:
+def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
     """The grid with the largest panels that shows `count` of them, else as many as there is room for."""
     across, down = max(1, size[0] // WIDTH), max(1, size[1] // HEIGHT)
     while across > 1 and (across - 1) * down >= count:
         across -= 1
     while down > 1 and (down - 1) * across >= count:
         down -= 1
-    return Grid(across, down, size[0] // across, size[1] // down)
+    return PanelGrid(across, down, size[0] // across, size[1] // down)
 
 
 def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks, *, chosen: bool) -> list[Row]:
@@ -128,7 +128,7 @@ class MultiplesPlot(TrialPlot):
             self.draw()
 
     @property
-    def _grid(self) -> Grid:
+    def _grid(self) -> PanelGrid:
         return grid_of(len(self._panels), (self.size.width, max(1, self.size.height - 1)))
 
     @property

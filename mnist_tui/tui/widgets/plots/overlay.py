@@ -10,15 +10,15 @@ from textual import on
 from textual.binding import Binding
 
 from mnist_tui.tui.widgets.plots.chart import AXIS_COLUMNS, Plane, plane_of
-from mnist_tui.tui.widgets.plots.legend import columns_of, ruled
+from mnist_tui.tui.widgets.plots.legend import ruled, side_by_side
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
-from mnist_tui.tui.widgets.plots.raster import Picture, Row, Stroke, paint
+from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, Stroke, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, Scale, scaled, y_limits
-from mnist_tui.tui.widgets.plots.tracks import Point, Segment, line, track_of
-from mnist_tui.tui.widgets.plots.zoom import Axis, Span, Window
+from mnist_tui.tui.widgets.plots.tracks import Point, Stretch, line, track_of
+from mnist_tui.tui.widgets.plots.zoom import EpochAxis, EpochWindow, Span
 
-MOST = 8
+MOST_SERIES = 8
 MARK_EVERY = 10
 """Columns between two marks on a run's line."""
 LEAST_ROWS = 6
@@ -26,7 +26,7 @@ LEAST_COLUMNS = 20
 
 
 @dataclass(frozen=True)
-class Overlaid:
+class OverlaidSeries:
     """One run's series, or a group's mean.
 
     Attributes:
@@ -46,7 +46,7 @@ class Overlaid:
 
 
 def overlay(
-    series: Sequence[Overlaid],
+    series: Sequence[OverlaidSeries],
     size: tuple[int, int],
     marks: Marks,
     *,
@@ -56,8 +56,8 @@ def overlay(
     unit: str = "",
     top: float = float("inf"),
     cursor: float | None = None,
-) -> tuple[Plane, Picture]:
-    """The picture of up to MOST series over each other; bands lie behind all lines.
+) -> tuple[Plane, PlotPicture]:
+    """The picture of up to MOST_SERIES series over each other; bands lie behind all lines.
 
     Args:
         size: columns and rows, axes and labels included.
@@ -65,7 +65,7 @@ def overlay(
         factor, unit, top: from values to the axis, as in a `Measure`.
     """
     scale, columns = Scale(factor, log), size[0] - AXIS_COLUMNS
-    series = series[:MOST]
+    series = series[:MOST_SERIES]
     lines = [_cut(one.points, span, columns, scale) for one in series]
     bands = [
         [(_cut(one.edge(-1), span, columns, scale), _cut(one.edge(1), span, columns, scale))] if one.deviation else []
@@ -84,25 +84,25 @@ def overlay(
     return plane, replace(axes, strokes=tuple(stroke for stroke in strokes if stroke.dots), cursor=column)
 
 
-def _cut(points: Sequence[tuple[float, float | None]], span: Span, columns: int, scale: Scale) -> list[Segment]:
+def _cut(points: Sequence[tuple[float, float | None]], span: Span, columns: int, scale: Scale) -> list[Stretch]:
     return scaled(line(track_of(points), *span, columns), scale)
 
 
-def _spaced(plane: Plane, parts: Sequence[Segment], at: int, marks: Marks) -> Stroke:
+def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> Stroke:
     """A run's marks: every few columns, not where those of another run are; always one, at the last point."""
     kept: list[Point] = []
     for part in parts:
         wanted = -1
         for point in part:
             column = plane.column(point[0]) or 0
-            if column // MARK_EVERY > wanted and column % MARK_EVERY >= at * MARK_EVERY // MOST:
+            if column // MARK_EVERY > wanted and column % MARK_EVERY >= at * MARK_EVERY // MOST_SERIES:
                 kept.append(point)
                 wanted = column // MARK_EVERY
     last = [part[-1] for part in parts[-1:]]
     return plane.stroke(f"run{at}", [*kept, *last], marks.runs[at])
 
 
-def _band(plane: Plane, low: Sequence[Segment], high: Sequence[Segment], tone: str) -> Stroke:
+def _band(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: str) -> Stroke:
     """Of every character column in view the lowest and the highest dot of a band."""
     wide = plane.dots[0]
     below, above = _heights(plane, low), _heights(plane, high)
@@ -115,7 +115,7 @@ def _band(plane: Plane, low: Sequence[Segment], high: Sequence[Segment], tone: s
     return Stroke(tone, tuple(dots), kind="band")
 
 
-def _heights(plane: Plane, parts: Sequence[Segment]) -> dict[int, int]:
+def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
     """The dot row of a line in each character column that it crosses."""
     found: dict[int, int] = {}
     for part in parts:
@@ -161,36 +161,36 @@ class OverlaidCurves(Plot):
         super().__init__(id=id)
         self.metric: Metric = metric
         self.validation = validation
-        self.window = Window()
+        self.window = EpochWindow()
         self.logarithmic = False
-        self._series: tuple[Overlaid, ...] = ()
+        self._series: tuple[OverlaidSeries, ...] = ()
         self._cursor: float | None = None
-        self._picture: tuple[Picture, Marks] | None = None
+        self._picture: tuple[PlotPicture, Marks] | None = None
         self._painted: list[Row] = []
 
-    def show(self, series: Sequence[Overlaid], cursor: float | None = None) -> None:
-        """Draws these series, MOST of them; the cursor is an epoch that all are read at."""
+    def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
+        """Draws these series, MOST_SERIES of them; the cursor is an epoch that all are read at."""
         if (tuple(series), cursor) != (self._series, self._cursor):
             self._series, self._cursor = tuple(series), cursor
             self.draw()
 
     @property
-    def axis(self) -> Axis:
+    def axis(self) -> EpochAxis:
         """As long as the longest series."""
-        end = max((one.points[-1][0] for one in self._series[:MOST] if one.points), default=1.0)
-        return Axis(max(1.0, end), max(1.0, end))
+        end = max((one.points[-1][0] for one in self._series[:MOST_SERIES] if one.points), default=1.0)
+        return EpochAxis(max(1.0, end), max(1.0, end))
 
     def lines(self) -> list[Row]:
         width, height = self.size
         measure, marks = MEASURES[self.metric], self.marks
-        shown = self._series[:MOST]
+        shown = self._series[:MOST_SERIES]
         title = f"{'validation ' if self.validation else ''}{measure.title}"
-        more = f", {MOST} of {len(self._series)} drawn" if len(self._series) > MOST else ""
+        more = f", {MOST_SERIES} of {len(self._series)} drawn" if len(self._series) > MOST_SERIES else ""
         at = f" at epoch {self._cursor:.0f}" if self._cursor is not None else ""
         log = self.logarithmic and measure.log
         heading = ruled((("title", title + (" (logarithmic)" if log else "")), ("muted", at + more)), width, marks)
         entries = [self._entry(number, one, marks) for number, one in enumerate(shown)]
-        legend = columns_of(entries, width)[: max(0, (height - 1) // 3)]
+        legend = side_by_side(entries, width)[: max(0, (height - 1) // 3)]
         rows = height - 1 - len(legend)
         if width < LEAST_COLUMNS or rows < LEAST_ROWS or not any(one.points for one in shown):
             nothing: Row = (("muted", " no values to draw" if not any(one.points for one in shown) else ""),)
@@ -211,7 +211,7 @@ class OverlaidCurves(Plot):
             self._picture, self._painted = (picture, marks), paint(picture, marks)
         return [heading, *self._painted, *legend]
 
-    def _entry(self, number: int, one: Overlaid, marks: Marks) -> Row:
+    def _entry(self, number: int, one: OverlaidSeries, marks: Marks) -> Row:
         """A legend entry: mark, label, the value at the cursor or the last one."""
         found = [
             (value, spread)
@@ -223,7 +223,7 @@ class OverlaidCurves(Plot):
         around = f" ± {MEASURES[self.metric].written(spread)}" if spread is not None else ""
         return ((f"run{number}", marks.runs[number]), ("text", f" {one.label} {written}{around}"))
 
-    def _view(self, window: Window) -> None:
+    def _view(self, window: EpochWindow) -> None:
         if window != self.window:
             self.window = window
             self.draw()
@@ -237,7 +237,7 @@ class OverlaidCurves(Plot):
         self._view(self.window.panned(share, self.axis))
 
     def action_whole(self) -> None:
-        self._view(Window())
+        self._view(EpochWindow())
 
     def action_log(self) -> None:
         self.logarithmic = not self.logarithmic

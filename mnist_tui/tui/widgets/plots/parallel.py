@@ -8,16 +8,16 @@ from itertools import pairwise
 
 from mnist_tui.tui.widgets.plots.legend import ruled
 from mnist_tui.tui.widgets.plots.marks import Marks
-from mnist_tui.tui.widgets.plots.raster import Canvas, Dot, Row, Stroke, joined
-from mnist_tui.tui.widgets.plots.trial_plot import TrialPlot, blank, text
+from mnist_tui.tui.widgets.plots.raster import Dot, PlotCanvas, Row, Stroke, joined
+from mnist_tui.tui.widgets.plots.trial_plot import TrialPlot, blank, write_text
 
-MOST = 200
-"""Lines that are drawn; more would be a solid block, and take long."""
-LEAST_COLUMNS, LEAST_ROWS = 24, 7
+MOST_LINES = 200
+"""Lines that are parallel_rows; more would be a solid block, and take long."""
+LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
 
 
 @dataclass(frozen=True)
-class Upright:
+class ParallelAxis:
     """One axis.
 
     Attributes:
@@ -29,7 +29,7 @@ class Upright:
 
 
 @dataclass(frozen=True)
-class Strand:
+class TrialLine:
     """One trial's line.
 
     Attributes:
@@ -59,7 +59,7 @@ class Layout:
         return round(height * (self.rows * self.marks.size[1] - 1)) // self.marks.size[1]
 
 
-def laid_out(axes: Sequence[Upright], size: tuple[int, int], marks: Marks) -> Layout:
+def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks) -> Layout:
     """The axes evenly spread; at the right of each is room for its labels, the last one's are at its left."""
     columns, rows = size[0] - 1, size[1]
     last = columns - 1
@@ -67,7 +67,7 @@ def laid_out(axes: Sequence[Upright], size: tuple[int, int], marks: Marks) -> La
     return Layout(columns, rows, places, marks)
 
 
-def woven(strands: Sequence[Strand], layout: Layout) -> list[Stroke]:
+def line_strokes(strands: Sequence[TrialLine], layout: Layout) -> list[Stroke]:
     """The lines of all strands as characters: what stays while another of them is chosen."""
     (wide, high), bits = layout.marks.size, layout.marks.bits
     cells: dict[Dot, int] = {}
@@ -81,9 +81,9 @@ def woven(strands: Sequence[Strand], layout: Layout) -> list[Stroke]:
     return [Stroke("running", tuple(places), layout.marks.character(dots)) for dots, places in alike.items()]
 
 
-def drawn(
-    axes: Sequence[Upright],
-    strands: Sequence[Strand],
+def parallel_rows(
+    axes: Sequence[ParallelAxis],
+    strands: Sequence[TrialLine],
     layout: Layout,
     behind: Sequence[Stroke],
     *,
@@ -93,7 +93,7 @@ def drawn(
     """The axes with all lines; the chosen one, before the best, in front and marked at every axis.
 
     Args:
-        behind: what `woven` made of the strands.
+        behind: what `line_strokes` made of the strands.
     """
     marks = layout.marks
     canvas = blank(layout.columns, layout.rows, marks)
@@ -111,7 +111,7 @@ def drawn(
     return canvas.lines()
 
 
-def _pieces(layout: Layout, strand: Strand) -> list[tuple[Dot, Dot]]:
+def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
     """The line's straight pieces, from axis to axis."""
     return [
         (layout.dot(at, left), layout.dot(at + 1, right))
@@ -120,7 +120,7 @@ def _pieces(layout: Layout, strand: Strand) -> list[tuple[Dot, Dot]]:
     ]
 
 
-def _in_front(canvas: Canvas, layout: Layout, strand: Strand, tone: str, mark: str) -> None:
+def _in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, mark: str) -> None:
     """A line of its own tone, with a mark in every second column so that it stands out without colour too."""
     wide, high = layout.marks.size
     for (x0, y0), (x1, y1) in _pieces(layout, strand):
@@ -132,7 +132,7 @@ def _in_front(canvas: Canvas, layout: Layout, strand: Strand, tone: str, mark: s
     canvas.draw(Stroke(tone, ends, mark))
 
 
-def _label(canvas: Canvas, layout: Layout, axes: Sequence[Upright]) -> None:
+def _label(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> None:
     for at, axis in enumerate(axes):
         last = at == len(axes) - 1
         room = (layout.places[at + 1] - layout.places[at] if not last else layout.columns) - 3
@@ -144,10 +144,10 @@ def _label(canvas: Canvas, layout: Layout, axes: Sequence[Upright]) -> None:
             taken.add(row)
             cut = words if len(words) <= room else f"{words[: max(0, room - 1)]}…"
             column = layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2
-            text(canvas, "text", column, row, cut)
+            write_text(canvas, "text", column, row, cut)
 
 
-def titles(axes: Sequence[Upright], layout: Layout) -> Row:
+def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
     """The names of the axes, each above its own."""
     line = [" "] * (layout.columns + 1)
     free = 0
@@ -176,20 +176,20 @@ class ParallelPlot(TrialPlot):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._axes: tuple[Upright, ...] = ()
-        self._strands: tuple[Strand, ...] = ()
+        self._axes: tuple[ParallelAxis, ...] = ()
+        self._strands: tuple[TrialLine, ...] = ()
         self._best = ""
         self._all = 0
-        self._woven: tuple[tuple[Strand, ...], Layout | None, list[Stroke]] = ((), None, [])
+        self._woven: tuple[tuple[TrialLine, ...], Layout | None, list[Stroke]] = ((), None, [])
 
-    def show(self, axes: Sequence[Upright], strands: Sequence[Strand], chosen: str, best: str) -> None:
-        """Draws these trials, the first MOST of them and the chosen one.
+    def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
+        """Draws these trials, the first MOST_LINES of them and the chosen one.
 
         Args:
             strands: best first.
             chosen, best: keys; empty for none.
         """
-        kept = [strand for at, strand in enumerate(strands) if at < MOST or strand.key in {chosen, best}]
+        kept = [strand for at, strand in enumerate(strands) if at < MOST_LINES or strand.key in {chosen, best}]
         new = (tuple(axes), tuple(kept), chosen, best, len(strands))
         if new != (self._axes, self._strands, self.chosen, self._best, self._all):
             self._axes, self._strands, self.chosen, self._best, self._all = new
@@ -198,26 +198,26 @@ class ParallelPlot(TrialPlot):
     def lines(self) -> list[Row]:
         width, height = self.size
         marks = self.marks
-        more = f" {marks.dot} best {MOST} of {self._all:,} lines" if self._all > MOST else ""
+        more = f" {marks.dot} best {MOST_LINES} of {self._all:,} lines" if self._all > MOST_LINES else ""
         best = f" {marks.best} best" if self._best else ""
         legend = f" {marks.dot} {marks.validation} chosen{best}{more}"
         heading = ruled((("title", "parameters and score"), ("muted", legend)), width, marks)
         if len(self._axes) < 2:
             return [heading, (("muted", " no parameter is varied"),)][:height]
-        if width < LEAST_COLUMNS or height < LEAST_ROWS:
+        if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
             return [heading]
-        layout = laid_out(self._axes, (width, height - 2), marks)
+        layout = layout_of(self._axes, (width, height - 2), marks)
         if (self._strands, layout) != self._woven[:2]:
-            self._woven = (self._strands, layout, woven(self._strands, layout))
-        body = drawn(self._axes, self._strands, layout, self._woven[2], chosen=self.chosen, best=self._best)
-        return [heading, titles(self._axes, layout), *body]
+            self._woven = (self._strands, layout, line_strokes(self._strands, layout))
+        body = parallel_rows(self._axes, self._strands, layout, self._woven[2], chosen=self.chosen, best=self._best)
+        return [heading, title_row(self._axes, layout), *body]
 
     def key_at(self, x: int, y: int) -> str | None:
         """The line nearest to a place, on the axis nearest to it."""
         rows = self.size.height - 2
         if len(self._axes) < 2 or y < 2 or rows < 1:
             return None
-        layout = laid_out(self._axes, (self.size.width, rows), self.marks)
+        layout = layout_of(self._axes, (self.size.width, rows), self.marks)
         axis = min(range(len(self._axes)), key=lambda at: abs(layout.places[at] + 1 - x))
         height = 1 - (y - 2 + 0.5) / rows
         found = [(abs(at - height), strand.key) for strand in self._strands if (at := strand.heights[axis]) is not None]

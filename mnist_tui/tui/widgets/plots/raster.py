@@ -42,7 +42,7 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PlotPicture:
     """All that is seen of a plot; two that are equal look the same.
 
     Attributes:
@@ -67,10 +67,10 @@ class Picture:
         return max((len(label) for _, label in self.y_ticks), default=0) + 1
 
 
-def paint(picture: Picture, marks: Marks) -> list[Row]:
+def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
     """The plot's lines, from the top: `picture.rows`, the axis, its labels."""
     frame = _frame(picture.columns, picture.rows, picture.x_ticks, picture.y_ticks)
-    canvas = Canvas([list(marks.framed(line)) for line in frame], picture, marks)
+    canvas = PlotCanvas([list(marks.framed(line)) for line in frame], picture, marks)
     for stroke in picture.strokes:
         canvas.draw(stroke)
     canvas.decorate()
@@ -96,10 +96,10 @@ def _frame(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Ti
     return tuple("".join(line) for line in reversed(canvas.matrix.marker))
 
 
-class Canvas:
+class PlotCanvas:
     """The characters of one picture and the tone of each."""
 
-    def __init__(self, characters: list[list[str]], picture: Picture, marks: Marks) -> None:
+    def __init__(self, characters: list[list[str]], picture: PlotPicture, marks: Marks) -> None:
         self.picture, self.marks = picture, marks
         self._characters = characters
         self._tones = [["axis"] * len(line) for line in characters]

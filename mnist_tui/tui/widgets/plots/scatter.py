@@ -11,7 +11,7 @@ from mnist_tui.tui.widgets.plots.chart import Plane
 from mnist_tui.tui.widgets.plots.legend import ruled
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Picture, Row, Stroke, Tick, paint
+from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, Stroke, Tick, paint
 from mnist_tui.tui.widgets.plots.ticks import labels, log_ticks, ticks
 
 LOG_FROM = 5.0
@@ -21,7 +21,7 @@ LABEL_ROOM = 10
 
 
 @dataclass(frozen=True)
-class Dotted:
+class ScatterPoint:
     """One point.
 
     Attributes:
@@ -36,7 +36,7 @@ class Dotted:
     deviation: float | None = None
 
 
-def drawable_points(points: Sequence[Dotted]) -> list[Dotted]:
+def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
     """The points that have a place, with values that can be computed with."""
     places = [(point, drawable(point.x), drawable(point.y)) for point in points]
     return [
@@ -46,7 +46,7 @@ def drawable_points(points: Sequence[Dotted]) -> list[Dotted]:
     ]
 
 
-def scatter(points: Sequence[Dotted], size: tuple[int, int], marks: Marks) -> Picture:
+def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks) -> PlotPicture:
     """The points, all drawable, with axes, in so many columns and rows."""
     least = min(point.x for point in points)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
@@ -66,7 +66,7 @@ def scatter(points: Sequence[Dotted], size: tuple[int, int], marks: Marks) -> Pi
             strokes.append(plane.stroke(_tone(point.series), [(x, y - spread), (x, y + spread)]))
     for point, x in zip(points, xs, strict=True):
         strokes.append(plane.stroke(_tone(point.series), [(x, 100 * point.y)], _mark(point.series, marks)))
-    return Picture(columns, rows, _x_ticks(x_limits, columns, log), y_ticks, tuple(strokes))
+    return PlotPicture(columns, rows, _x_ticks(x_limits, columns, log), y_ticks, tuple(strokes))
 
 
 def _placed(value: float, log: bool) -> float:
@@ -118,9 +118,9 @@ class Scatter(Plot):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._points: tuple[Dotted, ...] = ()
+        self._points: tuple[ScatterPoint, ...] = ()
 
-    def show(self, points: Sequence[Dotted]) -> None:
+    def show(self, points: Sequence[ScatterPoint]) -> None:
         """Draws these points."""
         drawn = tuple(drawable_points(points))
         if drawn != self._points:

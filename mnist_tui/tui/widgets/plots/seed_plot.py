@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.tui.widgets.plots.chart import Plane
-from mnist_tui.tui.widgets.plots.legend import columns_of, ruled
+from mnist_tui.tui.widgets.plots.legend import ruled, side_by_side
 from mnist_tui.tui.widgets.plots.marks import Marks
-from mnist_tui.tui.widgets.plots.overlay import MOST
+from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Picture, Row, Stroke, Tick, paint
+from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, Stroke, Tick, paint
 from mnist_tui.tui.widgets.plots.scatter import LEAST_COLUMNS, LEAST_ROWS, at_row, limits_around
 from mnist_tui.tui.widgets.plots.ticks import labels, ticks
 
@@ -22,7 +22,7 @@ SIDE_BY_SIDE = 0.6
 
 
 @dataclass(frozen=True)
-class Seeded:
+class SeedScores:
     """A group of seeds.
 
     Attributes:
@@ -39,9 +39,9 @@ class Seeded:
     deviation: float | None = None
 
 
-def drawable_groups(groups: Sequence[Seeded]) -> list[Seeded]:
+def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
     """The groups whose mean has a place, with values that can be computed with."""
-    found: list[Seeded] = []
+    found: list[SeedScores] = []
     for group in groups:
         points = [(seed, known) for seed, accuracy in group.points if (known := drawable(accuracy)) is not None]
         mean = drawable(group.mean)
@@ -50,9 +50,9 @@ def drawable_groups(groups: Sequence[Seeded]) -> list[Seeded]:
     return found
 
 
-def by_seed(groups: Sequence[Seeded], size: tuple[int, int], marks: Marks) -> Picture:
-    """Up to MOST drawable groups over the seeds that any of them has, in so many columns and rows, axes included."""
-    groups = groups[:MOST]
+def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -> PlotPicture:
+    """Up to MOST_SERIES drawable groups over the seeds that any of them has, in so many columns and rows, axes included."""
+    groups = groups[:MOST_SERIES]
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
     heights = [100 * y for y in (*ends, *(y for group in groups for _, y in group.points))]
@@ -72,10 +72,10 @@ def by_seed(groups: Sequence[Seeded], size: tuple[int, int], marks: Marks) -> Pi
         points = [(places[seed] + aside, 100 * accuracy) for seed, accuracy in group.points]
         strokes.append(plane.stroke(f"run{group.series}", points, marks.runs[group.series]))
     y_ticks = tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
-    return Picture(columns, rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
+    return PlotPicture(columns, rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
 
 
-def _band(plane: Plane, group: Seeded) -> Stroke:
+def _band(plane: Plane, group: SeedScores) -> Stroke:
     low, high = (plane.dot(0.0, 100 * (group.mean + side * (group.deviation or 0.0)))[1] for side in (-1, 1))
     wide = plane.dots[0]
     dots = [dot for column in range(plane.columns) for dot in ((column * wide, low), (column * wide, high))]
@@ -100,9 +100,9 @@ class SeedPlot(Plot):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._groups: tuple[Seeded, ...] = ()
+        self._groups: tuple[SeedScores, ...] = ()
 
-    def show(self, groups: Sequence[Seeded]) -> None:
+    def show(self, groups: Sequence[SeedScores]) -> None:
         """Draws these groups."""
         drawn = tuple(drawable_groups(groups))
         if drawn != self._groups:
@@ -111,20 +111,20 @@ class SeedPlot(Plot):
 
     def lines(self) -> list[Row]:
         width, height = self.size
-        shown = self._groups[:MOST]
-        more = f", {MOST} of {len(self._groups)} drawn" if len(self._groups) > MOST else ""
+        shown = self._groups[:MOST_SERIES]
+        more = f", {MOST_SERIES} of {len(self._groups)} drawn" if len(self._groups) > MOST_SERIES else ""
         about = " line: mean, band: ± standard deviation"
         heading = ruled((("title", "test accuracy by seed"), ("muted", f"{about}{more}")), width, self.marks)
         if not shown:
             return [heading, (("muted", " no seed here has a test accuracy yet"),)][:height]
         entries = [self._entry(one) for one in shown]
-        legend = columns_of(entries, width)[: max(0, (height - 1) // 4)]
+        legend = side_by_side(entries, width)[: max(0, (height - 1) // 4)]
         rows = height - 1 - len(legend)
         if width < LEAST_COLUMNS or rows < LEAST_ROWS:
             return [heading, *legend][:height]
         return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
 
-    def _entry(self, one: Seeded) -> Row:
+    def _entry(self, one: SeedScores) -> Row:
         around = f" ± {100 * one.deviation:.2f}" if one.deviation is not None else ""
         text = f" {one.label} {100 * one.mean:.2f}{around} %, n = {len(one.points)}"
         return ((f"run{one.series}", self.marks.runs[one.series]), ("text", text))

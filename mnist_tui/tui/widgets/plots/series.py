@@ -13,8 +13,8 @@ from typing import Literal
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.tracks import History, Point, Segment, Track, line, marked, smoothed, track_of
-from mnist_tui.tui.widgets.plots.zoom import Axis, Span
+from mnist_tui.tui.widgets.plots.tracks import History, Point, Stretch, Track, line, marked, smoothed, track_of
+from mnist_tui.tui.widgets.plots.zoom import EpochAxis, Span
 from mnist_tui.wording import loss, percent
 
 Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
@@ -92,11 +92,11 @@ class Curves:
         x_limits, y_limits: what the axes span.
     """
 
-    training: tuple[Segment, ...]
-    validation: tuple[Segment, ...]
-    plain: Segment
-    running: Segment
-    average: tuple[Segment, ...]
+    training: tuple[Stretch, ...]
+    validation: tuple[Stretch, ...]
+    plain: Stretch
+    running: Stretch
+    average: tuple[Stretch, ...]
     x_limits: Span
     y_limits: Span
 
@@ -169,12 +169,12 @@ def points_at(
     return [point for part in scaled([[point] for point in found], Scale(factor, log)) for point in part]
 
 
-def axis_of(run: RunState) -> Axis:
+def axis_of(run: RunState) -> EpochAxis:
     """The epoch axis: grows in steps with the training, up to the planned epochs."""
     last: EpochRow | None = run.history[-1] if run.history else None
     newest = max(last.epoch if last else 0, run.progress.epoch if run.progress else 0, 1)
     planned = max(run.epochs, newest)
-    return Axis(float(min(planned, _round_up(max(newest * 1.1, FIRST_EPOCHS)))), float(newest))
+    return EpochAxis(float(min(planned, _round_up(max(newest * 1.1, FIRST_EPOCHS)))), float(newest))
 
 
 def running_shown(run: RunState) -> bool:
@@ -208,9 +208,9 @@ class Scale:
         return math.log10(y * self.factor) if y * self.factor > 0 else None
 
 
-def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Segment]:
+def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Stretch]:
     """Stretches on the axis' scale; parted where a value has no place there."""
-    kept: list[Segment] = []
+    kept: list[Stretch] = []
     for part in parts:
         here: list[Point] = []
         for x, y in part:

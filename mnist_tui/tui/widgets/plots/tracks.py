@@ -15,7 +15,7 @@ from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.state import EpochRow
 
 Point = tuple[float, float]
-Segment = tuple[Point, ...]
+Stretch = tuple[Point, ...]
 
 
 @dataclass
@@ -94,7 +94,7 @@ class History:
         self._last = history[-1] if history else None
 
 
-def groups(xs: Sequence[float], inside: tuple[int, int], span: Point, count: int) -> list[tuple[int, int]]:
+def bands(xs: Sequence[float], inside: tuple[int, int], span: Point, count: int) -> list[tuple[int, int]]:
     """A range of indices parted by `count` equal stretches of x; empty parts are left out."""
     (first, last), (start, end) = inside, span
     width = (end - start) / count
@@ -108,14 +108,14 @@ def extremes(track: Track, low: int, high: int) -> tuple[int, int]:
     return low + ys.index(min(ys)), low + ys.index(max(ys))
 
 
-def line(track: Track, start: float, end: float, columns: int) -> list[Segment]:
+def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
     """Unbroken stretches for a line: of each column the first, lowest, highest and last point; cut off at the edges."""
     first, last = track.inside(start, end)
     if last - first <= 4 * columns:
         kept = list(range(first, last))
     else:
         kept = []
-        for low, high in groups(track.xs, (first, last), (start, end), columns):
+        for low, high in bands(track.xs, (first, last), (start, end), columns):
             kept += sorted({low, *extremes(track, low, high), high - 1})
     parts = ([(track.xs[at], track.ys[at]) for at in part] for part in track.split(kept))
     clipped = (_clipped(part, start, end) for part in parts)
@@ -128,14 +128,14 @@ def marked(track: Track, start: float, end: float, columns: int, visible: float)
     if last - first <= columns:
         return list(zip(track.xs[first:last], track.ys[first:last], strict=True))
     kept: list[int] = []
-    for low, high in groups(track.xs, (first, last), (start, end), columns):
+    for low, high in bands(track.xs, (first, last), (start, end), columns):
         lowest, highest = extremes(track, low, high)
         apart = track.ys[highest] - track.ys[lowest] > visible
         kept += sorted({lowest, highest}) if apart else [high - 1]
     return [(track.xs[at], track.ys[at]) for at in kept]
 
 
-def _clipped(points: list[Point], start: float, end: float) -> Segment:
+def _clipped(points: list[Point], start: float, end: float) -> Stretch:
     """The stretch between two edges; a line over an edge ends on it."""
     inside = [point for point in points if start <= point[0] <= end]
     before = [point for point in points if point[0] < start]
@@ -152,7 +152,7 @@ def _between(a: Point, b: Point, x: float) -> Point:
     return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
 
 
-def smoothed(points: Sequence[Point], share: float) -> Segment:
+def smoothed(points: Sequence[Point], share: float) -> Stretch:
     """A debiased exponential average (Kingma and Ba 2015, section 3): its first value is the first point's.
 
     Args:

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Canvas, Picture, Stroke
+from mnist_tui.tui.widgets.plots.raster import PlotCanvas, PlotPicture, Stroke
 
 
 class TrialPlot(Plot):
@@ -69,13 +69,13 @@ class TrialPlot(Plot):
             self.post_message(self.TrialPointed(key))
 
 
-def blank(columns: int, rows: int, marks: Marks) -> Canvas:
+def blank(columns: int, rows: int, marks: Marks) -> PlotCanvas:
     """A canvas without axes; strokes are placed in dots from its lower left corner."""
-    picture = Picture(columns, rows, (), ())
-    return Canvas([[" "] * (picture.margin + columns) for _ in range(rows)], picture, marks)
+    picture = PlotPicture(columns, rows, (), ())
+    return PlotCanvas([[" "] * (picture.margin + columns) for _ in range(rows)], picture, marks)
 
 
-def text(canvas: Canvas, tone: str, column: int, row: int, words: str) -> None:
+def write_text(canvas: PlotCanvas, tone: str, column: int, row: int, words: str) -> None:
     """Words from a character's place on; what does not fit is left out."""
     wide, high = canvas.marks.size
     for at, character in enumerate(words):

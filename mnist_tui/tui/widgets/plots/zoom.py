@@ -11,7 +11,7 @@ NARROWEST = 1.0
 
 
 @dataclass(frozen=True)
-class Axis:
+class EpochAxis:
     """The epoch axis of a run at one moment.
 
     Attributes:
@@ -24,7 +24,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Window:
+class EpochWindow:
     """What is seen of an axis.
 
     Attributes:
@@ -35,7 +35,7 @@ class Window:
     span: Span | None = None
     follows: bool = False
 
-    def limits(self, axis: Axis) -> Span:
+    def limits(self, axis: EpochAxis) -> Span:
         """The epochs at the left and the right edge, now."""
         if self.span is None:
             return (0.0, axis.end)
@@ -45,35 +45,35 @@ class Window:
         right = min(max(end - start, math.ceil(axis.newest)), max(axis.end, end - start))
         return (right - (end - start), right)
 
-    def zoomed(self, factor: float, at: float, axis: Axis) -> Window:
+    def zoomed(self, factor: float, at: float, axis: EpochAxis) -> EpochWindow:
         """A view `factor` times as wide in which the epoch `at` stays where it is; all, where it would be that wide."""
         start, end = self.limits(axis)
         width = max(NARROWEST, (end - start) * factor)
         if width >= axis.end:
-            return Window()
+            return EpochWindow()
         at = min(max(at, start), end)
         left = at - width * (at - start) / (end - start)
-        return Window(_inside(left, width, axis.end), self.follows)
+        return EpochWindow(_inside(left, width, axis.end), self.follows)
 
-    def panned(self, share: float, axis: Axis) -> Window:
+    def panned(self, share: float, axis: EpochAxis) -> EpochWindow:
         """Moved by that share of its width. Moved right upon the newest epoch it follows it; moved left it stays."""
         if self.span is None:
             return self
         start, end = self.limits(axis)
         span = _inside(start + share * (end - start), end - start, axis.end)
-        return Window(span, share > 0 and span[1] >= axis.newest)
+        return EpochWindow(span, share > 0 and span[1] >= axis.newest)
 
-    def showing(self, epoch: float, axis: Axis) -> Window:
+    def showing(self, epoch: float, axis: EpochAxis) -> EpochWindow:
         """Moved as little as makes the epoch seen."""
         start, end = self.limits(axis)
         if start <= epoch <= end:
             return self
         left = epoch if epoch < start else epoch - (end - start)
-        return Window(_inside(left, end - start, axis.end))
+        return EpochWindow(_inside(left, end - start, axis.end))
 
-    def following(self) -> Window:
+    def following(self) -> EpochWindow:
         """From now on with the newest epoch at its right edge."""
-        return self if self.span is None else Window(self.span, True)
+        return self if self.span is None else EpochWindow(self.span, True)
 
 
 def _inside(left: float, width: float, end: float) -> Span:
