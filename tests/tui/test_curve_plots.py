@@ -11,8 +11,7 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Region
 
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.curve_plots import CurvePlots
-from mnist_tui.tui.widgets.plots.curves import Curve
+from mnist_tui.tui.widgets.plots.curves import Curve, CurvePlots
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves, OverlaidSeries
 
 

@@ -1,4 +1,4 @@
-"""What curves show of a run, from values: points, gaps, limits, ticks, views, legends, characters."""
+"""What curves show of a run, from values: points, gaps, limits, axes, views, legends, characters."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
-from mnist_tui.tui.widgets.plots import chart, legend, overlay, raster, series, ticks, tracks
-from mnist_tui.tui.widgets.plots.marks import MARKS
-from mnist_tui.tui.widgets.plots.zoom import EpochAxis, EpochWindow
+from mnist_tui.tui.widgets.plots import axes, curves, overlay, raster, series
+from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow
+from mnist_tui.tui.widgets.plots.curves import curve_strokes
+from mnist_tui.tui.widgets.plots.raster import MARKS
 
 finite = st.floats(0, 1e6, allow_nan=False).map(lambda value: drawable(value) or 0.0)
 
@@ -37,7 +38,7 @@ def text_of(line: raster.Row) -> str:
 @given(st.lists(finite, min_size=1, max_size=2000), st.integers(2, 100))
 def test_a_decimated_curve_is_short_and_keeps_ends_and_extremes(values: list[float], columns: int) -> None:
     points = tuple((float(x), y) for x, y in enumerate(values, 1))
-    (kept,) = tracks.line(tracks.track_of(points), 0.0, float(len(values)), columns)
+    (kept,) = series.line(series.track_of(points), 0.0, float(len(values)), columns)
     assert len(kept) <= 4 * (columns + 1)
     assert set(kept) <= set(points)
     assert list(kept) == sorted(kept)
@@ -48,7 +49,7 @@ def test_a_decimated_curve_is_short_and_keeps_ends_and_extremes(values: list[flo
 @given(st.lists(finite, min_size=2, max_size=300), st.floats(1, 150), st.floats(1, 100))
 def test_a_line_in_a_part_of_the_epochs_ends_on_the_edges(values: list[float], start: float, width: float) -> None:
     end = start + width
-    parts = tracks.line(tracks.track_of(enumerate(values, 1)), start, end, 300)
+    parts = series.line(series.track_of(enumerate(values, 1)), start, end, 300)
     xs = [x for part in parts for x, _ in part]
     assert all(start <= x <= end for x in xs)
     if start < len(values):
@@ -81,18 +82,18 @@ def test_on_a_logarithmic_axis_lie_the_powers_of_ten_of_what_is_above_zero(losse
 def test_a_history_that_grew_is_the_same_as_one_read_at_once(losses: list[float | None], data: st.DataObject) -> None:
     run = history(losses)
     run = replace(run, history=tuple(replace(one, val_loss=one.loss) for one in run.history))
-    kept = tracks.History(("loss", "val_loss"))
+    kept = series.History(("loss", "val_loss"))
     ends = data.draw(st.lists(st.integers(0, len(losses)), max_size=5))
     for end in [*sorted(ends), len(losses)]:
         kept.take(run.history[:end])
-    assert kept.tracks["loss"] == tracks.track_of((one.epoch, one.loss) for one in run.history)
+    assert kept.tracks["loss"] == series.track_of((one.epoch, one.loss) for one in run.history)
     best = run.best
     assert kept.tracks["val_loss"].lowest == (None if best is None else (best.epoch, best.val_loss))
 
 
 def test_a_history_that_a_resumption_cut_is_read_anew() -> None:
     run = history([5.0, 4.0, 3.0, 2.0])
-    kept = tracks.History(("loss",))
+    kept = series.History(("loss",))
     kept.take(run.history)
     kept.take((*run.history[:2], row(3, 9.0), row(4, 8.0), row(5, 7.0)))
     assert kept.tracks["loss"].ys == [5.0, 4.0, 9.0, 8.0, 7.0]
@@ -113,16 +114,16 @@ def test_a_redraw_of_ten_thousand_epochs_reads_only_the_new_one() -> None:
 
 @given(finite, st.floats(1e-6, 1e6), st.integers(2, 12))
 def test_ticks_are_round_inside_the_limits_and_told_apart(low: float, span: float, count: int) -> None:
-    values = ticks.ticks((low, low + span), count)
+    values = axes.ticks((low, low + span), count)
     assert 1 <= len(values) <= max(count, 12)
     assert all(low - 1e-6 * span <= value <= low + span * (1 + 1e-6) for value in values)
     if span > 1e-3 * max(1.0, low):
-        assert len(set(ticks.labels(values))) == len(values)
+        assert len(set(axes.labels(values))) == len(values)
 
 
 @given(st.floats(-8, 6), st.floats(0.01, 10), st.integers(2, 12))
 def test_logarithmic_ticks_lie_inside_the_limits(low: float, span: float, count: int) -> None:
-    values = ticks.log_ticks((low, low + span), count)
+    values = axes.log_ticks((low, low + span), count)
     assert values
     assert all(low - 1e-6 <= math.log10(value) <= low + span + 1e-6 for value in values)
     assert values == sorted(set(values))
@@ -133,7 +134,7 @@ def test_logarithmic_ticks_lie_inside_the_limits(low: float, span: float, count:
     [((-2, 0), 4, [0.01, 0.1, 1]), ((-1, 0.2), 3, [0.1, 0.3, 1]), ((-0.1, 0.95), 6, [1, 2, 5])],
 )
 def test_logarithmic_ticks_are_round(limits: tuple[float, float], count: int, values: list[float]) -> None:
-    assert ticks.log_ticks(limits, count) == pytest.approx(values)
+    assert axes.log_ticks(limits, count) == pytest.approx(values)
 
 
 @pytest.mark.parametrize(
@@ -145,10 +146,10 @@ def test_the_epoch_axis_grows_with_the_training_up_to_the_planned_epochs(epoch: 
 
 
 def test_the_epoch_axis_names_its_end_and_has_room_for_every_number() -> None:
-    assert ticks.epoch_ticks((0.0, 10.0), 60) == [0, 5, 10]
-    assert ticks.epoch_ticks((0.0, 100.0), 26) == [0, 100]
-    assert ticks.epoch_ticks((0.0, 1.0), 26) == [0, 1]
-    assert ticks.epoch_ticks((20.4, 30.6), 60) == [22, 24, 26, 30]
+    assert axes.epoch_ticks((0.0, 10.0), 60) == [0, 5, 10]
+    assert axes.epoch_ticks((0.0, 100.0), 26) == [0, 100]
+    assert axes.epoch_ticks((0.0, 1.0), 26) == [0, 1]
+    assert axes.epoch_ticks((20.4, 30.6), 60) == [22, 24, 26, 30]
 
 
 def test_running_means_are_drawn_from_the_first_step_and_later_in_long_epochs_only() -> None:
@@ -163,10 +164,10 @@ def test_running_means_are_drawn_from_the_first_step_and_later_in_long_epochs_on
 
 @given(st.lists(finite, min_size=1, max_size=50), st.floats(0, 0.99))
 def test_the_running_average_is_debiased_and_stays_between_the_raw_values(values: list[float], share: float) -> None:
-    average = tracks.smoothed([(float(x), y) for x, y in enumerate(values)], share)
+    average = series.smoothed([(float(x), y) for x, y in enumerate(values)], share)
     assert average[0][1] == pytest.approx(values[0])
     assert all(min(values) * (1 - 1e-9) - 1e-9 <= y <= max(values) * (1 + 1e-9) + 1e-9 for _, y in average)
-    constant = tracks.smoothed([(float(x), 3.0) for x in range(20)], share)
+    constant = series.smoothed([(float(x), 3.0) for x in range(20)], share)
     assert [y for _, y in constant] == pytest.approx([3.0] * 20)
 
 
@@ -186,7 +187,7 @@ def test_accuracy_is_drawn_in_percent() -> None:
     assert curves.training == (((1.0, 50.0),),)
 
 
-axes = st.builds(lambda newest, more: EpochAxis(newest + more, newest), st.floats(2, 10_000), st.floats(0, 100))
+epoch_axes = st.builds(lambda newest, more: EpochAxis(newest + more, newest), st.floats(2, 10_000), st.floats(0, 100))
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("zoom"), st.floats(0.1, 10), st.floats(0, 1)),
@@ -196,7 +197,7 @@ moves = st.lists(
 )
 
 
-@given(axes, moves)
+@given(epoch_axes, moves)
 def test_a_view_never_leaves_the_axis_and_what_was_zoomed_to_stays_in_place(
     axis: EpochAxis, wanted: list[tuple[str, float, float]]
 ) -> None:
@@ -234,10 +235,10 @@ def test_a_view_moves_just_so_far_that_the_cursor_is_seen() -> None:
     assert window.showing(5.0, axis).limits(axis) == (5.0, 15.0)
 
 
-def words(run: RunState, metric: series.Metric = "loss", cursor: int | None = None) -> legend.Legend:
+def words(run: RunState, metric: series.Metric = "loss", cursor: int | None = None) -> curves.Legend:
     kept = series.history_of(metric)
     kept.take(run.history)
-    return legend.Legend(run, series.MEASURES[metric], kept, MARKS["braille"], cursor)
+    return curves.Legend(run, series.MEASURES[metric], kept, MARKS["braille"], cursor)
 
 
 def test_the_heading_tells_every_series_at_the_epoch_looked_at() -> None:
@@ -317,7 +318,7 @@ def test_two_lines_in_one_character_are_both_seen() -> None:
 @given(st.lists(st.sampled_from("ab "), max_size=30), st.lists(st.sampled_from("ab "), max_size=30))
 def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) -> None:
     rows = [raster.runs([("tone", character) for character in line]) for line in (before, after)]
-    span = legend.changed(rows[0], rows[1])
+    span = raster.changed(rows[0], rows[1])
     if span is None:
         assert before == after
     else:
@@ -371,8 +372,8 @@ def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], l
 
 @given(st.integers(8, 40), st.floats(0, 90), st.floats(1, 10))
 def test_a_label_stands_in_the_row_of_the_marks_of_its_value(height: int, low: float, span: float) -> None:
-    plane, picture = chart.plane_of((1.0, 20.0), (low, low + span), (60, height), MARKS["braille"])
-    values = ticks.ticks((low, low + span), max(2, (height - 2) // 2 if height - 2 < 12 else (height - 2) // 3))
+    plane, picture = axes.plane_of((1.0, 20.0), (low, low + span), (60, height), MARKS["braille"])
+    values = axes.ticks((low, low + span), max(2, (height - 2) // 2 if height - 2 < 12 else (height - 2) // 3))
     for (at, _), value in zip(picture.y_ticks, values, strict=False):
         assert plane.dot(5.0, value)[1] // plane.dots[1] == at
 
@@ -382,10 +383,10 @@ def test_validation_is_drawn_as_finely_as_training_is(values: list[float], rows:
     run = history([1.0] * len(values))
     run = replace(run, history=tuple(replace(one, val_loss=y) for one, y in zip(run.history, values, strict=True)))
     curves = series.curves_of(run, "loss", 60, rows)
-    plane, _ = chart.plane_of(curves.x_limits, curves.y_limits, (70, rows + 2), MARKS["braille"])
+    plane, _ = axes.plane_of(curves.x_limits, curves.y_limits, (70, rows + 2), MARKS["braille"])
     (line,) = curves.validation
     height = (plane.y[1] - plane.y[0]) / (plane.rows * plane.dots[1] - 1)
-    assert chart.curve_strokes(curves, plane, MARKS["braille"])[-1].tone == "validation"
+    assert curve_strokes(curves, plane, MARKS["braille"])[-1].tone == "validation"
     for x, y in line:
         row_of_dot = plane.dot(x, y)[1]
         assert abs(plane.y[0] + row_of_dot * height - y) <= 0.5 * height * (1 + 1e-9)

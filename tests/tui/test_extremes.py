@@ -16,16 +16,20 @@ from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies import plots
 from mnist_tui.tui.studies.trial_rows import Shape
-from mnist_tui.tui.widgets.plots.chart import curve_strokes, plane_of
-from mnist_tui.tui.widgets.plots.legend import Legend
-from mnist_tui.tui.widgets.plots.marks import MARKS, Marks
-from mnist_tui.tui.widgets.plots.multiples import panel_lines
+from mnist_tui.tui.widgets.plots.axes import plane_of
+from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
 from mnist_tui.tui.widgets.plots.overlay import OverlaidSeries, overlay
-from mnist_tui.tui.widgets.plots.parallel import layout_of, line_strokes, parallel_rows
-from mnist_tui.tui.widgets.plots.raster import Row, paint
-from mnist_tui.tui.widgets.plots.scatter import ScatterPoint, drawable_points, scatter
-from mnist_tui.tui.widgets.plots.seed_plot import SeedScores, by_seed, drawable_groups
+from mnist_tui.tui.widgets.plots.points import (
+    ScatterPoint,
+    SeedScores,
+    by_seed,
+    drawable_groups,
+    drawable_points,
+    scatter,
+)
+from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, curves_of, history_of
+from mnist_tui.tui.widgets.plots.trials import layout_of, line_strokes, panel_lines, parallel_rows
 from mnist_tui.tui.widgets.tables.distributions import Told, axis_of, drawable_spreads, shares
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308

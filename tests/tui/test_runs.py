@@ -23,7 +23,7 @@ from mnist_tui.tui.runs.screen import RunsScreen
 from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
-from mnist_tui.tui.widgets.plots.scatter import Scatter
+from mnist_tui.tui.widgets.plots.points import Scatter
 from mnist_tui.tui.widgets.tables.row_table import Column, RowTable, fitted
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse

@@ -28,8 +28,7 @@ from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
 from mnist_tui.tui.study_watch import StudyWatch
 from mnist_tui.tui.training.screen import TrainingScreen
-from mnist_tui.tui.widgets.plots.multiples import MultiplesPlot
-from mnist_tui.tui.widgets.plots.parallel import ParallelPlot
+from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import exists, screen_text

@@ -11,7 +11,7 @@ from mnist_tui.tui.studies import plots, trial_rows, words
 from mnist_tui.tui.studies.plots import plot_of
 from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order, order_of
 from mnist_tui.tui.study_watch import StudyWatch
-from mnist_tui.tui.widgets.plots.multiples import grid_of
+from mnist_tui.tui.widgets.plots.trials import grid_of
 from tests.tui.recorded_studies import AXES, RecordedStudy
 
 

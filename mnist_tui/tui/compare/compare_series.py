@@ -11,10 +11,9 @@ from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, ban
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.tui.runs.run_rows import tone
-from mnist_tui.tui.widgets.plots.marks import Marks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidSeries
-from mnist_tui.tui.widgets.plots.scatter import ScatterPoint
-from mnist_tui.tui.widgets.plots.seed_plot import SeedScores
+from mnist_tui.tui.widgets.plots.points import ScatterPoint, SeedScores
+from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.tables.row_table import Column, Row
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 

@@ -27,8 +27,7 @@ from mnist_tui.tui.terminal.clipboard import copy
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
-from mnist_tui.tui.widgets.plots.scatter import Scatter
-from mnist_tui.tui.widgets.plots.seed_plot import SeedPlot
+from mnist_tui.tui.widgets.plots.points import Scatter, SeedPlot
 from mnist_tui.tui.widgets.tables.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted

@@ -16,10 +16,9 @@ from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies.trial_rows import Shape, figure
 from mnist_tui.tui.studies.words import METRICS, score_text
-from mnist_tui.tui.widgets.plots.multiples import Frame, MultiplesPlot, Panel
+from mnist_tui.tui.widgets.plots.axes import labels, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
-from mnist_tui.tui.widgets.plots.parallel import ParallelAxis, ParallelPlot, TrialLine
-from mnist_tui.tui.widgets.plots.ticks import labels, ticks
+from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, ParallelAxis, ParallelPlot, TrialLine
 
 LISTED = 8
 """Values of an axis that have a height of their own; more numbers are placed by their size."""

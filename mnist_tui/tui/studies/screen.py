@@ -20,7 +20,7 @@ from mnist_tui.tui.studies.trial_rows import Rows, Shape, TrialListing, TrialOrd
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines
-from mnist_tui.tui.widgets.plots.trial_plot import TrialPlot
+from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.progress import Meter
 from mnist_tui.tui.widgets.side_panel import SidePanel
 from mnist_tui.tui.widgets.status import StatusLine

@@ -30,8 +30,7 @@ from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines
 from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.plots.curve_plots import CURVE_KEYS, CurvePlots
-from mnist_tui.tui.widgets.plots.curves import CURVE_HELP
+from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress
 from mnist_tui.tui.widgets.side_panel import SidePanel

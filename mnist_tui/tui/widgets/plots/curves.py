@@ -1,21 +1,28 @@
-"""A run over its epochs: loss, accuracy, learning rate or speed; training as a line, validation as marks."""
+"""The curves of one run over its epochs: loss, accuracy, learning rate and speed, with their legend and their keys."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
 from textual.timer import Timer
 
-from mnist_tui.runs.state import RunState
-from mnist_tui.tui.widgets.plots.chart import AXIS_COLUMNS, curve_strokes, plane_of
-from mnist_tui.tui.widgets.plots.legend import Legend
-from mnist_tui.tui.widgets.plots.marks import Marks
-from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, paint
+from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochWindow, Plane, Point, plane_of
+from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
+from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, fitting_parts, paint, row_length, ruled
 from mnist_tui.tui.widgets.plots.series import (
     MEASURES,
+    SERIES,
     Curves,
+    History,
+    Measure,
     Metric,
     axis_of,
     curves_of,
@@ -23,8 +30,113 @@ from mnist_tui.tui.widgets.plots.series import (
     points_at,
     running_shown,
 )
-from mnist_tui.tui.widgets.plots.tracks import Point
-from mnist_tui.tui.widgets.plots.zoom import EpochWindow
+
+LONG = ("training", "validation", "training without dropout")
+SHORT = ("train", "val", "no dropout")
+EARLY_STOPPING = "early stopping"
+
+
+@dataclass(frozen=True)
+class Legend:
+    """All that the words are made of.
+
+    Attributes:
+        cursor: the epoch looked at; None for the newest.
+        span: the epochs seen, in words; empty for all.
+    """
+
+    run: RunState
+    measure: Measure
+    history: History
+    marks: Marks
+    cursor: int | None = None
+    log: bool = False
+    span: str = ""
+
+    @property
+    def row(self) -> EpochRow | None:
+        """The epoch whose values are told."""
+        rows = self.run.history
+        if self.cursor is None:
+            return rows[-1] if rows else None
+        at = bisect_left(rows, self.cursor, key=lambda row: row.epoch)
+        return rows[at] if at < len(rows) and rows[at].epoch == self.cursor else None
+
+    def heading(self, width: int) -> Row:
+        """One line: the measure, and every series with its mark and its value at the epoch looked at."""
+        for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
+            found = self._heading(names, short=short)
+            if row_length(found) <= width - (0 if short else 4):
+                return ruled(found, width, self.marks)
+        return ruled(self._heading(("", "", ""), short=True), width, self.marks)
+
+    def _heading(self, names: Sequence[str], *, short: bool) -> Row:
+        gap = " " if short else "  "
+        parts: list[tuple[str, str]] = [("title", self.measure.short if short else self.measure.title)]
+        if self.log:
+            parts.append(("muted", " log" if short else " (logarithmic)"))
+        row, now = self.row, self.run.progress
+        if row is None and self.cursor is None and now is not None and self.measure.running:
+            value = self.measure.written(getattr(now, self.measure.running), short)
+            return (*parts, ("running", f"{gap}{self.marks.running}"), ("text", f" running mean {value}"))
+        if row is None:
+            return tuple(parts)
+        if self.cursor is not None:
+            parts.append(
+                (
+                    "cursor",
+                    f"{self.marks.cursor}{row.epoch}" if short else f"{gap}{self.marks.cursor} epoch {row.epoch}",
+                )
+            )
+        elif names is LONG:
+            parts.append(("muted", f"{gap}epoch {row.epoch}"))
+        for series, name, mark, field in self._series(names):
+            value = self.measure.written(getattr(row, field), short)
+            parts.append((series, f"{gap}{mark[:1] if short else mark}"))
+            parts.append(("text", f"{_spaced(name)} {value}"))
+        return tuple(parts)
+
+    def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
+        """Of each series that has values: tone, name, mark, field. A lone one needs no name."""
+        marks = (self.marks.line, self.marks.validation, self.marks.plain)
+        fields = self.measure.fields
+        found = list(zip(SERIES, names, marks, fields, strict=False))
+        if len(fields) == 1:
+            return [("training", "", self.marks.line, fields[0])]
+        return [entry for entry in found if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
+
+    def caption(self, width: int) -> Row:
+        """One line: what is seen, the best epoch, an early end, smallest and largest values; what fits."""
+        best, newest = self.history.tracks["val_loss"].lowest, self.run.history[-1:]
+        parts: list[Row] = [(("muted", self.span),)] if self.span else []
+        if best is not None:
+            parts.append((("best", self.marks.best), ("muted", f" best epoch {best[0]:.0f}")))
+        if self.stopped is not None:
+            parts.append((("best", self.marks.stopped), ("muted", f" early stopping after epoch {self.stopped}")))
+        if self.cursor is not None and newest:
+            now: Row = (("muted", "now"),)
+            for tone, name, mark, field in self._series(SHORT):
+                value = self.measure.written(getattr(newest[0], field), True)
+                now = (*now, (tone, f" {mark[:1]}"), ("muted", f"{_spaced(name)} {value}"))
+            parts.append(now)
+        for tone, name, mark, field in self._series(SHORT):
+            track = self.history.tracks[field]
+            if track.lowest is not None:
+                low, high = (self.measure.written(value, True) for value in (track.lowest[1], track.highest))
+                parts.append(((tone, mark[:1]), ("muted", f"{_spaced(name)} min {low} max {high}")))
+        return fitting_parts(parts, width, f" {self.marks.dot} ")
+
+    @property
+    def stopped(self) -> int | None:
+        """The epoch after which early stopping ended the run."""
+        ended = self.run.ended
+        early = ended is not None and ended.reason.startswith(EARLY_STOPPING)
+        return self.run.history[-1].epoch if early and self.run.history else None
+
+
+def _spaced(name: str) -> str:
+    return f" {name}" if name else ""
+
 
 RUNNING_SECONDS = 1.0
 """Between two redraws of which nothing but the running mean is new."""
@@ -45,6 +157,22 @@ CURVE_HELP = """
     it is; panned to its right end it follows the newest epoch. `l` changes to a logarithmic axis, `u` to the learning
     rate and the images per second.
     """
+
+
+def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
+    """The curves' strokes, from back to front.
+
+    Args:
+        marked: points of the validation that carry its mark.
+    """
+    strokes = [plane.stroke("running", curves.running, marks.running)]
+    strokes += [plane.stroke("training", part) for part in curves.training]
+    strokes += [plane.stroke("average", part) for part in curves.average]
+    strokes.append(plane.stroke("plain", curves.plain, marks.plain))
+    mark = marks.validation if marks.size == (1, 1) else ""  # whole characters would look like the training's
+    strokes += [plane.stroke("validation", part, mark) for part in curves.validation]
+    strokes.append(plane.stroke("validation", marked, marks.validation))
+    return tuple(stroke for stroke in strokes if stroke.dots)
 
 
 class Curve(Plot):
@@ -182,3 +310,121 @@ class Curve(Plot):
         if (picture, marks) != self._picture:
             self._picture, self._painted = (picture, marks), paint(picture, marks)
         return self._painted
+
+
+PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
+CURVE_KEYS = [
+    Binding(key, f"plot('{what}')", name, tooltip=tooltip, id=f"curves.{what}", show=False)
+    for key, what, name, tooltip in (
+        ("plus,equals_sign", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
+        ("minus", "out", "Zoom out", "More epochs in the curves"),
+        ("left_square_bracket", "left", "Pan left", "Earlier epochs in the curves"),
+        (
+            "right_square_bracket",
+            "right",
+            "Pan right",
+            "Later epochs in the curves; at the newest one the view follows the training",
+        ),
+        ("0", "all", "All epochs", "All epochs in the curves again"),
+        ("l", "log", "Log scale", "Logarithmic axis for loss and learning rate"),
+        ("u", "other", "Other curves", "Loss and accuracy, or learning rate and images per second"),
+    )
+]
+"""For the screen's bindings; its `action_plot` hands them on to `CurvePlots.act`."""
+
+
+class CurvePlots(Vertical):
+    """The curves of a run.
+
+    Attributes:
+        window: the epochs that all of them show.
+    """
+
+    DEFAULT_CSS = """
+    CurvePlots { width: 1fr; height: 1fr; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.window = EpochWindow()
+        self.logarithmic = False
+        self._shown = 0
+        self._run = RunState()
+        self._cursor: int | None = None
+
+    def compose(self) -> ComposeResult:
+        for number, pair in enumerate(PAIRS):
+            for metric in pair:
+                curve = Curve(metric, id=metric.replace("_", "-"))
+                curve.set_class(number != self._shown, "-other")
+                yield curve
+
+    def show(self, run: RunState, cursor: int | None = None) -> None:
+        """Draws the run; a cursor that leaves the view takes it along, and one that follows again lets it follow."""
+        moved, self._run = cursor != self._cursor, run
+        self._cursor = cursor
+        if moved:
+            axis = axis_of(run)
+            window = self.window.following() if cursor is None else self.window.showing(cursor, axis)
+            self._view(window)
+        for curve in self.curves:
+            curve.show(run, cursor)
+
+    @property
+    def curves(self) -> list[Curve]:
+        """Those that are shown."""
+        return [curve for curve in self.query(Curve) if not curve.has_class("-other")]
+
+    def act(self, what: str) -> None:
+        """Does what a key of CURVE_KEYS asks for."""
+        axis = axis_of(self._run)
+        match what:
+            case "in" | "out":
+                factor = WHEEL**2 if what == "in" else WHEEL**-2
+                self._view(self.window.zoomed(factor, self._middle(), axis))
+            case "left" | "right":
+                self._view(self.window.panned(-PAN if what == "left" else PAN, axis))
+            case "all":
+                self._view(EpochWindow())
+            case "log":
+                self.logarithmic = not self.logarithmic
+                self._change()
+                if not any(MEASURES[curve.metric].log for curve in self.curves):
+                    self.notify("neither of these has a logarithmic axis")
+            case _:
+                self._shown = (self._shown + 1) % len(PAIRS)
+                for curve in self.query(Curve):
+                    curve.set_class(curve.metric not in PAIRS[self._shown], "-other")
+                    curve.show(self._run, self._cursor)
+
+    def _middle(self) -> float:
+        """What a zoom by key goes to: the cursor, else the newest epoch, else the middle; the first that is in view."""
+        axis = axis_of(self._run)
+        start, end = self.window.limits(axis)
+        wanted = [axis.newest] if self._cursor is None else [self._cursor, axis.newest]
+        return next((float(epoch) for epoch in wanted if start <= epoch <= end), (start + end) / 2)
+
+    def _view(self, window: EpochWindow) -> None:
+        if window != self.window:
+            self.window = window
+            self._change()
+
+    def _change(self) -> None:
+        for curve in self.query(Curve):
+            curve.window, curve.logarithmic = self.window, self.logarithmic
+            curve.draw()
+
+    @on(Plot.ZoomWanted)
+    def _zoomed(self, message: Plot.ZoomWanted) -> None:
+        message.stop()
+        self._view(self.window.zoomed(message.factor, message.at, axis_of(self._run)))
+
+    @on(Plot.PanWanted)
+    def _panned(self, message: Plot.PanWanted) -> None:
+        message.stop()
+        self._view(self.window.panned(message.share, axis_of(self._run)))
+
+    @on(Plot.WholeViewWanted)
+    def _whole(self, message: Plot.WholeViewWanted) -> None:
+        message.stop()
+        self._view(EpochWindow())

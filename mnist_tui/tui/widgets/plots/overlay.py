@@ -9,14 +9,10 @@ from itertools import pairwise
 from textual import on
 from textual.binding import Binding
 
-from mnist_tui.tui.widgets.plots.chart import AXIS_COLUMNS, Plane, plane_of
-from mnist_tui.tui.widgets.plots.legend import ruled, side_by_side
-from mnist_tui.tui.widgets.plots.marks import Marks
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
-from mnist_tui.tui.widgets.plots.raster import PlotPicture, Row, Stroke, paint
-from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, Scale, scaled, y_limits
-from mnist_tui.tui.widgets.plots.tracks import Point, Stretch, line, track_of
-from mnist_tui.tui.widgets.plots.zoom import EpochAxis, EpochWindow, Span
+from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, paint, ruled, side_by_side
+from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, Scale, Stretch, line, scaled, track_of, y_limits
 
 MOST_SERIES = 8
 MARK_EVERY = 10

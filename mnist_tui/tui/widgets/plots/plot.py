@@ -12,10 +12,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.tui.widgets.plots.chart import Plane
-from mnist_tui.tui.widgets.plots.legend import changed
-from mnist_tui.tui.widgets.plots.marks import MARKS, Marks
-from mnist_tui.tui.widgets.plots.raster import Row
+from mnist_tui.tui.widgets.plots.axes import Plane
+from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, changed
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -1,20 +1,79 @@
-"""From a picture in dots to lines of characters. Axes and labels are plotext's; curves are set into its canvas.
+"""Draw a picture of strokes and axes as lines of characters. Every plot is painted here. No terminal.
 
-A plotext build costs milliseconds, most of it for things that do not change from one epoch to the next. So the frame is
-built once for its ticks, and only the dots are set anew. Pure; no terminal.
+plotext builds the axes with ticks and labels, once for each set of ticks, for a build costs milliseconds; the curves
+are drawn into its empty frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise, zip_longest
 from typing import Any, Literal
 
 from textual_plotext import Plot
 
-from mnist_tui.tui.widgets.plots.marks import Marks
+from mnist_tui.settings import Glyphs
+
+QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+BRAILLE = 0x2800
+BRAILLE_BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+BLOCK_BITS = ((1, 4), (2, 8))
+BOX_TO_ASCII = str.maketrans("│─┤├┬┴┼└┘┌┐", "|-+++++++++")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """One set of characters.
+
+    Attributes:
+        bits: of a character's dots, by column from the left and row from the top; a line is drawn dot by dot.
+        line: how a line looks, for legends.
+        validation, plain, running: marks of the series that are no lines.
+        cursor, best, stopped: of the epoch looked at, the best one, and the one after which early stopping ended it.
+        rule: what a heading's line is made of.
+        dot: between two parts of a caption.
+        band: the mean's surroundings, a deviation wide; empty where they are shaded dot by dot.
+        runs: one for each of the runs laid over each other.
+    """
+
+    bits: tuple[tuple[int, ...], ...]
+    line: str
+    validation: str
+    plain: str
+    running: str
+    cursor: str
+    best: str
+    stopped: str
+    rule: str
+    dot: str
+    band: str
+    runs: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Dots in a character: columns, rows."""
+        return len(self.bits), len(self.bits[0])
+
+    def character(self, bits: int) -> str:
+        """A character with those dots."""
+        if len(self.bits[0]) == 4:
+            return chr(BRAILLE + bits)
+        return QUADRANTS[bits] if len(self.bits) == 2 else self.line[0]
+
+    def framed(self, text: str) -> str:
+        """A line of the axes in this set."""
+        return text.translate(BOX_TO_ASCII) if self.rule == "-" else text
+
+
+_SHAPES = "●▲■◆○△□◇"
+MARKS: dict[Glyphs, Marks] = {
+    "braille": Marks(BRAILLE_BITS, "⠤⠒", "◆", "○", "·", "│", "★", "■", "─", "·", "", _SHAPES),
+    "block": Marks(BLOCK_BITS, "▄▀", "◆", "○", "·", "│", "★", "■", "─", "·", "░", _SHAPES),
+    "ascii": Marks(((1,),), "*", "o", "x", ".", "|", "^", "#", "-", ";", ":", "o+x#%@&$"),
+}
+
 
 Dot = tuple[int, int]
 Row = tuple[tuple[str, str], ...]
@@ -181,3 +240,62 @@ def runs(cells: Iterable[tuple[str, str]]) -> Row:
     return tuple(
         (tone, "".join(character for _, character in group)) for tone, group in groupby(cells, lambda cell: cell[0])
     )
+
+
+def row_length(row: Row) -> int:
+    return sum(len(text) for _, text in row)
+
+
+def ruled(row: Row, width: int, marks: Marks) -> Row:
+    """A heading: words in a line that goes on to the right edge."""
+    left = 2 if row_length(row) <= width - 4 else 0
+    words = _cut(row, width - left)
+    rest = max(0, width - left - row_length(words) - 1)
+    lead: Row = (("rule", marks.rule + " "),) if left else ()
+    tail: Row = (("rule", " " + marks.rule * rest),) if rest else ()
+    return (*lead, *words, *tail)
+
+
+def fitting_parts(parts: Sequence[Row], width: int, between: str) -> Row:
+    """The first parts, as many as there is room for."""
+    kept: Row = ()
+    for part in parts:
+        more = (*kept, ("muted", between), *part) if kept else part
+        if row_length(more) > width:
+            continue
+        kept = more
+    return kept
+
+
+def _cut(row: Row, width: int) -> Row:
+    kept: list[tuple[str, str]] = []
+    for tone, text in row:
+        room = width - sum(len(known) for _, known in kept)
+        if room > 0:
+            kept.append((tone, text[:room]))
+    return tuple(kept)
+
+
+def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
+    """Entries side by side, as many as fit into each line."""
+    if not entries:
+        return []
+    widest = min(width, max(map(row_length, entries)) + 2)
+    across = max(1, width // widest)
+    lines: list[Row] = []
+    for first in range(0, len(entries), across):
+        line: list[tuple[str, str]] = []
+        for entry in entries[first : first + across]:
+            cut = _cut(entry, widest)
+            line += [*cut, ("text", " " * (widest - row_length(cut)))]
+        lines.append(tuple(line))
+    return lines
+
+
+def changed(before: Row, after: Row) -> tuple[int, int] | None:
+    """The first and the one after the last character that differ in text or tone; None where none does."""
+    if before == after:
+        return None
+    old, new = ([(tone, character) for tone, text in row for character in text] for row in (before, after))
+    differs = [at for at, a, b in zip(count(), *zip(*zip_longest(old, new), strict=True)) if a != b]
+    return differs[0], differs[-1] + 1

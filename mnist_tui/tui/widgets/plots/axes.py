@@ -1,0 +1,243 @@
+"""The axes of a plot: the epochs in view, round values for ticks, and where in the plot a point lies. Values only."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotPicture, Stroke, Tick
+
+Span = tuple[float, float]
+Point = tuple[float, float]
+NARROWEST = 1.0
+"""Epochs that a view shows at least: one, for its running line."""
+
+
+@dataclass(frozen=True)
+class EpochAxis:
+    """The epoch axis of a run at one moment.
+
+    Attributes:
+        end: of the axis, beyond which there is nothing to see.
+        newest: the epoch that runs, or the last one.
+    """
+
+    end: float
+    newest: float
+
+
+@dataclass(frozen=True)
+class EpochWindow:
+    """What is seen of an axis.
+
+    Attributes:
+        span: the epochs seen; None for all.
+        follows: whether the stretch keeps its width and moves with the newest epoch.
+    """
+
+    span: Span | None = None
+    follows: bool = False
+
+    def limits(self, axis: EpochAxis) -> Span:
+        """The epochs at the left and the right edge, now."""
+        if self.span is None:
+            return (0.0, axis.end)
+        start, end = self.span
+        if not self.follows:
+            return self.span
+        right = min(max(end - start, math.ceil(axis.newest)), max(axis.end, end - start))
+        return (right - (end - start), right)
+
+    def zoomed(self, factor: float, at: float, axis: EpochAxis) -> EpochWindow:
+        """A view `factor` times as wide in which the epoch `at` stays where it is; all, where it would be that wide."""
+        start, end = self.limits(axis)
+        width = max(NARROWEST, (end - start) * factor)
+        if width >= axis.end:
+            return EpochWindow()
+        at = min(max(at, start), end)
+        left = at - width * (at - start) / (end - start)
+        return EpochWindow(_inside(left, width, axis.end), self.follows)
+
+    def panned(self, share: float, axis: EpochAxis) -> EpochWindow:
+        """Moved by that share of its width. Moved right upon the newest epoch it follows it; moved left it stays."""
+        if self.span is None:
+            return self
+        start, end = self.limits(axis)
+        span = _inside(start + share * (end - start), end - start, axis.end)
+        return EpochWindow(span, share > 0 and span[1] >= axis.newest)
+
+    def showing(self, epoch: float, axis: EpochAxis) -> EpochWindow:
+        """Moved as little as makes the epoch seen."""
+        start, end = self.limits(axis)
+        if start <= epoch <= end:
+            return self
+        left = epoch if epoch < start else epoch - (end - start)
+        return EpochWindow(_inside(left, end - start, axis.end))
+
+    def following(self) -> EpochWindow:
+        """From now on with the newest epoch at its right edge."""
+        return self if self.span is None else EpochWindow(self.span, True)
+
+
+def _inside(left: float, width: float, end: float) -> Span:
+    left = max(0.0, min(left, end - width))
+    return (left, left + width)
+
+
+LONG_NUMBER = 100_000
+SHORT_NUMBER = 1e-3
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+EPOCH_ROOM = 12
+"""Columns between two labels of the epoch axis."""
+
+
+def ticks(limits: tuple[float, float], count: int) -> list[float]:
+    """Round values inside the limits, evenly spaced: at most `count`, unless that would leave fewer than two."""
+    low, high = limits
+    if not high > low:
+        return [low]
+    rough = (high - low) / max(1, count)
+    if not sys.float_info.min <= rough < math.inf:
+        return [low, high]
+    scale = 10.0 ** math.floor(math.log10(rough))
+    finer: list[float] = []
+    for step in (part * scale for part in (0.5, *STEPS, 20.0)):
+        first = math.ceil(low / step - 1e-9)
+        found = [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
+        if len(found) < 2:
+            break
+        if len(found) <= count:
+            return found
+        finer = found
+    return finer or [low, high]
+
+
+def log_ticks(limits: tuple[float, float], count: int) -> list[float]:
+    """Values that are round on a logarithmic axis: powers of ten, with 2 and 5 between where there is room.
+
+    Args:
+        limits: as powers of ten; (-1, 2) for 0.1 to 100.
+    """
+    low, high = max(limits[0], sys.float_info.min_10_exp), min(limits[1], sys.float_info.max_10_exp - 1)
+    sparse: list[float] = []
+    for parts, every in (((1,), 4), ((1,), 2), ((1,), 1), ((1, 3), 1), ((1, 2, 5), 1)):
+        powers = range(math.ceil(low - 1), math.floor(high) + 1)
+        values = [part * 10.0**power for power in powers if power % every == 0 for part in parts]
+        found = [value for value in values if low - 1e-9 <= math.log10(value) <= high + 1e-9]
+        if len(found) > count and len(sparse) >= 2:
+            break
+        sparse = found
+    if len(sparse) >= 2:
+        return sparse
+    return [value for value in ticks((10.0**low, 10.0**high), count) if value > 0] or [10.0**low]
+
+
+def labels(values: Sequence[float], unit: str = "") -> list[str]:
+    """The values written with as many decimals as tell them apart."""
+    largest = max(map(abs, values), default=0.0)
+    if largest >= LONG_NUMBER or 0 < largest < SHORT_NUMBER:
+        written = ([f"{value:.{digits}g}{unit}" for value in values] for digits in range(3, 18))
+        return next((texts for texts in written if len(set(texts)) == len(set(values))), [str(v) for v in values])
+    step = min((abs(b - a) for a, b in pairwise(values)), default=abs(values[0]) if values else 1.0)
+    digits = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    if round(step * 10**digits, 6) % 1:
+        digits += 1
+    return [f"{value:.{digits}f}{unit}" for value in values]
+
+
+def epoch_ticks(limits: tuple[float, float], columns: int) -> list[int]:
+    """Whole epochs for the axis, apart enough for their labels; the last one in view is always among them."""
+    first, last = math.ceil(limits[0]), math.floor(limits[1])
+    if last <= first:
+        return [first] if first <= limits[1] else []
+    found = [round(value) for value in ticks(limits, max(2, columns // EPOCH_ROOM)) if float(value).is_integer()]
+    room = (limits[1] - limits[0]) / max(1, columns) * EPOCH_ROOM
+    return [value for value in found if last - value > room] + [last]
+
+
+AXIS_COLUMNS = 8
+"""Room for the labels of the vertical axis while the curves are decimated; the plot itself takes what they need."""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The area inside the axes.
+
+    Attributes:
+        x, y: what it spans.
+        columns, rows: characters.
+        dots: columns and rows of dots in a character.
+    """
+
+    x: Span
+    y: Span
+    columns: int
+    rows: int
+    dots: tuple[int, int]
+
+    def dot(self, x: float, y: float) -> Dot:
+        """The dot nearest to a point."""
+        return (_nearest(x, self.x, self.columns * self.dots[0]), _nearest(y, self.y, self.rows * self.dots[1]))
+
+    def stroke(self, tone: str, points: Iterable[Point], mark: str = "") -> Stroke:
+        """Points as a stroke; those that fall on one dot, or with a mark on one character, become one."""
+        wide, high = self.dots if mark else (1, 1)
+        kept: list[Dot] = []
+        for x, y in points:
+            dot = self.dot(x, y)
+            dot = (dot[0] // wide * wide, dot[1] // high * high)
+            if not kept or kept[-1] != dot:
+                kept.append(dot)
+        return Stroke(tone, tuple(kept), mark)
+
+    def column(self, x: float) -> int | None:
+        """The character column of an epoch; None where it is not in view."""
+        if not self.x[0] <= x <= self.x[1]:
+            return None
+        return _nearest(x, self.x, self.columns * self.dots[0]) // self.dots[0]
+
+    def at(self, column: float) -> float:
+        """The epoch in the middle of a character column; of one outside, that at the edge."""
+        share = min(1.0, max(0.0, (column + 0.5) / self.columns))
+        return self.x[0] + share * (self.x[1] - self.x[0])
+
+
+def _nearest(value: float, limits: Span, count: int) -> int:
+    low, high = limits
+    return math.floor(0.5 + (count - 1) * (value - low) / ((high - low) or 1.0))
+
+
+def plane_of(
+    x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
+) -> tuple[Plane, PlotPicture]:
+    """The plane, and the picture of its axes, that fit into so many columns and rows, labels included."""
+    width, height = size
+    rows = height - 2
+    values = (log_ticks if log else ticks)(y, max(2, rows // 2 if rows < 12 else rows // 3))
+    texts = [_power(value) for value in values] if log else labels(values, unit)
+    count = rows * marks.size[1]
+    heights = [_nearest(math.log10(value) if log else value, y, count) // marks.size[1] for value in values]
+    labelled = _unique(zip(heights, texts, strict=True))
+    columns = width - 1 - max((len(text) for _, text in labelled), default=0)
+    plane = Plane(x, y, columns, rows, marks.size)
+    return plane, PlotPicture(columns, rows, _epochs(plane), labelled)
+
+
+def _power(value: float) -> str:
+    return f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}"
+
+
+def _epochs(plane: Plane) -> tuple[Tick, ...]:
+    """Labels of the epoch axis; the last one says what is counted."""
+    epochs = epoch_ticks(plane.x, plane.columns)
+    texts = [*map(str, epochs[:-1]), *(f"epoch {epoch}" for epoch in epochs[-1:])]
+    placed = ((plane.column(epoch), text) for epoch, text in zip(epochs, texts, strict=True))
+    return tuple((column, text) for column, text in placed if column is not None)
+
+
+def _unique(found: Iterable[Tick]) -> tuple[Tick, ...]:
+    """No two labels in one row."""
+    return tuple({at: (at, text) for at, text in found}.values())
