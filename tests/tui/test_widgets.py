@@ -13,7 +13,7 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.tui.widgets import load, progress
-from mnist_tui.tui.widgets.matrix.confusion import heads, row_texts, sizes_for
+from mnist_tui.tui.widgets.confusion import heads, row_texts, sizes_for
 
 
 @given(st.lists(st.integers(0, 999), min_size=9, max_size=9), st.integers(0, 9), st.integers(0, 1999))

@@ -28,8 +28,8 @@ from mnist_tui.tui.gallery.answers import (
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
+from mnist_tui.tui.widgets.confusion import DIGITS
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.matrix.confusion import DIGITS
 from mnist_tui.tui.widgets.pictures import image_words
 from mnist_tui.tui.widgets.pictures.ink import Ink
 from mnist_tui.tui.widgets.pictures.picture_grid import EDGES, PictureGrid, Size, Tile

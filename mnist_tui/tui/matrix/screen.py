@@ -20,11 +20,9 @@ from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, fi
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.widgets.confusion import DIGITS, CellMatrix, ConfusionView, WorstConfusions
+from mnist_tui.tui.widgets.confusion_cells import VIEWS, View
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.matrix.cell_matrix import CellMatrix
-from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.matrix.confusion_cells import VIEWS, View
-from mnist_tui.tui.widgets.matrix.worst import WorstConfusions
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 from mnist_tui.wording import counted, percent, signed
 

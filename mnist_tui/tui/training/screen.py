@@ -27,9 +27,9 @@ from mnist_tui.tui.screens.discard import DiscardScreen
 from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN
+from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import Lines
-from mnist_tui.tui.widgets.matrix.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress

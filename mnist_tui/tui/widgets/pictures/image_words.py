@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mnist_tui.settings import Glyphs
 from mnist_tui.tui.gallery.answers import Answers
-from mnist_tui.tui.widgets.matrix.confusion_layout import heads
+from mnist_tui.tui.widgets.confusion_cells import heads
 
 BAR = 12
 

@@ -1,1 +1,0 @@
-"""Confusion matrices: how they are laid out, coloured and walked through."""
