@@ -27,7 +27,7 @@ from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.draw.network_input import blank, drawn, erased
 from mnist_tui.tui.draw.open_image import path_of
 from mnist_tui.tui.draw.screen import DrawScreen
-from mnist_tui.tui.widgets.pictures.canvas import Canvas
+from mnist_tui.tui.widgets.pictures.canvas import DrawingCanvas
 from tests.tui.conftest import Record
 from tests.waiting import PATIENCE
 
@@ -122,17 +122,17 @@ async def test_the_mouse_draws_and_its_right_button_erases(app, a_run, until, si
     async with app.run_test(size=size) as pilot:
         canvas = (await opened(pilot, until)).canvas
         await until(pilot, lambda: canvas.size == (28 * scale, 14 * scale))
-        await pilot.mouse_down(Canvas, offset=(5 * scale, 3 * scale))
-        await pilot.hover(Canvas, offset=(15 * scale, 3 * scale))
-        await pilot.mouse_up(Canvas, offset=(15 * scale, 3 * scale))
+        await pilot.mouse_down(DrawingCanvas, offset=(5 * scale, 3 * scale))
+        await pilot.hover(DrawingCanvas, offset=(15 * scale, 3 * scale))
+        await pilot.mouse_up(DrawingCanvas, offset=(15 * scale, 3 * scale))
         row = 6 if scale == 2 else 7
         assert canvas.pixels[row, 5:15].min() >= 250
         assert canvas.pixels[row, 0:2].max() == 0
-        await pilot.hover(Canvas, offset=(20 * scale, 10 * scale))
+        await pilot.hover(DrawingCanvas, offset=(20 * scale, 10 * scale))
         assert canvas.pixels[15:].max() == 0
-        await pilot.mouse_down(Canvas, offset=(5 * scale, 3 * scale), button=3)
-        await pilot.hover(Canvas, offset=(15 * scale, 3 * scale))
-        await pilot.mouse_up(Canvas, offset=(15 * scale, 3 * scale))
+        await pilot.mouse_down(DrawingCanvas, offset=(5 * scale, 3 * scale), button=3)
+        await pilot.hover(DrawingCanvas, offset=(15 * scale, 3 * scale))
+        await pilot.mouse_up(DrawingCanvas, offset=(15 * scale, 3 * scale))
         assert canvas.pixels[row, 5:15].max() <= 5
 
 
@@ -348,7 +348,7 @@ async def test_every_key_has_words_and_is_offered(app, a_run, until):
         await until(pilot, lambda: screen.check_action("glyphs", ()))
         own = [command for command in commands_of(screen) if command.own and command.node in (screen, screen.canvas)]
         assert all(command.about for command in own)
-        bindings = [binding for kind in (DrawScreen, Canvas) for binding in kind.BINDINGS]
+        bindings = [binding for kind in (DrawScreen, DrawingCanvas) for binding in kind.BINDINGS]
         ids = {binding.id for binding in bindings if isinstance(binding, Binding)}
         assert len(own) == len(ids)
         assert all(one and one.startswith("draw.") for one in ids)

@@ -24,7 +24,7 @@ from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.export.writing import carry_out
 from mnist_tui.tui.terminal.opener import show
-from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.choice import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
 from tests.report.recorded import CREATED, recorded_run
 from tests.tui.conftest import browse, exists
@@ -51,7 +51,7 @@ async def dialog(pilot: Pilot[Any], *runs: RunFolder, choose: tuple[str, ...] = 
     """The dialog on these runs, with nothing but `choose` chosen."""
     screen = ExportScreen(runs)
     await pilot.app.push_screen(screen)
-    for choice in screen.query(Choice):
+    for choice in screen.query(KeyedCheckbox):
         choice.value = choice.key in choose
     await pilot.pause()
     return screen
@@ -92,7 +92,7 @@ async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_vie
         for _ in range(len(wanted) + 4):
             focused = screen.focused
             assert focused is not None
-            reached.add(focused.key if isinstance(focused, Choice) else str(focused.id))
+            reached.add(focused.key if isinstance(focused, KeyedCheckbox) else str(focused.id))
             await until(pilot, partial(in_view, screen, focused))
             await pilot.press("down")
         assert wanted | {"export-title", "export-author", "export-into", "export-write"} <= reached
@@ -124,7 +124,7 @@ async def test_a_format_without_its_extra_cannot_be_chosen_and_says_why(
     monkeypatch.setattr("mnist_tui.report.export.EXTRAS", {"onnx": ("a_package_that_is_nowhere",)})
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = await dialog(pilot, run)
-        assert "onnx" not in {choice.key for choice in screen.query(Choice)}
+        assert "onnx" not in {choice.key for choice in screen.query(KeyedCheckbox)}
         lines = [str(line.content) for line in screen.query(".lacks").results(Line)]
         assert [line for line in lines if "pip install 'mnist-tui[onnx]'" in line] == lines
         assert len(lines) == 1
@@ -183,7 +183,7 @@ async def test_what_is_chosen_anew_while_it_writes_is_not_overwritten_unasked(ru
     async with bench(run.path.parent).run_test(size=(80, 24)) as pilot:
         screen = await dialog(pilot, run, choose=("history.csv",))
         screen.action_write(False)
-        for choice in screen.query(Choice):
+        for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key == "complexity.csv"
         await until(pilot, lambda: not unfinished(pilot.app))
         assert not screen.query_one("#export-overwrite").display
@@ -257,7 +257,7 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
         await pilot.press("ctrl+s")
         await until(pilot, lambda: says(screen, "there is no user 'nobody-of-this-name'"))
         screen.target.value = str(tmp_path / "elsewhere")
-        for choice in screen.query(Choice):
+        for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key == "history.csv"
         await pilot.press("ctrl+s")
         await until(pilot, (tmp_path / "elsewhere" / "history.csv").is_file)
@@ -268,7 +268,7 @@ async def test_without_a_choice_or_a_folder_nothing_happens_but_a_word(run: RunF
         screen = await dialog(pilot, run)
         await pilot.press("ctrl+s")
         await shows(pilot, "nothing is chosen")
-        screen.query(Choice).first().value = True
+        screen.query(KeyedCheckbox).first().value = True
         screen.target.value = " "
         await pilot.press("ctrl+s")
         await shows(pilot, "no folder is given")
@@ -286,7 +286,7 @@ async def test_marked_runs_are_exported_each_into_its_folder(
         screen = pilot.app.screen
         assert isinstance(screen, ExportScreen)
         assert screen.runs == (runs[1], runs[2]), "in the order in which they were made"
-        for choice in screen.query(Choice):
+        for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key in {"complexity.md", "summary.md"}
         screen.target.value = str(tmp_path / "out")
         await shows(pilot, "will write in a folder for each of the 2 runs: complexity.md, summary.md")
@@ -437,7 +437,7 @@ async def test_one_report_over_marked_runs_with_title_and_author_is_written_reme
         await shows(pilot, "Export of 2 runs")
         screen = pilot.app.screen
         assert isinstance(screen, ExportScreen)
-        for choice in screen.query(Choice):
+        for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key in {"md", "html", "history.csv"}
         screen.query_one("#export-title").value = "50% of <b>x</b>"  # pyright: ignore[reportAttributeAccessIssue]
         screen.query_one("#export-author").value = "Ada Lovelace"  # pyright: ignore[reportAttributeAccessIssue]

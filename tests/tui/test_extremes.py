@@ -30,7 +30,7 @@ from mnist_tui.tui.widgets.plots.points import (
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, curves_of, history_of
 from mnist_tui.tui.widgets.plots.trials import layout_of, line_strokes, panel_lines, parallel_rows
-from mnist_tui.tui.widgets.tables.distributions import Told, axis_of, drawable_spreads, shares
+from mnist_tui.tui.widgets.tables.distributions import EpochSpread, drawable_spreads, shares, value_axis
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 EDGES = [0.0, -0.0, TINY, -TINY, 1e-323, 1e-300, 1.5e-300, 1e300, HUGE, -HUGE, math.inf, -math.inf, math.nan, 1.0]
@@ -152,14 +152,14 @@ def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric
 @given(some.lists(some.tuples(ANY, ANY, ANY, ANY), min_size=1, max_size=4))
 def test_the_distribution_of_weights_takes_any_values(values: list[tuple[float, float, float, float]]) -> None:
     told = tuple(
-        Told(epoch, Distribution(low=low, high=high, counts=(1, 0, 3, 2), mean=mean, deviation=abs(deviation)))
+        EpochSpread(epoch, Distribution(low=low, high=high, counts=(1, 0, 3, 2), mean=mean, deviation=abs(deviation)))
         for epoch, (one, other, mean, deviation) in enumerate(values)
         for low, high in [(min(one, other), max(one, other))]
     )
     told = drawable_spreads(told)
     if not told:
         return
-    axis = axis_of(told, 8)
+    axis = value_axis(told, 8)
     assert axis.low < axis.high
     for one in told:
         found = shares(one.spread, axis)

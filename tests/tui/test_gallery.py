@@ -23,9 +23,9 @@ from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswe
 from mnist_tui.tui.gallery.images import validation_images
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pictures.image_words import caption
+from mnist_tui.tui.widgets.pictures.image_words import picture_caption
 from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
-from mnist_tui.tui.widgets.pictures.picture_grid import plan_for
+from mnist_tui.tui.widgets.pictures.picture_grid import layout_for
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 
@@ -368,7 +368,7 @@ async def test_an_epoch_of_which_nothing_was_kept_is_not_passed_off_for_another(
 
 @given(st.integers(20, 300), st.integers(8, 100), st.integers(1, 2))
 def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int, pictures: int) -> None:
-    plan = plan_for(width, height, pictures, "automatic")
+    plan = layout_for(width, height, pictures, "automatic")
     assert plan.page >= 1
     if width >= plan.width and height >= plan.height:
         assert plan.columns * (plan.width + 2) - 2 <= width
@@ -389,9 +389,9 @@ def test_a_plan_fits_its_room_and_has_at_least_one_tile(width: int, height: int,
 def test_a_page_has_the_largest_pictures_of_which_there_are_plenty(
     size: tuple[int, int], pictures: int, edge: int, page: int
 ) -> None:
-    plan = plan_for(*size, pictures, "automatic")
+    plan = layout_for(*size, pictures, "automatic")
     assert (plan.edge, plan.page) == (edge, page)
-    assert [plan_for(*size, pictures, wanted).edge for wanted in ("medium", "small")] == [20, 14]
+    assert [layout_for(*size, pictures, wanted).edge for wanted in ("medium", "small")] == [20, 14]
 
 
 def test_half_blocks_hold_two_pixels_each_and_shades_need_no_colour() -> None:
@@ -437,7 +437,7 @@ def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
     for names in (DIGITS, fashion):
         for width in (14, 28, 57):
             for index in range(40):
-                first, second = caption(answers, index, names, width, "block")
+                first, second = picture_caption(answers, index, names, width, "block")
                 assert len(first) <= width
                 assert len(second) <= width
                 assert second.endswith(f" % #{index + 1}")

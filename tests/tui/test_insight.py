@@ -23,7 +23,14 @@ from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.results.diagnosis import DiagnosisScreen, FindingView
 from mnist_tui.tui.weights.screen import WeightsScreen
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures, resampled, sign_of, sizes_of
-from mnist_tui.tui.widgets.tables.distributions import Axis, DistributionView, Told, axis_of, columns_of, shares
+from mnist_tui.tui.widgets.tables.distributions import (
+    DistributionView,
+    EpochSpread,
+    ValueAxis,
+    epoch_columns,
+    shares,
+    value_axis,
+)
 from mnist_tui.tui.widgets.tables.layer_table import LayerTable
 from tests.tui.conftest import screen_text
 
@@ -240,28 +247,28 @@ values = st.lists(st.floats(-5, 5), min_size=1, max_size=200)
 
 @given(values, values, st.integers(1, 40))
 def test_every_value_is_in_some_line_of_the_axis(one: list[float], other: list[float], lines: int) -> None:
-    told = [Told(epoch, distribution(np.array(part))) for epoch, part in enumerate((one, other))]
-    axis = axis_of(told, lines)
+    told = [EpochSpread(epoch, distribution(np.array(part))) for epoch, part in enumerate((one, other))]
+    axis = value_axis(told, lines)
     for part in told:
         assert sum(shares(part.spread, axis)) == pytest.approx(1, abs=1e-6)
 
 
 def test_values_that_are_all_the_same_fill_one_line() -> None:
     same = Distribution(low=0.0, high=0.0, counts=(10, *([0] * 31)), mean=0.0, deviation=0.0)
-    assert sorted(shares(same, axis_of([Told(0, same)], 7))) == [0, 0, 0, 0, 0, 0, 1]
+    assert sorted(shares(same, value_axis([EpochSpread(0, same)], 7))) == [0, 0, 0, 0, 0, 0, 1]
 
 
 def test_shares_agree_with_numpy_where_lines_and_bins_do() -> None:
     sample = RNG.normal(size=5000)
     spread = distribution(sample, bins=12)
     counts, _ = np.histogram(sample, bins=12, range=(spread.low, spread.high))
-    found = shares(spread, Axis(spread.low, spread.high, 12))
+    found = shares(spread, ValueAxis(spread.low, spread.high, 12))
     assert found == pytest.approx((counts / 5000)[::-1].tolist())
 
 
 @given(st.integers(0, 50), st.integers(0, 10_000), st.integers(1, 200))
 def test_columns_go_from_the_first_epoch_to_the_last(first: int, more: int, width: int) -> None:
-    columns = columns_of(first, first + more, width)
+    columns = epoch_columns(first, first + more, width)
     assert columns[0] == first
     assert columns == sorted(columns)
     assert columns[-1] == first + more or width == 1

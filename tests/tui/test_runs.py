@@ -24,7 +24,7 @@ from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.points import Scatter
-from mnist_tui.tui.widgets.tables.row_table import Column, RowTable, fitted
+from mnist_tui.tui.widgets.tables.row_table import RowColumn, RowTable, fitted_columns
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
 
@@ -350,13 +350,18 @@ async def test_a_live_run_that_is_compared_is_followed(runs_dir: Path, record: A
 
 
 def test_columns_are_cut_then_left_out_the_least_needed_first() -> None:
-    columns = [Column("a", "a"), Column("b", "b", least=4), Column("c", "c", need=1), Column("d", "d", need=2)]
+    columns = [
+        RowColumn("a", "a"),
+        RowColumn("b", "b", least=4),
+        RowColumn("c", "c", need=1),
+        RowColumn("d", "d", need=2),
+    ]
     wanted = [5, 10, 5, 5]
-    assert fitted(columns, wanted, 31) == [(0, 5), (1, 10), (2, 5), (3, 5)]
-    assert fitted(columns, wanted, 27) == [(0, 5), (1, 6), (2, 5), (3, 5)]
-    assert fitted(columns, wanted, 24) == [(0, 5), (1, 10), (3, 5)]
-    assert fitted(columns, wanted, 12) == [(0, 5), (1, 5)]
-    assert fitted(columns, [5, 0, 5, 0], 40) == [(0, 5), (2, 5)]
+    assert fitted_columns(columns, wanted, 31) == [(0, 5), (1, 10), (2, 5), (3, 5)]
+    assert fitted_columns(columns, wanted, 27) == [(0, 5), (1, 6), (2, 5), (3, 5)]
+    assert fitted_columns(columns, wanted, 24) == [(0, 5), (1, 10), (3, 5)]
+    assert fitted_columns(columns, wanted, 12) == [(0, 5), (1, 5)]
+    assert fitted_columns(columns, [5, 0, 5, 0], 40) == [(0, 5), (2, 5)]
 
 
 async def test_esc_leads_back_through_results_and_curves_to_the_list_as_it_was_left(

@@ -14,7 +14,7 @@ from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidSeries
 from mnist_tui.tui.widgets.plots.points import ScatterPoint, SeedScores
 from mnist_tui.tui.widgets.plots.raster import Marks
-from mnist_tui.tui.widgets.tables.row_table import Column, Row
+from mnist_tui.tui.widgets.tables.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 
 Histories = Mapping[str, Sequence[EpochRow]]
@@ -109,7 +109,7 @@ def points(series: Sequence[ComparedSeries]) -> list[ScatterPoint]:
     return found
 
 
-def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[Column], list[Row]]:
+def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColumn], list[TableRow]]:
     """A row a run, those of a group of seeds followed by their mean, interval and range.
 
     The columns are the parameters that differ, then the scores.
@@ -118,18 +118,18 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[Column],
     own = telling(runs)
     sizes, states = {run.parameters for run in runs}, {run.state for run in runs}
     columns = [
-        Column("mark", ""),
-        Column("name", "run", least=13),
-        *(Column(name, name, right=True, need=12 - at if at < 3 else 2) for at, name in enumerate(own)),
-        Column("accuracy", "test acc.", right=True),
-        Column("f1", "macro F1", right=True, need=5),
-        Column("loss", "test loss", right=True, need=4),
-        Column("parameters", "parameters", right=True, need=7 if len(sizes) > 1 else 1),
-        Column("epochs", "epochs", right=True, need=6 if len({run.epochs_done for run in runs}) > 1 else 3),
-        Column("time", "time", right=True, need=3),
-        Column("state", "state", need=8 if len(states) > 1 else 2, toned=True),
+        RowColumn("mark", ""),
+        RowColumn("name", "run", least=13),
+        *(RowColumn(name, name, right=True, need=12 - at if at < 3 else 2) for at, name in enumerate(own)),
+        RowColumn("accuracy", "test acc.", right=True),
+        RowColumn("f1", "macro F1", right=True, need=5),
+        RowColumn("loss", "test loss", right=True, need=4),
+        RowColumn("parameters", "parameters", right=True, need=7 if len(sizes) > 1 else 1),
+        RowColumn("epochs", "epochs", right=True, need=6 if len({run.epochs_done for run in runs}) > 1 else 3),
+        RowColumn("time", "time", right=True, need=3),
+        RowColumn("state", "state", need=8 if len(states) > 1 else 2, toned=True),
     ]
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     place = 0
     for at, one in enumerate(series):
         mark = marks.runs[at] if at < len(marks.runs) else marks.running
@@ -146,7 +146,7 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[Column],
                 seconds(run.seconds),
                 run.state,
             )
-            rows.append(Row(run.run, cells, tone=tone(run.state)))
+            rows.append(TableRow(run.run, cells, tone=tone(run.state)))
             place += 1
         if one.together:
             rows += _over_seeds(one, mark, len(own))
@@ -154,33 +154,33 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[Column],
     return columns, rows
 
 
-def _published(run: RunSummary, mark: str, own: int) -> list[Row]:
+def _published(run: RunSummary, mark: str, own: int) -> list[TableRow]:
     """What the source published of the experiment; no row where it published nothing."""
     if run.published_accuracy is None and run.published_loss is None:
         return []
     scores = (percent(run.published_accuracy), DASH, _loss(run.published_loss))
-    return [Row(f"{run.run} published", (mark, "published", *([""] * own), *scores, "", "", "", ""))]
+    return [TableRow(f"{run.run} published", (mark, "published", *([""] * own), *scores, "", "", "", ""))]
 
 
-def _over_seeds(one: ComparedSeries, mark: str, own: int) -> list[Row]:
+def _over_seeds(one: ComparedSeries, mark: str, own: int) -> list[TableRow]:
     """Mean, deviation, the mean's 95 % interval, the lowest and the highest value of a group of seeds."""
     group = one.group
     accuracy, f1, cost, took = (group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds"))
     size = count(one.runs[0].parameters)
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for key, name, value in STATISTICS:
         share = _points if key == "deviation" else percent
         scores = (share(accuracy and value(accuracy)), share(f1 and value(f1)), _loss(cost and value(cost)))
         time = seconds(took and value(took))
         told = f"{name}, n = {len(group.scored)}" if key == "mean" else name
         cells = (mark, told, *([""] * own), *scores, size if key == "mean" else "", "", time, "")
-        rows.append(Row(f"{group.group} {key}", cells))
+        rows.append(TableRow(f"{group.group} {key}", cells))
     around = (
         interval_in_words(accuracy, dash="–"),
         interval_in_words(f1, dash="–"),
         interval_in_words(cost, 1, 4, dash="–"),
     )
-    rows.insert(2, Row(f"{group.group} interval", (mark, "95 % interval", *([""] * own), *around, "", "", "", "")))
+    rows.insert(2, TableRow(f"{group.group} interval", (mark, "95 % interval", *([""] * own), *around, "", "", "", "")))
     return rows if accuracy is not None and accuracy.n > 1 else rows[:1]
 
 

@@ -28,7 +28,7 @@ from mnist_tui.tui.draw.readable_runs import ReadableRun, newest_with_model, off
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.pictures.canvas import Canvas
+from mnist_tui.tui.widgets.pictures.canvas import DrawingCanvas
 from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
 from mnist_tui.tui.widgets.pictures.seen import SeenPane
 from mnist_tui.tui.widgets.status import Banner, sample_line
@@ -54,7 +54,7 @@ class DrawScreen(Screen[None]):
     """
 
     CSS_PATH = "draw.tcss"
-    AUTO_FOCUS = "Canvas"
+    AUTO_FOCUS = "DrawingCanvas"
     HELP = """
     **Draw.** What stands on the canvas is read by a run's model while you draw, in a process of its own that ends with
     this screen. Digits are first brought to MNIST's own size and place (`c` turns that off); clothes are not. Beside
@@ -98,7 +98,7 @@ class DrawScreen(Screen[None]):
 
     heading = getters.query_one("#draw-heading", Static)
     sample = getters.query_one(Banner)
-    canvas = getters.query_one(Canvas)
+    canvas = getters.query_one(DrawingCanvas)
     seen = getters.query_one(SeenPane)
     answer = getters.query_one("#draw-answer", Static)
     facts = getters.query_one("#draw-facts", Static)
@@ -122,7 +122,7 @@ class DrawScreen(Screen[None]):
         with Horizontal(id="draw-pictures"):
             with Vertical(id="draw-canvas-box", classes="frame") as box:
                 box.border_title = "[b]canvas[/b]"
-                yield Canvas()
+                yield DrawingCanvas()
             yield SeenPane(id="draw-seen", classes="frame")
             with VerticalScroll(id="draw-side", can_focus=False):
                 yield Static("", id="draw-answer", markup=False)
@@ -188,8 +188,8 @@ class DrawScreen(Screen[None]):
                 self._ask()
             self._say()
 
-    @on(Canvas.DrawingChanged)
-    def _drawn(self, message: Canvas.DrawingChanged) -> None:
+    @on(DrawingCanvas.DrawingChanged)
+    def _drawn(self, message: DrawingCanvas.DrawingChanged) -> None:
         if message.picture:
             self._look()
         self._say()

@@ -35,7 +35,7 @@ from mnist_tui.tui.export.request import (
 from mnist_tui.tui.export.writing import ExportCancelledError, carry_out
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.bar import Bar
-from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.choice import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
@@ -161,7 +161,7 @@ class ExportScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         self._changed()
-        self.query(Choice).first().focus(scroll_visible=False)
+        self.query(KeyedCheckbox).first().focus(scroll_visible=False)
 
     @property
     def wish(self) -> ExportRequest:
@@ -212,7 +212,7 @@ class ExportScreen(ModalScreen[None]):
         self.action_write(False)
 
     @on(Input.Changed)
-    @on(Choice.Changed)
+    @on(KeyedCheckbox.Changed)
     def _changed(self) -> None:
         """Says what would be written; a question about files is no longer about these."""
         for section in self.query(ExportSection):
@@ -223,10 +223,10 @@ class ExportScreen(ModalScreen[None]):
 
     def action_section(self, by: int) -> None:
         """The focus to the first choice of another section."""
-        found = [section for section in self.query(ExportSection) if section.query(Choice)]
+        found = [section for section in self.query(ExportSection) if section.query(KeyedCheckbox)]
         here = next((n for n, section in enumerate(found) if section.has_focus_within), -1 if by > 0 else len(found))
         section = found[max(0, min(len(found) - 1, here + by))]
-        section.query(Choice).first().focus(scroll_visible=False)
+        section.query(KeyedCheckbox).first().focus(scroll_visible=False)
         section.scroll_visible(top=True, animate=False)
 
     def action_answer(self, by: int) -> None:
@@ -361,7 +361,7 @@ class ExportSection(Vertical):
         self._title, self._offers, self._about = title, offers, about
         self._head = Line(classes="head", fixed=True)
         self._choices = {
-            offer.key: Choice(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
+            offer.key: KeyedCheckbox(offer.label, offer.key, offer.key in chosen) for offer in offers if not offer.lacks
         }
 
     def compose(self) -> ComposeResult:

@@ -191,7 +191,7 @@ class GalleryScreen(RunScreen):
         if self._hog and self._drawings is not None:
             pictures.append(self._drawings.get(self.answers, index))
         glyphs = self.app.settings.glyphs
-        return Tile(tuple(pictures), image_words.caption(self.answers, index, self.names, width, glyphs))
+        return Tile(tuple(pictures), image_words.picture_caption(self.answers, index, self.names, width, glyphs))
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
@@ -208,7 +208,7 @@ class GalleryScreen(RunScreen):
         if self.indices:
             index = self.indices[self.grid.selected]
             lines = image_words.probability_lines(answers, index, self.names, self.app.settings.glyphs)
-            self.detail.update(image_words.sentence(answers, index, self.names))
+            self.detail.update(image_words.answer_sentence(answers, index, self.names))
             self.bars.update("\n".join(["probability of each class", *lines] if lines else []))
             self.bars.set_class(not lines, "-empty")
         else:
@@ -224,8 +224,8 @@ class GalleryScreen(RunScreen):
 
     def _when(self) -> str:
         if isinstance(self.answers, Answers):
-            return image_words.when(self.answers.epoch)
-        return image_words.when(None if self.final else self.feed.epoch)
+            return image_words.epoch_words(self.answers.epoch)
+        return image_words.epoch_words(None if self.final else self.feed.epoch)
 
     def _what_is_shown(self, answers: Answers) -> str:
         count, grid = len(self.indices), self.grid
@@ -300,7 +300,7 @@ class GalleryScreen(RunScreen):
         if not found:
             self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")
         elif found[0] not in self.indices:
-            words = image_words.sentence(self.answers, found[0], self.names)
+            words = image_words.answer_sentence(self.answers, found[0], self.names)
             self.notify(f"{words}: not among those shown; x shows all", severity="warning", markup=False)
         else:
             self.grid.look_at(self.indices.index(found[0]))

@@ -11,20 +11,20 @@ from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
-from mnist_tui.tui.widgets.tables.row_table import Column, Row
+from mnist_tui.tui.widgets.tables.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds
 
 COLUMNS = (
-    Column("state", "state", toned=True),
-    Column("name", "name", least=8),
-    Column("changes", "changed", need=6, least=18),
-    Column("epochs", "epochs", right=True, need=7),
-    Column("accuracy", "test acc.", right=True),
-    Column("f1", "macro F1", right=True, need=4),
-    Column("parameters", "parameters", right=True, need=5),
-    Column("time", "time", right=True, need=3),
-    Column("started", "started", need=2),
-    Column("note", "note", need=1, least=8),
+    RowColumn("state", "state", toned=True),
+    RowColumn("name", "name", least=8),
+    RowColumn("changes", "changed", need=6, least=18),
+    RowColumn("epochs", "epochs", right=True, need=7),
+    RowColumn("accuracy", "test acc.", right=True),
+    RowColumn("f1", "macro F1", right=True, need=4),
+    RowColumn("parameters", "parameters", right=True, need=5),
+    RowColumn("time", "time", right=True, need=3),
+    RowColumn("started", "started", need=2),
+    RowColumn("note", "note", need=1, least=8),
 )
 FIRST_DESCENDING = {"epochs", "accuracy", "f1", "parameters", "time", "started"}
 """Columns whose largest value comes first when one begins to sort by them."""
@@ -86,10 +86,10 @@ def in_order(runs: Iterable[RunSummary], order: RunOrder) -> list[RunSummary]:
     return having + [run for run in newest if key(run) is None]
 
 
-def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[Row]:
+def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
     """A row a run."""
     return [
-        Row(
+        TableRow(
             run.run,
             (
                 run.state,
@@ -110,13 +110,13 @@ def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[Row]:
     ]
 
 
-def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]:
+def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[TableRow]:
     """A row a group of seeds, figures as mean ± deviation; a run alone has the row of a run."""
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for group in groups:
         newest = group.runs[0]
         if len(group.runs) == 1:
-            rows += [Row(group.group, row.cells, row.marked, row.tone) for row in rows_of(group.runs, marked)]
+            rows += [TableRow(group.group, row.cells, row.marked, row.tone) for row in rows_of(group.runs, marked)]
             continue
         accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
         seeds = len({run.seed for run in group.runs})
@@ -133,7 +133,7 @@ def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[Row]
             "",
         )
         whole = all(run.run in marked for run in group.runs)
-        rows.append(Row(group.group, cells, whole, "row-table--good" if group.scored else "row-table--odd"))
+        rows.append(TableRow(group.group, cells, whole, "row-table--good" if group.scored else "row-table--odd"))
     return rows
 
 

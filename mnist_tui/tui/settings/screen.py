@@ -21,7 +21,7 @@ from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.editor.field_row import ValueSelect
 from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
-from mnist_tui.tui.widgets.choice import Choice
+from mnist_tui.tui.widgets.choice import KeyedCheckbox
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class SettingsScreen(Screen[None]):
                     classes="note indented",
                     markup=False,
                 )
-                yield Choice(CONFIRM, "confirm", settings.confirm)
-                yield Choice(BELL, "bell", settings.bell)
+                yield KeyedCheckbox(CONFIRM, "confirm", settings.confirm)
+                yield KeyedCheckbox(BELL, "bell", settings.bell)
                 default = _default_runs_dir()
                 runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
                 yield SettingsRow("runs folder", runs_dir)
@@ -167,9 +167,9 @@ class SettingsScreen(Screen[None]):
             self.app.change_settings(**{name: value})
         self.query_one("#sample", Static).update(SAMPLES[self.app.settings.glyphs])
 
-    @on(Choice.Changed)
-    def _switched(self, event: Choice.Changed) -> None:
-        if isinstance(event.checkbox, Choice):
+    @on(KeyedCheckbox.Changed)
+    def _switched(self, event: KeyedCheckbox.Changed) -> None:
+        if isinstance(event.checkbox, KeyedCheckbox):
             self.app.change_settings(**{event.checkbox.key: event.value})
 
     @on(Input.Submitted, "#runs-dir")

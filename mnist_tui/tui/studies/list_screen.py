@@ -20,7 +20,7 @@ from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.tables.row_table import Column, Row, RowTable
+from mnist_tui.tui.widgets.tables.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 1.5
 NOTICE_SECONDS = 12
 COLUMNS = (
-    Column("state", "state", toned=True),
-    Column("title", "study", least=16),
-    Column("done", "trials", right=True),
-    Column("best", "best", right=True, need=4),
-    Column("failed", "failed", right=True, need=3),
-    Column("started", "started", need=2),
-    Column("id", "id", need=1),
+    RowColumn("state", "state", toned=True),
+    RowColumn("title", "study", least=16),
+    RowColumn("done", "trials", right=True),
+    RowColumn("best", "best", right=True, need=4),
+    RowColumn("failed", "failed", right=True, need=3),
+    RowColumn("started", "started", need=2),
+    RowColumn("id", "id", need=1),
 )
 TONES = {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "row-table--bad"}
 
@@ -278,11 +278,11 @@ class StudiesScreen(Screen[None]):
         self.app.push_screen(AskDeleteStudyScreen(title, runs), answered)
 
 
-def _row(known: KnownStudy) -> Row:
+def _row(known: KnownStudy) -> TableRow:
     state = known.state
     if state is None:
         cells = ("broken", known.folder.id, "", "", "", "", known.folder.id)
-        return Row(known.folder.id, cells, tone="row-table--bad")
+        return TableRow(known.folder.id, cells, tone="row-table--bad")
     planned = max(state.trials, len(state.rows))
     best = state.best_row
     failed = state.count("failed")
@@ -296,4 +296,4 @@ def _row(known: KnownStudy) -> Row:
         known.folder.id,
     )
     tone = "row-table--live" if state.state in LIVE else TONES.get(state.state, "row-table--odd")
-    return Row(known.folder.id, cells, tone=tone)
+    return TableRow(known.folder.id, cells, tone=tone)

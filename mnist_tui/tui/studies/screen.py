@@ -19,7 +19,7 @@ from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
 from mnist_tui.tui.studies.trial_rows import Rows, Shape, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.tui.widgets.lines import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.progress import Meter
 from mnist_tui.tui.widgets.side_panel import SidePanel
@@ -81,14 +81,14 @@ class StudyScreen(StudyActions):
 
     status = getters.query_one(StatusLine)
     meter = getters.query_one(Meter)
-    pace = getters.query_one("#study-pace", Lines)
-    crew = getters.query_one("#study-workers", Lines)
-    why = getters.query_one("#study-why", Lines)
+    pace = getters.query_one("#study-pace", LiveText)
+    crew = getters.query_one("#study-workers", LiveText)
+    why = getters.query_one("#study-why", LiveText)
     table = getters.query_one(RowTable)
     plots = getters.query_one(PlotPane)
     panel = getters.query_one(SidePanel)
-    side = getters.query_one("#study-notes", Lines)
-    told = getters.query_one("#study-told", Lines)
+    side = getters.query_one("#study-notes", LiveText)
+    told = getters.query_one("#study-told", LiveText)
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
@@ -103,15 +103,15 @@ class StudyScreen(StudyActions):
         yield StatusLine(words.caption(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")
-            yield Lines(id="study-pace", cut=True)
-            yield Lines(id="study-workers", cut=True)
-            yield Lines(id="study-why")
+            yield LiveText(id="study-pace", cut=True)
+            yield LiveText(id="study-workers", cut=True)
+            yield LiveText(id="study-why")
         with Container(id="study-body"):
             yield RowTable()
             yield PlotPane()
             with SidePanel(id="study-panel"):
-                yield Lines(id="study-notes")
-        yield Lines(id="study-told")
+                yield LiveText(id="study-notes")
+        yield LiveText(id="study-told")
         yield KeyFooter()
 
     def on_mount(self) -> None:

@@ -13,7 +13,7 @@ from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.bar import FULL, REST
-from mnist_tui.tui.widgets.tables.row_table import Column, Row
+from mnist_tui.tui.widgets.tables.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 AXIS = "axis:"
@@ -46,28 +46,28 @@ def shape_of(study: StudyState) -> Shape:
     return Shape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
 
 
-def columns_of(shape: Shape) -> tuple[Column, ...]:
+def columns_of(shape: Shape) -> tuple[RowColumn, ...]:
     """The table's columns; the narrower the table the fewer: state, values and scores stay longest."""
     names = {"val_accuracy": "val acc.", "val_loss": "val loss"}
     other = "val_loss" if shape.metric == "val_accuracy" else "val_accuracy"
     return (
-        Column("number", "#", right=True, need=12),
-        Column("state", "state", toned=True),
-        *([Column("base", "preset", least=22)] if shape.bases else []),
+        RowColumn("number", "#", right=True, need=12),
+        RowColumn("state", "state", toned=True),
+        *([RowColumn("base", "preset", least=22)] if shape.bases else []),
         *(
-            Column(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
+            RowColumn(f"{AXIS}{name}", name, right=True, need=0 if at < 2 else 11 - at, least=6)
             for at, name in enumerate(shape.axes)
         ),
-        *([Column("seed", "seed", right=True, need=10 if shape.axes or shape.bases else 0)] if shape.seeds else []),
-        Column("epochs", "epochs", right=True, need=9),
-        Column(shape.metric, names[shape.metric], right=True),
-        Column("test_accuracy", "test acc.", right=True, need=8),
-        Column(other, names[other], right=True, need=5),
-        Column("macro_f1", "macro F1", right=True, need=3),
-        Column("test_loss", "test loss", right=True, need=2),
-        Column("parameters", "parameters", right=True, need=6),
-        Column("seconds", "time", right=True, need=4),
-        Column("worker", "worker", need=1),
+        *([RowColumn("seed", "seed", right=True, need=10 if shape.axes or shape.bases else 0)] if shape.seeds else []),
+        RowColumn("epochs", "epochs", right=True, need=9),
+        RowColumn(shape.metric, names[shape.metric], right=True),
+        RowColumn("test_accuracy", "test acc.", right=True, need=8),
+        RowColumn(other, names[other], right=True, need=5),
+        RowColumn("macro_f1", "macro F1", right=True, need=3),
+        RowColumn("test_loss", "test loss", right=True, need=2),
+        RowColumn("parameters", "parameters", right=True, need=6),
+        RowColumn("seconds", "time", right=True, need=4),
+        RowColumn("worker", "worker", need=1),
     )
 
 
@@ -184,18 +184,20 @@ class Rows:
     """Makes the table's rows; that of a trial that has not changed is the one it was."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[TrialRow, tuple[object, ...], Row]] = {}
+        self._made: dict[int, tuple[TrialRow, tuple[object, ...], TableRow]] = {}
 
     def of(
         self, rows: Sequence[TrialRow], shape: Shape, marked: Container[int], best: int | None, glyphs: Glyphs
-    ) -> list[Row]:
+    ) -> list[TableRow]:
         """A row a trial, in their order."""
-        found: list[Row] = []
+        found: list[TableRow] = []
         for row in rows:
             asked = (shape, row.number in marked, row.number == best, glyphs)
             known = self._made.get(row.number)
             if known is None or known[0] is not row or known[1] != asked:
-                made = Row(str(row.number), cells_of(row, shape, row.number == best, glyphs), asked[1], tone(row.state))
+                made = TableRow(
+                    str(row.number), cells_of(row, shape, row.number == best, glyphs), asked[1], tone(row.state)
+                )
                 self._made[row.number] = known = (row, asked, made)
             found.append(known[2])
         return found
@@ -247,17 +249,17 @@ SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "ma
 """Of a trial's row, the figures whose mean over the seeds stands for the point."""
 
 
-def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[Row]:
+def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[TableRow]:
     """The rows below those of the seeds: mean, deviation, interval of the mean, lowest to highest."""
     if not summaries:
         return []
     columns = columns_of(shape)
     n = max(found.n for found in summaries.values())
 
-    def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> Row:
+    def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> TableRow:
         cells = [cell(column.key, summaries[column.key]) if column.key in summaries else "" for column in columns]
         cells[1] = name
-        return Row(key, tuple(cells), tone="row-table--marked")
+        return TableRow(key, tuple(cells), tone="row-table--marked")
 
     rows = [row("mean", f"mean, n={n}", lambda key, found: _figure(key, found.mean))]
     if n > 1:
@@ -327,10 +329,10 @@ def point_rows(
     marked: Container[int],
     best: int | None,
     glyphs: Glyphs,
-) -> list[Row]:
+) -> list[TableRow]:
     """A row a point, scores as mean ± deviation over its seeds."""
     keys = [column.key for column in columns_of(shape)]
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for one, members in found:
         done = [row for row in members if row.state == "finished"]
         is_best = any(row.number == best for row in members)
@@ -343,7 +345,7 @@ def point_rows(
             if len(values) > 1:
                 cells[keys.index(key)] = _plus_minus(key, statistics.fmean(values), statistics.stdev(values))
         whole = all(row.number in marked for row in members)
-        rows.append(Row(str(one.number), tuple(cells), whole, tone(one.state)))
+        rows.append(TableRow(str(one.number), tuple(cells), whole, tone(one.state)))
     return rows
 
 
@@ -387,7 +389,7 @@ class TrialListing:
 
     trials: Sequence[TrialRow] = ()
     members: Mapping[str, Sequence[TrialRow]] = field(default_factory=dict[str, Sequence[TrialRow]])
-    rows: Sequence[Row] = ()
+    rows: Sequence[TableRow] = ()
     order: TrialOrder = TrialOrder()
 
     def trials_of(self, key: str) -> Sequence[TrialRow]:

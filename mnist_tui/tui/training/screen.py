@@ -29,7 +29,7 @@ from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.tui.widgets.lines import LiveText
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.progress import RunProgress
@@ -106,12 +106,12 @@ class TrainingScreen(RunScreen):
 
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
-    outcome = getters.query_one("#outcome", Lines)
+    outcome = getters.query_one("#outcome", LiveText)
     progress = getters.query_one(RunProgress)
     plots = getters.query_one(CurvePlots)
     matrix = getters.query_one(ConfusionView)
     panel = getters.query_one(SidePanel)
-    side = getters.query_one("#device", Lines)
+    side = getters.query_one("#device", LiveText)
 
     def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
@@ -129,13 +129,13 @@ class TrainingScreen(RunScreen):
         yield StatusLine(self._what(), self.folder.id)
         yield Banner(id="sample")
         yield RunProgress()
-        yield Lines(id="outcome")
+        yield LiveText(id="outcome")
         with Horizontal(id="body"):
             yield CurvePlots(id="curves")
             with Vertical(id="side"):
                 yield ConfusionView()
                 with SidePanel(id="device-panel"):
-                    yield Lines(id="device")
+                    yield LiveText(id="device")
         yield KeyFooter()
 
     def _what(self, data: str | None = None) -> str:

@@ -24,7 +24,7 @@ from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures
 from mnist_tui.tui.widgets.status import StatusLine
-from mnist_tui.tui.widgets.tables.distributions import DistributionView, Told
+from mnist_tui.tui.widgets.tables.distributions import DistributionView, EpochSpread
 from mnist_tui.tui.widgets.tables.layer_table import LayerTable, rows_of
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class WeightsScreen(RunScreen):
         self._chosen = max(0, min(self._chosen, len(seen.layers) - 1))
         layer = seen.layers[self._chosen].name
         told = tuple(
-            Told(event.epoch, spread)
+            EpochSpread(event.epoch, spread)
             for event in self._told
             for part in event.layers
             if part.name == layer and (spread := part.biases if self._biases else part.weights) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.widgets import Checkbox
 
 
-class Choice(Checkbox):
+class KeyedCheckbox(Checkbox):
     """Textual's checkbox shows its mark in either state, in another colour.
 
     Args:

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 
-class Lines(Widget):
+class LiveText(Widget):
     """Lines of plain text, as high as they are many and, where its width is auto, as wide.
 
     Args:
@@ -18,7 +18,7 @@ class Lines(Widget):
     """
 
     DEFAULT_CSS = """
-    Lines {
+    LiveText {
         width: 1fr;
         height: auto;
     }

@@ -63,18 +63,18 @@ def machine_lines(load: DeviceLoad) -> list[str]:
     ]
 
 
-Row = tuple[str, Sequence[float | None], float]
+DeviceFact = tuple[str, Sequence[float | None], float]
 """A fact in words, its history, and the value at the top of that."""
 
 
-def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[Row]:
+def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[DeviceFact]:
     """One GPU's facts and their histories."""
 
     def history(of: Callable[[Gpu], float | None]) -> list[float | None]:
         found = ([each for each in load.gpus if each.index == gpu.index] for load in loads)
         return [of(each[0]) if each else None for each in found]
 
-    rows: list[Row] = []
+    rows: list[DeviceFact] = []
     name = f"GPU {gpu.index}"
     if gpu.utilization is not None:
         rows.append((f"{name} {gpu.utilization:.0f} % busy", history(lambda each: each.utilization), 100.0))
@@ -89,7 +89,7 @@ def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[Row]:
     return [(f"{name} {gpu.name}{'' if rows else ': NVML tells nothing'}", [], 0.0), *rows]
 
 
-def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[Row]:
+def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[DeviceFact]:
     worker_memory = [each.worker_memory for each in loads]
     return [
         (f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
@@ -103,7 +103,7 @@ def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[Row]:
     ]
 
 
-def _with_histories(rows: Sequence[Row], width: int, glyphs: Glyphs) -> list[str]:
+def _with_histories(rows: Sequence[DeviceFact], width: int, glyphs: Glyphs) -> list[str]:
     column = max(len(text) for text, history, _ in rows if history) + 2
     room = max(0, min(LONGEST_HISTORY, width - column))
     return [text.ljust(column) + spark(history, top, room, glyphs) if history else text for text, history, top in rows]

@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.widgets.bar import Bar
-from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.tui.widgets.lines import LiveText
 from mnist_tui.wording import seconds, ticking
 
 MEGABYTE = 1e6
@@ -95,17 +95,17 @@ class Meter(Horizontal):
     }
     """
     bar = getters.query_one(Bar)
-    name_label = getters.query_one(".meter--name", Lines)
-    numbers = getters.query_one(".meter--numbers", Lines)
+    name_label = getters.query_one(".meter--name", LiveText)
+    numbers = getters.query_one(".meter--numbers", LiveText)
 
     def __init__(self, name: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._name_text = name
 
     def compose(self) -> ComposeResult:
-        yield Lines(self._name_text, classes="meter--name")
+        yield LiveText(self._name_text, classes="meter--name")
         yield Bar()
-        yield Lines("", classes="meter--numbers")
+        yield LiveText("", classes="meter--numbers")
 
     def show(self, name: str, share: float, numbers: str) -> None:
         """`share` from 0 to 1."""
@@ -129,12 +129,12 @@ class RunProgress(Vertical):
     """
     epoch_meter = getters.query_one("#epoch-meter", Meter)
     batch_meter = getters.query_one("#batch-meter", Meter)
-    pace = getters.query_one("#pace", Lines)
+    pace = getters.query_one("#pace", LiveText)
 
     def compose(self) -> ComposeResult:
         yield Meter("Epoch", id="epoch-meter")
         yield Meter("Batch", id="batch-meter")
-        yield Lines("", id="pace")
+        yield LiveText("", id="pace")
 
     def show(self, run: RunState, word: str, now: float, planned: int) -> None:
         """Draws the run as it is at `now`, seconds since the Unix epoch; `planned` epochs until its events say so."""

@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from mnist_tui.runs.state import STATES
-from mnist_tui.tui.widgets.lines import Lines
+from mnist_tui.tui.widgets.lines import LiveText
 
 
 def sample_line(sample: bool) -> str:
@@ -32,16 +32,16 @@ class StatusLine(Horizontal):
         & > #run-id { width: auto; padding: 0 1; color: $text-muted; }
     }
     """
-    word = getters.query_one("#word", Lines)
-    what = getters.query_one("#what", Lines)
+    word = getters.query_one("#word", LiveText)
+    what = getters.query_one("#what", LiveText)
 
     def __init__(self, what: str, run_id: str) -> None:
         super().__init__()
         self._what, self._run_id = what, run_id
 
     def compose(self) -> ComposeResult:
-        yield Lines("reading …", id="word")
-        yield Lines(self._what, cut=True, id="what")
+        yield LiveText("reading …", id="word")
+        yield LiveText(self._what, cut=True, id="what")
         yield Static(self._run_id, id="run-id", markup=False)
 
     def show(self, word: str, what: str) -> None:

@@ -24,7 +24,7 @@ RIGHT_BUTTON = 3
 FAST = 4
 
 
-class Canvas(PixelView, can_focus=True):
+class DrawingCanvas(PixelView, can_focus=True):
     """Draws, erases, undoes; tells of every change."""
 
     HELP = """
@@ -78,12 +78,12 @@ class Canvas(PixelView, can_focus=True):
     class DrawingChanged(Message):
         """The picture, or the pen, is no longer as it was."""
 
-        def __init__(self, canvas: Canvas, *, picture: bool) -> None:
+        def __init__(self, canvas: DrawingCanvas, *, picture: bool) -> None:
             super().__init__()
             self.canvas, self.picture = canvas, picture
 
         @property
-        def control(self) -> Canvas:
+        def control(self) -> DrawingCanvas:
             return self.canvas
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""An image's answer in words: the caption below its picture, the sentence about the one looked at. Pure."""
+"""An image's answer in words: the picture_caption below its picture, the answer_sentence about the one looked at. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mnist_tui.tui.widgets.confusion_cells import heads
 BAR = 12
 
 
-def when(epoch: int | None) -> str:
+def epoch_words(epoch: int | None) -> str:
     """``after epoch 7``, ``final evaluation``."""
     return f"after epoch {epoch}" if epoch is not None else "final evaluation"
 
@@ -19,7 +19,9 @@ def certainty(answers: Answers, index: int) -> str:
     return f"{100 * float(answers.probabilities[index]):.{0 if answers.distributions is None else 1}f} %"
 
 
-def caption(answers: Answers, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs) -> tuple[str, str]:
+def picture_caption(
+    answers: Answers, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs
+) -> tuple[str, str]:
     """Two lines of at most `width` characters: mark, true class, predicted class; certainty, number."""
     true, predicted = int(answers.labels[index]), int(answers.classes[index])
     right, wrong = ("=", "x") if glyphs == "ascii" else ("✓", "✗")
@@ -34,7 +36,7 @@ def caption(answers: Answers, index: int, names: tuple[str, ...], width: int, gl
     return f"{mark} {first}", f"{certainty(answers, index)} #{int(answers.numbers[index])}"
 
 
-def sentence(answers: Answers, index: int, names: tuple[str, ...]) -> str:
+def answer_sentence(answers: Answers, index: int, names: tuple[str, ...]) -> str:
     """``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
     true, predicted = names[int(answers.labels[index])], names[int(answers.classes[index])]
     return (

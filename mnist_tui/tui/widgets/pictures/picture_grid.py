@@ -45,7 +45,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GridLayout:
     """How the tiles fit the room: `edge` pixels a side, so many columns and rows of tiles, a tile's size."""
 
     edge: int
@@ -60,7 +60,7 @@ class Plan:
         return self.columns * self.rows
 
 
-def plan_for(width: int, height: int, pictures: int, size: Size) -> Plan:
+def layout_for(width: int, height: int, pictures: int, size: Size) -> GridLayout:
     """The plan for tiles of so many pictures: in the size wanted or the next that fits, else in the smallest.
 
     Automatically it is the largest size of which a page has plenty.
@@ -72,11 +72,11 @@ def plan_for(width: int, height: int, pictures: int, size: Size) -> Plan:
     return next((plan for plan in fitting if plan.page * pictures >= least), plans[-1])
 
 
-def _plan(width: int, height: int, pictures: int, edge: int) -> Plan:
+def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
     tile_width, tile_height = pictures * (edge + BESIDE) - BESIDE, edge // 2 + CAPTION_LINES
     columns = max(1, (width + GAP) // (tile_width + GAP))
     rows = max(1, height // (tile_height + 1), (height + 1) // (tile_height + 1))
-    return Plan(edge, columns, rows, tile_width, tile_height)
+    return GridLayout(edge, columns, rows, tile_width, tile_height)
 
 
 class PictureGrid(Widget, can_focus=True):
@@ -132,9 +132,9 @@ class PictureGrid(Widget, can_focus=True):
         self._redraw()
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> GridLayout:
         """How the tiles lie now."""
-        return plan_for(*self.size, self._beside, self._edge)
+        return layout_for(*self.size, self._beside, self._edge)
 
     @property
     def page(self) -> int:
@@ -226,7 +226,7 @@ class PictureGrid(Widget, can_focus=True):
             lines.append(Strip.blank(self.size.width, self.rich_style))
         return lines
 
-    def _tile_lines(self, index: int, plan: Plan) -> list[list[Segment]]:
+    def _tile_lines(self, index: int, plan: GridLayout) -> list[list[Segment]]:
         """A tile's lines, each as wide as the plan says."""
         tile = self._tile(index, plan.width) if self._tile else Tile((), ())
         blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
@@ -239,7 +239,7 @@ class PictureGrid(Widget, can_focus=True):
         lines += [[Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption]
         return lines
 
-    def _picture_lines(self, picture: NDArray[np.uint8], plan: Plan) -> Sequence[list[Segment]]:
+    def _picture_lines(self, picture: NDArray[np.uint8], plan: GridLayout) -> Sequence[list[Segment]]:
         return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else shrunk(picture, plan.edge)))
 
     def _strip(self, segments: list[Segment]) -> Strip:

@@ -39,7 +39,7 @@ WIDEST = 4.0
 
 
 @dataclass(frozen=True)
-class Told:
+class EpochSpread:
     """The distribution of one array after an epoch."""
 
     epoch: int
@@ -47,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Axis:
+class ValueAxis:
     """The values that lines stand for, from `high` at the top to `low`.
 
     Attributes:
@@ -69,9 +69,9 @@ class Axis:
         return max(0, min(self.lines - 1, int((self.high - value) / self.step)))
 
 
-def drawable_spreads(told: Sequence[Told]) -> tuple[Told, ...]:
+def drawable_spreads(told: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
     """The distributions all of whose figures are finite, with values that can be computed with."""
-    found: list[Told] = []
+    found: list[EpochSpread] = []
     for one in told:
         names = ("low", "high", "mean", "deviation")
         known = {name: value for name in names if (value := drawable(getattr(one.spread, name))) is not None}
@@ -81,7 +81,7 @@ def drawable_spreads(told: Sequence[Told]) -> tuple[Told, ...]:
     return tuple(found)
 
 
-def axis_of(told: Sequence[Told], lines: int) -> Axis:
+def value_axis(told: Sequence[EpochSpread], lines: int) -> ValueAxis:
     """An axis for all epochs; few values far out do not press the others together."""
     spreads = [one.spread for one in told]
     least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
@@ -92,10 +92,10 @@ def axis_of(told: Sequence[Told], lines: int) -> Axis:
     if high - low <= SMALLEST:
         margin = abs(low) / 10 if abs(low) > SMALLEST else 0.01
         low, high = low - margin, high + margin
-    return Axis(low, high, max(1, lines), (least < low, most > high))
+    return ValueAxis(low, high, max(1, lines), (least < low, most > high))
 
 
-def shares(spread: Distribution, axis: Axis) -> list[float]:
+def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
     """The share of the values in each line of the axis, from above; a bin across lines is divided evenly."""
     found, total = [0.0] * axis.lines, sum(spread.counts)
     if not total:
@@ -125,7 +125,7 @@ def _divide(found: list[float], begin: float, end: float, share: float) -> None:
         found[line] += share * max(0.0, overlap) / whole
 
 
-def columns_of(first: int, last: int, width: int) -> list[int]:
+def epoch_columns(first: int, last: int, width: int) -> list[int]:
     """The epoch of each column: equal bands where there are fewer epochs than columns, else evenly chosen ones."""
     count = last - first + 1
     if count <= width:
@@ -161,13 +161,13 @@ class DistributionView(Widget):
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs: Glyphs = glyphs
-        self._told: tuple[Told, ...] = ()
+        self._told: tuple[EpochSpread, ...] = ()
         self._epoch = 0
         self._nothing = ""
         self._drawn: tuple[object, ...] = ()
         self._lines: list[list[Segment]] = []
 
-    def show(self, told: tuple[Told, ...], epoch: int, nothing: str = "") -> None:
+    def show(self, told: tuple[EpochSpread, ...], epoch: int, nothing: str = "") -> None:
         """Draws the distributions, in order of their epochs, with those at `epoch` as bars.
 
         Args:
@@ -179,7 +179,7 @@ class DistributionView(Widget):
             self.refresh()
 
     @property
-    def looked_at(self) -> Told | None:
+    def looked_at(self) -> EpochSpread | None:
         """The newest told of at the epoch that is looked at, or before it."""
         at = bisect_right(self._told, self._epoch, key=lambda one: one.epoch)
         return self._told[max(0, at - 1)] if self._told else None
@@ -187,7 +187,7 @@ class DistributionView(Widget):
     @property
     def _columns(self) -> list[int]:
         bars = BARS if self.size.width >= LABEL + FEWEST_COLUMNS + GAP + BARS else BARS // 2
-        return columns_of(self._told[0].epoch, self._told[-1].epoch, max(1, self.size.width - LABEL - GAP - bars))
+        return epoch_columns(self._told[0].epoch, self._told[-1].epoch, max(1, self.size.width - LABEL - GAP - bars))
 
     def on_click(self, event: events.Click) -> None:
         if self._told and 0 <= event.x - LABEL < len(columns := self._columns):
@@ -206,7 +206,7 @@ class DistributionView(Widget):
         if looked_at is None:
             return [[Segment(self._nothing)]]
         columns = self._columns
-        axis = axis_of(self._told, self.size.height - HEAD - FOOT)
+        axis = value_axis(self._told, self.size.height - HEAD - FOOT)
         cursor = _band(columns, self._epoch)
         places = [self._of(epoch) for epoch in columns]
         densities = {place: shares(self._told[place].spread, axis) for place in set(places)}
@@ -234,7 +234,7 @@ class DistributionView(Widget):
         after = f"after epoch {epoch}" if epoch else "before training"
         return [Segment(over, label), Segment(after[: self.size.width - LABEL - GAP - columns], label)]
 
-    def _label(self, line: int, axis: Axis) -> Segment:
+    def _label(self, line: int, axis: ValueAxis) -> Segment:
         text = f"{_value_at(line, axis)[: LABEL - 2]:>{LABEL - 2}} {'|' if self.glyphs == 'ascii' else '│'}"
         return Segment(text, self.get_component_rich_style("spread--label"))
 
@@ -281,7 +281,7 @@ class DistributionView(Widget):
         return [Segment("epoch".rjust(LABEL - 2) + "  ", label), Segment("".join(line)[:width], label)]
 
 
-def _value_at(line: int, axis: Axis) -> str:
+def _value_at(line: int, axis: ValueAxis) -> str:
     """The label of a line: its outer end at the two ends, 0 where that lies, else nothing."""
     if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
         return "0"

@@ -24,7 +24,7 @@ WIDEST = 60
 
 
 @dataclass(frozen=True)
-class Column:
+class RowColumn:
     """One column.
 
     Attributes:
@@ -42,7 +42,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row: a text a column.
 
     Attributes:
@@ -55,7 +55,7 @@ class Row:
     tone: str = ""
 
 
-def fitted(columns: Sequence[Column], wanted: Sequence[int], width: int) -> list[tuple[int, int]]:
+def fitted_columns(columns: Sequence[RowColumn], wanted: Sequence[int], width: int) -> list[tuple[int, int]]:
     """Places and widths of the columns that are shown in `width` columns of text.
 
     Args:
@@ -136,8 +136,8 @@ class RowTable(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._columns: Sequence[Column] = ()
-        self._rows: Sequence[Row] = ()
+        self._columns: Sequence[RowColumn] = ()
+        self._rows: Sequence[TableRow] = ()
         self._wanted: list[int] = []
         self._sorted: tuple[str, bool] = ("", False)
         self._cursor = 0
@@ -155,8 +155,8 @@ class RowTable(ScrollView, can_focus=True):
 
     def show(
         self,
-        columns: Sequence[Column],
-        rows: Sequence[Row],
+        columns: Sequence[RowColumn],
+        rows: Sequence[TableRow],
         sorted_by: tuple[str, bool] = ("", False),
         *,
         more: bool = False,
@@ -244,7 +244,7 @@ class RowTable(ScrollView, can_focus=True):
         return None
 
     def _fitted(self) -> list[tuple[int, int]]:
-        return fitted(self._columns, self._wanted, self.scrollable_content_region.width - MARKS)
+        return fitted_columns(self._columns, self._wanted, self.scrollable_content_region.width - MARKS)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -265,7 +265,7 @@ class RowTable(ScrollView, can_focus=True):
             titles.append(_cell(column.title + arrow, width, column.right))
         return (" " * GAP).join(titles)
 
-    def _line(self, row: Row, cursor: bool, width: int) -> Strip:
+    def _line(self, row: TableRow, cursor: bool, width: int) -> Strip:
         plain = self.rich_style
         marked = self.get_component_rich_style("row-table--marked", partial=True)
         under = self.get_component_rich_style("row-table--cursor") if cursor else None
