@@ -16,6 +16,7 @@ from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies import plots
 from mnist_tui.tui.studies.trial_rows import Shape
+from mnist_tui.tui.weights.distributions import EpochSpread, drawable_spreads, shares, value_axis
 from mnist_tui.tui.widgets.plots.axes import plane_of
 from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
 from mnist_tui.tui.widgets.plots.overlay import OverlaidSeries, overlay
@@ -30,7 +31,6 @@ from mnist_tui.tui.widgets.plots.points import (
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, curves_of, history_of
 from mnist_tui.tui.widgets.plots.trials import layout_of, line_strokes, panel_lines, parallel_rows
-from mnist_tui.tui.widgets.tables.distributions import EpochSpread, drawable_spreads, shares, value_axis
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
 EDGES = [0.0, -0.0, TINY, -TINY, 1e-323, 1e-300, 1.5e-300, 1e300, HUGE, -HUGE, math.inf, -math.inf, math.nan, 1.0]

@@ -19,13 +19,12 @@ from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswers, picked
+from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswers, picked, picture_caption
 from mnist_tui.tui.gallery.images import validation_images
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.pictures.image_words import picture_caption
-from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
-from mnist_tui.tui.widgets.pictures.picture_grid import layout_for
+from mnist_tui.tui.widgets.picture_grid import layout_for
+from mnist_tui.tui.widgets.pixels import Ink, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 

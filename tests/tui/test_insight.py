@@ -21,17 +21,17 @@ from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.results.diagnosis import DiagnosisScreen, FindingView
-from mnist_tui.tui.weights.screen import WeightsScreen
-from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures, resampled, sign_of, sizes_of
-from mnist_tui.tui.widgets.tables.distributions import (
+from mnist_tui.tui.weights.distributions import (
     DistributionView,
     EpochSpread,
+    LayerTable,
     ValueAxis,
     epoch_columns,
     shares,
     value_axis,
 )
-from mnist_tui.tui.widgets.tables.layer_table import LayerTable
+from mnist_tui.tui.weights.pictures import WeightPictures, resampled, sign_of, sizes_of
+from mnist_tui.tui.weights.screen import WeightsScreen
 from tests.tui.conftest import screen_text
 
 RNG = np.random.default_rng(1)

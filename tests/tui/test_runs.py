@@ -24,7 +24,7 @@ from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.points import Scatter
-from mnist_tui.tui.widgets.tables.row_table import RowColumn, RowTable, fitted_columns
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, fitted_columns
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
 

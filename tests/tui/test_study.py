@@ -29,7 +29,7 @@ from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
 from mnist_tui.tui.study_watch import StudyWatch
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
-from mnist_tui.tui.widgets.tables.row_table import RowTable
+from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import exists, screen_text
 from tests.tui.recorded_studies import AXES, RecordedStudy

@@ -14,7 +14,7 @@ from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidSeries
 from mnist_tui.tui.widgets.plots.points import ScatterPoint, SeedScores
 from mnist_tui.tui.widgets.plots.raster import Marks
-from mnist_tui.tui.widgets.tables.row_table import RowColumn, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, loss, percent, seconds
 
 Histories = Mapping[str, Sequence[EpochRow]]

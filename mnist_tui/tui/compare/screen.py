@@ -28,7 +28,7 @@ from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.points import Scatter, SeedPlot
-from mnist_tui.tui.widgets.tables.row_table import RowTable
+from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 

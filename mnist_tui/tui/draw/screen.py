@@ -22,15 +22,13 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
 from mnist_tui.tui.draw.model_reader import DrawingReader, Reading
 from mnist_tui.tui.draw.network_input import NetworkInput, network_input
 from mnist_tui.tui.draw.readable_runs import ReadableRun, newest_with_model, offered, subject_of
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.pictures.canvas import DrawingCanvas
-from mnist_tui.tui.widgets.pictures.probabilities import Probabilities
-from mnist_tui.tui.widgets.pictures.seen import SeenPane
 from mnist_tui.tui.widgets.status import Banner, sample_line
 from mnist_tui.wording import percent
 

@@ -22,17 +22,20 @@ from mnist_tui.tui.gallery.answers import (
     HogDrawings,
     ImageFilter,
     ImageOrder,
+    answer_sentence,
     answers_of,
+    epoch_words,
     picked,
+    picture_caption,
+    probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.screens.jump import JumpScreen
 from mnist_tui.tui.widgets.confusion import DIGITS
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.pictures import image_words
-from mnist_tui.tui.widgets.pictures.ink import Ink
-from mnist_tui.tui.widgets.pictures.picture_grid import EDGES, PictureGrid, Size, Tile
+from mnist_tui.tui.widgets.picture_grid import EDGES, PictureGrid, Size, Tile
+from mnist_tui.tui.widgets.pixels import Ink
 from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
 from mnist_tui.wording import counted
 
@@ -191,7 +194,7 @@ class GalleryScreen(RunScreen):
         if self._hog and self._drawings is not None:
             pictures.append(self._drawings.get(self.answers, index))
         glyphs = self.app.settings.glyphs
-        return Tile(tuple(pictures), image_words.picture_caption(self.answers, index, self.names, width, glyphs))
+        return Tile(tuple(pictures), picture_caption(self.answers, index, self.names, width, glyphs))
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
@@ -207,8 +210,8 @@ class GalleryScreen(RunScreen):
         self.head.update(self._what_is_shown(answers))
         if self.indices:
             index = self.indices[self.grid.selected]
-            lines = image_words.probability_lines(answers, index, self.names, self.app.settings.glyphs)
-            self.detail.update(image_words.answer_sentence(answers, index, self.names))
+            lines = probability_lines(answers, index, self.names, self.app.settings.glyphs)
+            self.detail.update(answer_sentence(answers, index, self.names))
             self.bars.update("\n".join(["probability of each class", *lines] if lines else []))
             self.bars.set_class(not lines, "-empty")
         else:
@@ -224,8 +227,8 @@ class GalleryScreen(RunScreen):
 
     def _when(self) -> str:
         if isinstance(self.answers, Answers):
-            return image_words.epoch_words(self.answers.epoch)
-        return image_words.epoch_words(None if self.final else self.feed.epoch)
+            return epoch_words(self.answers.epoch)
+        return epoch_words(None if self.final else self.feed.epoch)
 
     def _what_is_shown(self, answers: Answers) -> str:
         count, grid = len(self.indices), self.grid
@@ -300,7 +303,7 @@ class GalleryScreen(RunScreen):
         if not found:
             self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")
         elif found[0] not in self.indices:
-            words = image_words.answer_sentence(self.answers, found[0], self.names)
+            words = answer_sentence(self.answers, found[0], self.names)
             self.notify(f"{words}: not among those shown; x shows all", severity="warning", markup=False)
         else:
             self.grid.look_at(self.indices.index(found[0]))

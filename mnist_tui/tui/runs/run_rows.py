@@ -11,7 +11,7 @@ from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
-from mnist_tui.tui.widgets.tables.row_table import RowColumn, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds
 
 COLUMNS = (

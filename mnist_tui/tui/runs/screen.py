@@ -21,13 +21,58 @@ from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.actions import RunActions
 from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.tables.row_table import RowTable
-from mnist_tui.tui.widgets.tables.run_filter import RunFilter
+from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp
+
+
+class RunFilter(Input):
+    """Filters the list as one types; the list's own keys go to the list."""
+
+    HELP = """
+    **Filter.** Terms joined by blanks must all hold. A term compares a parameter by its name on the command line
+    (`hidden>200`, `lr<=0.001`, `optimizer=adam`, `ppc!=4`) or a figure (`accuracy>0.97`, `>97` or `>97%`, `f1`, `loss`,
+    `val-accuracy`, `parameters`, `done`, `time` in seconds, `started>=2026-03`), or a text (`state=finished`,
+    `preset=seed*`, `note=…`). Of several layers the largest counts. Any other word must stand in the row.
+    """
+    BINDINGS = [
+        Binding(
+            "down",
+            "screen.table('move', 1)",
+            "Down",
+            show=False,
+            tooltip="In the list: the row below",
+            id="runs.filter-down",
+        ),
+        Binding(
+            "up",
+            "screen.table('move', -1)",
+            "Up",
+            show=False,
+            tooltip="In the list: the row above",
+            id="runs.filter-up",
+        ),
+        Binding(
+            "pagedown",
+            "screen.table('page', 1)",
+            "Page down",
+            show=False,
+            tooltip="In the list: a page down",
+            id="runs.filter-pagedown",
+        ),
+        Binding(
+            "pageup",
+            "screen.table('page', -1)",
+            "Page up",
+            show=False,
+            tooltip="In the list: a page up",
+            id="runs.filter-pageup",
+        ),
+        Binding("escape", "screen.clear", "Clear", tooltip="Clear the filter and go to the list", id="runs.unfilter"),
+    ]
 
 
 LOOK_SECONDS = 1.0

@@ -20,7 +20,7 @@ from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.tables.row_table import RowColumn, RowTable, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 

@@ -22,9 +22,9 @@ from mnist_tui.tui.widgets.key_footer import KeyFooter
 from mnist_tui.tui.widgets.lines import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.progress import Meter
+from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.side_panel import SidePanel
 from mnist_tui.tui.widgets.status import StatusLine
-from mnist_tui.tui.widgets.tables.row_table import RowTable
 
 PARTS = ("table", "plot", "notes")
 """What is seen one at a time where the window is small."""

@@ -21,11 +21,10 @@ from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunError
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
+from mnist_tui.tui.weights.pictures import WeightPictures
 from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.pictures.weight_pictures import WeightPictures
 from mnist_tui.tui.widgets.status import StatusLine
-from mnist_tui.tui.widgets.tables.distributions import DistributionView, EpochSpread
-from mnist_tui.tui.widgets.tables.layer_table import LayerTable, rows_of
 
 if TYPE_CHECKING:
     from mnist_tui.runs.first_weights import FirstWeights

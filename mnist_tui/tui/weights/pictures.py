@@ -21,6 +21,7 @@ from textual.widget import Widget
 if TYPE_CHECKING:
     from mnist_tui.runs.first_weights import FirstWeights
 
+
 Picture = Sequence[Sequence[float]]
 Palette = tuple[list[Color], list[Color]]
 UPPER_HALF = "▀"

@@ -15,11 +15,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.widgets.pictures.ink import Ink, shrunk
+from mnist_tui.tui.widgets.pixels import Ink, shrunk
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
 
 Size = Literal["automatic", "large", "medium", "small"]
 EDGES: dict[Size, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}

@@ -1,21 +1,27 @@
-"""A canvas of 28×28 pixels for the mouse and for a pen that the keys move."""
+"""The widgets of the draw screen: the canvas, the network's input, and the probabilities that it answers with."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
+from textual import events, getters
+from textual.app import ComposeResult, RenderResult
 from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.draw.network_input import Spot, blank, drawn, erased
-from mnist_tui.tui.widgets.pictures.pixels import PixelView
+from mnist_tui.tui.draw.network_input import NetworkInput, Spot, blank, drawn, erased
+from mnist_tui.tui.widgets.pixels import PixelView
+from mnist_tui.wording import DASH, percent
 
 Pen = Literal["up", "draws", "erases"]
 MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
@@ -190,3 +196,101 @@ class DrawingCanvas(PixelView, can_focus=True):
         paper, ink = self.colours
         under = paper.blend(ink, int(self.pixels[row, column]) / 255)
         return Style(color=under.get_contrast_text(1.0).rich_color, bgcolor=under.rich_color, bold=True)
+
+
+class SeenPane(Vertical):
+    """A framed picture; as HOG where there is one, unless pixels are asked for."""
+
+    picture = getters.query_one(PixelView)
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._sight: NetworkInput | None = None
+        self._large = False
+        self.as_hog = True
+
+    def compose(self) -> ComposeResult:
+        yield PixelView()
+
+    def show(self, sight: NetworkInput, *, centred: bool) -> None:
+        """Shows what is seen now."""
+        self._sight = sight
+        self.border_subtitle = "centred" if centred else "as drawn"
+        self._draw()
+
+    def enlarge(self, large: bool) -> None:
+        """Draws it twice as large, or no longer."""
+        self._large = large
+        self._draw()
+
+    def toggle(self) -> None:
+        """HOG instead of pixels, or the other way round."""
+        self.as_hog = not self.as_hog
+        self._draw()
+
+    def _draw(self) -> None:
+        sight = self._sight
+        if sight is None:
+            return
+        hog = (sight.fine_hog if self._large else sight.hog) if self.as_hog else None
+        self.border_title = Content.assemble(("seen", "bold"), f" as {'pixels' if hog is None else 'HOG'}")
+        self.picture.double(self._large and hog is None)
+        self.picture.show(sight.pixels if hog is None else hog)
+
+
+FIGURE = 8
+LONGEST_NAME = 12
+GAP = 2
+
+
+class Probabilities(Widget):
+    """A row a class: its name, a bar, its probability; the winner is marked and bold."""
+
+    HELP = """
+    **Probabilities.** What the network's ten outputs (softmax) say of the picture; together they are 100 %. The most
+    probable class is marked.
+    """
+    COMPONENT_CLASSES = {"probabilities--bar", "probabilities--winner"}
+    DEFAULT_CSS = """
+    Probabilities {
+        height: 10;
+        & > .probabilities--bar { color: $primary; }
+        & > .probabilities--winner { color: $text-accent; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names: Sequence[str] = tuple(map(str, range(10)))
+        self._values: Sequence[float | None] = (None,) * 10
+        self._full = "█"
+
+    def show(self, names: Sequence[str], values: Sequence[float | None], *, full: str = "█") -> None:
+        """Shows ten probabilities; None where there is none."""
+        self._names, self._values, self._full = tuple(names), tuple(values), full
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        rows = len(self._names) if self.size.height >= len(self._names) else -(-len(self._names) // 2)
+        columns = -(-len(self._names) // rows)
+        width = (self.size.width - GAP * (columns - 1)) // columns
+        lines = [
+            Content(" " * GAP).join(self._row(label, width) for label in range(line, len(self._names), rows))
+            for line in range(rows)
+        ]
+        return Content("\n").join(lines)
+
+    def _row(self, label: int, width: int) -> Content:
+        value = self._values[label]
+        longest = min(max(map(len, self._names)), LONGEST_NAME, max(1, width - FIGURE - 2))
+        best = value is not None and value == max(each for each in self._values if each is not None)
+        figure = (DASH if value is None else percent(value, 1)).rjust(FIGURE)
+        room = max(0, width - longest - FIGURE - 3)
+        filled = round((value or 0.0) * room)
+        winner, bar = self.get_visual_style("probabilities--winner"), self.get_visual_style("probabilities--bar")
+        name = f"{'>' if best else ' '}{self._names[label][:longest]:<{longest}} "
+        return Content.assemble(
+            Content.styled(name, winner) if best else name,
+            Content.styled(self._full * filled + " " * (room - filled), bar),
+            Content.styled(figure, winner) if best else figure,
+        )

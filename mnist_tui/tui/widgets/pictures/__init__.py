@@ -1,1 +1,0 @@
-"""Images of digits in characters: alone, in a grid, under a pen."""

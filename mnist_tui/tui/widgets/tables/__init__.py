@@ -1,1 +1,0 @@
-"""Tables and strips of figures."""
