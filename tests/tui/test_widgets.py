@@ -13,7 +13,7 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.tui.training import training_text
-from mnist_tui.tui.widgets import progress
+from mnist_tui.tui.widgets import run_status
 from mnist_tui.tui.widgets.confusion import heads, row_texts, sizes_for
 
 
@@ -46,14 +46,16 @@ def test_the_pace_line_names_every_number(record: Any) -> None:
     run = record().begin().epoch(1).epoch(2)
     run.write(run.progress(3, 60, 0.4))
     state = _state(run)
-    text = progress.pace_text(state, "running", (state.started or 0) + 75)
+    text = run_status.pace_text(state, "running", (state.started or 0) + 75)
     assert text == "learning rate 0.001 · 61,234 images/s · ETA 34 s · elapsed 1 min 15 s"
 
 
 def test_pauses_are_not_in_the_elapsed_time() -> None:
     run = RunState(started=100.0, paused_since=150.0, paused_seconds=10.0, state="paused")
-    assert progress.elapsed(run, 500.0, live=True) == 40.0
-    assert progress.elapsed(replace(run, paused_since=None, updated=200.0, state="stopped"), 500.0, live=False) == 90.0
+    assert run_status.elapsed(run, 500.0, live=True) == 40.0
+    assert (
+        run_status.elapsed(replace(run, paused_since=None, updated=200.0, state="stopped"), 500.0, live=False) == 90.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,8 +75,8 @@ def test_pauses_are_not_in_the_elapsed_time() -> None:
     ],
 )
 def test_phases_are_told_in_words_and_with_units(phase: Phase, text: str, numbers: str) -> None:
-    assert progress.phase_text(phase) == text
-    assert progress.phase_numbers(phase) == numbers
+    assert run_status.phase_text(phase) == text
+    assert run_status.phase_numbers(phase) == numbers
 
 
 def test_a_gpu_is_told_with_what_nvml_knows_of_it(record: Any) -> None:

@@ -24,7 +24,7 @@ from mnist_tui.tui.export.request import place_of
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.points import Scatter, SeedPlot

@@ -28,8 +28,8 @@ from mnist_tui.tui.draw.network_input import NetworkInput, network_input
 from mnist_tui.tui.draw.readable_runs import ReadableRun, newest_with_model, offered, subject_of
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import Banner, sample_line
+from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.wording import percent
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ from mnist_tui.tui.form.confirm import UnsavedScreen
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import Banner
+from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from mnist_tui.tui.export.request import (
 )
 from mnist_tui.tui.export.writing import ExportCancelledError, carry_out
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-from mnist_tui.tui.widgets.bar import Bar
-from mnist_tui.tui.widgets.choice import KeyedCheckbox
+from mnist_tui.tui.widgets.adapted import KeyedCheckbox
+from mnist_tui.tui.widgets.live import Bar
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 

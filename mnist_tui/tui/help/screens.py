@@ -23,7 +23,7 @@ from textual.widgets.option_list import Option
 from mnist_tui import guide
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.terminal.keymap import key_of, shown
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -17,8 +17,8 @@ from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_pre
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import Banner
+from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import counted
 

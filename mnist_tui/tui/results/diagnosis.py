@@ -16,8 +16,8 @@ from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import StatusLine
+from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.run_status import StatusLine
 
 
 class FindingView(Static, can_focus=True):

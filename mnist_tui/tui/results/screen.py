@@ -18,9 +18,9 @@ from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.tui.results import tables
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import ConfusionView
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

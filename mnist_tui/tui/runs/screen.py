@@ -20,7 +20,7 @@ from mnist_tui.runs.naming import PassedOver
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.actions import RunActions
 from mnist_tui.tui.runs.run_rows import RunOrder
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted

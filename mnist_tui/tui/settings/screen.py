@@ -21,8 +21,7 @@ from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
 from mnist_tui.tui.editor.field_row import ValueSelect
 from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
-from mnist_tui.tui.widgets.choice import KeyedCheckbox
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyedCheckbox, KeyFooter
 
 if TYPE_CHECKING:
     from mnist_tui.tui.app import BenchApp

@@ -19,7 +19,7 @@ from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import words
 from mnist_tui.tui.study_watch import StudySnapshot
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment

@@ -18,13 +18,11 @@ from mnist_tui.tui.studies.actions import StudyActions
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
 from mnist_tui.tui.studies.trial_rows import Rows, Shape, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.lines import LiveText
+from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
+from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
-from mnist_tui.tui.widgets.progress import Meter
 from mnist_tui.tui.widgets.row_table import RowTable
-from mnist_tui.tui.widgets.side_panel import SidePanel
-from mnist_tui.tui.widgets.status import StatusLine
+from mnist_tui.tui.widgets.run_status import Meter, StatusLine
 
 PARTS = ("table", "plot", "notes")
 """What is seen one at a time where the window is small."""

@@ -12,7 +12,7 @@ from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.settings import Glyphs
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
 from mnist_tui.tui.study_watch import StudySnapshot
-from mnist_tui.tui.widgets.bar import FULL, REST
+from mnist_tui.tui.widgets.live import FULL, REST
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 

@@ -30,7 +30,7 @@ from mnist_tui.tui.sweep.request import (
     start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.widgets.key_footer import KeyFooter
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:

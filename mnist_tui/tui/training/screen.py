@@ -27,14 +27,12 @@ from mnist_tui.tui.screens.discard import DiscardScreen
 from mnist_tui.tui.screens.extend import ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN
+from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.lines import LiveText
+from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.progress import RunProgress
-from mnist_tui.tui.widgets.side_panel import SidePanel
-from mnist_tui.tui.widgets.status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
 
 VIEWS = ("-curves", "-matrix", "-device")
 ROOMY_LINES = 8

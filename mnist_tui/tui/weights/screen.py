@@ -23,8 +23,8 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.weights.pictures import WeightPictures
-from mnist_tui.tui.widgets.key_footer import KeyFooter
-from mnist_tui.tui.widgets.status import StatusLine
+from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.run_status import StatusLine
 
 if TYPE_CHECKING:
     from mnist_tui.runs.first_weights import FirstWeights

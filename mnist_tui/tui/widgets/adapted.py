@@ -1,7 +1,4 @@
-"""The footer: as many of a screen's keys as fit, the first before the others; the way back, out and to the help always.
-
-The rest are in the key sheet and in the palette.
-"""
+"""Textual's own widgets, changed a little: a footer that fits, a checkbox for any colours, a scrolled panel."""
 
 from __future__ import annotations
 
@@ -12,8 +9,9 @@ from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Checkbox, Footer
 from textual.widgets._footer import FooterKey
 
 ALWAYS = ("quit", "help")
@@ -75,3 +73,35 @@ class KeyFooter(Footer):
         always = {*ALWAYS, *ways_back(self.screen)}
         for key, shown in zip(keys, fitting(keys, self.size.width, always), strict=True):
             key.display = shown
+
+
+class KeyedCheckbox(Checkbox):
+    """Textual's checkbox shows its mark in either state, in another colour.
+
+    Args:
+        label: what is chosen.
+        key: what it stands for.
+    """
+
+    def __init__(self, label: str, key: str, value: bool) -> None:
+        super().__init__(label, value, compact=True)
+        self.key = key
+        self._mark()
+
+    def watch_value(self) -> None:
+        self._mark()
+        super().watch_value()
+
+    def _mark(self) -> None:
+        self.BUTTON_INNER = "X" if self.value else " "
+
+
+class SidePanel(VerticalScroll, inherit_bindings=False):
+    """Scrolls by line and by page; home, end, left and right stay the screen's."""
+
+    BINDINGS = [
+        Binding("up", "scroll_up", "Scroll up", show=False),
+        Binding("down", "scroll_down", "Scroll down", show=False),
+        Binding("pageup", "page_up", "Page up", show=False),
+        Binding("pagedown", "page_down", "Page down", show=False),
+    ]
