@@ -22,14 +22,11 @@ from mnist_tui.experiment.layers import (
     Initializer,
     Layer,
 )
-from mnist_tui.experiment.optimizers import OPTIMIZERS
+from mnist_tui.experiment.optimizers import OPTIMIZERS, ConstantSchedule, CosineSchedule, ExponentialSchedule
 from mnist_tui.experiment.spec import (
     HELD_OUT,
-    ConstantSchedule,
-    CosineSchedule,
     EarlyStopping,
     Experiment,
-    ExponentialSchedule,
     HogFeatures,
     RawFeatures,
     TrainingSpec,
@@ -100,7 +97,7 @@ def with_dropout(layers: Sequence[Layer], rate: float) -> Layers:
 
 def flattened(layers: Sequence[Layer]) -> Layers:
     """The stack for images: a flatten first, unless its first layer takes images."""
-    if layers and layers[0].kind in ("conv2d", "max_pooling2d", "flatten"):
+    if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)):
         return tuple(layers)
     return (Flatten(), *layers)
 
@@ -165,7 +162,7 @@ def with_features(experiment: Experiment, text: str) -> Experiment:
     if kind == experiment.features.kind:
         return experiment
     if kind == "hog":
-        if any(layer.kind in ("conv2d", "max_pooling2d") for layer in experiment.layers):
+        if any(layer.TAKES_IMAGES for layer in experiment.layers):
             raise ValueError(
                 "does not go with convolutions or pooling, which need pixels; choose a preset without them"
             )

@@ -1,10 +1,6 @@
-"""A model's complexity by arithmetic alone: shapes, weights, biases and multiply-accumulates, layer by layer.
+"""Count a model's inputs, outputs, weights, biases and multiply-accumulates by arithmetic alone, layer by layer.
 
-Counting rules: a dense layer has inputs × units weights and one bias a unit; a convolution has
-kernel² × input channels × filters weights and one bias a filter, and multiplies at every output position; batch
-normalisation has a scale and an offset to train and a moving mean and variance that are not trained, counted as
-`other`; a frozen layer's parameters are not trained either. Multiply-accumulates are those of one image's forward pass
-through dense and convolutional layers.
+The counting rules are those of `layers`.
 """
 
 from __future__ import annotations
@@ -13,36 +9,24 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.experiment.layers import (
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    ExperimentPart,
-    Flatten,
-    MaxPooling2D,
-)
-from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, written
+from mnist_tui.experiment.layers import Layer, LayerCounts, dense_counts
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells
 from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
-from mnist_tui.wording import counted, noun
+from mnist_tui.wording import counted
 
 FLOAT32_BYTES = 4
 
 
-@dataclass(frozen=True)
-class LayerComplexity:
-    """One layer's counts.
+@dataclass(frozen=True, kw_only=True)
+class LayerComplexity(LayerCounts):
+    """One layer with its counts.
 
     Attributes:
         name: unique in the model, as in the Keras model (``dense_1``, ``conv2d_2``, ``output``).
-        kind: dense, dropout, batch_normalization, conv2d, max_pooling2d or flatten.
+        kind: of `layers.LAYER_KINDS`; the output layer is dense.
         configuration: the layer's own settings in words.
         inputs: values that enter it for one image.
         output_shape: for one image.
-        weights, biases, other: parameters; `other` are batch normalisation's four vectors.
-        trainable, non_trainable: the same parameters, told apart otherwise.
-        macs: multiply-accumulates for one image.
-        formula: how the number of weights comes about; for a layer without, how its output does.
     """
 
     name: str
@@ -50,17 +34,11 @@ class LayerComplexity:
     configuration: str
     inputs: int
     output_shape: Shape
-    weights: int = 0
-    biases: int = 0
-    other: int = 0
-    trainable: int = 0
-    non_trainable: int = 0
-    macs: int = 0
-    formula: str = ""
 
     @property
-    def total(self) -> int:
-        return self.weights + self.biases + self.other
+    def trainable(self) -> int:
+        """Parameters that are trained."""
+        return self.total - self.non_trainable
 
 
 @dataclass(frozen=True)
@@ -135,107 +113,32 @@ class Complexity:
 
 
 def of(experiment: Experiment) -> Complexity:
-    """The complexity of an experiment's model, output layer included."""
+    """Return the complexity of an experiment's model, output layer included."""
     shapes = experiment.shapes()
-    counts: dict[str, int] = {}
+    kinds: dict[str, int] = {}
     layers: list[LayerComplexity] = []
-    for layer, inputs, output in zip(experiment.layers, shapes, shapes[1:], strict=False):
+    for layer, before, after in zip(experiment.layers, shapes, shapes[1:], strict=False):
         kind = layer.kind
-        counts[kind] = counts.get(kind, 0) + 1
-        layers.append(_layer(f"{kind}_{counts[kind]}", layer, inputs, output))
-    layers.append(_dense("output", "10 neurons, softmax", math.prod(shapes[-2]), CLASSES))
-    return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), tuple(layers))
-
-
-def configuration(layer: ExperimentPart) -> str:
-    """A layer's own settings in words."""
-    match layer:
-        case Dense():
-            frozen = "" if layer.trainable else ", frozen"
-            return f"{layer.units} {noun(layer.units, 'neuron')}, {layer.activation}{frozen}"
-        case Conv2D():
-            edge, step = layer.kernel_size, f", step {layer.strides}" if layer.strides > 1 else ""
-            filters = noun(layer.filters, "filter")
-            return f"{layer.filters} {filters} {edge}×{edge}, {layer.activation}, {layer.padding}{step}"
-        case BatchNormalization():
-            return f"momentum {layer.momentum:g}"
-        case MaxPooling2D():
-            window, step = layer.pool_size, layer.strides or layer.pool_size
-            return f"{window}×{window} windows, step {step}, {layer.padding}"
-        case Dropout():
-            return f"rate {layer.rate:g}"
-        case _:
-            return ""
-
-
-def _layer(name: str, layer: ExperimentPart, inputs: Shape, output: Shape) -> LayerComplexity:
-    size, text = math.prod(inputs), configuration(layer)
-    match layer:
-        case Dense():
-            return _dense(name, text, size, layer.units, frozen=not layer.trainable)
-        case Conv2D():
-            return _conv(name, layer, inputs, output)
-        case BatchNormalization():
-            features = inputs[-1]
-            formula = f"4 × {features} = {4 * features} (scale and offset trained, mean and variance not)"
-            return LayerComplexity(
-                name,
-                layer.kind,
-                text,
-                size,
-                output,
-                other=4 * features,
-                trainable=2 * features,
-                non_trainable=2 * features,
-                formula=formula,
-            )
-        case MaxPooling2D():
-            formula = f"{written(inputs)} → {written(output)}"
-            return LayerComplexity(name, layer.kind, text, size, output, formula=formula)
-        case Dropout():
-            return LayerComplexity(name, layer.kind, text, size, output)
-        case Flatten():
-            return LayerComplexity(name, layer.kind, text, size, output, formula=f"{written(inputs)} = {size}")
-        case _:
-            raise TypeError(f"no rule counts a {type(layer).__name__}")
-
-
-def _dense(name: str, text: str, inputs: int, units: int, *, frozen: bool = False) -> LayerComplexity:
-    weights = inputs * units
-    total = weights + units
-    return LayerComplexity(
-        name,
-        "dense",
-        text,
-        inputs,
-        (units,),
-        weights,
-        units,
-        0,
-        0 if frozen else total,
-        total if frozen else 0,
-        weights,
-        f"{inputs} × {units} = {weights}",
+        kinds[kind] = kinds.get(kind, 0) + 1
+        found = LayerComplexity(
+            **vars(layer.counts(before, after)),
+            name=f"{kind}_{kinds[kind]}",
+            kind=kind,
+            configuration=layer.configuration,
+            inputs=math.prod(before),
+            output_shape=after,
+        )
+        layers.append(found)
+    inputs = math.prod(shapes[-2])
+    output = LayerComplexity(
+        **vars(dense_counts(inputs, CLASSES)),
+        name="output",
+        kind="dense",
+        configuration=f"{CLASSES} neurons, softmax",
+        inputs=inputs,
+        output_shape=(CLASSES,),
     )
-
-
-def _conv(name: str, layer: Conv2D, inputs: Shape, output: Shape) -> LayerComplexity:
-    edge, channels, filters = layer.kernel_size, inputs[2], layer.filters
-    weights = edge * edge * channels * filters
-    return LayerComplexity(
-        name,
-        "conv2d",
-        configuration(layer),
-        math.prod(inputs),
-        output,
-        weights,
-        filters,
-        0,
-        weights + filters,
-        0,
-        weights * output[0] * output[1],
-        f"{edge} × {edge} × {channels} × {filters} = {weights}",
-    )
+    return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), (*layers, output))
 
 
 def _inputs_formula(experiment: Experiment) -> str:
@@ -292,26 +195,17 @@ def to_document(complexity: Complexity) -> dict[str, Any]:
     }
 
 
-def named_parts(experiment: Experiment) -> list[tuple[str, ExperimentPart]]:
-    """The layers and the output by the names that Keras, too, has for them: ``conv2d_1``, ``dense_1``, ``output``."""
+def named_parts(experiment: Experiment) -> list[tuple[str, Layer | OutputSpec]]:
+    """Return the layers and the output with their names in the Keras model: ``conv2d_1``, ``dense_1``, ``output``."""
     names = [layer.name for layer in of(experiment).layers]
     return list(zip(names, [*experiment.layers, experiment.output], strict=True))
 
 
 def weight_shapes(experiment: Experiment) -> dict[str, Shape]:
-    """The shape of every weight by ``layer/weight``, in the model's order."""
+    """Return the shape of every weight by ``layer/weight``, in the order of the Keras model."""
     shapes = experiment.shapes()
-    found: dict[str, Shape] = {}
-    for (name, part), inputs, outputs in zip(named_parts(experiment), shapes, shapes[1:], strict=False):
-        match part:
-            case Conv2D():
-                edge = part.kernel_size
-                found |= {f"{name}/kernel": (edge, edge, inputs[-1], part.filters), f"{name}/bias": (part.filters,)}
-            case BatchNormalization():
-                vectors = ("gamma", "beta", "moving_mean", "moving_variance")
-                found |= {f"{name}/{vector}": (inputs[-1],) for vector in vectors}
-            case Dense() | OutputSpec():
-                found |= {f"{name}/kernel": (inputs[0], outputs[0]), f"{name}/bias": outputs}
-            case _:
-                pass
-    return found
+    return {
+        f"{name}/{weight}": shape
+        for (name, part), inputs, output in zip(named_parts(experiment), shapes, shapes[1:], strict=False)
+        for weight, shape in part.weight_shapes(inputs, output).items()
+    }

@@ -1,13 +1,29 @@
 """The layers that an experiment may stack, with their activations and initialisers, as values.
 
-Names, arguments and defaults are those of Keras 3. Shapes are in `shapes`, counts in `complexity`.
+Names, arguments and defaults are those of Keras 3. A layer kind is declared here once, with its fields, its shape
+arithmetic, its weights and how they are counted; `LAYER_KINDS` is the registry of all kinds. What needs Keras or
+matplotlib stands in one further table in its own room: `training.step.MASKS` (which values a layer drops while it
+trains), `report.model_code.FORWARD` (its forward pass in NumPy) and `report.figures.diagram.GLYPHS` (its
+picture).
+
+Counting rules: a dense layer has inputs × units weights and one bias a unit; a convolution has
+kernel² × input channels × filters weights and one bias a filter, and multiplies at every output position; batch
+normalisation has a scale and an offset that are trained, and a moving mean and variance that are not, counted as
+`other`; the parameters of a frozen layer are not trained either. Multiply-accumulates are those of one image's forward
+pass through dense and convolutional layers.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from mnist_tui.experiment.shapes import Shape, windows, written
+from mnist_tui.wording import noun
 
 Activation = Literal[
     "linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "softsign", "leaky_relu", "softmax"
@@ -102,9 +118,105 @@ GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
 ZEROS = PlainInitializer(name="zeros")
 
 
-class Dense(ExperimentPart):
+@dataclass(frozen=True)
+class LayerCounts:
+    """The numbers of parameters and of multiply-accumulates of one layer.
+
+    Attributes:
+        weights, biases, other: parameters; `other` are batch normalisation's four vectors.
+        non_trainable: how many of these parameters are not trained.
+        macs: multiply-accumulates for one image.
+        formula: how the number of weights comes about (``784 × 250 = 196000``); for a layer without weights, how its
+            output does, or nothing.
+    """
+
+    weights: int = 0
+    biases: int = 0
+    other: int = 0
+    non_trainable: int = 0
+    macs: int = 0
+    formula: str = ""
+
+    @property
+    def total(self) -> int:
+        """All parameters."""
+        return self.weights + self.biases + self.other
+
+
+class LayerPart(ExperimentPart):
+    """The base of all layer kinds; a kind overrides what is different for it.
+
+    Attributes:
+        TITLE: the kind's name in lists (``convolution 2-D``).
+        SPOKEN: what a sentence calls a layer of a kind without parameters (``pooling``).
+        EFFECT: the kind's effect against overfitting, for reports, with its paper; empty for none.
+        TAKES_IMAGES: whether it needs an image as its input, not a vector.
+        INFERENCE_FIELDS: fields that its outputs depend on once it is trained.
+    """
+
+    TITLE: ClassVar[str]
+    SPOKEN: ClassVar[str] = ""
+    EFFECT: ClassVar[tuple[str, str] | None] = None
+    TAKES_IMAGES: ClassVar[bool] = False
+    INFERENCE_FIELDS: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def configuration(self) -> str:
+        """The layer's own settings in words (``250 neurons, relu``)."""
+        return ""
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether layers of this kind have parameters."""
+        return type(self).weight_shapes is not LayerPart.weight_shapes
+
+    def output_shape(self, inputs: Shape) -> Shape:
+        """Return the output's shape for one example (the batch axis is left out).
+
+        Args:
+            inputs: the shape of the layer's input for one example.
+
+        Raises:
+            ValueError: the layer cannot take such an input; the text says what would work.
+        """
+        return inputs
+
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        """Count parameters and multiply-accumulates, given the shapes of input and output for one example."""
+        return LayerCounts()
+
+    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
+        """Return the shape of each weight by the name that Keras gives it, in Keras' order."""
+        return {}
+
+    def effect_in(self, name: str) -> str:
+        """Return where and how strongly EFFECT is at work (``rate 0.5 in dropout_1``); empty where it is not.
+
+        Args:
+            name: the layer's.
+        """
+        return name
+
+    @classmethod
+    def about(cls) -> str:
+        """Return what layers of this kind do, a sentence without its full stop."""
+        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
+
+    @classmethod
+    def suggested(cls, like: LayerPart | None) -> Self:
+        """Return a new layer with sensible settings.
+
+        Args:
+            like: the last layer of this kind in the stack, whose activation is taken; None for none.
+        """
+        return cls()
+
+
+class Dense(LayerPart):
     """A fully connected layer."""
 
+    TITLE = "dense"
+    INFERENCE_FIELDS = ("units", "activation")
     kind: Literal["dense"] = "dense"
     units: Size = Field(description="number of neurons")
     activation: Activation = Field(default="relu", description="activation function")
@@ -112,19 +224,52 @@ class Dense(ExperimentPart):
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
     trainable: bool = Field(default=True, description="off freezes weights and biases as they are initialised")
 
+    @property
+    def configuration(self) -> str:
+        frozen = "" if self.trainable else ", frozen"
+        return f"{self.units} {noun(self.units, 'neuron')}, {self.activation}{frozen}"
 
-class Dropout(ExperimentPart):
+    def output_shape(self, inputs: Shape) -> Shape:
+        if len(inputs) != 1:
+            raise ValueError(f"a dense layer takes a vector, not {written(inputs)}; put a flatten layer before it")
+        return (self.units,)
+
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        return dense_counts(math.prod(inputs), self.units, frozen=not self.trainable)
+
+    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
+        return {"kernel": (inputs[0], output[0]), "bias": output}
+
+    @classmethod
+    def suggested(cls, like: LayerPart | None) -> Self:
+        return cls(units=100, activation=like.activation if isinstance(like, Dense) else "relu")
+
+
+class Dropout(LayerPart):
     """Sets a share of its inputs to zero while training (Srivastava et al., 2014)."""
 
+    TITLE = SPOKEN = "dropout"
+    EFFECT = ("dropout", "Srivastava et al., 2014")
+    INFERENCE_FIELDS = ("rate",)
     kind: Literal["dropout"] = "dropout"
     rate: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.5, description="share of the inputs set to zero"
     )
 
+    @property
+    def configuration(self) -> str:
+        return f"rate {self.rate:g}"
 
-class BatchNormalization(ExperimentPart):
+    def effect_in(self, name: str) -> str:
+        return f"{self.configuration} in {name}" if self.rate else ""
+
+
+class BatchNormalization(LayerPart):
     """Normalises each feature or channel over the batch (Ioffe and Szegedy, 2015)."""
 
+    TITLE = "batch normalisation"
+    EFFECT = ("batch normalisation", "Ioffe and Szegedy, 2015")
+    INFERENCE_FIELDS = ("epsilon",)
     kind: Literal["batch_normalization"] = "batch_normalization"
     momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         default=0.99, description="momentum of the moving mean and variance"
@@ -133,10 +278,25 @@ class BatchNormalization(ExperimentPart):
         default=0.001, description="added to the variance"
     )
 
+    @property
+    def configuration(self) -> str:
+        return f"momentum {self.momentum:g}"
 
-class Conv2D(ExperimentPart):
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        features = inputs[-1]
+        formula = f"4 × {features} = {4 * features} (scale and offset trained, mean and variance not)"
+        return LayerCounts(other=4 * features, non_trainable=2 * features, formula=formula)
+
+    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
+        return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), (inputs[-1],))
+
+
+class Conv2D(LayerPart):
     """A two-dimensional convolution with a square kernel."""
 
+    TITLE = "convolution 2-D"
+    TAKES_IMAGES = True
+    INFERENCE_FIELDS = ("filters", "kernel_size", "strides", "padding", "activation")
     kind: Literal["conv2d"] = "conv2d"
     filters: Size = Field(description="number of filters, the channels of the output")
     kernel_size: Edge = Field(default=3, description="edge of the square kernel in pixels")
@@ -146,10 +306,37 @@ class Conv2D(ExperimentPart):
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the weights")
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the biases")
 
+    @property
+    def configuration(self) -> str:
+        edge, step = self.kernel_size, f", step {self.strides}" if self.strides > 1 else ""
+        return f"{self.filters} {noun(self.filters, 'filter')} {edge}×{edge}, {self.activation}, {self.padding}{step}"
 
-class MaxPooling2D(ExperimentPart):
+    def output_shape(self, inputs: Shape) -> Shape:
+        edges = _positions("a convolution", inputs, self.kernel_size, self.strides, self.padding)
+        return (*edges, self.filters)
+
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        edge, channels, filters = self.kernel_size, inputs[2], self.filters
+        weights = edge * edge * channels * filters
+        formula = f"{edge} × {edge} × {channels} × {filters} = {weights}"
+        return LayerCounts(weights, filters, macs=weights * output[0] * output[1], formula=formula)
+
+    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
+        return {"kernel": (self.kernel_size, self.kernel_size, inputs[-1], self.filters), "bias": (self.filters,)}
+
+    @classmethod
+    def suggested(cls, like: LayerPart | None) -> Self:
+        activation = like.activation if isinstance(like, Conv2D) else "relu"
+        return cls(filters=16, kernel_size=3, padding="same", activation=activation)
+
+
+class MaxPooling2D(LayerPart):
     """The largest value in each square window; the window steps by its own edge unless told otherwise."""
 
+    TITLE = "max pooling 2-D"
+    SPOKEN = "pooling"
+    TAKES_IMAGES = True
+    INFERENCE_FIELDS = ("pool_size", "strides", "padding")
     kind: Literal["max_pooling2d"] = "max_pooling2d"
     pool_size: Edge = Field(default=2, description="edge of the square window in pixels")
     strides: Edge | None = Field(default=None, description="step of the window in pixels; the window's edge if absent")
@@ -157,19 +344,81 @@ class MaxPooling2D(ExperimentPart):
         default="valid", description="same pads, valid drops an incomplete window"
     )
 
+    @property
+    def configuration(self) -> str:
+        return f"{self.pool_size}×{self.pool_size} windows, step {self.strides or self.pool_size}, {self.padding}"
 
-class Flatten(ExperimentPart):
+    def output_shape(self, inputs: Shape) -> Shape:
+        edges = _positions("max pooling", inputs, self.pool_size, self.strides or self.pool_size, self.padding)
+        return (*edges, inputs[2])
+
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        return LayerCounts(formula=f"{written(inputs)} → {written(output)}")
+
+
+class Flatten(LayerPart):
     """Lays an image's rows and channels out as one vector."""
 
+    TITLE = "flatten"
+    SPOKEN = "flattening"
     kind: Literal["flatten"] = "flatten"
+
+    def output_shape(self, inputs: Shape) -> Shape:
+        return (math.prod(inputs),)
+
+    def counts(self, inputs: Shape, output: Shape) -> LayerCounts:
+        return LayerCounts(formula=f"{written(inputs)} = {math.prod(inputs)}")
 
 
 Layer = Annotated[Dense | Dropout | BatchNormalization | Conv2D | MaxPooling2D | Flatten, Field(discriminator="kind")]
-LAYER_KINDS: dict[str, type[ExperimentPart]] = {
-    "dense": Dense,
-    "dropout": Dropout,
-    "batch_normalization": BatchNormalization,
-    "conv2d": Conv2D,
-    "max_pooling2d": MaxPooling2D,
-    "flatten": Flatten,
-}
+LAYER_KINDS: dict[str, type[Layer]] = {each.model_fields["kind"].default: each for each in get_args(get_args(Layer)[0])}
+"""The registry of layer kinds: every class of the union `Layer` by the word that its `kind` holds."""
+
+
+class LayerError(ValueError):
+    """A layer that does not fit the output of the layer before it.
+
+    Attributes:
+        position: the layer's place in the stack, from 0.
+    """
+
+    def __init__(self, position: int, message: str) -> None:
+        self.position = position
+        super().__init__(message)
+
+
+def shapes_through(inputs: Shape, layers: Sequence[Layer]) -> list[Shape]:
+    """Return the shapes of one example before the first layer and after each.
+
+    Raises:
+        LayerError: a layer does not take what the one before it gives.
+    """
+    shapes = [inputs]
+    for position, layer in enumerate(layers):
+        try:
+            shapes.append(layer.output_shape(shapes[-1]))
+        except ValueError as error:
+            raise LayerError(position, str(error)) from None
+    return shapes
+
+
+def dense_counts(inputs: int, units: int, *, frozen: bool = False) -> LayerCounts:
+    """Count a dense layer, or the output layer, of `units` neurons behind `inputs` values."""
+    weights = inputs * units
+    formula = f"{inputs} × {units} = {weights}"
+    return LayerCounts(weights, units, non_trainable=weights + units if frozen else 0, macs=weights, formula=formula)
+
+
+def _positions(name: str, inputs: Shape, window: int, stride: int, padding: str) -> list[int]:
+    """Positions of a square window along rows and columns."""
+    if len(inputs) != 3:
+        raise ValueError(
+            f"{name} takes an image, not a vector of {inputs[0]}; it needs raw pixels and no flatten before it"
+        )
+    edges = [windows(edge, window, stride, padding) for edge in inputs[:2]]
+    if min(edges) < 1:
+        raise ValueError(
+            f"{name} of {window}×{window} does not fit its input of {written(inputs)}; "
+            'a smaller one or padding = "same" does'
+        )
+    return edges

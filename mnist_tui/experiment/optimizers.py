@@ -1,11 +1,14 @@
-"""The optimizers of an experiment, each with its own arguments; names and defaults are those of Keras 3.
+"""The optimizers of an experiment and the schedules of its learning rate, each with its own arguments.
 
-One is no optimizer of Keras': `Ridge` solves the output layer instead of training it step by step.
+Names and defaults are those of Keras 3. One optimizer is not Keras': `Ridge` solves the output layer instead of
+training it step by step. `OPTIMIZERS` and `SCHEDULE_KINDS` are the registries: a class is declared, and listed in the
+union above its registry.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -17,13 +20,28 @@ Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 MOST_RIDGES = 100
 
 
-class _Optimizer(ExperimentPart):
-    """What all optimizers share."""
+class OptimizerPart(ExperimentPart):
+    """The base of all optimizers.
+
+    Attributes:
+        SOLVES: whether the output layer is solved in closed form instead of trained step by step.
+    """
+
+    SOLVES: ClassVar[bool] = False
+
+    @property
+    def slots(self) -> int:
+        """Values that the optimizer keeps for each trainable parameter, as Keras 3 allocates them."""
+        return 0
+
+
+class GradientOptimizerPart(OptimizerPart):
+    """The base of optimizers that take steps along gradients; Keras has a class of the same name for each."""
 
     learning_rate: Rate = Field(default=0.001, description="step size of the updates")
 
 
-class RMSprop(_Optimizer):
+class RMSprop(GradientOptimizerPart):
     """RMSprop (Tieleman and Hinton, 2012)."""
 
     name: Literal["rmsprop"] = "rmsprop"
@@ -32,8 +50,12 @@ class RMSprop(_Optimizer):
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
     centered: bool = Field(default=False, description="normalise by the variance rather than the mean square")
 
+    @property
+    def slots(self) -> int:
+        return 1 + (self.momentum > 0) + self.centered
 
-class Adam(_Optimizer):
+
+class Adam(GradientOptimizerPart):
     """Adam (Kingma and Ba, 2015)."""
 
     name: Literal["adam"] = "adam"
@@ -42,8 +64,12 @@ class Adam(_Optimizer):
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
+    @property
+    def slots(self) -> int:
+        return 2 + self.amsgrad
 
-class AdamW(_Optimizer):
+
+class AdamW(GradientOptimizerPart):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
     name: Literal["adamw"] = "adamw"
@@ -55,8 +81,12 @@ class AdamW(_Optimizer):
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
+    @property
+    def slots(self) -> int:
+        return 2 + self.amsgrad
 
-class Nadam(_Optimizer):
+
+class Nadam(GradientOptimizerPart):
     """Adam with Nesterov momentum (Dozat, 2016)."""
 
     name: Literal["nadam"] = "nadam"
@@ -64,8 +94,12 @@ class Nadam(_Optimizer):
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
+    @property
+    def slots(self) -> int:
+        return 2
 
-class Adamax(_Optimizer):
+
+class Adamax(GradientOptimizerPart):
     """Adam by the infinity norm (Kingma and Ba, 2015)."""
 
     name: Literal["adamax"] = "adamax"
@@ -73,24 +107,36 @@ class Adamax(_Optimizer):
     beta_2: Share = Field(default=0.999, description="decay of the infinity norm")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
+    @property
+    def slots(self) -> int:
+        return 2
 
-class Adagrad(_Optimizer):
+
+class Adagrad(GradientOptimizerPart):
     """Adagrad (Duchi et al., 2011)."""
 
     name: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: Decay = Field(default=0.1, description="start of the sum of squared gradients")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
+    @property
+    def slots(self) -> int:
+        return 1
 
-class Adadelta(_Optimizer):
+
+class Adadelta(GradientOptimizerPart):
     """Adadelta (Zeiler, 2012)."""
 
     name: Literal["adadelta"] = "adadelta"
     rho: Share = Field(default=0.95, description="decay of the running means")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
+    @property
+    def slots(self) -> int:
+        return 2
 
-class SGD(_Optimizer):
+
+class SGD(GradientOptimizerPart):
     """Stochastic gradient descent, with momentum if asked (Sutskever et al., 2013)."""
 
     name: Literal["sgd"] = "sgd"
@@ -98,16 +144,24 @@ class SGD(_Optimizer):
     momentum: Share = Field(default=0.0, description="momentum")
     nesterov: bool = Field(default=False, description="look ahead before the gradient (Nesterov)")
 
+    @property
+    def slots(self) -> int:
+        return int(self.momentum > 0)
 
-class Lion(_Optimizer):
+
+class Lion(GradientOptimizerPart):
     """Lion: the sign of an interpolated momentum (Chen et al., 2023)."""
 
     name: Literal["lion"] = "lion"
     beta_1: Share = Field(default=0.9, description="weight of the momentum in the update")
     beta_2: Share = Field(default=0.99, description="decay of the momentum")
 
+    @property
+    def slots(self) -> int:
+        return 1
 
-class Ridge(ExperimentPart):
+
+class Ridge(OptimizerPart):
     """Ridge least squares in closed form (Hoerl and Kennard, 1970).
 
     The output layer's weights W and biases b are those with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the training
@@ -116,6 +170,7 @@ class Ridge(ExperimentPart):
     biases are not penalised.
     """
 
+    SOLVES = True
     name: Literal["ridge"] = "ridge"
     ridges: tuple[Rate, ...] = Field(
         default=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0),
@@ -133,31 +188,66 @@ class Ridge(ExperimentPart):
 GradientOptimizer = RMSprop | Adam | AdamW | Nadam | Adamax | Adagrad | Adadelta | SGD | Lion
 Optimizer = Annotated[GradientOptimizer | Ridge, Field(discriminator="name")]
 GRADIENT_OPTIMIZERS: dict[str, type[GradientOptimizer]] = {
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-    "nadam": Nadam,
-    "adamax": Adamax,
-    "adagrad": Adagrad,
-    "adadelta": Adadelta,
-    "sgd": SGD,
-    "lion": Lion,
+    each.model_fields["name"].default: each for each in get_args(GradientOptimizer)
 }
 OPTIMIZERS: dict[str, type[GradientOptimizer | Ridge]] = {**GRADIENT_OPTIMIZERS, "ridge": Ridge}
+"""The registry of optimizers by name."""
 
 
-def slots(optimizer: Optimizer) -> int:
-    """Values that the optimizer keeps for each trainable parameter, as Keras 3 allocates them."""
-    match optimizer:
-        case RMSprop():
-            return 1 + (optimizer.momentum > 0) + optimizer.centered
-        case Adam() | AdamW():
-            return 2 + optimizer.amsgrad
-        case SGD():
-            return int(optimizer.momentum > 0)
-        case Nadam() | Adamax() | Adadelta():
-            return 2
-        case Adagrad() | Lion():
-            return 1
-        case Ridge():
-            return 0
+class SchedulePart(ExperimentPart):
+    """The base of all schedules.
+
+    Attributes:
+        EXAMPLE: a text that ``--schedule`` takes.
+        SPANS_EPOCHS: whether the rates depend on how many epochs are planned.
+    """
+
+    EXAMPLE: ClassVar[str]
+    SPANS_EPOCHS: ClassVar[bool] = False
+
+    def rate_of(self, first: float, epoch: int, epochs: int) -> float:
+        """Return the learning rate of an epoch.
+
+        Args:
+            first: the optimizer's learning rate.
+            epoch: counted from 0.
+            epochs: how many are planned.
+        """
+        return first
+
+
+class ConstantSchedule(SchedulePart):
+    """The optimizer's learning rate throughout."""
+
+    EXAMPLE = "constant"
+    kind: Literal["constant"] = "constant"
+
+
+class CosineSchedule(SchedulePart):
+    """Half a cosine from ``lr`` towards 0: ``lr · ½(1 + cos(π · epoch / epochs))`` (Loshchilov and Hutter, 2017)."""
+
+    EXAMPLE = "cosine"
+    SPANS_EPOCHS = True
+    kind: Literal["cosine"] = "cosine"
+
+    def rate_of(self, first: float, epoch: int, epochs: int) -> float:
+        return first * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+
+
+class ExponentialSchedule(SchedulePart):
+    """``lr`` before epoch `start` (counted from 0), then ``lr · exp(rate · (start − epoch))``."""
+
+    EXAMPLE = "exp:15:0.05"
+    kind: Literal["exp"] = "exp"
+    start: Annotated[int, Field(ge=0)] = Field(description="first epoch, counted from 0, of the decay")
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="exponent per epoch")
+
+    def rate_of(self, first: float, epoch: int, epochs: int) -> float:
+        return first if epoch < self.start else first * math.exp(self.rate * (self.start - epoch))
+
+
+Schedule = Annotated[ConstantSchedule | CosineSchedule | ExponentialSchedule, Field(discriminator="kind")]
+SCHEDULE_KINDS: dict[str, type[Schedule]] = {
+    each.model_fields["kind"].default: each for each in get_args(get_args(Schedule)[0])
+}
+"""The registry of schedules by kind."""

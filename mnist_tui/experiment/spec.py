@@ -6,82 +6,24 @@ came from and what was published for it are the preset's, not the experiment's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from mnist_tui.experiment.layers import (
     GLOROT_UNIFORM,
     ZEROS,
-    BatchNormalization,
     BiasInitializer,
-    Conv2D,
-    Dense,
     Dropout,
     ExperimentPart,
     Initializer,
     Layer,
-)
-from mnist_tui.experiment.optimizers import Optimizer, Ridge, RMSprop
-from mnist_tui.experiment.problem import Problem, SpecError, problems_of
-from mnist_tui.experiment.shapes import (
-    CLASSES,
-    IMAGE_EDGE,
     LayerError,
-    Shape,
-    hog_blocks,
-    hog_cells,
-    hog_length,
     shapes_through,
 )
-
-if TYPE_CHECKING:
-    pass
-
-HELD_OUT = 0.2
-"""Share of the training images that chooses among ridges where nobody says otherwise."""
-
-
-def is_closed_form(experiment: Experiment) -> bool:
-    """Whether the output layer is solved, not trained."""
-    return isinstance(experiment.optimizer, Ridge)
-
-
-def closed_form_problems(experiment: Experiment) -> list[Problem]:
-    """Why an experiment that asks for a closed form cannot have it; none where it can, or does not ask."""
-    optimizer, training = experiment.optimizer, experiment.training
-    if not isinstance(optimizer, Ridge):
-        return []
-    found: list[Problem] = []
-    for position, layer in enumerate(experiment.layers):
-        match layer:
-            case Dense(trainable=True):
-                cure = "freeze this layer (trainable = false) or remove it"
-            case Conv2D() | BatchNormalization():
-                cure = "this layer cannot be frozen: remove it"
-            case _:
-                continue
-        found.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
-    if training.epochs != 1:
-        found.append(_once("epochs", f"{training.epochs} are too many: ridge solves the output layer once; 1 works"))
-    if training.schedule.kind != "constant":
-        found.append(_once("schedule", "ridge has no learning rate to change; constant works"))
-    if training.early_stopping is not None:
-        found.append(_once("early_stopping", "ridge has nothing to stop early; leave it out (--patience none)"))
-    if training.plain_loss:
-        found.append(_once("plain_loss", "ridge measures without dropout as it is; off works"))
-    if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
-        text = (
-            f"the test set may not choose among {len(optimizer.ridges)} ridges; hold training images out "
-            f"(--validation {HELD_OUT}), or give one ridge (--set optimizer.ridges=[1])"
-        )
-        found.append(Problem(("dataset", "validation"), text))
-    return found
-
-
-def _once(field: str, message: str) -> Problem:
-    return Problem(("training", field), message)
-
+from mnist_tui.experiment.optimizers import ConstantSchedule, Optimizer, Ridge, RMSprop, Schedule
+from mnist_tui.experiment.problem import Problem, SpecError, problems_of
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE, Shape, hog_blocks, hog_cells, hog_length
 
 Count = Annotated[int, Field(ge=1)]
 MAX_EPOCHS = 1_000_000
@@ -138,28 +80,9 @@ class OutputSpec(ExperimentPart):
     kernel_initializer: Initializer = Field(default=GLOROT_UNIFORM, description="initialiser of the output's weights")
     bias_initializer: BiasInitializer = Field(default=ZEROS, description="initialiser of the output's biases")
 
-
-class ConstantSchedule(ExperimentPart):
-    """The optimizer's learning rate throughout."""
-
-    kind: Literal["constant"] = "constant"
-
-
-class ExponentialSchedule(ExperimentPart):
-    """``lr`` before epoch `start` (counted from 0), then ``lr · exp(rate · (start − epoch))``."""
-
-    kind: Literal["exp"] = "exp"
-    start: Annotated[int, Field(ge=0)] = Field(description="first epoch, counted from 0, of the decay")
-    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="exponent per epoch")
-
-
-class CosineSchedule(ExperimentPart):
-    """Half a cosine from ``lr`` towards 0 over the epochs (Loshchilov and Hutter, 2017)."""
-
-    kind: Literal["cosine"] = "cosine"
-
-
-Schedule = Annotated[ConstantSchedule | ExponentialSchedule | CosineSchedule, Field(discriminator="kind")]
+    def weight_shapes(self, inputs: Shape, output: Shape) -> dict[str, Shape]:
+        """Return the shapes of weights and biases, as those of a dense layer."""
+        return {"kernel": (inputs[0], output[0]), "bias": output}
 
 
 class EarlyStopping(ExperimentPart):
@@ -256,9 +179,53 @@ def checked(experiment: Experiment) -> Experiment:
         raise SpecError([Problem(("layers", error.position), str(error))]) from None
     if len(shapes[-1]) != 1:
         raise SpecError([Problem(("layers",), "the output layer takes a vector; end the layers with flatten")])
-    if unsolvable := closed_form_problems(experiment):
+    if unsolvable := _closed_form_problems(experiment):
         raise SpecError(unsolvable)
     return experiment
+
+
+HELD_OUT = 0.2
+"""Share of the training images that chooses among ridges where nobody says otherwise."""
+
+
+def is_closed_form(experiment: Experiment) -> bool:
+    """Return whether the output layer is solved in closed form, not trained step by step."""
+    return experiment.optimizer.SOLVES
+
+
+def _closed_form_problems(experiment: Experiment) -> list[Problem]:
+    """What keeps an experiment from being solved in closed form; nothing for one that is trained in steps."""
+    optimizer, training = experiment.optimizer, experiment.training
+    if not isinstance(optimizer, Ridge):
+        return []
+    found: list[Problem] = []
+    for position, layer in enumerate(experiment.layers):
+        if layer.has_weights and (can_be_frozen := getattr(layer, "trainable", None)) is not False:
+            cure = (
+                "freeze this layer (trainable = false) or remove it"
+                if can_be_frozen
+                else "this layer cannot be frozen: remove it"
+            )
+            found.append(Problem(("layers", position), f"ridge solves the output layer and trains no other; {cure}"))
+    once = "ridge solves the output layer once"
+    checks = (
+        ("epochs", training.epochs != 1, f"{training.epochs} are too many: {once}; 1 works"),
+        ("schedule", training.schedule.kind != "constant", "ridge has no learning rate to change; constant works"),
+        (
+            "early_stopping",
+            training.early_stopping is not None,
+            "ridge has nothing to stop early; leave it out (--patience none)",
+        ),
+        ("plain_loss", training.plain_loss, "ridge measures without dropout as it is; off works"),
+    )
+    found += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
+    if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:
+        text = (
+            f"the test set may not choose among {len(optimizer.ridges)} ridges; hold training images out "
+            f"(--validation {HELD_OUT}), or give one ridge (--set optimizer.ridges=[1])"
+        )
+        found.append(Problem(("dataset", "validation"), text))
+    return found
 
 
 def to_mapping(experiment: Experiment) -> dict[str, Any]:

@@ -5,33 +5,16 @@ Every program takes `images`, uint8 ``(n, 28, 28)``, and leaves `probabilities`,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import Template
+from typing import Any
 
 from mnist_tui.experiment.complexity import named_parts, weight_shapes
-from mnist_tui.experiment.layers import (
-    LAYER_KINDS,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    ExperimentPart,
-    Flatten,
-    MaxPooling2D,
-)
-from mnist_tui.experiment.shapes import CLASSES, windows
-from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
+from mnist_tui.experiment.shapes import CLASSES, Shape, windows
+from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS, WeightFormat, csv_name
-
-INFERENCE_FIELDS = {
-    "dense": ("units", "activation"),
-    "conv2d": ("filters", "kernel_size", "strides", "padding", "activation"),
-    "max_pooling2d": ("pool_size", "strides", "padding"),
-    "batch_normalization": ("epsilon",),
-    "dropout": ("rate",),
-    "flatten": (),
-}
-"""Of a layer, what its outputs depend on once it is trained."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +77,11 @@ def _architecture(experiment: Experiment) -> str:
     return "\n".join(["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"])
 
 
-def _layer(name: str, part: ExperimentPart) -> str:
-    if name == "output":
+def _layer(name: str, part: Layer | OutputSpec) -> str:
+    if isinstance(part, OutputSpec):
         return f'Dense({CLASSES}, activation="softmax", name="output")'
-    kind: str = part.kind  # pyright: ignore[reportAttributeAccessIssue]
-    arguments = [f"{field}={_literal(getattr(part, field))}" for field in INFERENCE_FIELDS[kind]]
-    return f"{LAYER_KINDS[kind].__name__}({', '.join([*arguments, f'name={_literal(name)}'])})"
+    arguments = [f"{field}={_literal(getattr(part, field))}" for field in part.INFERENCE_FIELDS]
+    return f"{type(part).__name__}({', '.join([*arguments, f'name={_literal(name)}'])})"
 
 
 def _literal(value: object) -> str:
@@ -151,43 +133,10 @@ def numpy_imports(experiment: Experiment) -> list[str]:
 
 def numpy_functions(experiment: Experiment) -> list[str]:
     """The functions that `forward_lines` call, each without blank lines."""
-    parts = [part for _, part in named_parts(experiment)]
-    windowed = [PLACES] if any(isinstance(part, Conv2D | MaxPooling2D) for part in parts) else []
+    windowed = [PLACES] if any("places(" in line for line in forward_lines(experiment)) else []
     used = _activations(experiment)
     plain = [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in used]
     return [*windowed, *plain, SOFTMAX]
-
-
-def forward_lines(experiment: Experiment) -> list[str]:
-    """Lines from `x`, the network's input, and `weights`, arrays by ``layer/weight``, to `probabilities`."""
-    lines: list[str] = []
-    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
-        match part:
-            case Flatten():
-                lines.append("x = x.reshape(len(x), -1)")
-            case BatchNormalization():
-                mean, variance, gamma, beta = (
-                    f'weights["{name}/{vector}"]' for vector in ("moving_mean", "moving_variance", "gamma", "beta")
-                )
-                lines.append(f"x = (x - {mean}) / np.sqrt({variance} + {part.epsilon!r})")
-                lines.append(f"x = x * {gamma} + {beta}")
-            case Conv2D():
-                seen = _places(part.kernel_size, part.strides, part.padding, inputs, "0")
-                lines += [
-                    f'kernel = weights["{name}/kernel"]',
-                    f"x = sum(map(np.matmul, {seen}, kernel.reshape(-1, *kernel.shape[2:])))",
-                    _activated(f'x + weights["{name}/bias"]', part.activation),
-                ]
-            case MaxPooling2D():
-                seen = _places(part.pool_size, part.strides or part.pool_size, part.padding, inputs, "-np.inf")
-                lines.append(f"x = np.max({seen}, axis=0)")
-            case Dense():
-                lines.append(_activated(_dense(name), part.activation))
-            case _ if name == "output":
-                lines.append(f"probabilities = softmax({_dense(name)})")
-            case _:
-                pass
-    return lines
 
 
 def _activations(experiment: Experiment) -> set[str]:
@@ -209,3 +158,61 @@ def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: s
         both = max((windows(inputs[0], edge, stride, padding) - 1) * stride + edge - inputs[0], 0)
         before, after = both // 2, both - both // 2
     return f"places(x, {edge}, {stride}, {before}, {after}, {fill})"
+
+
+def forward_lines(experiment: Experiment) -> list[str]:
+    """Return lines from `x`, the network's input, and `weights`, arrays by ``layer/weight``, to `probabilities`."""
+    lines: list[str] = []
+    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
+        lines += FORWARD[type(part)](name, part, inputs)
+    return lines
+
+
+def _flatten(name: str, layer: Flatten, inputs: Shape) -> list[str]:
+    return ["x = x.reshape(len(x), -1)"]
+
+
+def _normalised(name: str, layer: BatchNormalization, inputs: Shape) -> list[str]:
+    mean, variance, gamma, beta = (
+        f'weights["{name}/{vector}"]' for vector in ("moving_mean", "moving_variance", "gamma", "beta")
+    )
+    return [f"x = (x - {mean}) / np.sqrt({variance} + {layer.epsilon!r})", f"x = x * {gamma} + {beta}"]
+
+
+def _convolved(name: str, layer: Conv2D, inputs: Shape) -> list[str]:
+    seen = _places(layer.kernel_size, layer.strides, layer.padding, inputs, "0")
+    return [
+        f'kernel = weights["{name}/kernel"]',
+        f"x = sum(map(np.matmul, {seen}, kernel.reshape(-1, *kernel.shape[2:])))",
+        _activated(f'x + weights["{name}/bias"]', layer.activation),
+    ]
+
+
+def _pooled(name: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
+    seen = _places(layer.pool_size, layer.strides or layer.pool_size, layer.padding, inputs, "-np.inf")
+    return [f"x = np.max({seen}, axis=0)"]
+
+
+def _connected(name: str, layer: Dense, inputs: Shape) -> list[str]:
+    return [_activated(_dense(name), layer.activation)]
+
+
+def _output(name: str, layer: OutputSpec, inputs: Shape) -> list[str]:
+    return [f"probabilities = softmax({_dense(name)})"]
+
+
+def _unchanged(name: str, layer: Layer, inputs: Shape) -> list[str]:
+    """A layer that does something only while it is trained."""
+    return []
+
+
+FORWARD: dict[type[Layer | OutputSpec], Callable[[str, Any, Shape], list[str]]] = {
+    Dense: _connected,
+    Dropout: _unchanged,
+    BatchNormalization: _normalised,
+    Conv2D: _convolved,
+    MaxPooling2D: _pooled,
+    Flatten: _flatten,
+    OutputSpec: _output,
+}
+"""For each layer kind: from its name, its declaration and its input's shape to the lines of its forward pass."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.presets import dump_preset, edited
-from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
+from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.files import replacing, sync
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
@@ -80,18 +80,13 @@ def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
     sync(folder.path)
 
 
-def changes_rates(experiment: Experiment) -> bool:
-    """Whether the learning rates depend on how many epochs are planned."""
-    return isinstance(experiment.training.schedule, CosineSchedule)
-
-
 def stretched(before: Experiment, after: Experiment, begun: int) -> str:
     """What another total does to a schedule that depends on it; empty for all others.
 
     Args:
         begun: epochs done or begun, whose learning rates stay.
     """
-    if not changes_rates(after) or before.training.epochs == after.training.epochs:
+    if not after.training.schedule.SPANS_EPOCHS or before.training.epochs == after.training.epochs:
         return ""
     rate = learning_rate(after, begun)
     last = learning_rate(before, begun - 1) if begun else rate

@@ -19,7 +19,7 @@ from mnist_tui.training.checkpoint import CheckpointWriter, NoCheckpoints, Spent
 from mnist_tui.training.device import Resident
 from mnist_tui.training.engine import Training, TrainingOutcome
 from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
-from mnist_tui.training.extension import changes_rates, extend
+from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
@@ -249,7 +249,7 @@ class TrainingJob:
             save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
         """
         if commands := self._orders.extensions():
-            if changes_rates(self._training.experiment):
+            if self._training.experiment.training.schedule.SPANS_EPOCHS:
                 save()
             try:
                 extend(self._folder, by_steps(self._training), self._reporter, commands)

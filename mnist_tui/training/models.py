@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist_tui.experiment.complexity import Complexity, of
-from mnist_tui.experiment.layers import Dropout, Initializer, Layer
+from mnist_tui.experiment.layers import Initializer, Layer
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
@@ -56,9 +56,10 @@ def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) ->
     for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
         if key in arguments:
             arguments[key] = _initializer(arguments[key], seed, position, use)
-    if isinstance(layer, Dropout):
+    kind = getattr(keras.layers, type(layer).__name__)
+    if "seed" in signature(kind).parameters:
         arguments["seed"] = derived_seed(seed, position, NOISE)
-    return getattr(keras.layers, type(layer).__name__)(**arguments, dtype=precision, name=name)
+    return kind(**arguments, dtype=precision, name=name)
 
 
 def _initializer(initializer: Initializer, seed: int, position: int, use: int) -> Any:

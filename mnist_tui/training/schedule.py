@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.experiment.optimizers import Ridge
-from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule
+from mnist_tui.experiment.spec import Experiment
 
 
 def learning_rate(experiment: Experiment, epoch: int) -> float:
-    """The learning rate of an epoch.
-
-    Args:
-        experiment: its optimizer gives the rate, its schedule what becomes of it.
-        epoch: counted from 0.
-
-    Returns:
-        Constant: ``lr``. Exponential: ``lr`` before `start`, then ``lr · exp(rate · (start − epoch))``.
-        Cosine: ``lr · ½(1 + cos(π · epoch / epochs))`` (Loshchilov and Hutter, 2017).
-    """
+    """Return the learning rate of an epoch (counted from 0), as the experiment's schedule has it."""
     assert not isinstance(experiment.optimizer, Ridge), "a closed form has no learning rate"
-    rate = experiment.optimizer.learning_rate
-    match experiment.training.schedule:
-        case ExponentialSchedule() as schedule:
-            return rate if epoch < schedule.start else rate * math.exp(schedule.rate * (schedule.start - epoch))
-        case CosineSchedule():
-            return rate * 0.5 * (1 + math.cos(math.pi * epoch / experiment.training.epochs))
-        case _:
-            return rate
+    training = experiment.training
+    return training.schedule.rate_of(experiment.optimizer.learning_rate, epoch, training.epochs)
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

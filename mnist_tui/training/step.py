@@ -29,7 +29,7 @@ def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
     return first, second
 
 
-def keep(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
+def dropout_mask(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate: float) -> Any:
     """Return which units a dropout layer keeps in one step.
 
     The mask is a function of where it is used, and of nothing that was drawn before: a resumed training draws what it
@@ -163,6 +163,11 @@ RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "sel
 """Activations that never fall, by Keras' names."""
 
 
+MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.Dropout: lambda shape: shape}
+"""For each Keras layer that drops values while it trains: from the shape of its input, the batch first, to that of its
+mask."""
+
+
 class Feed(NamedTuple):
     """What a compiled program is fed: all the examples, as `Resident` has them, and keys for the dropout masks."""
 
@@ -210,13 +215,14 @@ class TrainingStep:
         *layers, output = self._model.layers
         values, convolved = inputs, None
         for position, (layer, following) in enumerate(pairwise((*layers, output))):
-            if isinstance(layer, keras.layers.Dropout):
-                values = _dropped(values, layer.rate, (keys[position, 0], keys[position, 1]), epoch, step)
+            if type(layer) in MASKS:
+                values = _dropped(layer, values, (keys[position, 0], keys[position, 1]), epoch, step)
             elif _pooled_first(layer, following):
                 values, convolved = _convolved(layer, values), layer
             elif convolved is not None:
                 values, convolved = convolved.activation(layer(values) + _cast(convolved.bias, convolved)), None
             else:
+                _check_reproducible(layer)
                 values = layer(values, training=True)
         return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
 
@@ -230,12 +236,18 @@ def dropout_keys(model: Any, seed: int) -> Any:
     return tf.constant(np.array(keys, np.uint32))
 
 
-def _dropped(values: Any, rate: float, keys: Keys, epoch: Any, step: Any) -> Any:
+def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
+    rate = layer.rate
     if rate == 0:
         return values
     moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
-    kept = keep(keys, *moment, tuple(values.shape), rate)
+    kept = dropout_mask(keys, *moment, MASKS[type(layer)](tuple(values.shape)), rate)
     return tf.where(kept, values / (1 - rate), tf.zeros((), values.dtype))
+
+
+def _check_reproducible(layer: Any) -> None:
+    if hasattr(layer, "seed_generator"):
+        raise TypeError(f"{type(layer).__name__} draws random numbers while it trains: step.MASKS must say which")
 
 
 def _pooled_first(layer: Any, following: Any) -> bool:

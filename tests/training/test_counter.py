@@ -19,10 +19,10 @@ def mask(*, seed=3, layer=2, epoch=0, step=0, shape=SHAPE, rate=0.5):
     import tensorflow as tf
 
     from mnist_tui.training.models import NOISE
-    from mnist_tui.training.step import keep, layer_keys
+    from mnist_tui.training.step import dropout_mask, layer_keys
 
     moment = tf.constant(epoch, tf.uint32), tf.constant(step, tf.uint32)
-    return keep(layer_keys(seed, layer, NOISE), *moment, shape, rate).numpy()
+    return dropout_mask(layer_keys(seed, layer, NOISE), *moment, shape, rate).numpy()
 
 
 def triple32(word, key=0):
@@ -55,10 +55,10 @@ def test_each_unit_follows_from_its_counter_by_the_stated_formula():
 def test_graph_and_xla_draw_the_same_inside_a_program():
     import tensorflow as tf
 
-    from mnist_tui.training.step import keep
+    from mnist_tui.training.step import dropout_mask
 
     def draw(step):
-        return keep((11, 12), tf.constant(1, tf.uint32), step, SHAPE, 0.5)
+        return dropout_mask((11, 12), tf.constant(1, tf.uint32), step, SHAPE, 0.5)
 
     step = tf.constant(9, tf.uint32)
     graph, xla = (tf.function(draw, jit_compile=compiled)(step).numpy() for compiled in (False, True))

@@ -96,10 +96,10 @@ class BareKeras:
         import tensorflow as tf
 
         from mnist_tui.training.models import NOISE
-        from mnist_tui.training.step import keep, layer_keys
+        from mnist_tui.training.step import dropout_mask, layer_keys
 
         moment = tf.constant(0, tf.uint32), tf.constant(step, tf.uint32)
-        kept = keep(layer_keys(5, position, NOISE), *moment, tuple(shape), rate)
+        kept = dropout_mask(layer_keys(5, position, NOISE), *moment, tuple(shape), rate)
         return tf.cast(kept, tf.float32) / (1 - rate)
 
 

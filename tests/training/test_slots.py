@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS, slots
+from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 
 pytestmark = pytest.mark.slow
 
@@ -27,4 +27,4 @@ def test_keras_allocates_as_many_values_as_are_counted(name, arguments):
     parameters = keras.Variable([[1.0] * 50] * 3)
     theirs.build([parameters])
     values = sum(variable.value.shape.num_elements() for variable in theirs.variables if len(variable.shape) == 2)
-    assert values == 150 * slots(optimizer)
+    assert values == 150 * optimizer.slots

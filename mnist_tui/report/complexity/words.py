@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
-from mnist_tui.experiment.layers import Conv2D, Dense, MaxPooling2D
-from mnist_tui.experiment.optimizers import Ridge, slots
+from mnist_tui.experiment.layers import LAYER_KINDS, Conv2D, Dense, MaxPooling2D
+from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted, listed, noun, size
@@ -28,7 +28,6 @@ ORDINALS = (
     "eleventh",
     "twelfth",
 )
-WITHOUT_PARAMETERS = {"dropout": "dropout", "max_pooling2d": "pooling", "flatten": "flattening"}
 
 
 def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
@@ -173,7 +172,9 @@ def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
     if frozen:
         words = listed([layer_in_words(c, name) for name in frozen])
         sentences.append(f"{words[:1].upper()}{words[1:]} {'is' if len(frozen) == 1 else 'are'} frozen as initialised.")
-    bare = [words for kind, words in WITHOUT_PARAMETERS.items() if any(layer.kind == kind for layer in c.layers)]
+    bare = [
+        kind.SPOKEN for name, kind in LAYER_KINDS.items() if kind.SPOKEN and any(one.kind == name for one in c.layers)
+    ]
     if bare:
         said = listed(bare)
         sentences.append(f"{said[:1].upper()}{said[1:]} {'has' if len(bare) == 1 else 'have'} no parameters.")
@@ -186,7 +187,7 @@ def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
     dearest = max(c.layers, key=lambda layer: layer.macs)
     where = layer_in_words(c, dearest.name)
     share = "all of them" if dearest.macs == c.macs else f"{dearest.macs:,} of them ({dearest.macs / c.macs:.1%})"
-    kept = slots(experiment.optimizer)
+    kept = experiment.optimizer.slots
     optimizer = type(experiment.optimizer).__name__
     if isinstance(experiment.optimizer, Ridge):
         edge = next(layer.inputs for layer in c.layers if layer.name == "output") + 1

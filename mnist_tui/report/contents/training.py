@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 
-from mnist_tui.experiment.layers import BatchNormalization, Dropout
-from mnist_tui.experiment.optimizers import AdamW, Ridge
-from mnist_tui.experiment.spec import CosineSchedule, Experiment, ExponentialSchedule, is_closed_form
+from mnist_tui.experiment.layers import LAYER_KINDS
+from mnist_tui.experiment.optimizers import AdamW, CosineSchedule, ExponentialSchedule, Ridge
+from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.report import result_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import Facts, MarkdownTable, MarkdownText, value_in_words
@@ -108,16 +108,13 @@ def early_stopping_in_words(experiment: Experiment) -> str:
 
 def regularisation_in_words(evidence: Evidence) -> str:
     """Dropout, batch normalisation and weight decay, with their papers."""
-    experiment, found = evidence.experiment, []
+    experiment, found = evidence.experiment, list[str]()
     named = list(zip(experiment.layers, evidence.complexity.layers, strict=False))
-    dropout = [
-        f"rate {part.rate:g} in {layer.name}" for part, layer in named if isinstance(part, Dropout) and part.rate
-    ]
-    normalised = [layer.name for part, layer in named if isinstance(part, BatchNormalization)]
-    if dropout:
-        found.append(f"dropout, {', '.join(dropout)} (Srivastava et al., 2014)")
-    if normalised:
-        found.append(f"batch normalisation, {', '.join(normalised)} (Ioffe and Szegedy, 2015)")
+    for kind in LAYER_KINDS.values():
+        used = [part.effect_in(layer.name) for part, layer in named if type(part) is kind]
+        if kind.EFFECT and any(used):
+            name, paper = kind.EFFECT
+            found.append(f"{name}, {', '.join(filter(None, used))} ({paper})")
     if isinstance(experiment.optimizer, AdamW):
         found.append(f"weight decay {experiment.optimizer.weight_decay:g}, decoupled (Loshchilov and Hutter, 2019)")
     return "; ".join(found) or "none"

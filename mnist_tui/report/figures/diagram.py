@@ -273,37 +273,24 @@ STROKES = 7
 
 
 def glyph_width(kind: str, shape: Shape) -> float:
-    """Width of a box's picture."""
-    match kind:
-        case "conv2d" | "max_pooling2d":
-            return _edge(shape) + (_planes(shape) - 1) * SHIFT
-        case "input" | "hog":
-            return LARGEST
-        case "batch_normalization":
-            return BELL_EDGE
-        case _:
-            return COLUMN
+    """Return the width of a box's picture."""
+    return _glyph(kind).width(shape)
 
 
 def paint_glyph(axes: Axes, kind: str, shape: Shape, x: float, y: float, *, cells: int = 0) -> None:
-    """Draws a box's picture around the point (x, y); `cells` is for ``hog``."""
-    match kind:
-        case "input":
-            _grid(axes, x, y, 7)
-        case "hog":
-            _strokes(axes, x, y, cells)
-        case "conv2d" | "max_pooling2d":
-            _stack(axes, shape, x, y, convolution=kind == "conv2d")
-        case "batch_normalization":
-            _bell(axes, x, y)
-        case "flatten":
-            _bar(axes, x, y)
-        case "dropout":
-            _neurons(axes, CIRCLES, x, y, dropped=True)
-        case "more":
-            axes.text(x, y, "…", ha="center", va="center", color=BLACK)
-        case _:
-            _neurons(axes, shape[0], x, y)
+    """Draw a box's picture around the point (x, y).
+
+    Args:
+        axes: in millimetres, y downwards.
+        kind: of a layer, or ``input``, ``hog``, ``output``, ``more``.
+        shape: of the layer's output for one image.
+        x, y: the picture's middle.
+        cells: for ``hog``, along an edge.
+    """
+    if kind == "hog":
+        _strokes(axes, x, y, cells)
+    else:
+        _glyph(kind).paint(axes, shape, x, y)
 
 
 def _edge(shape: Shape) -> float:
@@ -406,3 +393,45 @@ def _rectangle(axes: Axes, left: float, top: float, wide: float, tall: float, *,
     from matplotlib.patches import Rectangle
 
     axes.add_patch(Rectangle((left, top), wide, tall, facecolor=fill, edgecolor=BLACK, linewidth=0.6))
+
+
+def _stack_width(shape: Shape) -> float:
+    return _edge(shape) + (_planes(shape) - 1) * SHIFT
+
+
+def _wide(width: float) -> Callable[[Shape], float]:
+    return lambda shape: width
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """How a kind of box is drawn.
+
+    Attributes:
+        width: of the picture, from the shape of the layer's output.
+        paint: draws it on axes around a point, from that shape.
+    """
+
+    width: Callable[[Shape], float]
+    paint: Callable[[Axes, Shape, float, float], object]
+
+
+GLYPHS: dict[str, Glyph] = {
+    "dense": Glyph(_wide(COLUMN), lambda axes, shape, x, y: _neurons(axes, shape[0], x, y)),
+    "dropout": Glyph(_wide(COLUMN), lambda axes, _, x, y: _neurons(axes, CIRCLES, x, y, dropped=True)),
+    "batch_normalization": Glyph(_wide(BELL_EDGE), lambda axes, _, x, y: _bell(axes, x, y)),
+    "conv2d": Glyph(_stack_width, lambda axes, shape, x, y: _stack(axes, shape, x, y, convolution=True)),
+    "max_pooling2d": Glyph(_stack_width, lambda axes, shape, x, y: _stack(axes, shape, x, y, convolution=False)),
+    "flatten": Glyph(_wide(COLUMN), lambda axes, _, x, y: _bar(axes, x, y)),
+}
+"""The picture of each layer kind."""
+_OTHERS: dict[str, Glyph] = {
+    "output": GLYPHS["dense"],
+    "input": Glyph(_wide(LARGEST), lambda axes, _, x, y: _grid(axes, x, y, 7)),
+    "hog": Glyph(_wide(LARGEST), lambda *_: None),
+    "more": Glyph(_wide(COLUMN), lambda axes, _, x, y: axes.text(x, y, "…", ha="center", va="center", color=BLACK)),
+}
+
+
+def _glyph(kind: str) -> Glyph:
+    return GLYPHS[kind] if kind in GLYPHS else _OTHERS[kind]

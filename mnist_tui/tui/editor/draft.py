@@ -10,16 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from mnist_tui.experiment.layers import (
-    LAYER_KINDS,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    MaxPooling2D,
-)
+from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Flatten, Layer
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, edited, sizes
 from mnist_tui.experiment.problem import RequestError, SpecError
@@ -261,38 +252,9 @@ def to_save(draft: Draft) -> Preset:
     return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)
 
 
-KIND_TITLES = {
-    "dense": "dense",
-    "dropout": "dropout",
-    "batch_normalization": "batch normalisation",
-    "conv2d": "convolution 2-D",
-    "max_pooling2d": "max pooling 2-D",
-    "flatten": "flatten",
-}
-
-
-def kind_about(kind: str) -> str:
-    """What a layer of that kind does, in a sentence."""
-    return (LAYER_KINDS[kind].__doc__ or "").partition("\n")[0].rstrip(".")
-
-
 def new_layer(kind: str, layers: Sequence[Layer]) -> Layer:
-    """A layer of that kind with sensible settings; activations as in the stack's other layers of the kind."""
-    alike = next((layer for layer in reversed(layers) if layer.kind == kind), None)
-    match kind:
-        case "dense":
-            return Dense(units=100, activation=alike.activation if isinstance(alike, Dense) else "relu")
-        case "conv2d":
-            activation = alike.activation if isinstance(alike, Conv2D) else "relu"
-            return Conv2D(filters=16, kernel_size=3, padding="same", activation=activation)
-        case "max_pooling2d":
-            return MaxPooling2D()
-        case "dropout":
-            return Dropout(rate=0.5)
-        case "batch_normalization":
-            return BatchNormalization()
-        case _:
-            return Flatten()
+    """Return a layer of that kind with sensible settings; activations as in the stack's other layers of the kind."""
+    return LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
 
 
 def added(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:

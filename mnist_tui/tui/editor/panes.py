@@ -14,7 +14,7 @@ from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment import complexity
-from mnist_tui.tui.editor.draft import State, kind_about
+from mnist_tui.tui.editor.draft import State
 from mnist_tui.tui.editor.field_row import FieldSection
 from mnist_tui.tui.editor.fields import GROUPS, layer_fields, optimizer_fields, parameter_fields, stopping_fields
 from mnist_tui.tui.form import wording
@@ -214,8 +214,8 @@ class LayersPane(Vertical):
     async def _show_fields(self, typing: str) -> None:
         place, layers = self.listing.place, self._state.experiment.layers
         if place < len(layers):
-            kind = layers[place].kind
-            title = f"Layer {place + 1}: {kind_about(kind)[:1].lower()}{kind_about(kind)[1:]}"
+            about = layers[place].about()
+            title = f"Layer {place + 1}: {about[:1].lower()}{about[1:]}"
         else:
             title = "Output: ten neurons with softmax"
         await self.section.replace(title, layer_fields(self._state.experiment, place), self._state, typing)

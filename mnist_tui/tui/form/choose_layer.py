@@ -12,7 +12,6 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment.layers import LAYER_KINDS
-from mnist_tui.tui.editor.draft import KIND_TITLES, kind_about
 
 
 class ChooseLayerScreen(ModalScreen[str | None]):
@@ -38,8 +37,8 @@ class ChooseLayerScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         options = [
-            Option(Content.assemble((KIND_TITLES[kind], "bold"), "\n", (f"  {kind_about(kind)}", "dim")), id=kind)
-            for kind in LAYER_KINDS
+            Option(Content.assemble((layer.TITLE, "bold"), "\n", (f"  {layer.about()}", "dim")), id=kind)
+            for kind, layer in LAYER_KINDS.items()
         ]
         with Vertical() as box:
             box.border_title = "Add a layer"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.complexity import Complexity, LayerComplexity, configuration
+from mnist_tui.experiment.complexity import Complexity, LayerComplexity
+from mnist_tui.experiment.layers import LayerError, shapes_through
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.parameters import by_name
 from mnist_tui.experiment.presets import BrokenPreset, Preset
-from mnist_tui.experiment.shapes import LayerError, shapes_through, written
+from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
 from mnist_tui.report.result_words import reference_in_words
 from mnist_tui.tui.form.table import Column
@@ -155,7 +156,7 @@ def layer_lines(experiment: Experiment) -> tuple[LayerLine, ...]:
     lines = [LayerLine(entry.name, entry.configuration, entry) for entry in counted[:-1]]
     seen = [layer.kind for layer in layers]
     lines += [
-        LayerLine(f"{layer.kind}_{seen[: at + 1].count(layer.kind)}", configuration(layer), None)
+        LayerLine(f"{layer.kind}_{seen[: at + 1].count(layer.kind)}", layer.configuration, None)
         for at, layer in enumerate(layers)
         if at >= fitting
     ]

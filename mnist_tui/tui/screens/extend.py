@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from mnist_tui.experiment.spec import MAX_EPOCHS, CosineSchedule, Experiment
+from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.tui.screens.dialog import DialogScreen
 from mnist_tui.tui.watch import Snapshot
 from mnist_tui.wording import count, counted, seconds
@@ -95,7 +95,7 @@ class ExtendScreen(DialogScreen[int | None]):
         if (each := run.seconds_an_epoch) is not None:
             yield f"{count(left)} at {seconds(each)} each: {seconds(left * each)}."
         training = self._experiment.training if self._experiment is not None else None
-        if training is not None and isinstance(training.schedule, CosineSchedule):
+        if training is not None and training.schedule.SPANS_EPOCHS:
             yield "The cosine schedule is stretched over the new total: its learning rate rises again."
         if training is not None and training.early_stopping is not None:
             yield "Early stopping may still end it sooner."
