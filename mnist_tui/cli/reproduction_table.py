@@ -334,15 +334,15 @@ def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> li
         TextColumn("experiment", tuple(ids(row) for row in rows)),
         TextColumn("published", tuple(percent(row.subject.accuracy) for row in rows), right=True),
         TextColumn("ours", tuple(mean(row) for row in rows), right=True),
-        TextColumn("±", tuple(deviation(row) for row in rows), right=True, spare=2),
-        TextColumn("seeds", tuple(seeds(row) for row in rows), spare=3),
-        TextColumn("difference", tuple(apart(row) for row in rows), right=True, spare=1),
+        TextColumn("±", tuple(deviation(row) for row in rows), right=True, need=7),
+        TextColumn("seeds", tuple(seeds(row) for row in rows), need=6),
+        TextColumn("difference", tuple(apart(row) for row in rows), right=True, need=8),
         TextColumn("verdict", tuple(short_verdict(row) for row in rows)),
-        TextColumn("published loss", tuple(published for published, _ in both_losses), right=True, spare=6),
-        TextColumn("our loss", tuple(ours for _, ours in both_losses), right=True, spare=7),
-        TextColumn("time of a run", tuple(took(row) for row in rows), spare=4),
-        TextColumn("epochs", tuple(epochs(row) for row in rows), right=True, spare=5),
-        TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), spare=8),
+        TextColumn("published loss", tuple(published for published, _ in both_losses), right=True, need=3),
+        TextColumn("our loss", tuple(ours for _, ours in both_losses), right=True, need=2),
+        TextColumn("time of a run", tuple(took(row) for row in rows), need=5),
+        TextColumn("epochs", tuple(epochs(row) for row in rows), right=True, need=4),
+        TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), need=1),
     ]
 
 

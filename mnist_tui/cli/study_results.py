@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_tui import PROGRAM
 from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_text, rendered
 from mnist_tui.clocks import HeardClock
+from mnist_tui.columns import fit, shortened
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import result_words
@@ -183,12 +184,12 @@ def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
     return [
         TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
         TextColumn("state", tuple(state_words(row) for row in rows)),
-        TextColumn("epochs", tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows), right=True, spare=3),
+        TextColumn("epochs", tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows), right=True, need=6),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
-        TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, spare=2),
-        TextColumn("test loss", tuple(_loss(row) for row in rows), right=True, spare=1),
-        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4),
-        TextColumn("run", tuple(row.run or DASH for row in rows), spare=5),
+        TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
+        TextColumn("test loss", tuple(_loss(row) for row in rows), right=True, need=8),
+        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
+        TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
     ]
 
 
@@ -224,8 +225,6 @@ if TYPE_CHECKING:
 
 GAP = 3
 """Cells between two columns."""
-SHORTEST = 4
-"""Cells that are left of a text that is cut."""
 ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
 """Of the rows that did not finish, after those that did."""
 STYLES = {
@@ -244,27 +243,27 @@ class TextColumn:
     """A column of a table, as text.
 
     Attributes:
-        spare: columns with the highest number are left out first; those with 0 never.
+        need: columns of lower need are left out first; those of 0 never.
         cut: whether its texts are cut where leaving columns out is not enough.
     """
 
     title: str
     cells: tuple[str, ...]
     right: bool = False
-    spare: int = 0
+    need: int = 0
     cut: bool = False
 
     @property
     def width(self) -> int:
         return max(len(text) for text in (self.title, *self.cells))
 
+    @property
+    def least(self) -> int:
+        return self.width if self.cut else 0
+
     def within(self, width: int) -> TextColumn:
         """The column with its texts cut to a width."""
-        return replace(self, title=_shortened(self.title, width), cells=tuple(_shortened(t, width) for t in self.cells))
-
-
-def _shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+        return replace(self, title=shortened(self.title, width), cells=tuple(shortened(t, width) for t in self.cells))
 
 
 def in_order(state: StudyState) -> list[TrialRow]:
@@ -290,13 +289,13 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
         columns.append(TextColumn("seed", tuple(str(row.seed) for row in rows), right=True))
     columns.append(TextColumn("state", tuple(state_words(row) for row in rows)))
     epochs = tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows)
-    columns.append(TextColumn("epoch", epochs, right=True, spare=1 if state.live else 3))
+    columns.append(TextColumn("epoch", epochs, right=True, need=8 if state.live else 6))
     columns.append(TextColumn(metric_words(state.metric), tuple(metric_text(state, row) for row in rows), right=True))
     tested = tuple(percent(row.test_accuracy) for row in rows)
-    columns.append(TextColumn("test accuracy", tested, right=True, spare=2))
-    columns.append(TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, spare=5))
-    columns.append(TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, spare=4))
-    columns.append(TextColumn("run", tuple(row.run or DASH for row in rows), spare=6))
+    columns.append(TextColumn("test accuracy", tested, right=True, need=7))
+    columns.append(TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4))
+    columns.append(TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5))
+    columns.append(TextColumn("run", tuple(row.run or DASH for row in rows), need=3))
     return columns
 
 
@@ -350,7 +349,7 @@ def point_columns(state: StudyState) -> list[TextColumn]:
             "mean test accuracy",
             tuple(spread_text(summary(row.test_accuracy for row in rows), percent) for _, rows in groups),
             right=True,
-            spare=1,
+            need=8,
         ),
     ]
     return columns
@@ -365,22 +364,10 @@ def spread_text(found: SeedStatistics | None, written: object) -> str:
 
 
 def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:
-    """The columns that fit into a width, the values of the axes cut where they must be; all for None."""
-    kept = list(columns)
+    """Return the columns that fit into a width, the values of the axes cut where they must be; all for None."""
     if width is None:
-        return kept
-    while _width(kept) > width and (least := max(kept, key=lambda column: column.spare)).spare:
-        kept.remove(least)
-    while _width(kept) > width:
-        widest = max((column for column in kept if column.cut), key=lambda column: column.width, default=None)
-        if widest is None or widest.width <= SHORTEST:
-            break
-        kept[kept.index(widest)] = widest.within(widest.width - 1)
-    return kept
-
-
-def _width(columns: Sequence[TextColumn]) -> int:
-    return sum(column.width + GAP for column in columns) - GAP
+        return list(columns)
+    return [columns[at].within(size) for at, size in fit(columns, [one.width for one in columns], width, GAP).items()]
 
 
 def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:

@@ -14,7 +14,6 @@ import pytest
 from mnist_tui.experiment.presets import Preset, find_preset, list_presets, save_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.table import Column, table
 from mnist_tui.tui.presets.screen import PresetsScreen
 from tests.tui.sizes import at_sizes
 
@@ -243,11 +242,3 @@ def test_every_starter_is_described() -> None:
 def test_long_numbers_are_grouped_wherever_they_stand() -> None:
     assert wording.grouped("784 × 250 = 196000") == "784 × 250 = 196,000"
     assert wording.grouped("1764 × 100 = 176400") == "1,764 × 100 = 176,400"
-
-
-@pytest.mark.parametrize("width", range(12, 60, 4))
-def test_a_table_never_exceeds_its_width_and_leaves_out_the_least_needed_column_first(width: int) -> None:
-    columns = [Column("Name", least=4), Column("A", right=True, need=2), Column("B", right=True, need=1)]
-    fitted = table(columns, [("a long name", "1,000", "2,000"), ("short", "1", "2")], width)
-    assert all(len(line) <= width for line in (fitted.header, *fitted.lines))
-    assert fitted.shown in ((0, 1, 2), (0, 1), (0,))

@@ -24,7 +24,7 @@ from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.points import Scatter
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, fitted_columns
+from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
 from tests.tui.sizes import at_sizes
@@ -347,21 +347,6 @@ async def test_a_live_run_that_is_compared_is_followed(runs_dir: Path, record: A
         await shows(pilot, "1/30")
         write_events(run.folder, [epoch_ended(2)])
         await shows(pilot, "2/30")
-
-
-def test_columns_are_cut_then_left_out_the_least_needed_first() -> None:
-    columns = [
-        RowColumn("a", "a"),
-        RowColumn("b", "b", least=4),
-        RowColumn("c", "c", need=1),
-        RowColumn("d", "d", need=2),
-    ]
-    wanted = [5, 10, 5, 5]
-    assert fitted_columns(columns, wanted, 31) == [(0, 5), (1, 10), (2, 5), (3, 5)]
-    assert fitted_columns(columns, wanted, 27) == [(0, 5), (1, 6), (2, 5), (3, 5)]
-    assert fitted_columns(columns, wanted, 24) == [(0, 5), (1, 10), (3, 5)]
-    assert fitted_columns(columns, wanted, 12) == [(0, 5), (1, 5)]
-    assert fitted_columns(columns, [5, 0, 5, 0], 40) == [(0, 5), (2, 5)]
 
 
 async def test_esc_leads_back_through_results_and_curves_to_the_list_as_it_was_left(

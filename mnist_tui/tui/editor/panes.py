@@ -13,12 +13,12 @@ from textual.content import Content
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
+from mnist_tui.columns import text_table
 from mnist_tui.experiment import complexity
 from mnist_tui.tui.editor.draft import State
 from mnist_tui.tui.editor.field_row import FieldSection
 from mnist_tui.tui.editor.fields import GROUPS, layer_fields, optimizer_fields, parameter_fields, stopping_fields
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.table import table
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
@@ -141,7 +141,7 @@ class LayerList(OptionList):
         self._state = state
         wanted = self.place if place is None else place
         lines = wording.layer_lines(state.experiment)
-        fitted = table(wording.EDITED_COLUMNS, wording.short_rows(lines), max(20, self._width))
+        fitted = text_table(wording.EDITED_COLUMNS, wording.short_rows(lines), max(20, self._width))
         misfit = state.misfit
         prompts = [Content(line) for line in fitted.lines]
         if misfit:

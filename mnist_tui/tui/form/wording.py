@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.columns import Column
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
@@ -16,7 +17,6 @@ from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
 from mnist_tui.report.result_words import reference_in_words
-from mnist_tui.tui.form.table import Column
 from mnist_tui.wording import counted
 
 

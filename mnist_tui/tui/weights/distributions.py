@@ -20,10 +20,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mnist_tui.columns import Column, text_table
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.settings import Glyphs
-from mnist_tui.tui.form.table import Column, table
 from mnist_tui.wording import percent
 
 Pen = tuple[str, Style]
@@ -413,7 +413,7 @@ class LayerTable(Widget):
     def render(self) -> Content:
         if not self._rows:
             return Content("")
-        fitted = table(COLUMNS, self._rows, self.content_size.width)
+        fitted = text_table(COLUMNS, self._rows, self.content_size.width)
         lines = [Content.styled(fitted.header, "bold $foreground-muted")]
         lines += [
             Content.styled(line, "bold") if at == self._chosen else Content(line)

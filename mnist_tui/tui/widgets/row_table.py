@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mnist_tui.columns import fit
 from mnist_tui.shown_text import visible_line
 
 GAP = 2
@@ -53,28 +54,6 @@ class TableRow:
     cells: tuple[str, ...]
     marked: bool = False
     tone: str = ""
-
-
-def fitted_columns(columns: Sequence[RowColumn], wanted: Sequence[int], width: int) -> list[tuple[int, int]]:
-    """Places and widths of the columns that are shown in `width` columns of text.
-
-    Args:
-        wanted: what each column would take; one of 0 has no text and is left out.
-    """
-    shown = {at: size for at, size in enumerate(wanted) if size}
-
-    def excess() -> int:
-        return sum(shown.values()) + GAP * (len(shown) - 1) - width
-
-    def slack() -> int:
-        return sum(max(0, size - columns[at].least) for at, size in shown.items() if columns[at].least)
-
-    while excess() > slack() and (spare := [at for at in shown if columns[at].need]):
-        del shown[min(spare, key=lambda at: columns[at].need)]
-    flexible = sorted((at for at in shown if columns[at].least), key=lambda at: -shown[at])
-    for at in flexible:
-        shown[at] -= min(max(0, excess()), max(0, shown[at] - columns[at].least))
-    return sorted(shown.items())
 
 
 class RowTable(ScrollView, can_focus=True):
@@ -244,7 +223,7 @@ class RowTable(ScrollView, can_focus=True):
         return None
 
     def _fitted(self) -> list[tuple[int, int]]:
-        return fitted_columns(self._columns, self._wanted, self.scrollable_content_region.width - MARKS)
+        return list(fit(self._columns, self._wanted, self.scrollable_content_region.width - MARKS, GAP).items())
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.tui.form.table import Column, table
+from mnist_tui.columns import Column, text_table
 
 
 class Line(Static):
@@ -112,7 +112,7 @@ class TableView(Widget):
         """What is drawn in that width, line by line."""
         if not self._rows:
             return []
-        fitted = table(self._columns, self._rows, width)
+        fitted = text_table(self._columns, self._rows, width)
         lines = [Content.styled(fitted.header, "bold $foreground-muted")]
         for at, (line, row) in enumerate(zip(fitted.lines, self._rows, strict=True)):
             last = self._total and at == len(self._rows) - 1

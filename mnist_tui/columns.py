@@ -1,0 +1,101 @@
+"""Fit the columns of a table into a width: leave out those that are needed least, and cut long texts. Text only.
+
+All tables that give way where there is no room use this: those of the screens and those of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+GAP = 2
+"""Blanks between two columns of a `text_table`."""
+NARROWEST = 4
+"""Characters that are left of a text that is cut as far as it goes."""
+
+
+class Flexible(Protocol):
+    """What `fit` has to know of a column; the attributes are those of `Column`."""
+
+    @property
+    def need(self) -> int: ...
+
+    @property
+    def least(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table of text.
+
+    Attributes:
+        right: whether its cells stand at the right, as numbers do.
+        need: columns of lower need are left out first; those of 0 stay, whatever the width.
+        least: characters to which its texts may be cut (with …) before a column is left out, and further where none
+            can be; 0 if they are never cut.
+    """
+
+    title: str
+    right: bool = False
+    need: int = 0
+    least: int = 0
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """The lines of a table, and which columns (by place) they show."""
+
+    header: str
+    lines: tuple[str, ...]
+    shown: tuple[int, ...]
+
+
+def fit(columns: Sequence[Flexible], wanted: Sequence[int], width: int, gap: int) -> dict[int, int]:
+    """Return the width of each column that is shown, by its place, in order.
+
+    Columns are left out, the least needed first, until cutting the others to their `least` is enough. Then texts are
+    cut, the widest column first; where not even that is enough, down to NARROWEST.
+
+    Args:
+        wanted: characters that each column would take; one of 0 has no text and is left out.
+        width: characters that there are.
+        gap: characters between two columns.
+    """
+    shown = {at: size for at, size in enumerate(wanted) if size}
+
+    def excess() -> int:
+        return max(0, sum(shown.values()) + gap * (len(shown) - 1) - width)
+
+    def slack() -> int:
+        return sum(max(0, size - columns[at].least) for at, size in shown.items() if columns[at].least)
+
+    while excess() > slack() and (spare := [at for at in shown if columns[at].need]):
+        del shown[min(spare, key=lambda at: columns[at].need)]
+    flexible = sorted((at for at in shown if columns[at].least), key=lambda at: -shown[at])
+    for at in flexible:
+        shown[at] -= min(excess(), max(0, shown[at] - columns[at].least))
+    while excess() and (widest := max((shown[at] for at in flexible), default=0)) > NARROWEST:
+        shown[next(at for at in flexible if shown[at] == widest)] -= 1
+    return shown
+
+
+def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> FittedTable:
+    """Return the rows as lines of at most `width` characters; a column without any text is left out."""
+    widths = [max(map(len, (column.title, *cells))) for column, *cells in zip(columns, *rows, strict=True)]
+    shown = fit(columns, [size if any(row[at] for row in rows) else 0 for at, size in enumerate(widths)], width, GAP)
+
+    def line(cells: Sequence[str]) -> str:
+        return (" " * GAP).join(_cell(cells[at], size, columns[at].right) for at, size in shown.items()).rstrip()
+
+    return FittedTable(line([column.title for column in columns]), tuple(line(row) for row in rows), tuple(shown))
+
+
+def shortened(text: str, width: int) -> str:
+    """Return a text cut to so many characters, with an ellipsis at its end."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    text = shortened(text, width)
+    return text.rjust(width) if right else text.ljust(width)
