@@ -21,8 +21,8 @@ from mnist_tui.runs import control, start
 from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
 from mnist_tui.studies import start as studies
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.folder import create as create_study
 from mnist_tui.studies.spec import Study, StudyBase, checked
+from mnist_tui.studies.start import StudyRequest, create_study
 
 EFFECTS = ("os.rename", "os.remove", "os.mkdir", "os.truncate", "subprocess.Popen")
 WRITING = os.O_WRONLY | os.O_RDWR
@@ -66,7 +66,7 @@ def study() -> Study:
 
 
 def made_study(place: Path, status: Status) -> StudyFolder:
-    folder = create_study(place, study(), {"raw": find_preset("raw")})
+    folder = create_study(place, StudyRequest(study(), {"raw": find_preset("raw")}))
     folder.write_status(status)
     return folder
 
@@ -89,7 +89,7 @@ CASES: dict[str, Case] = {
     ),
     "sweep": (
         lambda place: place,
-        lambda place: studies.start(create_study(place, study(), {"raw": find_preset("raw")})),
+        lambda place: studies.start(create_study(place, StudyRequest(study(), {"raw": find_preset("raw")}))),
     ),
     "resume a study": (lambda place: made_study(place, Status("stopped")), studies.resume),
     "stop a study": (lambda place: made_study(place, this_process("running")), studies.stop),

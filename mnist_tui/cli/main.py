@@ -28,7 +28,7 @@ from mnist_tui.cli import (
     sweep,
     train,
 )
-from mnist_tui.cli.begin_study import begun, seeds_of
+from mnist_tui.cli.begin_study import seeds_of
 from mnist_tui.cli.data_checks import check_named_data
 from mnist_tui.cli.group import BenchCommand, BenchGroup
 from mnist_tui.cli.options import (
@@ -46,6 +46,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.studies.start import begin_study
 
 WITH_EXPERIMENT = ("train", "sweep", "complexity", "presets")
 EXAMPLES = {
@@ -113,11 +114,11 @@ def bench(
 
 
 def _seeds_of(request: Request, preset: Preset, runs_dir: Path, data_dir: Path | None) -> Callable[[], StudyFolder]:
-    """What begins the study of `--seeds`, or continues the unfinished one that asks for the same."""
+    """Return the function that begins the study of `--seeds`, or resumes the unfinished one that asks for the same."""
     asked = seeds_of(request, preset, data_dir=data_dir, allow_sample=True)
     if data_dir is not None:
         check_named_data(preset.experiment.dataset.name, data_dir)
-    return lambda: begun(runs_dir, asked)[0]
+    return lambda: begin_study(runs_dir, asked)[0]
 
 
 def _of_the_app(edit: bool, refresh: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_tui.cli.begin_study import Asked, absolute, begun, check_supply, this_command
+from mnist_tui.cli.begin_study import begin, check_supply, this_command
 from mnist_tui.cli.follow_study import check_outcome, shown_to_end
 from mnist_tui.cli.options import (
     MAX_SEEDS,
@@ -28,10 +28,9 @@ from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
-from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import checked
-from mnist_tui.studies.state import LIVE
+from mnist_tui.studies.start import StudyRequest, absolute, require_extra
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
@@ -203,21 +202,12 @@ def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) ->
     """The study that trains what is missing: the one that already does, or a new one."""
     from mnist_tui.studies.reproduction.selection import unfinished
 
-    start.require_extra()
+    require_extra()
     study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **ask)
-    asked = Asked(study, missing.presets)
-    before = unfinished(runs_dir, study, missing.trainings)
-    check_supply(asked, missing.presets.values())
-    if before is None:
-        folder, told = begun(runs_dir, asked)
-        _note(told)
-        return folder
-    if before.state() in LIVE:
-        _note(f"study {before.id} trains the same and is under way: this shows it")
-    else:
-        start.resume(before, study)
-        _note(f"study {before.id} has the same left to do: it goes on")
-    return before
+    request = StudyRequest(study, missing.presets)
+    earlier = unfinished(runs_dir, study, missing.trainings)
+    check_supply(request, missing.presets.values())
+    return begin(runs_dir, request, earlier=earlier)
 
 
 def _followed(folder: StudyFolder, look: Selection, output: Path | None, *, as_json: bool) -> None:
@@ -258,8 +248,3 @@ def _tell(table: ReproductionTable, output: Path | None, *, as_json: bool, study
         print_json({"study": study or None, **results.document(table)})
     else:
         print_text(results.as_text(table, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
-
-
-def _note(text: str) -> None:
-    if text:
-        print_note(f"note: {text}")

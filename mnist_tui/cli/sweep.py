@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.begin_study import Asked, absolute, base_of, begun, check_supply, this_command
+from mnist_tui.cli.begin_study import NEW_HINT, begin, check_supply, this_command
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
     DataDir,
@@ -20,13 +20,13 @@ from mnist_tui.cli.options import (
     runs_folder,
     with_experiment,
 )
-from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
+from mnist_tui.studies.start import StudyRequest, absolute, base_of
 from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
 from mnist_tui.wording import counted, listed
 
@@ -146,12 +146,10 @@ def sweep(
         created=time.time(),
         command=this_command(),
     )
-    asked = Asked(study, {study.bases[0].preset: preset})
+    asked = StudyRequest(study, {study.bases[0].preset: preset})
     presets = _planned(asked, yes=yes)
     check_supply(asked, presets)
-    folder, told = begun(runs_folder(ctx, runs_dir), asked, new=new)
-    if told:
-        print_note(f"note: {told}")
+    folder = begin(runs_folder(ctx, runs_dir), asked, new=new, hint=NEW_HINT)
     if detach:
         tell_detached(folder, as_json=as_json)
         return
@@ -187,11 +185,11 @@ def _workers(text: str | None, scheduler: str | None) -> int | None:
     return checked_whole("--workers", text, MANY)
 
 
-def _planned(asked: Asked, *, yes: bool) -> list[Preset]:
-    """Every preset that may be trained, as far as that can be said before; all of a grid.
+def _planned(asked: StudyRequest, *, yes: bool) -> list[Preset]:
+    """Return every preset that is known to be trained: all of a grid, the first one of a search.
 
     Raises:
-        RequestError: a combination is none, or there are very many.
+        RequestError: a combination is not valid, or there are very many.
     """
     trials = count_trials(asked.study)
     if trials > MANY and not yes:

@@ -5,16 +5,13 @@ It lies in `<runs>/studies` and names its runs, which are ordinary run folders b
 
 from __future__ import annotations
 
-import re
-import secrets
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
+from mnist_tui.experiment.presets import Preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
-from mnist_tui.files import UnreadableFileError, read_text, replacing_folder, write_text
+from mnist_tui.files import UnreadableFileError, read_text, write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.python_process import known_end, noted, why_crashed
 from mnist_tui.runs.folder import (
@@ -26,11 +23,8 @@ from mnist_tui.runs.folder import (
     Status,
     is_known,
     last_lines,
-    made_here,
-    new_stamp,
     read_record,
     true_state,
-    unwritable,
     wait_until_known,
     write_status,
 )
@@ -189,34 +183,6 @@ class StudyFolder:
         return self.last_log_lines(LAST_LINES)
 
 
-def create(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFolder:
-    """Makes the folder of a new study, state starting.
-
-    Args:
-        bases: the experiment of each of the study's bases, by its name there.
-
-    Raises:
-        RunError: `runs_dir` cannot be written.
-    """
-    stamp = new_stamp(runs_dir / PLACE, study.created)
-    slug = re.sub(r"[^a-z0-9]+", "-", study.title.lower()).strip("-")[:40].strip("-") or study.kind
-    folder = StudyFolder(runs_dir / PLACE / f"{stamp}-{slug}-{secrets.token_hex(2)}")
-    try:
-        folder.path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a study
-            made = StudyFolder(path)
-            made.control.mkdir()
-            made.presets.mkdir()
-            for base in study.bases:
-                text = dump_preset(replace(bases[base.preset], origin="run"))
-                write_text(made.presets / f"{base.preset}.toml", text)
-            made.write_status(made_here())
-            made.write_study(study)
-    except OSError as error:
-        raise unwritable(runs_dir, error) from None
-    return folder
-
-
 def study_folders(runs_dir: Path) -> list[StudyFolder]:
     """The studies of a folder of runs, newest first."""
     place = runs_dir / PLACE
@@ -250,24 +216,6 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
     )
 
 
-def same_study(runs_dir: Path, study: Study, bases: Mapping[str, Preset]) -> StudyFolder | None:
-    """The newest study that asks for the same and is not finished; where its trials run does not matter.
-
-    One that cannot be read is passed over.
-    """
-    for folder in study_folders(runs_dir):
-        try:
-            if (
-                folder.state() != "finished"
-                and _asked(folder.study()) == _asked(study)
-                and _same_bases(folder.bases(), bases)
-            ):
-                return folder
-        except RequestError:
-            continue
-    return None
-
-
 def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
     """Removes a study; its runs only if that is wanted.
 
@@ -299,12 +247,3 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
         raise StudyError(f"study {folder.id} cannot be deleted: {error.strerror or error}") from None
     finally:
         lock.release()
-
-
-def _asked(study: Study) -> Study:
-    """Without what two equal requests may differ in."""
-    return study.model_copy(update={"created": 0.0, "command": "", "title": "", "workers": None, "scheduler": None})
-
-
-def _same_bases(one: Mapping[str, Preset], other: Mapping[str, Preset]) -> bool:
-    return one.keys() == other.keys() and all(one[name].experiment == other[name].experiment for name in one)

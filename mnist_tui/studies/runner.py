@@ -1,6 +1,7 @@
-"""The study's process: `python -m mnist_tui.studies.runner FOLDER`. Started by `launcher`; its log is the study's.
+"""The process of a study: `python -m mnist_tui.studies.runner FOLDER`. Started by `start`.
 
-It holds the study's lock while it lives. SIGTERM and SIGINT mean stop; a second one means now.
+It prints into the study's log, and holds the study's lock while it lives. SIGTERM and SIGINT mean stop; a second one
+means now.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from mnist_tui.clocks import now
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, WrittenError, this_process
+from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, this_process
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import StudyEnded, StudyLog
-from mnist_tui.studies.folder import StudyError, StudyFolder
+from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
+from mnist_tui.studies.start import lock_study
 from mnist_tui.studies.state import replayed
 
 if TYPE_CHECKING:
@@ -40,12 +42,13 @@ TOO_EARLY = "stopped before its workers were up"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a study; its exit code: 0 done (stopped is, and so are failed trials), 1 failed, 2 refused."""
+    """Run a study. Returns the exit code: 0 done (also where it was stopped or trials failed), 1 failed, 2 refused."""
     arguments = _parser().parse_args(argv)
     folder = StudyFolder(arguments.study)
-    stops, beat = Stops(), Beat(folder)
+    stops, beat = SignalCounter(), StatusWriter(folder)
     try:
-        lock = _lock(folder, arguments.lock)
+        held = arguments.lock
+        lock = Lock(folder.as_run, held) if held is not None else lock_study(folder, patience=PATIENCE_SECONDS)
         beat("starting")
     except RequestError as error:
         say(str(error))
@@ -56,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         study = folder.study()
         say(f"study {folder.id}: {study.title}")
-        _over(folder, beat, *_conducted(folder, study, stops, beat))
+        _end_study(folder, beat, *_run_study(folder, study, stops, beat))
         return DONE
     except RequestError as error:
         return _failed(folder, beat, str(error))
@@ -74,13 +77,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mnist_tui.studies.runner", description=__doc__)
-    parser.add_argument("study", type=Path, metavar="FOLDER", help="the study to conduct")
-    parser.add_argument("--lock", type=int, metavar="FD", help="its lock, already held, as an open file")
+    parser.add_argument("study", type=Path, metavar="FOLDER", help="the study's folder")
+    parser.add_argument("--lock", type=int, metavar="FD", help="the study's lock, already held, as an open file")
     return parser
 
 
-class Stops:
-    """Counts the signals to stop; called, how many there were."""
+class SignalCounter:
+    """Counts the signals to stop; a call returns how many there were."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -94,8 +97,8 @@ class Stops:
         self._count += 1
 
 
-class Beat:
-    """Keeps `status.json` true: at each change of state, and as a heartbeat.
+class StatusWriter:
+    """Writes `status.json` at each change of state, and as a heartbeat.
 
     Attributes:
         state: the newest.
@@ -113,26 +116,12 @@ class Beat:
 
 
 def say(text: str) -> None:
-    """Writes a line into the study's log."""
+    """Write a line into the study's log."""
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
-def _lock(folder: StudyFolder, handed_over: int | None) -> Lock:
-    """The right to run the study; its last process may need a moment to end."""
-    if handed_over is not None:
-        return Lock(folder.as_run, handed_over)
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return Lock(folder.as_run)
-        except WrittenError:
-            if time.monotonic() > end:
-                raise StudyError(f"study {folder.id} is being run by another process") from None
-            time.sleep(0.05)
-
-
-def _conducted(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: Beat) -> tuple[str, str]:
-    """How the study ended, and why."""
+def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
+    """Start the workers, and have the trials trained. Returns the state in which the study ended, and why."""
     starting: Future[Cluster] = Future()
     threading.Thread(target=_start, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
@@ -145,7 +134,7 @@ def _conducted(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
 
 
 def _start(folder: StudyFolder, study: Study, starting: Future[Cluster]) -> None:
-    """Starts the study's cluster, which may take a minute; what comes of it is told to `starting`."""
+    """Start the study's cluster, which may take a minute; `starting` gets the cluster or the error."""
     try:
         starting.set_result(_cluster(folder, study))
     except BaseException as error:
@@ -168,13 +157,13 @@ def _cluster(folder: StudyFolder, study: Study) -> Cluster:
     )
 
 
-def _failed(folder: StudyFolder, beat: Beat, reason: str) -> int:
+def _failed(folder: StudyFolder, beat: StatusWriter, reason: str) -> int:
     say(reason)
-    _over(folder, beat, "failed", reason)
+    _end_study(folder, beat, "failed", reason)
     return FAILED
 
 
-def _over(folder: StudyFolder, beat: Beat, state: str, reason: str) -> None:
+def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str) -> None:
     try:
         log = StudyLog(folder.events_file)
         when = max(now(), replayed(folder.events_file).updated or 0.0)
@@ -189,4 +178,4 @@ def _over(folder: StudyFolder, beat: Beat, state: str, reason: str) -> None:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # a thread of Dask's that waits for a worker which hangs is not waited for
+    os._exit(code)  # do not wait for a thread of Dask's that waits for a worker which hangs

@@ -1,22 +1,28 @@
-"""Starts, stops and continues studies: processes of their own that outlive whoever started them."""
+"""Begins, resumes and stops studies. A study is trained by a process of its own, which outlives whoever started it."""
 
 from __future__ import annotations
 
+import re
+import secrets
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 
-from mnist_tui import python_process
+from mnist_tui import PROGRAM, python_process
+from mnist_tui.experiment.presets import Preset, dump_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import discard, open_append, why_unwritten
+from mnist_tui.files import discard, open_append, replacing_folder, why_unwritten, write_text
 from mnist_tui.python_process import reap
-from mnist_tui.runs import control
+from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import Lock, WrittenError, status_of
+from mnist_tui.runs.folder import Lock, WrittenError, made_here, new_stamp, status_of, unwritable
 from mnist_tui.studies import scheduler_address
-from mnist_tui.studies.folder import StudyError, StudyFolder
-from mnist_tui.studies.spec import Study
+from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
+from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE, replayed
 from mnist_tui.wording import counted
 
@@ -24,14 +30,82 @@ RUNNER = "mnist_tui.studies.runner"
 PATIENCE_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 EXTRA = {"distributed": "dask.distributed", "optuna": "optuna"}
-"""What the extra `study` installs: modules, and what a person knows them as."""
+"""What the extra `study` installs: modules and their names."""
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """A study that a person asks for. Nothing of it is on disk.
+
+    Attributes:
+        bases: the experiment of each of the study's bases, by its name there.
+    """
+
+    study: Study
+    bases: Mapping[str, Preset]
+
+
+def base_of(preset: Preset, seeds: int) -> StudyBase:
+    """Return the base of a study that trains a preset with so many seeds, from the preset's own seed on."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", preset.name).lstrip("._-")[:100] or "preset"
+    return StudyBase(preset=name, first_seed=preset.experiment.training.seed, seeds=seeds)
+
+
+def seeds_title(preset: Preset, seeds: int) -> str:
+    """Return the title of a study of seeds alone: ``raw, seeds 0 to 4``."""
+    first = preset.experiment.training.seed
+    return f"{preset.name}, seed {first}" if seeds == 1 else f"{preset.name}, seeds {first} to {first + seeds - 1}"
+
+
+def absolute(path: Path | None) -> str | None:
+    """Return a folder's absolute path: a study outlives the current directory of whoever started it."""
+    return str(path.absolute()) if path else None
+
+
+def begin_study(
+    runs_dir: Path,
+    request: StudyRequest,
+    *,
+    new: bool = False,
+    earlier: StudyFolder | None = None,
+    command_of: Callable[[StudyFolder], str] | None = None,
+) -> tuple[StudyFolder, str]:
+    """Start the process of a study; an unfinished study that asks for the same is resumed instead.
+
+    Args:
+        new: start a new study in any case.
+        earlier: the study to resume, where the caller knows it.
+        command_of: returns the command line that makes the study again, given its folder; without it the study's own.
+
+    Returns:
+        The study's folder, and a sentence where the study was there already; empty where it is new.
+
+    Raises:
+        RequestError: the extra is not installed, the scheduler or the GPU is not there, no process can be started, or
+            the folder cannot be written.
+    """
+    require_extra()
+    study = request.study
+    if earlier is None and not new:
+        earlier = find_same_study(runs_dir, request)
+    if earlier is not None and earlier.state() in LIVE:
+        return earlier, f"study {earlier.id} asks for the same and is already running: this shows it"
+    if earlier is not None:
+        resume(earlier, study)
+        return earlier, f"study {earlier.id} asks for the same and is not finished: it is resumed"
+    check_resources(study)
+    folder = create_study(runs_dir, request)
+    if command_of is not None:
+        folder.write_study(study.model_copy(update={"command": command_of(folder)}))
+    start(folder)
+    return folder, ""
 
 
 def require_extra() -> None:
-    """Makes sure that what studies need is installed.
+    """Check that the libraries which studies need are installed.
 
     Raises:
-        RequestError: it is not; the text has the command that installs it.
+        RequestError: one is not; the text has the command that installs it.
     """
     missing = [title for module, title in EXTRA.items() if find_spec(module) is None]
     if missing:
@@ -41,23 +115,100 @@ def require_extra() -> None:
         )
 
 
+def check_resources(study: Study) -> None:
+    """Check that the scheduler answers, or that this machine has the GPU: without it every single trial would fail.
+
+    Raises:
+        RequestError: the scheduler does not answer, or this machine lacks the GPU that is asked for.
+    """
+    if study.scheduler is not None:
+        scheduler_address.check(study.scheduler)
+    elif study.device.startswith("gpu"):
+        _check_gpu(study.device)
+
+
+def _check_gpu(device: str) -> None:
+    there, index = devices.gpu_count(), int(device.partition(":")[2] or 0)
+    if index < there:
+        return
+    if there:
+        raise RequestError(f"--device {device}: this machine has gpu:0{f' to gpu:{there - 1}' if there > 1 else ''}")
+    raise RequestError(
+        f"--device {device}: NVIDIA's driver shows no GPU on this machine; --device cpu trains without, and "
+        f"`{PROGRAM} doctor` says more"
+    )
+
+
+def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None:
+    """Return the newest unfinished study that asks for the same; where its trials are trained does not matter.
+
+    Studies that cannot be read are passed over.
+    """
+    for folder in study_folders(runs_dir):
+        try:
+            if (
+                folder.state() != "finished"
+                and _essence(folder.study()) == _essence(request.study)
+                and _same_experiments(folder.bases(), request.bases)
+            ):
+                return folder
+        except RequestError:
+            continue
+    return None
+
+
+def _essence(study: Study) -> Study:
+    """The study without what two equal requests may differ in."""
+    return study.model_copy(update={"created": 0.0, "command": "", "title": "", "workers": None, "scheduler": None})
+
+
+def _same_experiments(one: Mapping[str, Preset], other: Mapping[str, Preset]) -> bool:
+    return one.keys() == other.keys() and all(one[name].experiment == other[name].experiment for name in one)
+
+
+def create_study(runs_dir: Path, request: StudyRequest) -> StudyFolder:
+    """Make the folder of a new study, in the state starting.
+
+    Raises:
+        RunError: `runs_dir` cannot be written.
+    """
+    study = request.study
+    stamp = new_stamp(runs_dir / PLACE, study.created)
+    slug = re.sub(r"[^a-z0-9]+", "-", study.title.lower()).strip("-")[:40].strip("-") or study.kind
+    folder = StudyFolder(runs_dir / PLACE / f"{stamp}-{slug}-{secrets.token_hex(2)}")
+    try:
+        folder.path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a study
+            made = StudyFolder(path)
+            made.control.mkdir()
+            made.presets.mkdir()
+            for base in study.bases:
+                text = dump_preset(replace(request.bases[base.preset], origin="run"))
+                write_text(made.presets / f"{base.preset}.toml", text)
+            made.write_status(made_here())
+            made.write_study(study)
+    except OSError as error:
+        raise unwritable(runs_dir, error) from None
+    return folder
+
+
 def start(folder: StudyFolder) -> None:
-    """Starts the process of a new study.
+    """Start the process of a new study.
 
     Raises:
         RequestError: the extra is not installed, no process can be started, or the study's folder cannot be written;
-            then it is removed.
+            then the folder is removed.
     """
     try:
         require_extra()
-        _started(folder)
+        _start_process(folder)
     except RequestError:
-        with suppress(OSError):  # it has not begun, and nobody is told of it
+        with suppress(OSError):  # it has not begun, and nobody knows of it
             discard(folder.path)
         raise
 
 
-def _started(folder: StudyFolder, lock: Lock | None = None) -> None:
+def _start_process(folder: StudyFolder, lock: Lock | None = None) -> None:
     process = None
     held, fds = ([], ()) if lock is None else (["--lock", str(lock.fileno())], (lock.fileno(),))
     try:
@@ -84,7 +235,7 @@ def _started(folder: StudyFolder, lock: Lock | None = None) -> None:
 
 
 def stop(folder: StudyFolder) -> bool:
-    """Has the study stop: no further trial begins, those under way stop and count as missing.
+    """Tell a study to stop: no further trial begins, and the running ones stop and count as missing.
 
     Returns:
         Whether it was stopping already: then it ends at once, and waits for no trial.
@@ -100,16 +251,16 @@ def stop(folder: StudyFolder) -> bool:
 
 
 def resume(folder: StudyFolder, study: Study | None = None) -> None:
-    """Has a new process train what is missing: trials that are waiting, stopped or failed.
+    """Start a new process that trains what is missing: trials that are waiting, stopped or failed.
 
-    Of two who resume a study at once, one finds its lock taken and has changed nothing.
+    Where two processes resume a study at once, one finds its lock taken and has changed nothing.
 
     Args:
-        study: the same study asked for anew; where its trials are to run from now on.
+        study: the same study, asked for again; its trials are trained where this one says.
 
     Raises:
         StudyError: its process lives, nothing is missing, or its folder cannot be written.
-        RequestError: the extra is not installed, or no scheduler answers where its trials are to run.
+        RequestError: the extra is not installed, or no scheduler answers where its trials are to be trained.
     """
     require_extra()
     _check_resumable(folder)
@@ -118,35 +269,45 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
     if scheduler is not None:
         scheduler_address.check(scheduler)
     try:
-        lock = _locked(folder)
+        lock = lock_study(folder, lambda: folder.state() in LIVE)
         try:
             _check_resumable(folder)
             if study is not None:
                 folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
-            control.settle(folder.as_run, control.waiting(folder.as_run))  # orders to stop, which this replaces
-            _started(folder, lock)
+            control.settle(folder.as_run, control.waiting(folder.as_run))  # commands to stop, which this replaces
+            _start_process(folder, lock)
         finally:
             lock.release()
     except OSError as error:
-        raise StudyError(f"study {folder.id} cannot go on: {why_unwritten(error)}") from None
+        raise StudyError(f"study {folder.id} cannot be resumed: {why_unwritten(error)}") from None
 
 
 def _check_resumable(folder: StudyFolder) -> None:
     state = folder.state()
     if state in LIVE:
         raise StudyError(f"study {folder.id} is {state}; `mnist-tui attach {folder.id}` shows it")
-    told = replayed(folder.events_file)
-    if state == "finished" and all(row.settled for row in told.rows):
-        raise StudyError(f"all {counted(told.rows, 'trial')} of study {folder.id} are done; nothing is missing")
+    logged = replayed(folder.events_file)
+    if state == "finished" and all(row.settled for row in logged.rows):
+        raise StudyError(f"all {counted(logged.rows, 'trial')} of study {folder.id} are done; nothing is missing")
 
 
-def _locked(folder: StudyFolder) -> Lock:
-    """The right to write the study; its last process may need a moment to end."""
-    end = time.monotonic() + PATIENCE_SECONDS
+def lock_study(
+    folder: StudyFolder, is_taken: Callable[[], bool] = lambda: False, patience: float = PATIENCE_SECONDS
+) -> Lock:
+    """Take the lock of a study; its last process may need a moment to end.
+
+    Args:
+        is_taken: says that waiting is of no use.
+        patience: how many seconds to wait.
+
+    Raises:
+        StudyError: another process has the lock.
+    """
+    end = time.monotonic() + patience
     while True:
         try:
             return Lock(folder.as_run)
         except WrittenError:
-            if time.monotonic() >= end or folder.state() in LIVE:
+            if time.monotonic() >= end or is_taken():
                 raise StudyError(f"study {folder.id} is being run by another process") from None
             time.sleep(LOOK_SECONDS)

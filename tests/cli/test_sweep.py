@@ -24,6 +24,7 @@ from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import replayed
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import find_study
+from mnist_tui.studies.start import StudyRequest
 from mnist_tui.studies.watch import StudyWatch, read_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
@@ -206,7 +207,10 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(tmp_path: Path) -
     assert 1 <= len(done) < 4
 
     again = subprocess.run(line, env=environment(tmp_path), capture_output=True, text=True, check=True)
-    assert f"study {stopped['study']} asks for the same and is not finished: it goes on" in again.stderr
+    assert (
+        f"study {stopped['study']} asks for the same and is not finished: it is resumed; --new starts another"
+        in again.stderr
+    )
     doc = json.loads(again.stdout)
     assert (doc["study"], doc["state"]) == (stopped["study"], "finished")
     runs = [trial["run"] for trial in doc["trials"]]
@@ -279,7 +283,7 @@ def test_data_that_are_not_here_may_be_where_an_existing_clusters_workers_are(
     here = study("hidden=5,6")
     there = study("hidden=5,6", scheduler="tcp://node5:8786")
     monkeypatch.setattr(scheduler_address, "check", lambda address: None)
-    begin_study.check_supply(begin_study.Asked(there, {"raw": raw}), [raw])
+    begin_study.check_supply(StudyRequest(there, {"raw": raw}), [raw])
     assert capsys.readouterr().err == ("note: mnist is not on this machine; the workers of the cluster must have it\n")
     with pytest.raises(MissingDataError):
-        begin_study.check_supply(begin_study.Asked(here, {"raw": raw}), [raw])
+        begin_study.check_supply(StudyRequest(here, {"raw": raw}), [raw])

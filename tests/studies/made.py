@@ -8,8 +8,9 @@ from typing import Any
 
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
-from mnist_tui.studies.folder import StudyFolder, create
+from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study, StudyBase, checked
+from mnist_tui.studies.start import StudyRequest, create_study
 from mnist_tui.studies.trials import parse_over
 
 CREATED = 1_772_000_000.0
@@ -36,7 +37,7 @@ def study(*overs: str, seeds: int = 1, search: Mapping[str, Any] | None = None, 
 
 
 def folder(runs_dir: Path, of: Study, bases: Mapping[str, Preset] | None = None) -> StudyFolder:
-    return create(runs_dir, of, bases or {"raw": base()})
+    return create_study(runs_dir, StudyRequest(of, bases or {"raw": base()}))
 
 
 def curve(values: Sequence[float]) -> tuple[tuple[int, float], ...]:

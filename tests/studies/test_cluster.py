@@ -146,7 +146,7 @@ def test_trials_on_an_existing_cluster_without_data_come_home_though_a_worker_is
         dask.close()
     all_are_home_once(runs, told, killed)
     assert {run.path for run in run_folders(tmp_path / "runs")} == {run.path for run in runs}
-    assert 2 <= len([text for text in said if "letters is shipped to" in text]) <= 3
+    assert 2 <= len([text for text in said if "letters is sent to" in text]) <= 3
     for run in runs:
         assert run.preset().experiment == own
         assert run.launch().threads is None

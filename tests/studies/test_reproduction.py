@@ -11,12 +11,12 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import Status
-from mnist_tui.studies.folder import create
 from mnist_tui.studies.reproduction.finished_runs import found_diverged, found_runs
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, chosen, pooled, sources
 from mnist_tui.studies.reproduction.selection import missing, stretches, unfinished, wanted
 from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, explanations, tabled
 from mnist_tui.studies.spec import Study, checked
+from mnist_tui.studies.start import StudyRequest, create_study
 from tests.report.recorded import CREATED
 from tests.studies.reproduced import finished
 
@@ -142,13 +142,13 @@ def test_an_unfinished_reproduction_of_the_same_is_found_and_one_under_way_is_no
     rows = table(tmp_path, "various-mlp2", "efc-linear").rows
     asked = wanted(missing(rows))
     study = reproduction(rows)
-    folder = create(tmp_path, study, asked.presets)
+    folder = create_study(tmp_path, StudyRequest(study, asked.presets))
     folder.write_status(Status("stopped"))
     assert unfinished(tmp_path, study, asked.trainings) == folder
     assert unfinished(tmp_path, reproduction(rows, device="cpu"), asked.trainings) is None
     fewer = wanted(missing(rows[:1]))
     assert unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings) is None
-    create(tmp_path, study, asked.presets)
+    create_study(tmp_path, StudyRequest(study, asked.presets))
     folder.write_status(replace(folder.status(), state="running", host="elsewhere", heartbeat=4e9))
     with pytest.raises(RequestError, match=r"study .* is under way and trains some of these"):
         unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings)

@@ -21,7 +21,8 @@ from mnist_tui.studies.events import (
     TrialEnded,
     TrialPlanned,
 )
-from mnist_tui.studies.folder import StudyError, StudyFolder, delete_study, find_study, same_study, study_folders
+from mnist_tui.studies.folder import StudyError, StudyFolder, delete_study, find_study, study_folders
+from mnist_tui.studies.start import StudyRequest, find_same_study
 from mnist_tui.studies.watch import DIED, GONE, StudyWatch, read_study
 from tests.studies.made import CREATED, base, folder, study
 
@@ -88,15 +89,15 @@ def test_an_unfinished_study_that_asks_for_the_same_is_found_wherever_its_trials
     made = folder(tmp_path, study("hidden=5,6", workers=2))
     status(made, "stopped")
     again = study("hidden=5,6", created=CREATED + 99, scheduler="tcp://host:1", command="other", title="other")
-    assert same_study(tmp_path, again, presets) == made
-    assert same_study(tmp_path, study("hidden=5,7"), presets) is None
-    assert same_study(tmp_path, study("hidden=5,6", seeds=2), presets) is None
-    assert same_study(tmp_path, study("hidden=5,6", threads=2), presets) is None
-    assert same_study(tmp_path, study("hidden=5,6"), {"raw": base(epochs="5")}) is None
+    assert find_same_study(tmp_path, StudyRequest(again, presets)) == made
+    assert find_same_study(tmp_path, StudyRequest(study("hidden=5,7"), presets)) is None
+    assert find_same_study(tmp_path, StudyRequest(study("hidden=5,6", seeds=2), presets)) is None
+    assert find_same_study(tmp_path, StudyRequest(study("hidden=5,6", threads=2), presets)) is None
+    assert find_same_study(tmp_path, StudyRequest(study("hidden=5,6"), {"raw": base(epochs="5")})) is None
     status(made, "running", dead=True)
-    assert same_study(tmp_path, again, presets) == made
+    assert find_same_study(tmp_path, StudyRequest(again, presets)) == made
     status(made, "finished")
-    assert same_study(tmp_path, again, presets) is None
+    assert find_same_study(tmp_path, StudyRequest(again, presets)) is None
 
 
 def test_a_study_whose_process_died_is_crashed_and_its_trials_under_way_are_stopped(tmp_path: Path) -> None:
@@ -170,7 +171,7 @@ def test_a_folder_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> N
     made.status_file.write_text("{", encoding="utf-8")
     with pytest.raises(StudyError, match=r"status.json cannot be read"):
         read_study(made)
-    assert same_study(tmp_path, study("hidden=5"), {"raw": base()}) is None
+    assert find_same_study(tmp_path, StudyRequest(study("hidden=5"), {"raw": base()})) is None
 
 
 def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -> None:

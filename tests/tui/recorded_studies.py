@@ -24,8 +24,9 @@ from mnist_tui.studies.events import (
     Worker,
     WorkersSeen,
 )
-from mnist_tui.studies.folder import StudyFolder, create
+from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import checked
+from mnist_tui.studies.start import StudyRequest, create_study
 from mnist_tui.studies.trials import Trial, plan_trials
 
 BEGIN = 1_700_000_000.0
@@ -62,7 +63,7 @@ class RecordedStudy:
         }
         study = checked(**{**values, **given})
         self.study = study
-        self.folder: StudyFolder = create(runs_dir, study, {preset: self.preset})
+        self.folder: StudyFolder = create_study(runs_dir, StudyRequest(study, {preset: self.preset}))
         self.trials: tuple[Trial, ...] = plan_trials(study, {preset: self.preset})
         self.epochs = epochs
         self.clock = BEGIN

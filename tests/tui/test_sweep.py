@@ -119,11 +119,11 @@ def test_the_command_line_asks_for_the_same_study(
 ) -> None:
     made: list[Any] = []
 
-    def caught(runs_dir: Path, wanted: Any, *, new: bool = False) -> Any:
+    def caught(runs_dir: Path, wanted: Any, **_: Any) -> Any:
         made.append(wanted)
         raise RequestError("enough")
 
-    monkeypatch.setattr("mnist_tui.cli.sweep.begun", caught)
+    monkeypatch.setattr("mnist_tui.cli.sweep.begin", caught)
     monkeypatch.setattr("mnist_tui.cli.sweep.check_supply", lambda *_: None)
     study = study_of(asked)
     words = shlex.split(command_of(asked, study, "FILE"))

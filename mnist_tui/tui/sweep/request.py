@@ -19,10 +19,9 @@ from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.experiment.texts import whole
-from mnist_tui.studies import scheduler_address, start
-from mnist_tui.studies.folder import StudyFolder, create, same_study
-from mnist_tui.studies.spec import SEARCH_TRIALS, Study, StudyBase, SweepAxis, checked
-from mnist_tui.studies.state import LIVE
+from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.studies.spec import SEARCH_TRIALS, Study, SweepAxis, checked
+from mnist_tui.studies.start import StudyRequest, base_of, begin_study, require_extra, seeds_title
 from mnist_tui.studies.trials import combinations, count_trials, parse_over, plan_trials, with_values
 from mnist_tui.wording import count, counted, listed
 
@@ -64,7 +63,7 @@ class SweepRequest:
     @property
     def base(self) -> str:
         """What the preset is called inside the study."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.preset.name).lstrip("._-")[:100] or "preset"
+        return base_of(self.preset, 1).preset
 
     def text(self, name: str) -> str:
         return self.texts.get(name, "").strip()
@@ -109,13 +108,7 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
     preset, first = wish.preset, wish.preset.experiment.training.seed
     if not axes and kind != "grid":
         raise SweepRequestError("search", f"a {kind} search needs at least one parameter to vary")
-    title = (
-        f"{preset.name} over {listed([axis.name for axis in axes])}"
-        if axes
-        else f"{preset.name}, seeds {first} to {first + seeds - 1}"
-        if seeds > 1
-        else f"{preset.name}, seed {first}"
-    )
+    title = f"{preset.name} over {listed([axis.name for axis in axes])}" if axes else seeds_title(preset, seeds)
     search = {
         "kind": kind,
         "trials": trials,
@@ -127,7 +120,7 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
         return checked(
             kind="sweep" if axes else "seeds",
             title=title,
-            bases=(StudyBase(preset=wish.base, first_seed=first, seeds=seeds),),
+            bases=(base_of(preset, seeds),),
             axes=axes,
             search=search if axes else {},
             device=wish.device,
@@ -292,13 +285,8 @@ def _notes(study: Study, trials: int, wish: SweepRequest) -> Iterable[str]:
         yield f"{SEARCH_TRIALS} points unless told otherwise"
 
 
-def absolute(path: Path | None) -> str | None:
-    """A folder by its absolute path: a study outlives the present folder."""
-    return str(path.absolute()) if path else None
-
-
 def start_sweep(runs_dir: Path, wish: SweepRequest) -> tuple[StudyFolder, str]:
-    """Starts the study's process; an unfinished study that asks for the same goes on instead.
+    """Start the study's process; an unfinished study that asks for the same is resumed instead.
 
     Returns:
         The study's folder, and a sentence where it was there already.
@@ -308,20 +296,12 @@ def start_sweep(runs_dir: Path, wish: SweepRequest) -> tuple[StudyFolder, str]:
             written.
         OSError: no process can be started.
     """
-    start.require_extra()
+    require_extra()
     validate_name(wish.preset.experiment.dataset.name)
     wish = replace(wish, preset=replace(wish.preset, experiment=with_whole_name(wish.preset.experiment)))
-    study, bases = study_of(wish, time.time()), {wish.base: wish.preset}
-    before = same_study(runs_dir, study, bases)
-    if before is not None and before.state() in LIVE:
-        return before, "A study that asks for the same is under way: this is it."
-    if before is not None:
-        start.resume(before, study)
-        return before, "An unfinished study asks for the same: it goes on with what is missing."
-    if study.scheduler is not None:
-        scheduler_address.check(study.scheduler)
-    folder = create(runs_dir, study, bases)
-    command = command_of(wish, study, str(folder.presets / f"{wish.base}.toml"))
-    folder.write_study(study.model_copy(update={"command": command}))
-    start.start(folder)
-    return folder, ""
+    study = study_of(wish, time.time())
+
+    def command(folder: StudyFolder) -> str:
+        return command_of(wish, study, str(folder.presets / f"{wish.base}.toml"))
+
+    return begin_study(runs_dir, StudyRequest(study, {wish.base: wish.preset}), command_of=command)

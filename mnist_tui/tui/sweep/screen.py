@@ -15,6 +15,7 @@ from textual.widgets import Input, Select
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.studies.start import absolute
 from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
 from mnist_tui.tui.sweep.request import (
     KINDS,
@@ -23,7 +24,6 @@ from mnist_tui.tui.sweep.request import (
     SweepPlan,
     SweepRequest,
     SweepRequestError,
-    absolute,
     command_of,
     plan_of,
     sizes_text,
