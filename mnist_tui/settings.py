@@ -1,6 +1,6 @@
-"""The user's settings: what can be set, its defaults, and the file that remembers it.
+"""The user's settings: their names, their defaults, and the file that they are saved in.
 
-An environment variable or a flag beats the file, the file beats the default. Keys of the file that are not ours stay.
+A flag or an environment variable beats the file, and the file beats the default. Other keys in the file are kept.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ DEFAULT_THEME = "textual-dark"
 Glyphs = Literal["braille", "block", "ascii"]
 Refresh = Literal["auto", "normal", "slow"]
 LOCK_SECONDS = 2.0
-LOCK_LOOK_SECONDS = 0.005
+LOCK_RETRY_SECONDS = 0.005
 REFRESH_SECONDS: dict[Refresh, float] = {"auto": 0.5, "normal": 0.5, "slow": 5.0}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the user wants the app.
+    """The user's settings.
 
     Attributes:
-        glyphs: what lines and pictures are drawn with.
-        refresh: how often a live screen is redrawn; auto is normal until the terminal turns out to be slow.
+        glyphs: the characters that lines and pictures are drawn with.
+        refresh: how often a live screen is redrawn; `auto` means normal, and slow on a slow terminal.
         confirm: whether to ask before something is lost.
         bell: whether the terminal rings when a run ends.
-        keys: keys of the user's own, by the id of a binding; several are joined by commas.
-        runs_dir: where runs are kept; None for the default.
-        author: of reports, as last given; None before one was.
-        toured: whether the first-run tour was seen.
+        keys: the user's own keys by the id of a binding; several keys are joined by commas.
+        runs_dir: the folder of runs; None for the default.
+        author: the author of the last report; None before there was one.
+        toured: whether the first-run tour has been shown.
     """
 
     theme: str = DEFAULT_THEME
@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def refresh_seconds(self) -> float:
-        """Between two redraws of a live screen, on a terminal that is not slow."""
+        """The seconds between two redraws of a live screen on a terminal that is not slow."""
         return REFRESH_SECONDS[self.refresh]
 
 
@@ -69,7 +69,7 @@ def _name(value: Any) -> str:
 
 
 def folder_problem(value: Any) -> str:
-    """What a folder of the settings has to be, where `value` is not that; empty where it is."""
+    """Return what a folder in the settings must be (``a folder's whole path …``) if `value` is not; else nothing."""
     try:
         good = isinstance(value, str) and value.startswith(("/", "~")) and typed_path(value).is_absolute()
     except PathError:
@@ -92,24 +92,32 @@ WANTED: dict[str, Callable[[Any], str]] = {
     "author": _name,
     "toured": _yes_or_no,
 }
-"""By the name of a setting: says what its value should be, or nothing where it is that."""
+"""For each setting, a function that returns what its value must be if the given value is wrong, else nothing."""
 
 
 def settings_file() -> Path:
-    """``MNIST_TUI_CONFIG``, else `settings.toml` in the user's configuration folder; `PathError` where neither is."""
+    """Return the path of the settings file: ``MNIST_TUI_CONFIG``, else `settings.toml` in the configuration folder.
+
+    Raises:
+        PathError: the variable holds no path, or there is no home folder.
+    """
     return path_in_variable("MNIST_TUI_CONFIG") or config_folder() / "settings.toml"
 
 
-def settings_place() -> str:
-    """The settings file, for a person; where there can be none, the sentence that says why."""
+def settings_file_text() -> str:
+    """Return the settings file's path for a message, or the sentence that says why there is none."""
     try:
         return str(settings_file())
     except PathError as error:
         return str(error)
 
 
-def remembered() -> tuple[Settings, tuple[str, ...]]:
-    """The settings of the file, and a sentence for everything in it that cannot be used: there the default counts."""
+def load_settings() -> tuple[Settings, tuple[str, ...]]:
+    """Read the settings file.
+
+    Returns:
+        The settings, with the default for each value that is missing or wrong, and a sentence for each wrong value.
+    """
     try:
         path = settings_file()
     except NoHomeError:
@@ -126,15 +134,15 @@ def remembered() -> tuple[Settings, tuple[str, ...]]:
         return Settings(), (f"{path} cannot be read ({error.strerror or error}); the defaults are used",)
     except ValueError as error:
         return Settings(), (f"{path} is not TOML ({error}); the defaults are used",)
-    return _understood(doc, path)
+    return _checked(doc, path)
 
 
-def _understood(doc: dict[str, Any], path: Path) -> tuple[Settings, tuple[str, ...]]:
+def _checked(doc: dict[str, Any], path: Path) -> tuple[Settings, tuple[str, ...]]:
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in doc.items():
         if name not in WANTED:
-            problems += _misspelt(name, path)
+            problems += _misspelled(name, path)
         elif wanted := WANTED[name](value):
             problems.append(f"{path}: {name} = {_shown(value)} is not {wanted}; the default is used")
         elif name == "keys":
@@ -149,8 +157,8 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _misspelt(name: str, path: Path) -> list[str]:
-    """Other programs' keys and later versions' are left alone; what looks like one of ours is asked about."""
+def _misspelled(name: str, path: Path) -> list[str]:
+    """Report a key that is nearly the name of a setting; other programs' keys and later versions' are ignored."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, WANTED, n=1, cutoff=0.75)
@@ -158,7 +166,7 @@ def _misspelt(name: str, path: Path) -> list[str]:
 
 
 def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[str, str], list[str]]:
-    """Keys by the ids of bindings; TOML reads an id without quotes (`app.runs = "f3"`) as tables in each other."""
+    """Return the keys by the ids of bindings. TOML reads an unquoted id (`app.runs = "f3"`) as nested tables."""
     found: dict[str, str] = {}
     problems: list[str] = []
     for name, value in table.items():
@@ -173,16 +181,16 @@ def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[
     return found, problems
 
 
-def remember(*, keys_before: Mapping[str, str] | None = None, **changes: Any) -> None:
-    """Write these settings into the file; all else that is in it stays, also what another app writes meanwhile.
+def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: Any) -> None:
+    """Write changed settings to the file and keep everything else in it, also what another app has just written.
 
     Args:
-        keys_before: what `keys` was before the change; keys that are the same in both stay as the file has them.
-        changes: None takes a setting out of the file.
+        keys_before: `keys` before the change; keys that did not change stay as they are in the file.
+        changes: settings by name; None removes a setting from the file.
 
     Raises:
         OSError: the file cannot be read or written.
-        ValueError: it is not TOML, or there is no home folder for it.
+        ValueError: the file is not TOML, or there is no home folder for it.
     """
     import tomlkit
 
@@ -214,10 +222,10 @@ def _merged(there: Mapping[str, str], before: Mapping[str, str], now: Mapping[st
 
 @contextmanager
 def _locked(folder: Path) -> Generator[None]:
-    """Keep other apps from writing the settings meanwhile, where the file system has locks.
+    """Keep other apps from writing the settings, where the file system has locks.
 
     Raises:
-        OSError: another process does not let go.
+        OSError: another process has held the lock for LOCK_SECONDS.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -225,19 +233,19 @@ def _locked(folder: Path) -> Generator[None]:
         while not _lock(handle):
             if time.monotonic() > end:
                 raise OSError(f"another process keeps {folder} locked")
-            time.sleep(LOCK_LOOK_SECONDS)
+            time.sleep(LOCK_RETRY_SECONDS)
         yield
     finally:
         os.close(handle)
 
 
 def _lock(handle: int) -> bool:
-    """Lock a folder's handle; False where another process holds it."""
+    """Lock a folder's handle; return False if another process holds the lock."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # no locks here: two apps that write at the same moment are rarer than such file systems
+    except OSError:  # no locks here; two apps that write at the same moment are rarer than such file systems
         return True
     return True
 

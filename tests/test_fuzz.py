@@ -189,7 +189,7 @@ def settings_read(place: Path, outside: Path, seed: int) -> None:
     text = 'theme = "nord"\nconfirm = false\nruns_dir = "/runs"\nauthor = "Ada"\n[keys]\n"app.runs" = "f3"\n'
     (folder / "settings.toml").write_text(text)
     mutated(folder, outside, seed)
-    settings.remembered()
+    settings.load_settings()
 
 
 def test_mutated_runs_go_through_every_command(bench):

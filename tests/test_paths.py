@@ -16,7 +16,7 @@ from mnist_tui.data.places import validate_name, whole_name, with_whole_name
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
 from mnist_tui.paths import NoHomeError, PathError, path_in_variable, typed_path
 from mnist_tui.runs.library import default_runs_dir, find_run
-from mnist_tui.settings import Settings, folder_problem, remember, remembered
+from mnist_tui.settings import Settings, folder_problem, load_settings, save_settings
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.draw.open_image import path_of
 from mnist_tui.unexpected import logged
@@ -92,8 +92,8 @@ def test_without_a_home_folder_only_what_would_lie_in_it_is_refused(tmp_path: Pa
     with pytest.raises(NoHomeError, match="set HOME"):
         save_preset(find_preset("raw"), "mine")
     with pytest.raises(NoHomeError, match="set HOME"):
-        remember(bell=False)
-    assert remembered() == (Settings(), ())
+        save_settings(bell=False)
+    assert load_settings() == (Settings(), ())
     assert any(preset.name == "hog" for preset in list_presets())
     assert list(places.search("mnist", tmp_path)) == []
     assert places.find("digits") is not None
@@ -107,8 +107,8 @@ def test_without_a_home_folder_only_what_would_lie_in_it_is_refused(tmp_path: Pa
 def test_without_a_home_folder_variables_name_all_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
-    remember(bell=False)
-    assert not remembered()[0].bell
+    save_settings(bell=False)
+    assert not load_settings()[0].bell
     assert default_runs_dir() == tmp_path / "XDG_DATA_HOME" / "mnist-tui" / "runs"
     assert places.feature_cache().is_relative_to(tmp_path)
 

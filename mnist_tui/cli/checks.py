@@ -17,7 +17,7 @@ from typing import Literal
 
 from mnist_tui import PROGRAM, __version__
 from mnist_tui.paths import PathError, log_folder
-from mnist_tui.settings import remembered, settings_place
+from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
 
 PYTHONS = ((3, 11), (3, 13))
@@ -144,11 +144,11 @@ def _locks(folder: Path) -> Check:
 
 def settings() -> Iterator[Check]:
     """Whether the settings file can be read, and what in it cannot be used."""
-    _, problems = remembered()
+    _, problems = load_settings()
     for problem in problems:
         yield Check("settings", "attention", problem, "correct the file, or set it in the app (F12)")
     if not problems:
-        yield Check("settings", "works", settings_place())
+        yield Check("settings", "works", settings_file_text())
 
 
 def _first_that_exists(folder: Path) -> Path:

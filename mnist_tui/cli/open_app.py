@@ -19,7 +19,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
 from mnist_tui.runs.library import default_runs_dir
-from mnist_tui.settings import remembered
+from mnist_tui.settings import load_settings
 
 if TYPE_CHECKING:
     from mnist_tui.settings import Refresh
@@ -151,7 +151,7 @@ def usual_runs_dir(*, tell: bool = True) -> Path:
     """
     if os.environ.get("MNIST_TUI_RUNS", "").strip():
         return default_runs_dir()
-    settings, problems = remembered()
+    settings, problems = load_settings()
     if tell:
         for problem in problems:
             print_note(f"warning: {problem}")

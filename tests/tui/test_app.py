@@ -14,7 +14,7 @@ from textual.command import Command, CommandList
 
 from mnist_tui.experiment.presets import find_preset, load_preset
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.settings import remembered, settings_file
+from mnist_tui.settings import load_settings, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import keys_of
 from mnist_tui.tui.screens.leave import LeaveScreen
@@ -190,7 +190,7 @@ async def test_the_theme_is_remembered_beside_other_settings(live: Any, app_on: 
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "running")
         app.theme = "textual-light"
-        await until(pilot, lambda: remembered()[0].theme == "textual-light")
+        await until(pilot, lambda: load_settings()[0].theme == "textual-light")
     assert settings_file().read_text().startswith('# mine\nrefresh = "slow"\n')
     assert app_on(live.folder).theme == "textual-light"
 

@@ -15,7 +15,7 @@ import pytest
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.settings import remember, settings_file
+from mnist_tui.settings import save_settings, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
@@ -74,7 +74,7 @@ def bench(tmp_path: Path) -> BenchApp:
 
 @at_sizes((80, 24), (60, 20), (200, 50))
 async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: BenchApp, shows: Any, until: Any) -> None:
-    remember(toured=None)
+    save_settings(toured=None)
     app = BenchApp(bench.options)
     async with app.run_test(size=size) as pilot:
         text = await shows(pilot, "Welcome to mnist-tui", "any key goes on", "f12 has the settings")
@@ -90,7 +90,7 @@ async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: Ben
 
 
 async def test_a_click_closes_the_tour_and_it_has_the_user_s_own_keys(bench: BenchApp, shows: Any, until: Any) -> None:
-    remember(toured=None, keys={"app.runs": "f6"})
+    save_settings(toured=None, keys={"app.runs": "f6"})
     app = BenchApp(bench.options)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "f6  all runs")
@@ -99,7 +99,7 @@ async def test_a_click_closes_the_tour_and_it_has_the_user_s_own_keys(bench: Ben
 
 
 async def test_no_tour_for_one_who_comes_to_watch(record: Any, app_on: Any, shows: Any) -> None:
-    remember(toured=None)
+    save_settings(toured=None)
     app = app_on(record().begin().epoch(1).folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "running")
@@ -115,7 +115,7 @@ def test_the_keys_of_the_tour_are_those_of_the_app() -> None:
 async def test_the_key_sheet_has_the_user_s_own_keys_and_those_of_all_screens(
     bench: BenchApp, shows: Any, until: Any
 ) -> None:
-    remember(keys={"presets.edit": "z"})
+    save_settings(keys={"presets.edit": "z"})
     app = BenchApp(bench.options)
     async with app.run_test(size=(100, 500)) as pilot:
         await until(pilot, lambda: ("z", "Open the chosen preset in the editor") in keys_of(app.screen))
@@ -279,7 +279,7 @@ def test_the_window_s_title_follows_the_run_the_bell_rings_and_the_old_title_com
 
 @pytest.mark.slow
 def test_the_bell_can_be_silenced(record: Any) -> None:
-    remember(bell=False)
+    save_settings(bell=False)
     run = record().begin().epoch(1)
     with attach(run.folder) as terminal:
         terminal.wait_for("running")

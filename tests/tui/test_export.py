@@ -16,13 +16,13 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.settings import remembered
+from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.export import unfinished
 from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
-from mnist_tui.tui.export.writing import carry_out
+from mnist_tui.tui.export.writing import write_export
 from mnist_tui.tui.terminal.opener import show
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
@@ -404,7 +404,7 @@ async def test_leaving_the_app_while_it_writes_asks_once_then_leaves_the_rest_ou
 def test_a_run_that_cannot_be_exported_does_not_keep_the_others_from_it(runs_dir: Path, tmp_path: Path) -> None:
     good, bad = recorded_run(runs_dir), recorded_run(runs_dir, created=CREATED + 1)
     bad.experiment_file.write_text("not [ toml")
-    outcome = carry_out(
+    outcome = write_export(
         wish(bad, good, out=tmp_path / "out", items=("complexity.md",)), overwrite=False, progress=quiet
     )
     assert outcome.written == (tmp_path / "out" / good.id / "complexity.md",)
@@ -420,7 +420,7 @@ def test_what_is_in_the_way_is_known_before_anything_is_written(runs_dir: Path, 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine")
     wanted = wish(one, two, out=out, items=("history.csv",), reports=("md",))
-    assert list(carry_out(wanted, overwrite=False, progress=quiet).in_the_way) == there
+    assert list(write_export(wanted, overwrite=False, progress=quiet).existing) == there
     assert not (out / one.id).exists()
     assert {path.read_text() for path in there} == {"mine"}
 
@@ -448,7 +448,7 @@ async def test_one_report_over_marked_runs_with_title_and_author_is_written_reme
         assert "50% of &lt;b&gt;x&lt;/b&gt;" in page
         assert "Ada Lovelace" in page
         assert "Ada Lovelace" in (tmp_path / "out" / "report.md").read_text()
-        assert remembered()[0].author == "Ada Lovelace"
+        assert load_settings()[0].author == "Ada Lovelace"
         await pilot.press("ctrl+r")
         await until(pilot, desktop.is_file)
         assert desktop.read_text().strip() == str(tmp_path / "out" / "report.html")

@@ -180,7 +180,7 @@ class Fuzz:
             monkeypatch.setattr(name, lambda *given, **named: None)
         monkeypatch.setattr("mnist_tui.studies.start.stop", lambda folder: False)
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
-        monkeypatch.setattr("mnist_tui.tui.export.screen.carry_out", self._no_export)
+        monkeypatch.setattr("mnist_tui.tui.export.screen.write_export", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.starting.discard", self._note)
         monkeypatch.setattr("mnist_tui.tui.runs.actions.delete_run", self._note)
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)

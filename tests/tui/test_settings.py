@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Input, Select, TabbedContent
 from mnist_tui.cli import checks
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
-from mnist_tui.settings import Settings, remember, remembered, settings_file
+from mnist_tui.settings import Settings, load_settings, save_settings, settings_file
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.settings.screen import PressKeyScreen, SettingsScreen
 from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
@@ -38,7 +38,7 @@ def bench(tmp_path: Path) -> BenchApp:
 
 def test_without_a_file_the_defaults_count() -> None:
     settings_file().unlink()
-    assert remembered() == (Settings(), ())
+    assert load_settings() == (Settings(), ())
 
 
 def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
@@ -53,10 +53,10 @@ def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
         toured=True,
     )
     settings_file().unlink()
-    remember(**vars(wanted))
-    assert remembered() == (wanted, ())
-    remember(runs_dir=None, keys={})
-    assert remembered()[0].runs_dir is None
+    save_settings(**vars(wanted))
+    assert load_settings() == (wanted, ())
+    save_settings(runs_dir=None, keys={})
+    assert load_settings()[0].runs_dir is None
     assert set(of_file()) == {"theme", "glyphs", "refresh", "confirm", "bell", "toured"}
 
 
@@ -76,7 +76,7 @@ def test_every_setting_is_read_from_the_file_and_written_to_it() -> None:
 )
 def test_what_cannot_be_used_is_told_by_file_and_key_and_the_default_counts(line: str, name: str, wanted: str) -> None:
     write(line + "\n")
-    settings, (problem,) = remembered()
+    settings, (problem,) = load_settings()
     assert settings == Settings()
     assert str(settings_file()) in problem
     assert name in problem
@@ -85,10 +85,10 @@ def test_what_cannot_be_used_is_told_by_file_and_key_and_the_default_counts(line
 
 def test_a_file_that_is_no_toml_is_told_and_never_written_over() -> None:
     write("theme = ")
-    assert remembered()[0] == Settings()
-    assert "is not TOML" in remembered()[1][0]
+    assert load_settings()[0] == Settings()
+    assert "is not TOML" in load_settings()[1][0]
     with pytest.raises(ValueError, match=r"(?i)unexpected|empty|value"):
-        remember(theme="nord")
+        save_settings(theme="nord")
     assert settings_file().read_text() == "theme = "
 
 
@@ -105,33 +105,33 @@ def test_a_file_that_is_no_toml_is_told_and_never_written_over() -> None:
 )
 def test_a_settings_file_that_cannot_be_read_is_said_and_never_written_over(content: bytes, said: str) -> None:
     settings_file().write_bytes(content)
-    settings, (problem,) = remembered()
+    settings, (problem,) = load_settings()
     assert settings == Settings()
     assert f"{settings_file()} {said}".lower() in problem.lower()
     with pytest.raises((OSError, ValueError)):
-        remember(theme="nord")
+        save_settings(theme="nord")
     assert settings_file().read_bytes() == content
 
 
 def test_a_settings_file_with_a_byte_order_mark_is_read_and_changed() -> None:
     settings_file().write_bytes(b"\xef\xbb\xbfbell = false\r\n")
-    remember(theme="nord")
-    assert remembered() == (Settings(bell=False, theme="nord"), ())
+    save_settings(theme="nord")
+    assert load_settings() == (Settings(bell=False, theme="nord"), ())
 
 
 def test_a_pipe_in_the_place_of_the_settings_is_never_waited_for() -> None:
     settings_file().unlink()
     os.mkfifo(settings_file())
-    assert "is a pipe, not a file" in remembered()[1][0]
+    assert "is a pipe, not a file" in load_settings()[1][0]
     with pytest.raises(OSError, match="is a pipe"):
-        remember(theme="nord")
+        save_settings(theme="nord")
 
 
 def test_settings_written_by_two_apps_at_once_lose_no_change() -> None:
     def change(names: range) -> None:
         for number in names:
             setting: dict[str, Any] = {f"setting-{number}": number}
-            remember(**setting)
+            save_settings(**setting)
 
     apps = [threading.Thread(target=change, args=(range(first, 40, 2),)) for first in (0, 1)]
     for app in apps:
@@ -143,10 +143,10 @@ def test_settings_written_by_two_apps_at_once_lose_no_change() -> None:
 
 def test_keys_that_another_app_has_set_meanwhile_stay() -> None:
     before = {"app.runs": "f6", "app.help": "f7"}
-    remember(keys=before)
-    remember(keys={**before, "app.jump": "f8"})
-    remember(keys={"app.runs": "f9"}, keys_before=before)
-    assert remembered()[0].keys == {"app.runs": "f9", "app.jump": "f8"}
+    save_settings(keys=before)
+    save_settings(keys={**before, "app.jump": "f8"})
+    save_settings(keys={"app.runs": "f9"}, keys_before=before)
+    assert load_settings()[0].keys == {"app.runs": "f9", "app.jump": "f8"}
 
 
 def test_commands_say_what_of_the_settings_cannot_be_used(
@@ -164,13 +164,13 @@ def test_commands_say_what_of_the_settings_cannot_be_used(
 def test_what_is_not_ours_stays_in_the_file() -> None:
     ours = '[keys]\n"app.runs" = "f6"\n'
     write(f'# mine\nother = [1, 2]  # theirs\ntheme = "nord"\n\n[other-program]\ntheme = "x"\n\n{ours}')
-    remember(bell=False, keys={"app.runs": "f7"})
+    save_settings(bell=False, keys={"app.runs": "f7"})
     text = settings_file().read_text()
     assert text.startswith("# mine\nother = [1, 2]  # theirs\n")
     doc = of_file()
     assert doc["other-program"] == {"theme": "x"}
     assert doc["bell"] is False
-    assert remembered()[0].keys == {"app.runs": "f7"}
+    assert load_settings()[0].keys == {"app.runs": "f7"}
     assert not list(settings_file().parent.glob(".tmp-*"))
 
 
@@ -179,7 +179,7 @@ def test_a_linked_settings_file_stays_a_link(tmp_path: Path) -> None:
     real.write_text("")
     settings_file().unlink()
     settings_file().symlink_to(real)
-    remember(bell=False)
+    save_settings(bell=False)
     assert settings_file().is_symlink()
     assert "bell = false" in real.read_text()
 
@@ -284,7 +284,7 @@ async def test_a_key_is_given_a_new_one_by_pressing_it_and_the_default_comes_bac
 
 
 async def test_a_key_is_kept_by_escape_and_all_come_back_by_one_key(bench: BenchApp, until: Any) -> None:
-    remember(keys={"app.runs": "f6"})
+    save_settings(keys={"app.runs": "f6"})
     app = BenchApp(bench.options)
     async with app.run_test(size=(80, 24)) as pilot:
         await keys_page(app, pilot, until, "app.draw")
@@ -300,7 +300,7 @@ async def test_a_key_is_kept_by_escape_and_all_come_back_by_one_key(bench: Bench
 async def test_a_key_of_one_s_own_leaves_those_alone_that_shared_the_old_one(
     record: Any, app_on: Any, shows: Any, until: Any
 ) -> None:
-    remember(keys={"training.pause": "z"})
+    save_settings(keys={"training.pause": "z"})
     run = record().begin().epoch(1)
     app = app_on(run.folder)
     async with app.run_test(size=(100, 30)) as pilot:

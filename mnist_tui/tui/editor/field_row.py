@@ -1,4 +1,4 @@
-"""A field as a row: label, control, bounds; and, where its text is refused, the sentence that says why."""
+"""A field of the editor as a row (label, control, allowed values, error), and sections of such rows."""
 
 from __future__ import annotations
 
@@ -21,41 +21,42 @@ from mnist_tui.tui.editor.fields import Field
 from mnist_tui.tui.terminal.keyboard import focus_within
 from mnist_tui.tui.widgets.text import Line
 
-ABSENT, VARIOUS = "–", "various"
+ABSENT, DIFFERENT = "–", "various"
+"""What a choice shows if it does not apply, or if the layers differ in it."""
 LABEL_WIDTH, CONTROL_WIDTH = 18, 20
 
 
-def _way(keys: str, action: str, description: str) -> Binding:
-    """A key that goes to another field; with priority, so that of keys that arrive at once the next goes there too."""
+def _move_key(keys: str, action: str, description: str) -> Binding:
+    """Return a key that moves the focus; with priority, so that keys typed at once after it go to the new field."""
     return Binding(keys, action, description, show=False, priority=True)
 
 
 class TextControl(Input):
-    """A text; Up, Down and Enter go on to another field."""
+    """A text; Up, Down and Enter move to another field."""
 
     BINDINGS = [
-        _way("up", "app.focus_within(-1)", "Previous field"),
-        _way("down", "app.focus_within(1)", "Next field"),
-        _way("shift+tab", "app.focus_previous", "Previous field"),
-        _way("tab,enter", "app.focus_next", "Next field"),
+        _move_key("up", "app.focus_within(-1)", "Previous field"),
+        _move_key("down", "app.focus_within(1)", "Next field"),
+        _move_key("shift+tab", "app.focus_previous", "Previous field"),
+        _move_key("tab,enter", "app.focus_next", "Next field"),
     ]
 
 
 class ValueSelect(Select[str]):
-    """One of some values; Up and Down go on to another field, as from every other one."""
+    """One of several values; Up and Down move to another field."""
 
     BINDINGS = [
-        _way("up", "field('up')", "Previous field"),
-        _way("down", "field('down')", "Next field"),
-        _way("shift+tab", "field('previous')", "Previous field"),
-        _way("tab", "field('next')", "Next field"),
+        _move_key("up", "field('up')", "Previous field"),
+        _move_key("down", "field('down')", "Next field"),
+        _move_key("shift+tab", "field('previous')", "Previous field"),
+        _move_key("tab", "field('next')", "Next field"),
     ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "field" or not self.expanded
 
     def action_field(self, way: str) -> None:
-        """To another field; while the list of values is open, the keys are the list's."""
+        """Move to another field; while the list of values is open, the keys belong to the list."""
         match way:
             case "up" | "down":
                 focus_within(self.screen, 1 if way == "down" else -1)
@@ -66,22 +67,22 @@ class ValueSelect(Select[str]):
 
 
 class Toggle(Switch):
-    """On or off; Up and Down go on to another field."""
+    """On or off; Up and Down move to another field."""
 
     BINDINGS = [
-        _way("up", "app.focus_within(-1)", "Previous field"),
-        _way("down", "app.focus_within(1)", "Next field"),
-        _way("shift+tab", "app.focus_previous", "Previous field"),
-        _way("tab", "app.focus_next", "Next field"),
+        _move_key("up", "app.focus_within(-1)", "Previous field"),
+        _move_key("down", "app.focus_within(1)", "Next field"),
+        _move_key("shift+tab", "app.focus_previous", "Previous field"),
+        _move_key("tab", "app.focus_next", "Next field"),
     ]
 
 
 class FieldRow(Widget):
-    """One field. Label and note are drawn by the row itself: a form of many rows opens the sooner.
+    """One field. The row draws label and note itself, because a form of many widgets opens slowly.
 
     Args:
-        entry: what it edits.
-        experiment: where its first text comes from.
+        entry: the field.
+        experiment: the experiment whose value it shows at first.
     """
 
     DEFAULT_CSS = f"""
@@ -107,7 +108,7 @@ class FieldRow(Widget):
     """
 
     class Edited(Message):
-        """The person gave the field another text."""
+        """The text of a field was edited."""
 
         def __init__(self, entry: Field, text: str) -> None:
             super().__init__()
@@ -127,14 +128,14 @@ class FieldRow(Widget):
         yield self.control
 
     def render(self) -> Content:
-        """Label and note; the control covers what is between them."""
+        """Draw label and note; the control covers the space between them."""
         label = _cut(self.entry.label, LABEL_WIDTH).ljust(LABEL_WIDTH + CONTROL_WIDTH + 2)
         note = _cut(self._note, self.content_size.width - len(label))
         style = "bold $text-primary" if self.control.has_focus else ""
         return Content.assemble((label, self._label_style or style), (note, "$foreground-muted"))
 
     def show(self, state: State, *, typing: bool = False) -> None:
-        """Follows the draft; while the person is `typing` here, their text stays as they typed it."""
+        """Show the draft's value; while the person is `typing` in this field, its text is left alone."""
         entry, experiment = self.entry, state.experiment
         wrong, absent = state.wrong.get(entry.key), entry.absent(experiment)
         if not typing:
@@ -158,7 +159,7 @@ class FieldRow(Widget):
         self.control.focus()
 
     def _explain(self, wrong: Wrong | None) -> None:
-        """The reason why a text is refused, below it; there is none in most rows, most of the time."""
+        """Show why the text is refused; the line is made at the first error, as most rows never have one."""
         if wrong is None:
             if self._error is not None:
                 self._error.display = False
@@ -183,7 +184,7 @@ class FieldRow(Widget):
                 if select.value == text and text:
                     return
                 with select.prevent(Select.Changed):
-                    blank = [] if text else [(ABSENT if absent else VARIOUS, "")]
+                    blank = [] if text else [(ABSENT if absent else DIFFERENT, "")]
                     select.set_options([*blank, *((choice, choice) for choice in self.entry.choices)])
                     select.value = text
 
@@ -228,7 +229,7 @@ def _cut(text: str, width: int) -> str:
 
 
 class FieldSection(Vertical):
-    """Fields of one kind; without any, only its title is left, if it `stays`."""
+    """Fields below a title. A section without fields is hidden, unless it `stays`."""
 
     DEFAULT_CSS = """
     FieldSection {
@@ -264,15 +265,15 @@ class FieldSection(Vertical):
         return self._rows
 
     def follow(self, state: State, typing: str = "") -> None:
-        """Shows the draft's state; the field of the key `typing` keeps its text."""
+        """Show the draft's state; the field with the key `typing` keeps its text."""
         for row in self._rows:
             row.show(state, typing=row.entry.key == typing)
 
     async def replace(self, title: str, fields: Sequence[Field], state: State, typing: str = "") -> None:
-        """Shows these fields, made anew only where they are others than before."""
+        """Show these fields; the rows are made again only if the fields are different ones."""
         async with self._replacing:
             self._title.say(title)
-            if _form(fields) != _form(self._fields):
+            if _row_data(fields) != _row_data(self._fields):
                 self._fields = tuple(fields)
                 self._rows = [FieldRow(entry, state.experiment) for entry in fields]
                 with self.app.batch_update():
@@ -282,6 +283,6 @@ class FieldSection(Vertical):
             self.follow(state, typing)
 
 
-def _form(fields: Sequence[Field]) -> list[tuple[str, ...]]:
-    """What a row is made from."""
+def _row_data(fields: Sequence[Field]) -> list[tuple[str, ...]]:
+    """Return what rows are made from."""
     return [(entry.key, entry.help, entry.bounds, *entry.choices) for entry in fields]

@@ -1,7 +1,7 @@
-"""Every field of the editor, generated: here from PARAMETERS; `model_fields` has those of optimizers, layers and so on.
+"""The editor's fields, made from the declared parameters and from the models of optimizers, layers and early stopping.
 
-A field reads its text from an experiment and gives a changed experiment for a text, as a parameter does. It does
-not ask whether the layers fit each other: a working copy may be between two states that do. Free of Textual.
+A field reads its text from an experiment, and returns a changed experiment for a text. It does not check whether the
+layers fit each other: while a person edits, they may not. Nothing here needs Textual.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SUGGESTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _nowhere(_: Experiment) -> str:
+def _always(_: Experiment) -> str:
     return ""
 
 
@@ -52,12 +52,13 @@ class Field:
     """One field of the form.
 
     Attributes:
-        key: its name among all fields: a parameter's name, or a path in the TOML form (``optimizer.rho``).
-        bounds: the values there are, in words.
-        suggestions: values worth offering where any text may be typed.
-        read: its text in an experiment; empty where it does not apply, or where layers differ in it.
-        change: the experiment with that text; RequestError, with a sentence for the person, where it is wrong.
-        absent: why it does not apply to an experiment; empty where it does.
+        key: a parameter's name, or a path in the experiment's TOML form (``optimizer.rho``); unique.
+        bounds: the allowed values in words.
+        choices: the allowed values, where they can be listed.
+        suggestions: values to offer where any text may be typed.
+        read: returns the field's text in an experiment; empty if it does not apply, or if layers differ in it.
+        change: returns the experiment with another text; raises RequestError if the text is wrong.
+        absent: returns why the field does not apply to an experiment; empty if it does.
     """
 
     key: str
@@ -70,10 +71,10 @@ class Field:
     group: str = ""
     choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
-    absent: Callable[[Experiment], str] = _nowhere
+    absent: Callable[[Experiment], str] = _always
 
     def applies(self, experiment: Experiment) -> bool:
-        """Whether the experiment has such a field at all."""
+        """Return whether the experiment has such a field."""
         try:
             self.read(experiment)
         except (AttributeError, IndexError):
@@ -82,17 +83,17 @@ class Field:
 
     @property
     def sentence(self) -> str:
-        """What it is and which values there are, for a line of help."""
+        """The field's label, help and allowed values, for a line of help."""
         bounds = self.bounds or ", ".join(self.choices)
         return f"{self.label}: {self.help}{f' ({bounds})' if bounds else ''}"
 
 
 def parameter_fields() -> tuple[Field, ...]:
-    """A field for each parameter, in their order."""
-    return tuple(_of_parameter(parameter) for parameter in PARAMETERS)
+    """Return a field for each declared parameter, in their order."""
+    return tuple(_parameter_field(parameter) for parameter in PARAMETERS)
 
 
-def _of_parameter(parameter: Parameter) -> Field:
+def _parameter_field(parameter: Parameter) -> Field:
     def change(experiment: Experiment, text: str) -> Experiment:
         return parsed(to_mapping(parameters.changed(parameter, experiment, text.strip())))
 
@@ -107,7 +108,7 @@ def _of_parameter(parameter: Parameter) -> Field:
         group=parameter.group,
         choices=parameter.choices,
         suggestions=_SUGGESTIONS.get(parameter.name, ()),
-        absent=_ABSENCES.get(parameter.name, _nowhere),
+        absent=_ABSENCES.get(parameter.name, _always),
     )
 
 
@@ -159,32 +160,32 @@ _IS_PARAMETER = ("learning_rate", "momentum", "patience")
 
 
 def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
-    """The optimizer's own further arguments."""
-    return tuple(_of_model("optimizer", type(experiment.optimizer), skip=_IS_PARAMETER))
+    """Return the fields of the optimizer's further arguments."""
+    return tuple(_model_fields("optimizer", type(experiment.optimizer), skip=_IS_PARAMETER))
 
 
 def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Early stopping's further fields; none where it is off."""
+    """Return early stopping's further fields; none if it is off."""
     if experiment.training.early_stopping is None:
         return ()
-    return tuple(_of_model("training.early_stopping", EarlyStopping, skip=_IS_PARAMETER))
+    return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=_IS_PARAMETER))
 
 
 def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
-    """The fields of the layer at `position`; those of the output layer after the last."""
+    """Return the fields of the layer at `position`, counted from 0; after the last layer, the output layer's."""
     if position >= len(experiment.layers):
-        return tuple(_of_model("output", OutputSpec))
-    return tuple(_of_model(f"layers.{position}", type(experiment.layers[position])))
+        return tuple(_model_fields("output", OutputSpec))
+    return tuple(_model_fields(f"layers.{position}", type(experiment.layers[position])))
 
 
-def _of_model(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...] = ()) -> Iterator[Field]:
+def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...] = ()) -> Iterator[Field]:
     for name, info in model.model_fields.items():
         if name in ("kind", "name") or name in skip:
             continue
-        yield _of_field(f"{prefix}.{name}", name, info)
+        yield _model_field(f"{prefix}.{name}", name, info)
 
 
-def _of_field(path: str, name: str, info: FieldInfo) -> Field:
+def _model_field(path: str, name: str, info: FieldInfo) -> Field:
     kind = _Kind.of(info)
     return Field(
         key=path,
@@ -193,7 +194,7 @@ def _of_field(path: str, name: str, info: FieldInfo) -> Field:
         bounds=kind.bounds,
         control="switch" if kind.is_switch else "choice" if kind.choices else "text",
         read=partial(_read, path),
-        change=partial(_assigned, path, kind),
+        change=partial(_change, path, kind),
         choices=kind.choices,
         suggestions=INITIALIZERS if kind.is_initializer else (),
     )
@@ -201,7 +202,7 @@ def _of_field(path: str, name: str, info: FieldInfo) -> Field:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What a model's field takes, from its annotation."""
+    """The values that a model's field takes, read from its annotation."""
 
     bounds: str = ""
     choices: tuple[str, ...] = ()
@@ -228,12 +229,12 @@ class _Kind:
             return cls(f"numbers, {each.bounds}", is_list=True)
         if annotation not in (int, float):
             return cls("an initialiser", is_initializer=True)
-        bounds = _in_words(metadata)
+        bounds = _bounds_text(metadata)
         return cls(f"{bounds}, or none" if optional else bounds, optional=optional)
 
 
-def _in_words(metadata: list[Any]) -> str:
-    """``1 to 65536``, ``0 ≤ X < 1``, ``X > 0``; "a finite number" where there are no bounds."""
+def _bounds_text(metadata: list[Any]) -> str:
+    """Return ``1 to 65536``, ``0 ≤ X < 1`` or ``X > 0``; ``a finite number`` if there are no bounds."""
     bound: dict[str, Any] = {}
     for item in metadata:
         for limit in item.metadata if isinstance(item, FieldInfo) else [item]:
@@ -273,7 +274,7 @@ def _read(path: str, experiment: Experiment) -> str:
     return "none" if value is None else str(value)
 
 
-def _assigned(path: str, kind: _Kind, experiment: Experiment, text: str) -> Experiment:
+def _change(path: str, kind: _Kind, experiment: Experiment, text: str) -> Experiment:
     text = text.strip()
     value: Any = text
     if kind.is_switch:
@@ -283,7 +284,10 @@ def _assigned(path: str, kind: _Kind, experiment: Experiment, text: str) -> Expe
     elif kind.is_list:
         value = text.replace(",", " ").split()
     elif kind.is_initializer:
-        value = _named(path, lambda: initializer_value(text))
+        try:
+            value = initializer_value(text)
+        except RequestError as error:
+            raise RequestError(f"{_short(path)}: {error}") from None
     doc = to_mapping(experiment)
     field_paths.put(doc, path.split("."), value)
     try:
@@ -294,13 +298,6 @@ def _assigned(path: str, kind: _Kind, experiment: Experiment, text: str) -> Expe
         raise RequestError("; ".join(sentences)) from None
 
 
-def _named(path: str, value: Callable[[], Any]) -> Any:
-    try:
-        return value()
-    except RequestError as error:
-        raise RequestError(f"{_short(path)}: {error}") from None
-
-
 def _short(path: str) -> str:
     return path.rpartition(".")[2]
 
@@ -309,7 +306,10 @@ _FORM = re.compile(r"\s*(\w+)\s*(?:\((.*)\)\s*)?")
 
 
 def initializer_text(initializer: ExperimentPart) -> str:
-    """The name, with those arguments that are not Keras' defaults."""
+    """Return an initialiser as text: its name, and the arguments that are not Keras' defaults.
+
+    Examples: ``he_normal``, ``random_normal(stddev=0.05)``.
+    """
     arguments = initializer.model_dump(exclude_defaults=True)
     name = arguments.pop("name")
     listed = ", ".join(f"{key}={value:g}" for key, value in arguments.items())
@@ -317,21 +317,23 @@ def initializer_text(initializer: ExperimentPart) -> str:
 
 
 def initializer_value(text: str) -> dict[str, Any]:
-    """The TOML form of what `initializer_text` writes; names and bounds are left to the experiment's validation.
+    """Return the TOML form of an initialiser that is written as `initializer_text` does.
+
+    The experiment's validation checks the arguments' names and bounds.
 
     Raises:
-        RequestError: the text is of another form.
+        RequestError: the initialiser is unknown, or the text has another form.
     """
     form = _FORM.fullmatch(text)
     if form is None:
-        raise RequestError(f"{text!r} is no initialiser; a name such as he_normal, or random_normal(stddev=0.05), is")
+        raise RequestError(f"{text!r} is not an initialiser; write he_normal or random_normal(stddev=0.05)")
     name, arguments = form[1], (form[2] or "").strip()
     if name not in INITIALIZERS:
-        raise RequestError(f"{name!r} is not known; {', '.join(INITIALIZERS)} are")
+        raise RequestError(f"there is no initialiser {name!r}; choose one of {', '.join(INITIALIZERS)}")
     value: dict[str, Any] = {"name": name}
     for argument in arguments.split(",") if arguments else ():
         key, equals, number = (part.strip() for part in argument.partition("="))
         if not (key and equals and number):
-            raise RequestError(f"{argument.strip()!r} is no argument; stddev=0.05 is the form")
+            raise RequestError(f"{argument.strip()!r} is not an argument; write stddev=0.05")
         value[key] = number
     return value

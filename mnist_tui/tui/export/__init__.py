@@ -1,4 +1,4 @@
-"""What is taken home from runs: what can be chosen, what was, and its writing in a thread. No widgets."""
+"""The export dialog: what can be exported from runs, what is asked for, and its writing in a thread."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 EXPORTS = "export"
-"""The group of the workers that write exports."""
+"""The group of Textual's workers that write exports."""
 
 
 def unfinished(app: App[Any]) -> set[Worker[Any]]:
-    """The exports that an app still writes."""
+    """Return the exports that an app is still writing."""
     return {worker for worker in app.workers if worker.group == EXPORTS and not worker.is_finished}

@@ -1,4 +1,4 @@
-"""What is to be exported, and what became of that, as values; where exports go, and the report among them."""
+"""An export as values: what is on offer, what is asked for, and what was written."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.wording import counted
 
 STEM = "report"
-"""Of the report's files."""
+"""The name of the report's files without their endings."""
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What is to be written.
+    """The files that a person asks for.
 
     Attributes:
-        runs: one or more; each of several has a folder of its own in `out`, named after it.
-        items: for each run, of report.export.ITEMS.
-        reports: endings of the one report over all runs.
-        figures: whether the report's figures are written on their own too.
-        title, author: the report's; empty for what it takes by itself.
+        runs: one or more; each of several gets its own folder in `out`, named after the run.
+        items: what to write for each run, keys of `report.export.ITEMS`.
+        reports: endings of the report, which covers all runs.
+        figures: whether to write the report's figures as files too.
+        title, author: the report's title and author; empty for its own choice.
+        out: the folder that everything is written into.
     """
 
     runs: tuple[RunFolder, ...]
@@ -36,7 +37,7 @@ class ExportRequest:
     out: Path
 
     def folder_of(self, run: RunFolder) -> Path:
-        """Where a run's own files go."""
+        """Return the folder for a run's own files."""
         return self.out / run.id if len(self.runs) > 1 else self.out
 
     @property
@@ -49,8 +50,8 @@ class ExportRequest:
         return self.out / FIGURES if self.figures else None
 
     @property
-    def in_words(self) -> str:
-        """What will be written, by the names of the files."""
+    def files_text(self) -> str:
+        """The names of the files that will be written."""
         report = ", ".join([path.name for path in self.documents] + ([f"{FIGURES}/"] if self.figures else []))
         card = [CARD] if any(item in WEIGHT_FORMATS for item in self.items) else []
         items = ", ".join([*(target(item, Path()).name for item in self.items), *card])
@@ -59,8 +60,8 @@ class ExportRequest:
         each = f"in a folder for each of the {counted(self.runs, 'run')}: {items}"
         return f"{report}; {each}" if report else each
 
-    def in_the_way(self) -> list[Path]:
-        """Files that are there already, as far as their names are known before the work."""
+    def existing(self) -> list[Path]:
+        """Return the files that exist already, as far as their names are known before the export."""
         wanted = [target(item, self.folder_of(run)) for run in self.runs for item in self.items]
         there = [path for path in (*wanted, *self.documents) if path.exists()]
         figures = self.figures_folder
@@ -69,34 +70,34 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportOutcome:
-    """What became of a wish.
+    """The result of an export.
 
     Attributes:
-        written: the files, and folders where they are one thing.
-        failed: a sentence for each part that could not be written; the other parts are there.
-        in_the_way: files that were there already and are as they were.
-        warnings: sentences about what was written.
+        written: the files, or the folder of an item that is a folder.
+        failed: a sentence for each part that could not be written.
+        existing: files that existed already and were not replaced.
+        warnings: sentences about the written report.
     """
 
     written: tuple[Path, ...] = ()
     failed: tuple[str, ...] = ()
-    in_the_way: tuple[Path, ...] = ()
+    existing: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
     def report(self) -> Path | None:
-        """The report in the format that is best looked at."""
+        """The report in the format that is easiest to open."""
         found = {path.suffix.removeprefix("."): path for path in self.written if path.stem == STEM}
         return next((found[ending] for ending in REPORTS if ending in found), None)
 
 
 def place_of(runs: Sequence[RunFolder]) -> Path:
-    """Where exports go unless the person says otherwise."""
+    """Return the default folder for exports of these runs."""
     return runs[0].exports if len(runs) == 1 else Path.cwd() / "mnist-tui-exports"
 
 
 def report_in(folder: Path) -> Path | None:
-    """The report among exports, in the format that is best looked at; None for none."""
+    """Return the report in a folder of exports, in the format that is easiest to open; None if there is none."""
     return next((path for ending in REPORTS if (path := folder / f"{STEM}.{ending}").is_file()), None)
 
 
@@ -107,21 +108,21 @@ REPORTS = {
     "tex": "LaTeX (.tex), figures beside it",
     "md": "Markdown (.md), figures beside it",
 }
-"""The report's formats, that which one opens first, first."""
+"""The report's formats; the first one that was written is the one to open."""
 FIGURES = "figures"
 REPORT = "Report"
 WEIGHTS = "Weights"
 KINDS = {"complexity": "Complexity"}
-"""Sections of items by the first part of their names; items without a second part are weights."""
-REST = "Training"
+"""Titles of sections by the first part of an item's name; an item whose name has one part is a weight format."""
+OTHER_SECTION = "Training"
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One thing that can be chosen.
+    """One thing that can be exported.
 
     Attributes:
-        lacks: why it cannot be had here and what would help, in a sentence; empty where it can.
+        lacks: what is missing here for it, and how to add it, in a sentence; empty if nothing is.
     """
 
     key: str
@@ -130,12 +131,12 @@ class Offer:
 
 
 def sections() -> dict[str, list[Offer]]:
-    """Everything on offer: the report, then what is written for each run."""
+    """Return everything on offer by section: the report, then what is written for each run."""
     found: dict[str, list[Offer]] = {REPORT: [Offer(name, label) for name, label in REPORTS.items()]}
     found[REPORT].append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
     found[WEIGHTS] = []
     for item, label in ITEMS.items():
         kind, dot, _ = item.partition(".")
-        section = KINDS.get(kind, REST) if dot else WEIGHTS
+        section = KINDS.get(kind, OTHER_SECTION) if dot else WEIGHTS
         found.setdefault(section, []).append(Offer(item, label, lacks(item)))
     return found

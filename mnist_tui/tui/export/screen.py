@@ -32,7 +32,7 @@ from mnist_tui.tui.export.request import (
     place_of,
     sections,
 )
-from mnist_tui.tui.export.writing import ExportCancelledError, carry_out
+from mnist_tui.tui.export.writing import ExportCancelledError, write_export
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox
 from mnist_tui.tui.widgets.live import Bar
@@ -218,7 +218,7 @@ class ExportScreen(ModalScreen[None]):
         for section in self.query(ExportSection):
             section.count()
         if not self._busy:
-            words = self.wish.in_words
+            words = self.wish.files_text
             self._say(f"will write {words}" if words else "nothing is chosen")
 
     def action_section(self, by: int) -> None:
@@ -245,8 +245,8 @@ class ExportScreen(ModalScreen[None]):
         wish = self.wish
         if self._busy or (overwrite and wish != self._asked):
             return
-        if not wish.in_words or not self.target.value.strip():
-            self._say("nothing is chosen" if not wish.in_words else "no folder is given", wrong=True)
+        if not wish.files_text or not self.target.value.strip():
+            self._say("nothing is chosen" if not wish.files_text else "no folder is given", wrong=True)
             return
         try:
             typed_path(self.target.value.strip())
@@ -277,7 +277,7 @@ class ExportScreen(ModalScreen[None]):
             self.post_message(self.Progressed(what, done, total))
 
         try:
-            outcome = carry_out(wish, overwrite=overwrite, progress=progress)
+            outcome = write_export(wish, overwrite=overwrite, progress=progress)
         except ExportCancelledError:
             return
         kept_away = hindrance(app, str(wish.out))
@@ -295,7 +295,7 @@ class ExportScreen(ModalScreen[None]):
         """Tells the end in the dialog, with the path in the clipboard; in a notice where the dialog was closed."""
         self._busy = False
         if self not in app.screen_stack:
-            good = not outcome.failed and not outcome.in_the_way
+            good = not outcome.failed and not outcome.existing
             app.notify(
                 _told(outcome, wish.out),
                 title="Export",
@@ -305,7 +305,7 @@ class ExportScreen(ModalScreen[None]):
             )
             return
         self._report = outcome.report
-        asked = wish if outcome.in_the_way and wish == self.wish else None
+        asked = wish if outcome.existing and wish == self.wish else None
         text = _told(outcome, wish.out) + (f"\n{self._key_of('export.overwrite')} overwrites" if asked else "")
         if outcome.written:
             path = outcome.written[0] if len(outcome.written) == 1 else wish.out
@@ -336,8 +336,8 @@ def _field(label: str, line: Input, classes: str = "") -> Horizontal:
 def _told(outcome: ExportOutcome, out: Path) -> str:
     """What there is now, in lines."""
     lines = [f"not written: {failed}" for failed in outcome.failed]
-    if outcome.in_the_way:
-        lines.append(f"already there: {_names(outcome.in_the_way, out)}")
+    if outcome.existing:
+        lines.append(f"already there: {_names(outcome.existing, out)}")
     if outcome.written:
         written = outcome.written
         lines.append(f"written: {written[0]}" if len(written) == 1 else f"written: {_names(written, out)} in {out}")

@@ -18,7 +18,7 @@ from textual.widgets import DataTable, Input, Label, Select, Static, TabbedConte
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
-from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_place
+from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
 from mnist_tui.tui.editor.field_row import ValueSelect
 from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox, KeyFooter
@@ -120,7 +120,7 @@ class SettingsScreen(Screen[None]):
                 runs_dir = Input(settings.runs_dir or "", placeholder=default, compact=True, id="runs-dir")
                 yield SettingsRow("runs folder", runs_dir)
                 yield Static(self._runs_note(), id="runs-note", classes="note", markup=False)
-                yield Static(f"remembered in {settings_place()}", classes="note", markup=False)
+                yield Static(f"remembered in {settings_file_text()}", classes="note", markup=False)
             with TabPane("Keys", id="keys-page"):
                 yield KeyTable(cursor_type="row", zebra_stripes=True, id="keys")
         yield KeyFooter()

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from mnist_tui import PROGRAM
-from mnist_tui.settings import REFRESH_SECONDS, Refresh, remember, remembered, settings_place
+from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
@@ -66,13 +66,13 @@ class TerminalApp(App[None]):
     def __init__(self, refresh: Refresh | None = None) -> None:
         super().__init__()
         self.keyboard = Keyboard(self)
-        self.settings, self._problems = remembered()
+        self.settings, self._problems = load_settings()
         if refresh is not None:
             self.settings = replace(self.settings, refresh=refresh)
         if self.settings.theme in self.available_themes:
             self.theme = self.settings.theme
         else:
-            unknown = f"{settings_place()}: there is no theme {self.settings.theme!r}; the default is used"
+            unknown = f"{settings_file_text()}: there is no theme {self.settings.theme!r}; the default is used"
             self._problems = (*self._problems, unknown)
         self.window = Window(self, Pace())
         self._following: Following | None = None
@@ -193,7 +193,7 @@ class TerminalApp(App[None]):
             self._following.leave_all()
 
     def change_settings(self, **changes: Any) -> None:
-        """Takes settings over at once and remembers them; says where they cannot be remembered."""
+        """Takes settings over at once and remembers them; says where they cannot be saved."""
         keys_before = self.settings.keys
         self.settings = replace(self.settings, **changes)
         if "glyphs" in changes:
@@ -203,9 +203,9 @@ class TerminalApp(App[None]):
             self.set_keymap(dict(self.settings.keys))
             self._fit_keys()
         try:
-            remember(keys_before=keys_before, **changes)
+            save_settings(keys_before=keys_before, **changes)
         except (OSError, ValueError) as error:
-            self._warn(f"{settings_place()} does not remember that: {error}")
+            self._warn(f"{settings_file_text()} does not remember that: {error}")
 
     def follow(self, folder: RunFolder) -> RunFeed:
         """A run's feed; that it ends is told, whatever is shown then."""
@@ -271,7 +271,7 @@ class TerminalApp(App[None]):
 
         own, table = self.settings.keys, entries()
         self.call_from_thread(self.set_keymap, keymap(own, table))
-        for problem in problems(own, table, settings_place()):
+        for problem in problems(own, table, settings_file_text()):
             self.call_from_thread(self._warn, problem)
 
     def _warn(self, text: str) -> None:
