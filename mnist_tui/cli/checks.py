@@ -21,7 +21,7 @@ from mnist_tui.settings import load_settings, settings_file_text
 from mnist_tui.wording import counted, size
 
 PYTHONS = ((3, 11), (3, 13))
-PACKAGES = ("tensorflow", "keras", "numpy", "textual", "textual-plotext", "scikit-image", "scikit-learn", "pooch")
+PACKAGES = ("tensorflow", "keras", "numpy", "textual", "plotext", "scikit-image", "scikit-learn", "pooch")
 LOGIND_SECONDS = 2
 GLYPHS = "─│█▁▄⣿×→✓é"
 LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), Path("/usr/lib/systemd/logind.conf.d"))

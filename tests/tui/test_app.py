@@ -300,7 +300,7 @@ async def main():
         await pilot.pause()
         assert type(pilot.app.screen).__name__ == "PresetsScreen"
 asyncio.run(main())
-heavy = ["tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "plotext", "textual_plotext"]
+heavy = ["tensorflow", "keras", "sklearn", "skimage", "scipy", "matplotlib", "numpy", "plotext"]
 print([name for name in heavy if name in sys.modules])
 """
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """Draw a picture of strokes and axes as lines of characters. Every plot is painted here. No terminal.
 
-plotext builds the axes with ticks and labels, once for each set of ticks, for a build costs milliseconds; the curves
-are drawn into its empty frame.
+plotext builds the axes with ticks and labels, once for each set of ticks, because a build costs about a millisecond.
+The curves, which change with every epoch, are drawn into that frame here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import count, groupby, pairwise, zip_longest
 from typing import Any, Literal
 
-from textual_plotext import Plot
+import plotext as untyped_plotext
 
 from mnist_tui.settings import Glyphs
 
@@ -80,6 +80,8 @@ Row = tuple[tuple[str, str], ...]
 """A line of characters: stretches of one tone, as tone and text."""
 Tick = tuple[int, str]
 FRAMES = 64
+"""Axes that are kept."""
+plotext: Any = untyped_plotext
 
 
 @dataclass(frozen=True)
@@ -138,21 +140,30 @@ def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
 
 @lru_cache(FRAMES)
 def _frame(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> tuple[str, ...]:
-    """The axes with ticks and labels, as plotext builds them round an empty plot."""
-    plot = Plot()
-    width = max((len(label) for _, label in y_ticks), default=0) + 1 + columns
-    plot.plotsize(width, rows + 2)
-    canvas: Any = plot.monitor  # pyright: ignore[reportAttributeAccessIssue]
-    canvas.set_size([width, rows + 2])
-    plot.xaxes(True, False)
-    plot.yaxes(True, False)
-    plot.xlim(0, columns - 1)
-    plot.ylim(0, rows - 1)
-    plot.xticks([at for at, _ in x_ticks], [label for _, label in x_ticks])
-    plot.yticks([at for at, _ in y_ticks], [label for _, label in y_ticks])
-    plot.scatter([0], [0], marker=" ")
-    canvas.build_plot()
-    return tuple("".join(line) for line in reversed(canvas.matrix.marker))
+    """Return the axes round an empty plot.
+
+    plotext's time grows with the area, so it builds the two axes in plots that are as narrow and as low as they can be.
+    """
+    labels = max((len(label) for _, label in y_ticks), default=0)
+    upright = _axes(2, rows, ((0, " "),), y_ticks)[:rows]
+    level = _axes(columns, 2, x_ticks, ((0, " " * labels),) if labels else ())[2:]
+    return (*(line.ljust(labels + 1 + columns) for line in upright), *level)
+
+
+def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> list[str]:
+    """Return plotext's lines for the left and the lower axis, with so many characters inside them."""
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.limit_size(False, False)
+    plotext.plot_size(max((len(label) for _, label in y_ticks), default=0) + 1 + columns, rows + 2)
+    plotext.xaxes(True, False)
+    plotext.yaxes(True, False)
+    plotext.xlim(0, columns - 1)
+    plotext.ylim(0, rows - 1)
+    plotext.xticks([at for at, _ in x_ticks], [label for _, label in x_ticks])
+    plotext.yticks([at for at, _ in y_ticks], [label for _, label in y_ticks])
+    plotext.scatter([0], [0], marker=" ")
+    return plotext.uncolorize(plotext.build()).splitlines()
 
 
 class PlotCanvas:
