@@ -22,10 +22,10 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import with_whole_name
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.field_paths import paths_of
+from mnist_tui.experiment.field_values import whole
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.texts import whole
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders

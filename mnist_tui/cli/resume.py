@@ -28,9 +28,9 @@ from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.train import tell_detached, tell_outcome
+from mnist_tui.experiment.field_values import whole
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.experiment.texts import whole
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.start import check_extendable, check_resumable

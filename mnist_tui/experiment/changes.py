@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from mnist_tui.experiment.field_values import chosen, facts_of, sizes
 from mnist_tui.experiment.layers import (
     Activation,
     BatchNormalization,
@@ -22,8 +23,9 @@ from mnist_tui.experiment.layers import (
     Initializer,
     Layer,
 )
-from mnist_tui.experiment.optimizers import OPTIMIZERS, ConstantSchedule, CosineSchedule, ExponentialSchedule
+from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD, ConstantSchedule, Schedule
 from mnist_tui.experiment.spec import (
+    FEATURE_KINDS,
     HELD_OUT,
     EarlyStopping,
     Experiment,
@@ -32,25 +34,28 @@ from mnist_tui.experiment.spec import (
     TrainingSpec,
     is_closed_form,
 )
-from mnist_tui.experiment.texts import chosen, positive, share, sizes, whole
+from mnist_tui.wording import listed
 
 Layers = tuple[Layer, ...]
 _INITIALIZER: TypeAdapter[Any] = TypeAdapter(Initializer)
 
 
 def dense_layers(layers: Sequence[Layer]) -> list[Dense]:
-    """The dense hidden layers, in order."""
+    """Return the dense hidden layers, in order."""
     return [layer for layer in layers if isinstance(layer, Dense)]
 
 
 def dropout_rates(layers: Sequence[Layer]) -> list[float]:
-    """Each block's dropout rate; 0 where it has none."""
+    """Return each block's dropout rate; 0 for a block without dropout.
+
+    A block is a dense layer with the layers behind it (batch normalisation, dropout) up to the next dense layer.
+    """
     _, blocks = _blocks(layers)
     return [next((layer.rate for layer in block if isinstance(layer, Dropout)), 0.0) for block in blocks]
 
 
 def with_units(layers: Sequence[Layer], units: Sequence[int]) -> Layers:
-    """Blocks of these sizes: the last block is repeated for more, blocks are dropped from the end for fewer."""
+    """Give the blocks these sizes: the last block is repeated for more, blocks are dropped from the end for fewer."""
     before, blocks = _blocks(layers)
     if not blocks:
         before, blocks = list(flattened(before)) if before else [Flatten()], _new_block()
@@ -59,7 +64,7 @@ def with_units(layers: Sequence[Layer], units: Sequence[int]) -> Layers:
 
 
 def with_values(layers: Sequence[Layer], **values: Any) -> Layers:
-    """Every dense hidden layer with these values.
+    """Set fields of every dense hidden layer.
 
     Raises:
         ValueError: there is none.
@@ -69,7 +74,7 @@ def with_values(layers: Sequence[Layer], **values: Any) -> Layers:
 
 
 def with_initializer(layers: Sequence[Layer], name: str) -> Layers:
-    """Every dense hidden layer's weights start so; one that has the initialiser already keeps its arguments.
+    """Set the initialiser of every dense hidden layer; a layer that has it already keeps its arguments.
 
     Raises:
         ValueError: there is none.
@@ -86,7 +91,7 @@ def with_initializer(layers: Sequence[Layer], name: str) -> Layers:
 
 
 def with_dropout(layers: Sequence[Layer], rate: float) -> Layers:
-    """Each block with this dropout: changed where it is, added where it is not, removed for 0.
+    """Set the dropout of each block: changed where there is one, added where there is none, removed for a rate of 0.
 
     Raises:
         ValueError: there is no dense hidden layer.
@@ -96,14 +101,14 @@ def with_dropout(layers: Sequence[Layer], rate: float) -> Layers:
 
 
 def flattened(layers: Sequence[Layer]) -> Layers:
-    """The stack for images: a flatten first, unless its first layer takes images."""
+    """Return the layers for images: with a flatten first, unless the first layer takes images."""
     if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)):
         return tuple(layers)
     return (Flatten(), *layers)
 
 
 def unflattened(layers: Sequence[Layer]) -> Layers:
-    """The stack for vectors: no flatten."""
+    """Return the layers for vectors: without flatten."""
     return tuple(layer for layer in layers if not isinstance(layer, Flatten))
 
 
@@ -148,17 +153,17 @@ def _stack(before: Sequence[ExperimentPart], blocks: Sequence[Sequence[Experimen
 
 
 ACTIVATIONS: tuple[str, ...] = tuple(name for name in get_args(Activation) if name != "softmax")
-"""Of hidden layers and convolutions."""
+"""Those of hidden layers and convolutions."""
 
 
 def with_part(experiment: Experiment, part: str, **values: Any) -> Experiment:
-    """One part (dataset, features, optimizer, training) with other fields."""
+    """Change fields of one part of the experiment (dataset, features, optimizer, training)."""
     return experiment.model_copy(update={part: getattr(experiment, part).model_copy(update=values)})
 
 
 def with_features(experiment: Experiment, text: str) -> Experiment:
-    """Raw pixels or HOG; the layers get or lose the flattening that goes with it."""
-    kind = chosen(text, ("raw", "hog"))
+    """Change the features to raw pixels or HOG; the layers get or lose the flatten that this needs."""
+    kind = chosen(text, FEATURE_KINDS)
     if kind == experiment.features.kind:
         return experiment
     if kind == "hog":
@@ -170,23 +175,27 @@ def with_features(experiment: Experiment, text: str) -> Experiment:
     return experiment.model_copy(update={"features": RawFeatures(), "layers": flattened(experiment.layers)})
 
 
-def with_hog(field: str, parse: Callable[[str], int]) -> Callable[[Experiment, str], Experiment]:
-    """What changes one field of the HOG features; raw pixels become HOG."""
+def with_hog(field: str, parse: Callable[[str], int] | None = None) -> Callable[[Experiment, str], Experiment]:
+    """Return a function that changes one field of the HOG features; raw pixels become HOG.
+
+    Args:
+        parse: makes a value of the text; None for what the field itself declares.
+    """
 
     def change(experiment: Experiment, text: str) -> Experiment:
-        value = parse(text)
+        value = (parse or facts_of(HogFeatures, field).value)(text)
         return with_part(with_features(experiment, "hog"), "features", **{field: value})
 
     return change
 
 
 def hog_text(field: str) -> Callable[[Experiment], str]:
-    """Reads a field of the HOG features; empty for raw pixels."""
+    """Return a function that reads a field of the HOG features; it gives an empty text for raw pixels."""
     return lambda experiment: str(getattr(experiment.features, field, ""))
 
 
 def with_validation(experiment: Experiment, text: str) -> Experiment:
-    """What plays validation: the test set, or a share of the training set."""
+    """Change the validation data: the test set, or a share of the training set."""
     if text == "test":
         return with_part(experiment, "dataset", validation="test")
     try:
@@ -199,14 +208,14 @@ def with_validation(experiment: Experiment, text: str) -> Experiment:
 
 
 def with_dataset(experiment: Experiment, text: str) -> Experiment:
-    """Another dataset, by name or folder."""
+    """Change the dataset, by its name or folder."""
     if not text:
         raise ValueError("names no dataset; mnist, fashion-mnist, digits or a folder of IDX files does")
     return with_part(experiment, "dataset", name=text)
 
 
 def with_optimizer(experiment: Experiment, text: str) -> Experiment:
-    """Another optimizer with its own defaults; the closed form solves in one epoch on held-out images."""
+    """Change the optimizer, which brings its own defaults; ridge solves in one epoch and holds images out."""
     name = chosen(text, tuple(OPTIMIZERS))
     if name == experiment.optimizer.name:
         return experiment
@@ -222,21 +231,21 @@ def with_optimizer(experiment: Experiment, text: str) -> Experiment:
 
 
 def with_rate(experiment: Experiment, text: str) -> Experiment:
-    """Another learning rate."""
-    value = positive(text)
+    """Change the learning rate."""
+    value = facts_of(SGD, "learning_rate").value(text)
     if not hasattr(experiment.optimizer, "learning_rate"):
         raise ValueError(f"does not go with {experiment.optimizer.name}, which has no learning rate")
     return with_part(experiment, "optimizer", learning_rate=value)
 
 
 def number_text(field: str) -> Callable[[Experiment], str]:
-    """Reads a number of the optimizer's; empty where it has none of that name."""
+    """Return a function that reads a number of the optimizer; it gives an empty text where there is none."""
     return lambda e: f"{value:g}" if (value := getattr(e.optimizer, field, None)) is not None else ""
 
 
 def with_momentum(experiment: Experiment, text: str) -> Experiment:
-    """Another momentum."""
-    value = share(text)
+    """Change the momentum."""
+    value = facts_of(SGD, "momentum").value(text)
     if not hasattr(experiment.optimizer, "momentum"):
         having = " and ".join(name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields)
         raise ValueError(f"does not go with {experiment.optimizer.name}, which has no momentum; {having} have")
@@ -244,12 +253,11 @@ def with_momentum(experiment: Experiment, text: str) -> Experiment:
 
 
 def convolutions(experiment: Experiment) -> list[Conv2D]:
-    """The convolutions, in order."""
+    """Return the convolutions, in order."""
     return [layer for layer in experiment.layers if isinstance(layer, Conv2D)]
 
 
 def _on_convolutions(experiment: Experiment, values: Sequence[dict[str, Any]]) -> Experiment:
-    """Each convolution with its own new values, in order."""
     waiting = iter(values)
     layers = tuple(
         layer.model_copy(update=next(waiting)) if isinstance(layer, Conv2D) else layer for layer in experiment.layers
@@ -258,8 +266,8 @@ def _on_convolutions(experiment: Experiment, values: Sequence[dict[str, Any]]) -
 
 
 def with_filters(experiment: Experiment, text: str) -> Experiment:
-    """Other numbers of filters: one for all convolutions, or one for each."""
-    values, have = sizes(text), len(convolutions(experiment))
+    """Change the numbers of filters: one for all convolutions, or one for each."""
+    values, have = sizes(text, facts_of(Conv2D, "filters")), len(convolutions(experiment))
     if not have:
         raise ValueError("finds no convolution in this experiment; --preset cnn has some")
     if len(values) == 1:
@@ -270,7 +278,7 @@ def with_filters(experiment: Experiment, text: str) -> Experiment:
 
 
 def with_conv_activation(experiment: Experiment, text: str) -> Experiment:
-    """Another activation of all convolutions."""
+    """Change the activation of all convolutions."""
     value, have = chosen(text, ACTIVATIONS), len(convolutions(experiment))
     if not have:
         raise ValueError("finds no convolution in this experiment; --preset cnn has some")
@@ -278,11 +286,11 @@ def with_conv_activation(experiment: Experiment, text: str) -> Experiment:
 
 
 def with_patience(experiment: Experiment, text: str) -> Experiment:
-    """Early stopping with another patience, or none."""
+    """Change the patience of early stopping, or turn it off with ``none``."""
     if text == "none":
         return with_part(experiment, "training", early_stopping=None)
     try:
-        value = whole(text, 1)
+        value = facts_of(EarlyStopping, "patience").value(text)
     except ValueError as error:
         raise ValueError(f"{error}, and none turns early stopping off") from None
     rule = experiment.training.early_stopping or EarlyStopping()
@@ -290,42 +298,47 @@ def with_patience(experiment: Experiment, text: str) -> Experiment:
 
 
 def patience_text(experiment: Experiment) -> str:
-    """The patience of early stopping; none without it."""
+    """Return the patience of early stopping, or ``none``."""
     rule = experiment.training.early_stopping
     return "none" if rule is None else str(rule.patience)
 
 
+def schedule_forms() -> list[str]:
+    """Return the texts that `with_schedule` takes, arguments in capitals: ``constant``, ``exp:START:RATE``."""
+    return [":".join([kind, *(name.upper() for name in _arguments(kind))]) for kind in SCHEDULE_KINDS]
+
+
 def with_schedule(experiment: Experiment, text: str) -> Experiment:
-    """Another course of the learning rate."""
-    kind, *arguments = text.split(":")
-    match kind, arguments:
-        case "constant", []:
-            schedule: ExperimentPart = ConstantSchedule()
-        case "cosine", []:
-            schedule = CosineSchedule()
-        case "exp", [start, rate]:
-            try:
-                schedule = ExponentialSchedule(start=whole(start, 0), rate=positive(rate))
-            except ValueError:
-                raise ValueError("needs a whole epoch of at least 0 and a rate above 0, such as exp:15:0.05") from None
-        case _:
-            raise ValueError("is no schedule; constant, cosine and exp:START:RATE (such as exp:15:0.05) are")
+    """Change the schedule of the learning rate."""
+    kind, *values = text.split(":")
+    names = _arguments(kind) if kind in SCHEDULE_KINDS else []
+    if kind not in SCHEDULE_KINDS or len(names) != len(values):
+        examples = [each.EXAMPLE for each in SCHEDULE_KINDS.values() if ":" in each.EXAMPLE]
+        raise ValueError(f"is no schedule; {listed(schedule_forms())} (such as {listed(examples)}) are")
+    chosen_kind = SCHEDULE_KINDS[kind]
+    try:
+        schedule = chosen_kind.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})
+    except ValidationError:
+        needs = [f"{name} ({facts_of(chosen_kind, name).bounds()})" for name in names]
+        raise ValueError(f"needs {listed(needs)}, such as {chosen_kind.EXAMPLE}") from None
     return with_part(experiment, "training", schedule=schedule)
 
 
 def schedule_text(experiment: Experiment) -> str:
-    """The course of the learning rate, as the option takes it."""
-    schedule = experiment.training.schedule
-    if isinstance(schedule, ExponentialSchedule):
-        return f"exp:{schedule.start}:{schedule.rate:g}"
-    return schedule.kind
+    """Return the schedule of the learning rate as the option takes it."""
+    schedule: Schedule = experiment.training.schedule
+    return ":".join([schedule.kind, *(f"{getattr(schedule, name):g}" for name in _arguments(schedule.kind))])
+
+
+def _arguments(kind: str) -> list[str]:
+    return [name for name in SCHEDULE_KINDS[kind].model_fields if name != "kind"]
 
 
 def joined(values: Sequence[Any]) -> str:
-    """One text for values that are all equal, else ``x`` between them; empty for none."""
+    """Join values with ``x``; an empty text for no values."""
     return "x".join(str(value) for value in values)
 
 
 def all_equal(values: Sequence[Any]) -> str:
-    """The one value that all have; empty where they differ or are none."""
+    """Return the value that all have; an empty text where they differ or there are none."""
     return str(values[0]) if values and all(value == values[0] for value in values) else ""

@@ -1,8 +1,9 @@
-"""The one declaration of each parameter that people edit: command-line options and form fields are made from it.
+"""The parameters that people edit: command-line options and the editor's fields are made from this one declaration.
 
-A parameter reads its value from an experiment as text and gives a changed experiment for a text. Texts that are
-wrong in themselves are refused here, in the same words everywhere; what only the whole experiment can tell
-(a block that does not fit its cells) is refused by the experiment's own validation in `apply_texts`.
+A parameter reads its value from an experiment as text and gives a changed experiment for a text. Its help and bounds
+come from the experiment's field where it is one field. A text that is wrong in itself is refused here, in the same
+words everywhere; values that do not fit each other (a block larger than its cells) are refused by the validation of
+the whole experiment in `apply_texts`.
 """
 
 from __future__ import annotations
@@ -10,35 +11,52 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_tui.experiment import changes, field_paths
+from mnist_tui.experiment import field_paths
 from mnist_tui.experiment.changes import (
     ACTIVATIONS,
+    Layers,
     all_equal,
     convolutions,
+    dense_layers,
+    dropout_rates,
     hog_text,
     joined,
     number_text,
     patience_text,
+    schedule_forms,
     schedule_text,
     with_conv_activation,
     with_dataset,
+    with_dropout,
     with_features,
     with_filters,
     with_hog,
+    with_initializer,
     with_momentum,
     with_optimizer,
     with_part,
     with_patience,
     with_rate,
     with_schedule,
+    with_units,
     with_validation,
+    with_values,
 )
-from mnist_tui.experiment.layers import INITIALIZERS
-from mnist_tui.experiment.optimizers import OPTIMIZERS
+from mnist_tui.experiment.field_values import SWITCH, chosen, facts_of, pixels, sizes
+from mnist_tui.experiment.layers import INITIALIZERS, Conv2D, Dense, Dropout
+from mnist_tui.experiment.optimizers import OPTIMIZERS, SGD
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.experiment.spec import Experiment, parsed, revalidated, to_mapping
-from mnist_tui.experiment.texts import chosen, pixels, share, sizes, whole
+from mnist_tui.experiment.spec import (
+    FEATURE_KINDS,
+    DatasetSpec,
+    EarlyStopping,
+    Experiment,
+    HogFeatures,
+    parsed,
+    revalidated,
+    to_mapping,
+)
+from mnist_tui.wording import listed
 
 
 @dataclass(frozen=True)
@@ -122,110 +140,207 @@ def changed(parameter: Parameter, experiment: Experiment, text: str) -> Experime
         raise ParameterError(parameter.name, f"{parameter.flag} {text or repr(text)} {error}") from None
 
 
+def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str = "") -> Parameter:
+    """A parameter that is one field of the experiment: its help, bounds and values are the field's.
+
+    Args:
+        path: of the field in the TOML form, such as ``training.epochs``.
+        letter: stands for the value in the bounds.
+        metavar: what stands for it in a usage line, if not the letter.
+    """
+    part, _, field = path.partition(".")
+    facts = facts_of(type(getattr(Experiment(), part)), field)
+
+    def read(experiment: Experiment) -> str:
+        value = getattr(getattr(experiment, part), field)
+        return "none" if value is None else SWITCH[value] if isinstance(value, bool) else str(value)
+
+    def change(experiment: Experiment, text: str) -> Experiment:
+        return with_part(experiment, part, **{field: facts.value(text)})
+
+    choices = SWITCH if facts.kind == "switch" else facts.choices
+    bounds = facts.bounds(letter)
+    return Parameter(name, metavar or letter, label, facts.help, part.capitalize(), bounds, read, change, choices)
+
+
+def _hog_field(
+    name: str, field: str, label: str, *, parse: Callable[[str], int] | None = None, bounds: str = ""
+) -> Parameter:
+    """A field of the HOG features; setting it implies HOG."""
+    facts = facts_of(HogFeatures, field)
+    return Parameter(
+        name=name,
+        metavar="N",
+        label=label,
+        help=f"{facts.help}; implies hog",
+        group="Features",
+        bounds=bounds or facts.bounds(),
+        read=hog_text(field),
+        change=with_hog(field, parse),
+    )
+
+
+def _dense_field(
+    name: str, field: str, label: str, choices: tuple[str, ...], change: Callable[[Layers, str], Layers]
+) -> Parameter:
+    """A choice that is made for all dense hidden layers together."""
+
+    def read(experiment: Experiment) -> str:
+        values = [getattr(layer, field) for layer in dense_layers(experiment.layers)]
+        return all_equal([getattr(value, "name", value) for value in values])
+
+    return Parameter(
+        name=name,
+        metavar="NAME",
+        label=label,
+        help=f"{facts_of(Dense, field).help.replace(' function', '')} of the dense hidden layers",
+        group="Network",
+        bounds=", ".join(choices),
+        read=read,
+        change=lambda e, text: e.model_copy(update={"layers": change(e.layers, chosen(text, choices))}),
+        choices=choices,
+    )
+
+
 PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
-        "dataset", "NAME|DIR", "Dataset", "mnist, fashion-mnist, digits, or a folder of IDX files", "Dataset",
-        "a known name or a folder", lambda e: e.dataset.name, with_dataset,
+        name="dataset",
+        metavar="NAME|DIR",
+        label="Dataset",
+        help=facts_of(DatasetSpec, "name").help,
+        group="Dataset",
+        bounds="a known name or a folder",
+        read=lambda e: e.dataset.name,
+        change=with_dataset,
     ),
     Parameter(
-        "validation", "test|P", "Validation", "what plays validation: the test set, or a share of the training set",
-        "Dataset", "test, or 0 < P < 1", lambda e: f"{e.dataset.validation}", with_validation,
+        name="validation",
+        metavar="test|P",
+        label="Validation",
+        help=facts_of(DatasetSpec, "validation").help,
+        group="Dataset",
+        bounds="test, or 0 < P < 1",
+        read=lambda e: f"{e.dataset.validation}",
+        change=with_validation,
+    ),
+    _field("limit", "dataset.limit", "Training images"),
+    Parameter(
+        name="features",
+        metavar="|".join(FEATURE_KINDS),
+        label="Features",
+        help="raw pixels, or histograms of oriented gradients",
+        group="Features",
+        bounds=" or ".join(FEATURE_KINDS),
+        read=lambda e: e.features.kind,
+        change=with_features,
+        choices=FEATURE_KINDS,
+    ),
+    _hog_field("ppc", "pixels_per_cell", "Pixels per cell", parse=pixels),
+    _hog_field("orientations", "orientations", "Orientations"),
+    _hog_field("cells-per-block", "cells_per_block", "Cells per block", bounds="at least one block must fit"),
+    Parameter(
+        name="filters",
+        metavar="N[xN…]",
+        label="Filters",
+        help="filters of the convolutions: one number for all, or one for each",
+        group="Network",
+        bounds=f"{facts_of(Conv2D, 'filters').bounds()} each",
+        read=lambda e: joined([layer.filters for layer in convolutions(e)]),
+        change=with_filters,
     ),
     Parameter(
-        "limit", "N", "Training images", "only the first N training images (none: all)", "Dataset", "N ≥ 1, or none",
-        lambda e: str(e.dataset.limit or "none"),
-        lambda e, text: with_part(e, "dataset", limit=None if text == "none" else whole(text, 1)),
+        name="conv-activation",
+        metavar="NAME",
+        label="Conv. activation",
+        help="activation of the convolutions",
+        group="Network",
+        bounds=", ".join(ACTIVATIONS),
+        read=lambda e: all_equal([layer.activation for layer in convolutions(e)]),
+        change=with_conv_activation,
+        choices=ACTIVATIONS,
     ),
     Parameter(
-        "features", "raw|hog", "Features", "raw pixels, or histograms of oriented gradients", "Features", "raw or hog",
-        lambda e: e.features.kind, with_features, ("raw", "hog"),
-    ),
-    Parameter(
-        "ppc", "N", "Pixels per cell", "edge of a HOG cell in pixels; implies hog", "Features", f"1 to {IMAGE_EDGE}",
-        hog_text("pixels_per_cell"), with_hog("pixels_per_cell", pixels),
-    ),
-    Parameter(
-        "orientations", "N", "Orientations", "bins of the gradient's direction; implies hog", "Features", "1 to 360",
-        hog_text("orientations"), with_hog("orientations", lambda text: whole(text, 1, 360)),
-    ),
-    Parameter(
-        "cells-per-block", "N", "Cells per block", "edge of a HOG block in cells; implies hog", "Features",
-        "at least one block must fit", hog_text("cells_per_block"),
-        with_hog("cells_per_block", lambda text: whole(text, 1, IMAGE_EDGE)),
-    ),
-    Parameter(
-        "filters", "N[xN…]", "Filters", "filters of the convolutions: one number for all, or one for each", "Network",
-        "1 to 65536 each", lambda e: joined([layer.filters for layer in convolutions(e)]), with_filters,
-    ),
-    Parameter(
-        "conv-activation", "NAME", "Conv. activation", "activation of the convolutions", "Network",
-        ", ".join(ACTIVATIONS), lambda e: all_equal([layer.activation for layer in convolutions(e)]),
-        with_conv_activation, ACTIVATIONS,
-    ),
-    Parameter(
-        "hidden", "N[xN…]", "Hidden neurons", "neurons of the dense hidden layers: 250, or 200x100 for two", "Network",
-        "1 to 65536 each", lambda e: joined([layer.units for layer in changes.dense_layers(e.layers)]),
-        lambda e, text: e.model_copy(update={"layers": changes.with_units(e.layers, sizes(text))}),
-    ),
-    Parameter(
-        "activation", "NAME", "Activation", "activation of the dense hidden layers", "Network", ", ".join(ACTIVATIONS),
-        lambda e: all_equal([layer.activation for layer in changes.dense_layers(e.layers)]),
-        lambda e, text: e.model_copy(
-            update={"layers": changes.with_values(e.layers, activation=chosen(text, ACTIVATIONS))}
+        name="hidden",
+        metavar="N[xN…]",
+        label="Hidden neurons",
+        help="neurons of the dense hidden layers: 250, or 200x100 for two",
+        group="Network",
+        bounds=f"{facts_of(Dense, 'units').bounds()} each",
+        read=lambda e: joined([layer.units for layer in dense_layers(e.layers)]),
+        change=lambda e, text: e.model_copy(
+            update={"layers": with_units(e.layers, sizes(text, facts_of(Dense, "units")))}
         ),
-        ACTIVATIONS,
+    ),
+    _dense_field(
+        "activation", "activation", "Activation", ACTIVATIONS, lambda layers, name: with_values(layers, activation=name)
     ),
     Parameter(
-        "dropout", "P", "Dropout", "dropout after each dense hidden layer; 0 removes it", "Network", "0 ≤ P < 1",
-        lambda e: all_equal([f"{rate:g}" for rate in changes.dropout_rates(e.layers)]),
-        lambda e, text: e.model_copy(update={"layers": changes.with_dropout(e.layers, share(text))}),
-    ),
-    Parameter(
-        "initializer", "NAME", "Initialiser", "initialiser of the dense hidden layers' weights", "Network",
-        ", ".join(INITIALIZERS),
-        lambda e: all_equal([layer.kernel_initializer.name for layer in changes.dense_layers(e.layers)]),
-        lambda e, text: e.model_copy(
-            update={"layers": changes.with_initializer(e.layers, chosen(text, INITIALIZERS))}
+        name="dropout",
+        metavar="P",
+        label="Dropout",
+        help="dropout after each dense hidden layer; 0 removes it",
+        group="Network",
+        bounds=facts_of(Dropout, "rate").bounds("P"),
+        read=lambda e: all_equal([f"{rate:g}" for rate in dropout_rates(e.layers)]),
+        change=lambda e, text: e.model_copy(
+            update={"layers": with_dropout(e.layers, facts_of(Dropout, "rate").value(text))}
         ),
-        INITIALIZERS,
+    ),
+    _dense_field("initializer", "kernel_initializer", "Initialiser", INITIALIZERS, with_initializer),
+    Parameter(
+        name="optimizer",
+        metavar="NAME",
+        label="Optimizer",
+        help="optimizer; another one brings its own defaults",
+        group="Optimizer",
+        bounds=", ".join(OPTIMIZERS),
+        read=lambda e: e.optimizer.name,
+        change=with_optimizer,
+        choices=tuple(OPTIMIZERS),
     ),
     Parameter(
-        "optimizer", "NAME", "Optimizer", "optimizer; another one brings its own defaults", "Optimizer",
-        ", ".join(OPTIMIZERS), lambda e: e.optimizer.name, with_optimizer, tuple(OPTIMIZERS),
+        name="lr",
+        metavar="X",
+        label="Learning rate",
+        help="learning rate of the optimizer",
+        group="Optimizer",
+        bounds=f"{facts_of(SGD, 'learning_rate').bounds()}, finite",
+        read=number_text("learning_rate"),
+        change=with_rate,
     ),
     Parameter(
-        "lr", "X", "Learning rate", "learning rate of the optimizer", "Optimizer", "X > 0, finite",
-        number_text("learning_rate"), with_rate,
+        name="momentum",
+        metavar="X",
+        label="Momentum",
+        help="momentum, for the optimizers that have one",
+        group="Optimizer",
+        bounds=facts_of(SGD, "momentum").bounds(),
+        read=number_text("momentum"),
+        change=with_momentum,
     ),
     Parameter(
-        "momentum", "X", "Momentum", "momentum, for the optimizers that have one", "Optimizer", "0 ≤ X < 1",
-        number_text("momentum"), with_momentum,
+        name="schedule",
+        metavar="NAME",
+        label="Schedule",
+        help=f"learning rate over epochs: {listed(schedule_forms()).replace(' and ', ' or ')}",
+        group="Optimizer",
+        bounds=", ".join(schedule_forms()),
+        read=schedule_text,
+        change=with_schedule,
     ),
+    _field("batch-size", "training.batch_size", "Batch size"),
+    _field("epochs", "training.epochs", "Epochs"),
+    _field("seed", "training.seed", "Seed"),
     Parameter(
-        "schedule", "NAME", "Schedule", "learning rate over epochs: constant, cosine or exp:START:RATE", "Optimizer",
-        "constant, cosine, exp:START:RATE", schedule_text, with_schedule,
+        name="patience",
+        metavar="N|none",
+        label="Patience",
+        help="early stopping on validation loss, best weights restored",
+        group="Training",
+        bounds=f"{facts_of(EarlyStopping, 'patience').bounds()}, or none",
+        read=patience_text,
+        change=with_patience,
     ),
-    Parameter(
-        "batch-size", "N", "Batch size", "images a step", "Training", "N ≥ 1", lambda e: str(e.training.batch_size),
-        lambda e, text: with_part(e, "training", batch_size=whole(text, 1, 10_000_000)),
-    ),
-    Parameter(
-        "epochs", "N", "Epochs", "passes over the training images", "Training", "N ≥ 1",
-        lambda e: str(e.training.epochs), lambda e, text: with_part(e, "training", epochs=whole(text, 1, 1_000_000)),
-    ),
-    Parameter(
-        "seed", "N", "Seed", "seed of the initial weights, the order, the dropout and the split", "Training", "N ≥ 0",
-        lambda e: str(e.training.seed), lambda e, text: with_part(e, "training", seed=whole(text, 0, 2**31 - 1)),
-    ),
-    Parameter(
-        "patience", "N|none", "Patience", "early stopping on validation loss, best weights restored", "Training",
-        "N ≥ 1, or none", patience_text, with_patience,
-    ),
-    Parameter(
-        "plain-loss", "on|off", "Plain loss",
-        "training loss with dropout off, too, after each epoch on a fixed part of the images", "Training", "on or off",
-        lambda e: "on" if e.training.plain_loss else "off",
-        lambda e, text: with_part(e, "training", plain_loss=chosen(text, ("off", "on")) == "on"), ("off", "on"),
-    ),
-)  # fmt: skip
+    _field("plain-loss", "training.plain_loss", "Plain loss", metavar="on|off"),
+)
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}

@@ -6,7 +6,7 @@ came from and what was published for it are the preset's, not the experiment's.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -36,9 +36,9 @@ class DatasetSpec(ExperimentPart):
         default="mnist", min_length=1, description="mnist, fashion-mnist, digits, or a folder of IDX files"
     )
     validation: Literal["test"] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(
-        default="test", description="test for the test set, or the share of the training images held out"
+        default="test", description="what plays validation: the test set, or a share of the training set"
     )
-    limit: Count | None = Field(default=None, description="use only the first N training images")
+    limit: Count | None = Field(default=None, description="only the first N training images (none: all)")
 
 
 class RawFeatures(ExperimentPart):
@@ -52,11 +52,11 @@ class HogFeatures(ExperimentPart):
 
     kind: Literal["hog"] = "hog"
     pixels_per_cell: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
-        default=4, description="edge of a cell in pixels"
+        default=4, description="edge of a HOG cell in pixels"
     )
     orientations: Annotated[int, Field(ge=1, le=360)] = Field(default=8, description="bins of the gradient's direction")
     cells_per_block: Annotated[int, Field(ge=1, le=IMAGE_EDGE)] = Field(
-        default=1, description="edge of a block in cells"
+        default=1, description="edge of a HOG block in cells"
     )
 
     @model_validator(mode="after")
@@ -72,6 +72,7 @@ class HogFeatures(ExperimentPart):
 
 
 Features = Annotated[RawFeatures | HogFeatures, Field(discriminator="kind")]
+FEATURE_KINDS: tuple[str, ...] = tuple(each.model_fields["kind"].default for each in get_args(get_args(Features)[0]))
 
 
 class OutputSpec(ExperimentPart):
@@ -104,7 +105,7 @@ class TrainingSpec(ExperimentPart):
         default=10, description="passes over the training images"
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        default=0, description="seed of weights, order, dropout and split"
+        default=0, description="seed of the initial weights, the order, the dropout and the split"
     )
     schedule: Schedule = Field(default=ConstantSchedule(), description="learning rate over the epochs")
     early_stopping: EarlyStopping | None = Field(default=None, description="when to stop before the last epoch")
@@ -118,8 +119,7 @@ class TrainingSpec(ExperimentPart):
         default=True, description="on a GPU the same bits each time, at a cost in speed; a CPU always gives them"
     )
     plain_loss: bool = Field(
-        default=False,
-        description="measure after each epoch the training loss with dropout off, too, on a fixed part of the images",
+        default=False, description="training loss with dropout off, too, after each epoch on a fixed part of the images"
     )
 
 

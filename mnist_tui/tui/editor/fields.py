@@ -10,15 +10,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Any, Literal, cast
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.experiment import field_paths, parameters
 from mnist_tui.experiment.changes import dense_layers
+from mnist_tui.experiment.field_values import FieldFacts, facts_in
 from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.problem import RequestError, SpecError, dotted
@@ -186,72 +185,18 @@ def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...
 
 
 def _model_field(path: str, name: str, info: FieldInfo) -> Field:
-    kind = _Kind.of(info)
+    facts = facts_in(info)
     return Field(
         key=path,
         label=name.replace("_", " ").capitalize(),
-        help=info.description or "",
-        bounds=kind.bounds,
-        control="switch" if kind.is_switch else "choice" if kind.choices else "text",
+        help=facts.help,
+        bounds="" if facts.choices else facts.bounds(),
+        control="switch" if facts.kind == "switch" else "choice" if facts.choices else "text",
         read=partial(_read, path),
-        change=partial(_change, path, kind),
-        choices=kind.choices,
-        suggestions=INITIALIZERS if kind.is_initializer else (),
+        change=partial(_change, path, facts),
+        choices=facts.choices,
+        suggestions=INITIALIZERS if facts.kind == "initializer" else (),
     )
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """The values that a model's field takes, read from its annotation."""
-
-    bounds: str = ""
-    choices: tuple[str, ...] = ()
-    is_switch: bool = False
-    is_initializer: bool = False
-    is_list: bool = False
-    optional: bool = False
-
-    @classmethod
-    def of(cls, info: FieldInfo) -> _Kind:
-        optional, annotation, metadata = False, info.annotation, list(info.metadata)
-        if get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation):
-            optional = True
-            (annotation,) = (part for part in get_args(annotation) if part is not type(None))
-        while get_origin(annotation) is Annotated:
-            annotation, *more = get_args(annotation)
-            metadata += more
-        if annotation is bool:
-            return cls("on or off", is_switch=True)
-        if get_origin(annotation) is Literal:
-            return cls(choices=tuple(map(str, get_args(annotation))))
-        if get_origin(annotation) is tuple:
-            each = cls.of(FieldInfo.from_annotation(get_args(annotation)[0]))
-            return cls(f"numbers, {each.bounds}", is_list=True)
-        if annotation not in (int, float):
-            return cls("an initialiser", is_initializer=True)
-        bounds = _bounds_text(metadata)
-        return cls(f"{bounds}, or none" if optional else bounds, optional=optional)
-
-
-def _bounds_text(metadata: list[Any]) -> str:
-    """Return ``1 to 65536``, ``0 ≤ X < 1`` or ``X > 0``; ``a finite number`` if there are no bounds."""
-    bound: dict[str, Any] = {}
-    for item in metadata:
-        for limit in item.metadata if isinstance(item, FieldInfo) else [item]:
-            if isinstance(limit, (Ge, Gt, Le, Lt)):
-                name = type(limit).__name__.lower()
-                bound[name] = getattr(limit, name)
-    match bound:
-        case {"ge": low, "le": high}:
-            return f"{low:g} to {high:g}"
-        case {"ge": low, "lt": high}:
-            return f"{low:g} ≤ X < {high:g}"
-        case {"ge": low}:
-            return f"X ≥ {low:g}"
-        case {"gt": low}:
-            return f"X > {low:g}"
-        case _:
-            return "a finite number"
 
 
 def _part_at(path: str, experiment: Experiment) -> Any:
@@ -274,16 +219,16 @@ def _read(path: str, experiment: Experiment) -> str:
     return "none" if value is None else str(value)
 
 
-def _change(path: str, kind: _Kind, experiment: Experiment, text: str) -> Experiment:
+def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> Experiment:
     text = text.strip()
     value: Any = text
-    if kind.is_switch:
+    if facts.kind == "switch":
         value = text == "on"
-    elif kind.optional and text in ("none", ""):
+    elif facts.optional and text in ("none", ""):
         value = None
-    elif kind.is_list:
+    elif facts.kind == "numbers":
         value = text.replace(",", " ").split()
-    elif kind.is_initializer:
+    elif facts.kind == "initializer":
         try:
             value = initializer_value(text)
         except RequestError as error:

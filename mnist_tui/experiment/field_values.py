@@ -1,0 +1,214 @@
+"""What the pydantic fields of an experiment declare (help, bounds, choices), and how a typed text becomes a value.
+
+A bound, a choice or a help text stands in the field alone; the command line, the editor and the changes of parameters
+read it here. Parsers raise ValueError with a sentence that follows the text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from mnist_tui.experiment.shapes import IMAGE_EDGE
+
+Kind = Literal["whole number", "number", "numbers", "choice", "switch", "initializer", "text"]
+SWITCH = ("off", "on")
+LARGEST_TOLD = 100_000
+"""A larger upper bound is a technical limit: only the refusal of a value beyond it names it."""
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What one field declares.
+
+    Attributes:
+        help: its description.
+        kind: what sort of value it takes.
+        limits: its bounds by pydantic's names (ge, gt, le, lt).
+        choices: the words it takes, for a choice.
+        optional: whether it may be absent, which is typed as ``none``.
+    """
+
+    help: str
+    kind: Kind
+    limits: dict[str, float]
+    choices: tuple[str, ...] = ()
+    optional: bool = False
+
+    def bounds(self, letter: str = "") -> str:
+        """Return the values there are in words: ``1 to 28``, ``0 ≤ X < 1``, ``N ≥ 1, or none``.
+
+        Args:
+            letter: stands for the value; N for whole numbers and X for others if it is not given.
+        """
+        match self.kind:
+            case "switch":
+                words = "on or off"
+            case "choice":
+                words = ", ".join(self.choices)
+            case "numbers":
+                words = f"numbers, {self._range(letter or 'X')}"
+            case "initializer":
+                words = "an initialiser"
+            case "text":
+                words = "any text"
+            case _:
+                words = self._range(letter or ("N" if self.kind == "whole number" else "X"))
+        return f"{words}, or none" if self.optional else words
+
+    def _range(self, letter: str) -> str:
+        match self.limits:
+            case {"ge": low, "le": high} if high <= LARGEST_TOLD:
+                return f"{low:g} to {high:g}"
+            case {"ge": low, "lt": high} if high <= LARGEST_TOLD:
+                return f"{low:g} ≤ {letter} < {high:g}"
+            case {"gt": low, "lt": high}:
+                return f"{low:g} < {letter} < {high:g}"
+            case {"ge": low}:
+                return f"{letter} ≥ {low:g}"
+            case {"gt": low}:
+                return f"{letter} > {low:g}"
+            case _:
+                return "a finite number"
+
+    def value(self, text: str) -> Any:
+        """Return the value of a typed text.
+
+        Raises:
+            ValueError: the text is none of this field's values; the sentence follows the text.
+        """
+        if self.optional and text == "none":
+            return None
+        match self.kind:
+            case "whole number":
+                high = self.limits.get("le", self.limits.get("lt", math.inf) - 1)
+                return whole(text, int(self.limits["ge"]), None if high == math.inf else int(high))
+            case "number":
+                return self._number(text)
+            case "choice":
+                return chosen(text, self.choices)
+            case "switch":
+                return chosen(text, SWITCH) == "on"
+            case _:
+                return text
+
+    def _number(self, text: str) -> float:
+        low, high = self.limits.get("gt", self.limits.get("ge", -math.inf)), self.limits.get("lt", math.inf)
+        open_above = high == math.inf
+        hint = "; a small positive number such as 0.001 works" if open_above and low == 0 else ""
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"is not a number{hint}") from None
+        if not math.isfinite(value):
+            raise ValueError(f"is not a finite number{hint}")
+        if value < low or value >= high or ("gt" in self.limits and value == low):
+            if open_above:
+                raise ValueError(f"is not above {low:g}{hint}")
+            raise ValueError(f"is out of bounds; from {low:g} up to, but not including, {high:g} works")
+        return value
+
+
+def facts_of(model: type[BaseModel], name: str) -> FieldFacts:
+    """Return what the field of that name declares."""
+    return facts_in(model.model_fields[name])
+
+
+def facts_in(info: FieldInfo) -> FieldFacts:
+    """Return what a field declares."""
+    help_text, optional, annotation, metadata = info.description or "", False, info.annotation, list(info.metadata)
+    if get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation):
+        optional = True
+        (annotation,) = (part for part in get_args(annotation) if part is not type(None))
+    while get_origin(annotation) is Annotated:
+        annotation, *more = get_args(annotation)
+        metadata += more
+    if get_origin(annotation) is Literal:
+        return FieldFacts(help_text, "choice", {}, tuple(map(str, get_args(annotation))), optional)
+    if get_origin(annotation) is tuple:
+        each = facts_in(FieldInfo.from_annotation(get_args(annotation)[0]))
+        return FieldFacts(help_text, "numbers", each.limits)
+    kinds: dict[Any, Kind] = {bool: "switch", int: "whole number", float: "number", str: "text"}
+    return FieldFacts(help_text, kinds.get(annotation, "initializer"), _limits(metadata), (), optional)
+
+
+def _limits(metadata: list[Any]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for item in metadata:
+        for limit in item.metadata if isinstance(item, FieldInfo) else [item]:
+            if isinstance(limit, (Ge, Gt, Le, Lt)):
+                name = type(limit).__name__.lower()
+                found[name] = getattr(limit, name)
+    return found
+
+
+def whole(text: str, low: int, high: int | None = None) -> int:
+    """Return a whole number within bounds.
+
+    Raises:
+        ValueError: it is none, or out of bounds.
+    """
+    works = f"a whole number of at least {low}" if high is None else f"{low} to {high}"
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"is not a whole number; {works} works") from None
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"is out of bounds; {works} works")
+    return value
+
+
+def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
+    """Return a number for each layer: ``200x100`` → (200, 100).
+
+    Args:
+        each: the field that each number is for.
+
+    Raises:
+        ValueError: the text has another form, or a number is out of bounds.
+    """
+    try:
+        values = tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
+    except ValueError:
+        raise ValueError("is not a number of each layer; 250 or 200x100 is the form") from None
+    low, high = each.limits["ge"], each.limits["le"]
+    if any(not low <= value <= high for value in values):
+        raise ValueError(f"is out of bounds; each layer has from {low:g} to {high:g}")
+    return values
+
+
+def chosen(text: str, choices: Sequence[str]) -> str:
+    """Return the text if it is one of the choices.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if text not in choices:
+        raise ValueError(f"is not known; {', '.join(choices)} are")
+    return text
+
+
+def pixels(text: str) -> int:
+    """Return the edge of a HOG cell in pixels.
+
+    Raises:
+        ValueError: it is no whole number, or no cell of it fits into the image.
+    """
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"is not a whole number; 1 to {IMAGE_EDGE} work") from None
+    even = [n for n in range(1, IMAGE_EDGE + 1) if IMAGE_EDGE % n == 0]
+    hint = f"1 to {IMAGE_EDGE} work, and {', '.join(map(str, even[:-1]))} and {even[-1]} leave no pixel unused"
+    if value > IMAGE_EDGE:
+        raise ValueError(f"is larger than the {IMAGE_EDGE}-pixel image; {hint}")
+    if value < 1:
+        raise ValueError(f"is no size of a cell; {hint}")
+    return value
