@@ -173,15 +173,17 @@ class Fuzz:
     def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.place = place
         self.seen: set[str] = set()
-        self.unasked: list[str] = []
+        self.unasked: list[object] = []
         self.deleted = 0
         self._asked = False
+        self._sent: tuple[str, list[str]] = ("", [])
+        """The screen that a burst began on, and its keys."""
         for name in ("mnist_tui.studies.start.start", "mnist_tui.studies.start.resume"):
             monkeypatch.setattr(name, lambda *given, **named: None)
         monkeypatch.setattr("mnist_tui.studies.start.stop", lambda folder: False)
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
         monkeypatch.setattr("mnist_tui.tui.export.screen.write_export", self._no_export)
-        monkeypatch.setattr("mnist_tui.tui.starting.discard", self._note)
+        monkeypatch.setattr("mnist_tui.tui.starting.discard_run", self._note)
         monkeypatch.setattr("mnist_tui.tui.runs.actions.delete_run", self._note)
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)
 
@@ -193,12 +195,13 @@ class Fuzz:
     def _note(self, folder: RunFolder) -> None:
         self.deleted += 1
         if not self._asked:
-            self.unasked.append(folder.id)
+            self.unasked.append((folder.id, *self._sent))
 
     async def burst(self, app: BenchApp, pilot: Pilot[Any], keys: list[str], until: Any) -> None:
         asking = type(app.screen).__name__ in {"AskDeleteScreen", "DiscardScreen"}
         self._asked = (asking and "elete" in screen_text(app)) or not app.settings.confirm
         self.seen.add(type(app.screen).__name__)
+        self._sent = type(app.screen).__name__, keys
         send(app, keys)
         await until(pilot, lambda: app.keyboard.settled)
         await pilot.pause()
