@@ -25,6 +25,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.names_and_notes import Label, write_label
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.runs.actions import open_run
 from mnist_tui.tui.runs.screen import RunsScreen
 from tests.invoked import invoke
@@ -235,7 +236,7 @@ async def through_the_app(bench: Bench, seeds: range, monkeypatch: pytest.Monkey
     async with app.run_test(size=(120, 40)) as pilot:
 
         async def listed() -> RunsScreen:
-            app.show_runs()
+            app.show(Route("runs"))
             await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_mounted)
             screen = app.screen
             assert isinstance(screen, RunsScreen)
@@ -253,7 +254,7 @@ async def through_the_app(bench: Bench, seeds: range, monkeypatch: pytest.Monkey
             if name in runs:
                 open_run(app, runs[name])
                 await pilot.pause()
-                app.watch_run(RunFolder(bench.runs / name))
+                app.show(Route("training", run=RunFolder(bench.runs / name)))
                 await pilot.pause(0.05)
                 await listed()
         for name, what in done.items():

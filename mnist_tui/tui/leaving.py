@@ -1,71 +1,115 @@
-"""The way out of the app: what is asked first, so that neither edits nor exports nor trainings are lost unawares."""
+"""The way out of the app: what is asked first, so that no edits, exports or trainings are lost by accident."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from textual.worker import Worker
-
+from mnist_tui.tui.bench import Bench, Route
+from mnist_tui.tui.dialogs import Answer, Question, answer_keys
 from mnist_tui.tui.export import unfinished
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
-    from mnist_tui.tui.app import BenchApp
 
-NOTICE_SECONDS = 10
 WRITING = "An export is being written. Leave again: the file it is at is finished first, the rest is left out."
 
 
-class Leaving:
-    """Leaves an app."""
+class LeaveQuestion(Question):
+    """What becomes of trainings that go on: detach from them (the default), stop and save them, or stay."""
 
-    def __init__(self, app: BenchApp) -> None:
-        self._app = app
-        self._told_of: set[Worker[Any]] = set()
+    TITLE = "Training goes on"
+    HELP = """
+    **Leaving while a network trains.** Detach: the training goes on without this window, and
+    `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.
+    """
+    ANSWERS = (
+        Answer("detach", "d", "Detach", "Leave; the training goes on", "primary"),
+        Answer("stop", "s", "Stop and save", "Leave; the training stops and saves", "warning"),
+        Answer("stay", "escape,c", "Cancel", "Stay in the app"),
+    )
+    BINDINGS = answer_keys("leave", ANSWERS)
 
-    async def ask(self) -> None:
-        """Leaves at once where nothing would be lost; else asks. Asked again about a training, it detaches."""
-        from mnist_tui.tui.form.confirm import UnsavedScreen
-        from mnist_tui.tui.screens.leave import LeaveScreen
+    def __init__(self, runs: Sequence[str], studies: Sequence[str]) -> None:
+        named = (("run" if len(runs) == 1 else "runs", runs), ("study" if len(studies) == 1 else "studies", studies))
+        listed = " and ".join(f"{what} {', '.join(ids)}" for what, ids in named if ids)
+        train = "trains" if len(runs) + len(studies) == 1 else "train"
+        shows = "`mnist-tui attach latest`" if runs else f"`mnist-tui attach {studies[0]}`"
+        super().__init__(
+            f"{listed[:1].upper()}{listed[1:]} still {train}.", f"Detached, it needs no window: {shows} brings it back."
+        )
 
-        app = self._app
-        if isinstance(app.screen, LeaveScreen):
-            app.screen.dismiss("detach")
-        elif app.editor is None and not app.come_back_to_edits():
-            await self.leave_without_edits()
-        elif app.editor is not None and not isinstance(app.screen, UnsavedScreen):
-            app.editor.action_leave("quit")
 
-    async def leave_without_edits(self) -> None:
-        """As `ask`, once it is known what becomes of edits."""
-        from mnist_tui.tui.screens.leave import LeaveScreen
+class UnsavedQuestion(Question):
+    """What becomes of edits that no preset holds: save them as a preset, discard them, or stay (the default)."""
 
-        writing = unfinished(self._app)
-        if writing - self._told_of:
-            self._told_of |= writing
-            self._app.notify(WRITING, severity="warning", timeout=NOTICE_SECONDS)
-            return
-        studies = self._app.studies.live
-        live = await asyncio.to_thread(self._live_runs, {study.id for study in studies})
-        if live or studies:
-            asking = LeaveScreen([folder.id for folder in live], [study.id for study in studies])
-            self._app.push_screen(asking, partial(self._leave, live, studies))
-        else:
-            self._app.exit()
+    TITLE = "Leave the editor?"
+    HELP = "**Unsaved edits.** A preset keeps them under a name of your own; discarding them cannot be undone."
+    ANSWERS = (
+        Answer("stay", "escape,k", "Keep editing", "Stay in the editor", "primary"),
+        Answer("save", "s", "Save …", "Save them as a preset, then leave"),
+        Answer("discard", "d", "Discard", "Leave without them", "warning"),
+    )
+    BINDINGS = answer_keys("confirm", ANSWERS)
 
-    def _live_runs(self, studies: Container[str]) -> list[RunFolder]:
-        """Those that are followed and live, but for the trials of these studies: they go where their study goes."""
-        from mnist_tui.tui.starting import live
+    def __init__(self, changes: Sequence[str]) -> None:
+        super().__init__("There are edits that no preset holds:", "\n".join(changes))
 
-        return [folder for folder in live(self._app.following.folders) if folder.launch().study not in studies]
 
-    def _leave(self, live: list[RunFolder], studies: list[StudyFolder], choice: str | None) -> None:
-        from mnist_tui.tui.starting import left, left_studies
+async def leave(bench: Bench) -> None:
+    """Leave at once if nothing would be lost; else ask. Asked a second time about a training, detach from it."""
+    editor = bench.editor
+    if isinstance(bench.screen, LeaveQuestion):
+        bench.screen.dismiss("detach")
+    elif editor is not None:
+        if not isinstance(bench.screen, UnsavedQuestion):
+            await bench.run_action("leave('quit')", editor)
+    elif bench.kept_edits:
+        bench.show(Route("editor", preset=next(iter(bench.kept_edits.values())).preset))
+        if bench.editor is not None:
+            await bench.run_action("leave('quit')", bench.editor)
+    else:
+        await leave_without_edits(bench)
 
-        if choice in {"detach", "stop"}:
-            stop = choice == "stop"
-            self._app.exit(message="\n".join([*left(live, stop=stop), *left_studies(studies, stop=stop)]))
+
+async def leave_without_edits(bench: Bench) -> None:
+    """Do as `leave` does once it is decided what becomes of edits."""
+    writing = unfinished(bench)
+    if writing - bench.announced_exports:
+        bench.announced_exports |= writing
+        bench.warn(WRITING)
+        return
+    studies = bench.studies.live
+    live = await asyncio.to_thread(_live_runs, bench, {study.id for study in studies})
+    if live or studies:
+        question = LeaveQuestion([folder.id for folder in live], [study.id for study in studies])
+        bench.push_screen(question, partial(_leave_trainings, bench, live, studies))
+    else:
+        bench.exit()
+
+
+def keep_edits(bench: Bench) -> None:
+    """Keep what the editor holds for the next time that its preset is edited, and say so."""
+    draft = bench.editor.edited if bench.editor is not None else None
+    if draft is not None and draft.is_edited:
+        name = draft.preset.name
+        bench.kept_edits[name] = draft
+        bench.notify(f"The edits of {name} are kept: edit it again to go on with them.", timeout=4)
+
+
+def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:
+    """Return the followed runs that live, except the trials of these studies: they go where their study goes."""
+    from mnist_tui.tui.starting import live
+
+    return [folder for folder in live(bench.following.folders) if folder.launch().study not in studies]
+
+
+def _leave_trainings(bench: Bench, live: list[RunFolder], studies: list[StudyFolder], choice: str | None) -> None:
+    from mnist_tui.tui.starting import left, left_studies
+
+    if choice in {"detach", "stop"}:
+        stop = choice == "stop"
+        bench.exit(message="\n".join([*left(live, stop=stop), *left_studies(studies, stop=stop)]))

@@ -1,4 +1,4 @@
-"""What becomes of runs at a key press: asks where something must be asked, does it, tells what went wrong."""
+"""What is done to runs at a key press: started, resumed, extended, discarded. It asks first where something is lost."""
 
 from __future__ import annotations
 
@@ -6,77 +6,121 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import why_unwritten
+from mnist_tui.tui.bench import Bench, Route
+from mnist_tui.tui.dialogs import Answer, Question, answer_keys
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.unexpected import logged
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
+    from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.folder import RunFolder
-    from mnist_tui.tui.app import BenchApp
     from mnist_tui.tui.starting import Starter
 
 
-NOTICE_SECONDS = 15
+class BusyQuestion(Question):
+    """Whether a new run is to wait in line (the default), to start now, or not at all, while the device is busy."""
 
-
-async def wait_or_not(app: BenchApp) -> bool | None:
-    """Whether a new run is to stand in line; asked where the device is busy. None where none is to start.
-
-    To be called in a worker of the app's.
+    TITLE = "The device is busy"
+    HELP = """
+    **A busy device.** Two trainings on one device slow each other down, and on a GPU the second may find too little
+    memory. A run that waits begins by itself once all runs that were made before it, on this device, have ended; it can
+    be stopped meanwhile, and it needs no window. There is no line behind processes that are not ours.
     """
-    busy = await asyncio.to_thread(app.starter.busy)
+    ANSWERS = (
+        Answer("wait", "w", "Wait in line", "Begin once the runs before this one have ended", "primary"),
+        Answer("now", "s", "Start now", "Train at the same time"),
+        Answer("cancel", "escape,c", "Cancel", "Start no training"),
+    )
+    BINDINGS = answer_keys("busy", ANSWERS)
+
+
+def train(bench: Bench, preset: Preset) -> None:
+    """Start a training and show it; ask first if the device is busy."""
+    bench.selected = preset.name
+    bench.run_worker(_train(bench, preset), group=TAKES_KEYBOARD, exclusive=True)
+
+
+async def _train(bench: Bench, preset: Preset) -> None:
+    wait = await ask_to_wait(bench)
+    if wait is not None and (folder := start(bench, preset, wait=wait)) is not None:
+        bench.show(Route("training", run=folder))
+
+
+def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | None:
+    """Start a run; return None, after a notice, if it cannot start."""
+    try:
+        return bench.starter.start(preset, wait=wait)
+    except (RequestError, DataError, OSError) as error:
+        bench.call_later(bench.report_error, "The training cannot start", str(error))
+        return None
+
+
+async def ask_to_wait(bench: Bench) -> bool | None:
+    """Return whether a new run is to wait in line; ask if the device is busy. None if no run is to start.
+
+    Call it in a worker of the app.
+    """
+    busy = await asyncio.to_thread(bench.starter.busy)
     if busy is None:
         return False
-    from mnist_tui.tui.screens.busy import BusyScreen
-
-    choice = await app.push_screen_wait(BusyScreen(busy))
+    line = "In line, the new run begins by itself once those before it have ended."
+    question = BusyQuestion(busy.text, line) if busy.line else BusyQuestion(busy.text, without=("wait",))
+    choice = await bench.push_screen_wait(question)
     return None if choice == "cancel" else choice == "wait"
 
 
-def extend(app: BenchApp, folder: RunFolder, epochs: int) -> None:
-    """Has a run train that many epochs more, in a thread, with a new worker where it has ended; tells what came of it.
-
-    A live worker is given a moment to take the order.
-    """
-    app.run_worker(
-        partial(_extended, app, app.starter, folder, epochs), thread=True, group="extend", exit_on_error=False
-    )
-
-
-def _extended(app: BenchApp, starter: Starter, folder: RunFolder, epochs: int) -> None:
+def resume(bench: Bench, folder: RunFolder) -> None:
+    """Have a worker continue a run; a notice says why if it cannot."""
     try:
-        anew = starter.extend(folder, epochs)
+        bench.starter.resume(folder)
+        bench.following.follow_again(folder)
+    except (RequestError, OSError) as error:
+        bench.report_error("The training cannot go on", str(error))
+
+
+def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
+    """Have a run train more epochs, with a new worker if it has ended; a notice says what came of it.
+
+    It works in a thread: a live worker is given a moment to take the command.
+    """
+    work = partial(_extend, bench, bench.starter, folder, epochs)
+    bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
+
+
+def _extend(bench: Bench, starter: Starter, folder: RunFolder, epochs: int) -> None:
+    try:
+        new_worker = starter.extend(folder, epochs)
     except Exception as error:  # a thread's last line of defence
-        app.call_from_thread(_refused, app, "The run cannot be extended", _sentence(error))
+        bench.call_from_thread(bench.report_error, "The run cannot be extended", _sentence(error))
         return
-    if anew:
-        app.call_from_thread(app.following.follow_again, folder)
-    app.call_from_thread(app.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
+    if new_worker:
+        bench.call_from_thread(bench.following.follow_again, folder)
+    bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
 
 
-def discard(app: BenchApp, folder: RunFolder) -> None:
-    """Leaves a run's screens, ends the run and deletes it, in a thread; tells what came of it."""
-    app.following.forget(folder)
-    app.leave_run()
-    app.run_worker(partial(_discarded, app, app.starter, folder), thread=True, group="discard", exit_on_error=False)
+def discard(bench: Bench, folder: RunFolder) -> None:
+    """Close a run's screens, end the run and delete it, in a thread; a notice says what came of it."""
+    bench.following.forget(folder)
+    bench.leave_run()
+    work = partial(_discard, bench, bench.starter, folder)
+    bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
 
 
-def _discarded(app: BenchApp, starter: Starter, folder: RunFolder) -> None:
+def _discard(bench: Bench, starter: Starter, folder: RunFolder) -> None:
     try:
         starter.discard(folder)
     except Exception as error:  # a thread's last line of defence
-        app.call_from_thread(_refused, app, "The run is not discarded", _sentence(error))
+        bench.call_from_thread(bench.report_error, "The run is not discarded", _sentence(error))
         return
-    app.call_from_thread(app.notify, f"run {folder.id} and its files are gone", title="Discarded", markup=False)
+    bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title="Discarded")
 
 
 def _sentence(error: Exception) -> str:
-    """What went wrong; what nobody expected is logged whole."""
+    """Return what went wrong; an error that nobody expected is logged with its traceback."""
     if isinstance(error, OSError):
         return why_unwritten(error)
     return str(error) if isinstance(error, RequestError) else logged(error)
-
-
-def _refused(app: BenchApp, what: str, why: str) -> None:
-    app.notify(why, title=what, severity="error", timeout=NOTICE_SECONDS, markup=False)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from textual import getters, on
+from textual import on
 from textual.binding import Binding
-from textual.screen import Screen
 
+from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.watch import Snapshot
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
 
 JUMP = 10
 
@@ -31,7 +25,7 @@ def epoch_keys(section: str, verb: str) -> list[Binding]:
     ]
 
 
-class RunScreen(Screen[None]):
+class RunScreen(BenchScreen[None]):
     """Shows a run, live or ended; a subclass composes it and draws.
 
     Args:
@@ -43,9 +37,6 @@ class RunScreen(Screen[None]):
         Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
         Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__()

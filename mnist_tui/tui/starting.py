@@ -26,7 +26,7 @@ from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
-    from mnist_tui.tui.app import AppOptions
+    from mnist_tui.tui.bench import AppOptions
 
 
 class Starter:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.commands import ScreenCommand
 from mnist_tui.tui.runs.screen import RunsScreen
 from tests import waiting
@@ -41,6 +43,24 @@ from tests.tui.recorded_studies import RecordedStudy
 
 START = 1_700_000_000.0
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test for several sizes of the window the ordinary suite runs one, 80×24 where that is among them."""
+    first: dict[str, Any] = {}
+    sized = [(item, item.callspec.params) for item in items if isinstance(item, pytest.Function) and _has_size(item)]
+    for item, parameters in sized:
+        name = item.nodeid.partition("[")[0]
+        if parameters["size"] == (80, 24) or name not in first:
+            first[name] = parameters["size"]
+    for item, parameters in sized:
+        if parameters["size"] != first[item.nodeid.partition("[")[0]]:
+            item.add_marker(pytest.mark.exhaustive)
+
+
+def _has_size(item: pytest.Function) -> bool:
+    return "size" in getattr(item, "callspec", SimpleNamespace(params=())).params
 
 
 PARSED: dict[Any, list[RuleSet]] = {}
@@ -217,7 +237,7 @@ class Recording:
         return self
 
 
-def exists(app: BenchApp, command: ScreenCommand) -> bool:
+def exists(app: Bench, command: ScreenCommand) -> bool:
     """Whether the method behind the command is there."""
     target, name, _ = app._parse_action(command.action, command.node)  # pyright: ignore[reportPrivateUsage]
     return any(callable(getattr(target, f"{prefix}action_{name}", None)) for prefix in ("", "_"))
@@ -225,7 +245,7 @@ def exists(app: BenchApp, command: ScreenCommand) -> bool:
 
 async def browse(pilot: Pilot[Any], until: Any, count: int) -> RunsScreen:
     """Opens the browser and waits for its runs."""
-    pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+    pilot.app.show(Route("runs"))  # pyright: ignore[reportAttributeAccessIssue]
     await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen) and pilot.app.screen.is_mounted)
     screen = pilot.app.screen
     assert isinstance(screen, RunsScreen)

@@ -15,9 +15,10 @@ from textual.command import Command, CommandList
 from mnist_tui.experiment.presets import find_preset, load_preset
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import load_settings, settings_file
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import keys_of
-from mnist_tui.tui.screens.leave import LeaveScreen
+from mnist_tui.tui.leaving import LeaveQuestion
 
 prepare_standby = BenchApp._prepare_standby  # pyright: ignore[reportPrivateUsage]
 
@@ -82,7 +83,7 @@ async def test_quitting_twice_detaches(live: Any, app_on: Any, shows: Any, until
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "running")
         await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+        await until(pilot, lambda: isinstance(app.screen, LeaveQuestion))
         await pilot.press("ctrl+q")
         await until(pilot, lambda: not app.is_running or app._exit)
     assert commands(live) == []
@@ -137,7 +138,7 @@ async def test_an_edited_preset_is_run_again_by_its_file(
 
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
-        app.train(edited(preset, changed))
+        run_commands.train(app, edited(preset, changed))
         await shows(pilot, "epoch 0 of 3", "raw on mnist")
     (folder,) = no_worker
     path = Path(shlex.split(folder.launch().command)[-1])
@@ -239,7 +240,7 @@ async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_ru
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(standby.made) == 1)
-        app.train(find_preset("raw"))
+        run_commands.train(app, find_preset("raw"))
         await until(pilot, lambda: given == [standby.made[0]])
     assert standby.made[0].waiting, "what was given a run is not dismissed"
     app = BenchApp(AppOptions(runs_dir=tmp_path / "elsewhere"))

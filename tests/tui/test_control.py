@@ -17,12 +17,10 @@ from mnist_tui.runs.events import Paused, Phase
 from mnist_tui.runs.folder import Lock
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.busy import BusyScreen
-from mnist_tui.tui.screens.discard import DiscardScreen
-from mnist_tui.tui.screens.extend import ExtendScreen
+from mnist_tui.tui.run_commands import BusyQuestion
+from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from tests.runs.commands import taken
 from tests.tui.conftest import screen_text
-from tests.tui.sizes import at_sizes
 from tests.tui.test_training import training
 
 SIZES = [(60, 20), (80, 24), (140, 45)]
@@ -86,7 +84,7 @@ async def test_one_epoch_is_asked_for_while_it_trains_and_while_it_is_paused(
 
 
 class TestExtension:
-    @at_sizes((80, 24), (60, 20), (140, 45))
+    @pytest.mark.parametrize("size", SIZES)
     async def test_a_live_run_is_told_of_more_epochs(
         self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
     ) -> None:
@@ -175,7 +173,7 @@ class TestExtension:
 
 
 class TestDiscard:
-    @at_sizes((80, 24), (60, 20), (140, 45))
+    @pytest.mark.parametrize("size", SIZES)
     async def test_it_asks_and_keeps_the_run_unless_told_otherwise(
         self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
     ) -> None:
@@ -183,11 +181,11 @@ class TestDiscard:
         async with app_on(run.folder).run_test(size=size, notifications=True) as pilot:
             await shows(pilot, "Finished")
             for keep in ("escape", "enter", "k"):
-                await opened(pilot, "x", DiscardScreen, until)
+                await opened(pilot, "x", DiscardQuestion, until)
                 text = await shows(pilot, "finished, 3 of 3 epochs done", "Keep it", "Discard (x)")
                 assert all(len(line) <= size[0] for line in text.splitlines())
                 await pilot.press(keep)
-                await until(pilot, lambda: not on(pilot, DiscardScreen))
+                await until(pilot, lambda: not on(pilot, DiscardQuestion))
                 assert run.folder.path.exists()
             await pilot.press("x", "x")
             await until(pilot, lambda: not run.folder.path.exists())
@@ -231,8 +229,8 @@ class TestBusy:
         run = on_device(training(record(), 2))
         async with bench().run_test(size=size) as pilot:
             await until(pilot, lambda: pilot.app.is_running)
-            pilot.app.train(find_preset("hog"))
-            await until(pilot, lambda: on(pilot, BusyScreen))
+            run_commands.train(pilot.app, find_preset("hog"))
+            await until(pilot, lambda: on(pilot, BusyQuestion))
             text = await shows(pilot, "is on the CPU already.", "Wait in line", "Start now", "Cancel")
             assert run.folder.id in text
             await (pilot.click(press) if press.startswith("#") else pilot.press(press))
@@ -247,9 +245,9 @@ class TestBusy:
     async def test_cancelled_it_starts_nothing(self, record: Any, bench: Any, until: Any, no_worker: Any) -> None:
         on_device(training(record(), 2))
         async with bench(preset=find_preset("hog"), action="train").run_test(size=(80, 24)) as pilot:
-            await until(pilot, lambda: on(pilot, BusyScreen))
+            await until(pilot, lambda: on(pilot, BusyQuestion))
             await pilot.press("escape")
-            await until(pilot, lambda: not on(pilot, BusyScreen))
+            await until(pilot, lambda: not on(pilot, BusyQuestion))
             assert no_worker == []
 
     async def test_where_there_is_no_line_none_is_offered(
@@ -259,18 +257,18 @@ class TestBusy:
         monkeypatch.setattr("mnist_tui.tui.starting.busy", lambda runs_dir, device: busy)
         async with bench().run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: pilot.app.is_running)
-            pilot.app.train(find_preset("hog"))
+            run_commands.train(pilot.app, find_preset("hog"))
             await shows(pilot, "Others use 6.0 of 8.0 GiB")
             assert [button.id for button in pilot.app.screen.query(Button)] == ["now", "cancel"]
             await pilot.press("w")
-            assert on(pilot, BusyScreen)
+            assert on(pilot, BusyQuestion)
             await pilot.press("enter")
             await until(pilot, lambda: bool(no_worker))
 
     async def test_a_free_device_is_not_asked_about(self, bench: Any, until: Any, no_worker: Any) -> None:
         async with bench(preset=find_preset("hog"), action="train").run_test(size=(80, 24)) as pilot:
             await until(pilot, lambda: bool(no_worker))
-            assert not on(pilot, BusyScreen)
+            assert not on(pilot, BusyQuestion)
 
     async def test_a_run_in_line_says_for_whom_it_waits(self, record: Any, app_on: Any, shows: Any) -> None:
         run = record().status("starting")

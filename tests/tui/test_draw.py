@@ -23,13 +23,13 @@ from mnist_tui.data.pictures import centred
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.draw.canvas import DrawingCanvas
 from mnist_tui.tui.draw.network_input import blank, drawn, erased
 from mnist_tui.tui.draw.open_image import path_of
 from mnist_tui.tui.draw.screen import DrawScreen
 from tests.tui.conftest import Record
-from tests.tui.sizes import at_sizes
 from tests.waiting import PATIENCE
 
 ANSWERING = Path(__file__).with_name("answering.py")
@@ -76,7 +76,7 @@ async def told(pilot, until, screen: DrawScreen, *texts: str) -> None:
 async def opened(pilot, until, folder: RunFolder | None = None) -> DrawScreen:
     """The screen, once its model is ready, if it has a run."""
     await until(pilot, lambda: pilot.app.screen.focused is not None)
-    pilot.app.show_draw(folder)
+    pilot.app.show(Route("draw", run=folder))
     await until(pilot, lambda: isinstance(pilot.app.screen, DrawScreen) and pilot.app.screen.focused is not None)
     return pilot.app.screen
 
@@ -309,7 +309,7 @@ async def test_data_that_are_gone_are_told(app, a_run, until, shows):
         await until(pilot, lambda: any("are not" in notice.message for notice in app._notifications))
 
 
-@at_sizes((80, 24), (60, 20), (100, 20), (140, 45), (200, 50))
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 20), (140, 45), (200, 50)])
 async def test_everything_has_room(app, a_run, until, shows, size):
     a_run("fashion", "fashion-mnist")
     async with app.run_test(size=size) as pilot:

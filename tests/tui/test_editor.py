@@ -13,12 +13,13 @@ from textual.widgets import Select
 
 from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.experiment.presets import Preset, find_preset
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.editor.field_row import FieldRow
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
-from tests.tui.sizes import at_sizes
 
+SIZES = [(80, 24), (140, 45)]
 HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"
 
 
@@ -41,7 +42,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[Preset]:
     """The presets that the app was asked to train."""
     presets: list[Preset] = []
-    monkeypatch.setattr(BenchApp, "train", lambda _, preset: presets.append(preset))
+    monkeypatch.setattr(run_commands, "train", lambda _, preset: presets.append(preset))
     return presets
 
 
@@ -71,7 +72,7 @@ async def type_into(pilot: Any, key: str, text: str) -> None:
     await pilot.press("ctrl+u", *(names.get(character, character) for character in text))
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_the_number_of_inputs_follows_the_pixels_per_cell_as_one_types(
     size: tuple[int, int], editing: Any, shows: Any
 ) -> None:
@@ -205,7 +206,7 @@ async def test_undo_takes_back_a_whole_text_and_reset_goes_back_to_the_preset(
         await until(pilot, lambda: not editor(app).draft.is_edited)
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
     size: tuple[int, int], editing: Any, shows: Any, until: Any
 ) -> None:
@@ -266,21 +267,21 @@ async def test_an_edited_experiment_is_saved_under_a_name_and_replacing_one_is_a
 async def test_leaving_with_edits_asks_and_without_them_does_not(
     editing: Any, shows: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left: list[bool] = []
-    monkeypatch.setattr(BenchApp, "show_presets", lambda _: left.append(True))
+    left: list[str] = []
+    monkeypatch.setattr(BenchApp, "show", lambda _, route: left.append(route.name))
     app = editing("hog")
     async with app.run_test(size=(80, 24)) as pilot:
         await shows(pilot, "Dataset")
         await pilot.press("escape")
-        await until(pilot, lambda: left == [True])
+        await until(pilot, lambda: left == ["presets"])
         await type_into(pilot, "ppc", "7")
         await pilot.press("escape")
         await shows(pilot, "Leave the editor?", "Pixels per cell: 4 → 7")
         await pilot.press("escape")
         await shows(pilot, "128 inputs")
-        assert left == [True]
+        assert left == ["presets"]
         await pilot.press("escape", "d")
-        await until(pilot, lambda: left == [True, True])
+        await until(pilot, lambda: left == ["presets", "presets"])
 
 
 async def test_keys_that_arrive_at_once_go_to_the_fields_they_were_meant_for(editing: Any, shows: Any) -> None:
@@ -306,7 +307,7 @@ async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: 
         await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 ≤ P < 1")
 
 
-@at_sizes((60, 20), (120, 30), (200, 50))
+@pytest.mark.parametrize("size", [(60, 20), (120, 30), (200, 50)])
 async def test_every_pane_can_be_reached_at_every_size(size: tuple[int, int], editing: Any, shows: Any) -> None:
     async with editing("hog").run_test(size=size) as pilot:
         await shows(pilot, "Dataset", "392 inputs")

@@ -27,7 +27,6 @@ from mnist_tui.tui.widgets.picture_grid import layout_for
 from mnist_tui.tui.widgets.pixels import Ink, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
-from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
 EPOCHS = 3
@@ -97,8 +96,9 @@ async def open_gallery(pilot: Any, run: Any, until: Any, cell: tuple[int, int] |
 
 async def test_a_cell_opens_exactly_its_images_at_every_epoch(record: Any, digits: Any, shows: Any, until: Any) -> None:
     run = recorded(record, digits)
-    async with bench(run).run_test(size=(80, 24)) as pilot:
-        matrix = MatrixScreen(RunFeed(run.folder))
+    app = bench(run)
+    async with app.run_test(size=(80, 24)) as pilot:
+        matrix = MatrixScreen(app.following.feed(run.folder))
         pilot.app.push_screen(matrix)
         await shows(pilot, "360 images evaluated after epoch 3", "bundled digits sample")
         await pilot.press("n", "enter")
@@ -249,7 +249,7 @@ async def test_pictures_are_walked_through_by_key_and_by_mouse(
         assert screen.feed.epoch == EPOCHS, "no key of these moved the epoch"
 
 
-@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45), (200, 50)])
 async def test_several_pictures_stand_in_a_row_with_what_was_said_of_them(
     size: tuple[int, int], record: Any, digits: Any, shows: Any, until: Any
 ) -> None:

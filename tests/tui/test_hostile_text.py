@@ -17,7 +17,8 @@ from textual.color import Color
 import mnist_tui
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.screens.choose import ChooseScreen
+from mnist_tui.tui.bench import Route
+from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.terminal.text_filters import SafeText
 from mnist_tui.tui.terminal.window import Pace, Window
 from mnist_tui.tui.training.screen import TrainingScreen
@@ -56,7 +57,7 @@ async def test_the_list_of_runs_shows_names_and_notes_as_they_are(place: Path, u
         hostile_run(place, name)
     app = BenchApp(AppOptions(runs_dir=place))
     async with app.run_test(size=(300, 60)) as pilot:
-        app.show_runs()
+        app.show(Route("runs"))
         for name in NAMES:
             plain = " ".join("".join(char if char.isprintable() else " " for char in name).split())
             await until(pilot, lambda plain=plain: plain[:30] in _text(app))
@@ -112,7 +113,7 @@ def test_blanks_after_a_text_give_way_to_what_is_shown_in_it() -> None:
 
 TAKES_MARKUP = {"Static", "Label", "Checkbox", "RadioButton", "Option", "Tab", "TabPane", "Button", "Collapsible"}
 """Widgets of Textual that read markup in their first argument."""
-PLAIN = {"Content", "labelled", "_prompt", "_table"}
+PLAIN = {"Content", "labelled", "underlined", "_prompt", "_table"}
 """What makes text, or tables of it, of a string."""
 
 

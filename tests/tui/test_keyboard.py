@@ -18,12 +18,13 @@ from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.export.screen import ExportScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
-from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
+from mnist_tui.tui.runs.actions import DeleteRunsQuestion
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse, screen_text
 from tests.tui.recorded_studies import RecordedStudy
@@ -90,7 +91,7 @@ async def test_a_question_is_not_answered_by_a_key_that_came_before_it_was_drawn
     async with app.run_test() as pilot:
         screen = await browse(pilot, until, 4)
         send(app, ["x", "y", "y", "d"])
-        await until(pilot, lambda: isinstance(app.screen, AskDeleteScreen))
+        await until(pilot, lambda: isinstance(app.screen, DeleteRunsQuestion))
         assert "It cannot be" in screen_text(app)
         assert len(list(app.options.runs_dir.glob("*-raw-*"))) == 4
         await pilot.press("y")
@@ -198,7 +199,7 @@ class Fuzz:
             self.unasked.append((folder.id, *self._sent))
 
     async def burst(self, app: BenchApp, pilot: Pilot[Any], keys: list[str], until: Any) -> None:
-        asking = type(app.screen).__name__ in {"AskDeleteScreen", "DiscardScreen"}
+        asking = type(app.screen).__name__ in {"DeleteRunsQuestion", "DiscardQuestion"}
         self._asked = (asking and "elete" in screen_text(app)) or not app.settings.confirm
         self.seen.add(type(app.screen).__name__)
         self._sent = type(app.screen).__name__, keys
@@ -223,18 +224,18 @@ async def go(app: BenchApp, where: str, place: Path) -> None:
     folder = next(RunFolder(path) for path in sorted(place.glob("*-raw-*")) if (path / "results.json").exists())
     match where:
         case "editor":
-            app.edit(find_preset("raw"))
+            app.show(Route("editor", preset=find_preset("raw")))
         case "watch":
-            app.watch_run(folder)
+            app.show(Route("training", run=folder))
         case "results":
-            app.show_results(folder)
+            app.show(Route("results", run=folder))
         case "matrix" | "gallery" | "weights" | "diagnosis":
-            app.watch_run(folder)
-            app.show_of_run(where, app.follow(folder))
+            app.show(Route("training", run=folder))
+            app.show(Route(where, run=folder))
         case "sweep":
-            app.show_sweep(find_preset("raw"))
+            app.show(Route("sweep", preset=find_preset("raw")))
         case "study":
-            app.show_study(StudyFolder(next((place / "studies").iterdir())))
+            app.show(Route("study", study=StudyFolder(next((place / "studies").iterdir()))))
         case "export":
             app.push_screen(ExportScreen([folder]))
         case "compare":

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.commands import commands_of
 from tests.tui.conftest import exists, screen_text
 
@@ -48,7 +49,7 @@ def over(what: str) -> Open:
     async def go(pilot: Pilot[Any], run: Any) -> None:
         app = pilot.app
         assert isinstance(app, BenchApp)
-        app.show_of_run(what, app.screen.feed)  # pyright: ignore[reportAttributeAccessIssue]
+        app.show(Route(what, run=app.screen.feed.folder))  # pyright: ignore[reportAttributeAccessIssue]
 
     return go
 
@@ -58,15 +59,15 @@ async def stay(pilot: Pilot[Any], run: Any) -> None:
 
 
 async def results(pilot: Pilot[Any], run: Any) -> None:
-    pilot.app.show_results(run.folder)  # pyright: ignore[reportAttributeAccessIssue]
+    pilot.app.show(Route("results", run=run.folder))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def presets(pilot: Pilot[Any], run: Any) -> None:
-    pilot.app.show_presets()  # pyright: ignore[reportAttributeAccessIssue]
+    pilot.app.show(Route("presets"))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def editor(pilot: Pilot[Any], run: Any) -> None:
-    pilot.app.edit(find_preset("raw"))  # pyright: ignore[reportAttributeAccessIssue]
+    pilot.app.show(Route("editor", preset=find_preset("raw")))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def at(place: str) -> Open:
@@ -161,7 +162,7 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
             if app.screen is not here and app.screen_stack[-2] is here:
                 await app.pop_screen()
             elif app.screen is not here:
-                app.watch_run(run.folder)
+                app.show(Route("training", run=run.folder))
                 await arrive(pilot, run, name, until)
                 here = app.screen
     assert app.return_code in {0, None}

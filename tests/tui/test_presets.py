@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.experiment.presets import Preset, find_preset, list_presets, save_preset
+from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
+from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.screen import PresetsScreen
-from tests.tui.sizes import at_sizes
 
+SIZES = [(80, 24), (140, 45)]
 EVERY = len(list(list_presets()))
 SOURCES = [
     "Different architectures for CNN on MNIST dataset",
@@ -41,11 +43,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What the screen asked of the app: train or edit, and the preset's name."""
     calls: list[tuple[str, str]] = []
 
-    def recorded(what: str) -> Callable[[BenchApp, Preset], None]:
-        return lambda _, preset: calls.append((what, preset.name))
+    def show(bench: BenchApp, route: Route) -> None:
+        if route.preset is not None:
+            calls.append((route.name, route.preset.name))
+        else:
+            shown(bench, route)
 
-    for what in ("train", "edit"):
-        monkeypatch.setattr(BenchApp, what, recorded(what))
+    shown = BenchApp.show
+    monkeypatch.setattr(run_commands, "train", lambda _, preset: calls.append(("train", preset.name)))
+    monkeypatch.setattr(BenchApp, "show", show)
     return calls
 
 
@@ -66,7 +72,7 @@ def headings(app: BenchApp) -> list[str]:
     return [str(option.prompt) for option in screen.listing.options if option.disabled]
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_what_was_published(
     size: tuple[int, int], bench: Any, shows: Any
 ) -> None:
@@ -95,7 +101,7 @@ async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_
         )
 
 
-@at_sizes((60, 20), (200, 50))
+@pytest.mark.parametrize("size", [(60, 20), (200, 50)])
 async def test_the_starters_come_first_and_no_line_is_wider_than_the_window(
     size: tuple[int, int], bench: Any, shows: Any
 ) -> None:
@@ -161,7 +167,7 @@ async def test_the_cursor_passes_over_headings_which_stay_in_sight(bench: Any, s
         assert app.screen.chosen.name == "raw"
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_training_figures_are_told_with_their_kind(size: tuple[int, int], bench: Any, shows: Any) -> None:
     async with bench(preset=find_preset("various-mlp2-bn-dropout")).run_test(size=size) as pilot:
         await shows(pilot, "784-256-64-10, batch normalisation")
@@ -178,7 +184,7 @@ async def test_keys_train_and_edit_the_chosen_preset(bench: Any, asked: Any, sho
         await shows(pilot, "dense_1")
         await pilot.press("enter", "j", "t", "down", "e", "k", "k", "t")
         await pilot.click("#edit")
-        assert asked == [("train", "raw"), ("train", "hog"), ("edit", "cnn"), ("train", "raw"), ("edit", "raw")]
+        assert asked == [("train", "raw"), ("train", "hog"), ("editor", "cnn"), ("train", "raw"), ("editor", "raw")]
 
 
 async def test_a_click_chooses_and_does_not_train(bench: Any, asked: Any, shows: Any) -> None:
@@ -198,7 +204,7 @@ async def test_arrows_move_in_the_list_while_the_search_has_the_focus(bench: Any
         await pilot.press("up")
         await until(pilot, lambda: app.screen.chosen.name == "fashion")
         await pilot.press("enter", "e")
-        assert asked == [("edit", "fashion")]
+        assert asked == [("editor", "fashion")]
 
 
 async def test_saved_presets_are_marked_and_a_broken_file_says_what_is_wrong(

@@ -8,8 +8,10 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from tests.report.recorded import recorded_run
-from tests.tui.sizes import at_sizes
+
+SIZES = [(80, 24), (140, 45)]
 
 
 def finished(record: Any, preset: str = "raw") -> Any:
@@ -18,7 +20,7 @@ def finished(record: Any, preset: str = "raw") -> Any:
     return run
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_the_training_screen_ends_with_it(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
     async with app_on(finished(record).folder).run_test(size=size) as pilot:
         await shows(pilot, "Finished: test accuracy 97.64 %")
@@ -32,13 +34,13 @@ async def test_the_training_screen_says_nothing_where_nothing_was_published(
         assert "Published" not in await shows(pilot, "Finished: test accuracy 97.64 %")
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_the_browser_tells_it_of_the_chosen_run(size: tuple[int, int], tmp_path: Any, shows: Any) -> None:
     recorded_run(tmp_path, find_preset("hog"))
     app = BenchApp(AppOptions(runs_dir=tmp_path))
     async with app.run_test(size=size) as pilot:
         await shows(pilot, "presets")
-        app.show_runs()
+        app.show(Route("runs"))
         await shows(pilot, "test accuracy 98.00 % (published 98.41 %, ours −0.41 points)")
 
 

@@ -14,21 +14,22 @@ from textual.widgets import Input
 from mnist_tui.runs.folder import RunFolder, this_process
 from mnist_tui.runs.names_and_notes import Label, read_label
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
+from mnist_tui.tui.runs.actions import DeleteRunsQuestion
 from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, in_order
 from mnist_tui.tui.runs.screen import RunsScreen
-from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.points import Scatter
 from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
-from tests.tui.sizes import at_sizes
 
+SIZES = [(60, 20), (80, 24), (140, 45), (200, 50)]
 ACCURACIES = (0.95, 0.96, 0.98)
 Opened = Callable[..., Any]
 
@@ -62,7 +63,7 @@ def bench(runs_dir: Path) -> BenchApp:
     return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
 
 
-@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
+@pytest.mark.parametrize("size", SIZES)
 async def test_every_size_shows_state_name_and_accuracy_and_overflows_nowhere(
     size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
 ) -> None:
@@ -183,7 +184,7 @@ async def test_seeds_are_one_row_and_one_curve_with_mean_deviation_and_count(
         await until(pilot, lambda: len(compare.query_one(Scatter)._points) == 3)
 
 
-@at_sizes((80, 24), (60, 20))
+@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
 async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
     size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
 ) -> None:
@@ -251,7 +252,7 @@ async def test_deleting_asks_unless_that_is_off_and_never_deletes_what_lives(
         await until(pilot, lambda: not runs[1].path.exists())
         await until(pilot, lambda: len(screen.table.keys) == 2)
         await pilot.press("a", "x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskDeleteScreen) or not runs[0].path.exists())
+        await until(pilot, lambda: isinstance(pilot.app.screen, DeleteRunsQuestion) or not runs[0].path.exists())
         assert runs[2].path.exists()
 
 
@@ -308,7 +309,7 @@ async def test_a_mouse_chooses_marks_and_opens(runs_dir: Path, runs: list[RunFol
 
 async def test_no_runs_are_said_and_no_key_fails(tmp_path: Path, shows: Any) -> None:
     async with bench(tmp_path / "none").run_test(size=(80, 24)) as pilot:
-        pilot.app.show_runs()  # pyright: ignore[reportAttributeAccessIssue]
+        pilot.app.show(Route("runs"))  # pyright: ignore[reportAttributeAccessIssue]
         await shows(pilot, "there are no runs in")
         await pilot.press(
             "enter", "space", "o", "s", "S", "v", "a", "w", "r", "n", "R", "e", "p", "x", "end", "up", "pagedown"

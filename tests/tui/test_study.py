@@ -16,13 +16,14 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
+from mnist_tui.tui.leaving import LeaveQuestion
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen, AskStopScreen
-from mnist_tui.tui.screens.leave import LeaveScreen
 from mnist_tui.tui.studies import trial_rows
+from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
@@ -33,7 +34,8 @@ from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import exists, screen_text
 from tests.tui.recorded_studies import AXES, RecordedStudy
-from tests.tui.sizes import at_sizes
+
+SIZES = [(60, 20), (80, 24), (140, 45)]
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ async def shown(pilot: Pilot[Any], until: Any, rows: int) -> StudyScreen:
     return screen
 
 
-@at_sizes((80, 24), (60, 20), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_every_size_tells_state_progress_and_the_trials_best_first_and_overflows_nowhere(
     size: tuple[int, int], under_way: RecordedStudy, shows: Any, until: Any
 ) -> None:
@@ -196,9 +198,9 @@ async def test_stop_asks_and_resume_is_for_what_is_missing(
         await pilot.press("r")
         assert not orders, "nothing is resumed while it runs"
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskStopScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, StopStudyQuestion))
         await pilot.press("escape", "x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskStopScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, StopStudyQuestion))
         await pilot.press("s")
         await until(pilot, lambda: orders == [("stop", under_way.folder.id)])
         under_way.finish("stopped", "as asked")
@@ -209,7 +211,7 @@ async def test_stop_asks_and_resume_is_for_what_is_missing(
         under_way.begin()
         await until(pilot, lambda: screen.snapshot.live)
         await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LeaveScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, LeaveQuestion))
 
 
 async def test_seeds_have_a_row_each_then_mean_deviation_and_interval_and_a_band(
@@ -255,7 +257,7 @@ async def test_leaving_the_app_asks_where_a_study_goes_on_and_detaching_stops_no
     async with app.run_test(size=(80, 24)) as pilot:
         await shown(pilot, until, 6)
         await pilot.press("q")
-        await until(pilot, lambda: isinstance(app.screen, LeaveScreen))
+        await until(pilot, lambda: isinstance(app.screen, LeaveQuestion))
         await shows(pilot, under_way.folder.id[:30])
         await pilot.press("d")
         await until(pilot, lambda: not app.is_running or app.return_code is not None)
@@ -310,7 +312,7 @@ async def test_the_list_of_studies_opens_and_deletes_with_or_without_runs(
         await shows(pilot, "It is running; stop it first")
         screen.table.choose(other.folder.id)
         await pilot.press("delete")
-        await until(pilot, lambda: isinstance(app.screen, AskDeleteStudyScreen))
+        await until(pilot, lambda: isinstance(app.screen, DeleteStudyQuestion))
         await shows(pilot, "2 runs")
         await pilot.press("d")
         await until(pilot, lambda: len(screen.table.keys) == 2)
@@ -360,11 +362,11 @@ async def test_no_key_of_the_sheet_breaks_the_app_and_each_says_what_it_is_for(
 
     async def arrive() -> None:
         if name == "study":
-            app.show_study(under_way.folder)
+            app.show(Route("study", study=under_way.folder))
         elif name == "studies":
-            app.show_studies()
+            app.show(Route("studies"))
         else:
-            app.show_sweep(find_preset("raw"))
+            app.show(Route("sweep", preset=find_preset("raw")))
         await until(pilot, lambda: type(app.screen).__name__.startswith(name.capitalize()) and app.screen.is_mounted)
         await pilot.pause()
 
@@ -412,7 +414,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
 @pytest.mark.parametrize("kind", ["sweep", "multiples", "seeds"])
 @pytest.mark.usefixtures("at_home")
 def test_the_screen_looks_as_before(kind: str, size: tuple[int, int], until: Any, snap_compare: Any) -> None:

@@ -20,15 +20,16 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.sweep.request import SweepRequest, SweepRequestError, command_of, plan_of, start_sweep, study_of
 from mnist_tui.tui.sweep.screen import SweepRow, SweepScreen
 from tests.tui.conftest import screen_text
-from tests.tui.sizes import at_sizes
 
 RAW = find_preset("raw")
 HIDDEN = ("hidden", "150,250,200x100")
+SIZES = [(60, 20), (140, 45)]
 
 
 @pytest.fixture
@@ -152,14 +153,14 @@ def bench(place: Path) -> BenchApp:
 async def open_form(pilot: Pilot[Any], until: Any) -> SweepScreen:
     app = pilot.app
     assert isinstance(app, BenchApp)
-    app.show_sweep(RAW)
+    app.show(Route("sweep", preset=RAW))
     await until(pilot, lambda: isinstance(app.screen, SweepScreen) and app.screen.is_mounted)
     screen = app.screen
     assert isinstance(screen, SweepScreen)
     return screen
 
 
-@at_sizes((60, 20), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_sweep_is_typed_counted_and_started(
     size: tuple[int, int], tmp_path: Path, started: list[StudyFolder], shows: Any, until: Any
 ) -> None:
@@ -251,7 +252,7 @@ async def test_the_editor_sweeps_the_experiment_as_it_stands(tmp_path: Path, sho
     app = bench(tmp_path)
     changed = edited(RAW, apply_texts(RAW.experiment, {"epochs": "7"}))
     async with app.run_test(size=(140, 45)) as pilot:
-        app.edit(changed)
+        app.show(Route("editor", preset=changed))
         await until(pilot, lambda: isinstance(app.screen, EditorScreen) and app.screen.is_mounted)
         await shows(pilot, "198,760 parameters")
         await pilot.press("ctrl+g")
@@ -286,7 +287,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@at_sizes((80, 24), (140, 45))
+@pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
 @pytest.mark.usefixtures("at_home")
 def test_the_form_looks_as_before(size: tuple[int, int], until: Any, shows: Any, snap_compare: Any) -> None:
     app = bench(Path("runs"))

@@ -8,7 +8,8 @@ import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
 from mnist_tui.runs.folder import Lock
-from tests.tui.sizes import at_sizes
+
+SIZES = [(80, 24), (120, 40), (140, 45)]
 
 
 def commands(run: Any) -> list[str]:
@@ -25,7 +26,7 @@ def training(run: Any, epochs: int = 7) -> Any:
     return run
 
 
-@at_sizes((80, 24), (120, 40), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
     size: tuple[int, int], record: Any, app_on: Any, shows: Any
 ) -> None:
@@ -127,7 +128,7 @@ async def test_losses_in_the_millions_are_drawn_and_written_short(record: Any, a
         await shows(pilot, "2.900e+06", "e+06┤")
 
 
-@at_sizes((80, 24), (120, 40), (140, 45))
+@pytest.mark.parametrize("size", SIZES)
 async def test_fashion_mnists_class_names_fit(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
     run = record("fashion").begin("fashion-mnist").epoch(1)
     async with app_on(run.folder).run_test(size=size) as pilot:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 
 from mnist_tui.report.result_words import seed_sentences
 from mnist_tui.runs.collection.seed_groups import seed_groups
@@ -19,6 +17,7 @@ from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.compare import compare_series
 from mnist_tui.tui.export.request import place_of
 from mnist_tui.tui.run_screen import epoch_keys
@@ -32,15 +31,11 @@ from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
 LOOK_SECONDS = 2.0
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(BenchScreen[None]):
     """Compares runs; those that differ in nothing but their seed are taken together.
 
     Args:
@@ -96,9 +91,6 @@ class CompareScreen(Screen[None]):
         ) -> None:
             super().__init__()
             self.histories, self.runs, self.said = histories, runs, said
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     accuracy = getters.query_one("#accuracy", OverlaidCurves)
     loss = getters.query_one("#loss", OverlaidCurves)

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.pictures import GreyPicture, read_picture
 from mnist_tui.paths import PathError, typed_path
+from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
 
 
 def path_of(text: str) -> Path:
@@ -34,7 +30,7 @@ def path_of(text: str) -> Path:
     return typed_path(text.removeprefix("file://"))
 
 
-class OpenImageScreen(ModalScreen[tuple[str, GreyPicture] | None]):
+class OpenImageScreen(BenchModal[tuple[str, GreyPicture] | None]):
     """Gives the file's name and its picture; None where it was left.
 
     Args:
@@ -75,9 +71,6 @@ class OpenImageScreen(ModalScreen[tuple[str, GreyPicture] | None]):
             id="open-image.previous",
         ),
     ]
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
-
     line = getters.query_one(Input)
     said = getters.query_one(Static)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from mnist_tui.data.catalogue import DataError
@@ -22,6 +20,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.bench import BenchScreen
+from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
 from mnist_tui.tui.draw.model_reader import DrawingReader, Reading
 from mnist_tui.tui.draw.network_input import NetworkInput, network_input
@@ -32,10 +32,6 @@ from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.wording import percent
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-
 FRAME = 2
 SIDE_LEAST = 20
 BARS_LEAST = 5
@@ -44,7 +40,7 @@ LINES_ELSE = 2
 NO_RUN = "there is no run with a model yet: train one first (F2), then come back"
 
 
-class DrawScreen(Screen[None]):
+class DrawScreen(BenchScreen[None]):
     """Draw a picture and have a run's model read it.
 
     Args:
@@ -90,9 +86,6 @@ class DrawScreen(Screen[None]):
         ),
         Binding("escape,f4", "back", "Back", tooltip="Back; the model's process ends", id="draw.back"),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     heading = getters.query_one("#draw-heading", Static)
     sample = getters.query_one(Banner)
@@ -319,7 +312,6 @@ class DrawScreen(Screen[None]):
             self.app.call_from_thread(self._offer, [folder for folder, _ in found], [line for _, line in found])
 
     def _offer(self, folders: list[RunFolder], lines: list[str]) -> None:
-        from mnist_tui.tui.screens.choose import ChooseScreen
 
         if not folders:
             self.notify(NO_RUN, severity="warning", markup=False)

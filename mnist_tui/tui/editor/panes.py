@@ -23,7 +23,7 @@ from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
+    from mnist_tui.tui.bench import Bench
 
 
 class ParametersPane(VerticalScroll, can_focus=False):
@@ -181,7 +181,7 @@ class LayersPane(Vertical):
     }
     """
     if TYPE_CHECKING:
-        app = getters.app(BenchApp)
+        app = getters.app(Bench)
 
     titles = getters.query_one("#layer-titles", Line)
     listing = getters.query_one(LayerList)

@@ -5,28 +5,27 @@ What may be edited is in `form.fields`, what an edit does in `form.draft`; this 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList, Tab, Tabs
 
 from mnist_tui.experiment import complexity
+from mnist_tui.experiment.layers import LAYER_KINDS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.tui import leaving, run_commands
+from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.field_row import FieldRow
 from mnist_tui.tui.editor.panes import ComplexityPane, LayersPane, ParametersPane
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.form import wording
-from mnist_tui.tui.form.choose_layer import ChooseLayerScreen
-from mnist_tui.tui.form.confirm import UnsavedScreen
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
@@ -34,14 +33,10 @@ from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import Line
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
 
 
-class EditorScreen(Screen[None]):
+class EditorScreen(BenchScreen[None]):
     """Edits a copy of a preset's experiment.
 
     Args:
@@ -90,9 +85,6 @@ class EditorScreen(Screen[None]):
         ),
     ]
 
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
-
     what = getters.query_one("#what", Line)
     summary = getters.query_one("#summary", Line)
     banner = getters.query_one(Banner)
@@ -110,6 +102,10 @@ class EditorScreen(Screen[None]):
         self._filled = False
         self._dataset = ""
         self._possible: tuple[object, ...] = ()
+
+    @property
+    def edited(self) -> Draft:
+        return self.draft
 
     def compose(self) -> ComposeResult:
         features = self.draft.experiment.features
@@ -226,8 +222,11 @@ class EditorScreen(Screen[None]):
     @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
         """Asks for a kind and adds it after the chosen layer."""
-        kind = await self.app.push_screen_wait(ChooseLayerScreen())
-        if kind is not None:
+        kinds = LAYER_KINDS.values()
+        lines = [Content.assemble((kind.TITLE, "bold"), "\n", (f"  {kind.about()}", "dim")) for kind in kinds]
+        chosen = await self.app.push_screen_wait(ChooseScreen("Add a layer after the chosen one", lines))
+        if chosen is not None:
+            kind = tuple(LAYER_KINDS)[chosen]
             listing = self.stack.listing
             after = -1 if not self.draft.experiment.layers else listing.place
             await self._follow(place=self.draft.add_layer(kind, after))
@@ -294,7 +293,7 @@ class EditorScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""
         if action == "leave" and parameters == ("back",):
-            return self.app.comes_from
+            return self.app.can_go_back
         if not self._filled:
             return action == "leave"
         match action:
@@ -312,12 +311,12 @@ class EditorScreen(Screen[None]):
     def action_train(self) -> None:
         """Trains the experiment, unless something in it is not valid."""
         if self._is_ready("trained"):
-            self.app.train(self.draft.result())
+            run_commands.train(self.app, self.draft.result())
 
     def action_sweep(self) -> None:
         """The form of a sweep from the experiment as it stands, unless something in it is not valid."""
         if self._is_ready("swept"):
-            self.app.show_sweep(self.draft.result())
+            self.app.show(Route("sweep", preset=self.draft.result()))
 
     @work(group=TAKES_KEYBOARD)
     async def action_save(self) -> None:
@@ -346,16 +345,16 @@ class EditorScreen(Screen[None]):
             changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
                 "layers or further arguments",
             )
-            choice = await self.app.push_screen_wait(UnsavedScreen(changes))
+            choice = await self.app.push_screen_wait(leaving.UnsavedQuestion(changes))
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
         match to:
             case "runs":
-                self.app.show_runs()
+                self.app.show(Route("runs"))
             case "studies":
-                self.app.show_studies()
+                self.app.show(Route("studies"))
             case "quit":
-                await self.app.leaving.leave_without_edits()
+                await leaving.leave_without_edits(self.app)
             case _:
                 self.app.back()
 

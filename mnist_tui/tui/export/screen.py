@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -13,7 +12,6 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label
 from textual.widgets.button import ButtonVariant
@@ -21,6 +19,7 @@ from textual.worker import Worker, get_current_worker
 
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.tui.bench import Bench, BenchModal
 from mnist_tui.tui.export import EXPORTS, unfinished
 from mnist_tui.tui.export.request import (
     FIGURES,
@@ -39,10 +38,6 @@ from mnist_tui.tui.widgets.live import Bar
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-
 CHOSEN_AT_FIRST = {True: ("pdf", "keras"), False: ("pdf",)}
 """By whether there is only one run."""
 NAMED = 4
@@ -50,7 +45,7 @@ NAMED = 4
 NOTICE_SECONDS = 20
 
 
-class ExportScreen(ModalScreen[None]):
+class ExportScreen(BenchModal[None]):
     """Exports of one run, or of several with one report over all.
 
     Args:
@@ -100,9 +95,6 @@ class ExportScreen(ModalScreen[None]):
         def __init__(self, what: str, done: int, total: int) -> None:
             super().__init__()
             self.what, self.done, self.total = what, done, total
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     target = getters.query_one("#export-into", Input)
     said = getters.query_one("#export-said", Line)
@@ -265,7 +257,7 @@ class ExportScreen(ModalScreen[None]):
         work = partial(self._write, self.app, wish, overwrite)
         self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
-    def _write(self, app: BenchApp, wish: ExportRequest, overwrite: bool) -> None:
+    def _write(self, app: Bench, wish: ExportRequest, overwrite: bool) -> None:
         """In a thread of the app's, so that closing the dialog does not end it; a closed one knows no app."""
         from mnist_tui.tui.terminal.clipboard import hindrance
 
@@ -291,7 +283,7 @@ class ExportScreen(ModalScreen[None]):
             self.said.say(f"{message.what}, {message.done:,} of {message.total:,} …")
             self.bar.show(message.done / message.total if message.total else 0.0)
 
-    def _done(self, app: BenchApp, wish: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
+    def _done(self, app: Bench, wish: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
         """Tells the end in the dialog, with the path in the clipboard; in a notice where the dialog was closed."""
         self._busy = False
         if self not in app.screen_stack:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
+from mnist_tui.tui.dialogs import ChooseScreen, TextScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.answers import (
     ORDER_WORDS,
@@ -30,8 +31,6 @@ from mnist_tui.tui.gallery.answers import (
     probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.screens.choose import ChooseScreen
-from mnist_tui.tui.screens.jump import JumpScreen
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS
 from mnist_tui.tui.widgets.picture_grid import EDGES, PictureGrid, Size, Tile
@@ -293,12 +292,25 @@ class GalleryScreen(RunScreen):
         self.app.push_screen(screen, take)
 
     def action_jump(self) -> None:
-        if isinstance(self.answers, Answers):
-            self.app.push_screen(JumpScreen(int(self.answers.numbers.max()), self.answers.what), self._jump)
-
-    def _jump(self, number: int | None) -> None:
-        if number is None or not isinstance(self.answers, Answers):
+        """Asks for the number of an image: its place in the dataset's file, counted from 1."""
+        if not isinstance(self.answers, Answers):
             return
+        most = int(self.answers.numbers.max())
+
+        def problem(text: str) -> str:
+            number = int(text or 0)
+            return "" if 1 <= number <= most else f"there is no image {number:,}; 1 to {most:,} are there"
+
+        asked = f"number, 1 to {most:,}"
+        screen = TextScreen(
+            "Jump to an image", self.answers.what, problem=problem, restrict="[0-9]*", placeholder=asked, keep="Jump"
+        )
+        self.app.push_screen(screen, self._jump)
+
+    def _jump(self, text: str | None) -> None:
+        if text is None or not isinstance(self.answers, Answers):
+            return
+        number = int(text)
         found = (self.answers.numbers == number).nonzero()[0].tolist()
         if not found:
             self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")

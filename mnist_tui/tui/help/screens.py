@@ -6,7 +6,7 @@ from importlib import resources
 from inspect import cleandoc
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -15,19 +15,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Markdown, MarkdownViewer, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui import guide
+from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.terminal.keymap import key_of, shown
 from mnist_tui.tui.widgets.adapted import KeyFooter
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
 
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,
@@ -60,12 +57,11 @@ def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(BenchModal[None]):
     """Shows the help until a key closes it.
 
     Args:
-        text: Markdown. keys: what works where the help was asked for. more: Markdown after the keys.
-        topic: the guide's page that fits.
+        screen: where the help was asked for.
     """
 
     CSS_PATH = "help.tcss"
@@ -79,14 +75,12 @@ class HelpScreen(ModalScreen[None]):
         Binding("g", "guide", "Guide", tooltip="Read the user's guide", id="help.guide"),
     ]
 
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
-
     sheet = getters.query_one("#key-sheet", Static)
 
-    def __init__(self, text: str, keys: list[tuple[str, str]], more: str = "", topic: str = "screens") -> None:
+    def __init__(self, screen: Screen[Any]) -> None:
         super().__init__()
-        self._text, self._keys, self._more, self._topic = text, keys, more, topic
+        self._text, self._more, self._topic = help_of(screen), more_of(screen), topic_of(screen)
+        self._keys = keys_of(screen)
         self._whole = False
 
     def compose(self) -> ComposeResult:
@@ -115,12 +109,12 @@ class HelpScreen(ModalScreen[None]):
     @work(thread=True)
     def _read(self) -> None:
         """Imports every screen, so not in the event loop."""
-        from mnist_tui.tui.terminal.keymap import entries, shown
+        from mnist_tui.tui.terminal.keymap import shown
 
         own = self.app.settings.keys
         sections = [
             (section, [(shown(entry.now(own)), entry.about or entry.name) for entry in found])
-            for section, found in groupby(entries(), lambda entry: entry.section)
+            for section, found in groupby(self.app.key_entries(), lambda entry: entry.section)
         ]
         self.app.call_from_thread(self._show, _table(sections))
 
@@ -206,16 +200,13 @@ TOUR_KEYS = (
 """An action's name, its key unless the user has another, what it does; the table of all keys would take longer."""
 
 
-class TourScreen(ModalScreen[None]):
+class TourScreen(BenchModal[None]):
     """Shown over the presets at the first start; any key or click closes it for good."""
 
     CSS_PATH = "help.tcss"
     HELP = """
     **The tour.** Any key closes it. It comes back with `toured = false` in the settings file.
     """
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     def compose(self) -> ComposeResult:
         keys = Table.grid(padding=(0, 2))

@@ -15,10 +15,11 @@ from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import list_runs
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
+from mnist_tui.tui.bench import Route
+from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, final_of
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.screens.choose import ChooseScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS, CellMatrix, ConfusionView, WorstConfusions
@@ -212,9 +213,8 @@ class MatrixScreen(RunScreen):
         self._open(None)
 
     def _open(self, cell: tuple[int, int] | None) -> None:
-        from mnist_tui.tui.gallery.screen import GalleryScreen
 
-        self.app.push_screen(GalleryScreen(self.feed, cell, final=self.final))
+        self.app.show(Route("gallery", run=self.feed.folder, cell=cell, final=self.final))
 
     def action_back(self) -> None:
         self.app.pop_screen()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
+from mnist_tui.tui import run_commands
+from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keymap import key_of, labelled
@@ -21,9 +20,6 @@ from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import counted
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
 
 
 class PresetDetails(VerticalScroll):
@@ -131,7 +127,7 @@ class PresetSearch(Input):
     ]
 
 
-class PresetsScreen(Screen[None]):
+class PresetsScreen(BenchScreen[None]):
     """Choose a preset.
 
     Args:
@@ -151,9 +147,6 @@ class PresetsScreen(Screen[None]):
         Binding("slash", "search", "Search", key_display="/", tooltip="Search the presets", id="presets.search"),
         Binding("escape", "clear_search", "All presets", tooltip="Clear the search", show=False, id="presets.all"),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     banner = getters.query_one(Banner)
     search = getters.query_one(PresetSearch)
@@ -273,18 +266,18 @@ class PresetsScreen(Screen[None]):
     def action_train(self) -> None:
         """Trains the chosen preset."""
         if isinstance(self.chosen, Preset):
-            self.app.train(self.chosen)
+            run_commands.train(self.app, self.chosen)
 
     @on(Button.Pressed, "#edit")
     def action_edit(self) -> None:
         """Edits the chosen preset."""
         if isinstance(self.chosen, Preset):
-            self.app.edit(self.chosen)
+            self.app.show(Route("editor", preset=self.chosen))
 
     def action_sweep(self) -> None:
         """The form of a sweep from the chosen preset."""
         if isinstance(self.chosen, Preset):
-            self.app.show_sweep(self.chosen)
+            self.app.show(Route("sweep", preset=self.chosen))
 
     def action_search(self) -> None:
         """To the search field."""

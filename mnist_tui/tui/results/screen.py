@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from mnist_tui.experiment.complexity import of
@@ -17,13 +16,11 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
+from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.results import tables
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import ConfusionView
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
 
 
 class ResultsSection(Static):
@@ -38,7 +35,7 @@ class ResultsSection(Static):
         self.set_class(not lines, "-empty")
 
 
-class ResultsScreen(Screen[None]):
+class ResultsScreen(BenchScreen[None]):
     """Shows a run's results.
 
     Args:
@@ -47,7 +44,6 @@ class ResultsScreen(Screen[None]):
 
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#page"
-    OF_RUN = True
     HELP = """
     **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
     or of the best one where early stopping brings them back. What a source published stands beside ours as long as
@@ -67,9 +63,6 @@ class ResultsScreen(Screen[None]):
         Binding("d", "presets", "Presets", tooltip="Back to the presets", id="results.presets"),
     ]
 
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
-
     status = getters.query_one(StatusLine)
     sample = getters.query_one(Banner)
     matrix = getters.query_one(ConfusionView)
@@ -77,6 +70,10 @@ class ResultsScreen(Screen[None]):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self.folder = folder
+
+    @property
+    def shown_run(self) -> RunFolder:
+        return self.folder
 
     def compose(self) -> ComposeResult:
         yield StatusLine("results", self.folder.id)
@@ -135,17 +132,15 @@ class ResultsScreen(Screen[None]):
 
     def action_show(self, what: str) -> None:
         """Another screen of this run, over this one."""
-        self.app.show_of_run(what, self.app.following.feed(self.folder))
+        self.app.show(Route(what, run=self.folder))
 
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
         """The images of a cell of the matrix."""
-        self.app.show_of_run("gallery", self.app.following.feed(self.folder), (message.true, message.predicted))
+        self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
 
     def action_export(self) -> None:
-        from mnist_tui.tui.export.screen import ExportScreen
-
-        self.app.push_screen(ExportScreen([self.folder]))
+        self.app.show(Route("export", runs=[self.folder]))
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:
@@ -163,7 +158,7 @@ class ResultsScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The way back, and to a study, only where the run was opened from there."""
         if action == "back":
-            return self.app.comes_from
+            return self.app.can_go_back
         return action != "study" or self.app.origin is not None
 
     def action_back(self) -> None:
@@ -173,7 +168,7 @@ class ResultsScreen(Screen[None]):
         self.app.back_to_study()
 
     def action_curves(self) -> None:
-        self.app.watch_run(self.folder)
+        self.app.show(Route("training", run=self.folder))
 
     def action_presets(self) -> None:
-        self.app.show_presets()
+        self.app.show(Route("presets"))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from textual import getters, work
+from textual import work
 from textual.binding import Binding
-from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -16,12 +14,37 @@ from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.names_and_notes import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
+from mnist_tui.tui import run_commands
+from mnist_tui.tui.bench import Bench, BenchScreen, Route
+from mnist_tui.tui.dialogs import Answer, Question, TextScreen, answer_keys, too_long
+from mnist_tui.wording import counted
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
+LISTED = 6
+"""Runs that are named before they are deleted."""
 
 
-class RunActions(Screen[None]):
+class DeleteRunsQuestion(Question):
+    """Whether to delete runs; keeping them is the default."""
+
+    HELP = "**Deleting runs.** Their folders go with all files: log, weights, results, exports. It cannot be undone."
+    ANSWERS = (
+        Answer("delete", "d,y", "Delete", "Delete them with all their files", "error"),
+        Answer("keep", "escape,k,n", "Keep", "Keep them", "primary"),
+    )
+    BINDINGS = answer_keys("ask", ANSWERS)
+
+    def __init__(self, runs: Sequence[RunSummary]) -> None:
+        lines = [f"{run.run}  {run.shown_name}, {run.state}" for run in runs[:LISTED]]
+        if len(runs) > LISTED:
+            lines.append(f"and {len(runs) - LISTED} more")
+        super().__init__(
+            "\n".join(lines),
+            "All files of the folder go: log, weights, results. It cannot be undone.",
+            title="Delete a run" if len(runs) == 1 else f"Delete {counted(len(runs), 'run')}",
+        )
+
+
+class RunActions(BenchScreen[None]):
     """Acts on the run under a list's cursor, or on the marked ones."""
 
     BINDINGS = [
@@ -34,9 +57,6 @@ class RunActions(Screen[None]):
         Binding("O", "open_report", "Open report", tooltip="The exported report", id="runs.open-report", show=False),
         Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     @property
     def chosen(self) -> Sequence[RunSummary]:
@@ -80,19 +100,17 @@ class RunActions(Screen[None]):
             open_run(self.app, self.chosen[0])
 
     def action_watch(self) -> None:
-        self.app.watch_run(folder_of(self.chosen[0]))
+        self.app.show(Route("training", run=folder_of(self.chosen[0])))
 
     def action_report(self) -> None:
-        self.app.show_results(folder_of(self.chosen[0]))
+        self.app.show(Route("results", run=folder_of(self.chosen[0])))
 
     def action_export(self) -> None:
         """Exports the marked runs, else the chosen, with one report over all; none that lives."""
-        from mnist_tui.tui.export.screen import ExportScreen
-
         ended = [run for run in self._ended("is not exported", "it can be once it has ended") if self._whole(run)]
         if ended:
             by_age = sorted(ended, key=lambda run: (run.started, run.run))
-            self.app.push_screen(ExportScreen([folder_of(run) for run in by_age]))
+            self.app.show(Route("export", runs=[folder_of(run) for run in by_age]))
 
     def action_open_report(self) -> None:
         """The report over several marked runs, where those are exported; else the one among the run's own exports."""
@@ -110,12 +128,12 @@ class RunActions(Screen[None]):
 
     def action_edit(self) -> None:
         try:
-            self.app.edit(folder_of(self.chosen[0]).preset())
+            self.app.show(Route("editor", preset=folder_of(self.chosen[0]).preset()))
         except RequestError as error:
             self._refuse("cannot be edited", str(error))
 
     def action_studies(self) -> None:
-        self.app.show_studies()
+        self.app.show(Route("studies"))
 
     def action_study(self) -> None:
         """The study that the chosen run is a trial of, with that trial chosen; says where it is none's."""
@@ -126,12 +144,12 @@ class RunActions(Screen[None]):
             study = folder.launch().study
             if not study:
                 raise RunError(f"{folder.id} was trained on its own")
-            self.app.show_study(find_study(self.app.options.runs_dir, study), folder.id)
+            self.app.show(Route("study", study=find_study(self.app.options.runs_dir, study), run=folder))
         except (RequestError, TypeError) as error:
             self._refuse("belongs to no study", str(error))
 
     def action_resume(self) -> None:
-        self.app.resume_run(folder_of(self.chosen[0]))
+        run_commands.resume(self.app, folder_of(self.chosen[0]))
         self.look_again()
 
     def action_note(self) -> None:
@@ -141,8 +159,6 @@ class RunActions(Screen[None]):
         self._ask("name", "Name", "Shown in place of the preset's name; its folder keeps its own.", LONGEST_NAME)
 
     def _ask(self, field: str, title: str, about: str, longest: int) -> None:
-        from mnist_tui.tui.screens.ask_text import AskTextScreen
-
         run = self.chosen[0]
         label = read_label(folder_of(run))
 
@@ -151,7 +167,9 @@ class RunActions(Screen[None]):
                 changed = Label(text, label.note) if field == "name" else Label(label.name, text)
                 self._label(run, changed)
 
-        self.app.push_screen(AskTextScreen(f"{title} of {run.run}", about, getattr(label, field), longest), keep)
+        self.app.push_screen(
+            TextScreen(f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest)), keep
+        )
 
     def _label(self, run: RunSummary, label: Label) -> None:
         try:
@@ -168,15 +186,12 @@ class RunActions(Screen[None]):
         if not self.app.settings.confirm and len(ended) == 1:
             self._delete(ended)
             return
-        from mnist_tui.tui.screens.ask_delete import AskDeleteScreen
 
-        lines = [f"{run.run}  {run.shown_name}, {run.state}" for run in ended]
-
-        def answered(yes: bool | None) -> None:
-            if yes:
+        def answered(answer: str | None) -> None:
+            if answer == "delete":
                 self._delete(ended)
 
-        self.app.push_screen(AskDeleteScreen(lines), answered)
+        self.app.push_screen(DeleteRunsQuestion(ended), answered)
 
     def _ended(self, refused: str, why: str) -> list[RunSummary]:
         """The targets that have ended; says of the others that and why they are left out."""
@@ -205,12 +220,12 @@ class RunActions(Screen[None]):
         self.notify(why, title=f"The run {what}", severity="warning", timeout=10, markup=False)
 
 
-def open_run(app: BenchApp, run: RunSummary) -> None:
+def open_run(app: Bench, run: RunSummary) -> None:
     """A run's screen: training while it lives, else its results."""
     if run.state in LIVE:
-        app.watch_run(folder_of(run))
+        app.show(Route("training", run=folder_of(run)))
     else:
-        app.show_results(folder_of(run))
+        app.show(Route("results", run=folder_of(run)))
 
 
 def folder_of(run: RunSummary) -> RunFolder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -17,6 +16,7 @@ from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.naming import PassedOver
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.actions import RunActions
 from mnist_tui.tui.runs.run_rows import RunOrder
@@ -24,9 +24,6 @@ from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
 
 
 class RunFilter(Input):
@@ -122,9 +119,6 @@ class RunsScreen(RunActions):
         def __init__(self, change: Change | None) -> None:
             super().__init__()
             self.change = change
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     table = getters.query_one(RowTable)
     terms = getters.query_one(RunFilter)
@@ -329,7 +323,7 @@ class RunsScreen(RunActions):
             self.terms.value = ""
             self.table.focus()
         else:
-            self.app.show_presets()
+            self.app.show(Route("presets"))
 
     def action_table(self, action: str, by: int) -> None:
         """Moves the cursor of the list while the filter has the focus."""
@@ -354,9 +348,7 @@ class RunsScreen(RunActions):
         self._compare(runs)
 
     def _compare(self, runs: Sequence[RunSummary]) -> None:
-        from mnist_tui.tui.compare.screen import CompareScreen
-
-        self.app.push_screen(CompareScreen(runs))
+        self.app.show(Route("compare", summaries=runs))
 
 
 def _by_age(runs: Sequence[RunSummary]) -> list[RunSummary]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.text import Text
 from textual import events, getters, on, work
@@ -12,20 +12,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import DataTable, Input, Label, Select, Static, TabbedContent, TabPane
 
 from mnist_tui.paths import PathError
 from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
+from mnist_tui.tui.bench import BenchModal, BenchScreen
 from mnist_tui.tui.editor.field_row import ValueSelect
-from mnist_tui.tui.terminal.keymap import Entry, entries, shown, taken
+from mnist_tui.tui.terminal.keymap import Entry, shown, taken
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox, KeyFooter
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
 
 GLYPHS: dict[Glyphs, str] = {
     "braille": "braille, finest",
@@ -74,7 +70,7 @@ class KeyTable(DataTable[Text]):
     ]
 
 
-class SettingsScreen(Screen[None]):
+class SettingsScreen(BenchScreen[None]):
     """Shows and changes the settings."""
 
     CSS_PATH = "settings.tcss"
@@ -91,9 +87,6 @@ class SettingsScreen(Screen[None]):
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     pages = getters.query_one(TabbedContent)
     table = getters.query_one(KeyTable)
@@ -133,14 +126,14 @@ class SettingsScreen(Screen[None]):
     @work(thread=True)
     def _read_keys(self) -> None:
         """Imports every screen, so not in the event loop."""
-        entries()
+        self.app.key_entries()
         self.app.call_from_thread(self._fill)
 
     def _fill(self) -> None:
         row = self.table.cursor_row
         self.table.clear()
         own = self.app.settings.keys
-        for entry in entries():
+        for entry in self.app.key_entries():
             mark = OWN if entry.ids[0] in own else ""
             what = f"{entry.name}: {entry.about}" if entry.about and entry.name else entry.about or entry.name
             cells = (entry.section, f"{shown(entry.now(own))}{mark}", what)
@@ -188,7 +181,7 @@ class SettingsScreen(Screen[None]):
     @on(DataTable.RowSelected)
     def _ask_for_key(self, event: DataTable.RowSelected) -> None:
         name = str(event.row_key.value)
-        entry = next(entry for entry in entries() if entry.ids[0] == name)
+        entry = next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
 
         def answered(key: str | None) -> None:
             if key is not None:
@@ -198,7 +191,7 @@ class SettingsScreen(Screen[None]):
 
     def _set_key(self, name: str, key: str) -> None:
         """A new key for that action, and those that share its keys; none for the default."""
-        entry = next(entry for entry in entries() if entry.ids[0] == name)
+        entry = next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
         own = {known: keys for known, keys in self.app.settings.keys.items() if known not in entry.ids}
         if key and (key,) != entry.keys:
             own |= dict.fromkeys(entry.ids, key)
@@ -247,7 +240,7 @@ RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab")
 """Leaving and moving the focus work everywhere."""
 
 
-class PressKeyScreen(ModalScreen[str | None]):
+class PressKeyScreen(BenchModal[str | None]):
     """Dismissed with the new key, with nothing where the default is wanted back, with None where all stays.
 
     Args:
@@ -287,7 +280,7 @@ class PressKeyScreen(ModalScreen[str | None]):
     def _refusal(self, key: str) -> str | None:
         if key in RESERVED or key == "comma":
             return f"{shown(key)} cannot be given away; press another key."
-        other = taken(self._entry, key, self._own, entries())
+        other = taken(self._entry, key, self._own, self.app.key_entries())
         if other is None:
             return None
         return f"{shown(key)} is {other.name} ({other.section}) already; press another, or give that a new one first."

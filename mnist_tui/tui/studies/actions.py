@@ -6,35 +6,74 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from textual import getters, work
-from textual.screen import Screen
+from textual import work
 
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.state import TrialRow
+from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.dialogs import Answer, Question, answer_keys
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
+from mnist_tui.wording import counted
 
 NOTICE_SECONDS = 12
 RESUMABLE = ("stopped", "failed", "crashed")
 
 
-class StudyActions(Screen[None]):
+class StopStudyQuestion(Question):
+    """Whether to stop a study; letting it go on is the default."""
+
+    TITLE = "Stop this study?"
+    HELP = """
+    **Stopping a study.** Trials under way stop and save, and count as missing; those that have ended are kept. `r`, or
+    the same command again, trains what is missing.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Keep going", "Let it go on", "primary"),
+        Answer("stop", "x,s,y", "Stop", "Stop it now", "warning"),
+    )
+    BINDINGS = answer_keys("ask-stop", ANSWERS)
+
+    def __init__(self, snapshot: StudySnapshot) -> None:
+        study = snapshot.study
+        planned = counted(max(study.trials, len(study.rows)), "trial")
+        what = "Running trials stop and count as missing; resuming trains what is missing."
+        if snapshot.word == "stopping":
+            what = "It is stopping already. Once more ends it at once: running trials are lost."
+        super().__init__(f"{study.title}\n{study.done:,} of {planned} ended, {study.count('running'):,} running", what)
+
+
+class DeleteStudyQuestion(Question):
+    """What to delete of a study: nothing (the default), the study alone, or its runs too."""
+
+    TITLE = "Delete this study?"
+    HELP = """
+    **Deleting a study.** The study alone: its table and log go, its runs stay in the list of runs. With its runs: their
+    folders go too, with weights, results and exports. Neither can be undone.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Keep", "Keep it", "primary"),
+        Answer("study", "d", "Study alone", "Delete the study, keep its runs", "warning"),
+        Answer("runs", "a", "All", "Delete the study and all its runs", "error"),
+    )
+    BINDINGS = answer_keys("ask-study", ANSWERS)
+
+    def __init__(self, title: str, runs: int) -> None:
+        super().__init__(
+            f"{title}\n{counted(runs, 'run')}", "The study alone, or also its runs with weights, results and exports?"
+        )
+
+
+class StudyActions(BenchScreen[None]):
     """Acts on a study, on the trial under its table's cursor, or on the marked ones.
 
     Args:
         feed: the study's.
     """
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     def __init__(self, feed: StudyFeed) -> None:
         super().__init__()
@@ -94,7 +133,9 @@ class StudyActions(Screen[None]):
         if folder is None:
             self._refuse(f"Trial #{row.number}", _no_run(row))
         else:
-            self.app.show_trial(self.feed.folder, folder, live=row.state == "running")
+            self.app.show(
+                Route("training" if row.state == "running" else "results", run=folder, study=self.feed.folder)
+            )
 
     def action_edit(self) -> None:
         """The trial's experiment in the editor, that of its run or, before it has one, as it was planned."""
@@ -104,14 +145,14 @@ class StudyActions(Screen[None]):
         try:
             folder = self.folder_of(row)
             if folder is not None:
-                self.app.edit(folder.preset())
+                self.app.show(Route("editor", preset=folder.preset()))
             else:
                 from mnist_tui.studies.trials import with_values
 
                 base = with_values(self.feed.folder.bases()[row.base], row.values)
                 training = base.experiment.training.model_copy(update={"seed": row.seed})
                 experiment = base.experiment.model_copy(update={"training": training})
-                self.app.edit(replace(base, experiment=experiment))
+                self.app.show(Route("editor", preset=replace(base, experiment=experiment)))
         except (RequestError, KeyError) as error:
             self._refuse(f"Trial #{row.number} cannot be edited", str(error))
 
@@ -128,7 +169,7 @@ class StudyActions(Screen[None]):
 
     @work(thread=True, group=TAKES_KEYBOARD, exclusive=True, exit_on_error=False)
     def _compare(self, folders: Sequence[RunFolder]) -> None:
-        from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+        from mnist_tui.runs.collection.summaries import summary_of
 
         found: list[RunSummary] = []
         for folder in folders:
@@ -139,11 +180,9 @@ class StudyActions(Screen[None]):
         if len(found) > 1:
             self.app.call_from_thread(self._show_compared, found)
 
-    def _show_compared(self, found: Sequence[object]) -> None:
-        from mnist_tui.tui.compare.screen import CompareScreen
-
+    def _show_compared(self, found: Sequence[RunSummary]) -> None:
         if self.is_current:
-            self.app.push_screen(CompareScreen(found))  # pyright: ignore[reportArgumentType]
+            self.app.show(Route("compare", summaries=found))
 
     def action_export(self) -> None:
         """One report over the targets that have ended, with weights and tables of each."""
@@ -152,9 +191,7 @@ class StudyActions(Screen[None]):
         if not folders:
             self._refuse("Nothing to export", "None of these trials has ended with a run that is still there.")
             return
-        from mnist_tui.tui.export.screen import ExportScreen
-
-        self.app.push_screen(ExportScreen(folders))
+        self.app.show(Route("export", runs=folders))
 
     def action_copy(self) -> None:
         from mnist_tui.tui.terminal.clipboard import copy
@@ -166,14 +203,12 @@ class StudyActions(Screen[None]):
     def action_stop(self) -> None:
         """Asks first, unless the settings say otherwise."""
         if not self.app.settings.confirm:
-            self._stop(True)
-            return
-        from mnist_tui.tui.screens.ask_study import AskStopScreen
+            self._stop("stop")
+        else:
+            self.app.push_screen(StopStudyQuestion(self.snapshot), self._stop)
 
-        self.app.push_screen(AskStopScreen(self.snapshot), self._stop)
-
-    def _stop(self, agreed: bool | None) -> None:
-        if agreed:
+    def _stop(self, answer: str | None) -> None:
+        if answer == "stop":
             self._order("stop")
 
     def action_resume(self) -> None:

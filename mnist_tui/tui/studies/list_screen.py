@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.screen import Screen
 
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.watch import StudyWatch
+from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import words
+from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
 
 LOOK_SECONDS = 1.5
 NOTICE_SECONDS = 12
@@ -61,7 +57,7 @@ class KnownStudy:
         return self.state is not None and self.state.state in LIVE
 
 
-class StudiesScreen(Screen[None]):
+class StudiesScreen(BenchScreen[None]):
     """The list of studies."""
 
     CSS_PATH = "studies.tcss"
@@ -87,9 +83,6 @@ class StudiesScreen(Screen[None]):
         def __init__(self, found: list[KnownStudy]) -> None:
             super().__init__()
             self.found = found
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     table = getters.query_one(RowTable)
     found = getters.query_one("#found", Line)
@@ -206,10 +199,10 @@ class StudiesScreen(Screen[None]):
     def action_open(self) -> None:
         """The study's screen."""
         if self._chosen is not None and self._chosen.state is not None:
-            self.app.show_study(self._chosen.folder)
+            self.app.show(Route("study", study=self._chosen.folder))
 
     def action_presets(self) -> None:
-        self.app.show_presets()
+        self.app.show(Route("presets"))
 
     def action_stop(self) -> None:
         """Asks first, unless the settings say otherwise."""
@@ -220,13 +213,12 @@ class StudiesScreen(Screen[None]):
         if not self.app.settings.confirm:
             self._carry_out("stop", folder)
             return
-        from mnist_tui.tui.screens.ask_study import AskStopScreen
 
-        def answered(agreed: bool | None) -> None:
-            if agreed:
+        def answered(answer: str | None) -> None:
+            if answer == "stop":
                 self._carry_out("stop", folder)
 
-        self.app.push_screen(AskStopScreen(StudySnapshot(folder, known.state, word=known.state.state)), answered)
+        self.app.push_screen(StopStudyQuestion(StudySnapshot(folder, known.state, word=known.state.state)), answered)
 
     def action_resume(self) -> None:
         if self._chosen is not None:
@@ -264,8 +256,6 @@ class StudiesScreen(Screen[None]):
         if known.live:
             self.notify("It is running; stop it first (x).", title="The study is not deleted", severity="warning")
             return
-        from mnist_tui.tui.screens.ask_study import AskDeleteStudyScreen
-
         state = known.state
         runs = len({row.run for row in state.rows if row.run and not row.deleted}) if state else 0
 
@@ -275,7 +265,7 @@ class StudiesScreen(Screen[None]):
                 self._carry_out(choice, known.folder)
 
         title = state.title if state and state.title else known.folder.id
-        self.app.push_screen(AskDeleteStudyScreen(title, runs), answered)
+        self.app.push_screen(DeleteStudyQuestion(title, runs), answered)
 
 
 def _row(known: KnownStudy) -> TableRow:

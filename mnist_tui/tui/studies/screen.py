@@ -13,6 +13,7 @@ from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.studies import trial_rows, words
 from mnist_tui.tui.studies.actions import StudyActions
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
@@ -242,7 +243,7 @@ class StudyScreen(StudyActions):
             return True
         match action:
             case "back":
-                return self.app.comes_from
+                return self.app.can_go_back
             case "view":
                 return not self._roomy
             case "mark" | "mark_all" | "sort" | "reverse":
@@ -364,9 +365,9 @@ class StudyScreen(StudyActions):
         self.app.back()
 
     def action_studies(self) -> None:
-        self.app.show_studies()
+        self.app.show(Route("studies"))
 
     def action_presets(self) -> None:
         if self.snapshot.live:
             self.notify("The study goes on; F5 shows it again.", title="Detached", markup=False)
-        self.app.show_presets()
+        self.app.show(Route("presets"))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
@@ -16,6 +13,8 @@ from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.start import absolute
+from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.dialogs import Answer, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
 from mnist_tui.tui.sweep.request import (
     KINDS,
@@ -33,17 +32,29 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.text import Line
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
-
-
 NOTICE_SECONDS = 12
 BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """After a key: what was typed is tried once no other comes."""
 
+EACH = "Each is a training of its own. A random or tpe search needs fewer."
 
-class SweepScreen(Screen[None]):
+
+class ManyTrialsQuestion(Question):
+    """Whether to start a study of very many trials; thinking again is the default."""
+
+    TITLE = "Start so many trials?"
+    HELP = """
+    **Very many trials.** Each is a training of its own. A random or tpe search finds good values with far fewer.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Back", "Back to the form", "primary"),
+        Answer("start", "s,y", "Start", "Start them all", "warning"),
+    )
+    BINDINGS = answer_keys("ask-many", ANSWERS)
+
+
+class SweepScreen(BenchScreen[None]):
     """Asks for a sweep that starts from a preset; without a parameter to vary, for its seeds.
 
     Args:
@@ -67,9 +78,6 @@ class SweepScreen(Screen[None]):
         Binding("ctrl+o", "copy", "Copy command", tooltip="The command line that does the same", id="sweep.copy"),
         Binding("escape", "back", "Back", tooltip="Back, nothing is started", id="sweep.back"),
     ]
-
-    if TYPE_CHECKING:
-        app = getters.app(BenchApp)
 
     what = getters.query_one("#what", Line)
     axes = getters.query_one("#sweep-axes", Vertical)
@@ -184,9 +192,6 @@ class SweepScreen(Screen[None]):
     @work(group=TAKES_KEYBOARD)
     async def action_add(self) -> None:
         """Asks for a parameter, or for a field's path, and adds a row for its values."""
-        from mnist_tui.tui.screens.ask_text import AskTextScreen
-        from mnist_tui.tui.screens.choose import ChooseScreen
-
         taken = {row.key for row in self._axis_rows}
         offered = [parameter for parameter in PARAMETERS if parameter.name not in taken | {"seed"}]
         width = max(len(parameter.label) for parameter in offered)
@@ -198,7 +203,7 @@ class SweepScreen(Screen[None]):
             await self.add_axis(offered[chosen].name)
             return
         about = "A field's path in the experiment's TOML form, such as optimizer.rho or layers.0.units."
-        path = await self.app.push_screen_wait(AskTextScreen("Path of the field", about, "", 60))
+        path = await self.app.push_screen_wait(TextScreen("Path of the field", about, problem=too_long(60)))
         if path and path.strip() and path.strip() not in taken:
             await self.add_axis(path.strip())
 
@@ -268,20 +273,18 @@ class SweepScreen(Screen[None]):
         except (RequestError, OSError) as error:
             app.call_from_thread(self._refused, str(error))
             return
-        app.call_from_thread(app.show_study, folder)
+        app.call_from_thread(app.show, Route("study", study=folder))
         if told:
             app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS, markup=False)
 
     def _ask(self, wish: SweepRequest, sentence: str) -> None:
-        from mnist_tui.tui.screens.ask_study import AskManyScreen
-
-        def answered(agreed: bool | None) -> None:
-            if agreed:
+        def answered(answer: str | None) -> None:
+            if answer == "start":
                 self._start(wish, agreed=True)
             else:
                 self._starting = False
 
-        self.app.push_screen(AskManyScreen(sentence), answered)
+        self.app.push_screen(ManyTrialsQuestion(sentence, EACH), answered)
 
     def _refused(self, why: str) -> None:
         self._starting = False

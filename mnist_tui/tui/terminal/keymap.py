@@ -1,12 +1,10 @@
 """All keys of the app as one table, and the user's own among them: what Textual is told, what does not fit together.
 
-Reading the table imports every screen: for a screen that shows it, or a thread; never on the way to the first frame.
+The classes that bind keys are passed in: `Bench.key_entries` knows them.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,8 +15,6 @@ from textual.content import Content
 from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import ModalScreen
-
-PACKAGES = ("mnist_tui.tui",)
 
 
 @dataclass(frozen=True)
@@ -79,23 +75,10 @@ def labelled(label: str, key: str) -> Content:
 
 
 @cache
-def entries() -> tuple[Entry, ...]:
-    """Every action that has a key and an id; the app's own first, then by section."""
-    found = [entry for owner in _owners() for entry in _entries_of(owner)]
+def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
+    """Return every action of these classes that has a key and an id; the app's own first, then by section."""
+    found = [entry for owner in classes for entry in _entries_of(owner)]
     return tuple(sorted(found, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
-
-
-def _owners() -> Iterator[type[DOMNode]]:
-    for package in PACKAGES:
-        folder = importlib.import_module(package)
-        for module in pkgutil.walk_packages(folder.__path__, f"{package}."):
-            yield from _classes(module.name)
-
-
-def _classes(module: str) -> Iterator[type[DOMNode]]:
-    for value in vars(importlib.import_module(module)).values():
-        if isinstance(value, type) and issubclass(value, DOMNode) and value.__module__ == module:
-            yield value
 
 
 def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:

@@ -18,13 +18,13 @@ from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import diagnose
-from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.tui import run_commands
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.screens.discard import DiscardScreen
-from mnist_tui.tui.screens.extend import ExtendScreen
+from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
@@ -61,7 +61,6 @@ class TrainingScreen(RunScreen):
     """
 
     CSS_PATH = "training.tcss"
-    OF_RUN = True
     HELP = """
     **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
     its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. Where it was stopped, failed or
@@ -122,6 +121,10 @@ class TrainingScreen(RunScreen):
             self._preset = feed.folder.preset()
         except PresetError:
             self._preset = None
+
+    @property
+    def shown_run(self) -> RunFolder:
+        return self.folder
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self._what(), self.folder.id)
@@ -218,7 +221,7 @@ class TrainingScreen(RunScreen):
             case "send", _:
                 return live
             case "back", _:
-                return self.app.comes_from
+                return self.app.can_go_back
             case "study", _:
                 return self.app.origin is not None
             case "detach", _:
@@ -266,16 +269,16 @@ class TrainingScreen(RunScreen):
     def action_discard(self) -> None:
         """Asks first, unless the settings say otherwise."""
         if self.app.settings.confirm:
-            self.app.push_screen(DiscardScreen(self.snapshot), self._discard)
+            self.app.push_screen(DiscardQuestion(self.snapshot), self._discard)
         else:
-            self._discard(True)
+            self._discard("discard")
 
-    def _discard(self, agreed: bool | None) -> None:
-        if agreed:
+    def _discard(self, answer: str | None) -> None:
+        if answer == "discard":
             run_commands.discard(self.app, self.folder)
 
     def action_resume(self) -> None:
-        self.app.resume_run(self.folder)
+        run_commands.resume(self.app, self.folder)
 
     def action_back(self) -> None:
         self.app.back()
@@ -285,14 +288,14 @@ class TrainingScreen(RunScreen):
 
     def action_detach(self) -> None:
         self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached", markup=False)
-        self.app.show_presets()
+        self.app.show(Route("presets"))
 
     def action_presets(self) -> None:
-        self.app.show_presets()
+        self.app.show(Route("presets"))
 
     def action_show(self, what: str) -> None:
         """Another screen of this run, over this one."""
-        self.app.show_of_run(what, self.feed)
+        self.app.show(Route(what, run=self.folder))
 
     def action_plot(self, what: str) -> None:
         """Zoom, pan, scale or choice of the curves."""
@@ -300,14 +303,14 @@ class TrainingScreen(RunScreen):
 
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
-        self.app.show_of_run("gallery", self.feed, (message.true, message.predicted))
+        self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
 
     @on(Plot.EpochPointed)
     def _looked(self, message: Plot.EpochPointed) -> None:
         self.look_at(message.epoch)
 
     def action_results(self) -> None:
-        self.app.show_results(self.folder)
+        self.app.show(Route("results", run=self.folder))
 
     def action_view(self) -> None:
         """The next of curves, matrix and device, where there is no room for all."""

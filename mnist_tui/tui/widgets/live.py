@@ -14,7 +14,7 @@ from textual.widget import Widget
 from mnist_tui.settings import Glyphs
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
+    from mnist_tui.tui.bench import Bench
 
 
 class LiveText(Widget):
@@ -102,7 +102,7 @@ class Bar(Widget):
     """
 
     if TYPE_CHECKING:
-        app = getters.app(BenchApp)
+        app = getters.app(Bench)
 
     share = 0.0
 

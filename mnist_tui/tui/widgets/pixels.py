@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mnist_tui.tui.app import BenchApp
+    from mnist_tui.tui.bench import Bench
 
 
 LEVELS = 32
@@ -113,7 +113,7 @@ class PixelView(Widget):
     """
 
     if TYPE_CHECKING:
-        app = getters.app(BenchApp)
+        app = getters.app(Bench)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

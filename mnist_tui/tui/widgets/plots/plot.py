@@ -16,7 +16,7 @@ from mnist_tui.tui.widgets.plots.axes import Plane
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, changed
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.app import BenchApp
+    from mnist_tui.tui.bench import Bench
 
 TONES = (
     "title",
@@ -70,7 +70,7 @@ class Plot(Widget):
     ALLOW_SELECT = False
 
     if TYPE_CHECKING:
-        app = getters.app(BenchApp)
+        app = getters.app(Bench)
 
     class EpochPointed(Message):
         """A person points at an epoch."""

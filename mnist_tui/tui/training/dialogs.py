@@ -1,4 +1,4 @@
-"""Asks how many epochs more a run is to train."""
+"""What is asked about a run: how many epochs more it is to train, and whether it is to be discarded."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterable
 
 from textual import getters, on
 from textual.binding import Binding
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
-from mnist_tui.tui.screens.dialog import DialogScreen
+from mnist_tui.tui.dialogs import Answer, Dialog, Question, answer_keys
 from mnist_tui.tui.watch import Snapshot
 from mnist_tui.wording import count, counted, seconds
 
 USUAL = 5
 
 
-class ExtendScreen(DialogScreen[int | None]):
+class ExtendScreen(Dialog[int | None]):
     """A number of epochs; None to leave the plan as it is.
 
     Args:
@@ -25,9 +26,7 @@ class ExtendScreen(DialogScreen[int | None]):
         experiment: the run's; None where it cannot be read.
     """
 
-    MUST_BE_SEEN = False
     TITLE = "Extend the run"
-    FIRST = "Input"
     HELP = """
     **More epochs.** A run that trains only changes its plan; one that has ended goes on from its checkpoint, exactly as
     if it had been planned so. Where early stopping had ended it, its patience begins anew. A cosine schedule spans all
@@ -55,13 +54,12 @@ class ExtendScreen(DialogScreen[int | None]):
         yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
         yield Static("", id="plan", markup=False)
         yield Static("", classes="problem", markup=False)
-
-    def buttons(self) -> Iterable[Button]:
-        yield Button("Extend (enter)", variant="primary", id="extend")
-        yield Button("Cancel (esc)", id="cancel")
+        with Horizontal():
+            yield Button("Extend (enter)", variant="primary", id="extend")
+            yield Button("Cancel (esc)", id="cancel")
 
     def on_mount(self) -> None:
-        self._tell()
+        self._show_plan()
 
     def _planned(self) -> int:
         planned = self._experiment.training.epochs if self._experiment is not None else 0
@@ -78,7 +76,7 @@ class ExtendScreen(DialogScreen[int | None]):
         return len(self._snapshot.run.history) if self._snapshot.word == "finished" else self._planned()
 
     @on(Input.Changed)
-    def _tell(self) -> None:
+    def _show_plan(self) -> None:
         epochs = self._epochs()
         if epochs is None:
             self.problem.update(f"A whole number from 1 to {MAX_EPOCHS - self._base():,} is needed.")
@@ -101,6 +99,7 @@ class ExtendScreen(DialogScreen[int | None]):
             yield "Early stopping may still end it sooner."
 
     @on(Input.Submitted)
+    @on(Button.Pressed, "#extend")
     def action_extend(self) -> None:
         epochs = self._epochs()
         if epochs is None:
@@ -111,5 +110,30 @@ class ExtendScreen(DialogScreen[int | None]):
     def action_more(self, by: int) -> None:
         self.number.value = str(max(1, (self._epochs() or 1) + by))
 
+    @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+class DiscardQuestion(Question):
+    """Whether to discard a run; keeping it is the default."""
+
+    TITLE = "Discard this run?"
+    HELP = """
+    **Discarding a run.** The training ends at once, nothing is saved, and the run's folder is deleted with its weights,
+    its history and its checkpoint. It cannot be brought back.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Keep it", "Leave the run as it is", "primary"),
+        Answer("discard", "x,y", "Discard (x)", "End it, save nothing, delete its files", "error"),
+    )
+    BINDINGS = answer_keys("discard", ANSWERS)
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        done, planned = len(snapshot.run.history), snapshot.run.epochs
+        epochs = f"{count(done)} of {counted(planned, 'epoch')} done" if planned else "no epoch done"
+        ends = "It ends at once and nothing is saved.\n" if snapshot.live else ""
+        super().__init__(
+            f"Run {snapshot.folder.id}\n{snapshot.word}, {epochs}",
+            f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}",
+        )

@@ -1,0 +1,490 @@
+"""The app as its screens know it: options, settings, keys, what is followed, and `show`, which leads to another screen.
+
+It knows no screen: `routes` does. It is on the way to the first frame: nothing heavy may be imported here.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from textual import events, getters
+from textual.app import App
+from textual.command import CommandPalette
+from textual.css.query import NoMatches
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.widget import Widget
+from textual.worker import Worker, WorkerFailed
+
+from mnist_tui import PROGRAM
+from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
+from mnist_tui.shown_text import visible, visible_line
+from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
+from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
+from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of
+
+if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
+    from textual.filter import LineFilter
+    from textual.notifications import SeverityLevel
+
+    from mnist_tui.experiment.presets import Preset
+    from mnist_tui.runs.collection.summaries import RunSummary
+    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.studies.folder import StudyFolder
+    from mnist_tui.tui.editor.draft import Draft
+    from mnist_tui.tui.feed import RunFeed
+    from mnist_tui.tui.following import Following
+    from mnist_tui.tui.starting import Starter
+    from mnist_tui.tui.study_feed import StudiesFollowed, StudyFeed
+    from mnist_tui.tui.terminal.keymap import Entry
+
+NOTICE_SECONDS = 15
+FREEZE_SECONDS = 2.0
+"""From the start until the objects that are there then are left out of garbage collection."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppOptions:
+    """What the app is started with.
+
+    Attributes:
+        preset: what to select, edit or train, as `action` says.
+        run: the run to watch.
+        study: the study to show.
+        device: auto, cpu or gpu[:N].
+        refresh: how often live screens are redrawn; None as the settings say.
+    """
+
+    preset: Preset | None = None
+    action: Literal["browse", "edit", "train", "watch", "study"] = "browse"
+    run: RunFolder | None = None
+    study: StudyFolder | None = None
+    runs_dir: Path
+    data_dir: Path | None = None
+    device: str = "auto"
+    refresh: Refresh | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Which screen to show, and of what.
+
+    Attributes:
+        name: a key of `routes.SCREENS`.
+        run: the run that the screen shows.
+        study: the study that the screen shows, or to which the run's screen leads back.
+        preset: the preset that is edited or swept.
+        runs: the runs that are exported.
+        summaries: the runs that are compared.
+        cell: true and predicted class of the images that a gallery opens on.
+        final: whether a gallery opens on the final evaluation.
+    """
+
+    name: str
+    run: RunFolder | None = None
+    study: StudyFolder | None = None
+    preset: Preset | None = None
+    runs: Sequence[RunFolder] = ()
+    summaries: Sequence[RunSummary] = ()
+    cell: tuple[int, int] | None = None
+    final: bool = False
+
+
+class Routes(Protocol):
+    """What knows the screens: the module `routes`."""
+
+    def show(self, bench: Bench, route: Route, /) -> None:
+        """Show a screen."""
+
+    def classes_with_keys(self) -> tuple[type[DOMNode], ...]:
+        """Return every class of the app that may bind keys; imports every screen."""
+        ...
+
+
+class Bench(App[None]):
+    """The app, apart from its screens.
+
+    Args:
+        options: what it is started with.
+        routes: knows the screens.
+
+    Attributes:
+        settings: changed by `change_settings` only.
+        keyboard: the order of keys, clicks and pastes.
+        origin: the study from which the run that is shown was opened; None if it was opened elsewhere.
+        selected: the name of the preset that was used last.
+        kept_edits: edits that were left without an answer, by the name of their preset.
+        announced_exports: unfinished exports about which the person was told on the way out.
+    """
+
+    def __init__(self, options: AppOptions, routes: Routes) -> None:
+        super().__init__()
+        self.options, self._routes = options, routes
+        self.keyboard = Keyboard(self)
+        self.settings, self._problems = load_settings()
+        if options.refresh is not None:
+            self.settings = replace(self.settings, refresh=options.refresh)
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        else:
+            unknown = f"{settings_file_text()}: there is no theme {self.settings.theme!r}; the default is used"
+            self._problems = (*self._problems, unknown)
+        self.origin: StudyFolder | None = None
+        self.selected = options.preset.name if options.preset else None
+        self.kept_edits: dict[str, Draft] = {}
+        self.announced_exports: set[Worker[Any]] = set()
+        self.window = Window(self, Pace())
+        self._slow = False
+        self._starter: Starter | None = None
+        self._following: Following | None = None
+        self._studies: StudiesFollowed | None = None
+        self._safe_text, self._ascii_text = SafeText(), AsciiText()
+
+    # ── parts that are made when they are first needed ──
+
+    @property
+    def starter(self) -> Starter:
+        """Starts runs."""
+        if self._starter is None:
+            from mnist_tui.tui.starting import Starter
+
+            self._starter = Starter(self.options)
+        return self._starter
+
+    @property
+    def following(self) -> Following:
+        """The runs that are followed: their end is announced on any screen."""
+        if self._following is None:
+            from mnist_tui.tui.following import Following
+
+            self._following = Following(self)
+        return self._following
+
+    @property
+    def studies(self) -> StudiesFollowed:
+        """The studies that are followed: their end is announced on any screen."""
+        if self._studies is None:
+            from mnist_tui.tui.study_feed import StudiesFollowed
+
+            self._studies = StudiesFollowed(self)
+        return self._studies
+
+    # ── from screen to screen ──
+
+    def show(self, route: Route) -> None:
+        """Show a screen; `routes` decides whether it lies over the present ones or takes their place."""
+        self._routes.show(self, route)
+
+    def show_alone(self, screen: Screen[Any], origin: StudyFolder | None = None) -> None:
+        """Show a screen in place of all present ones; below it there is only Textual's empty first screen.
+
+        Args:
+            screen: the screen to show.
+            origin: the study to go back to, for a run that was opened from one.
+        """
+        self.origin = origin
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        if len(self.screen_stack) > 1:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether the present screen lies over another one to which Escape leads back."""
+        return len(self.screen_stack) > 2
+
+    def back(self) -> None:
+        """Go back to the screen from which the present one was opened, or else to the presets."""
+        if self.can_go_back:
+            self.pop_screen()
+        else:
+            self.show(Route("presets"))
+
+    def leave_run(self) -> None:
+        """Close all screens of a run, down to the list from which it was opened."""
+        while self.can_go_back and not leads_to_runs(self.screen):
+            self.pop_screen()
+        if not leads_to_runs(self.screen):
+            self.show(Route("presets"))
+
+    def back_to_study(self) -> None:
+        """Go back from a run to the study from which it was opened."""
+        if self.origin is not None:
+            self.show(Route("study", study=self.origin))
+
+    @property
+    def editor(self) -> BenchScreen[Any] | None:
+        """The editor, if it is open, also below other screens."""
+        benches = (screen for screen in self.screen_stack if isinstance(screen, BenchScreen))
+        return next((screen for screen in benches if screen.edited is not None), None)
+
+    # ── what runs and studies do ──
+
+    def follow(self, folder: RunFolder) -> RunFeed:
+        """Return a run's feed; its end will be announced, whatever is shown then."""
+        feed = self.following.feed(folder)
+        self.following.follow(folder)
+        return feed
+
+    def on_run_feed_changed(self, message: RunFeed.Changed) -> None:
+        """Put a followed run into the window's title, and announce its end."""
+        message.stop()
+        snapshot, name = message.feed.snapshot, self.following.name(message.feed.folder)
+        self.window.call(title_of(name, snapshot))
+        if self.following.has_ended(message.feed):
+            from mnist_tui.tui.following import end_of
+
+            self._announce_end("Training ended", end_of(name, snapshot), snapshot.word)
+
+    def on_study_feed_changed(self, message: StudyFeed.Changed) -> None:
+        """Announce the end of a followed study."""
+        message.stop()
+        if self.studies.has_ended(message.feed):
+            from mnist_tui.tui.studies.words import ended
+
+            snapshot = message.feed.snapshot
+            name = snapshot.study.title or message.feed.folder.id
+            self._announce_end("Study ended", ended(name, snapshot), snapshot.word)
+
+    def _announce_end(self, title: str, text: str, state: str) -> None:
+        good = state in {"finished", "stopped"}
+        self.notify(text, title=title, severity="information" if good else "error", timeout=NOTICE_SECONDS)
+        if self.settings.bell:
+            self.bell()
+
+    # ── notices ──
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notice for a while. It is text: markup is never read in it, whatever `markup` says."""
+        super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
+
+    def warn(self, text: str, title: str = "") -> None:
+        """Show a warning."""
+        self.notify(text, title=title, severity="warning", timeout=NOTICE_SECONDS)
+
+    def report_error(self, title: str, text: str) -> None:
+        """Show what could not be done, and why."""
+        self.notify(text, title=title, severity="error", timeout=NOTICE_SECONDS)
+
+    # ── settings and keys ──
+
+    @property
+    def refresh_seconds(self) -> float:
+        """Seconds between two redraws of a live screen, as the settings and the terminal's pace have it."""
+        return REFRESH_SECONDS["slow"] if self._slow else self.settings.refresh_seconds
+
+    def change_settings(self, **changes: Any) -> None:
+        """Apply settings at once and write them to the settings file; a warning says if that fails."""
+        keys_before = self.settings.keys
+        self.settings = replace(self.settings, **changes)
+        if "glyphs" in changes:
+            for widget in (node for screen in self.screen_stack for node in screen.walk_children(Widget)):
+                widget.refresh()
+        if "keys" in changes:
+            self.set_keymap(dict(self.settings.keys))
+            self._fit_keys()
+        try:
+            save_settings(keys_before=keys_before, **changes)
+        except (OSError, ValueError) as error:
+            self.warn(f"{settings_file_text()} does not remember that: {error}")
+
+    def key_entries(self) -> tuple[Entry, ...]:
+        """Return every action that has a key. Imports every screen: call it in a thread the first time."""
+        from mnist_tui.tui.terminal.keymap import entries
+
+        return entries(self._routes.classes_with_keys())
+
+    def _fit_keys(self) -> None:
+        self.run_worker(self._read_fitting_keys, thread=True, group="keys", exclusive=True, exit_on_error=False)
+
+    def _read_fitting_keys(self) -> None:
+        """In a thread: set the keys that go with the user's own, and warn of those that do not fit."""
+        from mnist_tui.tui.terminal.keymap import keymap, problems
+
+        own, table = self.settings.keys, self.key_entries()
+        self.call_from_thread(self.set_keymap, keymap(own, table))
+        for problem in problems(own, table, settings_file_text()):
+            self.call_from_thread(self.warn, problem)
+
+    # ── the terminal ──
+
+    def on_mount(self) -> None:
+        self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
+        for screen in self.screen_stack:
+            self.keyboard.watch(screen)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
+        self.window.call(PROGRAM)
+        self.set_interval(LOOK_SECONDS, self._watch_pace)
+        self.set_timer(FREEZE_SECONDS, gc.enable if self.is_headless else _freeze_garbage_collection)
+        for problem in self._problems:
+            self.warn(problem)
+        if self.settings.keys:
+            self.set_keymap(dict(self.settings.keys))
+            self.call_after_refresh(self._fit_keys)
+
+    def on_unmount(self) -> None:
+        self.window.restore()
+        for followed in (self._following, self._studies):
+            if followed is not None:
+                followed.leave_all()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return Textual's filters, preceded by ours: no text can command the terminal, and ASCII alone if wished."""
+        ascii_only = (self._ascii_text,) if self.settings.glyphs == "ascii" else ()
+        return (self._safe_text, *ascii_only, *super().get_line_filters())
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy text; inside tmux a second time, wrapped for the terminal in which tmux runs."""
+        super().copy_to_clipboard(text)
+        if os.environ.get("TMUX"):
+            from mnist_tui.tui.terminal.clipboard import sequence, through_tmux
+
+            self.window.write(through_tmux(sequence(text)))
+
+    def on_terminal_supports_synchronized_output(self) -> None:
+        self.window.answered()
+
+    def _watch_pace(self) -> None:
+        """Redraw less often while the terminal is slow, if the settings leave that to the app."""
+        if self.settings.refresh == "auto":
+            self.window.look()
+        slow = self.settings.refresh == "auto" and self.window.pace.slow
+        if slow and not self._slow:
+            from mnist_tui.tui.terminal.keymap import key_of
+
+            seconds = f"{REFRESH_SECONDS['slow']:g}"
+            self.notify(
+                f"The terminal is slow: live screens are redrawn every {seconds} s. "
+                f"{key_of('app.settings', type(self), self.settings.keys)} changes that."
+            )
+        self._slow = slow
+
+    def _remember_theme(self, name: str) -> None:
+        if name != self.settings.theme:
+            self.change_settings(theme=name)
+
+    # ── events, actions and errors ──
+
+    async def on_event(self, event: events.Event) -> None:
+        """Handle keys, clicks and pastes one after another; everything else at once."""
+        if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif self.keyboard.admits(event):
+            try:
+                await super().on_event(event)
+            finally:
+                self.keyboard.handled(event)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action; the next key waits until it has ended."""
+        self.keyboard.acting += 1
+        try:
+            return await super().run_action(action, default_namespace, namespaces)
+        finally:
+            self.keyboard.acting -= 1
+
+    async def push_screen_wait(self, screen: Any, *, mode: str | None = None) -> Any:
+        """Show a screen and wait for its answer, for which keys are needed."""
+        self.keyboard.asking += 1
+        try:
+            return await super().push_screen_wait(screen, mode=mode)
+        finally:
+            self.keyboard.asking -= 1
+
+    def action_command_palette(self) -> None:
+        """Open the palette, unless it is open already, also below another screen."""
+        if not any(isinstance(node, CommandPalette) for node in self._nodes):
+            super().action_command_palette()
+
+    def action_focus_within(self, by: int) -> None:
+        """Move the focus to the field below (1) or above (-1), if there is one."""
+        focus_within(self.screen, by)
+
+    def _check_action_state(self, action: str, default_namespace: DOMNode) -> bool | None:
+        """Return whether an action may run; it may not if it asks for parts that its screen does not have yet."""
+        try:
+            return super()._check_action_state(action, default_namespace)
+        except NoMatches:
+            return False
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End the app with a traceback, except when parts of a screen are missed that has been closed.
+
+        Threads and workers, Textual's own among them, go on for a moment after their screen has gone.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if not (isinstance(cause, NoMatches) and self._comes_from_closed_screen(cause)):
+            super()._handle_exception(error)
+
+    def _comes_from_closed_screen(self, error: BaseException) -> bool:
+        frames = (frame for frame, _ in walk_tb(error.__traceback__))
+        nodes = (node for frame in frames if isinstance(node := frame.f_locals.get("self"), Widget))
+        return any(_screen_of(node) not in self.screen_stack for node in nodes)
+
+
+class BenchScreen(Screen[ScreenResultType]):
+    """A screen of the bench.
+
+    Attributes:
+        LEADS_TO_RUNS: whether the screen stays open below the runs that are opened from it.
+    """
+
+    LEADS_TO_RUNS = False
+    app = getters.app(Bench)
+
+    @property
+    def shown_run(self) -> RunFolder | None:
+        """The run whose curves or results the screen shows, if that is what it shows."""
+        return None
+
+    @property
+    def edited(self) -> Draft | None:
+        """The experiment that is being edited; None on all screens but the editor."""
+        return None
+
+
+class BenchModal(ModalScreen[ScreenResultType]):
+    """A screen of the bench that lies over another one."""
+
+    app = getters.app(Bench)
+
+
+def leads_to_runs(screen: Screen[Any]) -> bool:
+    """Return whether a screen stays open below the runs that are opened from it."""
+    return isinstance(screen, BenchScreen) and screen.LEADS_TO_RUNS
+
+
+def _freeze_garbage_collection() -> None:
+    """Leave what is there once the app has started out of garbage collection.
+
+    A full collection takes 50 to 80 ms with all of Textual's and pydantic's classes in it, in the middle of a key.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def _screen_of(widget: Widget) -> Screen[Any] | None:
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Screen)), None)

@@ -1,0 +1,254 @@
+"""Dialogs over a screen: a question with a button for each answer, a list to choose from, and a line of text.
+
+A dialog gives its answer to whoever opened it (`push_screen` or `push_screen_wait`) and does nothing itself. A question
+stands with what it is about: a subclass of `Question` that declares its title, its help and its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ScreenResultType
+from textual.widget import Widget
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from mnist_tui.tui.bench import BenchModal
+
+
+class Dialog(BenchModal[ScreenResultType]):
+    """A box with a title over the present screen.
+
+    Args:
+        title: instead of the usual one.
+        subtitle: below the box.
+
+    Attributes:
+        TITLE: the usual title.
+        MUST_BE_SEEN: whether keys that came before the dialog was drawn are dropped: they cannot be an answer to it.
+    """
+
+    CSS_PATH = Path(__file__).with_name("dialogs.tcss")
+    TITLE = ""
+    MUST_BE_SEEN = False
+    BINDINGS = [Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False)]
+
+    def __init__(self, title: str = "", subtitle: str = "") -> None:
+        super().__init__()
+        self._box_title, self._box_subtitle = title or self.TITLE or "", subtitle
+
+    def body(self) -> Iterable[Widget]:
+        """Yield what stands in the box."""
+        return ()
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False, classes="dialog") as box:
+            box.border_title, box.border_subtitle = Content(self._box_title), Content(self._box_subtitle)
+            yield from self.body()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a question.
+
+    Attributes:
+        name: what the dialog gives; also the button's id and the last part of its keys' id.
+        keys: joined by commas.
+        label: of the button.
+        about: what happens then, for the list of keys.
+        looks: the button's variant; the primary one has the focus at first.
+    """
+
+    name: str
+    keys: str
+    label: str
+    about: str
+    looks: Literal["default", "primary", "warning", "error"] = "default"
+
+
+def underlined(answer: Answer) -> Content:
+    """Return an answer's label with the letter underlined that is its key."""
+    letters = (key for key in answer.keys.split(",") if len(key) == 1 and key in answer.label.lower())
+    letter = next(letters, None)
+    if letter is None:
+        return Content(answer.label)
+    at = answer.label.lower().index(letter)
+    return Content(answer.label).stylize("underline", at, at + 1)
+
+
+def answer_keys(section: str, answers: Sequence[Answer]) -> list[Binding]:
+    """Return the keys of a question's answers; their ids begin with `section`."""
+    return [
+        Binding(one.keys, f"answer('{one.name}')", one.label, tooltip=one.about, id=f"{section}.{one.name}")
+        for one in answers
+    ]
+
+
+class Question(Dialog[str]):
+    """Asks something; gives the name of the answer.
+
+    Args:
+        texts: what there is to know, a paragraph each.
+        without: names of answers that are not offered this time.
+        title: instead of the usual one.
+
+    Attributes:
+        ANSWERS: in the order of their buttons; a subclass gets their keys by `answer_keys`.
+    """
+
+    ANSWERS: tuple[Answer, ...] = ()
+    MUST_BE_SEEN = True
+    BINDINGS = [
+        Binding("left", "app.focus_previous", "Previous button", show=False, id="dialog.previous"),
+        Binding("right", "app.focus_next", "Next button", show=False, id="dialog.next"),
+    ]
+
+    def __init__(self, *texts: str, without: Container[str] = (), title: str = "") -> None:
+        super().__init__(title)
+        self._texts = texts
+        self._answers = [answer for answer in self.ANSWERS if answer.name not in without]
+
+    def body(self) -> Iterable[Widget]:
+        for text in self._texts:
+            yield Static(text, markup=False)
+        with Horizontal():
+            for answer in self._answers:
+                yield Button(underlined(answer), variant=answer.looks, id=answer.name)
+
+    def on_mount(self) -> None:
+        buttons = self.query(Button)
+        (next((button for button in buttons if button.variant == "primary"), None) or buttons.first()).focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "answer" or any(answer.name == parameters[0] for answer in self._answers)
+
+    def action_answer(self, name: str) -> None:
+        self.dismiss(name)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(str(event.button.id))
+
+
+class ChooseScreen(Dialog[int | None]):
+    """A list to choose from; gives the place of the chosen line, counted from 0, or None for nothing.
+
+    Args:
+        title: above the list.
+        lines: what can be chosen.
+        chosen: where the cursor begins.
+        digits: whether the keys 0 to 9 choose the lines that begin with them.
+    """
+
+    HELP = "**A list.** The arrow keys move, Enter or a click chooses, Esc leaves everything as it was."
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave everything as it was", id="choose.cancel"),
+        *(Binding(f"{n}", f"digit({n})", f"Class {n}", id=f"choose.digit-{n}", show=False) for n in range(10)),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[str | Content], chosen: int = 0, *, digits: bool = False) -> None:
+        super().__init__(title, f"Enter{' or the digit' if digits else ''} chooses, Esc cancels")
+        self._chosen, self._digits = chosen, digits
+        self._lines = [Content(line) if isinstance(line, str) else line for line in lines]
+
+    def body(self) -> Iterable[Widget]:
+        yield OptionList(*map(Option, self._lines), compact=True)
+
+    def on_mount(self) -> None:
+        self.add_class("-list")
+        self.query_one(OptionList).highlighted = self._chosen
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "digit" or self._digits
+
+    def action_digit(self, digit: int) -> None:
+        found = [index for index, line in enumerate(self._lines) if line.plain.startswith(str(digit))]
+        if found:
+            self.dismiss(found[0])
+
+
+class TextScreen(Dialog[str | None]):
+    """A line of text; gives it, or None if nothing is to change.
+
+    Args:
+        title: what is asked for.
+        about: what it is for, in a sentence.
+        value: what it is now.
+        problem: says what is wrong with a text; an empty string if nothing is.
+        restrict: a regular expression that everything typed has to match.
+        placeholder: shown while nothing is typed.
+        keep: the label of the button that accepts the text.
+    """
+
+    HELP = "**A line of text.** Enter accepts it, Esc leaves everything as it was."
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave everything as it was", id="ask.cancel"),
+        Binding("down", "app.focus_within(1)", show=False),
+        Binding("up", "app.focus_within(-1)", show=False),
+    ]
+    field = getters.query_one(Input)
+    said = getters.query_one(".problem", Static)
+
+    def __init__(
+        self,
+        title: str,
+        about: str,
+        value: str = "",
+        *,
+        problem: Callable[[str], str],
+        restrict: str | None = None,
+        placeholder: str = "",
+        keep: str = "Keep",
+    ) -> None:
+        super().__init__(title)
+        self._about, self._value, self._problem = about, value, problem
+        self._restrict, self._placeholder, self._keep_label = restrict, placeholder, keep
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(self._about, markup=False)
+        yield Input(self._value, self._placeholder, restrict=self._restrict, compact=True)
+        yield Static(classes="problem", markup=False)
+        with Horizontal():
+            yield Button(Content(self._keep_label), variant="primary", id="keep")
+            yield Button("Cancel", id="cancel")
+
+    @on(Input.Changed)
+    def _show_problem(self) -> None:
+        self.said.update(self._problem(self.field.value) if self.field.value else "")
+        self.said.set_class(bool(self.field.value) and bool(self._problem(self.field.value)), "-said")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#keep")
+    def _keep(self) -> None:
+        if self._problem(self.field.value):
+            self.field.focus()
+        else:
+            self.dismiss(self.field.value)
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+
+def too_long(longest: int) -> Callable[[str], str]:
+    """Return a check for `TextScreen` that says how many characters of a text have to go."""
+
+    def problem(text: str) -> str:
+        typed = len(text)
+        if typed <= longest:
+            return ""
+        return f"{typed:,} characters; {longest:,} are kept at most: {typed - longest:,} have to go."
+
+    return problem
