@@ -1,1 +1,1 @@
-"""What is handed in: exports of a run, complexity tables, the summary. Reads run folders; needs no TensorFlow."""
+"""Reports, exports and tables made from run folders. Needs no TensorFlow: what does is asked of a worker."""

@@ -27,11 +27,11 @@ from mnist_tui.runs.folder import RunFolder, check_place_in_run
 
 DATA = "csv"
 EACH_FIGURE = ("svg", "pdf", "png", DATA)
-"""What is written of figures on their own: each as a picture, and its data."""
+"""The files written for each figure on its own: pictures, and its data."""
 
 
 def no_progress(_what: str, _done: int, _of: int) -> None:
-    """Progress that nobody is told."""
+    """Do nothing; progress for callers that need none."""
 
 
 def write_report(
@@ -46,18 +46,20 @@ def write_report(
     progress: Progress = no_progress,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """One report over runs, in as many formats as there are outputs. Nothing is put in place before all of it is made.
+    """Write one report over runs, in as many formats as there are outputs.
 
-    Markdown and LaTeX have their figures in a folder beside them, ``NAME_files``. Folders are made if need be. What
-    else is in them stays: also the figures of an earlier report over more runs.
+    Everything is made first, then put in place. Markdown and LaTeX have their figures in a folder beside them,
+    ``NAME_files``. Missing folders are made. Other files in them stay, also figures of an earlier report.
 
     Args:
         outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
-        title: made from the data's names if empty.
+        title: made from the names of the data if empty.
+        author: plain text; may be empty.
         timestamp: when it is made, now if absent; the same runs with the same timestamp make the same bytes.
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
-        progress: called with what is being done, how many are done and how many there are. What it raises ends the
-            work, and nothing is written.
+        overwrite: whether files that are there may be replaced.
+        progress: called with what is being done, how many are done and how many there are. If it raises, the work
+            ends and nothing is written.
         warn: called with each sentence about characters that are shown as boxes.
 
     Returns:
@@ -91,7 +93,7 @@ def write_report(
 
 @contextmanager
 def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
-    """Answers what the system refuses with the place that it is about, or with all of them where it does not say."""
+    """Turn errors of the system into ExportErrors that name the place; all places where it is not known."""
     try:
         yield
     except OSError as error:
@@ -145,13 +147,13 @@ def _gather(
 
 
 def title_of(data: Sequence[str]) -> str:
-    """``MNIST and Fashion-MNIST training``."""
+    """Return the report's title from the names of its data: ``MNIST and Fashion-MNIST training``."""
     *names, last = dict.fromkeys(data)
     return f"{', '.join(names)}{' and ' if names else ''}{last} training"
 
 
 def _figure_folders(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
-    """The folders that figures are left in, and their formats there."""
+    """Return the folders that figures are written to, each with the formats there."""
     found: dict[Path, set[str]] = {}
     for output in outputs:
         if report_format(output).beside:
@@ -192,7 +194,7 @@ def _draw(report: Report, folder: Path, kinds: set[str], progress: Progress) -> 
 def _convert(
     report: Report, drawn: Path, outputs: Mapping[Path, Path], progress: Progress, warn: Callable[[str], None]
 ) -> None:
-    """Writes every document to its path, side by side."""
+    """Write every document to its path, in threads."""
     if not outputs:
         return
     left = [output.name for output in outputs]
@@ -218,13 +220,13 @@ def _convert(
 
 @dataclass(frozen=True)
 class ReportFormat:
-    """A format.
+    """A format of reports.
 
     Attributes:
-        figures: the format that it has its figures in.
-        beside: whether they lie in a folder beside it, not inside.
-        write: the document, from a job and that folder's name.
-        lacking: a warning of characters that the document shows as boxes; empty where there are none.
+        figures: the format of its figures.
+        beside: whether its figures lie in a folder beside it instead of inside.
+        write: makes the document from the prepared report and that folder's name.
+        lacking: returns a warning of characters that the document shows as boxes; empty where there are none.
     """
 
     figures: str
@@ -243,10 +245,10 @@ REPORT_FORMATS = {
 
 
 def report_format(path: Path) -> ReportFormat:
-    """The format that a file's name asks for.
+    """Return the format that a file's suffix asks for.
 
     Raises:
-        ExportError: none of them.
+        ExportError: there is no such format.
     """
     form = REPORT_FORMATS.get(path.suffix.lower())
     if form is None:
@@ -257,10 +259,10 @@ def report_format(path: Path) -> ReportFormat:
 
 
 def figure_folder(path: Path) -> str:
-    """The folder for a document's figures: ``report_files``; ``my report.md`` has ``my-report-9110ab62_files``.
+    """Return the name of a document's folder for figures: ``report_files``.
 
-    TeX and links might stumble over some characters; where they are replaced, part of the name's hash keeps folders
-    of different documents apart.
+    Characters that TeX or links might not accept are replaced; a part of the name's hash then keeps the folders of
+    different documents apart: ``my report.md`` has ``my-report-9110ab62_files``.
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-.")
     if name != path.stem:
@@ -270,9 +272,9 @@ def figure_folder(path: Path) -> str:
 
 
 class Staging:
-    """Makes files in folders of its own beside their places; `put` moves them. Leaving removes what was not put.
+    """Makes files in temporary folders beside their places, and moves them there together.
 
-    Folders for the files are made if need be, and removed again if nothing was put.
+    Missing folders are made, and removed again if `put` was not reached. Leaving the context removes what is left.
     """
 
     def __init__(self) -> None:
@@ -284,7 +286,7 @@ class Staging:
         return self
 
     def path(self, place: Path) -> Path:
-        """Where to write what belongs to `place`.
+        """Return the temporary path for the file that belongs at `place`.
 
         Raises:
             OSError: nothing can be written there.
@@ -294,7 +296,7 @@ class Staging:
         return staged
 
     def folder(self, beside: Path) -> Path:
-        """A folder for passing things on the disk of `beside`.
+        """Return a temporary folder on the disk of the folder `beside`.
 
         Raises:
             OSError: nothing can be written there.
@@ -305,10 +307,10 @@ class Staging:
         return self._homes[beside]
 
     def put(self) -> None:
-        """Moves every file to its place: renames on one disk, of which none is begun where a place is a folder.
+        """Move every file to its place by renaming; none is moved if a place is a folder.
 
         Raises:
-            OSError: one cannot be moved; should a rename fail all the same, those before it are in place.
+            OSError: a file cannot be moved; those before it may be in place.
         """
         for place in self._moves.values():
             if place.is_dir() and not place.is_symlink():

@@ -1,4 +1,4 @@
-"""Everything that a run's folder tells a report, read once. What is missing or torn is left out, and said."""
+"""Read a run's folder for reports: everything known of the run, and what could not be read."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 """The state of a run whose files do not tell it."""
 ARRAYS = ("labels", "probabilities", "misclassified", "misclassified_images")
-"""Of `predictions.npz`, in the order of `Predictions`."""
+"""The arrays of `predictions.npz`, in the order of the fields of `Predictions`."""
 SCORED = ("finished", "stopped", "diverged")
-"""States that a run reaches only with an evaluation."""
+"""The states of runs that were evaluated."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What the trained network said of the test images.
+    """A trained network's predictions for the test images.
 
     Attributes:
         labels: uint8 ``(n,)``, the true classes.
         probabilities: float32 ``(n, 10)``.
-        misclassified: ``(m,)``, the wrong ones' places among the test images.
-        images: uint8 ``(m, 28, 28)``, those images.
+        misclassified: int ``(m,)``, indices of the misclassified images among the test images.
+        images: uint8 ``(m, 28, 28)``, the misclassified images.
     """
 
     labels: NDArray[np.uint8]
@@ -54,20 +54,23 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of one run.
+    """Everything known of one run.
 
     Attributes:
         preset: the run's experiment, the preset's name, what was published for it.
-        summary: the run as a line of a list; its `group` is the same for runs that differ only in their seed.
-        changes: how the experiment differs from its preset, the seed apart, in words; empty where it does not.
+        complexity: the counts of the experiment's model.
+        summary: the run as a row of a list; its `group` is the same for runs that differ only in their seed.
+        changes: how the experiment differs from its preset, in words, without the seed; empty for no difference.
         document: as `runs.results.run_document` makes it, from what could be read.
-        state: as the reducer has it, with the folder's word on whether the worker lives (`UNKNOWN` where it is silent).
-        results: `results.json` where it belongs to the run's end; empty where there is none.
+        state: the replayed events, with the state that the folder tells (`UNKNOWN` where it tells none).
+        results: `results.json` where it belongs to the run's end; else empty.
         class_names: ten.
-        matrix: confusion counts, rows true, columns predicted; of `matrix_of`.
-        weights: all distributions that were told of, in order of their epochs.
-        findings: the diagnosis, worst first; none where there is no history to judge.
-        created: seconds since the epoch; None where nothing tells it.
+        matrix: confusion counts, rows true, columns predicted.
+        matrix_of: the images counted in `matrix`, in words.
+        predictions: for the test images; None where they cannot be read.
+        weights: all distributions of weights that were recorded, by epoch.
+        findings: the diagnosis, worst first; empty without a history.
+        created: seconds since 1970; None where it is not known.
         missing: sentences about what could not be read.
     """
 
@@ -94,11 +97,11 @@ class Evidence:
 
 
 def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence:
-    """Reads a run's folder.
+    """Read a run's folder.
 
     Args:
-        folder: a run in any state, pieces of it missing or torn but for `experiment.toml`.
-        presets: those that other runs were compared with already.
+        folder: a run in any state; only `experiment.toml` must be there.
+        presets: presets that were looked up before, to save time.
 
     Raises:
         RunError: there is no experiment that can be read.
@@ -150,7 +153,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
 
 
 DATA_KEYS = {"name", "sha256", "train", "validation", "test"}
-"""What a report needs to know of the data."""
+"""The keys of `results.json` about the data that a report needs."""
 
 
 def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
@@ -162,7 +165,7 @@ def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
 
 
 def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
-    """The run's state: the folder's, else the log's end."""
+    """Return the run's state from its folder, or else from the end of its events."""
     try:
         return folder.state()
     except (RunError, TypeError, ValueError):
@@ -173,7 +176,7 @@ def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
 
 
 def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str, Any] | None:
-    """The results of the run's end; those of an earlier end, before more epochs, are left out."""
+    """Return the results of the run's end; not those of an earlier end, before more epochs were added."""
     expected = state.state in SCORED
     try:
         results = folder.results()
@@ -207,7 +210,7 @@ def _predictions(folder: RunFolder, standing: str, missing: list[str]) -> Predic
 
 
 def read_predictions(path: Path) -> Predictions | None:
-    """A run's `predictions.npz`; None where it is not there or is not whole."""
+    """Read a run's `predictions.npz`; None where it is not there or not whole."""
     import numpy as np
 
     try:

@@ -1,4 +1,4 @@
-"""Files taken from a run's folder: weights, complexity, history, summary. For the command line and the screens."""
+"""Export files from a run's folder: weights, complexity, history, summary. For the command line and the screens."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ ITEMS: dict[str, str] = {
 }
 """The items that can be exported, each with its label; those without a dot are weights."""
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""What writing fails with though the request was right."""
+"""Errors of writing that are not the fault of the request."""
 REFUSED = 2
 """A worker's exit code for a request that cannot be met."""
 Progress = Callable[[str, int, int], None]
-"""Told what is being written, how many items are, and how many there are altogether."""
+"""Called with what is being written, how many items are done, and how many there are."""
 
 
 class ExportError(RequestError):
@@ -57,7 +57,7 @@ class ExportError(RequestError):
 
 
 class ExistsError(ExportError):
-    """Files that are there already would be replaced.
+    """Files that are there would be replaced.
 
     Attributes:
         paths: those files.
@@ -91,13 +91,13 @@ def export(
     overwrite: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> list[Path]:
-    """Writes items of ITEMS into a folder, made if need be. No file is ever half there.
+    """Write items of ITEMS into a folder, which is made if it is not there. No file is ever written in part.
 
-    Weights start TensorFlow, once, in a process of its own, which takes some seconds.
-    Beside weights a card, `CARD`, is written; this run's own card of earlier is replaced unasked.
+    Weights start TensorFlow, once, in a process of its own, which takes some seconds. Beside weights a model card,
+    `CARD`, is written; an earlier card of the same run is replaced.
 
     Args:
-        progress: told before each piece of the work; what it raises ends the export.
+        progress: called before each piece of the work; if it raises, the export ends.
 
     Returns:
         The files, in the order of the items, then the card.
@@ -143,7 +143,7 @@ def export(
 
 
 def text_of(folder: RunFolder, item: str) -> str:
-    """A text item's contents."""
+    """Return the contents of an item that is text."""
     name, _, form = item.partition(".")
     match name:
         case "complexity":
@@ -158,7 +158,7 @@ def text_of(folder: RunFolder, item: str) -> str:
 
 
 def history_csv(folder: RunFolder) -> str:
-    """One line an epoch; a value that was not finite is left empty."""
+    """Return the training history as CSV, one line an epoch; a value that was not finite is left empty."""
     names = [entry.name for entry in fields(EpochRow)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -175,7 +175,7 @@ def _is_anothers(folder: RunFolder, path: Path) -> bool:
 
 
 def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
-    """The weights, then their card."""
+    """Write the weights, then their card."""
     from mnist_tui.report.model_card import card
 
     asked = _for_worker(folder, formats, out)
@@ -187,10 +187,11 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
 
 
 def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
-    """All but the run's model where it lies already.
+    """Return the formats that a worker must write: all but the run's model where `out` holds that very file.
 
-    A copy of it would not do: a run's folder can be somebody else's, and the configuration in such a file can be of
-    another network than the card describes, or name code to be run. The worker builds the model from the experiment.
+    A copy of the model file would not do: a run's folder can be somebody else's, and the configuration in such a file
+    can be of another network than the card describes, or name code to run. The worker builds the model from the
+    experiment.
     """
     path = target("keras", out)
     stays = path.exists() and folder.model_file.exists() and path.samefile(folder.model_file)
@@ -198,7 +199,7 @@ def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
 
 
 def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
-    """Has a worker write the weights; the files it wrote."""
+    """Start a worker that writes the weights, and return the files it wrote."""
     try:
         ended = run_job("export", folder, [*formats, "--out", str(out.absolute())])
     except subprocess.TimeoutExpired as error:

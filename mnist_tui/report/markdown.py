@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 _SPECIAL = re.compile(r"[\\`*\[\]{}<|~&$^@#]|(?<![^\W_])_|_(?![^\W_])")
-"""What means something anywhere in a line; an underscore inside a word does not."""
+"""Characters with a meaning anywhere in a line; an underscore inside a word has none."""
 _LINE_START = re.compile(r"^[-=+>:%]")
 _LIST_MARKER = re.compile(r"^(\(?(?:\d{1,9}|[a-zA-Z]|[ivxlcdm]{2,9}))([.)])(?=\s|$)")
-"""A list's marker: ``1.``, ``a)``, ``(iv)``."""
+"""The start of a list's item: ``1.``, ``a)``, ``(iv)``."""
 _CAPTION = re.compile(r"^(table)(?=:)", re.IGNORECASE)
 _INVISIBLE = frozenset(("Cc", "Cs"))
 
 
 class MarkdownText(str):
-    """Markdown already: not escaped again."""
+    """Text that is Markdown already and is not escaped again."""
 
 
 def escaped(text: object) -> str:
-    """One line of text with every character that means something to Markdown made to mean itself."""
+    """Return one line of text in which every character stands for itself in Markdown."""
     if isinstance(text, MarkdownText):
         return text
     line = visible(" ".join(str(text).split()))
@@ -44,9 +44,9 @@ def escaped(text: object) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with a replacement character for each that no format can hold, or that reorders the text around it.
+    """Replace characters that no format can hold, and those that reorder the text around them.
 
-    Controls and halves of surrogate pairs; embeddings, overrides and isolates of the direction of writing.
+    These are controls, halves of surrogate pairs, and embeddings, overrides and isolates of the writing direction.
     """
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if letter not in "\n\t" and _is_control(letter) else letter for letter in text
@@ -58,30 +58,30 @@ def _is_control(letter: str) -> bool:
 
 
 def paragraphs(text: str) -> str:
-    """Text of several paragraphs, each escaped."""
+    """Return a text of several paragraphs, each escaped."""
     return "\n\n".join(escaped(part) for part in re.split(r"\n\s*\n", text.strip()) if part.strip())
 
 
 def code_block(text: str, language: str = "") -> str:
-    """A fenced block; the fence is longer than any run of backticks inside."""
+    """Return a fenced block; the fence is longer than any run of backticks inside."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{visible(text).rstrip()}\n{fence}"
 
 
 def link(text: object, anchor: str) -> MarkdownText:
-    """A link to a heading's id."""
+    """Return a link to the id of a heading."""
     return MarkdownText(f"[{escaped(text)}](#{anchor})")
 
 
 def image(caption: str, name: str, alt: str) -> str:
-    """A figure, alone on its line."""
+    """Return a figure, alone on its line."""
     said = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
     return f'![{escaped(caption)}](figures/{name}){{alt="{said}"}}'
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: Collection[int] = ()) -> str:
-    """A pipe table; cells are escaped unless they are `Ready`.
+    """Return a pipe table; cells are escaped unless they are `MarkdownText`.
 
     Args:
         right: the columns that are aligned to the right, from 0.
@@ -91,7 +91,7 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
 
 
 Facts = list[tuple[str, object]]
-"""Labels and values, one line each; a value is plain text unless it is `Ready`."""
+"""Labels and values, one row each; a value is plain text unless it is `MarkdownText`."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ class MarkdownTable:
     """A table.
 
     Attributes:
-        rows: cells of plain text, or `Ready`.
-        right: columns of numbers, aligned to the right, from 0.
+        rows: cells of plain text, or `MarkdownText`.
+        right: the columns that are aligned to the right, from 0.
     """
 
     headings: tuple[object, ...]
@@ -109,24 +109,23 @@ class MarkdownTable:
 
 
 def table_in_markdown(grid: MarkdownTable) -> str:
-    """The table in Markdown."""
     return table(grid.headings, grid.rows, grid.right)
 
 
 def facts_in_markdown(facts: Facts) -> str:
-    """Facts as a table of two columns without headings."""
+    """Return facts as a table of two columns without headings."""
     return table(("", ""), facts)
 
 
 def value_in_words(value: Any) -> str:
-    """An experiment's value in words: ``yes``, ``1e-07``, ``rmsprop``."""
+    """Return an experiment's value in words: ``yes``, ``1e-07``, ``rmsprop``."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def run_numbers(numbers: list[int]) -> str:
-    """``1``, ``1 and 2``, ``1, 3 and 5–14``."""
+    """Return ``1``, ``1 and 2``, or ``1, 3 and 5–14``."""
     parts: list[str] = []
     for number in sorted(numbers):
         first, _, last = parts[-1].partition("–") if parts else ("", "", "")
@@ -143,7 +142,6 @@ def _range_ends(part: str) -> list[str]:
 
 
 def figure_in_markdown(drawing: Drawing) -> str:
-    """A figure's place, with its caption and what is seen."""
     return image(drawing.caption, drawing.name, drawing.alt)
 
 
@@ -160,13 +158,13 @@ FILTERS: dict[str, Any] = {
 
 
 def render_template(template: str, contents: Mapping[str, Any]) -> str:
-    """The document, its parts one empty line apart."""
+    """Return the document, with one empty line between its parts."""
     text = template_environment(**FILTERS).get_template(template).render(contents)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def template_environment(**filters: Any) -> Environment:
-    """The templates of `report/templates`, with filters of that name."""
+    """Return Jinja's environment of the templates in `report/templates`, with the filters."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -183,10 +181,10 @@ def template_environment(**filters: Any) -> Environment:
 
 @dataclass(frozen=True)
 class Report:
-    """A report's source.
+    """A report before it has a format: its Markdown and its figures.
 
     Attributes:
-        title, author: plain text, unescaped; the author may be empty.
+        title, author: plain text, not escaped; the author may be empty.
         timestamp: when it was made, in ISO 8601.
         markdown: the text from the notices on; title, author and timestamp are not in it.
         drawings: every figure that the text names as ``figures/NAME``, in its order.

@@ -1,4 +1,4 @@
-"""MODEL.md: what a stranger must know of exported weights to use them, and a program for each format."""
+"""Write MODEL.md: what somebody who gets exported weights must know, and a program for each format."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Rows = tuple[tuple[str, ...], ...]
 
 
 def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
-    """The card of weights that are in `out`.
+    """Return the model card of the weights in the folder `out`.
 
     Args:
-        formats: those that were just written. Others of the same weights that an earlier card there describes are
-            described again.
+        folder: the run.
+        formats: those just written. Formats of the same weights that an earlier card there describes are kept.
 
     Raises:
         RunError, PresetError: the run's folder cannot be read.
-        OSError: the files cannot be.
+        OSError: the exported files cannot be read.
     """
     kept = _described(folder, out)
     wanted = [name for name in WEIGHT_FORMATS if name in formats or name in kept]
@@ -42,7 +42,7 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
 
 
 def is_card_of(folder: RunFolder, path: Path) -> bool:
-    """Whether the file is a card of that very run, which may be replaced by a newer one."""
+    """Tell whether a file is a card of this run, so that a newer card may replace it."""
     try:
         return f"{markdown.escaped(folder.id)} |" in read_text(path, follow_links=True)
     except (OSError, ValueError):
@@ -50,7 +50,7 @@ def is_card_of(folder: RunFolder, path: Path) -> bool:
 
 
 def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, Any]:
-    """What the template lays out."""
+    """Return what the template lays out."""
     known = evidence.read_evidence(folder)
     experiment, spec = known.experiment, known.experiment.features
     chosen = [WEIGHT_FORMATS[name] for name in formats]
@@ -113,12 +113,12 @@ def _files(formats: Sequence[str], out: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _parts(path: Path) -> list[Path]:
-    """The file, or the files of a folder."""
+    """Return the file itself, or the files of a folder."""
     return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
 
 
 def _described(folder: RunFolder, out: Path) -> list[str]:
-    """The formats that a card in `out` describes as they are there, made from the weights that the run has now."""
+    """Return the formats that the card in `out` describes, unchanged since and made from the run's present weights."""
     try:
         text = read_text(out / CARD, follow_links=True)
     except (OSError, ValueError):
@@ -130,7 +130,7 @@ def _described(folder: RunFolder, out: Path) -> list[str]:
 
 
 def _source(folder: RunFolder) -> tuple[str, str]:
-    """What the weights are made from, and its checksum."""
+    """Return what the weights were made from, and its checksum."""
     for what, path in (("model", folder.model_file), ("checkpoint", folder.checkpoint_file)):
         if path.exists():
             return what, _digest(path)

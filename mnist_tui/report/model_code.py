@@ -19,11 +19,11 @@ from mnist_tui.runs.weight_formats import WEIGHT_FORMATS, WeightFormat, csv_name
 
 @dataclass(frozen=True)
 class ExampleProgram:
-    """One format's program.
+    """A program for one format.
 
     Attributes:
-        packages: what must be installed for it.
-        code: Python, to be run in the folder that the files are in.
+        packages: the packages to install for it.
+        code: Python, to be run in the folder of the files.
     """
 
     packages: tuple[str, ...]
@@ -63,7 +63,7 @@ def network_input(experiment: Experiment) -> str:
 
 
 def hog_call(spec: HogFeatures) -> str:
-    """scikit-image's call that makes the features of one image."""
+    """Return scikit-image's call that computes the features of one image."""
     cell, block = (spec.pixels_per_cell,) * 2, (spec.cells_per_block,) * 2
     return (
         f"hog(image, orientations={spec.orientations}, pixels_per_cell={cell}, cells_per_block={block}, "
@@ -112,7 +112,7 @@ ACTIVATIONS = {
     "softsign": "x / (1 + np.abs(x))",
     "leaky_relu": "np.where(x > 0, x, 0.2 * x)",
 }
-"""Bodies of functions of `x`, as Keras defines them with its defaults; linear needs none, softmax has two lines."""
+"""The bodies of functions of `x`, as Keras defines them by default; linear needs none, softmax has two lines."""
 SOFTMAX = """\
 def softmax(x):
     powers = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -127,7 +127,7 @@ def places(x, edge, stride, before, after, fill):
 
 
 def numpy_imports(experiment: Experiment) -> list[str]:
-    """The standard library's modules that `numpy_functions` need, as lines."""
+    """Return the imports from the standard library that `numpy_functions` need, as lines."""
     return ["import math"] if "gelu" in _activations(experiment) else []
 
 
@@ -152,7 +152,7 @@ def _activated(value: str, activation: str) -> str:
 
 
 def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: str) -> str:
-    """A call of `places`, with the padding that TensorFlow gives: an odd pixel after, not before."""
+    """Return a call of `places` with TensorFlow's padding, which puts an odd pixel after instead of before."""
     before = after = 0
     if padding == "same":
         both = max((windows(inputs[0], edge, stride, padding) - 1) * stride + edge - inputs[0], 0)

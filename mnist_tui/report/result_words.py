@@ -20,18 +20,18 @@ MEASURED: dict[Measured, str] = {
     "evaluated": "after training, dropout off",
     "unsaid": "dropout on or off is not said",
 }
-"""How a source measured its training figures."""
+"""How a source measured its training figures, in words."""
 
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One score, ours and the published one.
+    """A published score beside ours.
 
     Attributes:
-        of: test or training.
-        score: accuracy, from 0 to 1, or loss.
+        of: ``test`` or ``training``.
+        score: ``accuracy`` (0 to 1) or ``loss``.
         how: how a training figure was measured, in words; empty for the test set.
-        ours: None where there is none that was measured alike.
+        ours: None without one that was measured in the same way.
     """
 
     of: str
@@ -46,16 +46,16 @@ class PublishedScore:
 
     @property
     def difference(self) -> str:
-        """``+0.12 points``, ``−0.0031``: ours less the published one; a dash without ours."""
+        """Ours less the published one: ``+0.12 points``, ``−0.0031``; a dash without ours."""
         return score_difference(self.score, self.ours, self.published)
 
     def written(self, value: float | None) -> str:
-        """A value of this score in its unit."""
+        """Return a value of this score in its unit."""
         return DASH if value is None else percent(value) if self.score == "accuracy" else loss(value)
 
 
 def score_difference(score: str, ours: float | None, published: float) -> str:
-    """Ours less the published one: of accuracies in percentage points, of losses as it is; a dash without ours."""
+    """Return ours less the published score: accuracies in percentage points, losses as they are; else a dash."""
     if ours is None or not math.isfinite(ours):
         return DASH
     apart = ours - published
@@ -64,7 +64,14 @@ def score_difference(score: str, ours: float | None, published: float) -> str:
 
 
 def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
-    """Every published score of a run with ours; empty where nothing was published for its experiment."""
+    """Compare every published score of a run's experiment with ours; empty where none was published.
+
+    A training score is compared only with one that was measured in the same way. Where the source does not say how it
+    measured, ours is None.
+
+    Args:
+        document: as `runs.results.run_document` makes it.
+    """
     reference = document["reference"]
     if not reference:
         return ()
@@ -83,7 +90,7 @@ def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
 
 
 def _measured_alike(document: Mapping[str, Any], measured: Measured) -> Mapping[str, Any] | None:
-    """Our training scores that were measured as the source's; None where there are none."""
+    """Return our training scores that were measured like the source's; None where there are none."""
     if measured == "evaluated":
         return document["train"]
     finished = document["state"] == "finished"
@@ -91,14 +98,14 @@ def _measured_alike(document: Mapping[str, Any], measured: Measured) -> Mapping[
 
 
 def citation(reference: Mapping[str, Any]) -> str:
-    """``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
+    """Return ``EFC2: … (efc2-cnn-developed), mean of 10 trainings``."""
     name = f" ({reference['id']})" if reference.get("id") else ""
     several = reference.get("seeds") or 1
     return f"{reference['source']}{name}{f', mean of {several} trainings' if several > 1 else ''}"
 
 
 def reference_in_words(reference: Reference | None) -> str:
-    """What a source says it reached, and which source; empty where there is none."""
+    """Return what a source reports, and its citation; empty for no source."""
     if reference is None:
         return ""
     train = (reference.train_accuracy, reference.train_loss)
@@ -131,46 +138,46 @@ def _scores_in_words(of: str, accuracy: float | None, cost: float | None) -> str
 
 
 Solution = Mapping[str, Any]
-"""What `results.json` holds under ``closed_form``."""
+"""The part ``closed_form`` of `results.json`."""
 
 
 def ridge_in_words(found: Solution) -> str:
-    """``1000, best of 8 on validation images``."""
+    """Return ``1000, best of 8 on validation images``."""
     tried = len(found["validation"])
     chosen = f", best of {tried} on validation images" if tried > 1 else ""
     return f"{found['ridge']:g}{chosen}"
 
 
 def solved_images(found: Solution) -> str:
-    """``60,000 images, held-out ones included``."""
+    """Return ``60,000 images, held-out ones included``."""
     return f"{counted(found['images'], 'image')}{', held-out ones included' if found['validation'] else ''}"
 
 
 def temperature_in_words(found: Solution) -> str:
-    """``0.08951, set by the validation images``."""
+    """Return ``0.08951, set by the validation images``."""
     return f"{found['temperature']:.4g}, set by the " + found["tempered_on"] + " images"
 
 
 def ridge_accuracies(found: Solution) -> list[tuple[str, str]]:
-    """Each ridge with the accuracy that it reaches on the validation images; none where nothing was chosen."""
+    """Return each ridge with its accuracy on the validation images; empty where none was chosen."""
     return [(f"{one['ridge']:g}", percent(one["accuracy"])) for one in found["validation"]]
 
 
 NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 USUAL_P = 0.05
-"""What p is mostly held against; fewer seeds than can reach it are told so."""
+"""The usual level of significance; if so few seeds cannot reach it, the sentence says so."""
 UNCORRECTED = "Each p is of its own comparison; none is corrected for their number."
 
 
 def counted_seeds(seeds: Sequence[int]) -> str:
-    """``seed 3``, ``two seeds 0 and 1``, ``ten seeds 0 to 9``, ``four seeds 0 to 2 and 7``."""
+    """Return ``seed 3``, ``two seeds 0 and 1``, ``ten seeds 0 to 9``, or ``four seeds 0 to 2 and 7``."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     return f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
 
 
 def number_ranges(numbers: Iterable[int]) -> str:
-    """``0``, ``0 and 1``, ``0 to 2 and 7``."""
+    """Return ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][-1] + 1:
@@ -181,13 +188,13 @@ def number_ranges(numbers: Iterable[int]) -> str:
 
 
 def percentage_points(share: float) -> str:
-    """``0.004`` → ``0.40``: percentage points, in thousandths where hundredths would show none."""
+    """Return ``0.40`` for 0.004: percentage points, in thousandths where hundredths would show 0."""
     text = f"{100 * share:.2f}"
     return _signed(text if float(text) or not share else f"{100 * share:.3f}")
 
 
 def p_value_in_words(p: float) -> str:
-    """``p = 0.0625``, ``p = 0.002``, ``p < 0.0001``."""
+    """Return ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
     if p < 1e-4:
         return "p < 0.0001"
     digits = ".3g" if p >= 0.01 else ".3f" if p >= 0.001 else ".4f"
@@ -197,18 +204,18 @@ def p_value_in_words(p: float) -> str:
 def interval_in_words(
     found: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
-    """``98.29 to 98.39``; a dash where there is none."""
+    """Return ``98.29 to 98.39``; a dash without an interval."""
     if found is None or found.interval is None:
         return DASH
     return dash.join(_signed(f"{scale * end:.{digits}f}") for end in found.interval)
 
 
 def mean_sentence(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
-    """The sentence of one experiment's test accuracy over its seeds.
+    """Return a sentence about one experiment's test accuracy over its seeds.
 
     Args:
-        found: of the test accuracy.
-        seeds: that it is of, rising.
+        found: the summary of the test accuracy.
+        seeds: the seeds it is computed from, rising.
     """
     if found.interval is None or found.std is None:
         return (
@@ -225,7 +232,7 @@ def mean_sentence(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str
 
 
 def group_sentence(name: str, group: SeedGroup) -> str:
-    """What a group of seeds reached, and which of its seeds do not count."""
+    """Return what a group of seeds reached, and which of its seeds do not count."""
     found = group.summary("test_accuracy")
     if found is None:
         return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
@@ -241,12 +248,12 @@ def group_sentence(name: str, group: SeedGroup) -> str:
 
 
 def pair_sentence(first: str, second: str, pair: GroupPair) -> str:
-    """How much better one group of seeds was, by its test accuracy; seeds that only one has are named."""
+    """Return how much better one group of seeds was by its test accuracy; seeds of one group alone are named."""
     return comparison_sentence(first, second, pair.paired("test_accuracy"))
 
 
 def comparison_sentence(first: str, second: str, found: PairedDifference | None) -> str:
-    """The sentence of two experiments compared seed by seed.
+    """Return the comparison of two experiments, seed by seed.
 
     Args:
         found: of the test accuracy, first − second; None where they share no seed.
@@ -281,7 +288,7 @@ def _difference_sentence(first: str, second: str, found: PairedDifference) -> st
 
 
 def test_in_words(found: PairedDifference) -> str:
-    """``exact permutation test over 1,024 sign changes, p = 0.002``, with what so few seeds can give."""
+    """Return ``exact permutation test over 1,024 sign changes, p = 0.002``, with the least p of few seeds."""
     kind = "exact permutation test over" if found.exact else "permutation test over"
     changes = f"{found.tried:,} {'' if found.exact else 'random '}sign changes"
     few = (
@@ -295,11 +302,11 @@ def test_in_words(found: PairedDifference) -> str:
 def published_sentence(
     found: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
 ) -> str:
-    """Our mean beside what a source published; empty where it published no accuracy.
+    """Return our mean compared with what a source published; empty where it published no accuracy.
 
     Args:
-        accuracy: published, the mean where `seeds` is above 1.
-        per_seed: published, one a seed; empty where the source has none.
+        accuracy: the published accuracy, a mean where `seeds` is above 1.
+        per_seed: the published accuracies, one a seed; empty where the source has none.
     """
     theirs = summary(per_seed)
     if theirs is not None and theirs.std is not None:
@@ -328,7 +335,7 @@ def published_sentence(
 
 
 def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
-    """All that is said of groups of seeds: the best of each dataset against each other one, then each alone."""
+    """Compare the best group of seeds on each dataset with each other group, then describe each group."""
     names, compared = distinct_names(groups), pairs(groups)
     alone = [group_sentence(names[group.group], group) for group in groups]
     against = [pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
@@ -336,7 +343,7 @@ def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
 
 
 def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
-    """What each group is called, by its id; the id stands behind a name that several have."""
+    """Return the name of each group by its id; the id is added to a name that several groups have."""
     names = {group.group: group.called for group in groups}
     several = list(names.values())
     return {key: f"{name} [{key}]" if several.count(name) > 1 else name for key, name in names.items()}

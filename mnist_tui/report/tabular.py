@@ -31,10 +31,10 @@ _TEX = {
 
 
 def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = ()) -> list[str]:
-    """Blocks of rows in columns as wide as their widest cell, a rule between two blocks.
+    """Return lines of aligned columns, each as wide as its widest cell, with a rule between two blocks.
 
     Args:
-        blocks: the first holds the headings.
+        blocks: rows of cells; the first block holds the headings.
         right: the columns that are aligned to the right, from 0.
     """
     rows = [row for block in blocks for row in block]
@@ -55,10 +55,10 @@ def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = 
 
 
 def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str = "", note: str = "") -> str:
-    """A LaTeX table of a page's width: rules between its blocks, the note below, the title as its caption.
+    """Return a LaTeX table: rules between its blocks, the note below, the title as its caption.
 
     Args:
-        blocks: of rows of plain text; the first holds the headings.
+        blocks: rows of plain text; the first block holds the headings.
         columns: LaTeX's letters for the columns, without separators: ``l``, ``r``, or ``p`` with a width.
         title, note: plain text.
     """
@@ -77,13 +77,13 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
 
 
 def tex_escaped(text: str) -> str:
-    """One line of text that LaTeX prints as it stands."""
+    """Return one line of text that LaTeX prints as it stands."""
     line = " ".join(unicodedata.normalize("NFC", text).split())
     return "".join(_TEX.get(char) or (char if " " <= char <= "~" else latex_character(char)) for char in line)
 
 
 def _column_letters(columns: str) -> list[str]:
-    """``lp{2cm}r`` → l, p, r."""
+    """Return l, p, r for ``lp{2cm}r``."""
     found: list[str] = []
     depth = 0
     for character in columns:
@@ -111,7 +111,7 @@ SYMBOLS = {
     "∅": r"\emptyset", "∩": r"\cap", "∪": r"\cup", "╲": r"\backslash", "●": r"\bullet",
     "ε": r"\varepsilon", "ϕ": r"\phi", "φ": r"\varphi", "ς": r"\varsigma",
 }  # fmt: skip
-"""As mathematics."""
+"""Characters that are written as mathematics."""
 POWERS = {"<super>": "^", "<sub>": "_"}
 _GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)$")
 _SMALL = frozenset((
@@ -121,13 +121,13 @@ _SMALL = frozenset((
 """Greek letters that TeX has a command for."""
 _AS_LATIN = {"ALPHA": "A", "BETA": "B", "EPSILON": "E", "ZETA": "Z", "ETA": "H", "IOTA": "I", "KAPPA": "K", "MU": "M",
              "NU": "N", "OMICRON": "O", "RHO": "P", "TAU": "T", "CHI": "X"}  # fmt: skip
-"""Greek capitals for which TeX has no command, since they look so."""
+"""Greek capitals without a command in TeX, since they look like Latin ones."""
 _BEYOND_OT1 = frozenset("«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ")
 """Latin letters that a document without packages cannot print."""
 
 
 def latex_symbol(char: str) -> str | None:
-    """A character that is not ASCII in LaTeX's own mathematics, or as nothing; None for one that neither says."""
+    """Return a character that is not ASCII in LaTeX's mathematics, or as nothing; None where neither fits."""
     if char in SYMBOLS:
         return rf"\ensuremath{{{SYMBOLS[char]}}}"
     decomposed = unicodedata.decomposition(char).split()
@@ -150,7 +150,7 @@ def _greek(case: str, letter: str) -> str | None:
 
 
 def latex_character(char: str) -> str:
-    """Any character that is not ASCII, for a document of which nothing is known; one without a sign by its number."""
+    """Return a character that is not ASCII for a document without packages; at worst its number."""
     if char < "\u0180" and char.isprintable() and char not in _BEYOND_OT1 and char not in SYMBOLS:
         return char
     said = latex_symbol(char)

@@ -1,1 +1,1 @@
-"""A model's complexity, told: its breakdown, in words, and several models side by side."""
+"""The complexity of models: counts of one model by layer, the same in words, and several models compared."""

@@ -1,4 +1,4 @@
-"""A model's complexity as text: a table (terminal, Markdown, CSV, LaTeX) with sums below, a JSON document, words."""
+"""Write one model's complexity as text: a table with sums (terminal, Markdown, CSV, LaTeX), JSON, or words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADINGS = (
     "weights come from",
 )
 NUMBERS = frozenset((3, 5, 6, 7, 8))
-"""Columns that hold numbers and are aligned to the right."""
+"""The columns that hold numbers and are aligned to the right."""
 CSV_FIELDS = (
     "name",
     "kind",
@@ -48,7 +48,7 @@ CSV_FIELDS = (
 
 @dataclass(frozen=True)
 class _SumRow:
-    """A line below the layers: what it sums, and its counts."""
+    """A row of sums below the layers."""
 
     name: str
     inputs: int
@@ -60,7 +60,12 @@ class _SumRow:
 
 
 def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
-    """The complexity of an experiment's model in one of FORMATS or ALSO, ending with a line's end."""
+    """Return the complexity of an experiment's model, ending with a newline.
+
+    Args:
+        form: one of FORMATS or FORMAT_ALIASES.
+        title: a heading, where the format has room for one.
+    """
     complexity = of(experiment)
     form = FORMAT_ALIASES.get(form, form)
     if form == TEXT:
@@ -69,7 +74,7 @@ def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") 
 
 
 def as_table(complexity: Complexity, title: str = "") -> str:
-    """Aligned columns for a terminal of 80, with the totals and the fully connected part below."""
+    """Return aligned columns for a terminal 80 characters wide, with the sums and notes below."""
     columns = [0, 4, 5, 6, *([7] if complexity.other else []), 8, 9]
     layers = [[*_layer_cells(layer)[:-1], layer.formula.partition(" (")[0]] for layer in complexity.layers]
     sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
@@ -80,7 +85,7 @@ def as_table(complexity: Complexity, title: str = "") -> str:
 
 
 def as_markdown(complexity: Complexity, title: str = "") -> str:
-    """A table in GitHub's Markdown, the sums in bold, and the rest in words."""
+    """Return a table in GitHub's Markdown, the sums in bold, with the notes as a list below."""
     rows = [_layer_cells(layer) for layer in complexity.layers]
     sums = [[_bold(cell) for cell in _sum_cells(line)] for line in _sum_rows(complexity)]
     lines = [f"## {markdown.escaped(title)}", ""] if title else []
@@ -89,7 +94,7 @@ def as_markdown(complexity: Complexity, title: str = "") -> str:
 
 
 def as_csv(complexity: Complexity, title: str = "") -> str:
-    """One line a layer, then the sums, whose kind is ``sum``; numbers without separators."""
+    """Return one line a layer, then the sums, whose kind is ``sum``; numbers have no separators."""
     del title
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -120,13 +125,13 @@ def as_csv(complexity: Complexity, title: str = "") -> str:
 
 
 def as_json(complexity: Complexity, title: str = "") -> str:
-    """The document that scripts read."""
+    """Return the document that scripts read."""
     del title
     return json.dumps(to_document(complexity), indent=1, ensure_ascii=False) + "\n"
 
 
 def as_tex(complexity: Complexity, title: str = "") -> str:
-    """A LaTeX table that needs no package and fits a page."""
+    """Return a LaTeX table that needs no package and fits the width of a page."""
     columns = [0, 2, 4, 9, 5, 6, *([7] if complexity.other else []), 8]
     layers = [[*_layer_cells(layer)[:-1], _product(layer)] for layer in complexity.layers]
     sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
@@ -146,7 +151,7 @@ TABLES: dict[str, Callable[[Complexity, str], str]] = {
 }
 FORMATS = (*TABLES, TEXT)
 FORMAT_ALIASES = {"txt": TEXT}
-"""Other names of formats: the ending of the file."""
+"""Other names of formats: the endings of their files."""
 
 
 def _sum_rows(complexity: Complexity) -> list[_SumRow]:
@@ -189,7 +194,7 @@ def _sum_cells(line: _SumRow) -> list[str]:
 
 
 def _product(layer: LayerComplexity) -> str:
-    """What a layer's weights are the product of, for a narrow column; nothing for a layer without."""
+    """Return the product that gives a layer's weights, for a narrow column; empty without weights."""
     return layer.formula.partition(" = ")[0] if layer.total else ""
 
 

@@ -21,13 +21,13 @@ from mnist_tui.wording import DASH, count, counted, listed, percent, size
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Models side by side.
+    """Several models side by side.
 
     Attributes:
-        headings: of the columns, the model's name first.
-        rows: a row a model, in words.
+        headings: one a column, the model's name first.
+        rows: one a model, as text.
         numbers: the columns that hold numbers, from 0.
-        words: sentences about what stands out.
+        words: sentences that compare the models.
     """
 
     headings: tuple[str, ...]
@@ -38,12 +38,12 @@ class ModelComparison:
 
 @dataclass(frozen=True)
 class ModelProperty:
-    """A property of the models.
+    """A property of models that is compared.
 
     Attributes:
-        key: its name in a document.
-        value: for documents; None where it is not known.
-        text: for a table.
+        key: its name in JSON and CSV.
+        value: returns the value for JSON and CSV; None where it is not known.
+        text: returns the text for a table.
     """
 
     heading: str
@@ -53,7 +53,7 @@ class ModelProperty:
 
 
 def _sizes(values: Sequence[int]) -> str:
-    """``9-9-16``; more than two of a size as ``4 × 512``; ``none``."""
+    """Return ``9-9-16``; more than two equal neighbours as ``4 × 512``; ``none`` for no sizes."""
     runs = [(value, len(list(run))) for value, run in groupby(values)]
     return "-".join(f"{n} × {value}" if n > 2 else "-".join([str(value)] * n) for value, n in runs) or "none"
 
@@ -67,10 +67,10 @@ def _count_property(heading: str, key: str, of: Callable[[Complexity], int]) -> 
 
 
 MODELS_PER_TABLE = 5
-"""Models that fit beside each other on a page."""
+"""The number of models that fit side by side on a page."""
 POINTS_HEADING = "points per 1,000 parameters"
 TEXT_KEYS = ("name", "dataset", "filters", "units")
-"""Columns that hold no numbers."""
+"""The columns that hold text."""
 PROPERTIES = (
     ModelProperty("model", "name", lambda model: model.name, lambda model: model.name),
     ModelProperty("dataset", "dataset", lambda model: model.data, lambda model: model.data),
@@ -121,11 +121,11 @@ SHOWN_IF: dict[str, Callable[[Sequence[ComparedModel]], bool]] = {
     "runs": lambda models: any(model.runs > 1 for model in models),
     "points_per_1000_parameters": lambda models: any(model.accuracy is not None for model in models),
 }
-"""Columns that say nothing unless this holds."""
+"""Columns that are left out unless the condition holds for the models."""
 
 
 def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
-    """Models side by side, in their order."""
+    """Compare models, in their order."""
     columns = shown_properties(models)
     return ModelComparison(
         tuple(column.heading for column in columns),
@@ -136,7 +136,11 @@ def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
 
 
 def transposed(found: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[tuple[tuple[str, ...], ...]]:
-    """The rows with a property each, the models' names in the first: as often as needed, so many models at a time."""
+    """Return the comparison with a row a property; the first row holds the models' names.
+
+    Args:
+        abreast: the most models in one table; more models make several tables.
+    """
     return [
         tuple(zip(found.headings, *found.rows[start : start + abreast], strict=True))
         for start in range(0, len(found.rows), abreast)
@@ -144,12 +148,12 @@ def transposed(found: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[
 
 
 def shown_properties(models: Sequence[ComparedModel]) -> list[ModelProperty]:
-    """The columns that say something of these models."""
+    """Return the properties that are known, and differ where that is their point, for these models."""
     return [column for column in PROPERTIES if SHOWN_IF.get(column.key, bool)(models)]
 
 
 def capacity_points(models: Sequence[ComparedModel]) -> list[CapacityPoint]:
-    """The models whose accuracy is known, for the figure of accuracy against parameters."""
+    """Return the models whose accuracy is known, for the figure of accuracy against parameters."""
     return [
         CapacityPoint(model.name, model.complexity.total, model.accuracy, model.deviation, bool(model.filters))
         for model in models
@@ -158,7 +162,7 @@ def capacity_points(models: Sequence[ComparedModel]) -> list[CapacityPoint]:
 
 
 def comparison_sentences(models: Sequence[ComparedModel]) -> tuple[str, ...]:
-    """One to six sentences; none for fewer than two models."""
+    """Return one to six sentences that compare the models; none for fewer than two."""
     if len(models) < 2:
         return ()
     return (*_size(models), *_depth(models), *_as_shallow(models), *_computation(models), *_accuracy(models))
@@ -176,7 +180,7 @@ def _size(models: Sequence[ComparedModel]) -> list[str]:
 
 
 def _depth(models: Sequence[ComparedModel]) -> list[str]:
-    """The deepest model against each that is shallower: whether depth goes with more parameters here."""
+    """Compare the deepest model with each shallower one: whether more depth means more parameters here."""
     deepest, shallowest = _most_and_least(models, lambda model: model.depth)
     if deepest.depth == shallowest.depth:
         layers = counted(deepest.depth, "hidden layer") if deepest.depth else "no hidden layer"
@@ -196,7 +200,7 @@ def _depth(models: Sequence[ComparedModel]) -> list[str]:
 
 
 def _as_shallow(models: Sequence[ComparedModel]) -> list[str]:
-    """The deepest model's parameters spent on one dense hidden layer instead."""
+    """Say how many neurons one dense hidden layer would have with the deepest model's parameters."""
     deepest, _ = _most_and_least(models, lambda model: model.depth)
     c = deepest.complexity
     if deepest.depth < 2:
@@ -244,7 +248,7 @@ def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
 
 
 def _mean_of(model: ComparedModel) -> str:
-    """What a mean accuracy is the mean of."""
+    """Return what a mean accuracy was taken over, with its interval; empty for one run."""
     if model.interval is None:
         return ""
     low, high = map(percent, model.interval)
@@ -254,12 +258,12 @@ def _mean_of(model: ComparedModel) -> str:
 def _most_and_least(
     models: Sequence[ComparedModel], key: Callable[[ComparedModel], float]
 ) -> tuple[ComparedModel, ComparedModel]:
-    """The first with the most, and the first with the least."""
+    """Return the first model with the largest value and the first with the smallest."""
     return max(models, key=key), min(models, key=key)
 
 
 def _layers(model: ComparedModel) -> str:
-    """``cnn has the most hidden layers, 4 (3 convolutions, 1 dense),``."""
+    """Return ``cnn has the most hidden layers, 4 (3 convolutions, 1 dense),``."""
     if model.filters and model.units:
         kinds = f" ({counted(len(model.filters), 'convolution')}, {len(model.units)} dense)"
     else:
@@ -277,12 +281,12 @@ def _times(ratio: float) -> str:
 
 
 def comparison_in_format(models: Sequence[ComparedModel], form: str) -> str:
-    """The models in one of FORMATS, ending with a line's end."""
+    """Return the comparison in one of COMPARISON_FORMATS, ending with a newline."""
     return COMPARISON_FORMATS[form](models)
 
 
 def comparison_as_table(models: Sequence[ComparedModel]) -> str:
-    """A column a model, and below what stands out."""
+    """Return a column a model, with the sentences below."""
     found = compare_models(models)
     ((names, *rows),) = transposed(found, len(models))
     lines = aligned([[names], rows], range(1, len(models) + 1))
@@ -290,7 +294,7 @@ def comparison_as_table(models: Sequence[ComparedModel]) -> str:
 
 
 def comparison_as_markdown(models: Sequence[ComparedModel]) -> str:
-    """A table in GitHub's Markdown, and a list of what stands out."""
+    """Return a table in GitHub's Markdown, with the sentences as a list."""
     found = compare_models(models)
     words = [f"- {markdown.escaped(sentence)}" for sentence in found.words]
     return (
@@ -299,7 +303,7 @@ def comparison_as_markdown(models: Sequence[ComparedModel]) -> str:
 
 
 def comparison_as_csv(models: Sequence[ComparedModel]) -> str:
-    """One line a model; a number that is not known is left empty."""
+    """Return one line a model; a number that is not known is left empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     documents = [model_document(model) for model in models]
@@ -309,7 +313,7 @@ def comparison_as_csv(models: Sequence[ComparedModel]) -> str:
 
 
 def comparison_as_tex(models: Sequence[ComparedModel]) -> str:
-    """LaTeX tables that need no package, a column a model, of as many as fit a page; the words below the last."""
+    """Return LaTeX tables that need no package: a column a model, as many as fit a page, the sentences last."""
     found = compare_models(models)
     tables = transposed(found)
     notes = [""] * (len(tables) - 1) + [" ".join(found.words)]
@@ -320,18 +324,18 @@ def comparison_as_tex(models: Sequence[ComparedModel]) -> str:
 
 
 def comparison_as_json(models: Sequence[ComparedModel]) -> str:
-    """The document that scripts read: the models, and what stands out."""
+    """Return the document that scripts read: the models and the sentences."""
     doc = {"models": [model_document(model) for model in models], "words": list(compare_models(models).words)}
     return json.dumps(doc, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def comparison_as_text(models: Sequence[ComparedModel]) -> str:
-    """What stands out, a sentence a line."""
+    """Return one sentence a line."""
     return "\n".join(compare_models(models).words) + "\n"
 
 
 def model_document(model: ComparedModel) -> dict[str, Any]:
-    """One model's numbers by name; None for what is not known."""
+    """Return one model's values by name; None for what is not known."""
     return {column.key: column.value(model) for column in PROPERTIES}
 
 

@@ -1,4 +1,4 @@
-"""The models that are compared: what presets and runs stand for, with the accuracy that their runs reached."""
+"""The models that are compared: those of presets and of runs, with the accuracy that the runs reached."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from mnist_tui.runs.collection.seed_groups import grouped, summary
 from mnist_tui.runs.collection.summaries import RunSummary
 
 FINISHED = "finished"
-"""The state of runs whose accuracy needs no further word."""
+"""The state of a run whose accuracy is told without a remark."""
 
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One of the models that are compared.
+    """One of several models that are compared.
 
     Attributes:
-        name: someone's name for it.
-        accuracy: on the test set, 0 to 1, the mean where it has several runs; None where it is not known.
-        deviation: of the accuracy over the runs; None for fewer than two.
-        interval: the mean accuracy's 95 % interval; None for fewer than two.
-        runs: that the accuracy is of.
-        dataset: that the accuracy was measured on; empty for the experiment's own.
+        name: as a person calls it.
+        accuracy: on the test set, 0 to 1; the mean where there are several runs; None where it is not known.
+        deviation: standard deviation of the accuracy over the runs; None for fewer than two.
+        runs: the number of runs that the accuracy was taken from.
+        dataset: the dataset of the accuracy; empty for that of the experiment.
+        interval: the 95 % interval of the mean accuracy; None for fewer than two runs.
     """
 
     name: str
@@ -46,40 +46,40 @@ class ComparedModel:
 
     @property
     def filters(self) -> tuple[int, ...]:
-        """Filters of its convolutions."""
+        """The number of filters of each convolution."""
         return tuple(layer.output_shape[-1] for layer in self.complexity.layers if layer.kind == "conv2d")
 
     @property
     def units(self) -> tuple[int, ...]:
-        """Neurons of its dense hidden layers."""
+        """The number of neurons of each dense hidden layer."""
         return tuple(layer.output_shape[0] for layer in self.complexity.layers[:-1] if layer.kind == "dense")
 
     @property
     def depth(self) -> int:
-        """Hidden layers with weights."""
+        """The number of hidden layers with weights."""
         return len(self.filters) + len(self.units)
 
     @property
     def points(self) -> float | None:
-        """Percentage points of accuracy above guessing, for each 1,000 parameters; below 0 for worse than guessing."""
+        """Percentage points of accuracy above guessing for each 1,000 parameters; negative if worse than guessing."""
         if self.accuracy is None:
             return None
         return 100 * (self.accuracy - 1 / CLASSES) / (self.complexity.total / 1000)
 
 
 def name_with_marks(name: str, *marks: str, state: str = FINISHED) -> str:
-    """A model's name, with what else tells it apart: ``raw (run 2, stopped)``."""
+    """Return a model's name with remarks that tell it from others: ``raw (run 2, stopped)``."""
     told = [*filter(None, marks), *([state] if state != FINISHED else [])]
     return f"{name} ({', '.join(told)})" if told else name
 
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A model that was named.
+    """A model that the command line names.
 
     Attributes:
-        preset: with the parameters that were given.
-        run: whose accuracy is the model's; None for a preset, and for a run whose experiment was changed.
+        preset: its experiment, with the changes that were asked for.
+        run: the run whose accuracy it has; None for a preset, and for a run whose experiment was changed.
     """
 
     preset: Preset
@@ -87,10 +87,10 @@ class NamedModel:
 
 
 def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
-    """The models in the order they were named, a run that was named twice once.
+    """Return the models to compare, in the order they were named; a run named twice counts once.
 
-    Runs that differ in nothing but their seed are one model: the mean of the finished ones, the newest of each seed.
-    Where none has finished, each is a model of its own, whose name tells its state.
+    Runs that differ only in their seed are one model, with the mean accuracy of the finished ones (the newest run of
+    each seed). If none has finished, each run is a model of its own, and its name tells its state.
     """
     runs = {_resolved(one.run): one.run for one in named if one.run is not None}
     groups = {group.group: group for group in grouped(runs.values())}
@@ -111,7 +111,7 @@ def _resolved(run: RunSummary) -> Path:
 
 
 def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, preset: Preset) -> ComparedModel:
-    """The model of runs of one experiment, called after the one that was named if its accuracy counts."""
+    """Return the model of runs of one experiment, called after the named run if its accuracy counts."""
     first = named if named in runs else runs[0]
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     over = summary(run.test_accuracy for run in runs)

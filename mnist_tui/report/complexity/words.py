@@ -1,4 +1,4 @@
-"""A model's complexity in words: the answer to "how many inputs, outputs, weights and biases, layer by layer?"."""
+"""Describe a model's complexity in words: inputs, outputs, weights and biases, layer by layer."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ ORDINALS = (
 
 
 def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
-    """The whole answer, as plain text for a lab report; its paragraphs are parted by an empty line.
+    """Return a description for a lab report: plain text, an empty line between paragraphs.
 
     Args:
-        complexity: of the experiment's model.
-        experiment: whose layers, features and optimizer are spoken of.
+        complexity: the counts of the experiment's model.
+        experiment: gives the layers, features and optimizer.
     """
     convolutions = _convolutions(complexity, experiment)
     image_part = _image_part(complexity, experiment)
@@ -50,7 +50,7 @@ def with_separators(formula: str) -> str:
 
 
 def layer_in_words(complexity: Complexity, name: str) -> str:
-    """What a layer with weights is called in a sentence: ``the hidden layer``, ``the second convolution``."""
+    """Return the name of a layer with weights for a sentence: ``the second convolution``."""
     if name == "output":
         return "the output layer"
     kind = next(layer.kind for layer in complexity.layers if layer.name == name)
@@ -59,7 +59,7 @@ def layer_in_words(complexity: Complexity, name: str) -> str:
 
 
 def _image_part(complexity: Complexity, experiment: Experiment) -> list[str]:
-    """What happens to the image before it is a vector; empty where nothing changes its shape."""
+    """Describe convolutions and pooling; empty where the model has none."""
     steps = [
         (part, layer)
         for part, layer in zip(experiment.layers, complexity.layers, strict=False)
@@ -101,7 +101,11 @@ def _sums_of_convolutions(layers: Sequence[LayerComplexity]) -> list[str]:
 
 
 def _fully_connected(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
-    """Inputs, layers, weights and biases of the dense layers; `whole` where they are all of the model."""
+    """Describe the dense layers.
+
+    Args:
+        whole: whether the model consists of dense layers only.
+    """
     dense = [layer for layer in complexity.layers if layer.kind == "dense"]
     hidden = _hidden_layers([part for part in experiment.layers if isinstance(part, Dense)])
     outputs = f"{_outputs(complexity)} (softmax)"
@@ -115,7 +119,7 @@ def _fully_connected(complexity: Complexity, experiment: Experiment, *, whole: b
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
-    """The products between each pair of layers, and their sum."""
+    """Return the number of weights between each pair of layers as a product, and their sum."""
     hidden = len(dense) - 1
     items: list[str] = []
     sums: list[str] = []
@@ -138,7 +142,7 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
 
 
 def _span(start: int, end: int, hidden: int, joint: str) -> str:
-    """``the first and the second hidden layer``; layers by their place, the inputs' is -1."""
+    """Return ``the first and the second hidden layer``; layers are counted from 0, and -1 stands for the inputs."""
     if start >= 0 and end < hidden:
         return f"the {_numbered(start, hidden)}{joint} the {_numbered(end, hidden)}hidden layer"
     first = "the inputs" if start < 0 else f"the {_numbered(start, hidden)}hidden layer"
@@ -146,7 +150,7 @@ def _span(start: int, end: int, hidden: int, joint: str) -> str:
 
 
 def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
-    """All parameters, those of batch normalisation explained."""
+    """Sum up all parameters, with those of batch normalisation explained."""
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
     if normalised:
@@ -182,7 +186,7 @@ def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
 
 
 def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
-    """Multiply-accumulates and memory."""
+    """Tell the multiply-accumulates and the memory."""
     c = complexity
     dearest = max(c.layers, key=lambda layer: layer.macs)
     where = layer_in_words(c, dearest.name)
@@ -218,7 +222,7 @@ def _inputs(complexity: Complexity, experiment: Experiment) -> str:
 
 
 def _flattened(complexity: Complexity, experiment: Experiment) -> str:
-    """Where the fully connected part's inputs come from: ``14 × 14 × 9 = 1,764 inputs after pooling``."""
+    """Return the inputs of the dense layers and their source: ``14 × 14 × 9 = 1,764 inputs after pooling``."""
     before: LayerComplexity | None = None
     for part, layer in zip(experiment.layers, complexity.layers, strict=False):
         if isinstance(part, (Conv2D, MaxPooling2D)):
@@ -233,7 +237,7 @@ def _outputs(complexity: Complexity) -> str:
 
 
 def _hidden_layers(dense: Sequence[Dense]) -> str:
-    """``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
+    """Return ``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
     if not dense:
         return "no hidden layer"
     units, activations = [layer.units for layer in dense], {layer.activation for layer in dense}
@@ -254,7 +258,7 @@ def _convolutions(complexity: Complexity, experiment: Experiment) -> list[tuple[
 def _pooled_after(
     steps: Sequence[tuple[Conv2D | MaxPooling2D, LayerComplexity]], conv: LayerComplexity
 ) -> Shape | None:
-    """The shape after the poolings between a convolution and the next; None without one."""
+    """Return the shape after the pooling layers that follow a convolution; None without one."""
     at = next(place for place, (_, layer) in enumerate(steps) if layer is conv)
     pooled: Shape | None = None
     for part, layer in steps[at + 1 :]:
@@ -265,7 +269,7 @@ def _pooled_after(
 
 
 def _numbered(at: int, of: int) -> str:
-    """``second`` and a blank, or nothing where there is but one."""
+    """Return ``second`` and a space, or nothing for the only one."""
     if of == 1:
         return ""
     if at < len(ORDINALS):
@@ -276,7 +280,7 @@ def _numbered(at: int, of: int) -> str:
 
 
 def _summed(values: Sequence[int]) -> str:
-    """``250 + 10 = 260``; equal neighbours as a product; one value as it is."""
+    """Return ``250 + 10 = 260``; more than two equal neighbours become a product, one value stays as it is."""
     if len(values) == 1:
         return f"{values[0]:,}"
     runs = [(value, len(list(run))) for value, run in groupby(values)]

@@ -1,1 +1,1 @@
-"""What a report says, gathered from what the runs left. Values and plain text; the layout is in the templates."""
+"""The contents of a report, gathered from what the runs left: values and plain text. Templates lay them out."""

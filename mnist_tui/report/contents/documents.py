@@ -48,10 +48,11 @@ REPORT_TEMPLATE = "report.md.j2"
 
 
 def build_report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp: datetime) -> Report:
-    """A report over runs, in the order given; a folder that is named twice is told once.
+    """Build a report over runs, in the order given; a folder that is named twice is reported once.
 
     Args:
-        evidences: of at least one run.
+        evidences: one or more runs.
+        title, author: plain text; the author may be empty.
         timestamp: when the report is made; the only time in it that is not of a run.
     """
     evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
@@ -151,7 +152,7 @@ def _network_contents(model: Network, divided: Sequence[ReportSection], drawings
 
 
 def section_figures(section: ReportSection) -> dict[str, Drawing]:
-    """A section's figures by what they show; those that nothing is known for are left out."""
+    """Return a section's figures by what they show, without those that no data are known for."""
     evidence, stem = section.shown.evidence, f"run-{section.shown.number}"
     found: dict[str, Drawing] = {}
     if section.group is not None:
@@ -203,13 +204,13 @@ def _mistakes(name: str, evidence: Evidence) -> Drawing:
 
 
 def network_figure(model: Network) -> Drawing:
-    """A network drawn."""
+    """Draw a network's architecture."""
     drawn = diagram_figure(model.anchor, model.evidence.experiment, model.evidence.complexity)
     return replace(drawn, caption=f"Model {model.number}. {drawn.caption}")
 
 
 def capacity_figures(points: Mapping[str, Sequence[CapacityPoint]]) -> list[Drawing]:
-    """Accuracy against parameters, a figure a dataset."""
+    """Draw accuracy against parameters, one figure a dataset."""
     drawn: list[Drawing] = []
     for number, (title, found) in enumerate(points.items(), 1):
         one = capacity_figure(f"capacity-{number}", found)
@@ -221,7 +222,7 @@ SUMMARY_TEMPLATE = "summary.md.j2"
 
 
 def run_summary(folder: RunFolder) -> str:
-    """The whole document.
+    """Return the summary of one run for a lab report, in Markdown.
 
     Raises:
         RunError: the folder cannot be read.

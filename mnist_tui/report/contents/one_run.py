@@ -23,7 +23,7 @@ IMAGE_SIZE = f"{IMAGE_EDGE} × {IMAGE_EDGE} pixels, 1 channel"
 
 
 def dataset_facts(evidence: Evidence) -> Facts:
-    """The data that the run had; where it never got so far, those that it was to have."""
+    """Describe the data that the run had, or was to have if it never read them."""
     data, spec = evidence.document["dataset"], evidence.experiment.dataset
     if data is None:
         return [("Name", spec.name), *_input_facts(evidence)]
@@ -40,7 +40,7 @@ def dataset_facts(evidence: Evidence) -> Facts:
 
 
 def dataset_title(data: dict[str, Any]) -> str:
-    """A document's dataset by its title, the sample called one."""
+    """Return the title of a document's dataset; the bundled sample is called a sample."""
     said = str(data.get("title") or data["name"])
     return f"{said} (sample)" if data.get("sample") and "sample" not in said else said
 
@@ -62,7 +62,7 @@ def _input_facts(evidence: Evidence) -> Facts:
 
 
 def features_in_words(evidence: Evidence) -> str:
-    """What of an image enters the network."""
+    """Describe the features that enter the network."""
     found = evidence.experiment.features
     if not isinstance(found, HogFeatures):
         return "raw pixels, 0 to 1"
@@ -85,7 +85,7 @@ SAMPLE_NOTICE = "The data are the bundled digits sample (scikit-learn, 1,797 ima
 
 
 def run_notices(evidence: Evidence) -> list[str]:
-    """What qualifies a run's figures, in sentences."""
+    """Return what a reader must know before the figures: the run's state, sample data, missing files."""
     document = evidence.document
     if document["state"] in LIVE:
         found = ["This run has not ended; what follows is what is known so far."]
@@ -99,12 +99,16 @@ def run_notices(evidence: Evidence) -> list[str]:
 
 
 def notices_and_warnings(evidence: Evidence) -> list[str]:
-    """The notices, and what the run itself warned of."""
+    """Return the notices, and the warnings that the run itself recorded."""
     return [*run_notices(evidence), *evidence.state.warnings]
 
 
 def merged_notices(told: Mapping[int, Sequence[str]]) -> list[str]:
-    """The notices of numbered runs, each once, with the runs that it is true of where there are several."""
+    """Return the notices of several runs, each once, with the numbers of the runs that it holds for.
+
+    Args:
+        told: the notices by the number of the run.
+    """
     found: dict[str, list[int]] = {}
     for number, sentences in told.items():
         for sentence in sentences:
@@ -115,11 +119,11 @@ def merged_notices(told: Mapping[int, Sequence[str]]) -> list[str]:
 
 
 RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
-"""The command that trains the experiment of `experiment.toml` in the folder where it is typed."""
+"""The command that trains the experiment again, typed in the folder of `experiment.toml`."""
 
 
 def platform_facts(evidence: Evidence) -> Facts:
-    """Device, computation, machine and versions, weights and run."""
+    """Describe where a run was trained: device, machine, versions, time, and where its weights are."""
     known = evidence.document["platform"] or {}
     versions = {name: version for name, version in (known.get("versions") or {}).items() if version}
     model, folder = evidence.state.model, evidence.folder
@@ -143,13 +147,13 @@ def platform_facts(evidence: Evidence) -> Facts:
 
 
 CONFUSIONS_TOLD = 10
-"""Confusions that are told in words."""
+"""The number of confusions told in words."""
 SHORT_NAME = 6
-"""Class names up to here head a column of the matrix."""
+"""The most letters of a class name above a column of the matrix."""
 
 
 def score_table(evidence: Evidence) -> MarkdownTable | None:
-    """One row a set: ours, then what the source published and how far ours is from it; None without ours."""
+    """Return the scores, one row a set of images, with the published ones and the difference below; None without."""
     document = evidence.document
     test, train = document["test"], document["train"]
     rows: list[tuple[object, ...]] = []
@@ -181,19 +185,19 @@ def _published_rows(document: Mapping[str, Any]) -> list[tuple[object, ...]]:
 
 
 def _score_cells(found: Mapping[str, PublishedScore], written: Callable[[PublishedScore], str]) -> tuple[str, str, str]:
-    """Accuracy, loss and, for no source has it, a dash for macro F1."""
+    """Return accuracy, loss, and a dash for macro F1, which no source publishes."""
     accuracy, cost = (written(found[score]) if score in found else DASH for score in ("accuracy", "loss"))
     return accuracy, cost, DASH
 
 
 def source_readings(evidence: Evidence) -> tuple[str, ...]:
-    """What had to be read into the source, a sentence each; empty where nothing was published."""
+    """Return the decisions that the source's text left open, a sentence each; empty without a source."""
     reference = evidence.document["reference"]
     return tuple(reference["readings"]) if reference else ()
 
 
 def class_score_table(evidence: Evidence) -> MarkdownTable | None:
-    """Precision, recall, F1 and images of each class on the test images."""
+    """Return precision, recall, F1 and number of images of each class on the test images."""
     test = evidence.document["test"]
     if not test or not test["per_class"]:
         return None
@@ -205,7 +209,7 @@ def class_score_table(evidence: Evidence) -> MarkdownTable | None:
 
 
 def confusion_table(evidence: Evidence) -> MarkdownTable | None:
-    """The confusion matrix in counts; long class names stand at the rows only, with the columns' numbers."""
+    """Return the confusion matrix in counts; long class names stand at the rows only, numbers at the columns."""
     if evidence.matrix is None:
         return None
     names = evidence.class_names
@@ -218,14 +222,14 @@ def confusion_table(evidence: Evidence) -> MarkdownTable | None:
 
 
 def worst_confusions_in_words(evidence: Evidence) -> list[str]:
-    """The most frequent confusions in words."""
+    """Return the most frequent confusions, a sentence each."""
     if evidence.matrix is None:
         return []
     return [in_words(one) for one in worst_confusions(evidence.matrix, evidence.class_names, CONFUSIONS_TOLD)]
 
 
 def run_contents(evidence: Evidence) -> dict[str, Any]:
-    """What the templates' macros lay out."""
+    """Return everything that the templates lay out for one run."""
     preset, closed = evidence.preset, is_closed_form(evidence.experiment)
     return {
         "preset": preset.name,
@@ -250,7 +254,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
 
 
 def history_table(evidence: Evidence) -> MarkdownTable | None:
-    """A row an epoch; None before the first has ended, and where there are none to speak of."""
+    """Return the training history, one row an epoch; None without an epoch, and for a closed form."""
     if is_closed_form(evidence.experiment):
         return None
     rows = [
@@ -284,7 +288,7 @@ def _rate(value: float | None) -> str:
 
 
 def one_line_table(evidence: Evidence) -> MarkdownTable:
-    """The run in one line, with what was published of it where something was."""
+    """Return the run in one row, with the published accuracy where there is one."""
     test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
     published = (evidence.document["reference"] or {}).get("accuracy")
     headings = ("Model", "Parameters", "Epochs", "Batch size", "Test accuracy", "Training accuracy")

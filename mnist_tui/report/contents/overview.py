@@ -23,7 +23,7 @@ from mnist_tui.wording import DASH, count, loss, seconds
 
 
 def runs_table(sections: Sequence[ReportSection], models: Sequence[Network]) -> MarkdownTable:
-    """A row a run, its number linked to its section and its model to the model's."""
+    """Return a table of all runs; numbers link to the run's section, models to the chapter of the network."""
     used = {number: model for model in models for number in model.runs}
     told = [(run, section) for section in sections for run in section.runs]
     rows = [_run_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
@@ -63,7 +63,7 @@ def _run_row(run: NumberedRun, section: ReportSection, model: Network) -> tuple[
 
 
 def _run_name(run: NumberedRun, section: ReportSection) -> str:
-    """``raw``, ``raw (lr 1, 12 epochs)``, ``hog, seed 3``; of a group, the changes stand once, beside its mean."""
+    """Return ``raw (lr 1, 12 epochs)`` or, within a group of seeds, ``hog, seed 3``; an unusual state is added."""
     summary, state = run.evidence.summary, run.evidence.state.state
     changed = f" ({summary.differs})" if summary.differs and section.group is None else ""
     seed = f", seed {summary.seed}" if section.group is not None else ""
@@ -71,7 +71,7 @@ def _run_name(run: NumberedRun, section: ReportSection) -> str:
 
 
 def groups_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
-    """A row a group of seeds: mean ± deviation, the accuracy's interval and range; None without groups."""
+    """Return the groups of seeds: mean ± standard deviation, interval and range; None without groups."""
     groups = [section for section in sections if section.group is not None]
     if not groups:
         return None
@@ -112,7 +112,7 @@ _SPREADS = (
 
 
 def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, int, int]]:
-    """Summary, factor and decimals of each of SPREAD_HEADINGS, over the runs that count."""
+    """Return for each of SPREAD_HEADINGS the summary over the runs that count, the factor and the decimals."""
     return [
         (summary(_scores(section.counted, part, key), within=LOSS if key == "loss" else SHARE), scale, digits)
         for part, key, scale, digits in _SPREADS
@@ -124,7 +124,7 @@ def _scores(runs: Iterable[NumberedRun], part: str, key: str) -> list[float | No
 
 
 def spread_in_words(found: SeedStatistics | None, scale: int, digits: int) -> str:
-    """``98.35 ± 0.06``; no deviation for one value."""
+    """Return ``98.35 ± 0.06``, without the deviation for a single value."""
     if found is None:
         return DASH
     deviation = "" if found.std is None else f" ± {scale * found.std:.{digits}f}"
@@ -132,7 +132,7 @@ def spread_in_words(found: SeedStatistics | None, scale: int, digits: int) -> st
 
 
 def published_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
-    """Published figures beside ours, a row a section that has some, with their source; None where none has."""
+    """Return published scores beside ours, one row a section, with their source; None where there are none."""
     rows: list[tuple[object, ...]] = []
     for section in sections:
         reference = section.shown.evidence.document["reference"]
@@ -171,12 +171,12 @@ def _published_difference(score: str, ours: SeedStatistics | None, theirs: float
 
 
 def hundredths(share: float | None) -> str:
-    """``0.9835`` → ``98.35``, for a column whose heading says per cent."""
+    """Return ``98.35`` for 0.9835, for a column whose heading says per cent."""
     return DASH if share is None else f"{100 * share:.2f}"
 
 
 def loss_text(scores: dict[str, Any]) -> str:
-    """The loss of a document's scores; a dash where there are none."""
+    """Return the loss of a document's scores; a dash where there are none."""
     return loss(scores["loss"]) if scores else DASH
 
 
@@ -187,11 +187,11 @@ STATISTIC_ROWS: tuple[tuple[str, Callable[[SeedStatistics, int, int], str]], ...
     ("lowest", lambda found, scale, digits: f"{scale * found.minimum:.{digits}f}"),
     ("highest", lambda found, scale, digits: f"{scale * found.maximum:.{digits}f}"),
 )
-"""Rows below the seeds."""
+"""The rows below the seeds."""
 
 
 def seed_table(section: ReportSection) -> MarkdownTable:
-    """A row a run, then mean, deviation, interval and range of those that count, the source's values beside."""
+    """Return a group's scores, one row a run; below them mean, deviation, interval and range of those that count."""
     counted = {run.number for run in section.counted}
     runs = sorted(section.runs, key=lambda run: (run.evidence.summary.seed, run.number))
     theirs = published_by_seed(section)
@@ -207,7 +207,7 @@ def seed_table(section: ReportSection) -> MarkdownTable:
 
 
 def _published_column(runs: Sequence[NumberedRun], theirs: Sequence[float]) -> list[str]:
-    """The source's accuracy of each run's seed, then what they are together."""
+    """Return the source's accuracy for each run's seed, then the statistics of all its seeds."""
     found, of_seed = summary(theirs, within=SHARE), dict(enumerate(theirs))
     each = [hundredths(of_seed.get(run.evidence.summary.seed)) for run in runs]
     return each + [DASH if found is None else told(found, 100, 2) for _, told in STATISTIC_ROWS]
@@ -218,19 +218,19 @@ def _scaled(value: float | None, scale: int, digits: int) -> str:
 
 
 def published_by_seed(section: ReportSection) -> tuple[float, ...]:
-    """The source's test accuracies in the order of its seeds from 0 on; empty where it has none."""
+    """Return the source's test accuracies of seed 0, 1, …; empty where it has none."""
     reference = _reference(section)
     return reference.per_seed_accuracy if reference else ()
 
 
 def _reference(section: ReportSection) -> Reference | None:
-    """What was published of the experiment; None where the bundled sample stood in for the source's data."""
+    """Return what was published for the experiment; None where the bundled sample was used instead of its data."""
     evidence = section.shown.evidence
     return evidence.preset.reference if evidence.document["reference"] else None
 
 
 def group_in_words(section: ReportSection) -> list[str]:
-    """What the seeds reached, and how that lies beside what the source published."""
+    """Return sentences on what the seeds reached, and how that compares with the published accuracy."""
     group = _counted_group(section)
     if group is None:
         return []
@@ -244,7 +244,7 @@ def group_in_words(section: ReportSection) -> list[str]:
 
 
 def _counted_group(section: ReportSection) -> SeedGroup | None:
-    """The section's group, of which those runs count that the report has the scores of."""
+    """Return the section's group with only those runs counted whose scores the report has."""
     if section.group is None:
         return None
     scored = tuple(run.evidence.summary for run in section.counted)
@@ -252,7 +252,11 @@ def _counted_group(section: ReportSection) -> SeedGroup | None:
 
 
 def pair_table(sections: Sequence[ReportSection]) -> tuple[MarkdownTable, tuple[str, ...]] | None:
-    """On each dataset the best group of seeds against each other one, as a table and in sentences; None without two."""
+    """Compare the best group of seeds on each dataset with each other group; None for fewer than two groups.
+
+    Returns:
+        The table, and the same in sentences.
+    """
     found = {group.group: (section, group) for section in sections if (group := _counted_group(section)) is not None}
     compared = pairs(group for _, group in found.values())
     if not compared:
@@ -318,7 +322,7 @@ def _seed_row(run: NumberedRun, *, counts: bool) -> tuple[object, ...]:
 
 
 def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
-    """For the figure and its data: seed, test accuracy, test loss, macro F1 of each run that counts."""
+    """Return seed, test accuracy, test loss and macro F1 of each run that counts, for the figure and its data."""
     found: list[tuple[float | None, ...]] = []
     for run in section.counted:
         test = run.evidence.document["test"] or {}
@@ -327,7 +331,7 @@ def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
 
 
 SEED_SCORE_HEADINGS = ("test loss", "macro F1 (1 = best)")
-"""Headings of `values` beyond seed and accuracy."""
+"""The headings of `seed_scores` after seed and accuracy."""
 
 
 @dataclass(frozen=True)
@@ -335,9 +339,9 @@ class NetworkComparison:
     """Networks side by side.
 
     Attributes:
-        grids: a column a network, at most `comparison.ABREAST` each.
-        words: what stands out, a paragraph a dataset.
-        points: for a figure, by the title of the dataset that they were tested on; two or more of each.
+        grids: tables with a column a network, at most `MODELS_PER_TABLE` each.
+        words: sentences that compare the networks, a paragraph a dataset.
+        points: the points of a figure for each dataset title; two or more each.
     """
 
     grids: tuple[MarkdownTable, ...]
@@ -346,7 +350,7 @@ class NetworkComparison:
 
 
 def compare_networks(sections: Sequence[ReportSection], models: Sequence[Network]) -> NetworkComparison:
-    """At least two networks, each with the most accurate of the sections that trained it on the same data."""
+    """Compare two or more networks, each with the most accurate section that trained it on the same data."""
     used = {number: model.number for model in models for number in model.runs}
     titles = _titles(sections)
     best: dict[tuple[int, str], ReportSection] = {}
@@ -400,12 +404,12 @@ def _accuracy(section: ReportSection) -> float:
 
 
 def _state(section: ReportSection) -> str:
-    """The state of the runs that the accuracy is of; of a group only finished ones count."""
+    """Return the state of the runs that the accuracy comes from; in a group only finished runs count."""
     return section.shown.evidence.state.state if section.group is None else FINISHED
 
 
 def _titles(sections: Sequence[ReportSection]) -> dict[str, str]:
-    """Each section's data by title; where a run never got to its data, by that of another run that was to have them."""
+    """Return the title of each section's data; a run that never read its data gets the title from another run."""
     told = {section.anchor: section.shown.evidence.document["dataset"] for section in sections}
     names = {section.anchor: section.shown.evidence.experiment.dataset.name for section in sections}
     known = {names[anchor]: dataset_title(data) for anchor, data in told.items() if data}
@@ -416,7 +420,6 @@ def _titles(sections: Sequence[ReportSection]) -> dict[str, str]:
 
 
 def _grids(entries: Sequence[ComparedModel]) -> tuple[MarkdownTable, ...]:
-    """A property a row; the columns' own headings stand in the first."""
     return tuple(
         MarkdownTable(names, tuple(rows), frozenset(range(1, len(names))))
         for names, *rows in transposed(compare_models(entries))

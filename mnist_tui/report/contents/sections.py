@@ -27,11 +27,11 @@ class NumberedRun:
 
 @dataclass(frozen=True, eq=False)
 class ReportSection:
-    """What is told together.
+    """A section of the report: one run, or the runs of a group of seeds.
 
     Attributes:
-        runs: one, or a group's; in the report's order.
-        shown: the one whose curves, matrix and weights are drawn.
+        runs: in the report's order.
+        shown: the run whose curves, matrix and weights are drawn.
         group: the seeds, where there is more than one.
     """
 
@@ -59,25 +59,25 @@ class ReportSection:
 
     @property
     def name(self) -> str:
-        """For a heading: the user's name for the runs, where all have the same; else the preset's title."""
+        """For a heading: the person's name for the runs, where all have the same; else the preset's title."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
         return self.own_name or (self.called if changes else preset.title or preset.name)
 
     @property
     def called(self) -> str:
-        """In a sentence: the user's name, else the preset's, with what was changed of it: ``hog (ppc 7)``."""
+        """For a sentence: the person's name, else the preset's with its changes: ``hog (ppc 7)``."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
         return self.own_name or (f"{preset.name} ({changes})" if changes else preset.name)
 
     @property
     def own_name(self) -> str:
-        """The user's for the runs; empty where they have none, or not the same."""
+        """The person's name for the runs; empty where they have none or different ones."""
         names = {run.evidence.summary.name for run in self.runs}
         return names.pop() if len(names) == 1 else ""
 
     @property
     def counted(self) -> tuple[NumberedRun, ...]:
-        """The runs that mean and deviation are made from, in the order of their seeds; all have scores."""
+        """The runs that mean and deviation are computed from, in the order of their seeds; all have scores."""
         if self.group is None:
             return self.runs
         places = [run.folder for run in self.group.scored]
@@ -86,7 +86,7 @@ class ReportSection:
 
 
 def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
-    """The sections in the order of the first run of each."""
+    """Divide runs into sections, in the order of each section's first run."""
     runs = [NumberedRun(number, evidence) for number, evidence in enumerate(evidences, 1)]
     found: list[ReportSection] = []
     for group in grouped(evidence.summary for evidence in evidences):
@@ -99,7 +99,7 @@ def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
 
 
 def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> ReportSection:
-    """A group's section; shown is the run in the middle by its test accuracy, the lower one of two."""
+    """Return a group's section; the run shown has the median test accuracy, the lower one of two."""
     section = ReportSection(members, members[0], group)
     accuracies = [run.evidence.document["test"]["accuracy"] for run in section.counted]
     if not accuracies:
@@ -115,7 +115,7 @@ class Network:
     Attributes:
         number: from 1, in the order of the first run of each.
         evidence: of the first run that used it.
-        runs: the numbers of all that did.
+        runs: the numbers of all runs that used it.
     """
 
     number: int
@@ -132,7 +132,7 @@ class Network:
 
 
 def networks(evidences: Sequence[Evidence]) -> list[Network]:
-    """The networks of runs numbered from 1; the same layers on the same features are one network."""
+    """Return the networks of runs numbered from 1; the same layers on the same features are one network."""
     found: dict[str, list[int]] = {}
     for number, evidence in enumerate(evidences, 1):
         found.setdefault(_key(evidence.experiment), []).append(number)
@@ -144,7 +144,7 @@ def _key(experiment: Experiment) -> str:
 
 
 def architecture(complexity: Complexity) -> str:
-    """A network in short: ``784-250-10``, ``convolutions 9-9-16, dense 144-25-10``."""
+    """Return a network in short: ``784-250-10``, ``convolutions 9-9-16, dense 144-25-10``."""
     filters = [layer.output_shape[-1] for layer in complexity.layers if layer.kind == "conv2d"]
     dense = [layer.output_shape[0] for layer in complexity.layers if layer.kind == "dense"]
     connected = "-".join(map(str, [complexity.dense_inputs, *dense]))
@@ -152,7 +152,7 @@ def architecture(complexity: Complexity) -> str:
 
 
 def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable:
-    """The network's summary, a row a layer, the input first."""
+    """Return the network's summary, one row a layer, the input first."""
     rows: list[tuple[object, ...]] = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
     inbound, parts = "input", [*experiment.layers, experiment.output]
     for number, (layer, part) in enumerate(zip(complexity.layers, parts, strict=True), 1):
@@ -175,16 +175,16 @@ def _initialisers(part: ExperimentPart) -> list[str]:
 
 
 MOST_LISTED_EPOCHS = 20
-"""A longer history is in the data beside the figures only."""
+"""A longer history is only in the data beside the figures."""
 
 
 @dataclass(frozen=True)
 class ExperimentText:
-    """An experiment's file.
+    """An experiment as TOML, for the appendix.
 
     Attributes:
         runs: ``run 1``, ``runs 1 and 3``.
-        seed: of this text, where the runs' seeds differ; None else.
+        seed: the seed in this text, where the runs' seeds differ; else None.
     """
 
     number: int
@@ -199,7 +199,7 @@ class ExperimentText:
 
 @dataclass(frozen=True)
 class EpochTable:
-    """A short run's history."""
+    """A short run's history, for the appendix."""
 
     number: int
     history: MarkdownTable
@@ -210,7 +210,7 @@ class EpochTable:
 
 
 def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
-    """By the anchors of the sections; the same text is there once."""
+    """Return the experiments by the anchors of the sections; sections with the same text share it."""
     texts = {section.anchor: dump_preset(section.shown.evidence.preset) for section in sections}
     found: dict[str, ExperimentText] = {}
     for number, toml in enumerate(dict.fromkeys(texts.values()), 1):
@@ -224,7 +224,7 @@ def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentT
 
 
 def short_histories(sections: Sequence[ReportSection]) -> dict[str, EpochTable]:
-    """The epochs of the runs that are shown, where they are few; by the anchors of their sections."""
+    """Return the epochs of the runs shown, where there are few, by the anchors of their sections."""
     found: dict[str, EpochTable] = {}
     for section in sections:
         told = history_table(section.shown.evidence)

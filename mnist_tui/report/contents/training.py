@@ -18,13 +18,13 @@ CROSS_ENTROPY = (
     r"over the $n$ images of a batch: $y_{ik}$ is 1 where $k$ is the true class of image $i$ and 0 elsewhere, and "
     r"$\hat{y}_{ik}$ the probability that the softmax gives that class.",
 )
-"""The loss that training minimises: the sentence before it, the formula, and what its letters mean."""
+"""The loss that training minimises: a sentence, the formula, and what its letters mean."""
 OTHER_TIMES = {"data": "reading", "features": "features", "build": "building", "total": "all"}
 EARLY_STOPPING = "early stopping"
 
 
 def training_facts(evidence: Evidence) -> Facts:
-    """What the training was told, and how it went."""
+    """Describe the training: what was set, and how it went."""
     experiment, state = evidence.experiment, evidence.state
     spec = experiment.training
     facts: Facts = [("Epochs planned", count(state.epochs or spec.epochs)), ("Epochs run", count(epochs_run(evidence)))]
@@ -46,26 +46,26 @@ def training_facts(evidence: Evidence) -> Facts:
 
 
 def epochs_run(evidence: Evidence) -> int | None:
-    """Epochs that ended; None where nothing tells."""
+    """Return the number of epochs that ended; None where it is not known."""
     if evidence.state.history or evidence.state.start is not None:
         return len(evidence.state.history)
     return evidence.results.get("epochs_run")
 
 
 def epochs_text(evidence: Evidence) -> str:
-    """Epochs that ended, ``40 of 100`` where more were planned."""
+    """Return the number of epochs that ended: ``40 of 100`` where more were planned."""
     done, planned = epochs_run(evidence), evidence.state.epochs or evidence.experiment.training.epochs
     return count(done) if done == planned else f"{count(done)} of {count(planned)}"
 
 
 def stopped_early(evidence: Evidence) -> bool:
-    """Whether early stopping ended the run."""
+    """Tell whether early stopping ended the run."""
     ended = evidence.state.ended
     return ended is not None and ended.reason.startswith(EARLY_STOPPING)
 
 
 def optimizer_facts(experiment: Experiment) -> Facts:
-    """The optimizer with its paper, and each of its arguments."""
+    """Describe the optimizer with its paper, and each of its arguments."""
     chosen = experiment.optimizer
     words = (type(chosen).__doc__ or "").strip().splitlines()[0].rstrip(".")
     names = [name for name in type(chosen).model_fields if name != "name"]
@@ -76,7 +76,7 @@ def optimizer_facts(experiment: Experiment) -> Facts:
 
 
 def schedule_in_words(experiment: Experiment) -> object:
-    """The learning rate's course, as a formula where it has one; epochs are counted from 0."""
+    """Describe the learning rate over the epochs, as a formula where it changes."""
     assert not isinstance(experiment.optimizer, Ridge)
     rate, chosen = experiment.optimizer.learning_rate, experiment.training.schedule
     first = _tex_number(rate)
@@ -98,7 +98,6 @@ def schedule_in_words(experiment: Experiment) -> object:
 
 
 def early_stopping_in_words(experiment: Experiment) -> str:
-    """The rule that may end the training before its last epoch."""
     rule = experiment.training.early_stopping
     if rule is None:
         return "none"
@@ -121,12 +120,16 @@ def regularisation_in_words(evidence: Evidence) -> str:
 
 
 def batch_size_text(experiment: Experiment) -> str:
-    """Images a step; a dash where there are no steps."""
+    """Return the number of images a step; a dash where there are no steps."""
     return DASH if is_closed_form(experiment) else count(experiment.training.batch_size)
 
 
 def time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
-    """What the run and its parts took; its epochs, too, where there are some to speak of."""
+    """Return the times that the run and its parts took.
+
+    Args:
+        epochs: whether the time of an epoch is told, too.
+    """
     timings, history = evidence.document["timings"] or {}, evidence.state.history
     whole = timings.get("train") if timings else sum(row.seconds for row in history) if history else None
     facts: Facts = [("Training time", seconds(whole))]
@@ -143,7 +146,7 @@ def time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
 
 
 def _tex_number(value: float) -> str:
-    """A number in TeX, powers of ten written out."""
+    """Return a number in TeX, powers of ten written out."""
     mantissa, _, exponent = f"{value:g}".partition("e")
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
@@ -156,12 +159,12 @@ LEAST_SQUARES = (
     "one temperature $T$ for all images, that with the least categorical cross-entropy (Guo et al., 2017); it leaves "
     "every image's most probable class as it is. The losses told are such cross-entropies.",
 )
-"""What is minimised: the sentence before it, the formula, and what its letters mean."""
+"""What the closed form minimises: a sentence, the formula, and what its letters mean."""
 NO_EPOCHS = "The output layer was solved in closed form, at once: there are no epochs to draw."
 
 
 def closed_form_facts(evidence: Evidence) -> Facts:
-    """What was solved, with what, and how long it took."""
+    """Describe how the output layer was solved: from what, with which ridge, and how long it took."""
     experiment, found = evidence.experiment, evidence.document["closed_form"]
     spec = experiment.optimizer
     assert isinstance(spec, Ridge)
@@ -181,7 +184,7 @@ def closed_form_facts(evidence: Evidence) -> Facts:
 
 
 def ridge_table(evidence: Evidence) -> MarkdownTable | None:
-    """A row a ridge; None where nothing was chosen."""
+    """Return the validation accuracy of each ridge; None where none was chosen."""
     found = evidence.document["closed_form"]
     rows = result_words.ridge_accuracies(found) if found else []
     return MarkdownTable(("Ridge", "Validation accuracy"), tuple(rows), frozenset((0, 1))) if rows else None

@@ -1,1 +1,1 @@
-"""What a report draws: plain values in, a drawing out, its data beside it. matplotlib is imported only to paint."""
+"""The figures of a report. Plain values become a drawing, its data beside it; matplotlib is imported to paint only."""

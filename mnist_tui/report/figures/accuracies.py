@@ -41,13 +41,13 @@ CAPACITY_HEADINGS = ("model", "parameters", "test accuracy (1 = all)", "standard
 
 @dataclass(frozen=True)
 class CapacityPoint:
-    """A model in the figure.
+    """A model in the figure of accuracy against parameters.
 
     Attributes:
-        label: someone's name for it.
-        parameters: all of them, from 1.
-        accuracy: share of the test images, 0 to 1; the mean where there are several seeds.
-        deviation: over the seeds; None for one run.
+        label: the model's name.
+        parameters: the number of all parameters, 1 or more.
+        accuracy: on the test images, 0 to 1; the mean where there are several seeds.
+        deviation: standard deviation over the seeds; None for one run.
         convolutional: whether it has convolutions.
     """
 
@@ -60,7 +60,7 @@ class CapacityPoint:
 
 @dataclass(frozen=True)
 class LabelBox:
-    """A rectangle in millimetres, `top` above `bottom` with y upwards."""
+    """A rectangle in millimetres; y points upwards."""
 
     left: float
     bottom: float
@@ -82,11 +82,11 @@ class LabelBox:
 
 
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
-    """Models by their parameters (logarithmic) and test accuracy.
+    """Draw models by their number of parameters (logarithmic) and their test accuracy.
 
     Args:
         name: the drawing's name.
-        points: of models whose accuracy is known.
+        points: models whose accuracy is known.
     """
     data = FigureData(
         CAPACITY_HEADINGS,
@@ -113,13 +113,13 @@ def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
 def place_labels(
     spots: Sequence[tuple[float, float]], widths: Sequence[float], height: float, frame: LabelBox
 ) -> list[LabelBox]:
-    """A box for each label, near its point, meeting neither another label nor a point where there is room.
+    """Place each label near its point, so that it meets neither another label nor a point where there is room.
 
     Args:
-        spots: the points, millimetres, y upwards.
-        widths: of the labels.
-        height: of a label.
-        frame: that they stay in.
+        spots: the points in millimetres, y upwards.
+        widths: of the labels, in millimetres.
+        height: of a label, in millimetres.
+        frame: the rectangle that the labels stay in.
     """
     taken = [LabelBox(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
     points = len(taken)
@@ -134,7 +134,7 @@ def place_labels(
 
 
 def _around(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
-    """Places for a label: right, left, above and below its point, then farther and farther off."""
+    """Yield places for a label: right, left, above and below its point, then farther and farther away."""
     for step in range(16):
         off = MARKER + step * height * 0.8
         rise = step * height * 0.8
@@ -219,7 +219,7 @@ def _label_widths(points: Sequence[CapacityPoint]) -> list[float]:
 
 
 def _write_labels(axes: Axes, points: Sequence[CapacityPoint]) -> None:
-    """Names beside the points; one that stands off is led to its point by a line."""
+    """Write the names beside the points; a name that is far from its point is joined to it by a line."""
     per_inch = axes.figure.dpi / 25.4
     origin = axes.bbox
     spots = [
@@ -255,9 +255,9 @@ SEED_LEFT, SEED_TOP, SEED_HEIGHT, SEED_FOOT = 14.0, 4.0, 42.0, 11.0
 SEED_RIGHT = 32.0
 """Room for the words beside the lines."""
 NUMBER_BACKGROUND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
-"""What keeps a number apart from a line behind it."""
+"""The background of a number, which keeps it apart from a line behind it."""
 MOST_NUMBERED = 14
-"""Up to so many seeds, each point has its number beside it."""
+"""Up to this number of seeds, each point has its value beside it."""
 WORD_HEIGHT = 3.2
 """Millimetres between the words of two lines."""
 PUBLISHED_HEADING = "published test accuracy (1 = all)"
@@ -265,11 +265,12 @@ PUBLISHED_HEADING = "published test accuracy (1 = all)"
 
 @dataclass(frozen=True)
 class SeedAccuracies:
-    """What is drawn, by seed.
+    """The accuracies that the figure by seed shows.
 
     Attributes:
-        ours, theirs: seed and test accuracy.
-        mean, published: over ours and theirs; `published` is None where the source has none.
+        ours, theirs: pairs of seed and test accuracy: ours, and the published ones.
+        mean: the summary of ours.
+        published: the summary of the published ones; None where there are none.
     """
 
     ours: tuple[tuple[int, float], ...]
@@ -289,13 +290,13 @@ def seed_figure(
     *,
     published: Sequence[float] = (),
 ) -> Drawing:
-    """Test accuracy by seed.
+    """Draw the test accuracy by seed: a point each, their mean a line, their standard deviation a band.
 
     Args:
         values: for each seed its number, its test accuracy (0 to 1; None is left out of the drawing) and, for the data
             beside the figure, any number of other scores.
-        others: the headings of those.
-        published: the source's test accuracies, of seed 0, 1, …
+        others: the headings of the other scores.
+        published: the source's test accuracies of seed 0, 1, …
     """
     ordered = sorted(values, key=lambda one: one[0] or 0)
     points = [(int(one[0] or 0), one[1]) for one in ordered]
@@ -320,7 +321,6 @@ def seed_figure(
 def _seed_data(
     ordered: Sequence[tuple[float | None, ...]], others: Sequence[str], theirs: Sequence[tuple[int, float]]
 ) -> FigureData:
-    """The numbers beside the figure; a column of published ones where there are some."""
     headings, rows = ("seed", "test accuracy (1 = all)", *others), [(int(one[0] or 0), *one[1:]) for one in ordered]
     if not theirs:
         return FigureData(headings, tuple(rows))
@@ -331,7 +331,7 @@ def _seed_data(
 
 
 def mean_in_words(found: SeedStatistics) -> str:
-    """``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
+    """Return ``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
     if found.std is None:
         return percent(found.mean)
     return (
@@ -399,7 +399,7 @@ def _seed_painter(drawn: SeedAccuracies) -> Callable[[Figure], None]:
 
 
 def _write_beside(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
-    """The words at their heights right of the axes, moved up where they would lie on the ones below."""
+    """Write the words right of the axes at their heights, moved up where they would overlap the words below."""
     low, high = axes.get_ylim()
     least, free = WORD_HEIGHT / SEED_HEIGHT * (high - low), -1.0
     for height, text, colour in sorted(words):

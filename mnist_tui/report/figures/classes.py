@@ -1,4 +1,4 @@
-"""Draw what a network makes of each class: the confusion matrix, the scores by class, the misclassified images."""
+"""Draw the results by class: the confusion matrix, the scores of the classes, and the misclassified images."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ MATRIX_TOP, RECALL_WIDTH, SCALE_WIDTH = 5.0, 13.0, 17.0
 """Millimetres above the cells, and for recall and the scale of the shades at their right."""
 TICK_LENGTH, LABEL_WIDTH = 1.5, 5.0
 LETTERS_LEVEL = 6
-"""Class names up to this long stand level below their columns; longer ones are turned."""
+"""The most letters of class names that stand level below their columns; longer ones are turned."""
 SLANT = 0.72
 DARK = 0.6
-"""From this tone on, numbers are white."""
+"""From this shade on, numbers are white."""
 FEW_SHARES = (0.0, 0.1, 0.5, 1.0)
 SHARES = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what: str) -> Drawing:
-    """The matrix with the recall of each class beside it.
+    """Draw the confusion matrix: counts, shaded by their share of the true class, with the recall of each class.
 
     Args:
         matrix: counts, rows the true class and columns the predicted one.
@@ -85,7 +85,6 @@ def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what
 
 
 def _names_height(names: Sequence[str]) -> float:
-    """Millimetres that the names below the columns need."""
     widest = width_of(names)
     return LINE if max(map(len, names)) <= LETTERS_LEVEL else SLANT * widest + LINE / 2
 
@@ -95,7 +94,6 @@ def _cells_left(names: Sequence[str]) -> float:
 
 
 def _cells_width(names: Sequence[str]) -> float:
-    """The width of all cells, in millimetres."""
     return min(WIDEST_CELL, (PAGE - _cells_left(names) - RECALL_WIDTH - SCALE_WIDTH) / len(names)) * len(names)
 
 
@@ -161,7 +159,6 @@ def _class_names(axes: Axes, names: Sequence[str]) -> None:
 
 
 def _write_recalls(axes: Axes, counts: Matrix) -> None:
-    """The share of each class that was recognised, right of its row."""
     right = len(counts) - 0.5 + 0.15
     axes.text(right, -0.65, "recall", fontsize=SMALL, color=GREY, va="bottom")
     for row, recall in enumerate(recalls(counts)):
@@ -170,7 +167,6 @@ def _write_recalls(axes: Axes, counts: Matrix) -> None:
 
 
 def _shade_scale(axes: Axes, shares: Sequence[float]) -> None:
-    """What the shades mean."""
     import numpy as np
 
     steps = 32
@@ -208,10 +204,10 @@ SCORE_MARKERS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
-    """Three markers for each class.
+    """Draw precision, recall and F1 of each class as three markers on one axis.
 
     Args:
-        rows: as `results.json` has them: class, precision, recall, f1 (0 to 1, or None) and support (images).
+        rows: as in `results.json`: class, precision, recall, f1 (0 to 1, or None) and support (images).
     """
     data = FigureData(
         ("class", "precision (1 = all)", "recall (1 = all)", "F1 (1 = best)", "images"),
@@ -302,13 +298,13 @@ def mistake_figure(  # noqa: PLR0917
     *,
     totals: Sequence[int] | None = None,
 ) -> Drawing:
-    """The confusions with the most images, each with the images that the network was surest of.
+    """Draw the most frequent confusions, each with the images that the network was surest of.
 
     Args:
-        images: uint8 ``(n, 28, 28)``, the misclassified ones, light on black.
-        labels, predicted: ``(n,)``, their true and their predicted classes.
-        probabilities: ``(n,)`` of the predicted class, or ``(n, classes)``.
-        totals: for each class, how many images of it were looked at; where given, shares are told.
+        images: uint8 ``(n, 28, 28)``, the misclassified images, light on black.
+        labels, predicted: int ``(n,)``, their true and their predicted classes.
+        probabilities: float ``(n,)`` of the predicted class, or ``(n, classes)``.
+        totals: the number of images of each class; where given, shares are told.
     """
     import numpy as np
 
@@ -360,7 +356,7 @@ def mistake_figure(  # noqa: PLR0917
 
 
 def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures in a row, an empty space right of each, in the grey levels that print tells apart."""
+    """Put pictures in a row, a space right of each, in the grey levels that print tells apart."""
     import numpy as np
 
     spaced = np.pad(images, ((0, 0), (0, 0), (0, PICTURE_SPACE)))
@@ -369,7 +365,7 @@ def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _confusion_in_words(confusion: Confusion) -> str:
-    """``4 read as 9: 31 of 982, 3.2 %``; without the total where it is not known."""
+    """Return ``4 read as 9: 31 of 982, 3.2 %``; without the total where it is not known."""
     if confusion.total:
         return in_words(confusion)
     return f"{confusion.true_name} read as {confusion.predicted_name}: {counted(confusion.count, 'image')}"
@@ -387,7 +383,7 @@ def _mistake_painter(rows: Sequence[_ConfusionRow]) -> Callable[[Figure], None]:
 
 
 def _draw_pictures(axes: Axes, row: _ConfusionRow) -> None:
-    """Dark on white, as ink on paper is; each picture in a frame, its probability below it."""
+    """Draw the pictures dark on white, like ink on paper, each in a frame with its probability below it."""
     from matplotlib.patches import Rectangle
 
     count = len(row.probabilities)

@@ -1,4 +1,4 @@
-"""A training as curves: accuracy, loss and learning rate by epoch, with the epochs that matter marked."""
+"""Draw a training's history: accuracy, loss and learning rate by epoch, with the best and the last epoch marked."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ HEIGHT, LOW = 44.0, 13.0
 """Heights of a panel, and of the learning rate's."""
 LEFT, WIDTH, SECOND = 14.0, 61.0, 95.0
 BUCKETS = 150
-"""A longer run's curve is drawn by the lowest and the highest of each of so many stretches."""
+"""A longer curve is divided into this number of stretches, and drawn by the lowest and highest value of each."""
 MARKED = 15
-"""Up to so many epochs, each has its marker."""
+"""Up to this number of epochs, each has its marker."""
 MARKERS = 9
 ACCURACIES = ("accuracy", "val_accuracy", "plain_accuracy")
 LOSSES = ("loss", "val_loss", "plain_loss")
@@ -68,7 +68,13 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class HistoryCurve:
-    """One curve of a panel: the rows' field that it shows, and how it is told from the others without colour."""
+    """One curve of a panel.
+
+    Attributes:
+        field: the field of the rows that it shows.
+        label: its name in the legend.
+        look: colour, line and marker; the curves can be told apart without colour.
+    """
 
     field: str
     label: str
@@ -83,7 +89,7 @@ PLAIN: dict[str, Any] = {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "
 def history_figure(
     name: str, rows: Sequence[EpochRow], *, best: int | None, stopped_early: bool, ended: str
 ) -> Drawing:
-    """Accuracy and loss side by side, the learning rate below where it changes.
+    """Draw accuracy and loss side by side, with the learning rate below them where it changes.
 
     Args:
         rows: one an epoch, in order; None is a gap.
@@ -108,7 +114,7 @@ def history_figure(
 
 @dataclass(frozen=True)
 class _Marks:
-    """Epochs to be marked; None where there is none."""
+    """The epochs to mark; None for no mark."""
 
     best: int | None
     stop: int | None
@@ -167,7 +173,7 @@ def _epochs(axes: Axes, rows: Sequence[EpochRow]) -> None:
 
 
 def _mark(axes: Axes, rows: Sequence[EpochRow], marks: _Marks) -> None:
-    """Lines at the marked epochs, each named above the axes in a row of its own."""
+    """Draw lines at the marked epochs, each named above the axes in a row of its own."""
     named = [
         (marks.best, "best", (0, (1, 1.5)), 0),
         (marks.stop, "stopped early", (0, (6, 2)), 0 if marks.best is None else 1),
@@ -223,7 +229,7 @@ def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:
 
 
 def _thinned(rows: Sequence[EpochRow], field: str) -> tuple[list[int], list[float]]:
-    """Epochs and values of a curve, NaN for gaps; of a long one, each stretch's lowest and highest, and its gaps."""
+    """Return a curve's epochs and values, NaN for gaps; a long curve keeps each stretch's extremes and gaps."""
     points = [(row.epoch, _value(row, field)) for row in rows]
     if len(points) > 2 * BUCKETS:
         size = math.ceil(len(points) / BUCKETS)
@@ -245,7 +251,7 @@ def _value(row: EpochRow, field: str) -> float:
 
 
 def _markers(values: Sequence[float]) -> list[int]:
-    """Places that get a marker: all of a few, else evenly chosen ones, and those that stand alone between gaps."""
+    """Return the places of markers: all of a few points, else even ones and those that stand alone between gaps."""
     there = [place for place, value in enumerate(values) if math.isfinite(value)]
     if len(there) <= MARKED:
         return there
@@ -276,7 +282,7 @@ def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str)
 
 
 def _in_words(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, ended: str) -> str:
-    """What the curves show, with figures."""
+    """Describe the curves with their values."""
     last = rows[-1].epoch
     parts = [f"Curves of accuracy and loss over {counted(len(rows), 'epoch')}."]
     for what, field in (("Validation", "val_accuracy"), ("Training", "accuracy")):

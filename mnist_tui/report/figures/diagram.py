@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 MARGIN, GAP, ARROW = 5.5, 2.5, 6.0
-"""Millimetres left and right of a row, between two texts, and between two glyphs for their arrow at least."""
+"""Millimetres left and right of a row, between two texts, and at least between two glyphs, for their arrow."""
 PICTURE, TEXT_LINE, ROW_GAP = 18.0, SMALL * 25.4 / 72 * 1.22, 6.0
 SMALL_LETTER = LETTER * SMALL / POINTS * 1.04
 WIDEST = 18
-"""Letters on a line below a glyph, before it is broken."""
+"""The most letters on a line below a glyph."""
 MOST, FIRST, LAST = 28, 18, 8
-"""A network of more boxes is drawn by its first and its last."""
+"""Of more than the most boxes, only the first and the last are drawn."""
 HEADINGS = ("layer", "type", "configuration", "inputs", "output", "parameters")
 
 
@@ -38,11 +38,11 @@ class DiagramBox:
     """One box of the diagram.
 
     Attributes:
-        kind: what is drawn: a layer's kind, ``input``, ``hog``, ``output`` or ``more``.
+        kind: a layer's kind, or ``input``, ``hog``, ``output`` or ``more``.
         name: its heading.
-        facts: configuration, output and parameters, each a line or, broken, more.
+        facts: configuration, output and parameters; a long one is broken into lines.
         shape: of its output for one image.
-        cells: for ``hog``, along an edge.
+        cells: for ``hog``, the number of cells along an edge.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class DiagramBox:
 
     @property
     def width(self) -> float:
-        """Millimetres that it takes in a row."""
+        """The millimetres that it takes in a row."""
         texts = max(SMALL_LETTER * max(map(len, self.lines), default=0), SMALL_LETTER * 1.1 * max(map(len, self.title)))
         return max(texts + GAP, self.picture_width + ARROW)
 
@@ -75,12 +75,12 @@ class DiagramBox:
 
 
 def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) -> Drawing:
-    """The architecture of an experiment's model.
+    """Draw the architecture of an experiment's model.
 
     Args:
         name: the drawing's name.
-        experiment: whose features come first.
-        complexity: of its model.
+        experiment: gives the features, which come first.
+        complexity: the counts of its model.
     """
     nodes = _boxes(experiment, complexity)
     rows = divide_into_rows([node.width for node in nodes], PAGE - 2 * MARGIN)
@@ -94,7 +94,11 @@ def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) ->
 
 
 def divide_into_rows(widths: Sequence[float], most: float) -> list[list[int]]:
-    """Places of boxes in rows no wider than `most`: as few rows as can be, and those about equally wide."""
+    """Divide boxes into as few rows of at most `most` millimetres as possible, about equally wide.
+
+    Returns:
+        The indices of the boxes, row by row.
+    """
     rows = _filled(widths, most)
     limit = max(sum(widths) / len(rows), *widths)
     while limit < most:
@@ -163,7 +167,7 @@ def _caption(complexity: Complexity, nodes: Sequence[DiagramBox]) -> str:
 
 
 def _broken(text: str, joint: str) -> list[str]:
-    """The text in lines of WIDEST letters at most, broken behind `joint`; a longer word stays whole."""
+    """Break a text behind `joint` into lines of at most WIDEST letters; a longer word stays whole."""
     if len(text) <= WIDEST:
         return [text]
     lines = [""]
@@ -192,13 +196,13 @@ def _painter(rows: Sequence[Sequence[DiagramBox]], heights: Sequence[float]) -> 
 def _paint_row(
     axes: Axes, row: Sequence[DiagramBox], top: float, entry: tuple[float, float] | None, *, alone: bool
 ) -> tuple[float, float]:
-    """Draws a row, its arrows included, and says where the row's last glyph ends.
+    """Draw a row with its arrows, and return where its last glyph ends.
 
     Args:
         axes: in millimetres, y downwards.
         top: of the row.
         entry: where the row before ended.
-        alone: a row that has the page to itself stands in its middle.
+        alone: whether it is the only row, which stands in the middle.
     """
     taken = sum(node.width for node in row)
     spread = min((PAGE - 2 * MARGIN - taken) / len(row), 4.0) if len(row) > 1 else 0.0
@@ -235,7 +239,7 @@ def _caption_of(axes: Axes, node: DiagramBox, centre: float, top: float) -> None
 
 
 def _turn(axes: Axes, start: tuple[float, float], end: tuple[float, float], between: float) -> None:
-    """An arrow from the end of a row, through the space between, to the beginning of the next."""
+    """Draw an arrow from the end of a row, through the space between, to the start of the next."""
     right, left = PAGE - 1.0, 1.0
     (x, y), (to_x, to_y) = start, end
     _arrow(axes, [(x, y), (right, y), (right, between), (left, between), (left, to_y), (to_x, to_y)])
@@ -264,12 +268,12 @@ def _arrow(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
 LARGEST, SHIFT = 12.0, 0.75
 """Edge of an image of 28 pixels, and the distance between two planes of a stack."""
 CIRCLE, PITCH, CIRCLES = 1.05, 2.6, 6
-"""Radius of a neuron, distance between two, and how many of a layer are drawn at most."""
+"""Radius of a neuron, the distance between two, and the most circles drawn for a layer."""
 COLUMN = 4.0
 BELL_EDGE = 9.0
 PALE, LIGHT, WHITE = "#cfe6f4", "#f7d9a8", "#ffffff"
 STROKES = 7
-"""HOG cells along an edge that are drawn at most."""
+"""The most HOG cells drawn along an edge."""
 
 
 def glyph_width(kind: str, shape: Shape) -> float:
@@ -298,12 +302,12 @@ def _edge(shape: Shape) -> float:
 
 
 def _planes(shape: Shape) -> int:
-    """Planes drawn for a number of channels: more for more, but few."""
+    """Return the number of planes drawn for the channels: more for more channels, at most 8."""
     return min(1 + round(math.log2(shape[2])), 8)
 
 
 def _stack(axes: Axes, shape: Shape, x: float, y: float, *, convolution: bool) -> None:
-    """Planes one behind the other; a convolution's are filled and show its window, a pooling's are white."""
+    """Draw planes one behind the other: filled and with a window for a convolution, white for pooling."""
     edge, planes = _edge(shape), _planes(shape)
     whole = edge + (planes - 1) * SHIFT
     left, top = x - whole / 2, y + whole / 2 - edge
@@ -319,7 +323,7 @@ def _stack(axes: Axes, shape: Shape, x: float, y: float, *, convolution: bool) -
 
 
 def _grid(axes: Axes, x: float, y: float, cells: int) -> tuple[float, float]:
-    """A square of cells; its left and upper edge."""
+    """Draw a square of cells, and return its left and upper edge."""
     left, top, step = x - LARGEST / 2, y - LARGEST / 2, LARGEST / cells
     _square(axes, left, top, LARGEST, WHITE)
     for line in range(1, cells):
@@ -329,7 +333,7 @@ def _grid(axes: Axes, x: float, y: float, cells: int) -> tuple[float, float]:
 
 
 def _strokes(axes: Axes, x: float, y: float, cells: int) -> None:
-    """A stroke in each cell, across its gradient."""
+    """Draw a stroke in each cell, at a right angle to its gradient."""
     drawn = max(min(cells, STROKES), 1)
     left, top = _grid(axes, x, y, drawn)
     step = LARGEST / drawn
@@ -342,7 +346,7 @@ def _strokes(axes: Axes, x: float, y: float, cells: int) -> None:
 
 
 def _neurons(axes: Axes, units: int, x: float, y: float, *, dropped: bool = False) -> None:
-    """A column of circles; of many, a gap with dots stands for the rest. Every other one of a dropout is crossed."""
+    """Draw a column of circles; of many, dots stand for the rest, and for dropout every second one is crossed out."""
     from matplotlib.patches import Circle
 
     many = units > CIRCLES
@@ -366,14 +370,14 @@ def _neurons(axes: Axes, units: int, x: float, y: float, *, dropped: bool = Fals
 
 
 def _bar(axes: Axes, x: float, y: float) -> None:
-    """A vector: a narrow bar of cells."""
+    """Draw a vector as a narrow bar of cells."""
     cells, wide, tall = 9, 1.7, PITCH * CIRCLES
     for at in range(cells):
         _rectangle(axes, x - wide / 2, y - tall / 2 + at * tall / cells, wide, tall / cells, fill=WHITE)
 
 
 def _bell(axes: Axes, x: float, y: float) -> None:
-    """The normal distribution in a frame."""
+    """Draw a normal distribution in a frame, for batch normalisation."""
     _square(axes, x - BELL_EDGE / 2, y - BELL_EDGE / 2, BELL_EDGE, WHITE)
     steps = [-3 + 6 * at / 40 for at in range(41)]
     axes.plot(

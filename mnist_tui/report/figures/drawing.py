@@ -34,7 +34,7 @@ _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     "png": {"Software": None},
 }
-"""What would say when and with which version a file was made."""
+"""Metadata that would tell when and by which version a file was made."""
 _COMMENT, _INDENTATION = re.compile(rb"<!--.*?-->", re.DOTALL), re.compile(rb"\n\s+")
 _GROUP = re.compile(rb'<g id="[^"]*"')
 _PLACE = re.compile(rb' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
@@ -44,7 +44,7 @@ _SETTINGS_OF_ALL = threading.Lock()
 
 @dataclass(frozen=True)
 class FigureData:
-    """The data of a figure: headings with their units, and rows of plain values; None where there is none."""
+    """The data of a figure: headings with units, and rows of plain values; None where a value is missing."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
@@ -55,10 +55,10 @@ class Drawing:
     """A figure that can be painted any number of times.
 
     Attributes:
-        name: the files' stem, unique within a report (``run-1-history``).
-        caption: what stands below it; plain text, unescaped.
-        alt: what is seen, with figures, for those who do not see it; plain text, unescaped.
-        data: what was drawn.
+        name: the stem of its files, unique within a report (``run-1-history``).
+        caption: the text below it; plain, not escaped.
+        alt: a description with numbers for those who do not see it; plain, not escaped.
+        data: the values drawn.
         millimetres: width and height on the page.
         paint: draws into an empty figure of that size.
     """
@@ -72,13 +72,13 @@ class Drawing:
 
 
 def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Writes a figure, painted once, in each of the formats; the folder is made if need be.
+    """Write a figure, painted once, in each of the formats; the folder is made if it is not there.
 
     Args:
-        formats: of FORMATS.
+        formats: of IMAGE_FORMATS.
 
     Returns:
-        The files, in the order of the formats; none is ever half there.
+        The files, in the order of the formats. No file is ever written in part.
 
     Raises:
         OSError: a file cannot be written.
@@ -100,13 +100,13 @@ def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
 
 
 def _shorter(svg: bytes) -> bytes:
-    """The same picture without comments, indentation, names of groups and more than two decimals of a place."""
+    """Shorten a picture: no comments, indentation or names of groups, and two decimals for coordinates."""
     bare = _GROUP.sub(b"<g", _INDENTATION.sub(b"\n", _COMMENT.sub(b"", svg)))
     return _PLACE.sub(lambda place: _DECIMALS.sub(rb"\1", place[0]), bare)
 
 
 def save_data(drawing: Drawing, folder: Path) -> Path:
-    """Writes the figure's data as csv, an empty field for None; the folder is made if need be.
+    """Write the figure's data as CSV, an empty field for None; the folder is made if it is not there.
 
     Raises:
         OSError: the file cannot be written.
@@ -123,9 +123,9 @@ def save_data(drawing: Drawing, folder: Path) -> Path:
 
 @contextmanager
 def _settled(more: dict[str, Any]) -> Generator[None]:
-    """Matplotlib with the settings of this package, whatever the user's are, one thread at a time, and silent.
+    """Use matplotlib with this package's settings, whatever the user's are, for one thread at a time, and silently.
 
-    A character that the font lacks is drawn as a box; that is no news for standard error.
+    A character that the font lacks is drawn as a box; matplotlib's warning about it is not printed.
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
@@ -194,38 +194,39 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 3,
 }
-"""matplotlib's settings wherever they differ from its own defaults. Letters are drawn as outlines in svg, for not
-every reader of it has the font."""
+"""matplotlib's settings where they differ from its defaults. Letters are outlines in svg, since not every reader
+has the font.
+"""
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
-    """Axes at a place given in millimetres, `left` and `top` from the figure's upper left corner."""
+    """Add axes at a place in millimetres; `left` and `top` count from the figure's upper left corner."""
     whole_width, whole_height = (25.4 * inches for inches in figure.get_size_inches())
     bottom = whole_height - top - height
     return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
 
 def write(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
-    """Text at a place given in millimetres from the figure's upper left corner, where its own upper left is."""
+    """Write a text whose upper left corner is given in millimetres from the figure's."""
     width, height = (25.4 * inches for inches in figure.get_size_inches())
     place: dict[str, Any] = {"va": "top", "ha": "left", **how}
     figure.text(left / width, 1 - top / height, text, **place)
 
 
 def one_line(text: object, most: int = 24) -> str:
-    """Someone else's text as a label: on one line, its end cut off where it is long."""
+    """Return a text as a label: on one line, cut off after `most` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Whether values call for a logarithmic axis: the positive ones span more than two decades, none is negative."""
+    """Tell whether values need a logarithmic axis: none is negative, and the positive ones span over two decades."""
     positive = [value for value in values if value > 0]
     return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > TWO_DECADES
 
 
 def plain_logarithmic(axis: Any) -> None:
-    """Makes a logarithmic axis say ``0.01`` and ``1`` where matplotlib would write powers in its own notation."""
+    """Write ``0.01`` and ``1`` at a logarithmic axis instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(numticks=6))
@@ -234,7 +235,7 @@ def plain_logarithmic(axis: Any) -> None:
 
 
 def whole_numbers(axis: Any, ticks: int = 6) -> None:
-    """Marks an axis only at whole numbers, with commas at thousands."""
+    """Mark an axis only at whole numbers, with commas at thousands."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
@@ -242,7 +243,7 @@ def whole_numbers(axis: Any, ticks: int = 6) -> None:
 
 
 def percentages(axis: Any, ticks: int = 5) -> None:
-    """Marks an axis of shares (0 to 1) in percent, without the sign."""
+    """Mark an axis of shares (0 to 1) in per cent, without the sign."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
@@ -250,10 +251,10 @@ def percentages(axis: Any, ticks: int = 5) -> None:
 
 
 def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
-    """Ends of an axis of shares: a little around the values, never beyond 0 and 1 by more than that, never too close.
+    """Return the ends of an axis of shares: a little beyond the values, and hardly beyond 0 and 1.
 
     Args:
-        least: how far apart they are at least.
+        least: the least distance between the ends.
     """
     low, high = min(values, default=0.0), max(values, default=1.0)
     spare = max(least - (high - low), 0.0) / 2
@@ -262,12 +263,12 @@ def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, f
 
 
 def width_of(texts: Sequence[str]) -> float:
-    """About the width of the widest of some labels, in millimetres."""
+    """Return about the width of the widest label, in millimetres."""
     return LETTER * max(map(len, texts), default=0)
 
 
 def empty(why: str) -> Callable[[Figure], None]:
-    """A painter for a figure that has nothing to draw: it says why."""
+    """Return a painter for a figure without data, which writes why there are none."""
 
     def paint(figure: Figure) -> None:
         figure.text(0.5, 0.5, why, ha="center", va="center", color=GREY)
@@ -276,7 +277,7 @@ def empty(why: str) -> Callable[[Figure], None]:
 
 
 def finite(value: float | None) -> bool:
-    """Whether a value is there and can be drawn."""
+    """Tell whether a value is known and finite."""
     return value is not None and math.isfinite(value)
 
 
@@ -284,9 +285,10 @@ SMALLEST_DRAWABLE, LARGEST_DRAWABLE = 1e-300, 1e300
 
 
 def drawable(value: float | None) -> float | None:
-    """Return a value as a plot takes it.
+    """Return a value that a plot can compute with: None if it is not finite, bounded otherwise.
 
-    What is not finite has no place (None); values nearer to 0 than 1e-300 lie on 0, those beyond ±1e300 on its edge.
+    Values nearer to 0 than 1e-300 become 0, and those beyond ±1e300 the bound, so that sums, differences, ratios and
+    logarithms of them neither overflow nor vanish.
     """
     if value is None:
         return None

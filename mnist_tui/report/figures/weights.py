@@ -1,4 +1,4 @@
-"""How the weights and biases of a network's layers are spread, epoch by epoch."""
+"""Draw the distributions of the weights and biases of a network's layers over the epochs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOP, HEAD, FOOT, GAP = 0.5, LINE + 0.8, 9.0, 3.5
 HIGHEST, PAGE_HEIGHT = 26.0, 225.0
 LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
 MOST = 12
-"""Layers that are drawn at most; of more, the first ones and the last."""
+"""The most layers drawn: of more, the first ones and the last."""
 HEADINGS = (
     "epoch",
     "layer",
@@ -54,11 +54,11 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class _Array:
-    """One array over the epochs.
+    """The weights or biases of one layer over the epochs.
 
     Attributes:
-        epochs: those that it was told of and finite in.
-        lines: for each of them lowest, QUANTILES, highest.
+        epochs: those with recorded values.
+        lines: for each epoch the lowest value, QUANTILES, and the highest.
     """
 
     epochs: tuple[int, ...]
@@ -66,7 +66,7 @@ class _Array:
 
 
 def quantile(spread: Distribution, share: float) -> float:
-    """The value below which a share of the values lies, read off the histogram, its bins taken as evenly filled."""
+    """Return a quantile, read off a histogram whose values are taken as evenly spread within each bin."""
     wanted = share * sum(spread.counts)
     width = (spread.high - spread.low) / len(spread.counts)
     for number, inside in enumerate(spread.counts):
@@ -77,10 +77,10 @@ def quantile(spread: Distribution, share: float) -> float:
 
 
 def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
-    """For each layer its weights at the left and its biases at the right, as bands of quantiles over the epochs.
+    """Draw each layer's weights at the left and biases at the right, as bands of quantiles over the epochs.
 
     Args:
-        seen: in order of their epochs, 0 for those that training began with.
+        seen: the recorded distributions; epoch 0 is before training.
     """
     ordered = sorted(seen, key=lambda event: event.epoch)
     data = FigureData(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
@@ -153,7 +153,7 @@ def _painter(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], heigh
 
 
 def _bands(axes: Axes, array: _Array, color: str) -> None:
-    """Bands where there are several epochs, a bar with its ends where there is one."""
+    """Draw bands for several epochs, or a bar with its ends for one."""
     low, *inner, high = (list(line) for line in zip(*array.lines, strict=True))
     least, lower, middle, upper, most = inner
     epochs = list(array.epochs)

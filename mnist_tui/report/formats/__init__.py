@@ -1,1 +1,1 @@
-"""A report's Markdown made into md, tex, html, pdf and docx: a tree changed by pure functions, written by pandoc."""
+"""A report's Markdown made into md, tex, html, pdf and docx: pandoc reads and writes, functions change its tree."""

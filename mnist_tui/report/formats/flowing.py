@@ -32,13 +32,14 @@ from mnist_tui.report.formats.tree import (
 )
 
 MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
-"""As GitHub reads it, dollars for formulas; a tilde is escaped, for GitHub strikes out between single ones."""
+"""GitHub's Markdown with dollars for formulas; tildes are escaped, as GitHub strikes out text between them."""
 
 
 def write_markdown(job: PreparedReport, beside: str) -> bytes:
-    """The document.
+    """Return the report in Markdown.
 
     Args:
+        report: the prepared report.
         beside: name of the folder with the figures.
 
     Raises:
@@ -58,11 +59,11 @@ def write_markdown(job: PreparedReport, beside: str) -> bytes:
 
 
 _ENTITY = re.compile(r"(&)(?=#?\w+;)")
-"""What would be read as another character; pandoc leaves it."""
+"""Text that would be read as an HTML entity; pandoc does not escape it."""
 
 
 def _entities(one: Node) -> Any:
-    """Text that looks like a character's name in HTML, such as ``&amp;``, with its first character escaped."""
+    """Escape text that looks like an HTML entity, such as ``&amp;``."""
     if one["t"] != "Str" or not _ENTITY.search(one["c"]):
         return one
     pieces = _ENTITY.split(one["c"])
@@ -70,7 +71,7 @@ def _entities(one: Node) -> Any:
 
 
 def _dashes(one: Node) -> Any:
-    """A word of dashes begins with an escaped one, which pandoc leaves out: alone in its paragraph it were a rule."""
+    """Escape the first dash of a word of dashes: alone in a paragraph it would be read as a rule."""
     if one["t"] != "Str" or len(one["c"]) < 2 or one["c"].strip("-"):
         return one
     return [node("RawInline", ["gfm", "\\-"]), node("Str", one["c"][1:])]
@@ -82,7 +83,7 @@ def _markdown_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Node
 
 
 def _lowered_heading(one: Node) -> Node:
-    """Headings one level deeper, for the title is the first, and without ids, which GitHub does not know."""
+    """Move a heading one level down, since the title is the first, and drop its id, which GitHub does not read."""
     if one["t"] != "Header":
         return one
     level, _, title = one["c"]
@@ -103,7 +104,7 @@ HTML_OPTIONS = (
 
 
 def write_html(job: PreparedReport) -> bytes:
-    """The document.
+    """Return the report as one HTML file: style and figures inside, formulas as MathML.
 
     Raises:
         ExportError: pandoc failed.
@@ -123,5 +124,5 @@ def _data_url(job: PreparedReport, name: str) -> str:
 
 
 def _scrolling(one: Node) -> Node:
-    """Tables too wide for a screen scroll in a box of their own."""
+    """Put a table in a box that scrolls where the screen is too narrow."""
     return node("Div", [["", ["table"], []], [one]]) if one["t"] == "Table" else one

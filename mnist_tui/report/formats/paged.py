@@ -43,11 +43,11 @@ from mnist_tui.shown_text import isolated
 from mnist_tui.wording import listed, noun
 
 MOST_NAMED = 8
-"""Characters that a sentence names."""
+"""The most characters that a warning names."""
 _WITHOUT_SHAPE = ("C", "Z", "M")
-"""Categories of characters that are not drawn on their own: controls, blanks, marks."""
+"""Categories of characters that are not drawn on their own: controls, spaces, combining marks."""
 _TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
-"""What typst's own fonts have, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
+"""About the characters of typst's own fonts: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 _FONTS = {"CJK": "Noto Sans CJK", "HIRAGANA": "Noto Sans CJK", "KATAKANA": "Noto Sans CJK", "HANGUL": "Noto Sans CJK"}
 _SCRIPTS = frozenset(
     (
@@ -89,14 +89,14 @@ def _drawn_in(text: str) -> set[str]:
 
 
 def missing_in_figures(drawings: Iterable[Drawing]) -> set[str]:
-    """Return the characters that figures may have and Matplotlib's font lacks."""
+    """Return the characters of figures that Matplotlib's font may lack."""
     texts = (f"{one.alt} {one.data.headings} {one.data.rows}" for one in drawings)
     found = {char for text in texts for char in _drawn_in(text)}
     return found and found - _figure_font_characters()
 
 
 def missing_in_pdf(found: set[str]) -> set[str]:
-    """Return which of some characters neither typst's own fonts nor those of this machine have."""
+    """Return the characters that neither typst's own fonts nor those of this machine have."""
     import typst
 
     left = {char for char in found if not _TYPST_CHARACTERS.match(char)}
@@ -117,7 +117,7 @@ def _figure_font_characters() -> frozenset[str]:
 
 @cache
 def _font_characters(path: Path, index: int) -> frozenset[str]:
-    """The characters of a font; none of one that cannot be read."""
+    """Return the characters of a font; none if it cannot be read."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -142,8 +142,9 @@ def missing_sentence(where: str, lacking: set[str], why: str, *, fonts: bool) ->
 
     Args:
         where: the document.
+        lacking: the characters.
         why: ``which no font on this machine has``.
-        fonts: whether fonts that would help are named.
+        fonts: whether to name fonts that would help.
     """
     some = sorted(lacking)
     named = ", ".join(f"{char} (U+{ord(char):04X})" for char in some[:MOST_NAMED])
@@ -154,15 +155,17 @@ def missing_sentence(where: str, lacking: set[str], why: str, *, fonts: bool) ->
 
 
 DOCX_OPTIONS = ("--number-sections", "--syntax-highlighting=none", f"--reference-doc={TEMPLATES / 'reference.docx'}")
-"""The reference is pandoc's own with A4 pages, smaller letters, and a style for each size of a table's letters."""
+"""The reference document is pandoc's own with A4 pages, smaller letters, and a style for each size of table text."""
 DOCX_TABLE_STYLES = ("Table 9", "Table 8", "Table 7")
-"""Letters in tables, by their `tables.Fit.size`."""
+"""The styles of table text, by `TableLayout.size`."""
 DOCX_PAGE = (80, 92, 106)
-"""Characters across the page in those styles; fewer than elsewhere, for the reader may lack the font."""
+"""Characters across the page in those styles; fewer than elsewhere, since the reader may lack the font."""
 
 
 def write_docx(job: PreparedReport) -> bytes:
-    """The document. pandoc may read files here, for it has to put the figures in; no other place of the text names one.
+    """Return the report as a Word document: figures as pictures, a table of contents made of links.
+
+    pandoc may read files here to put the figures in; nothing else in the text names a file.
 
     Raises:
         ExportError: pandoc failed.
@@ -176,7 +179,7 @@ def write_docx(job: PreparedReport) -> bytes:
 
 
 def _docx_table(size: int, table: Node) -> Nodes:
-    """The table with its words in a style for letters, since pandoc has its own for links and for cells."""
+    """Set a table's words in a style of letters; cells and links have styles of pandoc's own."""
     style = ["", [], [["custom-style", DOCX_TABLE_STYLES[size]]]]
 
     def small(one: Node) -> Node:
@@ -187,20 +190,21 @@ def _docx_table(size: int, table: Node) -> Nodes:
 
 LATEX_OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=none", "--syntax-highlighting=none")
 LATEX_TABLE_SIZES = (r"\small", r"\footnotesize", r"\scriptsize")
-"""Letters of tables, by their `tables.Fit.size`."""
+"""The sizes of table text, by `TableLayout.size`."""
 LATEX_LONGEST_WORD = 40
 FIRST_OF_CJK = "\u2e80"
 LATIN = "\u024f"
-"""The last of the letters that LaTeX puts together from others."""
+"""The last of the letters that LaTeX composes of others."""
 LATEX_OF = {BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲": r"\ensuremath{\blacktriangle}"}
-"""What needs this document's packages, or is not said by `tex_letters`."""
+"""LaTeX for characters that need this document's packages, or that `latex_symbol` does not know."""
 
 
 def write_latex(job: PreparedReport, beside: str) -> bytes:
-    """The document.
+    """Return the report as LaTeX that compiles with pdfLaTeX and the packages of every distribution.
 
     Args:
-        beside: name of the folder with the figures.
+        report: the prepared report.
+        beside: name of the folder with the figures, as pdf.
 
     Raises:
         ExportError: pandoc failed.
@@ -215,7 +219,7 @@ def write_latex(job: PreparedReport, beside: str) -> bytes:
 
 
 def missing_in_latex(job: PreparedReport) -> str:
-    """A warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
+    """Return a warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
     found = {
         char for char in drawn_characters(job.tree(job.blocks)) if _is_foreign(char) and "nosuch" in latex_of(char)
     }
@@ -224,7 +228,7 @@ def missing_in_latex(job: PreparedReport) -> str:
 
 
 def _is_foreign(char: str) -> bool:
-    """Whether a character is one of another script than LaTeX's own, or a picture; it has most other signs."""
+    """Tell whether a character is a letter of a script that LaTeX lacks, or a picture; it has most other signs."""
     return char > LATIN and (unicodedata.category(char).startswith("L") or char >= FIRST_OF_CJK)
 
 
@@ -234,7 +238,7 @@ def _latex_table(size: int, table: Node) -> Nodes:
 
 
 def _code_lines(one: Node) -> Any:
-    """Code as lines that wrap, which LaTeX's own verbatim does not; each begins with a box, for its blanks to stay."""
+    """Write code as lines that wrap; each starts with an empty box, so that its leading spaces stay."""
     if one["t"] != "CodeBlock":
         return one
     content: Nodes = []
@@ -252,23 +256,23 @@ def _code_lines(one: Node) -> Any:
 
 
 def non_ascii(tree: Any) -> list[str]:
-    """Everything in a tree that is not ASCII, in order."""
+    """Return the characters of a tree that are not ASCII, sorted."""
     return sorted({char for char in json.dumps(tree, ensure_ascii=False) if not char.isascii()})
 
 
 def symbol_declarations(found: list[str]) -> str:
-    """What pdfLaTeX prints for characters that it does not know: mathematics, nothing, or the code point in a box."""
+    """Declare what pdfLaTeX prints for characters: mathematics, nothing, or the code point in a box."""
     return "\n".join(rf"  \symbolfor{{{char}}}{{{ord(char):04X}}}{{{latex_of(char)}}}" for char in found)
 
 
 def latex_of(char: str) -> str:
-    """A character as LaTeX that needs no font beyond the usual ones."""
+    """Return a character as LaTeX that needs only the usual fonts."""
     said = LATEX_OF.get(char, tabular.latex_symbol(char))
     return said if said is not None else rf"\nosuchletter{{{ord(char):04X}}}"
 
 
 PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
-"""Letters of tables, by their `tables.Fit.size`."""
+"""The sizes of table text, by `TableLayout.size`."""
 PDF_LONGEST_WORD = 60
 _PLAIN = re.compile(r"[^\W_]+[,;:)]?")
 _OWN_FONTS_TEXT = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
@@ -276,7 +280,9 @@ _OWN_FONTS_TEXT = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06
 
 
 def write_pdf(job: PreparedReport) -> bytes:
-    """The document.
+    """Return the report as a PDF, set by typst: without TeX, and with the same bytes on every machine.
+
+    Only a text with letters that typst's own fonts lack, such as Chinese, is set with the fonts of the machine.
 
     Raises:
         ExportError: pandoc or typst failed.
@@ -300,14 +306,14 @@ def write_pdf(job: PreparedReport) -> bytes:
 
 
 def missing_in_pdf_document(job: PreparedReport) -> str:
-    """A warning of characters that the PDF shows as boxes; empty where there are none."""
+    """Return a warning of characters that the PDF shows as boxes; empty where there are none."""
     found = missing_in_pdf(drawn_characters(job.tree(job.blocks)))
     why = "which no font on this machine has"
     return missing_sentence("the PDF", found, why, fonts=True) if found else ""
 
 
 def _compile(job: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
-    """Title and author are handed over as values: they are never read as typst's language."""
+    """Compile with typst; title and author are passed as values, so that they are never read as its language."""
     import typst
 
     report = job.report
@@ -341,13 +347,12 @@ def _typst_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
 
 
 def _typst_string(text: str) -> str:
-    """Text as a literal of typst's."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _kept_together(blocks: Nodes) -> Nodes:
-    """A paragraph before a list or code stays on its page: it leads up to it."""
+    """Keep a paragraph before a list or code on the same page as that."""
     found: Nodes = []
     for one, following in pairwise([*blocks, node("Null")]):
         leads = one["t"] == "Para" and following["t"] in {"BulletList", "CodeBlock"}
@@ -357,7 +362,7 @@ def _kept_together(blocks: Nodes) -> Nodes:
 
 
 def _typst_literal(one: Node) -> Node:
-    """A word that typst might read as more than text, as a string; in its language even ``...`` and ``-1`` change."""
+    """Write a word as a string where typst might read it as its language: even ``...`` and ``-1`` change there."""
     if one["t"] != "Str" or _PLAIN.fullmatch(one["c"]):
         return one
     return node("RawInline", ["typst", f"#{_typst_string(one['c'])};"])

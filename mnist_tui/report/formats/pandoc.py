@@ -24,7 +24,7 @@ from mnist_tui.report.markdown import Report
 from mnist_tui.wording import in_utc
 
 READER = "commonmark+pipe_tables+tex_math_dollars+footnotes+strikeout-raw_html"
-"""What GitHub reads, too; no raw HTML or TeX, no attributes, no citations."""
+"""The Markdown that GitHub reads, too: no raw HTML or TeX, no attributes, no citations."""
 TEMPLATES = Path(__file__).with_name("templates")
 PATIENCE_S = 120.0
 
@@ -33,7 +33,7 @@ Tree = dict[str, Any]
 
 
 def read_markdown(markdown: str) -> Tree:
-    """The tree of a Markdown text.
+    """Return the tree of a Markdown text.
 
     Raises:
         ExportError: pandoc is not there or failed.
@@ -44,12 +44,13 @@ def read_markdown(markdown: str) -> Tree:
 def write_document(
     tree: Tree, form: str, options: Sequence[str] = (), *, epoch: int = 0, folder: Path | None = None
 ) -> bytes:
-    """A tree as a document.
+    """Return a tree as a document.
 
     Args:
         form: one of pandoc's output formats.
-        epoch: the time of making, for formats that record one; seconds since 1970.
-        folder: where the pictures are read from; without it pandoc reads no file but its template.
+        options: more arguments of pandoc.
+        epoch: the time of making, in seconds since 1970, for formats that record one.
+        folder: where pictures are read from; without it pandoc reads no file but its template.
 
     Raises:
         ExportError: pandoc is not there or failed.
@@ -76,7 +77,7 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
 
 
 def pandoc_path() -> str:
-    """The pandoc of the package pypandoc-binary, whose output does not depend on the machine; else one on the path.
+    """Return the pandoc of the package pypandoc-binary, the same on every machine, or else one on the PATH.
 
     Raises:
         ExportError: there is none.
@@ -95,11 +96,11 @@ def pandoc_path() -> str:
 _NOT_TEXT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
-"""Characters that XML or TeX refuse, those that reorder text, and the one that words are broken with."""
+"""Characters that XML or TeX refuse, those that reorder text, and the one used to break words."""
 
 
 def clean_report(report: Report) -> Report:
-    """The report with what is no character of a text shown as one that stands for it, and one-line titles."""
+    """Return the report with one-line titles, and with a replacement for each character that is not text."""
     return replace(
         report,
         title=_line(report.title),
@@ -120,17 +121,16 @@ def _text(text: str) -> str:
 
 
 def time_in_utc(timestamp: str) -> str:
-    """``2026-11-21 20:05:00 UTC``."""
+    """Return ``2026-11-21 20:05:00 UTC``."""
     return in_utc(parse_time(timestamp))
 
 
 def seconds_since_1970(timestamp: str) -> int:
-    """Seconds since 1970."""
     return max(0, int(parse_time(timestamp).timestamp()))
 
 
 def parse_time(timestamp: str) -> datetime:
-    """A time in UTC; one without a zone is taken for UTC.
+    """Return a time in UTC; one without a zone is taken for UTC.
 
     Raises:
         ValueError: the text is not ISO 8601.
@@ -141,7 +141,7 @@ def parse_time(timestamp: str) -> datetime:
 
 
 def metadata(report: Report) -> dict[str, Node]:
-    """The same as pandoc's metadata, which its templates put where it belongs."""
+    """Return title, author and time as pandoc's metadata, which its templates put in their places."""
     found = {
         "title": node("MetaInlines", inlines(report.title)),
         "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
@@ -154,12 +154,12 @@ def metadata(report: Report) -> dict[str, Node]:
 
 @dataclass(frozen=True)
 class PreparedReport:
-    """A report ready to be written.
+    """A report ready to be converted.
 
     Attributes:
-        report: cleaned of what is no text.
+        report: the report, cleaned of characters that are not text.
         version: pandoc's version of its tree.
-        blocks: the report's text, its headings with ids, no pictures but its own.
+        blocks: the report's text; headings have ids, and only its own pictures are in it.
         figures: the folder that holds its figures, ``NAME.svg`` and so on.
     """
 
@@ -169,16 +169,16 @@ class PreparedReport:
     figures: Path
 
     def pictures(self, place: Callable[[str], str]) -> dict[str, PlacedFigure]:
-        """The figures by name, each with the place that a document finds it at."""
+        """Return the figures by name, each with the path by which a document finds it."""
         return {drawing.name: PlacedFigure(place(drawing.name), drawing) for drawing in self.report.drawings}
 
     def tree(self, blocks: Nodes) -> Tree:
-        """A whole document of some blocks, with title, author and time."""
+        """Return a whole document of some blocks, with title, author and time."""
         return {"pandoc-api-version": [*self.version], "meta": metadata(self.report), "blocks": blocks}
 
 
 def prepare_report(report: Report, figures: Path) -> PreparedReport:
-    """Reads the report's Markdown.
+    """Read the report's Markdown.
 
     Raises:
         ExportError: pandoc is not there or failed.

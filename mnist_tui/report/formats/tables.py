@@ -1,4 +1,4 @@
-"""Tables that fit a page: which get smaller letters, which columns share the width, which words may be broken. Pure."""
+"""Fit tables to a page: size of letters, widths of columns, and which words may be broken. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 from mnist_tui.report.formats.tree import BLOCKS, Node, Nodes, node, text_of, walked, with_breaks
 
 PAGE = (94, 106, 122)
-"""Characters across the page, in each size of letters from the usual one down."""
+"""Characters across the page, for each size of letters from the largest down."""
 GAP = 2
-"""Characters that the space between two columns is worth."""
+"""The space between two columns, in characters."""
 LONGEST_WORD = 24
-"""Characters that a column is made wide enough for; a longer word is broken."""
+"""The longest word, in characters, that a column is made wide enough for; longer words are broken."""
 SHORTEST = 5
-"""The same where not even the smallest letters leave that much room."""
+"""The same limit where even the smallest letters leave less room."""
 
 
 @dataclass(frozen=True)
 class TableLayout:
-    """How a table is laid out.
+    """The layout of a table.
 
     Attributes:
         size: 0 for the usual letters, 1 and 2 for smaller ones.
         shares: each column's share of the page's width; None where every column is as wide as it needs.
-        longest: characters that each column has room for.
+        longest: the characters that each column has room for.
     """
 
     size: int
@@ -35,14 +35,18 @@ class TableLayout:
 
 
 def table_rows(table: Node) -> list[list[Nodes]]:
-    """The cells' blocks, heading and body."""
+    """Return the blocks of the cells, row by row, headings first."""
     _, _, _, head, bodies, foot = table["c"]
     groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
     return [[cell[4] for cell in row[1]] for group in groups for row in group]
 
 
 def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
-    """The layout that a table needs, by its letters; the capacities are like PAGE."""
+    """Return the layout that a table needs.
+
+    Args:
+        capacities: characters across the page, for each size of letters.
+    """
     columns = list(zip(*([text_of(cell) for cell in row] for row in table_rows(table)), strict=False))
     room = GAP * max(0, len(columns) - 1)
     whole = [max(len(text) + 1 for text in column) for column in columns]
@@ -60,7 +64,10 @@ def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
 
 
 def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
-    """The widths, at least the least, with which cells have the fewest lines; tall cells count the more."""
+    """Choose the widths with which the cells have the fewest lines; tall cells count more.
+
+    A column is at least as wide as `least` says. Found by dynamic programming over the columns.
+    """
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
     left = capacity - sum(least)
     for column, start in zip(columns, least, strict=True):
@@ -77,7 +84,7 @@ def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], c
 
 
 def _costs(column: Sequence[str], least: int, most: int) -> dict[int, int]:
-    """What a column costs by the characters it gets beyond its least; those that change nothing are left out."""
+    """Return a column's cost by the characters it gets beyond its least, without those that change nothing."""
     found: dict[int, int] = {}
     lowest = None
     for more in range(most + 1):
@@ -90,7 +97,7 @@ def _costs(column: Sequence[str], least: int, most: int) -> dict[int, int]:
 
 
 def lines_of(text: str, width: int) -> int:
-    """The lines of a text that is broken between words, and within those that are longer than the width."""
+    """Count the lines of a text that is broken between words, and within words longer than the width."""
     lines, at = 1, 0
     for word in text.split():
         length = len(word)
@@ -105,11 +112,12 @@ def lines_of(text: str, width: int) -> int:
 def with_fitted_tables(
     blocks: Nodes, sized: Callable[[int, Node], Nodes], capacities: Sequence[int] = PAGE, *, always: bool = False
 ) -> Nodes:
-    """The document with tables that fit the page.
+    """Return the document with tables that fit the page.
 
     Args:
-        sized: a table in one of the sizes of letters, made in the format's own way.
-        always: whether tables that would fit as they are have their columns' widths told, too.
+        sized: returns a table in one of the sizes of letters, in the format's own way.
+        capacities: characters across the page, for each size of letters.
+        always: whether to set the widths of columns also in tables that would fit without.
     """
 
     def change(one: Node) -> Any:
@@ -126,7 +134,7 @@ def with_fitted_tables(
 
 
 def _to_the_left(table: Node) -> Node:
-    """A column without an alignment is aligned to the left; typst would centre it."""
+    """Align columns without an alignment to the left; typst would centre them."""
     attributes, caption, columns, *rest = table["c"]
     aligned = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
     return node("Table", [attributes, caption, aligned, *rest])
@@ -141,7 +149,7 @@ def _with_shares(table: Node, layout: TableLayout) -> Node:
 
 
 def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
-    """The table with the blocks of its cells changed; `change` takes them and their column's number."""
+    """Return the table with its cells changed; `change` takes a cell's blocks and its column's number."""
     attributes, caption, columns, head, bodies, foot = table["c"]
 
     def changed(group: Any) -> Any:
@@ -152,7 +160,7 @@ def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
 
 
 def without_empty_heads(blocks: Nodes) -> Nodes:
-    """Tables whose headings are all empty lose them; their first column then heads its rows."""
+    """Remove the headings of tables where all are empty; the first column then heads the rows."""
 
     def change(one: Node) -> Node:
         if one["t"] != "Table":

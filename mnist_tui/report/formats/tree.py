@@ -16,23 +16,23 @@ Node = dict[str, Any]
 Nodes = list[Node]
 
 FIGURES = "figures/"
-"""What the place of a report's own pictures begins with in its Markdown."""
+"""The start of the path of the report's own pictures in its Markdown."""
 _ID = re.compile(r"\{#([a-zA-Z][\w-]*)\}$")
 BREAK = "\u200b"
-"""A place to break a line at, of no width."""
+"""A place of no width where a line may be broken."""
 BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table"))
-"""Blocks that hold no other blocks, but for a table's cells."""
+"""Blocks that hold no other blocks, except in a table's cells."""
 EVERY = 8
-"""Characters of a long word after which it may be broken."""
+"""A long word may be broken after this number of characters."""
 
 
 @dataclass(frozen=True)
 class PlacedFigure:
-    """A figure of the report as one format shows it.
+    """A figure of the report in one format.
 
     Attributes:
-        place: its file's path as the document names it.
-        drawing: what it was painted from.
+        place: the path of its file as the document names it.
+        drawing: the figure.
     """
 
     place: str
@@ -44,7 +44,7 @@ def node(kind: str, content: Any = None) -> Node:
 
 
 def inlines(text: str) -> Nodes:
-    """Plain text as pandoc has it: words with spaces between."""
+    """Return plain text as pandoc writes it: words with spaces between."""
     found: Nodes = []
     for word in text.split():
         found += [node("Space"), node("Str", word)]
@@ -52,10 +52,11 @@ def inlines(text: str) -> Nodes:
 
 
 def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = ()) -> Any:
-    """The tree with every element, innermost first, replaced by what `change` makes of it; a list takes its place.
+    """Return the tree with every element, innermost first, replaced by what `change` returns for it.
 
     Args:
-        whole: kinds of elements that are not entered; BLOCKS where `change` is about blocks alone, which is fast.
+        change: takes an element; a list that it returns takes the element's place.
+        whole: kinds of elements whose insides are left; BLOCKS is fast where `change` is about blocks alone.
     """
     if isinstance(value, list):
         out: list[Any] = []
@@ -75,7 +76,7 @@ def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = (
 
 
 def elements(value: Any) -> Iterator[Node]:
-    """Every element of a tree, outermost first."""
+    """Yield every element of a tree, outermost first."""
     if isinstance(value, list):
         for one in value:
             yield from elements(one)
@@ -85,7 +86,7 @@ def elements(value: Any) -> Iterator[Node]:
 
 
 def text_of(value: Any) -> str:
-    """The text of some elements, without what emphasises it."""
+    """Return the text of elements, without emphasis."""
     parts: list[str] = []
     for one in elements(value):
         match one["t"]:
@@ -101,7 +102,7 @@ def text_of(value: Any) -> str:
 
 
 def with_ids(blocks: Nodes) -> Nodes:
-    """Headings with the id that ``{#id}`` at their end gives them, else one made from their text; each id once."""
+    """Give headings the id of a ``{#id}`` at their end, or one made from their text; each id is used once."""
     taken: set[str] = set()
 
     def change(one: Node) -> Node:
@@ -121,7 +122,7 @@ def with_ids(blocks: Nodes) -> Nodes:
 
 
 def slug(title: str) -> str:
-    """A heading's anchor by GitHub's rule: lower case, blanks become hyphens, other punctuation goes."""
+    """Return a heading's anchor by GitHub's rule: lower case, hyphens for spaces, no other punctuation."""
     kept = (
         "-" if char == " " else char
         for char in title.strip().lower()
@@ -131,7 +132,7 @@ def slug(title: str) -> str:
 
 
 def slugs(titles: Sequence[str]) -> list[str]:
-    """The anchors of a document's headings, in their order; what is there already gets a number."""
+    """Return the anchors of a document's headings; one that is taken gets a number."""
     taken: set[str] = set()
     return [_unused(slug(title), taken) for title in titles]
 
@@ -146,17 +147,17 @@ def _unused(wanted: str, taken: set[str]) -> str:
 
 
 def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
-    """Level, id and title of every heading at the document's top level."""
+    """Return level, id and title of every heading at the document's top level."""
     return [(one["c"][0], one["c"][1][0], one["c"][2]) for one in blocks if one["t"] == "Header"]
 
 
 def with_pictures(
     blocks: Nodes, pictures: Mapping[str, PlacedFigure], made: Callable[[int, PlacedFigure, Nodes], Nodes]
 ) -> Nodes:
-    """Paragraphs that begin with one of the report's pictures become what `made` says.
+    """Replace each paragraph that starts with one of the report's pictures.
 
     Args:
-        made: from a number, counted from 1, a picture and its caption.
+        made: returns the blocks for a number, counted from 1, a picture and its caption.
     """
     numbers = itertools.count(1)
 
@@ -171,7 +172,7 @@ def with_pictures(
 
 
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
-    """Pictures that are none of the report's own become their text."""
+    """Replace pictures that are not the report's own by their text."""
     ours = {f"{FIGURES}{name}" for name in names}
 
     def change(one: Node) -> Any:
@@ -181,7 +182,7 @@ def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
 
 
 def captioned_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
-    """A picture with its caption below, as wide as it was drawn, at most as the page."""
+    """Return a picture with its caption below, as wide as it was drawn, at most as wide as the page."""
     drawing = picture.drawing
     size = [["width", f"{drawing.millimetres[0]:g}mm"]]
     image = node("Image", [["", [], [*size, ["alt", drawing.alt]]], inlines(drawing.alt), [picture.place, ""]])
@@ -189,17 +190,17 @@ def captioned_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Node
 
 
 def numbered_caption(number: int, caption: Nodes) -> Nodes:
-    """A caption with its number before it, for formats that do not count figures themselves."""
+    """Return a caption with its number before it, for formats that do not count figures themselves."""
     return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
 
 
 def numbered_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
-    """A picture with its number and caption below."""
+    """Return a picture with its number and caption below."""
     return captioned_figure(number, picture, numbered_caption(number, caption))
 
 
 def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
-    """Links inside the document by the targets' new names; one whose target is not there becomes its text.
+    """Rename the targets of links inside the document; a link without a target becomes its text.
 
     Args:
         names: the targets' names by their ids; the ids themselves if absent.
@@ -228,7 +229,7 @@ def _id_of(one: Node) -> str:
 
 
 def contents(blocks: Nodes, deepest: int = 2) -> Nodes:
-    """A table of contents as a list of links, for formats that make none themselves."""
+    """Return a table of contents as a list of links, for formats that make none themselves."""
     chosen = [(level, name, title) for level, name, title in headings(blocks) if level <= deepest]
     return [_listed(chosen)] if chosen else []
 
@@ -258,7 +259,7 @@ def _without_links(title: Nodes) -> Nodes:
 
 
 def with_written(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
-    """The document with a character of its words written in a format's own code, where pandoc would write it wrong."""
+    """Write a character in a format's own code, where pandoc would write it wrong."""
 
     def change(one: Node) -> Any:
         if one["t"] != "Str" or char not in one["c"]:
@@ -270,7 +271,7 @@ def with_written(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
 
 
 def breakable(text: str, longest: int) -> str:
-    """Text whose words may be broken where they are longer than that many characters."""
+    """Return a text whose words longer than `longest` characters may be broken."""
     return " ".join(_broken(word) if len(word) > longest else word for word in text.split(" "))
 
 
@@ -280,7 +281,7 @@ def _broken(word: str) -> str:
 
 
 def with_breaks(value: Any, longest: int) -> Any:
-    """The tree whose long words may be broken."""
+    """Return the tree with words longer than `longest` characters breakable."""
 
     def change(one: Node) -> Node:
         match one["t"]:
@@ -312,7 +313,13 @@ def isolated_by_attribute(words: Nodes) -> Nodes:
 
 
 def with_directions(value: Any, made: Apart) -> Any:
-    """Return the tree with its words from right to left as `made` sets them apart; code stays as it is."""
+    """Return the tree with its words from right to left set apart; code stays as it is.
+
+    Without this, an author's name written from right to left would turn round the time that stands beside it.
+
+    Args:
+        made: sets words apart in the format's way.
+    """
     if isinstance(value, list):
         return _of_list_with_directions(value, made)
     if isinstance(value, dict):
@@ -346,7 +353,7 @@ def _words_by_direction(joined: Nodes, made: Apart) -> Nodes:
 
 
 def _word_nodes(text: str) -> Nodes:
-    """The text as pandoc has it, blanks at its ends kept."""
+    """Return the text as pandoc writes it, with the spaces at its ends."""
     found: Nodes = []
     for at, word in enumerate(text.split(" ")):
         found += [node("Space")] if at else []
