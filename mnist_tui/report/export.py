@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import json
 import subprocess
 import tempfile
@@ -17,6 +15,7 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
+from mnist_tui.report.tabular import csv_text
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.start import run_job
 from mnist_tui.runs.state import EpochRow, replayed
@@ -160,12 +159,8 @@ def text_of(folder: RunFolder, item: str) -> str:
 def history_csv(folder: RunFolder) -> str:
     """Return the training history as CSV, one line an epoch; a value that was not finite is left empty."""
     names = [entry.name for entry in fields(EpochRow)]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    for row in replayed(folder.events_file).history:
-        writer.writerow([getattr(row, name) for name in names])
-    return out.getvalue()
+    rows = replayed(folder.events_file).history
+    return csv_text([names, *([getattr(row, name) for name in names] for row in rows)])
 
 
 def _is_anothers(folder: RunFolder, path: Path) -> bool:

@@ -1,10 +1,12 @@
-"""Lay rows of text out as a table: in aligned columns, or in LaTeX that needs no package."""
+"""Lay rows out as a table: in aligned columns, as CSV, or in LaTeX that needs no package."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -52,6 +54,13 @@ def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = 
     for block in blocks:
         parted += [*([rule] if parted else []), *map(line, block)]
     return parted
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV; None becomes an empty field."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str = "", note: str = "") -> str:

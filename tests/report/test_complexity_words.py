@@ -12,7 +12,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.complexity.words import complexity_in_words, with_separators
+from mnist_tui.report.complexity.words import complexity_in_words
 from tests.experiment.strategies import experiments
 
 PUBLISHED = {
@@ -165,7 +165,3 @@ def test_what_the_optimizer_keeps_is_counted() -> None:
     with_adam = 4 * (counted.total + 2 * counted.trainable)
     assert f"{with_adam:,} bytes" in said(built(layers, optimizer={"name": "adam"}))
     assert "SGD keeps nothing beside them" in said(built(layers, optimizer={"name": "sgd"}))
-
-
-def test_separators_stand_at_thousands_only() -> None:
-    assert with_separators("784 × 250 = 196000") == "784 × 250 = 196,000"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity, of, to_document
@@ -13,10 +11,10 @@ from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
 from mnist_tui.report.complexity.words import complexity_in_words
-from mnist_tui.report.tabular import aligned, latex
+from mnist_tui.report.tabular import aligned, csv_text, latex
 from mnist_tui.wording import counted
 
-HEADINGS = (
+HEADINGS = [
     "layer",
     "type",
     "configuration",
@@ -27,10 +25,10 @@ HEADINGS = (
     "other",
     "MACs",
     "weights come from",
-)
+]
 NUMBERS = frozenset((3, 5, 6, 7, 8))
 """The columns that hold numbers and are aligned to the right."""
-CSV_FIELDS = (
+CSV_FIELDS = [
     "name",
     "kind",
     "configuration",
@@ -43,7 +41,7 @@ CSV_FIELDS = (
     "non_trainable",
     "macs",
     "formula",
-)
+]
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,7 @@ def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") 
 def as_table(complexity: Complexity, title: str = "") -> str:
     """Return aligned columns for a terminal 80 characters wide, with the sums and notes below."""
     columns = [0, 4, 5, 6, *([7] if complexity.other else []), 8, 9]
-    layers = [[*_layer_cells(layer)[:-1], layer.formula.partition(" (")[0]] for layer in complexity.layers]
-    sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
-    blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
+    blocks = _blocks(complexity, columns, lambda layer: layer.formula.partition(" (")[0])
     right = [place for place, column in enumerate(columns) if column in NUMBERS]
     lines = [title, ""] if title else []
     return "\n".join([*lines, *aligned(blocks, right), "", *_notes(complexity)]) + "\n"
@@ -96,32 +92,16 @@ def as_markdown(complexity: Complexity, title: str = "") -> str:
 def as_csv(complexity: Complexity, title: str = "") -> str:
     """Return one line a layer, then the sums, whose kind is ``sum``; numbers have no separators."""
     del title
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_FIELDS)
-    for layer in to_document(complexity)["layers"]:
-        shape = written(tuple(layer["output_shape"]))
-        configuration = next(one.configuration for one in complexity.layers if one.name == layer["name"])
-        writer.writerow([{**layer, "output_shape": shape, "configuration": configuration}[key] for key in CSV_FIELDS])
+    rows: list[Sequence[object]] = [CSV_FIELDS]
+    for layer, counts in zip(complexity.layers, to_document(complexity)["layers"], strict=True):
+        shown = {**counts, "output_shape": written(layer.output_shape), "configuration": layer.configuration}
+        rows.append([shown[key] for key in CSV_FIELDS])
     for line in _sum_rows(complexity):
         summed = [layer for layer in complexity.layers if line.name == "total" or layer.kind == "dense"]
         trained = (sum(layer.trainable for layer in summed), sum(layer.non_trainable for layer in summed))
-        writer.writerow(
-            [
-                line.name,
-                "sum",
-                "",
-                line.inputs,
-                "",
-                line.weights,
-                line.biases,
-                line.other,
-                *trained,
-                line.macs,
-                line.note,
-            ]
-        )
-    return out.getvalue()
+        counts = (line.inputs, "", line.weights, line.biases, line.other, *trained, line.macs)
+        rows.append((line.name, "sum", "", *counts, line.note))
+    return csv_text(rows)
 
 
 def as_json(complexity: Complexity, title: str = "") -> str:
@@ -133,11 +113,9 @@ def as_json(complexity: Complexity, title: str = "") -> str:
 def as_tex(complexity: Complexity, title: str = "") -> str:
     """Return a LaTeX table that needs no package and fits the width of a page."""
     columns = [0, 2, 4, 9, 5, 6, *([7] if complexity.other else []), 8]
-    layers = [[*_layer_cells(layer)[:-1], _product(layer)] for layer in complexity.layers]
-    sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
-    blocks = [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
     letters = {0: r"p{2.1cm}", 2: r"p{1.9cm}"} | dict.fromkeys(NUMBERS, "r")
     form = "".join(letters.get(column, "l") for column in columns)
+    blocks = _blocks(complexity, columns, _product)
     return latex(blocks, form, title=title, note="; ".join(_notes(complexity)))
 
 
@@ -152,6 +130,15 @@ TABLES: dict[str, Callable[[Complexity, str], str]] = {
 FORMATS = (*TABLES, TEXT)
 FORMAT_ALIASES = {"txt": TEXT}
 """Other names of formats: the endings of their files."""
+
+
+def _blocks(
+    complexity: Complexity, columns: Sequence[int], source: Callable[[LayerComplexity], str]
+) -> list[list[list[str]]]:
+    """Return headings, layers and sums in some of the columns; `source` gives the last column of a layer."""
+    layers = [[*_layer_cells(layer)[:-1], source(layer)] for layer in complexity.layers]
+    sums = [[*_sum_cells(line)[:-1], ""] for line in _sum_rows(complexity)]
+    return [[[row[column] for column in columns] for row in block] for block in ([HEADINGS], layers, sums)]
 
 
 def _sum_rows(complexity: Complexity) -> list[_SumRow]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.report import markdown
 from mnist_tui.report.complexity.models import ComparedModel
 from mnist_tui.report.figures.accuracies import CapacityPoint
-from mnist_tui.report.tabular import aligned, latex
+from mnist_tui.report.tabular import aligned, csv_text, latex
 from mnist_tui.wording import DASH, count, counted, listed, percent, size
 
 
@@ -36,6 +34,11 @@ class ModelComparison:
     words: tuple[str, ...]
 
 
+def _always(models: Sequence[ComparedModel]) -> bool:
+    del models
+    return True
+
+
 @dataclass(frozen=True)
 class ModelProperty:
     """A property of models that is compared.
@@ -43,13 +46,17 @@ class ModelProperty:
     Attributes:
         key: its name in JSON and CSV.
         value: returns the value for JSON and CSV; None where it is not known.
-        text: returns the text for a table.
+        text: returns the value as text for a table.
+        number: whether it is aligned to the right.
+        shown_if: whether the models need it in a table.
     """
 
     heading: str
     key: str
     value: Callable[[ComparedModel], Any]
-    text: Callable[[ComparedModel], str]
+    text: Callable[[Any], str] = str
+    number: bool = True
+    shown_if: Callable[[Sequence[ComparedModel]], bool] = _always
 
 
 def _sizes(values: Sequence[int]) -> str:
@@ -62,75 +69,92 @@ def _interval(ends: tuple[float, float] | None) -> str:
     return " to ".join(map(percent, ends)) if ends else DASH
 
 
-def _count_property(heading: str, key: str, of: Callable[[Complexity], int]) -> ModelProperty:
-    return ModelProperty(heading, key, lambda model: of(model.complexity), lambda model: f"{of(model.complexity):,}")
+def _counts(heading: str, key: str, of: Callable[[Complexity], int], needed: bool = True) -> ModelProperty:
+    """Return the property of a count; one that is not needed is shown only if a model has it."""
+    shown_if = _always if needed else lambda models: any(of(model.complexity) for model in models)
+    return ModelProperty(heading, key, lambda model: of(model.complexity), count, shown_if=shown_if)
+
+
+def _any_accuracy(models: Sequence[ComparedModel]) -> bool:
+    return any(model.accuracy is not None for model in models)
 
 
 MODELS_PER_TABLE = 5
 """The number of models that fit side by side on a page."""
 POINTS_HEADING = "points per 1,000 parameters"
-TEXT_KEYS = ("name", "dataset", "filters", "units")
-"""The columns that hold text."""
 PROPERTIES = (
-    ModelProperty("model", "name", lambda model: model.name, lambda model: model.name),
-    ModelProperty("dataset", "dataset", lambda model: model.data, lambda model: model.data),
+    ModelProperty("model", "name", lambda model: model.name, number=False),
     ModelProperty(
-        "convolutions (filters)", "filters", lambda model: list(model.filters), lambda model: _sizes(model.filters)
+        "dataset",
+        "dataset",
+        lambda model: model.data,
+        number=False,
+        shown_if=lambda models: len({model.data for model in models}) > 1,
     ),
     ModelProperty(
-        "dense hidden layers (neurons)", "units", lambda model: list(model.units), lambda model: _sizes(model.units)
+        "convolutions (filters)",
+        "filters",
+        lambda model: list(model.filters),
+        _sizes,
+        number=False,
+        shown_if=lambda models: any(model.filters for model in models),
     ),
-    _count_property("inputs", "inputs", lambda c: c.inputs),
-    _count_property("weights", "weights", lambda c: c.weights),
-    _count_property("biases", "biases", lambda c: c.biases),
-    _count_property("batch normalisation", "other", lambda c: c.other),
-    _count_property("parameters", "total", lambda c: c.total),
-    _count_property("trainable", "trainable", lambda c: c.trainable),
-    _count_property("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
-    _count_property("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
-    _count_property("MACs an image", "macs", lambda c: c.macs),
+    ModelProperty("dense hidden layers (neurons)", "units", lambda model: list(model.units), _sizes, number=False),
+    _counts("inputs", "inputs", lambda c: c.inputs),
+    _counts("weights", "weights", lambda c: c.weights),
+    _counts("biases", "biases", lambda c: c.biases),
+    _counts("batch normalisation", "other", lambda c: c.other, needed=False),
+    _counts("parameters", "total", lambda c: c.total),
     ModelProperty(
-        "memory (float32)", "bytes", lambda model: model.complexity.bytes, lambda model: size(model.complexity.bytes)
+        "trainable",
+        "trainable",
+        lambda model: model.complexity.trainable,
+        count,
+        shown_if=lambda models: any(model.complexity.non_trainable for model in models),
     ),
-    ModelProperty("test accuracy", "accuracy", lambda model: model.accuracy, lambda model: percent(model.accuracy)),
+    _counts("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
+    _counts("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
+    _counts("MACs an image", "macs", lambda c: c.macs),
+    ModelProperty("memory (float32)", "bytes", lambda model: model.complexity.bytes, size),
+    ModelProperty("test accuracy", "accuracy", lambda model: model.accuracy, percent, shown_if=_any_accuracy),
     ModelProperty(
-        "its standard deviation", "deviation", lambda model: model.deviation, lambda model: percent(model.deviation)
+        "its standard deviation",
+        "deviation",
+        lambda model: model.deviation,
+        percent,
+        shown_if=lambda models: any(model.deviation is not None for model in models),
     ),
     ModelProperty(
         "95 % interval of the mean",
         "interval",
         lambda model: model.interval and list(model.interval),
-        lambda model: _interval(model.interval),
+        _interval,
+        shown_if=lambda models: any(model.interval is not None for model in models),
     ),
-    ModelProperty("runs", "runs", lambda model: model.runs, lambda model: count(model.runs or None)),
+    ModelProperty(
+        "runs",
+        "runs",
+        lambda model: model.runs,
+        lambda runs: count(runs or None),
+        shown_if=lambda models: any(model.runs > 1 for model in models),
+    ),
     ModelProperty(
         POINTS_HEADING,
         "points_per_1000_parameters",
         lambda model: None if model.points is None else round(model.points, 6),
-        lambda model: DASH if model.points is None else f"{model.points:.3g}",
+        lambda points: DASH if points is None else f"{points:.3g}",
+        shown_if=_any_accuracy,
     ),
 )
-SHOWN_IF: dict[str, Callable[[Sequence[ComparedModel]], bool]] = {
-    "dataset": lambda models: len({model.data for model in models}) > 1,
-    "filters": lambda models: any(model.filters for model in models),
-    "other": lambda models: any(model.complexity.other for model in models),
-    "trainable": lambda models: any(model.complexity.non_trainable for model in models),
-    "accuracy": lambda models: any(model.accuracy is not None for model in models),
-    "deviation": lambda models: any(model.deviation is not None for model in models),
-    "interval": lambda models: any(model.interval is not None for model in models),
-    "runs": lambda models: any(model.runs > 1 for model in models),
-    "points_per_1000_parameters": lambda models: any(model.accuracy is not None for model in models),
-}
-"""Columns that are left out unless the condition holds for the models."""
 
 
 def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
     """Compare models, in their order."""
-    columns = shown_properties(models)
+    columns = [column for column in PROPERTIES if column.shown_if(models)]
     return ModelComparison(
         tuple(column.heading for column in columns),
-        tuple(tuple(column.text(model) for column in columns) for model in models),
-        frozenset(place for place, column in enumerate(columns) if column.key not in TEXT_KEYS),
+        tuple(tuple(column.text(column.value(model)) for column in columns) for model in models),
+        frozenset(place for place, column in enumerate(columns) if column.number),
         comparison_sentences(models),
     )
 
@@ -145,11 +169,6 @@ def transposed(found: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[
         tuple(zip(found.headings, *found.rows[start : start + abreast], strict=True))
         for start in range(0, len(found.rows), abreast)
     ]
-
-
-def shown_properties(models: Sequence[ComparedModel]) -> list[ModelProperty]:
-    """Return the properties that are known, and differ where that is their point, for these models."""
-    return [column for column in PROPERTIES if SHOWN_IF.get(column.key, bool)(models)]
 
 
 def capacity_points(models: Sequence[ComparedModel]) -> list[CapacityPoint]:
@@ -304,12 +323,8 @@ def comparison_as_markdown(models: Sequence[ComparedModel]) -> str:
 
 def comparison_as_csv(models: Sequence[ComparedModel]) -> str:
     """Return one line a model; a number that is not known is left empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
     documents = [model_document(model) for model in models]
-    writer.writerow(documents[0])
-    writer.writerows([_csv_cell(value) for value in one.values()] for one in documents)
-    return out.getvalue()
+    return csv_text([list(documents[0]), *([_csv_cell(value) for value in one.values()] for one in documents)])
 
 
 def comparison_as_tex(models: Sequence[ComparedModel]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -12,7 +11,7 @@ from mnist_tui.experiment.layers import LAYER_KINDS, Conv2D, Dense, MaxPooling2D
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.wording import counted, listed, noun, size
+from mnist_tui.wording import counted, grouped, listed, noun, size
 
 ORDINALS = (
     "first",
@@ -42,11 +41,6 @@ def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
     dense = _fully_connected(complexity, experiment, whole=not image_part)
     parts = [image_part, dense, _totals(complexity, bool(convolutions)), _costs(complexity, experiment)]
     return "\n\n".join(" ".join(sentences) for sentences in parts if sentences)
-
-
-def with_separators(formula: str) -> str:
-    """``392 × 200 = 78400`` → ``392 × 200 = 78,400``."""
-    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", formula)
 
 
 def layer_in_words(complexity: Complexity, name: str) -> str:
@@ -216,7 +210,7 @@ def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
 def _inputs(complexity: Complexity, experiment: Experiment) -> str:
     number = counted(complexity.inputs, "input")
     if isinstance(experiment.features, HogFeatures):
-        formula = with_separators(complexity.inputs_formula)
+        formula = grouped(complexity.inputs_formula)
         return f"{number}, the histograms of oriented gradients of an image ({formula})"
     return f"{number}, the pixels of an image ({IMAGE_EDGE} × {IMAGE_EDGE} = {complexity.inputs:,})"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.report.figures.drawing import (
@@ -18,11 +19,11 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
-    empty,
     one_line,
     panel,
     percentages,
     share_limits,
+    without_data,
 )
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
 from mnist_tui.wording import counted, percent
@@ -93,8 +94,9 @@ def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
         tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points),
     )
     if not points:
-        why = "No model's test accuracy is known, so there is nothing to compare."
-        return Drawing(name, "Accuracy and capacity.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(
+            name, "Accuracy and capacity.", "No model's test accuracy is known, so there is nothing to compare.", data
+        )
     several = any(point.deviation is not None for point in points)
     bars = " Bars are one standard deviation over the seeds." if several else ""
     caption = f"Test accuracy against the number of parameters, which is on a logarithmic axis.{bars}"
@@ -106,7 +108,7 @@ def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
         alt,
         data,
         (PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT),
-        _capacity_painter(tuple(points)),
+        partial(_paint_capacity, tuple(points)),
     )
 
 
@@ -152,40 +154,37 @@ def _around(x: float, y: float, width: float, height: float) -> Iterator[LabelBo
             yield LabelBox(left, bottom, left + width, bottom + height)
 
 
-def _capacity_painter(points: tuple[CapacityPoint, ...]) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        axes = panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
-        _capacity_axes(axes, points)
-        for convolutional, (label, marker, colour) in KINDS.items():
-            group = [point for point in points if point.convolutional is convolutional]
-            if group:
-                axes.plot(
-                    [point.parameters for point in group],
-                    [point.accuracy for point in group],
-                    linestyle="",
-                    marker=marker,
-                    color=colour,
-                    markersize=5,
-                    label=label,
-                    zorder=3,
-                )
-        for point in points:
-            if point.deviation is not None:
-                axes.errorbar(
-                    point.parameters,
-                    point.accuracy,
-                    point.deviation,
-                    fmt="none",
-                    ecolor=BLACK,
-                    elinewidth=0.6,
-                    capsize=2,
-                    capthick=0.6,
-                    zorder=4,
-                )
-        figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
-        _write_labels(axes, points)
-
-    return paint
+def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
+    axes = panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
+    _capacity_axes(axes, points)
+    for convolutional, (label, marker, colour) in KINDS.items():
+        group = [point for point in points if point.convolutional is convolutional]
+        if group:
+            axes.plot(
+                [point.parameters for point in group],
+                [point.accuracy for point in group],
+                linestyle="",
+                marker=marker,
+                color=colour,
+                markersize=5,
+                label=label,
+                zorder=3,
+            )
+    for point in points:
+        if point.deviation is not None:
+            axes.errorbar(
+                point.parameters,
+                point.accuracy,
+                point.deviation,
+                fmt="none",
+                ecolor=BLACK,
+                elinewidth=0.6,
+                capsize=2,
+                capthick=0.6,
+                zorder=4,
+            )
+    figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
+    _write_labels(axes, points)
 
 
 def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
@@ -305,8 +304,9 @@ def seed_figure(
     data = _seed_data(ordered, others, theirs)
     found = summary(accuracy for _, accuracy in there)
     if found is None:
-        why = "No seed has a test accuracy, so there is none to draw."
-        return Drawing(name, "Test accuracy by seed.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(
+            name, "Test accuracy by seed.", "No seed has a test accuracy, so there is none to draw.", data
+        )
     drawn = SeedAccuracies(there, theirs, found, summary(published))
     low, high = min(there, key=lambda one: one[1]), max(there, key=lambda one: one[1])
     what = f"Test accuracy of {counted(found.n, 'seed')}: {mean_in_words(found)}"
@@ -315,7 +315,7 @@ def seed_figure(
     caption = f"{what}; the line is the mean{band}{beside}."
     alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
     alt += f" Published: {mean_in_words(drawn.published)}." if drawn.published else ""
-    return Drawing(name, caption, alt, data, (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT), _seed_painter(drawn))
+    return Drawing(name, caption, alt, data, (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT), partial(_paint_seed, drawn))
 
 
 def _seed_data(
@@ -339,63 +339,60 @@ def mean_in_words(found: SeedStatistics) -> str:
     )
 
 
-def _seed_painter(drawn: SeedAccuracies) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        axes = panel(figure, SEED_LEFT, SEED_TOP, PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
-        found, theirs = drawn.mean, drawn.published
-        deviation = found.std or 0.0
-        places = {seed: at for at, seed in enumerate(drawn.seeds)}
-        ends = [found.mean - deviation, found.mean + deviation]
-        axes.set_ylim(share_limits([value for _, value in (*drawn.ours, *drawn.theirs)] + ends, least=0.002))
-        words = [(found.mean, f"mean {percent(found.mean)}", BLACK)]
-        if deviation:
-            axes.axhspan(*ends, facecolor="#e3eef5", edgecolor="none", zorder=0)
-            for edge, sign in zip(ends, "−+", strict=True):
-                axes.axhline(edge, color=GREY, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1)
-                words.append((edge, f"mean {sign} deviation", GREY))
-        axes.axhline(found.mean, color=BLACK, linewidth=0.8, zorder=1)
-        if theirs is not None:
-            axes.axhline(theirs.mean, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
-            words.append((theirs.mean, f"published {percent(theirs.mean)}", VERMILION))
-            axes.plot(
-                [places[seed] + 0.28 for seed, _ in drawn.theirs],
-                [value for _, value in drawn.theirs],
-                linestyle="",
-                marker="D",
-                markerfacecolor="white",
-                color=VERMILION,
-                markersize=3.5,
-            )
+def _paint_seed(drawn: SeedAccuracies, figure: Figure) -> None:
+    axes = panel(figure, SEED_LEFT, SEED_TOP, PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
+    found, theirs = drawn.mean, drawn.published
+    deviation = found.std or 0.0
+    places = {seed: at for at, seed in enumerate(drawn.seeds)}
+    ends = [found.mean - deviation, found.mean + deviation]
+    axes.set_ylim(share_limits([value for _, value in (*drawn.ours, *drawn.theirs)] + ends, least=0.002))
+    words = [(found.mean, f"mean {percent(found.mean)}", BLACK)]
+    if deviation:
+        axes.axhspan(*ends, facecolor="#e3eef5", edgecolor="none", zorder=0)
+        for edge, sign in zip(ends, "−+", strict=True):
+            axes.axhline(edge, color=GREY, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1)
+            words.append((edge, f"mean {sign} deviation", GREY))
+    axes.axhline(found.mean, color=BLACK, linewidth=0.8, zorder=1)
+    if theirs is not None:
+        axes.axhline(theirs.mean, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
+        words.append((theirs.mean, f"published {percent(theirs.mean)}", VERMILION))
         axes.plot(
-            [places[seed] for seed, _ in drawn.ours],
-            [value for _, value in drawn.ours],
+            [places[seed] + 0.28 for seed, _ in drawn.theirs],
+            [value for _, value in drawn.theirs],
             linestyle="",
-            marker="o",
-            color=BLUE,
-            markersize=4.5,
+            marker="D",
+            markerfacecolor="white",
+            color=VERMILION,
+            markersize=3.5,
         )
-        if len(drawn.ours) <= MOST_NUMBERED:
-            for seed, accuracy in drawn.ours:
-                axes.annotate(
-                    f"{100 * accuracy:.2f}",
-                    (places[seed], accuracy),
-                    (0, 4),
-                    textcoords="offset points",
-                    bbox=NUMBER_BACKGROUND,
-                    fontsize=SMALL,
-                    ha="center",
-                    va="bottom",
-                )
-        _write_beside(axes, words)
-        axes.set_xlim(-0.6, len(places) - 0.4)
-        every = -(-len(places) // 20)
-        axes.set_xticks(list(places.values())[::every], [str(seed) for seed in places][::every])
-        axes.tick_params(axis="x", length=0)
-        axes.set_xlabel("seed")
-        axes.set_ylabel("test accuracy (%)")
-        percentages(axes.yaxis)
-
-    return paint
+    axes.plot(
+        [places[seed] for seed, _ in drawn.ours],
+        [value for _, value in drawn.ours],
+        linestyle="",
+        marker="o",
+        color=BLUE,
+        markersize=4.5,
+    )
+    if len(drawn.ours) <= MOST_NUMBERED:
+        for seed, accuracy in drawn.ours:
+            axes.annotate(
+                f"{100 * accuracy:.2f}",
+                (places[seed], accuracy),
+                (0, 4),
+                textcoords="offset points",
+                bbox=NUMBER_BACKGROUND,
+                fontsize=SMALL,
+                ha="center",
+                va="bottom",
+            )
+    _write_beside(axes, words)
+    axes.set_xlim(-0.6, len(places) - 0.4)
+    every = -(-len(places) // 20)
+    axes.set_xticks(list(places.values())[::every], [str(seed) for seed in places][::every])
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("seed")
+    axes.set_ylabel("test accuracy (%)")
+    percentages(axes.yaxis)
 
 
 def _write_beside(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures.drawing import (
@@ -18,13 +19,13 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
-    empty,
     finite,
     one_line,
     panel,
     percentages,
     share_limits,
     width_of,
+    without_data,
 )
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, recalls, total, worst_confusions
 from mnist_tui.wording import count, counted, percent
@@ -70,8 +71,12 @@ def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what
         ),
     )
     if share is None:
-        why = f"No image was counted ({what}), so there is no confusion matrix to draw."
-        return Drawing(name, f"Confusion matrix ({what}).", why, data, (PAGE, 30.0), empty(why))
+        return without_data(
+            name,
+            f"Confusion matrix ({what}).",
+            f"No image was counted ({what}), so there is no confusion matrix to draw.",
+            data,
+        )
     right = sum(row[index] for index, row in enumerate(counts))
     said = f"{count(right)} of {count(images)} right, {percent(share)}"
     worst = [in_words(one) for one in worst_confusions(counts, class_names, 3)]
@@ -81,7 +86,7 @@ def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what
         f"Confusion matrix ({what}): {said}. A row is a true class, a column a predicted one; "
         "shades are shares of the row, on a square root scale."
     )
-    return Drawing(name, caption, alt, data, _matrix_size(names), _matrix_painter(counts, names))
+    return Drawing(name, caption, alt, data, _matrix_size(names), partial(_paint_matrix, counts, names))
 
 
 def _names_height(names: Sequence[str]) -> float:
@@ -102,19 +107,16 @@ def _matrix_size(names: Sequence[str]) -> tuple[float, float]:
     return _cells_left(names) + _cells_width(names) + RECALL_WIDTH + SCALE_WIDTH, height
 
 
-def _matrix_painter(counts: Matrix, names: Sequence[str]) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        left, width, height = _cells_left(names), _cells_width(names), CELL_HEIGHT * len(names)
-        axes = panel(figure, left, MATRIX_TOP, width, height)
-        _draw_cells(axes, counts)
-        _class_names(axes, names)
-        _write_recalls(axes, counts)
-        _shade_scale(
-            panel(figure, left + width + RECALL_WIDTH + 3, MATRIX_TOP, 3.5, height),
-            SHARES if len(names) > 5 else FEW_SHARES,
-        )
-
-    return paint
+def _paint_matrix(counts: Matrix, names: Sequence[str], figure: Figure) -> None:
+    left, width, height = _cells_left(names), _cells_width(names), CELL_HEIGHT * len(names)
+    axes = panel(figure, left, MATRIX_TOP, width, height)
+    _draw_cells(axes, counts)
+    _class_names(axes, names)
+    _write_recalls(axes, counts)
+    _shade_scale(
+        panel(figure, left + width + RECALL_WIDTH + 3, MATRIX_TOP, 3.5, height),
+        SHARES if len(names) > 5 else FEW_SHARES,
+    )
 
 
 def _draw_cells(axes: Axes, counts: Matrix) -> None:
@@ -215,8 +217,7 @@ def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
     )
     scored = [row for row in rows if finite(row["f1"])]
     if not scored:
-        why = "No class has a score, so there is none to draw."
-        return Drawing(name, "Scores of the classes.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(name, "Scores of the classes.", "No class has a score, so there is none to draw.", data)
     best, worst = max(scored, key=lambda row: row["f1"]), min(scored, key=lambda row: row["f1"])
     alt = (
         f"Precision, recall and F1 of {counted(rows, 'class')}. Highest F1 {percent(best['f1'])} ({best['class']}), "
@@ -226,43 +227,40 @@ def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
         "Precision (of the images predicted as a class), recall (of the images of a class) and F1, on the test images."
     )
     height = SCORES_TOP + SCORES_LINE * len(rows) + SCORES_FOOT
-    return Drawing(name, caption, alt, data, (PAGE, height), _score_painter(tuple(rows)))
+    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint_score, tuple(rows)))
 
 
-def _score_painter(rows: Sequence[Mapping[str, Any]]) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        names = [one_line(row["class"]) for row in rows]
-        left = width_of(names) + 4 * LETTER
-        axes = panel(figure, left, SCORES_TOP, PAGE - left - 3, SCORES_LINE * len(rows))
-        shown: list[float] = []
-        for score, look in SCORE_MARKERS:
-            there = [(place, row[score]) for place, row in enumerate(rows) if finite(row[score])]
-            shown += [value for _, value in there]
-            axes.plot(
-                [value for _, value in there],
-                [place for place, _ in there],
-                linestyle="",
-                label=score.replace("f1", "F1"),
-                clip_on=False,
-                **look,
-            )
-        axes.hlines(range(len(rows)), 0, 1, color=FAINT, linewidth=0.5, zorder=0, transform=axes.get_yaxis_transform())
-        axes.set_xlim(share_limits(shown))
-        axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_yticks(range(len(rows)), names)
-        axes.tick_params(axis="y", length=0)
-        axes.set_xlabel("score (%)")
-        percentages(axes.xaxis, 8)
-        figure.legend(
-            loc="upper left",
-            bbox_to_anchor=(left / PAGE - 0.01, 1),
-            ncols=3,
-            borderaxespad=0.1,
-            handlelength=1.2,
-            columnspacing=1.6,
+def _paint_score(rows: Sequence[Mapping[str, Any]], figure: Figure) -> None:
+    names = [one_line(row["class"]) for row in rows]
+    left = width_of(names) + 4 * LETTER
+    axes = panel(figure, left, SCORES_TOP, PAGE - left - 3, SCORES_LINE * len(rows))
+    shown: list[float] = []
+    for score, look in SCORE_MARKERS:
+        there = [(place, row[score]) for place, row in enumerate(rows) if finite(row[score])]
+        shown += [value for _, value in there]
+        axes.plot(
+            [value for _, value in there],
+            [place for place, _ in there],
+            linestyle="",
+            label=score.replace("f1", "F1"),
+            clip_on=False,
+            **look,
         )
-
-    return paint
+    axes.hlines(range(len(rows)), 0, 1, color=FAINT, linewidth=0.5, zorder=0, transform=axes.get_yaxis_transform())
+    axes.set_xlim(share_limits(shown))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("score (%)")
+    percentages(axes.xaxis, 8)
+    figure.legend(
+        loc="upper left",
+        bbox_to_anchor=(left / PAGE - 0.01, 1),
+        ncols=3,
+        borderaxespad=0.1,
+        handlelength=1.2,
+        columnspacing=1.6,
+    )
 
 
 MISTAKE_ROWS, MISTAKE_COLUMNS = 5, 10
@@ -328,8 +326,9 @@ def mistake_figure(  # noqa: PLR0917
         tuple((one.true_name, one.predicted_name, one.count, one.total or None) for one in found),
     )
     if not found:
-        why = "No image was misclassified, so there is none to show."
-        return Drawing(name, "Misclassified images.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(
+            name, "Misclassified images.", "No image was misclassified, so there is none to show.", data
+        )
     rows: list[_ConfusionRow] = []
     for one in found[:MISTAKE_ROWS]:
         places = [place for place in order if true[place] == one.true and said[place] == one.predicted][
@@ -352,7 +351,7 @@ def mistake_figure(  # noqa: PLR0917
         "below an image the probability that it gave the wrong class."
     )
     height = len(rows) * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
-    return Drawing(name, caption, alt, data, (PAGE, height), _mistake_painter(rows))
+    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint_mistake, rows))
 
 
 def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -371,15 +370,12 @@ def _confusion_in_words(confusion: Confusion) -> str:
     return f"{confusion.true_name} read as {confusion.predicted_name}: {counted(confusion.count, 'image')}"
 
 
-def _mistake_painter(rows: Sequence[_ConfusionRow]) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        for number, row in enumerate(rows):
-            top = number * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
-            _draw_pictures(
-                panel(figure, 0.5, top + MISTAKE_HEAD, len(row.probabilities) * PICTURE_PITCH, PICTURE_EDGE), row
-            )
-
-    return paint
+def _paint_mistake(rows: Sequence[_ConfusionRow], figure: Figure) -> None:
+    for number, row in enumerate(rows):
+        top = number * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
+        _draw_pictures(
+            panel(figure, 0.5, top + MISTAKE_HEAD, len(row.probabilities) * PICTURE_PITCH, PICTURE_EDGE), row
+        )
 
 
 def _draw_pictures(axes: Axes, row: _ConfusionRow) -> None:

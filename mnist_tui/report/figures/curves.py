@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures.drawing import (
@@ -18,7 +19,6 @@ from mnist_tui.report.figures.drawing import (
     Drawing,
     FigureData,
     drawable,
-    empty,
     finite,
     panel,
     percentages,
@@ -26,6 +26,7 @@ from mnist_tui.report.figures.drawing import (
     share_limits,
     spans_decades,
     whole_numbers,
+    without_data,
 )
 from mnist_tui.runs.state import EpochRow
 from mnist_tui.wording import count, counted, loss, percent
@@ -99,8 +100,7 @@ def history_figure(
     """
     data = FigureData(tuple(HEADINGS.values()), tuple(tuple(getattr(row, key) for key in HEADINGS) for row in rows))
     if not rows:
-        why = "No epoch ended, so there is no history to draw."
-        return Drawing(name, "Training history.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(name, "Training history.", "No epoch ended, so there is no history to draw.", data)
     changes = len({row.learning_rate for row in rows}) > 1
     height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
     seen = _in_words(rows, best, stopped_early, ended)
@@ -108,7 +108,12 @@ def history_figure(
         best if best and any(row.epoch == best for row in rows) else None, rows[-1].epoch if stopped_early else None
     )
     return Drawing(
-        name, _caption(rows, marks, changes, ended), seen, data, (PAGE, height), _painter(tuple(rows), marks, changes)
+        name,
+        _caption(rows, marks, changes, ended),
+        seen,
+        data,
+        (PAGE, height),
+        partial(_paint, tuple(rows), marks, changes),
     )
 
 
@@ -120,25 +125,22 @@ class _Marks:
     stop: int | None
 
 
-def _painter(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        plain_accuracy = any(row.plain_accuracy is not None for row in rows)
-        plain_loss = any(row.plain_loss is not None for row in rows)
-        accuracy = panel(figure, LEFT, TOP, WIDTH, HEIGHT)
-        _curves(accuracy, rows, _series("accuracy", plain_accuracy), marks)
-        accuracy.set_ylabel("accuracy (%)")
-        percentages(accuracy.yaxis)
-        accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _there(rows, key)]))
-        losses = panel(figure, SECOND, TOP, WIDTH, HEIGHT)
-        _curves(losses, rows, _series("loss", plain_loss), marks)
-        _scale(losses, [value for key in LOSSES for value in _there(rows, key)])
-        losses.set_ylabel("loss (cross-entropy)")
-        _legend(figure, _series("loss", plain_loss or plain_accuracy))
-        if changes:
-            rates = panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW)
-            _rates(rates, rows)
-
-    return paint
+def _paint(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool, figure: Figure) -> None:
+    plain_accuracy = any(row.plain_accuracy is not None for row in rows)
+    plain_loss = any(row.plain_loss is not None for row in rows)
+    accuracy = panel(figure, LEFT, TOP, WIDTH, HEIGHT)
+    _curves(accuracy, rows, _series("accuracy", plain_accuracy), marks)
+    accuracy.set_ylabel("accuracy (%)")
+    percentages(accuracy.yaxis)
+    accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _there(rows, key)]))
+    losses = panel(figure, SECOND, TOP, WIDTH, HEIGHT)
+    _curves(losses, rows, _series("loss", plain_loss), marks)
+    _scale(losses, [value for key in LOSSES for value in _there(rows, key)])
+    losses.set_ylabel("loss (cross-entropy)")
+    _legend(figure, _series("loss", plain_loss or plain_accuracy))
+    if changes:
+        rates = panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW)
+        _rates(rates, rows)
 
 
 def _series(metric: str, plain: bool) -> list[HistoryCurve]:

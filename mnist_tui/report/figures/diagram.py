@@ -6,16 +6,16 @@ Boxes are told apart by their forms, not by colours. All coordinates are millime
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape, hog_cells, written
 from mnist_tui.experiment.spec import Experiment, HogFeatures
-from mnist_tui.report.complexity.words import with_separators
 from mnist_tui.report.figures.drawing import BLACK, GREY, LETTER, PAGE, POINTS, SMALL, Drawing, FigureData, panel
-from mnist_tui.wording import counted, listed
+from mnist_tui.wording import counted, grouped, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +90,7 @@ def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) ->
     height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
     seen = "; ".join(": ".join([node.name, ", ".join(node.facts)]) for node in nodes)
     alt = f"Diagram of the network from its input to its output. {seen}."
-    return Drawing(name, _caption(complexity, nodes), alt, data, (PAGE, height), _painter(placed, heights))
+    return Drawing(name, _caption(complexity, nodes), alt, data, (PAGE, height), partial(_paint, placed, heights))
 
 
 def divide_into_rows(widths: Sequence[float], most: float) -> list[list[int]]:
@@ -141,10 +141,10 @@ def _boxes(experiment: Experiment, complexity: Complexity) -> list[DiagramBox]:
 
 def _layer_box(layer: LayerComplexity) -> DiagramBox:
     kind = "output" if layer.name == "output" else layer.kind
-    what, _, how = with_separators(layer.configuration).partition(", ")
+    what, _, how = grouped(layer.configuration).partition(", ")
     facts = [part for part in (what, how) if part]
     if layer.kind != "dense":
-        facts.append(f"→ {with_separators(written(layer.output_shape))}")
+        facts.append(f"→ {grouped(written(layer.output_shape))}")
     if layer.total:
         facts.append(counted(layer.total, "parameter"))
     return DiagramBox(kind, layer.name, tuple(facts), layer.output_shape)
@@ -178,19 +178,16 @@ def _broken(text: str, joint: str) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def _painter(rows: Sequence[Sequence[DiagramBox]], heights: Sequence[float]) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
-        axes = panel(figure, 0, 0, PAGE, height)
-        axes.set_xlim(0, PAGE)
-        axes.set_ylim(height, 0)
-        axes.set_axis_off()
-        top, entry = 0.5, None
-        for row, tall in zip(rows, heights, strict=True):
-            entry = _paint_row(axes, row, top, entry, alone=len(rows) == 1)
-            top += tall + ROW_GAP
-
-    return paint
+def _paint(rows: Sequence[Sequence[DiagramBox]], heights: Sequence[float], figure: Figure) -> None:
+    height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
+    axes = panel(figure, 0, 0, PAGE, height)
+    axes.set_xlim(0, PAGE)
+    axes.set_ylim(height, 0)
+    axes.set_axis_off()
+    top, entry = 0.5, None
+    for row, tall in zip(rows, heights, strict=True):
+        entry = _paint_row(axes, row, top, entry, alone=len(rows) == 1)
+        top += tall + ROW_GAP
 
 
 def _paint_row(

@@ -6,7 +6,6 @@ Design, 2008), which colour-blind readers tell apart; markers, dashes, labels or
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import math
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.files import replacing, write_text
+from mnist_tui.report.tabular import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,13 +111,9 @@ def save_data(drawing: Drawing, folder: Path) -> Path:
     Raises:
         OSError: the file cannot be written.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(drawing.data.headings)
-    writer.writerows(drawing.data.rows)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.name}.csv"
-    write_text(path, out.getvalue())
+    write_text(path, csv_text([drawing.data.headings, *drawing.data.rows]))
     return path
 
 
@@ -267,13 +263,13 @@ def width_of(texts: Sequence[str]) -> float:
     return LETTER * max(map(len, texts), default=0)
 
 
-def empty(why: str) -> Callable[[Figure], None]:
-    """Return a painter for a figure without data, which writes why there are none."""
+def without_data(name: str, caption: str, why: str, data: FigureData) -> Drawing:
+    """Return a figure that has nothing to draw, and says why."""
 
     def paint(figure: Figure) -> None:
         figure.text(0.5, 0.5, why, ha="center", va="center", color=GREY)
 
-    return paint
+    return Drawing(name, caption, why, data, (PAGE, 30.0), paint)
 
 
 def finite(value: float | None) -> bool:

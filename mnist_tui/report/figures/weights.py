@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.report.figures.drawing import (
@@ -15,10 +16,10 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
-    empty,
     one_line,
     panel,
     whole_numbers,
+    without_data,
     write,
 )
 from mnist_tui.runs.events import Distribution, WeightsSeen
@@ -86,8 +87,9 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     data = FigureData(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
     if not data.rows:
-        why = "Nothing was recorded of the weights, so there is nothing to draw."
-        return Drawing(name, "Weights and biases.", why, data, (PAGE, 30.0), empty(why))
+        return without_data(
+            name, "Weights and biases.", "Nothing was recorded of the weights, so there is nothing to draw.", data
+        )
     shown = layers if len(layers) <= MOST else [*layers[: MOST - 1], layers[-1]]
     arrays = {(layer, kind): _array(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
     height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
@@ -98,7 +100,9 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
         "Weights and biases by epoch; epoch 0 is before training. Lines: median; dark band: half of the values; "
         f"light band: 90 %; dotted: lowest and highest.{left_out}"
     )
-    return Drawing(name, caption, _in_words(arrays, ordered), data, (PAGE, whole), _painter(shown, arrays, height))
+    return Drawing(
+        name, caption, _in_words(arrays, ordered), data, (PAGE, whole), partial(_paint, shown, arrays, height)
+    )
 
 
 def _rows(event: WeightsSeen) -> list[tuple[object, ...]]:
@@ -134,22 +138,19 @@ def _in_words(arrays: dict[tuple[str, str], _Array], seen: Sequence[WeightsSeen]
     return f"Bands of weights and biases by epoch. After epoch {count(last)}, 90 % of the values: {'; '.join(parts)}."
 
 
-def _painter(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], height: float) -> Callable[[Figure], None]:
-    def paint(figure: Figure) -> None:
-        ends = [epoch for array in arrays.values() for epoch in array.epochs]
-        for number, layer in enumerate(layers):
-            top = TOP + number * (HEAD + height + GAP) + HEAD
-            for left, kind, color in ((LEFT, "weights", BLUE), (SECOND, "biases", VERMILION)):
-                array = arrays[layer, kind]
-                if array.epochs:
-                    axes = panel(figure, left, top, WIDTH, height)
-                    _bands(axes, array, color)
-                    axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
-                    _axis(axes, (min(ends), max(ends)), number == len(layers) - 1)
-                else:
-                    write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
-
-    return paint
+def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], height: float, figure: Figure) -> None:
+    ends = [epoch for array in arrays.values() for epoch in array.epochs]
+    for number, layer in enumerate(layers):
+        top = TOP + number * (HEAD + height + GAP) + HEAD
+        for left, kind, color in ((LEFT, "weights", BLUE), (SECOND, "biases", VERMILION)):
+            array = arrays[layer, kind]
+            if array.epochs:
+                axes = panel(figure, left, top, WIDTH, height)
+                _bands(axes, array, color)
+                axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
+                _axis(axes, (min(ends), max(ends)), number == len(layers) - 1)
+            else:
+                write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
 
 
 def _bands(axes: Axes, array: _Array, color: str) -> None:
