@@ -132,7 +132,7 @@ def numpy_imports(experiment: Experiment) -> list[str]:
 
 
 def numpy_functions(experiment: Experiment) -> list[str]:
-    """The functions that `forward_lines` call, each without blank lines."""
+    """Return the functions that `forward_lines` call, each without blank lines."""
     windowed = [PLACES] if any("places(" in line for line in forward_lines(experiment)) else []
     used = _activations(experiment)
     plain = [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in used]
@@ -161,7 +161,10 @@ def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: s
 
 
 def forward_lines(experiment: Experiment) -> list[str]:
-    """Return lines from `x`, the network's input, and `weights`, arrays by ``layer/weight``, to `probabilities`."""
+    """Return the lines of the forward pass in NumPy.
+
+    They start from `x`, the network's input, and `weights`, arrays by ``layer/weight``, and set `probabilities`.
+    """
     lines: list[str] = []
     for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
         lines += FORWARD[type(part)](name, part, inputs)

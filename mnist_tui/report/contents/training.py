@@ -106,7 +106,7 @@ def early_stopping_in_words(experiment: Experiment) -> str:
 
 
 def regularisation_in_words(evidence: Evidence) -> str:
-    """Dropout, batch normalisation and weight decay, with their papers."""
+    """Describe dropout, batch normalisation and weight decay, with their papers."""
     experiment, found = evidence.experiment, list[str]()
     named = list(zip(experiment.layers, evidence.complexity.layers, strict=False))
     for kind in LAYER_KINDS.values():

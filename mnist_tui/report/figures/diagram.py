@@ -6,7 +6,7 @@ Boxes are told apart by their forms, not by colours. All coordinates are millime
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
