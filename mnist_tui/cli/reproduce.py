@@ -44,17 +44,17 @@ MANY_WORKERS = 1_000
 
 
 def complete_named(incomplete: str) -> list[str]:
-    """Sources, ids and all, as far as they begin so."""
+    """Return the names of sources and experiments that begin so."""
     from mnist_tui.studies.reproduction.published_experiments import ALL, sources
 
     every = sources()
-    names = [ALL, *(one.name for one in every), *(name for one in every for sub in one.subjects for name in sub.ids)]
+    names = [ALL, *(one.name for one in every), *(name for one in every for sub in one.experiments for name in sub.ids)]
     return [name for name in names if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What is looked at in a folder of runs: some sources' experiments, and how many seeds of each."""
+    """Which published experiments a command is about, and how many seeds of each."""
 
     runs_dir: Path
     every: tuple[PublishedSource, ...]
@@ -62,18 +62,18 @@ class Selection:
     seeds: int | None
 
     def table(self) -> ReproductionTable:
-        """The table of what is there now."""
-        from mnist_tui.studies.reproduction.finished_runs import found_diverged, found_runs
-        from mnist_tui.studies.reproduction.table import explanations, tabled
+        """Return the table of the runs that there are now."""
+        from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
+        from mnist_tui.studies.reproduction.table import build_table, read_explanations
 
-        wanted = [subject.mathematics for source in self.every for subject in source.subjects]
-        return tabled(
+        wanted = [published.mathematics for source in self.every for published in source.experiments]
+        return build_table(
             self.sources,
-            found_runs(self.runs_dir, wanted),
+            find_finished_runs(self.runs_dir, wanted),
             among=self.every,
             seeds=self.seeds,
-            explanations=explanations(),
-            diverged=found_diverged(self.runs_dir, wanted),
+            explanations=read_explanations(),
+            diverged=find_diverged_seeds(self.runs_dir, wanted),
         )
 
 
@@ -127,15 +127,15 @@ def reproduce(
 
     Ctrl-C and SIGTERM stop and save; the same command again goes on with what is missing.
     """
-    from mnist_tui.studies.reproduction.published_experiments import chosen, sources
-    from mnist_tui.studies.reproduction.selection import missing, wanted
+    from mnist_tui.studies.reproduction.published_experiments import choose, sources
+    from mnist_tui.studies.reproduction.selection import missing_seeds, missing_trainings
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     if workers is not None and scheduler is not None:
         raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
     every = sources()
     look = Selection(
-        runs_folder(ctx, runs_dir), every, chosen(named or [], every), checked_whole("--seeds", seeds, MAX_SEEDS)
+        runs_folder(ctx, runs_dir), every, choose(named or [], every), checked_whole("--seeds", seeds, MAX_SEEDS)
     )
     table = look.table()
     if from_runs:
@@ -149,14 +149,14 @@ def reproduce(
         "scheduler": scheduler,
         "data_dir": absolute(data_folder(ctx, data_dir)),
     }
-    parts = missing(table.rows, again=again)
+    parts = missing_seeds(table.rows, again=again)
     _tell_plan(table, parts, dry_run=dry_run, as_json=as_json)
     if dry_run:
         return
     if not parts:
         _tell(table, output, as_json=as_json)
         return
-    folder = _begun(look.runs_dir, ask, wanted(parts))
+    folder = _begun(look.runs_dir, ask, missing_trainings(parts))
     if detach:
         tell_detached(folder, as_json=as_json)
         return
@@ -194,27 +194,27 @@ def _check_together(
 
 
 def _called(named: list[str], look: Selection) -> str:
-    count = sum(len(source.subjects) for source in look.sources)
+    count = sum(len(source.experiments) for source in look.sources)
     return " ".join(named) if len(named) <= 2 else counted(count, "experiment")
 
 
 def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) -> StudyFolder:
-    """The study that trains what is missing: the one that already does, or a new one."""
-    from mnist_tui.studies.reproduction.selection import unfinished
+    """Begin the study that trains what is missing, or resume the one that already does."""
+    from mnist_tui.studies.reproduction.selection import find_unfinished
 
     require_extra()
     study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **ask)
     request = StudyRequest(study, missing.presets)
-    earlier = unfinished(runs_dir, study, missing.trainings)
+    earlier = find_unfinished(runs_dir, study, missing.trainings)
     check_supply(request, missing.presets.values())
     return begin(runs_dir, request, earlier=earlier)
 
 
 def _followed(folder: StudyFolder, look: Selection, output: Path | None, *, as_json: bool) -> None:
-    """Shows the study until it has ended, then the table.
+    """Show the study until it has ended, then print the table.
 
     Raises:
-        WorkFailedError: it failed, its process died, or none of its trials came to anything.
+        WorkFailedError: it failed, its process died, or none of its trials finished.
         LeftError: a second signal came before it had stopped.
     """
     state = shown_to_end(folder)

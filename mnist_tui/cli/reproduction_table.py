@@ -1,4 +1,4 @@
-"""A reproduction in words: the cells of its table, the machines, and what is going to be trained. Pure."""
+"""The table of a reproduction as text, as Markdown and as JSON, and what will be trained, in words."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTa
 from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
 
 HELD = ("agrees", "misses")
-"""Verdicts for which figures were held against each other."""
+"""Verdicts that come from a comparison of accuracies."""
 NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "mnist-tui": "mnist-tui"}
 
 
 def published(row: ReproductionRow) -> str:
     """``97.94 % (mean of 10 seeds)``."""
-    accuracy, references = row.subject.accuracy, row.subject.references
+    accuracy, references = row.published.accuracy, row.published.references
     several = max(reference.seeds for reference in references)
     pooled = sum(reference.accuracy is not None for reference in references)
     of = counted(several, "seed") if several > 1 else counted(pooled, "training") if pooled > 1 else ""
@@ -38,29 +38,29 @@ def published(row: ReproductionRow) -> str:
 
 
 def ids(row: ReproductionRow) -> str:
-    """``report-mlp2layers-a, b``: what the names have in common once."""
-    first, *others = row.subject.ids
+    """``report-mlp2layers-a, b``: the ids, with their common beginning written once."""
+    first, *others = row.published.ids
     common = first.rpartition("-")[0] + "-"
     return ", ".join([first, *(name.removeprefix(common) for name in others)])
 
 
-def ours(row: ReproductionRow) -> str:
+def our_accuracy(row: ReproductionRow) -> str:
     """``97.92 % ± 0.11``: mean and sample deviation."""
     return mean(row) + (f" ± {deviation(row)}" if row.accuracy and row.accuracy.std is not None else "")
 
 
 def mean(row: ReproductionRow) -> str:
-    """Of our test accuracies."""
+    """Our mean test accuracy."""
     return percent(row.accuracy.mean) if row.accuracy else "not run"
 
 
 def deviation(row: ReproductionRow) -> str:
-    """Of our test accuracies, in points; a dash for one."""
+    """The sample deviation of our test accuracies, in percentage points; a dash for one seed."""
     return f"{100 * row.accuracy.std:.2f}" if row.accuracy and row.accuracy.std is not None else DASH
 
 
 def seeds(row: ReproductionRow) -> str:
-    """``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``; of those that the rule wants, or more."""
+    """``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``."""
     lost = f"{listed([str(seed) for seed in row.diverged])} diverged" if row.diverged else ""
     return "; ".join(filter(None, (_counted_seeds(row), lost))) or DASH
 
@@ -71,15 +71,15 @@ def _counted_seeds(row: ReproductionRow) -> str:
         return ""
     whole = there == list(range(there[0], there[0] + len(there))) and len(there) > 2
     text = f"{there[0]} to {there[-1]}" if whole else listed([str(seed) for seed in there])
-    wants = row.subject.rule.seeds
+    wants = row.published.rule.seeds
     return text if len(there) >= wants else f"{text}: {len(there)} of {wants}"
 
 
-def apart(row: ReproductionRow) -> str:
-    """``−0.12 points``: ours less the published accuracy."""
-    if row.accuracy is None or row.subject.accuracy is None:
+def difference_text(row: ReproductionRow) -> str:
+    """``−0.12 points``: our accuracy minus the published one."""
+    if row.accuracy is None or row.published.accuracy is None:
         return DASH
-    return score_difference("accuracy", row.accuracy.mean, row.subject.accuracy)
+    return score_difference("accuracy", row.accuracy.mean, row.published.accuracy)
 
 
 def verdict(row: ReproductionRow) -> str:
@@ -99,7 +99,7 @@ def short_verdict(row: ReproductionRow) -> str:
 
 def losses(row: ReproductionRow) -> tuple[str, str]:
     """The published loss, and ours with its deviation."""
-    theirs = row.subject.loss
+    theirs = row.published.loss
     return DASH if theirs is None else loss(theirs), DASH if row.loss is None else _loss(row.loss)
 
 
@@ -107,20 +107,20 @@ def _loss(found: SeedStatistics) -> str:
     return loss(found.mean) + (f" ± {loss(found.std)}" if found.std is not None else "")
 
 
-def took(row: ReproductionRow) -> str:
-    """What a run took, the median and the range; of one that was not run, what it may take."""
+def time_text(row: ReproductionRow) -> str:
+    """The median time of a run, and the range; the expected time where there is no run."""
     if row.seconds is not None:
         every = [run.seconds for run in row.runs]
         ends = f" ({seconds(min(every))} to {seconds(max(every))})" if len(every) > 1 else ""
         return seconds(row.seconds) + ends
-    return expected(row) or DASH
+    return expected_time(row) or DASH
 
 
-def expected(row: ReproductionRow) -> str:
+def expected_time(row: ReproductionRow) -> str:
     """``about 4 min 05 s by efc2-cnn-step1``; empty where nothing is known."""
     if row.estimate is None:
         return ""
-    own = row.estimate.like in row.subject.ids
+    own = row.estimate.like in row.published.ids
     words = f"{'at most ' if row.estimate.at_most else ''}about {seconds(row.estimate.seconds)}"
     return words if own else f"{words} by {row.estimate.like}"
 
@@ -136,7 +136,7 @@ def epochs(row: ReproductionRow) -> str:
 def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
     """``CPU, 2 threads``, with the machine where there are several."""
     several = len(machines) > 1
-    found = sorted({(run.device, run.threads or 0, letter(machines.index(run.machine))) for run in row.runs})
+    found = sorted({(run.device, run.threads or 0, machine_letter(machines.index(run.machine))) for run in row.runs})
     parts = [
         device + (f", {counted(threads, 'thread')}" if threads else "") + (f", machine {name}" if several else "")
         for device, threads, name in found
@@ -144,7 +144,7 @@ def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
     return "; ".join(parts) or DASH
 
 
-def letter(index: int) -> str:
+def machine_letter(index: int) -> str:
     """``A``, ``B``, …, ``Z``, ``27``, …."""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
@@ -181,13 +181,13 @@ def tally(table: ReproductionTable) -> str:
 
 
 def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, ...]:
-    """What is going to be trained and about how long it takes, a line an experiment and one for all."""
+    """Return what will be trained and how long it may take: a line for each experiment and one for all."""
     there = f"; {counted(len(table.runs), 'finished run')} of before" if table.runs else ""
     if not parts:
         return (f"nothing is missing{there}",)
     lines = [
-        f"{part.row.subject.preset.name}: {counted(len(part.seeds), 'training')}, "
-        + (f"{expected(part.row)} each" if part.row.estimate else "time not known")
+        f"{part.row.published.preset.name}: {counted(len(part.seeds), 'training')}, "
+        + (f"{expected_time(part.row)} each" if part.row.estimate else "time not known")
         for part in parts
     ]
     trainings = sum(len(part.seeds) for part in parts)
@@ -229,9 +229,9 @@ HONESTY = (
 
 
 def document(table: ReproductionTable) -> dict[str, Any]:
-    """The table as scripts read it; accuracies from 0 to 1, times in seconds."""
+    """Return the table as scripts read it; accuracies from 0 to 1, times in seconds."""
     return {
-        "rule": list(published_experiments.in_words()),
+        "rule": list(published_experiments.rule_in_words()),
         "machines": [_machine(one) for one in table.machines],
         "sources": [
             {
@@ -256,13 +256,13 @@ def _machine(machine: Machine) -> dict[str, Any]:
 
 
 def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
-    found, subject = row.verdict, row.subject
+    found, published = row.verdict, row.published
     return {
-        "ids": list(subject.ids),
+        "ids": list(published.ids),
         "published": {
-            "accuracy": subject.accuracy,
-            "loss": subject.loss,
-            "seeds": max(reference.seeds for reference in subject.references),
+            "accuracy": published.accuracy,
+            "loss": published.loss,
+            "seeds": max(reference.seeds for reference in published.references),
         },
         "accuracy": row.accuracy and row.accuracy.to_document(),
         "loss": row.loss and row.loss.to_document(),
@@ -270,7 +270,7 @@ def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
         "verdict": found.word,
         "provisional": found.provisional,
         "margin": found.margin,
-        "seeds_wanted": subject.rule.seeds,
+        "seeds_wanted": published.rule.seeds,
         "seconds": row.seconds,
         "estimate": _estimate(row),
         "explanation": row.explanation or None,
@@ -293,10 +293,10 @@ def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
 
 
 def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> dict[str, Any]:
-    """What is going to be trained; an estimate's `seconds` are of one training."""
+    """Return what will be trained, for scripts; the `seconds` of an estimate are for one training."""
     return {
         "missing": [
-            {"id": part.row.subject.preset.name, "seeds": list(part.seeds), "estimate": _estimate(part.row)}
+            {"id": part.row.published.preset.name, "seeds": list(part.seeds), "estimate": _estimate(part.row)}
             for part in parts
         ],
         "there": len(table.runs),
@@ -309,16 +309,16 @@ def _estimate(row: ReproductionRow) -> dict[str, Any] | None:
 
 
 def as_text(table: ReproductionTable, width: int | None = None) -> str:
-    """The table in lines.
+    """Return the table as text.
 
     Args:
-        width: of the terminal; None for as wide as it is.
+        width: of the terminal; None for no limit.
     """
     parts: list[str] = []
     for part in table.parts:
         columns = fitted(_columns(part.rows, table.machines), width)
         parts.append(f"{part.source.title}\n\n{rendered(table_of(columns), width)}")
-        told = [f"{row.subject.preset.name}: {said}" for row in part.rows if (said := _about_miss(row))]
+        told = [f"{row.published.preset.name}: {said}" for row in part.rows if (said := _about_miss(row))]
         parts += [_filled(line, width) for line in told]
     return "\n\n".join([*parts, _filled(tally(table), width)]) + "\n"
 
@@ -328,36 +328,36 @@ def _filled(line: str, width: int | None) -> str:
 
 
 def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
-    """Narrower than the kept table's: a terminal of 80 has the published accuracy, ours and the verdict."""
+    """Fewer words than in the Markdown table: 80 cells hold the published accuracy, ours and the verdict."""
     both_losses = [losses(row) for row in rows]
     return [
         TextColumn("experiment", tuple(ids(row) for row in rows)),
-        TextColumn("published", tuple(percent(row.subject.accuracy) for row in rows), right=True),
+        TextColumn("published", tuple(percent(row.published.accuracy) for row in rows), right=True),
         TextColumn("ours", tuple(mean(row) for row in rows), right=True),
         TextColumn("±", tuple(deviation(row) for row in rows), right=True, need=7),
         TextColumn("seeds", tuple(seeds(row) for row in rows), need=6),
-        TextColumn("difference", tuple(apart(row) for row in rows), right=True, need=8),
+        TextColumn("difference", tuple(difference_text(row) for row in rows), right=True, need=8),
         TextColumn("verdict", tuple(short_verdict(row) for row in rows)),
         TextColumn("published loss", tuple(published for published, _ in both_losses), right=True, need=3),
         TextColumn("our loss", tuple(ours for _, ours in both_losses), right=True, need=2),
-        TextColumn("time of a run", tuple(took(row) for row in rows), need=5),
+        TextColumn("time of a run", tuple(time_text(row) for row in rows), need=5),
         TextColumn("epochs", tuple(epochs(row) for row in rows), right=True, need=4),
         TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), need=1),
     ]
 
 
 def as_markdown(table: ReproductionTable, place: Path) -> str:
-    """The table as a Markdown document; the same text for the same runs.
+    """Return the table as a Markdown document; the same runs make the same text.
 
     Args:
-        place: the file that it is for; presets are linked from there where both lie in one checkout.
+        place: the file that it is written to; presets are linked from there where both lie in one checkout.
     """
     parts = [
         "# Reproductions",
         "Published beside ours, written by `mnist-tui reproduce` from finished runs.",
         f"{tally(table)}.",
         "## What agrees",
-        "\n".join(f"- {sentence}" for sentence in published_experiments.in_words()),
+        "\n".join(f"- {sentence}" for sentence in published_experiments.rule_in_words()),
         "## Where and when",
         _machines(table),
         SECONDS,
@@ -374,7 +374,7 @@ def _machines(table: ReproductionTable) -> str:
     runs = f"{counted(len(table.runs), 'run')}, {days(table)} (UTC)"
     if len(machines) == 1:
         return f"{runs}, on {escaped(machine(machines[0]))}."
-    lines = [f"- Machine {letter(at)}: {escaped(machine(one))}." for at, one in enumerate(machines)]
+    lines = [f"- Machine {machine_letter(at)}: {escaped(machine(one))}." for at, one in enumerate(machines)]
     return "\n".join([f"{runs}, on {len(machines)} machines:", "", *lines])
 
 
@@ -382,43 +382,43 @@ def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
     rows: list[tuple[object, ...]] = []
     for row in part.rows:
         *cells, computed_on = _cells(row, machines)
-        rows.append((MarkdownText(_linked(row.subject, place)), *map(MarkdownText, cells), computed_on))
+        rows.append((MarkdownText(_linked(row.published, place)), *map(MarkdownText, cells), computed_on))
     right = {at for at, head in enumerate(HEADS) if head in RIGHT}
-    misses = [f"{_linked(row.subject, place)}: {said}" for row in part.rows if (said := _about_miss(row))]
+    misses = [f"{_linked(row.published, place)}: {said}" for row in part.rows if (said := _about_miss(row))]
     return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(HEADS, rows, right), *misses])
 
 
 def _cells(row: ReproductionRow, machines: Sequence[Machine]) -> tuple[str, ...]:
-    """Those after the experiment's name, in the order of HEADS."""
+    """The cells after the experiment's name, in the order of HEADS."""
     return (
         published(row),
-        ours(row),
+        our_accuracy(row),
         seeds(row),
-        apart(row),
+        difference_text(row),
         verdict(row),
         *losses(row),
-        took(row),
+        time_text(row),
         epochs(row),
         computed_on(row, machines),
     )
 
 
 def _about_miss(row: ReproductionRow) -> str:
-    """What is known of why a row misses; empty where it does not."""
+    """Why a row misses its published accuracy; empty where it does not."""
     if row.verdict.word != "misses":
         return ""
-    there, wants = len(row.runs), row.subject.rule.seeds
+    there, wants = len(row.runs), row.published.rule.seeds
     of = f" (so far {counted(there, 'seed')} of {wants})" if there < wants else ""
-    left_open = "; its preset lists what the source leaves open" if row.subject.readings else ""
-    return row.explanation or f"misses by {apart(row)}{of}, not explained yet{left_open}."
+    left_open = "; its preset lists what the source leaves open" if row.published.readings else ""
+    return row.explanation or f"misses by {difference_text(row)}{of}, not explained yet{left_open}."
 
 
-def _linked(subject: PublishedExperiment, place: Path) -> str:
+def _linked(published: PublishedExperiment, place: Path) -> str:
     root = builtin_folder()
     folder = place.absolute().parent
     checkout = folder.is_relative_to(root.parent) and (root.parent / "pyproject.toml").exists()
     names: list[str] = []
-    for preset in subject.presets:
+    for preset in published.presets:
         near = checkout and preset.path is not None
         link = Path(os.path.relpath(preset.path, folder)).as_posix() if near and preset.path is not None else ""
         names.append(f"[{preset.name}]({link})" if link else preset.name)

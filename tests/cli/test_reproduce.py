@@ -32,7 +32,7 @@ def some(runs_dir: Path) -> Path:
     ("line", "said"),
     [
         ([], "name what to reproduce: a source (efc2, labo04 …), an experiment's id, or all"),
-        (["efc-liner"], "efc-liner is no source and no experiment of one; did you mean efc-linear"),
+        (["efc-liner"], "efc-liner is neither a source nor an experiment of one; did you mean efc-linear"),
         (["efc2", "--seeds", "0"], "--seeds 0 is out of bounds"),
         (["efc2", "--from-runs", "--dry-run"], "--from-runs does not go with --dry-run"),
         (["efc2", "--dry-run", "-o", "x.md"], "-o does not go with --dry-run"),

@@ -11,22 +11,22 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.folder import Status
-from mnist_tui.studies.reproduction.finished_runs import found_diverged, found_runs
-from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, chosen, pooled, sources
-from mnist_tui.studies.reproduction.selection import missing, stretches, unfinished, wanted
-from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, explanations, tabled
+from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
+from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, choose, pooled, sources
+from mnist_tui.studies.reproduction.selection import find_unfinished, missing_seeds, missing_trainings, seed_ranges
+from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, build_table, read_explanations
 from mnist_tui.studies.spec import Study, checked
 from mnist_tui.studies.start import StudyRequest, create_study
 from tests.report.recorded import CREATED
 from tests.studies.reproduced import finished
 
 EVERY = sources()
-SUBJECTS = {name: subject for source in EVERY for subject in source.subjects for name in subject.ids}
-WANTED = [subject.mathematics for subject in SUBJECTS.values()]
+SUBJECTS = {name: published for source in EVERY for published in source.experiments for name in published.ids}
+WANTED = [published.mathematics for published in SUBJECTS.values()]
 
 
 def table(runs_dir: Path, *words: str, seeds: int | None = None) -> ReproductionTable:
-    return tabled(chosen(words, EVERY), found_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
+    return build_table(choose(words, EVERY), find_finished_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
 
 
 def row(runs_dir: Path, name: str) -> ReproductionRow:
@@ -35,22 +35,24 @@ def row(runs_dir: Path, name: str) -> ReproductionRow:
 
 
 def reproduction(rows: tuple[ReproductionRow, ...], **more: str) -> Study:
-    return checked(kind="reproduction", title="t", bases=wanted(missing(rows)).bases, created=CREATED, **more)
+    return checked(
+        kind="reproduction", title="t", bases=missing_trainings(missing_seeds(rows)).bases, created=CREATED, **more
+    )
 
 
 def test_every_experiment_of_the_five_sources_is_there_once() -> None:
     assert [source.name for source in EVERY] == ["cnn-architectures", "efc2", "labo04", "mnist-training", "various-mlp"]
     assert len(SUBJECTS) == 60
-    assert sum(len(source.subjects) for source in EVERY) == 58
+    assert sum(len(source.experiments) for source in EVERY) == 58
 
 
 def test_a_training_that_its_source_lists_twice_is_one_with_the_mean_of_its_figures() -> None:
-    subject = SUBJECTS["report-convnet2layers-b"]
-    assert subject.ids == ("report-convnet2layers-a", "report-convnet2layers-b")
-    assert subject.accuracy == pytest.approx((0.9880 + 0.9879) / 2)
-    assert subject.loss is None
-    unpublished = replace(subject.presets[1], reference=subject.references[1].model_copy(update={"accuracy": None}))
-    (one,) = pooled([subject.presets[0], unpublished])
+    published = SUBJECTS["report-convnet2layers-b"]
+    assert published.ids == ("report-convnet2layers-a", "report-convnet2layers-b")
+    assert published.accuracy == pytest.approx((0.9880 + 0.9879) / 2)
+    assert published.loss is None
+    unpublished = replace(published.presets[1], reference=published.references[1].model_copy(update={"accuracy": None}))
+    (one,) = pooled([published.presets[0], unpublished])
     assert one.accuracy == 0.9880
 
 
@@ -58,20 +60,20 @@ def test_a_mean_over_seeds_is_not_pooled_with_a_single_training_of_the_same(tmp_
     several, single = SUBJECTS["efc2-cnn-developed"], SUBJECTS["efc2-cnn-step7"]
     assert several.mathematics == single.mathematics
     assert (several.accuracy, single.accuracy) == (0.9929, 0.9940)
-    (both,) = missing(table(tmp_path, "efc2-cnn-developed", "efc2-cnn-step7").rows)
+    (both,) = missing_seeds(table(tmp_path, "efc2-cnn-developed", "efc2-cnn-step7").rows)
     assert both.seeds == tuple(range(10))
 
 
 @pytest.mark.parametrize(
     ("word", "count"), [("efc2", 21), ("MNIST Training", 3), ("all", 58), ("EFC-Linear", 1), ("report-mlp2layers-b", 1)]
 )
-def test_a_source_an_id_or_all_is_chosen(word: str, count: int) -> None:
-    assert sum(len(source.subjects) for source in chosen([word], EVERY)) == count
+def test_a_source_an_id_or_all_is_choose(word: str, count: int) -> None:
+    assert sum(len(source.experiments) for source in choose([word], EVERY)) == count
 
 
 def test_a_word_that_means_nothing_is_answered_with_the_nearest() -> None:
-    with pytest.raises(RequestError, match="labo4 is no source and no experiment of one; did you mean labo04"):
-        chosen(["efc2", "labo4"], EVERY)
+    with pytest.raises(RequestError, match="labo4 is neither a source nor an experiment of one; did you mean labo04"):
+        choose(["efc2", "labo4"], EVERY)
 
 
 def test_runs_count_one_a_seed_the_newest_and_only_the_seeds_that_are_wanted(tmp_path: Path) -> None:
@@ -124,9 +126,9 @@ def test_machines_are_told_apart_the_busiest_first_and_never_by_name(tmp_path: P
 
 
 def test_gaps_between_seeds_become_bases_of_their_own(tmp_path: Path) -> None:
-    assert stretches((0, 1, 4, 6, 7)) == [(0, 2), (4, 1), (6, 2)]
+    assert seed_ranges((0, 1, 4, 6, 7)) == [(0, 2), (4, 1), (6, 2)]
     finished(tmp_path, "various-mlp2", 1)
-    asked = wanted(missing(table(tmp_path, "various-mlp2", "efc-linear").rows))
+    asked = missing_trainings(missing_seeds(table(tmp_path, "various-mlp2", "efc-linear").rows))
     assert [(base.preset, base.first_seed, base.seeds) for base in asked.bases] == [
         ("efc-linear", 0, 1),
         ("various-mlp2", 0, 1),
@@ -134,24 +136,24 @@ def test_gaps_between_seeds_become_bases_of_their_own(tmp_path: Path) -> None:
     ]
     assert all(mathematics(preset.experiment) in WANTED for preset in asked.presets.values())
     assert len(asked.trainings) == 5
-    again = wanted(missing(table(tmp_path, "various-mlp2").rows, again=True))
+    again = missing_trainings(missing_seeds(table(tmp_path, "various-mlp2").rows, again=True))
     assert [(base.first_seed, base.seeds) for base in again.bases] == [(0, 5)]
 
 
 def test_an_unfinished_reproduction_of_the_same_is_found_and_one_under_way_is_not_doubled(tmp_path: Path) -> None:
     rows = table(tmp_path, "various-mlp2", "efc-linear").rows
-    asked = wanted(missing(rows))
+    asked = missing_trainings(missing_seeds(rows))
     study = reproduction(rows)
     folder = create_study(tmp_path, StudyRequest(study, asked.presets))
     folder.write_status(Status("stopped"))
-    assert unfinished(tmp_path, study, asked.trainings) == folder
-    assert unfinished(tmp_path, reproduction(rows, device="cpu"), asked.trainings) is None
-    fewer = wanted(missing(rows[:1]))
-    assert unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings) is None
+    assert find_unfinished(tmp_path, study, asked.trainings) == folder
+    assert find_unfinished(tmp_path, reproduction(rows, device="cpu"), asked.trainings) is None
+    fewer = missing_trainings(missing_seeds(rows[:1]))
+    assert find_unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings) is None
     create_study(tmp_path, StudyRequest(study, asked.presets))
     folder.write_status(replace(folder.status(), state="running", host="elsewhere", heartbeat=4e9))
-    with pytest.raises(RequestError, match=r"study .* is under way and trains some of these"):
-        unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings)
+    with pytest.raises(RequestError, match=r"study .* is running and trains some of these"):
+        find_unfinished(tmp_path, reproduction(rows[:1]), fewer.trainings)
 
 
 def test_a_time_is_taken_from_its_own_runs_else_from_a_network_alike_else_not_at_all(tmp_path: Path) -> None:
@@ -186,13 +188,13 @@ def test_a_time_with_early_stopping_is_an_upper_bound(tmp_path: Path) -> None:
 
 def test_explanations_are_read_by_id_and_none_are_made_up(tmp_path: Path) -> None:
     path = tmp_path / "MISSES.md"
-    assert explanations(path) == {}
+    assert read_explanations(path) == {}
     path.write_text("# Misses\n\nHow.\n\n## one\n\nBecause\nof this.\n\n## two\n\nOf that.\n")
-    assert explanations(path) == {"one": "Because of this.", "two": "Of that."}
+    assert read_explanations(path) == {"one": "Because of this.", "two": "Of that."}
 
 
 def test_the_kept_explanations_are_of_experiments_that_there_are() -> None:
-    assert explanations().keys() <= SUBJECTS.keys()
+    assert read_explanations().keys() <= SUBJECTS.keys()
 
 
 def test_a_preset_that_is_a_source_s_under_another_name_is_no_second_experiment() -> None:
@@ -205,12 +207,12 @@ def test_a_seed_that_diverged_was_run_and_is_not_missing(tmp_path: Path) -> None
     finished(tmp_path, "various-mlp2", seed=0)
     diverged = finished(tmp_path, "various-mlp2", seed=1)
     diverged.write_status(Status("diverged"))
-    (one,) = tabled(
-        chosen(["various-mlp2"], EVERY),
-        found_runs(tmp_path, WANTED),
+    (one,) = build_table(
+        choose(["various-mlp2"], EVERY),
+        find_finished_runs(tmp_path, WANTED),
         among=EVERY,
         seeds=3,
-        diverged=found_diverged(tmp_path, WANTED),
+        diverged=find_diverged_seeds(tmp_path, WANTED),
     ).rows
     assert ([run.seed for run in one.runs], one.diverged, one.missing) == ([0], (1,), (2,))
     assert words.seeds(one).endswith("1 diverged")

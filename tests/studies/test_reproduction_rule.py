@@ -4,7 +4,7 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, summary
-from mnist_tui.studies.reproduction.published_experiments import AgreementRule, in_words, rule_of, verdict
+from mnist_tui.studies.reproduction.published_experiments import AgreementRule, rule_in_words, rule_of, verdict
 
 ONE, SEVERAL, LINEAR, MACHINE = (
     AgreementRule("one", 5),
@@ -93,6 +93,6 @@ def test_without_a_published_accuracy_nothing_is_compared_and_without_runs_nothi
 
 
 def test_the_words_have_the_numbers_of_the_rule() -> None:
-    text = " ".join(in_words())
+    text = " ".join(rule_in_words())
     for said in ("0.5 points and 2 sample", "within ± 0.2 points", "within ± 0.3 points", "at or above", "provisional"):
         assert said in text

@@ -1,4 +1,4 @@
-"""The finished runs of a folder that count for a source's experiment: full length, on the published data."""
+"""Find the runs that count for a published experiment: finished, of full length, on the published data."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PACKAGES = ("tensorflow", "keras", "mnist-tui")
 
 @dataclass(frozen=True, order=True)
 class Machine:
-    """What a run was computed on, without a name that would tell whose it is.
+    """The machine that a run was computed on, without a name that would identify its owner.
 
     Attributes:
         memory: in GB (10⁹ bytes).
-        versions: of PACKAGES, as far as they were recorded.
+        versions: of PACKAGES, where they were recorded.
     """
 
     cpu: str
@@ -38,8 +38,11 @@ class FinishedRun:
     """A run that counts.
 
     Attributes:
-        seconds: from the data's reading to the evaluation's end; training: of them in epochs.
-        device: as TensorFlow names its kind, or a GPU's name. threads: None where they were not recorded.
+        accuracy, loss: of the test set.
+        seconds: from the reading of the data to the end of the evaluation.
+        training: how many of these seconds were spent in epochs.
+        device: TensorFlow's name for its kind, or the name of the GPU.
+        threads: None where they were not recorded.
         created: seconds since the Unix epoch.
     """
 
@@ -57,16 +60,16 @@ class FinishedRun:
 
 
 FinishedRuns = Mapping[Experiment, Mapping[int, FinishedRun]]
-"""By what an experiment is but for its seed, then by seed."""
+"""By experiment (without its seed), then by seed."""
 DivergedSeeds = Mapping[Experiment, Collection[int]]
-"""Seeds, by the same."""
+"""Seeds, by experiment (without its seed)."""
 
 
-def found_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FinishedRuns:
-    """The newest run that counts, for each of the experiments and seeds; folders that cannot be read are passed over.
+def find_finished_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FinishedRuns:
+    """Find the newest run that counts, for each experiment and seed; folders that cannot be read are skipped.
 
     Args:
-        wanted: as `presets.mathematics` makes them.
+        wanted: experiments without their seeds, as `presets.mathematics` returns them.
     """
     among = set(wanted)
     found: dict[Experiment, dict[int, FinishedRun]] = {}
@@ -85,11 +88,11 @@ def found_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FinishedRuns:
     return found
 
 
-def found_diverged(runs_dir: Path, wanted: Collection[Experiment]) -> DivergedSeeds:
-    """The seeds whose training diverged on the published data: that is what comes of them, as often as they are run.
+def find_diverged_seeds(runs_dir: Path, wanted: Collection[Experiment]) -> DivergedSeeds:
+    """Find the seeds whose training diverged on the published data; trained again, they would diverge again.
 
     Args:
-        wanted: as `presets.mathematics` makes them.
+        wanted: experiments without their seeds, as `presets.mathematics` returns them.
     """
     among = set(wanted)
     found: dict[Experiment, set[int]] = {}
@@ -107,7 +110,7 @@ def found_diverged(runs_dir: Path, wanted: Collection[Experiment]) -> DivergedSe
 
 
 def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment, FinishedRun] | None:
-    """The experiment and the run; None where it does not count."""
+    """Return the experiment and the run; None where the run does not count."""
     results = folder.results()
     if results is None or results.get("state", "finished") != "finished" or not results.get("test"):
         return None
@@ -132,7 +135,7 @@ def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment,
 
 
 def _published_data(dataset: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Whether the run had the dataset of that name, bit for bit."""
+    """Whether the run had the dataset of that name, with the published checksums."""
     known = KNOWN.get(experiment.dataset.name)
     return known is not None and not dataset.get("sample") and dataset.get("sha256") == dict(known.sha256)
 

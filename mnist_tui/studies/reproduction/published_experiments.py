@@ -20,7 +20,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class PublishedExperiment:
-    """An experiment of a source.
+    """An experiment that a source published.
 
     Attributes:
         presets: at least one, each with a reference; several where the source lists the same training more than once.
@@ -34,12 +34,12 @@ class PublishedExperiment:
 
     @property
     def preset(self) -> Preset:
-        """The one that is run."""
+        """The preset that is trained here."""
         return self.presets[0]
 
     @cached_property
     def mathematics(self) -> Experiment:
-        """What the runs that count have in common."""
+        """The experiment without its seed; the runs that count have the same."""
         return mathematics(self.preset.experiment)
 
     @property
@@ -48,17 +48,17 @@ class PublishedExperiment:
 
     @property
     def accuracy(self) -> float | None:
-        """The published test accuracy, the mean of the pooled ones."""
+        """The published test accuracy; the mean where several presets are the same training."""
         return _mean(reference.accuracy for reference in self.references)
 
     @property
     def loss(self) -> float | None:
-        """The published test loss, the mean of the pooled ones."""
+        """The published test loss; the mean where several presets are the same training."""
         return _mean(reference.loss for reference in self.references)
 
     @property
     def readings(self) -> tuple[str, ...]:
-        """What had to be read into the source, each once."""
+        """What the source leaves open and the presets assume, each once."""
         return tuple(dict.fromkeys(said for reference in self.references for said in reference.readings))
 
     @cached_property
@@ -68,19 +68,19 @@ class PublishedExperiment:
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """A source and the experiments of it that are meant.
+    """A source and those of its experiments that were chosen.
 
     Attributes:
-        name: of the presets' folder; what a command takes.
+        name: of the folder of its presets; what a command takes.
     """
 
     name: str
     title: str
-    subjects: tuple[PublishedExperiment, ...]
+    experiments: tuple[PublishedExperiment, ...]
 
 
 def sources() -> tuple[PublishedSource, ...]:
-    """All of them, in the order of the presets."""
+    """Return all sources, in the order of their presets."""
     root = builtin_folder()
     folders: dict[str, list[Preset]] = {}
     for preset in list_presets():
@@ -90,7 +90,7 @@ def sources() -> tuple[PublishedSource, ...]:
 
 
 def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
-    """The presets of a source, those of the same training together; a mean over seeds stands alone."""
+    """Take the presets of a source together where they are the same training; a mean over seeds stays alone."""
     found: dict[tuple[Experiment, int], list[Preset]] = {}
     for preset in presets:
         seeds = preset.reference.seeds if preset.reference else 1
@@ -98,11 +98,11 @@ def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
     return tuple(PublishedExperiment(tuple(members)) for members in found.values())
 
 
-def chosen(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[PublishedSource, ...]:
-    """The experiments that words name: folders of the presets, ids, or ``all``; every one for no words.
+def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[PublishedSource, ...]:
+    """Return the experiments that words name: folders of presets, ids, or ``all``; every one for no words.
 
     Raises:
-        RequestError: a word names none; the nearest ones are offered.
+        RequestError: a word names none; the error suggests the nearest ones.
     """
     if not words:
         return tuple(among)
@@ -110,26 +110,26 @@ def chosen(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
     for word in words:
         wanted |= _named(word, among)
     parts = (
-        replace(source, subjects=tuple(one for one in source.subjects if wanted.intersection(one.ids)))
+        replace(source, experiments=tuple(one for one in source.experiments if wanted.intersection(one.ids)))
         for source in among
     )
-    return tuple(source for source in parts if source.subjects)
+    return tuple(source for source in parts if source.experiments)
 
 
 def _named(word: str, among: Sequence[PublishedSource]) -> set[str]:
     low = word.lower()
-    ids = {name for source in among for subject in source.subjects for name in subject.ids}
+    ids = {name for source in among for published in source.experiments for name in published.ids}
     if low == ALL:
         return ids
     if low in ids:
         return {low}
     for source in among:
         if low in (source.name.lower(), source.title.lower()):
-            return {name for subject in source.subjects for name in subject.ids}
+            return {name for published in source.experiments for name in published.ids}
     names = [source.name for source in among]
     near = difflib.get_close_matches(low, [*names, *sorted(ids)], n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(near)}? There" if near else "there"
-    raise RequestError(f"{word} is no source and no experiment of one; {offer} are {', '.join(names)} and {ALL}")
+    raise RequestError(f"{word} is neither a source nor an experiment of one; {offer} are {', '.join(names)} and {ALL}")
 
 
 def _title(presets: Sequence[Preset]) -> str:
@@ -147,28 +147,28 @@ Word = Literal["agrees", "misses", "not comparable", "not run"]
 LEAST_MARGIN = 0.005
 """Of one published training; 0.5 points."""
 DEVIATIONS = 2
-"""Sample deviations of ours that the margin of one published training is at least."""
+"""The margin of one published training is at least so many of our sample standard deviations."""
 MEANS_MARGIN = 0.002
 LINEAR_MARGIN = 0.003
 ROUNDING = 1e-9
-"""Accuracies are whole images of 10,000; what is nearer to a border than this lies on it, which is within."""
+"""Accuracies are whole images of 10,000; a difference this close to the margin counts as equal to it."""
 
 
 @dataclass(frozen=True)
 class AgreementRule:
-    """How a published accuracy is held against ours.
+    """How a published accuracy is compared with ours.
 
     Attributes:
         kind: one: a single published training. several: a mean over seeds. linear: the linear classifier. machine:
             the extreme learning machine.
-        seeds: of ours that it wants, from 0 on.
+        seeds: how many of our seeds it needs, from 0 on.
     """
 
     kind: Kind
     seeds: int
 
     def margin(self, ours: SeedStatistics) -> float | None:
-        """How far the accuracies may lie apart; None where ours may lie above by anything, and not below."""
+        """Return how far the accuracies may differ; None where ours may be higher by any amount, but not lower."""
         match self.kind:
             case "one":
                 return max(LEAST_MARGIN, DEVIATIONS * (ours.std or 0.0))
@@ -182,12 +182,12 @@ class AgreementRule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rule says.
+    """Whether a published accuracy is reproduced.
 
     Attributes:
-        provisional: there are fewer seeds than the rule wants.
-        difference: ours − published, from −1 to 1; None where one of them is not there.
-        margin: that it may have; None where there is none.
+        provisional: whether there are fewer seeds than the rule needs.
+        difference: ours − published, from −1 to 1; None where one of them is missing.
+        margin: the largest difference that agrees; None where there is none.
     """
 
     word: Word
@@ -197,7 +197,7 @@ class Verdict:
 
 
 def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
-    """The rule for an experiment whose published accuracy is the mean of so many trainings."""
+    """Return the rule for an experiment whose published accuracy is the mean of so many trainings."""
     if is_closed_form(experiment):
         frozen = any(isinstance(layer, Dense) for layer in experiment.layers)
         return AgreementRule("machine", 5) if frozen else AgreementRule("linear", 1)
@@ -205,10 +205,10 @@ def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
 
 
 def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics | None) -> Verdict:
-    """Holds a published accuracy against ours.
+    """Compare a published accuracy with ours.
 
     Args:
-        ours: the test accuracy over the seeds that were run; None for none.
+        ours: the test accuracy over the seeds that were trained; None for no seed.
     """
     if ours is None:
         return Verdict("not run")
@@ -220,8 +220,8 @@ def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics |
     return Verdict("agrees" if within else "misses", provisional, difference, margin)
 
 
-def in_words() -> tuple[str, ...]:
-    """The rule, a sentence a case."""
+def rule_in_words() -> tuple[str, ...]:
+    """Return the rule in sentences, one for each case."""
     points = f"{100 * LEAST_MARGIN:g}"
     return (
         f"One published training agrees where its accuracy lies within our five-seed mean ± the larger of {points} "

@@ -1,4 +1,4 @@
-"""The study that trains what is missing of a reproduction, and the one that does so already."""
+"""Select the trainings that a reproduction is missing, and find the study that already trains them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mnist_tui.studies.trials import plan_trials
 from mnist_tui.studies.watch import read_study
 
 Training = tuple[Experiment, int]
-"""What is trained but for its seed, and the seed."""
+"""An experiment without its seed, and the seed."""
 SAME = ("device", "threads", "data_dir")
-"""What two studies of the same trainings may not differ in; how many workers there are, and where, matters not."""
+"""Settings in which two studies of the same trainings may not differ. The workers may."""
 
 
 @dataclass(frozen=True)
 class MissingSeeds:
-    """The seeds of an experiment that are to be trained; at least one, rising."""
+    """The seeds of an experiment that must be trained: at least one, in rising order."""
 
     row: ReproductionRow
     seeds: tuple[int, ...]
@@ -33,51 +33,51 @@ class MissingSeeds:
 
 @dataclass(frozen=True)
 class MissingTrainings:
-    """The bases of a study, and the experiments that they name."""
+    """The bases of the study that trains what is missing, and the experiments that they name."""
 
     bases: tuple[StudyBase, ...]
     presets: Mapping[str, Preset]
     trainings: frozenset[Training]
 
 
-def missing(rows: Iterable[ReproductionRow], *, again: bool = False) -> tuple[MissingSeeds, ...]:
-    """What is to be trained: the seeds without a run, or all of them again. Rows of one experiment share their runs."""
+def missing_seeds(rows: Iterable[ReproductionRow], *, again: bool = False) -> tuple[MissingSeeds, ...]:
+    """Return the seeds without a run, or all seeds to train them again. Rows of one experiment share their runs."""
     first: dict[Experiment, ReproductionRow] = {}
     seeds: dict[Experiment, set[int]] = {}
     for row in rows:
-        experiment = row.subject.mathematics
+        experiment = row.published.mathematics
         first.setdefault(experiment, row)
         seeds.setdefault(experiment, set()).update(range(row.wanted) if again else row.missing)
     return tuple(MissingSeeds(first[experiment], tuple(sorted(found))) for experiment, found in seeds.items() if found)
 
 
-def wanted(parts: Iterable[MissingSeeds]) -> MissingTrainings:
-    """How a study asks for them."""
+def missing_trainings(parts: Iterable[MissingSeeds]) -> MissingTrainings:
+    """Return what a study must train, given the missing seeds."""
     bases: list[StudyBase] = []
     presets: dict[str, Preset] = {}
     trainings: set[Training] = set()
     for part in parts:
-        preset = part.row.subject.preset
-        for first, count in stretches(part.seeds):
+        preset = part.row.published.preset
+        for first, count in seed_ranges(part.seeds):
             stem = preset.name if preset.name not in presets else f"{preset.name}-from-seed-{first}"
             bases.append(StudyBase(preset=stem, first_seed=first, seeds=count))
             presets[stem] = preset
-        trainings |= {(part.row.subject.mathematics, seed) for seed in part.seeds}
+        trainings |= {(part.row.published.mathematics, seed) for seed in part.seeds}
     return MissingTrainings(tuple(bases), presets, frozenset(trainings))
 
 
-def stretches(seeds: Sequence[int]) -> list[tuple[int, int]]:
-    """Rising seeds as first and count: ``(0, 1, 4)`` → ``[(0, 2), (4, 1)]``."""
+def seed_ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ranges of consecutive seeds as first seed and count: ``(0, 1, 4)`` → ``[(0, 2), (4, 1)]``."""
     runs = groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])
     found = [[seed for _, seed in run] for _, run in runs]
     return [(run[0], len(run)) for run in found]
 
 
-def unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> StudyFolder | None:
-    """The newest reproduction that still has these trainings to do, in the way that `study` asks for, and no others.
+def find_unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> StudyFolder | None:
+    """Find the newest reproduction that still has exactly these trainings to do, with the settings of `study`.
 
     Raises:
-        RequestError: a reproduction that is under way trains some of them, among others.
+        RequestError: a running reproduction trains some of them, among others.
     """
     for folder in study_folders(runs_dir):
         try:
@@ -91,7 +91,7 @@ def unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> 
             return folder
         if standing in LIVE and left & trainings:
             raise RequestError(
-                f"study {folder.id} is under way and trains some of these: `mnist-tui attach {folder.id}` shows it, "
+                f"study {folder.id} is running and trains some of these: `mnist-tui attach {folder.id}` shows it, "
                 f"`mnist-tui studies stop {folder.id}` stops it"
             )
     return None

@@ -18,19 +18,25 @@ from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, s
 from mnist_tui.studies.reproduction.finished_runs import DivergedSeeds, FinishedRun, FinishedRuns, Machine
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, PublishedSource, Verdict, verdict
 
+ALIKE = 1.25
+"""Networks whose multiply-accumulates differ by no more than this factor are assumed to train equally fast."""
+MISSES_FILE = "MISSES.md"
+"""Explanations of misses, in the folder of the presets."""
+
 
 @dataclass(frozen=True)
 class ReproductionRow:
-    """An experiment, what was published of it and what came out here.
+    """A published experiment, and the results of our runs.
 
     Attributes:
-        runs: that count, by seed. wanted: how many seeds, from 0 on.
-        estimate: what a run takes where none says; None where nothing honest can be said.
-        explanation: a person's, of a miss; empty for none.
-        diverged: seeds that were run without coming to a figure.
+        runs: the runs that count, by seed.
+        wanted: how many seeds, from 0 on.
+        estimate: how long a run will take; None where nothing similar was run.
+        explanation: what the authors of the presets found out about a miss; empty for none.
+        diverged: seeds whose training diverged, so that they have no result.
     """
 
-    subject: PublishedExperiment
+    published: PublishedExperiment
     runs: tuple[FinishedRun, ...]
     wanted: int
     estimate: Estimate | None = None
@@ -39,27 +45,27 @@ class ReproductionRow:
 
     @cached_property
     def accuracy(self) -> SeedStatistics | None:
-        """Of the test set, over the seeds."""
+        """The test accuracy over the seeds."""
         return summary((run.accuracy for run in self.runs), within=SHARE)
 
     @cached_property
     def loss(self) -> SeedStatistics | None:
-        """Of the test set, over the seeds."""
+        """The test loss over the seeds."""
         return summary((run.loss for run in self.runs), within=LOSS)
 
     @cached_property
     def verdict(self) -> Verdict:
-        return verdict(self.subject.rule, self.subject.accuracy, self.accuracy)
+        return verdict(self.published.rule, self.published.accuracy, self.accuracy)
 
     @property
     def missing(self) -> tuple[int, ...]:
-        """Seeds without a run that counts, and that did not diverge."""
+        """Seeds that have no run that counts and did not diverge."""
         there = {run.seed for run in self.runs} | set(self.diverged)
         return tuple(seed for seed in range(self.wanted) if seed not in there)
 
     @property
     def seconds(self) -> float | None:
-        """The median of what the runs took."""
+        """The median time of the runs."""
         return median(run.seconds for run in self.runs) if self.runs else None
 
 
@@ -83,17 +89,17 @@ class ReproductionTable:
 
     @property
     def runs(self) -> tuple[FinishedRun, ...]:
-        """Each once, also where it counts for two rows."""
+        """The runs of all rows; a run that counts for two rows is here once."""
         return tuple({run.run: run for row in self.rows for run in row.runs}.values())
 
     @property
     def machines(self) -> tuple[Machine, ...]:
-        """Those that the runs were computed on, the one with most runs first."""
+        """The machines that the runs were computed on, the one with most runs first."""
         every = [run.machine for run in self.runs]
         return tuple(sorted(set(every), key=lambda machine: (-every.count(machine), machine)))
 
 
-def tabled(
+def build_table(
     sources: Sequence[PublishedSource],
     found: FinishedRuns,
     *,
@@ -102,51 +108,48 @@ def tabled(
     explanations: Mapping[str, str] | None = None,
     diverged: DivergedSeeds | None = None,
 ) -> ReproductionTable:
-    """The table of some sources' experiments.
+    """Build the table of some sources' experiments.
 
     Args:
-        found: the runs that count; estimates are taken from those of all sources, `among`.
-        seeds: how many count, from 0 on, in place of those that the rule wants.
+        found: the runs that count.
+        among: all sources, from whose runs the times are estimated.
+        seeds: how many seeds count, from 0 on, instead of the number that the rule needs.
         explanations: of misses, by id.
-        diverged: seeds that were run without coming to a figure.
+        diverged: seeds whose training diverged.
     """
-    known = list({one.mathematics: one for source in among for one in source.subjects}.values())
+    known = list({one.mathematics: one for source in among for one in source.experiments}.values())
 
-    def row(subject: PublishedExperiment) -> ReproductionRow:
-        return _row(subject, found, known, seeds, told=explanations or {}, diverged=diverged or {})
+    def row(published: PublishedExperiment) -> ReproductionRow:
+        return _row(published, found, known, seeds, explanations=explanations or {}, diverged=diverged or {})
 
-    return ReproductionTable(tuple(SourceRows(source, tuple(map(row, source.subjects))) for source in sources))
+    return ReproductionTable(tuple(SourceRows(source, tuple(map(row, source.experiments))) for source in sources))
 
 
 def _row(
-    subject: PublishedExperiment,
+    published: PublishedExperiment,
     found: FinishedRuns,
     known: Sequence[PublishedExperiment],
     seeds: int | None,
     *,
-    told: Mapping[str, str],
+    explanations: Mapping[str, str],
     diverged: DivergedSeeds,
 ) -> ReproductionRow:
-    wanted = seeds or subject.rule.seeds
-    there = found.get(subject.mathematics, {})
+    wanted = seeds or published.rule.seeds
+    there = found.get(published.mathematics, {})
     runs = tuple(there[seed] for seed in sorted(there) if seed < wanted)
-    explanation = " ".join(told[name] for name in subject.ids if name in told)
-    lost = sorted(seed for seed in diverged.get(subject.mathematics, ()) if seed < wanted and seed not in there)
-    return ReproductionRow(subject, runs, wanted, estimated(subject, found, known), explanation, tuple(lost))
-
-
-ALIKE = 1.25
-"""Networks whose multiply-accumulates differ by no more than this factor are taken to train alike."""
+    explanation = " ".join(explanations[name] for name in published.ids if name in explanations)
+    lost = sorted(seed for seed in diverged.get(published.mathematics, ()) if seed < wanted and seed not in there)
+    return ReproductionRow(published, runs, wanted, estimate_time(published, found, known), explanation, tuple(lost))
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run takes.
+    """How long one run will take.
 
     Attributes:
-        seconds: by a clock on the wall, on the machine of the runs that it is taken from.
-        at_most: early stopping may end it sooner.
-        like: id of the experiment whose runs it is taken from.
+        seconds: elapsed time, on the machine of the runs that the estimate is taken from.
+        at_most: whether early stopping may end it sooner.
+        like: the id of the experiment whose runs the estimate is taken from.
     """
 
     seconds: float
@@ -154,14 +157,18 @@ class Estimate:
     like: str
 
 
-def estimated(
-    subject: PublishedExperiment, found: FinishedRuns, known: Sequence[PublishedExperiment]
+def estimate_time(
+    published: PublishedExperiment, found: FinishedRuns, known: Sequence[PublishedExperiment]
 ) -> Estimate | None:
-    """From its own runs; else from those of the most similar experiment, by the epoch; None where none is similar."""
-    experiment = subject.mathematics
+    """Estimate the time of a run from runs of the same experiment, else per epoch from the most similar experiment.
+
+    Returns:
+        None where no similar experiment was run.
+    """
+    experiment = published.mathematics
     if own := found.get(experiment):
-        return Estimate(median(run.seconds for run in own.values()), at_most=False, like=subject.ids[0])
-    like = [(ratio, other) for other in known if (ratio := _ratio(subject, other, found)) is not None]
+        return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
+    like = [(ratio, other) for other in known if (ratio := _ratio(published, other, found)) is not None]
     if not like:
         return None
     ratio, nearest = min(like, key=lambda one: (max(one[0], 1 / one[0]), one[1].ids))
@@ -170,9 +177,9 @@ def estimated(
     return Estimate(seconds, stopping, nearest.ids[0])
 
 
-def _ratio(subject: PublishedExperiment, other: PublishedExperiment, found: FinishedRuns) -> float | None:
-    """How much more an image costs; None where they do not train alike, or nothing is known of the other."""
-    one, two = subject.mathematics, other.mathematics
+def _ratio(published: PublishedExperiment, other: PublishedExperiment, found: FinishedRuns) -> float | None:
+    """How many times the work of one image is; None where the two are not alike, or the other was never run."""
+    one, two = published.mathematics, other.mathematics
     if two not in found or _family(one) != _family(two):
         return None
     ratio = of(one).macs / of(two).macs
@@ -180,7 +187,7 @@ def _ratio(subject: PublishedExperiment, other: PublishedExperiment, found: Fini
 
 
 def _family(experiment: Experiment) -> tuple[object, ...]:
-    """What must be equal where a similar size is to mean a similar time."""
+    """Properties that must be equal for a similar size to mean a similar time."""
     kinds = {type(layer) for layer in experiment.layers}
     held = experiment.dataset.validation
     return (
@@ -198,13 +205,10 @@ def _scaled(runs: Collection[FinishedRun], ratio: float, epochs: int) -> float:
     return beside + epochs * ratio * median(run.training / max(1, run.epochs) for run in runs)
 
 
-NAME = "MISSES.md"
-
-
-def explanations(path: Path | None = None) -> Mapping[str, str]:
-    """The explanations by id: the text under each heading ``## ID``, in one line. None where there is no file."""
+def read_explanations(path: Path | None = None) -> Mapping[str, str]:
+    """Read the explanations by id: the text under each heading ``## ID``, in one line; empty where there is no file."""
     try:
-        text = read_text(path or builtin_folder() / NAME, follow_links=True)
+        text = read_text(path or builtin_folder() / MISSES_FILE, follow_links=True)
     except FileNotFoundError:
         return {}
     _, *parts = re.split(r"^## +(\S+) *$", text, flags=re.MULTILINE)
