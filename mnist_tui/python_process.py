@@ -16,6 +16,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from mnist_tui.files import open_append
 
@@ -64,6 +65,37 @@ def environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
     if searched:
         there[SEARCHED] = os.pathsep.join(searched)
     return {**there, "PYTHONSAFEPATH": "1", **(own or {})}
+
+
+def start(
+    name: str,
+    *arguments: str,
+    output: IO[bytes] | int,
+    errors: IO[bytes] | int = subprocess.STDOUT,
+    stdin: int = subprocess.DEVNULL,
+    pass_fds: tuple[int, ...] = (),
+    own: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a module of this package as a process in a session of its own, which may outlive this process.
+
+    Args:
+        name: the module.
+        output, errors, stdin, pass_fds: as `subprocess.Popen` takes them; what it prints goes into `output`.
+        own: variables of its environment that beat this process's.
+
+    Raises:
+        OSError: no process can be started.
+    """
+    return subprocess.Popen(
+        module(name, *arguments),
+        stdin=stdin,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+        cwd=WORKING_DIRECTORY,
+        env=environment(own),
+        pass_fds=pass_fds,
+    )
 
 
 def _absolute(text: str) -> str:

@@ -18,7 +18,8 @@ import psutil  # noqa: F401 - imported here once, not in every attempt
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, start
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies import start as studies
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study, StudyBase, checked
@@ -80,7 +81,7 @@ def owing(place: Path) -> RunFolder:
 
 
 CASES: dict[str, Case] = {
-    "train": (lambda place: place, lambda place: start.start(create(place, find_preset("raw"), LAUNCH))),
+    "train": (lambda place: place, lambda place: start.start_worker(create(place, find_preset("raw"), LAUNCH))),
     "resume": (owing, start.resume),
     "extend": (owing, lambda run: start.extend(run, 2)),
     "extend live": (

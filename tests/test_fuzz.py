@@ -96,7 +96,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     found = Bench(tmp_path)
     monkeypatch.setenv("MNIST_TUI_RUNS", str(found.runs))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for start in ("mnist_tui.runs.start.start_holding", "mnist_tui.studies.start.start"):
+    for start in ("mnist_tui.runs.start.start_next_worker", "mnist_tui.studies.start.start"):
         monkeypatch.setattr(start, lambda *_: None)
     monkeypatch.setattr("mnist_tui.cli.resume._check_data", lambda *_: None)
     yield found

@@ -17,7 +17,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
-from mnist_tui.runs.folder import SILENT_SECONDS, RunError, RunFolder, is_worker
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.process_folder import SILENT_SECONDS, is_worker
 from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
 from mnist_tui.wording import count, counted, loss, percent, seconds
 

@@ -74,7 +74,7 @@ def resume(
         return
     wait_until_known(folder)
     check_resumable(folder)
-    asked, place = _device(device), _place(ctx, data_dir)
+    asked, place = _device(device), data_folder(ctx, data_dir)
     _go_on(folder, lambda: begin(folder, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
 
 
@@ -114,7 +114,7 @@ def extend(
         further(folder, epochs)
         print_note(f"run {folder.id} will train {counted(epochs, 'epoch')} more")
         return
-    asked, place = _device(device), _place(ctx, data_dir)
+    asked, place = _device(device), data_folder(ctx, data_dir)
     _go_on(folder, lambda: further(folder, epochs, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
 
 
@@ -129,14 +129,8 @@ def _device(text: str | None) -> str | None:
     return None if text is None else checked_device(text)
 
 
-def _place(ctx: typer.Context, data_dir: Path | None) -> str | None:
-    """The data folder that was named, from the root."""
-    data = data_folder(ctx, data_dir)
-    return str(data.absolute()) if data else None
-
-
 def _go_on(
-    folder: RunFolder, start: Callable[[], object], data_dir: str | None, *, detach: bool, as_json: bool
+    folder: RunFolder, start: Callable[[], object], data_dir: Path | None, *, detach: bool, as_json: bool
 ) -> None:
     """Starts a worker and follows the run from there to its end, unless it is to be left."""
     tail = EventTail(folder.events_file)
@@ -154,7 +148,7 @@ def _go_on(
     tell_outcome(folder, state, as_json=as_json)
 
 
-def _check_data(folder: RunFolder, before: RunState, data_dir: str | None) -> None:
+def _check_data(folder: RunFolder, before: RunState, data_dir: Path | None) -> None:
     """Sees that the data can be had; that they are the same ones the worker sees to."""
     launch = folder.launch()
     sample = launch.allow_sample if before.data is None else before.data.sample

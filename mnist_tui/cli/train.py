@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -26,12 +26,11 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
-from mnist_tui.clocks import since_boot
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import said
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.devices import busy, usable_cores
-from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import start
 from mnist_tui.runs.state import RunState
@@ -73,16 +72,6 @@ def train(
     data = data_folder(ctx, data_dir)
     over = checked_whole("--threads", threads, usable_cores())
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
-    launch = Launch(
-        created=time.time(),
-        command=shlex.join([PROGRAM, *sys.argv[1:]]),
-        device=request.device,
-        data_dir=str(data.absolute()) if data else None,
-        allow_sample=allow_sample,
-        wait=wait,
-        threads=over,
-        since_boot=since_boot(),
-    )
     place = runs_folder(ctx, runs_dir)
     if not wait and (taken := busy(place, request.device)) is not None:
         print_note(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}")
@@ -90,15 +79,24 @@ def train(
         asked = seeds_of(request, preset, data_dir=data, allow_sample=allow_sample, threads=over)
         train_seeds(asked, place, detach=detach, wait=wait, new=new, as_json=as_json)
         return
+    begin = partial(
+        start,
+        place,
+        preset,
+        command=shlex.join([PROGRAM, *sys.argv[1:]]),
+        device=request.device,
+        data_dir=data,
+        allow_sample=allow_sample,
+        wait=wait,
+        threads=over,
+    )
     if detach:
-        folder = create(place, preset, launch)
-        start(folder)
+        folder = begin()
         tell_detached(folder, as_json=as_json)
         return
     teller = standard(as_json)
     with StopSignals(teller.say) as signals:
-        folder = create(place, preset, launch)
-        start(folder)
+        folder = begin()
         state = follow(folder, teller, signals)
     teller.end()
     tell_outcome(folder, state, as_json=as_json)

@@ -17,9 +17,9 @@ from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.report.tabular import csv_text
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
-from mnist_tui.runs.start import run_job
 from mnist_tui.runs.state import EpochRow, replayed
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
+from mnist_tui.runs.worker_jobs import run_job
 
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
 """The formats that a model's complexity can be written in, each with its item."""

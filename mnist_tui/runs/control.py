@@ -20,9 +20,8 @@ from typing import Any, Literal, cast, get_args
 
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.files import UnreadableFileError, read_json, why_unwritten, write_json
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.process_folder import ProcessFolder
 from mnist_tui.runs.records import record
-from mnist_tui.runs.state import LIVE
 
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
@@ -51,24 +50,23 @@ class Command:
     id: str = field(default="", compare=False)
 
 
-def send(folder: RunFolder, name: CommandName, epochs: int = 0) -> None:
+def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
     """Leaves a command for the run's worker.
 
     Raises:
         RunError: the run has no worker that could obey, or its folder cannot be written.
     """
     state = folder.state()
-    if state not in LIVE:
-        raise RunError(f"run {folder.id} is {state}: there is no worker to {name} it")
+    if state not in folder.live:
+        raise folder.error(f"{folder.kind} {folder.id} is {state}: there is no worker to {name} it")
     leave(folder, Command(name, epochs))
 
 
-def leave(folder: RunFolder, command: Command) -> Path:
+def leave(folder: ProcessFolder, command: Command) -> Path:
     """Leaves a command, whether there is a worker or not; returns its file, which is on the disk then.
 
     Raises:
-        ForeignFilesError: the folder leads outside itself.
-        RunError: the folder cannot be written; the sentence says why.
+        RequestError: the folder leads outside itself, or cannot be written; the sentence says why.
     """
     folder.check_own_files()
     name = command.id or f"{_next_number(folder.control):020d}-{secrets.token_hex(3)}-{command.name}"
@@ -77,7 +75,7 @@ def leave(folder: RunFolder, command: Command) -> Path:
         folder.control.mkdir(exist_ok=True)
         write_json(path, {"name": command.name, "epochs": command.epochs}, durable=True)
     except OSError as error:
-        raise RunError(f"{folder.id} was not told to {command.name}: {why_unwritten(error)}") from None
+        raise folder.error(f"{folder.id} was not told to {command.name}: {why_unwritten(error)}") from None
     return path
 
 
@@ -90,7 +88,7 @@ def withdraw(path: Path) -> bool:
     return True
 
 
-def waiting(folder: RunFolder, *names: CommandName) -> list[Command]:
+def waiting(folder: ProcessFolder, *names: CommandName) -> list[Command]:
     """The commands that lie there, oldest first: all of them, or those of these names."""
     commands: list[Command] = []
     with suppress(OSError):
@@ -102,12 +100,12 @@ def waiting(folder: RunFolder, *names: CommandName) -> list[Command]:
     return commands
 
 
-def is_there(folder: RunFolder, command: Command) -> bool:
+def is_there(folder: ProcessFolder, command: Command) -> bool:
     """Whether a command is neither settled nor withdrawn."""
     return (folder.control / f"{command.id}{SUFFIX}").exists()
 
 
-def settle(folder: RunFolder, commands: Iterable[Command]) -> None:
+def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
     """Removes the files of commands whose effect is on the disk, or that are void."""
     for command in commands if not folder.control.is_symlink() else ():
         with suppress(OSError):  # an `Inbox` does not give it again
@@ -121,7 +119,7 @@ class Inbox:
     folder that has any. What cannot be removed is passed over.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: ProcessFolder) -> None:
         self._folder = folder
         self._known: set[str] = set()
 

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, is_here
+from mnist_tui.runs.folder import Launch, RunError, RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 
@@ -119,7 +119,7 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
     for folder in folders:
         try:
             status = folder.status()
-            if status.state not in LIVE or not is_here(status):
+            if status.state not in LIVE or not status.is_here:
                 continue
             launch = folder.launch()
             if device_of(launch.device) == device and folder.state() in LIVE:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.files import temporary_name
 from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
-from mnist_tui.runs.folder import Lock, RunError, RunFolder, is_here
+from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def any_running_here(runs_dir: Path) -> bool:
     """Whether a worker on this machine trains one of the newest runs."""
     for folder in run_folders(runs_dir)[:RECENT]:
         try:
-            if is_here(folder.status()) and folder.state() in LIVE:
+            if folder.status().is_here and folder.state() in LIVE:
                 return True
         except (RunError, TypeError):
             continue
@@ -146,8 +147,7 @@ def delete_run(folder: RunFolder) -> None:
     Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
 
     Raises:
-        ForeignFilesError: the folder leads outside itself.
-        RunError: its worker lives, someone else writes it, or the folder cannot be removed.
+        RunError: the folder leads outside itself or cannot be removed, its worker lives, or someone else writes it.
     """
     folder.check_own_files()
     _check_over(folder)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mnist_tui.files import write_json
-from mnist_tui.runs.folder import RunError, RunFolder, read_record
+from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.process_folder import read_record
 from mnist_tui.runs.records import document
 
 LONGEST_NAME, LONGEST_NOTE = 60, 500

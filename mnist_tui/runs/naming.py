@@ -1,15 +1,23 @@
-"""How a person names one of many folders that are called by the time: runs and studies."""
+"""The names of runs and studies: how new ones are made from the time, and which folders a person's words mean."""
 
 from __future__ import annotations
 
+import calendar
 import errno
 import os
+import re
+import secrets
 import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+STAMP = "%Y%m%d-%H%M%S"
+"""How the names of runs and studies begin, in UTC."""
+FAR_SECONDS = 26 * 3600
+"""Names further in the future than this do not decide about the names of new runs; time zones and steps are nearer."""
 SHOWN = 4
 """Names told of those that a text may mean."""
 
@@ -112,3 +120,43 @@ def several(found: Sequence[HasId], text: str, what: str) -> str:
     some = ", ".join(folder.id for folder in found[:SHOWN])
     more = " …" if len(found) > SHOWN else ""
     return f"{text!r} is the beginning of {len(found)} {what} ({some}{more}); give more of it"
+
+
+def new_name(place: Path, created: float, title: str, otherwise: str) -> str:
+    """Return a new name for a folder in `place`: ``20250101-120000-raw-4b66``.
+
+    It begins with the time in UTC, but never with one before that of the newest name there. So names keep the order in
+    which they were made where the clock was set back, or earlier versions wrote local time.
+
+    Args:
+        created: seconds since the epoch.
+        title: a part of the name is made from it.
+        otherwise: stands there where the title has no letter or digit.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or otherwise
+    return f"{_new_stamp(place, created)}-{slug}-{secrets.token_hex(2)}"
+
+
+def _new_stamp(place: Path, created: float) -> str:
+    for name in newest_first(place):
+        newest = time_in_name(name)
+        if newest is None:
+            continue
+        if newest <= created:
+            break
+        if not is_far(newest, created):
+            return time.strftime(STAMP, time.gmtime(newest + 1))
+    return time.strftime(STAMP, time.gmtime(created))
+
+
+def time_in_name(name: str) -> float | None:
+    """Return the time that a name begins with, in seconds since the epoch; None where it begins with none."""
+    try:
+        return float(calendar.timegm(time.strptime(name[:15], STAMP)))
+    except ValueError:
+        return None
+
+
+def is_far(named: float, created: float) -> bool:
+    """Return whether a name's time lies so far after a moment that no time zone or step of a clock explains it."""
+    return named - created >= FAR_SECONDS

@@ -21,7 +21,7 @@ from mnist_tui.python_process import end_words, telling
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunError, RunFolder
-from mnist_tui.runs.start import start_job
+from mnist_tui.runs.worker_jobs import start_job
 
 REFUSED = 2
 """The worker's exit code for a request that cannot be met."""

@@ -16,7 +16,7 @@ from mnist_tui.experiment.problem import problems_of
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.own_files import foreign_file
+from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LARGEST
 from mnist_tui.runs.state import RunState, replayed
 

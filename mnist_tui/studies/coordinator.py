@@ -13,15 +13,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 from mnist_tui import clocks
-from mnist_tui.clocks import SteadyClock, since_boot
+from mnist_tui.clocks import SteadyClock
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import discard
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Extended
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, Status, create, unwritable
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
+from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import trials
 from mnist_tui.studies.events import (
@@ -91,7 +91,7 @@ class Coordinator:
         self._workers: tuple[Worker, ...] = ()
         self._alone_since: float | None = None
         self._pruner: Pruner | None = None
-        self._inbox = control.Inbox(folder.as_run)
+        self._inbox = control.Inbox(folder)
         self._stop_commands = 0
         self._stopping = False
 
@@ -181,7 +181,7 @@ class Coordinator:
             self._add(StudyStopping())
             for run in self._running:
                 self._executor.command(run, Command("stop"))
-        control.settle(self._folder.as_run, commands)
+        control.settle(self._folder, commands)
         return count
 
     def _update_workers(self) -> None:
@@ -225,34 +225,27 @@ class Coordinator:
     def _create_run(self, trial: Trial) -> RunFolder:
         study, threads = self._study, self._threads or None
         launch = Launch(
-            time.time(),
-            "",
-            study.device,
-            study.data_dir,
+            created=time.time(),
+            command="",
+            device=study.device,
+            data_dir=study.data_dir,
             allow_sample=study.allow_sample,
+            threads=threads,
             study=self._folder.id,
-            since_boot=since_boot(),
         )
-        folder = create(self._folder.runs_dir, trial.preset, launch)
-        try:
-            folder.write_launch(self._with_threads(launch, trial, folder, threads))
-        except OSError as error:
-            discard(folder.path)
-            raise unwritable(self._folder.runs_dir, error) from None
-        return folder
+        return create(self._folder.runs_dir, trial.preset, launch, lambda folder: self._command(trial, folder, threads))
 
-    def _with_threads(self, launch: Launch, trial: Trial, folder: RunFolder, threads: int | None) -> Launch:
-        """The launch with the number of threads, on which a result's last bits depend, and the command that says so."""
-        base = self._bases[trial.base]
-        command = trials.command_of(trial, base, self._study, threads, folder.experiment_file)
-        return replace(launch, threads=threads, command=command)
+    def _command(self, trial: Trial, folder: RunFolder, threads: int | None) -> str:
+        """The command line that runs a trial again, with the number of threads, on which its last bits depend."""
+        return trials.command_of(trial, self._bases[trial.base], self._study, threads, folder.experiment_file)
 
     def _write_threads(self, number: int, news: TrialNews) -> None:
         """Write the worker's number of threads into the launch of a run that asked for no number."""
         threads = next((each.threads for each in self._executor.workers() if each.address == news.worker), None)
         folder = self._folder.run(news.run)
         with suppress(RunError, OSError):  # the executor gives up a run whose folder was deleted
-            folder.write_launch(self._with_threads(folder.launch(), self._queue.trials[number], folder, threads))
+            command = self._command(self._queue.trials[number], folder, threads)
+            folder.write_launch(replace(folder.launch(), threads=threads, command=command))
 
     def _carry_extensions(self, trial: Trial, earlier: RunFolder, folder: RunFolder) -> None:
         """Have the new run of a trial train the further epochs that its earlier, unfinished run was asked for."""

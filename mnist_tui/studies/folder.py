@@ -5,7 +5,6 @@ It lies in `<runs>/studies` and names its runs, which are ordinary run folders b
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +12,10 @@ from mnist_tui.experiment.presets import Preset, load_preset
 from mnist_tui.experiment.problem import RequestError, SpecError
 from mnist_tui.files import UnreadableFileError, read_text, write_text
 from mnist_tui.paths import typed_path
-from mnist_tui.python_process import known_end, noted, why_crashed
-from mnist_tui.runs.folder import (
-    LAST_LINES,
-    SILENT_SECONDS,
-    Lock,
-    RunError,
-    RunFolder,
-    Status,
-    is_known,
-    last_lines,
-    read_record,
-    true_state,
-    wait_until_known,
-    write_status,
-)
+from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
-from mnist_tui.runs.own_files import refusal
+from mnist_tui.runs.process_folder import Inside, Lock, ProcessFolder
 from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
@@ -45,54 +30,24 @@ class StudyError(RequestError):
 
 
 @dataclass(frozen=True)
-class StudyFolder:
+class StudyFolder(ProcessFolder):
     """One study's folder. Cheap to make; nothing is read before it is asked for."""
 
-    path: Path
+    kind = "study"
+    live = LIVE
+    error = StudyError
 
-    @property
-    def id(self) -> str:
-        return self.path.name
+    study_file = Inside("study.toml")
+    presets = Inside("presets")
+    log_file = Inside("runner.log")
+    """All that the study's process and its workers printed."""
+    scratch = Inside("scratch")
+    """For the workers of a cluster of the study's own, while it runs."""
 
     @property
     def runs_dir(self) -> Path:
         """Where the runs of the study lie."""
         return self.path.parent.parent
-
-    @property
-    def study_file(self) -> Path:
-        return self.path / "study.toml"
-
-    @property
-    def presets(self) -> Path:
-        return self.path / "presets"
-
-    @property
-    def events_file(self) -> Path:
-        return self.path / "events.jsonl"
-
-    @property
-    def status_file(self) -> Path:
-        return self.path / "status.json"
-
-    @property
-    def log_file(self) -> Path:
-        """All that the study's process and its workers printed."""
-        return self.path / "runner.log"
-
-    @property
-    def control(self) -> Path:
-        return self.path / "control"
-
-    @property
-    def scratch(self) -> Path:
-        """For the workers of a cluster of the study's own, while it runs."""
-        return self.path / "scratch"
-
-    @property
-    def as_run(self) -> RunFolder:
-        """For what works alike in both: the lock and the commands."""
-        return RunFolder(self.path)
 
     def run(self, run: str) -> RunFolder:
         """The folder of one of its runs.
@@ -103,15 +58,6 @@ class StudyFolder:
         if not is_name(run):
             raise StudyError(f"study {self.id} names a run {run!r}, which is no name of a folder beside it")
         return RunFolder(self.runs_dir / run)
-
-    def check_own_files(self) -> None:
-        """Refuse a folder that leads outside itself; to be called where a study is taken for writing or deleting.
-
-        Raises:
-            StudyError: something in it is a link, a pipe or a device; the text names it.
-        """
-        if why := refusal(self.path, "study"):
-            raise StudyError(why)
 
     def study(self) -> Study:
         """What was asked for.
@@ -138,49 +84,6 @@ class StudyFolder:
         """
         names = [base.preset for base in self.study().bases]
         return {name: load_preset(self.presets / f"{name}.toml", follow_links=False) for name in names}
-
-    def status(self) -> Status:
-        """What `status.json` says.
-
-        Raises:
-            StudyError: it cannot be read.
-        """
-        try:
-            return read_record(self.status_file, Status)
-        except RunError as error:
-            raise StudyError(str(error)) from None
-
-    def write_status(self, status: Status) -> None:
-        write_status(self.status_file, status)
-
-    def state(self) -> str:
-        """One of `state.STATES`; crashed where the status says that a process lives and none does."""
-        return true_state(self.path, self.status, LIVE)
-
-    def is_known(self) -> bool:
-        """Whether it is known if the process lives: not, for a time, of one on another machine that holds no lock."""
-        return is_known(self.path, self.status(), LIVE)
-
-    def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
-        """Waits until it is known whether the process lives: long only for one on another machine without a lock."""
-        wait_until_known(self.path, self.status, LIVE, patience)
-
-    def last_log_lines(self, count: int = 12) -> list[str]:
-        """The end of the log; empty where there is none."""
-        return last_lines(self.log_file, count)
-
-    def known_end(self) -> str:
-        """How the process of a crashed study ended, where that is known; else empty."""
-        return known_end(self._last_words())
-
-    def why_crashed(self) -> str:
-        """The same, or what may have been; and what it printed last."""
-        return why_crashed(self._last_words())
-
-    def _last_words(self) -> list[str]:
-        with suppress(StudyError):
-            noted(self.status().pid)
-        return self.last_log_lines(LAST_LINES)
 
 
 def study_folders(runs_dir: Path) -> list[StudyFolder]:
@@ -234,7 +137,7 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
     if state in LIVE:
         raise StudyError(f"study {folder.id} is {state}; stop it first (`mnist-tui studies stop {folder.id}`)")
     try:
-        lock = Lock(folder.as_run)
+        lock = Lock(folder)
     except RunError as error:
         raise StudyError(f"study {folder.id} cannot be deleted: {error}") from None
     try:

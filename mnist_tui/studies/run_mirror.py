@@ -19,7 +19,8 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Extended, Resumed
-from mnist_tui.runs.folder import HEARTBEAT_SECONDS, POINTER, Lock, RunFolder, Status, beaten, this_process
+from mnist_tui.runs.folder import POINTER, RunFolder
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, Status, beaten, this_process
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies.transport import TrialFiles, unpack
 

@@ -24,7 +24,7 @@ from mnist_tui.clocks import now
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import HEARTBEAT_SECONDS, Lock, this_process
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, this_process
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import StudyEnded, StudyLog
 from mnist_tui.studies.folder import StudyFolder
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     stops, beat = SignalCounter(), StatusWriter(folder)
     try:
         held = arguments.lock
-        lock = Lock(folder.as_run, held) if held is not None else lock_study(folder, patience=PATIENCE_SECONDS)
+        lock = Lock(folder, held) if held is not None else lock_study(folder, patience=PATIENCE_SECONDS)
         beat("starting")
     except RequestError as error:
         say(str(error))
@@ -126,7 +126,7 @@ def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
     threading.Thread(target=_start, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
-        if stops() or control.waiting(folder.as_run, "stop"):
+        if stops() or control.waiting(folder, "stop"):
             shutil.rmtree(folder.scratch, ignore_errors=True)
             return "stopped", TOO_EARLY
     with starting.result() as cluster:
@@ -170,7 +170,7 @@ def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str)
         log.append(StudyEnded(time=when, state=state, reason=reason))
         log.close()
         beat(state, reason)
-        control.settle(folder.as_run, control.waiting(folder.as_run))
+        control.settle(folder, control.waiting(folder))
     except OSError as error:
         say(f"the end of the study cannot be written: {error}")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,14 +10,15 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from mnist_tui import PROGRAM, python_process
+from mnist_tui import PROGRAM
 from mnist_tui.experiment.presets import Preset, dump_preset
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.files import discard, open_append, replacing_folder, why_unwritten, write_text
-from mnist_tui.python_process import reap
+from mnist_tui.files import discard, replacing_folder, why_unwritten, write_text
 from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import Lock, WrittenError, made_here, new_stamp, status_of, unwritable
+from mnist_tui.runs.folder import unwritable
+from mnist_tui.runs.naming import new_name
+from mnist_tui.runs.process_folder import Lock, WrittenError, made_here
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
 from mnist_tui.studies.spec import Study, StudyBase
@@ -173,9 +172,8 @@ def create_study(runs_dir: Path, request: StudyRequest) -> StudyFolder:
         RunError: `runs_dir` cannot be written.
     """
     study = request.study
-    stamp = new_stamp(runs_dir / PLACE, study.created)
-    slug = re.sub(r"[^a-z0-9]+", "-", study.title.lower()).strip("-")[:40].strip("-") or study.kind
-    folder = StudyFolder(runs_dir / PLACE / f"{stamp}-{slug}-{secrets.token_hex(2)}")
+    place = runs_dir / PLACE
+    folder = StudyFolder(place / new_name(place, study.created, study.title, study.kind))
     try:
         folder.path.parent.mkdir(parents=True, exist_ok=True)
         with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a study
@@ -209,29 +207,10 @@ def start(folder: StudyFolder) -> None:
 
 
 def _start_process(folder: StudyFolder, lock: Lock | None = None) -> None:
-    process = None
-    held, fds = ([], ()) if lock is None else (["--lock", str(lock.fileno())], (lock.fileno(),))
     try:
-        with open_append(folder.log_file) as log:
-            process = subprocess.Popen(
-                python_process.module(RUNNER, str(folder.path.absolute()), *held),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=python_process.WORKING_DIRECTORY,
-                env=python_process.environment(),
-                pass_fds=fds,
-            )
-        if lock is not None:
-            lock.hand_over(process.pid)
-        folder.write_status(status_of(process.pid, "starting"))
+        folder.start_process(RUNNER, str(folder.path.absolute()), lock=lock)
     except OSError as error:
-        if process is not None:
-            process.kill()
-            process.wait()
         raise StudyError(f"study {folder.id} cannot be started: {why_unwritten(error)}") from None
-    reap(process, folder.log_file)
 
 
 def stop(folder: StudyFolder) -> bool:
@@ -246,7 +225,7 @@ def stop(folder: StudyFolder) -> bool:
     state = folder.state()
     if state not in LIVE:
         raise StudyError(f"study {folder.id} is {state}: there is nothing to stop")
-    control.leave(folder.as_run, Command("stop"))
+    control.leave(folder, Command("stop"))
     return state == "stopping"
 
 
@@ -274,7 +253,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
             _check_resumable(folder)
             if study is not None:
                 folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
-            control.settle(folder.as_run, control.waiting(folder.as_run))  # commands to stop, which this replaces
+            control.settle(folder, control.waiting(folder))  # commands to stop, which this replaces
             _start_process(folder, lock)
         finally:
             lock.release()
@@ -306,7 +285,7 @@ def lock_study(
     end = time.monotonic() + patience
     while True:
         try:
-            return Lock(folder.as_run)
+            return Lock(folder)
         except WrittenError:
             if time.monotonic() >= end or is_taken():
                 raise StudyError(f"study {folder.id} is being run by another process") from None

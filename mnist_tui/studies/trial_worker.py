@@ -31,9 +31,10 @@ from mnist_tui.files import write_text
 from mnist_tui.python_process import said
 from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import RunFolder, made_here
-from mnist_tui.runs.start import TrialServer
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.process_folder import made_here
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.worker_jobs import TrialServer
 from mnist_tui.studies.transport import (
     DatasetFiles,
     DatasetKey,

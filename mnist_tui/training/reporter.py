@@ -11,7 +11,8 @@ from typing import Any
 from mnist_tui.clocks import SteadyClock
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, Event, Phase, Progress
-from mnist_tui.runs.folder import HEARTBEAT_SECONDS, RunFolder, beaten, this_process
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, beaten, this_process
 from mnist_tui.training.machine import LoadMeter
 
 PHASE_SECONDS = 0.2

@@ -21,7 +21,8 @@ from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
-from mnist_tui.runs.folder import Launch, Lock, RunFolder
+from mnist_tui.runs.folder import Launch, RunFolder
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import go_on_if_asked
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine

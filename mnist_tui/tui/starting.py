@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import shlex
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mnist_tui import files
-from mnist_tui.clocks import since_boot
 from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, start
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import Busy, busy
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create, unwritable
+from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import any_running_here
 from mnist_tui.runs.state import LIVE
 
@@ -55,28 +52,25 @@ class Starter:
 
         Raises:
             DataError: the dataset's name means nothing.
-            RunError: the runs folder cannot be written.
-            OSError: no process can be started.
+            RunError: the runs folder cannot be written, or no process can be started.
         """
         validate_name(preset.experiment.dataset.name)
         preset = replace(preset, experiment=with_whole_name(preset.experiment))
-        options = self._options
-        data_dir = str(options.data_dir.absolute()) if options.data_dir else None
-        launch = Launch(
-            time.time(), "", options.device, data_dir, allow_sample=True, wait=wait, since_boot=since_boot()
-        )
-        folder = create(options.runs_dir, replace(preset, origin="run"), launch)
-        try:
-            folder.write_launch(replace(launch, command=self._command(preset, folder)))
-        except OSError as error:
-            files.discard(folder.path)
-            raise unwritable(options.runs_dir, error) from None
         standby = None
         if not wait:
             with self._lock:
                 standby, self._standby = self._standby, None
-        start.start(folder, standby)
-        return folder
+        options = self._options
+        return start.start(
+            options.runs_dir,
+            replace(preset, origin="run"),
+            command=lambda folder: self._command(preset, folder),
+            device=options.device,
+            data_dir=options.data_dir,
+            allow_sample=True,
+            wait=wait,
+            standby=standby,
+        )
 
     def resume(self, folder: RunFolder) -> None:
         """Has a new worker go on with a run that was stopped, failed or crashed.

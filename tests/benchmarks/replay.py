@@ -21,7 +21,8 @@ import psutil
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import DataReady, EpochEnded, Event, ModelBuilt, Progress, RunStarted
-from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from tests.benchmarks import results
 from tests.terminal import Terminal

@@ -25,7 +25,7 @@ from mnist_tui.data.datasets import load
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.runs.folder import Launch, create
-from mnist_tui.runs.start import TrialServer
+from mnist_tui.runs.worker_jobs import TrialServer
 from tests.benchmarks import results
 from tests.benchmarks.arrays import with_data
 from tests.benchmarks.pairs import Ratio, ratio

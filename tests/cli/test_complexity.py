@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.runs.folder import Status
+from mnist_tui.runs.process_folder import Status
 from tests.cli.conftest import Command, sentence
 from tests.runs.synthetic import BEGIN, finished_run
 

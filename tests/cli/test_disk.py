@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies.folder import StudyFolder
 from tests.cli.conftest import Command
 from tests.report.recorded import CREATED, recorded_run

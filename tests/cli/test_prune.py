@@ -12,7 +12,8 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.deletion import find_waste, remove_waste
-from mnist_tui.runs.folder import Launch, Lock, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.studies.folder import PLACE
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run

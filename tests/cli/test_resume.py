@@ -15,8 +15,9 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventLog, EventTail
 from mnist_tui.runs.events import Ended, EpochEnded, Resumed, RunStarted
-from mnist_tui.runs.folder import Lock, RunFolder, Status, this_process
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
+from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.state import RunState, reduce
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment

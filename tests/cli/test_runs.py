@@ -7,7 +7,8 @@ import pytest
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.report import export as exports
-from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import this_process
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import CREATED, copying_job, recorded_run
 from tests.runs.commands import taken

@@ -14,7 +14,8 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import DataReady, Ended, EpochEnded, ModelBuilt, RunStarted
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 
 CREATED = 1_772_000_000.0

@@ -15,7 +15,8 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.runs.event_log import encode
 from mnist_tui.runs.events import DataReady, Ended, EpochEnded, Event, Phase, Progress, RunStarted
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import Status
 
 BEGIN = 1_700_000_000.0
 OLD = 1_600_000_000

@@ -14,7 +14,8 @@ from mnist_tui.runs.control import Command, CommandName, Inbox
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import GpuMemory
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
-from mnist_tui.runs.folder import Lock, RunError, Status, status_of, this_process
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.process_folder import Lock, Status, status_of, this_process
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.runs.state import RunState, reduce
 from tests.runs.commands import taken
@@ -138,7 +139,7 @@ CRAFTED = [
 def handed_over(monkeypatch):
     """The runs that a new worker would have gone on with, and their commands then."""
     runs = []
-    monkeypatch.setattr("mnist_tui.runs.start.start_holding", lambda run, lock: runs.append(taken(run)))
+    monkeypatch.setattr("mnist_tui.runs.start.start_next_worker", lambda run, lock: runs.append(taken(run)))
     return runs
 
 
@@ -244,7 +245,7 @@ class TestExtension:
 
     @pytest.mark.parametrize("epochs", [0, -1, 1_000_001])
     def test_a_number_that_is_none_is_refused(self, tmp_path, epochs):
-        with pytest.raises(RunError, match=f"{epochs} is no number of epochs to add; 1 to 1,000,000 are"):
+        with pytest.raises(RunError, match=r"must be from 1 to 1,000,000 \(got"):
             extend(live_run(tmp_path, 1.0), epochs)
 
     def test_the_loser_of_two_changes_nothing(self, tmp_path, handed_over):
@@ -311,7 +312,7 @@ class TestDiscard:
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         monkeypatch.setattr(start, "WORKER", "obedient_worker")
         run = new_run(tmp_path / "runs")
-        start.start(run)
+        start.start_worker(run)
         discard_run(run)
         assert not run.path.exists()
 

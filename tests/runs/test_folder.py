@@ -16,12 +16,13 @@ import pytest
 
 from mnist_tui import processes
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs import control, folder, library
+from mnist_tui.runs import control, library, process_folder
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
-from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import check_resumable
 from tests.runs.commands import taken
@@ -134,7 +135,7 @@ def test_a_run_that_nobody_has_taken_on_lives_as_long_as_the_process_that_made_i
 def test_a_held_lock_means_alive_whatever_the_status_says_of_the_process(tmp_path, dead_pid):
     """So also for statuses of earlier versions, whose start of the process is wall time."""
     run = new_run(tmp_path)
-    run.write_status(Status("running", dead_pid, 1_700_000_000.0, folder.socket.gethostname(), heartbeat=1.0))
+    run.write_status(Status("running", dead_pid, 1_700_000_000.0, process_folder.socket.gethostname(), heartbeat=1.0))
     assert run.state() == "crashed"
     with holding(run):
         assert run.state() == "running"
@@ -162,19 +163,19 @@ def test_a_copy_of_a_live_runs_folder_is_not_alive(tmp_path):
 def test_on_another_host_a_heartbeat_that_is_seen_to_stand_still_tells(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(folder, "_is_local", lambda path: False)
+    monkeypatch.setattr(process_folder, "_is_local", lambda path: False)
     run = new_run(tmp_path)
     for beat in (5.0, 6.0):  # times of another clock, long ago
         run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=beat, system="elsewhere/1"))
         assert run.state() == "running"
-        now[0] += folder.SILENT_SECONDS - 1
+        now[0] += process_folder.SILENT_SECONDS - 1
         assert run.state() == "running"
     now[0] += 1
     assert run.state() == "crashed"
 
 
 def test_on_another_host_but_a_disk_of_this_one_a_free_lock_tells(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "_is_local", lambda path: True)
+    monkeypatch.setattr(process_folder, "_is_local", lambda path: True)
     run = new_run(tmp_path)
     run.write_status(Status("running", 1, 1.0, "a container of an hour ago", heartbeat=time.time(), system="other/1"))
     assert run.state() == "crashed"
@@ -185,10 +186,10 @@ def test_on_another_host_but_a_disk_of_this_one_a_free_lock_tells(tmp_path, monk
 def test_a_zombie_is_not_alive(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", ""])
     run = new_run(tmp_path)
-    status = folder.status_of(process.pid, "running")
+    status = process_folder.status_of(process.pid, "running")
     info = psutil.Process(process.pid)
     wait_for(lambda: info.status() == psutil.STATUS_ZOMBIE)
-    assert not folder.is_alive(run.path, status)
+    assert not process_folder.is_alive(run.path, status)
     process.wait()
 
 
@@ -328,8 +329,8 @@ def test_a_worker_on_another_machine_is_watched_until_it_is_known_whether_it_liv
 
     clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
     monkeypatch.setattr(processes, "time", clock)
-    monkeypatch.setattr(folder, "time", clock)
-    monkeypatch.setattr(folder, "_is_local", lambda path: False)
+    monkeypatch.setattr(process_folder, "time", clock)
+    monkeypatch.setattr(process_folder, "_is_local", lambda path: False)
     run.write_status(status)
     assert not run.is_known()
     run.wait_until_known()
@@ -339,7 +340,8 @@ def test_a_worker_on_another_machine_is_watched_until_it_is_known_whether_it_liv
 
 def test_a_worker_of_this_machine_is_never_waited_for(tmp_path, monkeypatch):
     run = new_run(tmp_path)
-    monkeypatch.setattr(folder, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=pytest.fail, time=time.time))
+    clock = SimpleNamespace(monotonic=lambda: 0.0, sleep=pytest.fail, time=time.time)
+    monkeypatch.setattr(process_folder, "time", clock)
     for status in (this_process("running"), replace(this_process("running"), process_start=1.0), Status("finished")):
         run.write_status(status)
         run.wait_until_known()

@@ -17,9 +17,10 @@ from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.deletion import Waste, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
-from mnist_tui.runs.folder import ForeignFilesError, Launch, Lock, RunError, RunFolder, Status, check_place_in_run
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
 from mnist_tui.runs.names_and_notes import Label, write_label
+from mnist_tui.runs.process_folder import Lock, Status
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
 from tests.runs.synthetic import finished_run
@@ -67,7 +68,7 @@ def test_a_run_with_a_link_in_it_is_neither_written_nor_deleted(run, outside, na
         lambda: leave(run, Command("stop")),
         lambda: write_label(run, Label("mine")),
     ):
-        with pytest.raises(ForeignFilesError, match=r"symbolic link.*nothing is written"):
+        with pytest.raises(RunError, match=r"symbolic link.*nothing is written"):
             act()
     assert sorted(path.name for path in outside.iterdir()) == ["kept.json"]
     assert (outside / "kept.json").read_text() == "{}\n"
@@ -79,7 +80,7 @@ def test_a_run_that_is_a_link_is_neither_written_nor_deleted(run, tmp_path):
     link = RunFolder(tmp_path / "runs" / "20250101-000000-linked")
     link.path.symlink_to(run.path)
     for act in (lambda: Lock(link), lambda: delete_run(link), lambda: leave(link, Command("stop"))):
-        with pytest.raises(ForeignFilesError, match="the folder itself is a symbolic link"):
+        with pytest.raises(RunError, match="the folder itself is a symbolic link"):
             act()
     assert sorted(run.path.iterdir()) == before
 
@@ -324,9 +325,9 @@ def test_a_damaged_run_can_be_deleted_unless_its_lock_is_held(run):
 def test_nothing_is_exported_into_a_run_with_a_link_in_it(run, outside):
     linked(run, "exports", outside)
     for path in (run.exports / "summary.md", run.exports / "figures" / "curves.svg"):
-        with pytest.raises(ForeignFilesError, match="its exports is a symbolic link"):
+        with pytest.raises(RunError, match="its exports is a symbolic link"):
             check_place_in_run(path)
-    with pytest.raises(ForeignFilesError, match="its exports is a symbolic link"):
+    with pytest.raises(RunError, match="its exports is a symbolic link"):
         export(run, ["history.csv"], run.exports)
     assert [path.name for path in outside.iterdir()] == ["kept.json"]
     check_place_in_run(outside / "summary.md")

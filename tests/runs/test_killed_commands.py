@@ -114,7 +114,7 @@ def test_a_study_whose_command_was_killed_is_not_there_or_can_be_resumed(place: 
         found += study_folders(runs_dir)
     assert len(found) > 1
     for folder in found:
-        if folder.state() not in STUDY_LIVE and not is_held(folder.as_run.lock_file):
+        if folder.state() not in STUDY_LIVE and not is_held(folder.lock_file):
             studies.resume(folder)
             assert folder.state() in STUDY_LIVE
         assert folder.study().title == "a study"
@@ -122,6 +122,6 @@ def test_a_study_whose_command_was_killed_is_not_there_or_can_be_resumed(place: 
 
 def test_an_order_to_stop_a_study_is_there_whole_or_not_at_all(place: Path) -> None:
     *killed, whole = attempts(place, "stop a study")
-    orders = [[command.name for command in control.waiting(study_folders(one)[0].as_run)] for one in killed]
+    orders = [[command.name for command in control.waiting(study_folders(one)[0])] for one in killed]
     assert all(names in ([], ["stop"]) for names in orders)
-    assert [command.name for command in control.waiting(study_folders(whole)[0].as_run)] == ["stop"]
+    assert [command.name for command in control.waiting(study_folders(whole)[0])] == ["stop"]

@@ -22,8 +22,9 @@ from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.folder import RunError, Status, this_process
+from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.names_and_notes import LONGEST_NAME, Label, read_label, write_label
+from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.runs.state import EpochRow, replayed
 from tests.present import present
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events

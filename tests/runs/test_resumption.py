@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import pytest
 
+from mnist_tui import python_process
 from mnist_tui.runs import start
 from mnist_tui.runs.control import Command, leave, waiting
-from mnist_tui.runs.folder import Lock, RunError, Status, this_process
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.start import check_resumable, extend, resume
 from tests.runs.commands import taken
 from tests.runs.test_folder import new_run
@@ -256,12 +258,12 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_leaves_no_worker_and_
 ):
     run, started = crashed_run(tmp_path / "runs"), []
     before = run.launch(), run.status()
-    monkeypatch.setattr(start, "_spawn", lambda *a, **k: started.append(sleeper()) or started[-1])
+    monkeypatch.setattr(python_process, "start", lambda *a, **k: started.append(sleeper()) or started[-1])
 
     def fails(*_):
         raise OSError(number, os.strerror(number), "there")
 
-    monkeypatch.setattr(type(run), write, property(fails) if write == "log_file" else fails)
+    monkeypatch.setattr(type(run), write, property(fails) if write == "log_file" else fails, raising=False)
     monkeypatch.setattr(type(run), "launch", lambda _: replace(before[0], wait=True))
     with pytest.raises(RunError, match=r"(cannot go on|no worker can be started).*: (the disk is|you may not write)"):
         begin(run)

@@ -12,7 +12,8 @@ from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.train import tell_outcome
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.python_process import end_words, noted, reap, telling, why_crashed
-from mnist_tui.runs.folder import Launch, RunFolder, create, status_of
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import status_of
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import RunState
 

@@ -16,7 +16,8 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
-from mnist_tui.runs.folder import Lock, RunError
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState, reduce, replayed
 from mnist_tui.studies import transport
 from mnist_tui.studies.cluster import Cluster

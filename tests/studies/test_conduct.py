@@ -14,8 +14,9 @@ from mnist_tui.runs import control
 from mnist_tui.runs.control import Command, leave
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Extended
-from mnist_tui.runs.folder import Launch, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
+from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
@@ -48,7 +49,7 @@ class Stopper:
         if seen(self.made).done >= self.after and not self.signals:
             self.signals = 1
             if not self.by_signal:
-                leave(self.made.as_run, Command("stop"))
+                leave(self.made, Command("stop"))
 
 
 def test_a_grid_is_trained_whole_in_order_with_as_many_under_way_as_there_are_workers(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_told_twice_to_stop_it_ends_at_once_though_a_trial_obeys_nothing(
     def tell() -> None:
         looks[0] += 1
         if looks[0] in (2, 8)[:commands]:
-            leave(made.as_run, Command("stop"))
+            leave(made, Command("stop"))
 
     def stops() -> int:
         return sum(looks[0] > after for after in (8, 2)[:signals])

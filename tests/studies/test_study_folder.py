@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.folder import Launch, Lock, RunError, RunFolder, Status, create, this_process
+from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.library import run_folders
+from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.studies import start
 from mnist_tui.studies.events import (
     StudyEnded,
@@ -206,7 +207,7 @@ def test_a_study_that_someone_writes_is_not_deleted_and_a_killed_deletion_leaves
 ) -> None:
     made = folder(tmp_path, study("hidden=5"))
     status(made, "stopped")
-    lock = Lock(made.as_run)
+    lock = Lock(made)
     with pytest.raises(StudyError, match=rf"cannot be deleted: .* is being written by process {os.getpid()}"):
         delete_study(made)
     lock.release()

@@ -155,7 +155,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others():
 def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_resumed(tmp_path):
     of = closed_form(frozen(1200), ridges=tuple(float(ridge) for ridge in range(1, 21)))
     folder = new_run(tmp_path, of)
-    start.start(folder)
+    start.start_worker(folder)
     watch = Watch(folder)
     wait_for(lambda: any(phase.name == "solving" for phase in watch.all(Phase)))
     control.send(folder, "pause")

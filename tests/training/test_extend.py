@@ -25,7 +25,8 @@ from mnist_tui.runs.events import (
     RunStarted,
     Warned,
 )
-from mnist_tui.runs.folder import Launch, Lock, status_of, this_process
+from mnist_tui.runs.folder import Launch
+from mnist_tui.runs.process_folder import Lock, status_of, this_process
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import checkpoint, session
 from mnist_tui.training.orders import Orders
@@ -298,7 +299,7 @@ def workers():
     """Starts workers; those that a test leaves alive are killed."""
     pids = []
 
-    def start_worker(folder, begin=start.start):
+    def start_worker(folder, begin=start.start_worker):
         begin(folder)
         pids.append(folder.status().pid)
         return Watch(folder)

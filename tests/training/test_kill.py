@@ -35,7 +35,7 @@ EVERY = 0.15
 
 def undisturbed(runs_dir, of):
     folder = new_run(runs_dir, of)
-    start.start(folder)
+    start.start_worker(folder)
     return folder
 
 

@@ -135,4 +135,4 @@ def test_a_sweep_whose_processes_are_killed_in_their_first_seconds_trains_each_t
     rows = replayed(folder.events_file).rows
     assert [row.state for row in rows] == ["finished", "finished"]
     assert {run.id for run in run_folders(runs_dir)} == {row.run for row in rows}
-    assert control.waiting(folder.as_run) == []
+    assert control.waiting(folder) == []

@@ -276,7 +276,7 @@ class TestExport:
         assert all(np.array_equal(a, b) for a, b in zip(*states, strict=True)), "who trains it further goes on"
 
     def test_a_crashed_run_gives_its_newest_checkpoint(self, finished, tmp_path, capfd):
-        from mnist_tui.runs.folder import Status
+        from mnist_tui.runs.process_folder import Status
         from mnist_tui.training import checkpoint
         from mnist_tui.training.backend import keras
 

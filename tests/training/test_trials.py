@@ -14,8 +14,10 @@ from mnist_tui.runs import control
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Progress
-from mnist_tui.runs.folder import Lock, RunError
-from mnist_tui.runs.start import TrialServer, start
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.process_folder import Lock
+from mnist_tui.runs.start import start_worker
+from mnist_tui.runs.worker_jobs import TrialServer
 from tests.present import present
 from tests.training.sameness import events, same_run
 from tests.training.support import FLATTEN, Watch, experiment, new_run
@@ -116,7 +118,7 @@ def served(request, tmp_path_factory):
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(work, server) for work, server in zip((first, second), servers, strict=True)]
         found = [each.result() for each in both]
-    start(alone)
+    start_worker(alone)
     Watch(alone).wait_for_end()
     yield servers, *found, alone
     for server in servers:
@@ -254,7 +256,7 @@ def test_two_fresh_processes_train_the_same_over_all_images_beside_a_busy_core(t
     for folder in runs:
         with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
             try:
-                start(folder)
+                start_worker(folder)
                 assert Watch(folder).wait_for_end().state == "finished"
             finally:
                 busy.kill()

@@ -12,7 +12,8 @@ import pytest
 from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.runs import control, start
 from mnist_tui.runs.events import CheckpointSaved, DeviceLoad, EpochEnded, Paused, Phase, Progress, Resumed, RunStarted
-from mnist_tui.runs.folder import Lock, RunError
+from mnist_tui.runs.folder import RunError
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.training import checkpoint
 from tests.present import present
 from tests.training.support import Watch, experiment, new_run
@@ -29,7 +30,7 @@ def started():
     pids = []
 
     def begin(folder, standby=None):
-        start.start(folder, standby)
+        start.start_worker(folder, standby)
         watch = Watch(folder)
         watch.wait(RunStarted)
         pids.append(folder.status().pid)

@@ -33,7 +33,8 @@ from mnist_tui.runs.events import (
     Progress,
     RunStarted,
 )
-from mnist_tui.runs.folder import Launch, RunFolder, create, this_process
+from mnist_tui.runs.folder import Launch, RunFolder, create
+from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.commands import ScreenCommand
@@ -260,8 +261,8 @@ Record = Callable[..., Recording]
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     """No TensorFlow is started; the runs that would have been are listed."""
     started: list[RunFolder] = []
-    monkeypatch.setattr("mnist_tui.runs.start.start", lambda folder, standby=None: started.append(folder))
-    monkeypatch.setattr("mnist_tui.runs.start.start_holding", lambda folder, lock: started.append(folder))
+    monkeypatch.setattr("mnist_tui.runs.start.start_worker", lambda folder, standby=None: started.append(folder))
+    monkeypatch.setattr("mnist_tui.runs.start.start_next_worker", lambda folder, lock: started.append(folder))
     monkeypatch.setattr("mnist_tui.tui.app.BenchApp._prepare_standby", lambda app: None)
     return started
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs.folder import this_process
+from mnist_tui.runs.process_folder import this_process
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,

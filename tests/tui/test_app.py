@@ -236,7 +236,7 @@ async def test_a_worker_on_standby_is_started_after_the_first_frame_given_the_ru
     tmp_path: Path, standby: type[FakeStandby], monkeypatch: pytest.MonkeyPatch, until: Any
 ) -> None:
     given: list[Any] = []
-    monkeypatch.setattr("mnist_tui.runs.start.start", lambda folder, worker=None: given.append(worker))
+    monkeypatch.setattr("mnist_tui.runs.start.start_worker", lambda folder, worker=None: given.append(worker))
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: len(standby.made) == 1)

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, devices
 from mnist_tui.runs.events import Paused, Phase
-from mnist_tui.runs.folder import Lock
+from mnist_tui.runs.process_folder import Lock
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.run_commands import BusyQuestion

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
-from mnist_tui.runs.folder import Lock
+from mnist_tui.runs.process_folder import Lock
 
 SIZES = [(80, 24), (120, 40), (140, 45)]
 

@@ -15,9 +15,9 @@ from mnist_tui.experiment.presets import Preset, PresetError, Reference, find_pr
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.folder import RunFolder, made_at
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.names_and_notes import Label, checked_label, read_label
-from mnist_tui.runs.own_files import foreign_file
+from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST
 from mnist_tui.runs.state import DAMAGED, RunState
 
@@ -136,7 +136,7 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     experiment = preset.experiment
     values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
     differs = "" if origin is None else difference(origin.experiment, experiment)
-    name, created = experiment.dataset.name, made_at(folder.id, launch)
+    name, created = experiment.dataset.name, launch.made_at(folder.id)
     epochs = experiment.training.epochs
     return Fixed(preset.name, name, created, epochs, differs, values, experiment, preset.reference, launch.study)
 
@@ -200,7 +200,7 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         experiment = preset.experiment
     created = 0.0
     try:
-        created = made_at(folder.id, folder.launch())
+        created = folder.launch().made_at(folder.id)
     except RequestError:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)

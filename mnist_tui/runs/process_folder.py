@@ -1,0 +1,423 @@
+"""A folder that a process of ours writes, a run's or a study's: its status, its lock, and whether its process lives.
+
+Whether a process lives is never judged by comparing wall clocks: by its number and start where it is one of this
+system, else by the folder's lock, else by whether its heartbeat is seen to change.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from mnist_tui import locks, processes, python_process
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
+from mnist_tui.locks import FileLock, HeldError
+from mnist_tui.python_process import known_end, noted, reap, telling, why_crashed
+from mnist_tui.runs.records import LARGEST, document, record
+
+HEARTBEAT_SECONDS = 2.0
+SILENT_SECONDS = 30.0
+"""A worker on another host whose heartbeat has been seen unchanged for so long is taken for dead."""
+LOCAL = frozenset(
+    "apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs jfs overlay ramfs tmpfs xfs zfs".split()  # noqa: SIM905
+)
+"""File systems that no other machine writes to: there, a lock that nobody holds means that no process lives."""
+LOOK_SECONDS = 0.2
+LOG_BYTES = 65_536
+"""Read at most of the end of a log."""
+LAST_LINES = 3
+"""Lines of the log's end that may tell how a process ended."""
+SCRATCH = "scratch"
+"""A study's folder for its cluster, which other programs fill; only the folder itself is looked at."""
+
+Record = TypeVar("Record")
+
+
+class RunError(RequestError):
+    """A run that is not there or does not allow what was asked."""
+
+
+class WrittenError(RunError):
+    """A run or study that another process writes."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `status.json` holds.
+
+    Attributes:
+        state: as the process last wrote it; `ProcessFolder.state` corrects it for a process that died.
+        pid: the process; 0 before there is one.
+        process_start: when the process started, or before there is one the process that made the folder, as
+            `processes.start_of` returns it.
+        heartbeat: when the process last showed life, in seconds since the epoch by its host's clock.
+        system: the running system that `pid` belongs to, as `processes.system` returns it. Empty as earlier versions
+            wrote it: then `process_start` is wall time, and only the lock shows whether the process lives.
+        maker: the process that made the folder, before another has taken it on.
+        place: inode of the folder that this was written in, by which its copies are recognised; 0 if not known.
+        more: keys of a later version, kept when the status is written again.
+    """
+
+    state: str
+    pid: int = 0
+    process_start: float = 0.0
+    host: str = ""
+    heartbeat: float = 0.0
+    reason: str = ""
+    system: str = ""
+    maker: int = 0
+    place: int = 0
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the process is, or was, one of this machine."""
+        return self.is_of_this_boot or self.host == socket.gethostname()
+
+    @property
+    def is_of_this_boot(self) -> bool:
+        return bool(self.system) and self.system.partition("/")[0] == processes.system().partition("/")[0]
+
+
+class Inside:
+    """A file or folder at a fixed place in a run's or a study's folder; read as an attribute, it is a path."""
+
+    def __init__(self, *parts: str) -> None:
+        self._parts = parts
+
+    def __get__(self, folder: ProcessFolder, owner: type[ProcessFolder]) -> Path:
+        return folder.path.joinpath(*self._parts)
+
+
+@dataclass(frozen=True)
+class ProcessFolder:
+    """What the folder of a run and the folder of a study share. Nothing is read before it is asked for."""
+
+    path: Path
+
+    kind: ClassVar[str]
+    """``run`` or ``study``."""
+    live: ClassVar[tuple[str, ...]]
+    """The states in which its process lives."""
+    error: ClassVar[type[RequestError]] = RunError
+
+    status_file = Inside("status.json")
+    events_file = Inside("events.jsonl")
+    control = Inside("control")
+    log_file = Inside("worker.log")
+    lock_file = Inside(".lock")
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    def check_own_files(self) -> None:
+        """Refuse a folder that leads outside itself; to be called before it is written to or deleted.
+
+        Raises:
+            RequestError: something in it is a link, a pipe or a device; the text names it.
+        """
+        if why := refusal(self.path, self.kind):
+            raise self.error(why)
+
+    def status(self) -> Status:
+        """Return what `status.json` says.
+
+        Raises:
+            RequestError: it cannot be read.
+        """
+        try:
+            return read_record(self.status_file, Status)
+        except RunError as error:
+            raise self.error(str(error)) from None
+
+    def write_status(self, status: Status) -> None:
+        """Replace `status.json`, with the inode of the folder where the status names a process."""
+        if status.pid or status.maker:
+            status = replace(status, place=_inode(self.path))
+        write_json(self.status_file, document(status))
+
+    def state(self) -> str:
+        """Return the state of the status; ``crashed`` where that says that a process lives and none does."""
+        status = self.status()
+        if status.state not in self.live or is_alive(self.path, status):
+            return status.state
+        again = self.status()  # the process may have ended just now
+        return "crashed" if again == status else again.state
+
+    def is_known(self) -> bool:
+        """Return whether it is known if the process lives.
+
+        It is not, for a time, of a process on another machine that holds no lock.
+        """
+        return self._is_known(self.status())
+
+    def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
+        """Wait until it is known whether the process lives: until its heartbeat changes or has been silent.
+
+        This takes long only for a process on another machine that holds no lock.
+
+        Args:
+            patience: seconds after which a silent process is taken for dead.
+        """
+        first, end = self.status(), time.monotonic() + patience
+        while not self._is_known(first):
+            if self.status() != first or time.monotonic() > end:
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def _is_known(self, status: Status) -> bool:
+        if status.state not in self.live or _known_alive(self.path, status) is not None:
+            return True
+        return not is_alive(self.path, status)
+
+    def last_log_lines(self, count: int = 12) -> list[str]:
+        """Return the end of the log, without what TensorFlow prints at every start; empty where there is none."""
+        return last_lines(self.log_file, count)
+
+    def known_end(self) -> str:
+        """Return how a crashed process ended, where that is known; else empty."""
+        return known_end(self._last_words())
+
+    def why_crashed(self) -> str:
+        """Return how a crashed process ended or may have ended, and what it printed last."""
+        return why_crashed(self._last_words())
+
+    def _last_words(self) -> list[str]:
+        with suppress(RequestError):
+            noted(self.status().pid)
+        return self.last_log_lines(LAST_LINES)
+
+    def start_process(self, module: str, *arguments: str, lock: Lock | None = None) -> None:
+        """Start the process that writes the folder from now on, and name it in the status.
+
+        It outlives this one. What it prints goes into the folder's log, and so does how it ended.
+
+        Args:
+            module: the module that it runs.
+            lock: the folder's, held by this process and handed over to the new one.
+
+        Raises:
+            OSError: it cannot be started, or the folder cannot be written; then no process is left.
+        """
+        process = None
+        if lock is not None:
+            arguments = (*arguments, "--lock", str(lock.fileno()))
+        try:
+            with open_append(self.log_file) as log:
+                process = python_process.start(
+                    module, *arguments, output=log, pass_fds=() if lock is None else (lock.fileno(),)
+                )
+            if lock is not None:
+                lock.hand_over(process.pid)
+            self.write_status(status_of(process.pid, "starting"))
+        except OSError:
+            if process is not None:
+                process.kill()
+                process.wait()
+            raise
+        reap(process, self.log_file)
+
+
+class Lock:
+    """The right to write a run or a study; held until the process ends or `release`.
+
+    A process that starts another may hand it over with the open file: then it is the other's until that ends.
+
+    Args:
+        handed_over: the lock's open file, by its number, from the process that held it.
+
+    Raises:
+        WrittenError: another process holds it; the text names the holder.
+        RequestError: the folder leads outside itself, is gone or cannot be written.
+    """
+
+    def __init__(self, folder: ProcessFolder, handed_over: int | None = None) -> None:
+        folder.check_own_files()
+        try:
+            self._lock = FileLock(folder.lock_file, handed_over)
+        except HeldError as error:
+            raise WrittenError(f"{folder.kind} {folder.id} is being written by {error.strerror}") from None
+        except FileNotFoundError:
+            raise RunError(f"{folder.kind} {folder.id} is not there any more") from None
+        except OSError as error:
+            raise RunError(f"{folder.lock_file} cannot be written: {error.strerror or error}") from None
+
+    def fileno(self) -> int:
+        """Return the number of the open file, to be handed over."""
+        return self._lock.fileno()
+
+    def hand_over(self, pid: int) -> None:
+        """Name the process that was started with the open file; from now on the lock is that one's."""
+        self._lock.hand_over(pid)
+
+    def release(self) -> None:
+        """Give the right up, unless it was handed over."""
+        self._lock.release()
+
+
+def made_here() -> Status:
+    """Return the status of what this process has just made, which no worker has taken on yet."""
+    return replace(this_process("starting"), pid=0, maker=os.getpid())
+
+
+def this_process(state: str) -> Status:
+    """Return the status of a run or study that this process writes."""
+    return status_of(os.getpid(), state)
+
+
+def status_of(pid: int, state: str) -> Status:
+    """Return the status of a run or study that a process of this system writes, as of now."""
+    start, host, system = processes.start_of(pid), socket.gethostname(), processes.system()
+    return Status(state, pid, start, host, time.time(), system=system)
+
+
+def beaten(status: Status) -> Status:
+    """Return the status with a fresh heartbeat."""
+    return replace(status, heartbeat=time.time())
+
+
+def is_worker(path: Path, status: Status) -> bool:
+    """Return whether the process that a status names certainly lives on this system, and writes in this folder."""
+    pid = status.pid or status.maker
+    if status.system != processes.system() or not processes.is_running(pid, status.process_start):
+        return False
+    return not status.place or status.place == _inode(path)
+
+
+def is_alive(path: Path, status: Status) -> bool:
+    """Return whether the process that wrote `status` in the folder at `path` lives.
+
+    Where that cannot be known, its heartbeat decides: it is dead once that was seen unchanged for SILENT_SECONDS.
+    """
+    alive = _known_alive(path, status)
+    return processes.unchanged_seconds(str(path), status) < SILENT_SECONDS if alive is None else alive
+
+
+def _known_alive(path: Path, status: Status) -> bool | None:
+    """Return whether a process lives, where that can be known; None for one of another machine that holds no lock.
+
+    By its number and start, where it is one of this system. Else by the folder's lock: one that is held means alive.
+    Else it is dead, if it was one of this machine, or its folder lies on a file system of this machine alone.
+    """
+    if is_worker(path, status) or locks.is_held(path / ".lock"):
+        return True
+    if status.system == processes.system() or (status.is_here and not status.is_of_this_boot):
+        return False
+    return False if status.state != "starting" and _is_local(path) else None
+
+
+def _inode(path: Path) -> int:
+    """Return what tells a folder from its copies, as a number that JSON keeps exactly; 0 where it cannot be seen."""
+    try:
+        return path.stat().st_ino % LARGEST
+    except OSError:
+        return 0
+
+
+def _is_local(path: Path) -> bool:
+    """Return whether a folder lies on a file system that is known to be this machine's own."""
+    import psutil
+
+    here, kind, length = path.resolve(), "", -1
+    for part in psutil.disk_partitions(all=True):
+        mount = Path(part.mountpoint)
+        if here.is_relative_to(mount) and len(mount.parts) >= length:
+            kind, length = part.fstype, len(mount.parts)
+    return kind in LOCAL
+
+
+def last_lines(log_file: Path, count: int) -> list[str]:
+    """Return the end of a log without what every process prints at its start; empty where it cannot be read."""
+    try:
+        with open_regular(log_file) as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
+            return telling(log.read(LOG_BYTES).decode("utf-8", "replace").splitlines())[-count:]
+    except OSError:
+        return []
+
+
+def foreign_file(folder: Path) -> str:
+    """Return what in a run's folder is not a plain file or folder, as a sentence's end; empty where all is.
+
+    A run is a thing that people hand to each other. A link in it would have this program write or delete elsewhere.
+
+    Returns:
+        For example "its worker.log is a symbolic link".
+    """
+    try:
+        mode = folder.lstat().st_mode
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"it cannot be looked at ({error.strerror or error})"
+    if stat.S_ISLNK(mode):
+        return "the folder itself is a symbolic link"
+    places = [str(folder)]
+    while places:
+        place = places.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if entry.name != SCRATCH or place != str(folder):
+                            places.append(entry.path)
+                    elif not entry.is_file(follow_symlinks=False):
+                        mode = entry.stat(follow_symlinks=False).st_mode
+                        what = "a symbolic link" if stat.S_ISLNK(mode) else kind_of(mode)
+                        return f"its {os.path.relpath(entry.path, folder)} is {what}"
+        except FileNotFoundError:  # its worker has removed it since
+            continue
+        except OSError as error:
+            name = os.path.relpath(place, folder)
+            return f"{'it' if name == '.' else f'its {name}'} cannot be looked at ({error.strerror or error})"
+    return ""
+
+
+def refusal(folder: Path, what: str = "run") -> str:
+    """Return why a run or study is neither written to nor deleted, in a sentence; empty where nothing leads outside."""
+    why = foreign_file(folder)
+    return why and (
+        f"{what} {folder.name}: {why}; nothing is written to it or deleted. Remove that from {folder} yourself if you "
+        "trust the rest"
+    )
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """Read a JSON file of a run as a dataclass.
+
+    Raises:
+        RunError: it is not there or damaged; the text says why.
+    """
+    doc = read_object(path)
+    try:
+        return record(kind, doc)
+    except ValueError as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run that holds an object.
+
+    Raises:
+        RunError: it is not there or damaged; the text says why.
+    """
+    try:
+        doc = read_json(path)
+    except FileNotFoundError:
+        raise RunError(f"{path} cannot be read: it is not there") from None
+    except UnreadableFileError as error:
+        raise RunError(f"{path} cannot be read: it {error.strerror}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not isinstance(doc, dict):
+        raise RunError(f"{path} cannot be read: it does not hold a JSON object")
+    return doc  # pyright: ignore[reportUnknownVariableType]

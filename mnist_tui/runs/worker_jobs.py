@@ -1,0 +1,179 @@
+"""Workers that do not train one run alone: servers that train a study's trials, and jobs that need TensorFlow.
+
+Unlike a run's worker they end with whoever started them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from mnist_tui import python_process
+from mnist_tui.python_process import end_words, said
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.process_folder import RunError, last_lines, status_of
+from mnist_tui.runs.start import WORKER
+
+TICK_SECONDS = 0.2
+END_SECONDS = 5.0
+"""A server whose stdin was closed ends at once; one that has not by then is killed."""
+LOG_LINES = 3
+GROWTH_BYTES = 500_000_000
+"""XLA never frees what it compiled: a server that has grown by this since its first run is replaced before the next."""
+
+
+def threads_environment(threads: int) -> dict[str, str]:
+    """What makes a server's TensorFlow compute with that many threads from its start."""
+    return {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
+
+
+class TrialServer:
+    """A worker that keeps TensorFlow loaded and trains the runs it is given, one after another.
+
+    Unlike the other workers it ends with its owner: it lives by a pipe. One thread at a time may use it.
+
+    Device and threads are fixed by its first run, or by its environment; a later run that asks for others fails with a
+    sentence.
+
+    Args:
+        environment: variables beside this process's, which they beat (``CUDA_VISIBLE_DEVICES``, `threads_environment`).
+        log: gets what it prints between runs; what it prints during one goes into that run's `worker.log`.
+
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None, log: Path) -> None:
+        self._log, self._own = log, environment
+        self._start()
+
+    def _start(self) -> None:
+        self._answers, self._first_memory = b"", 0
+        with self._log.open("ab") as errors:
+            self._process = python_process.start(
+                WORKER, "--trials", output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE, own=self._own
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be given a run."""
+        return self._process.poll() is None
+
+    def run(self, folder: RunFolder, tick: Callable[[], None]) -> int:
+        """Has it train the run, and waits for the run's end.
+
+        Args:
+            tick: called about five times a second meanwhile. What it raises comes out of here; the run goes on then,
+                and `close` is what ends it.
+
+        Returns:
+            The run's exit code: 0 done (stopped and diverged are), 1 failed, 2 refused (it is as it was).
+
+        Raises:
+            RunError: the server has died; the text has the last lines that it printed.
+        """
+        if self._first_memory and self._memory() > self._first_memory + GROWTH_BYTES:
+            self.close()
+            self._start()
+        assert self._process.stdin is not None
+        folder.write_status(status_of(self.pid, "starting"))
+        try:
+            self._process.stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._died(folder) from None
+        while (answer := self._answer()) is None:
+            tick()
+        if not answer:
+            raise self._died(folder)
+        self._first_memory = self._first_memory or self._memory()
+        return int(json.loads(answer)["exit"])
+
+    def close(self) -> None:
+        """Ends it, also in the middle of a run, and waits until it has ended."""
+        with suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _memory(self) -> int:
+        """Bytes that it holds; 0 where it is gone."""
+        import psutil
+
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def _answer(self) -> bytes | None:
+        """Its next answer; None where there is none within TICK_SECONDS, empty where there will be none."""
+        assert self._process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if b"\n" not in self._answers and selector.select(TICK_SECONDS):
+                read = os.read(self._process.stdout.fileno(), 65_536)
+                if not read:
+                    return b""
+                self._answers += read
+        line, found, rest = self._answers.partition(b"\n")
+        if not found:
+            return None
+        self._answers = rest
+        return line
+
+    def _died(self, folder: RunFolder) -> RunError:
+        """What to say of its death: how it ended, and the last lines of the run's log, or of its own."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_SECONDS)
+        code = self._process.poll()
+        how = "died" if code is None else end_words(code)
+        printed = said(folder.last_log_lines(LOG_LINES) or last_lines(self._log, LOG_LINES))
+        return RunError(f"the worker of run {folder.id} {how}{f'; it last printed: {printed}' if printed else ''}")
+
+
+def run_job(
+    job: str, folder: RunFolder, arguments: list[str], timeout: float = 300
+) -> subprocess.CompletedProcess[bytes]:
+    """Has a worker do a job that needs TensorFlow but trains nothing (an export), and waits for it.
+
+    Args:
+        job: the worker's name of it.
+        arguments: its arguments, after the run's folder; paths among them are absolute.
+
+    Returns:
+        The ended process: stdout is the job's answer, stderr what a person should read on failure.
+    """
+    return subprocess.run(
+        python_process.module(WORKER, "--job", job, "--run", str(folder.path.absolute()), *arguments),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=python_process.WORKING_DIRECTORY,
+        env=python_process.environment(),
+        timeout=timeout,
+        check=False,
+    )
+
+
+def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Has a worker do a job that answers on stdout what it is asked on stdin, until that ends.
+
+    Args:
+        job: the worker's name of it.
+        errors: gets its stderr.
+    """
+    arguments = ("--job", job, "--run", str(folder.path.absolute()))
+    return python_process.start(WORKER, *arguments, output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE)
