@@ -4,14 +4,14 @@ import os
 import sys
 
 
-def _leave_out_the_current_folder() -> None:
-    """Take the folder that `python -m` puts first out of `sys.path`: a `random.py` there is not what we import.
+def _forget_current_folder() -> None:
+    """Take the folder that `python -m` puts first out of `sys.path`: a `random.py` there must not be imported.
 
     Where the package itself lies there (a checkout that is not installed), it goes to the end.
     """
     try:
         here = os.getcwd()  # noqa: PTH109 - before pathlib is loaded
-    except FileNotFoundError:  # a folder that is gone holds nothing
+    except FileNotFoundError:  # the folder has been deleted
         return
     if sys.flags.safe_path or not sys.path or sys.path[0] != here:
         return
@@ -21,7 +21,7 @@ def _leave_out_the_current_folder() -> None:
 
 
 if __name__ == "__main__":
-    _leave_out_the_current_folder()
+    _forget_current_folder()
 
     from mnist_tui.cli.entry import main
 

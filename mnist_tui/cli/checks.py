@@ -1,4 +1,4 @@
-"""What `doctor` looks at, one function a subject; GPUs are `gpu_checks`. Each looks and says; none changes anything."""
+"""The checks of `doctor`, a function for each subject (GPUs: `gpu_checks`). None of them changes anything."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,11 +30,11 @@ LOGIND = (Path("/etc/systemd/logind.conf"), Path("/etc/systemd/logind.conf.d"), 
 
 @dataclass(frozen=True)
 class Check:
-    """One finding.
+    """What a check found.
 
     Attributes:
         state: works, attention (training works, something else does not) or broken (training will not work).
-        advice: what to do; empty where nothing is to be done.
+        advice: what to do; empty if there is nothing to do.
     """
 
     name: str
@@ -43,13 +44,14 @@ class Check:
 
 
 def installation() -> Iterator[Check]:
-    """Python and the packages."""
+    """Check Python and the packages."""
     (low, high), now = PYTHONS, sys.version_info[:2]
-    fits = low <= now <= high
-    advice = (
-        "" if fits else f"install Python {low[0]}.{low[1]} to {high[0]}.{high[1]}: TensorFlow has no wheels for others"
-    )
-    yield Check("Python", "works" if fits else "broken", f"{platform.python_version()} ({sys.executable})", advice)
+    found = f"{platform.python_version()} ({sys.executable})"
+    if low <= now <= high:
+        yield Check("Python", "works", found)
+    else:
+        advice = f"install Python {low[0]}.{low[1]} to {high[0]}.{high[1]}: TensorFlow has no wheels for others"
+        yield Check("Python", "broken", found, advice)
     yield Check(PROGRAM, "works", __version__)
     for package in PACKAGES:
         try:
@@ -58,29 +60,26 @@ def installation() -> Iterator[Check]:
             yield Check(package, "broken", "is not installed", f"python -m pip install --upgrade {PROGRAM}")
 
 
-def machine() -> Iterator[Check]:
-    """Processor and memory."""
+def machine() -> Check:
+    """Return the processor's cores and the memory."""
     import psutil
 
-    cores, memory = os.cpu_count() or 1, psutil.virtual_memory()
-    yield Check(
-        "processor", "works", f"{counted(cores, 'core')}, {size(memory.total)} of memory, {size(memory.available)} free"
-    )
+    cores, memory = counted(os.cpu_count() or 1, "core"), psutil.virtual_memory()
+    return Check("processor", "works", f"{cores}, {size(memory.total)} of memory, {size(memory.available)} free")
 
 
 def terminal() -> Iterator[Check]:
-    """Whether the app can be drawn here."""
+    """Check that the app can be drawn on this terminal."""
     term = os.environ.get("TERM", "")
     if not sys.stdout.isatty():
-        yield Check(
-            "terminal", "attention", "stdout is none, so that the app cannot be drawn", f"`{PROGRAM} train` needs none"
-        )
+        finding = "stdout is not a terminal, so the app cannot be drawn"
+        yield Check("terminal", "attention", finding, f"`{PROGRAM} train` needs no terminal")
     elif term in ("", "dumb", "unknown"):
         yield Check("terminal", "attention", f"TERM is {term or 'not set'}", "set TERM=xterm-256color, or use tmux")
     else:
         window = shutil.get_terminal_size()
         small = window.columns < 60 or window.lines < 20
-        advice = "the app wants 60×20 at least, 80×24 better" if small else ""
+        advice = "the app needs at least 60×20, better 80×24" if small else ""
         yield Check("terminal", "attention" if small else "works", f"{term}, {window.columns}×{window.lines}", advice)
     yield _colours(term)
     encoding = sys.stdout.encoding or "ascii"
@@ -94,15 +93,15 @@ def terminal() -> Iterator[Check]:
 
 def _colours(term: str) -> Check:
     if os.environ.get("NO_COLOR"):
-        return Check("colours", "works", "none, as NO_COLOR asks; numbers and marks carry the meaning")
+        return Check("colours", "works", "none, because NO_COLOR is set; numbers and marks say what colours say")
     if os.environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return Check("colours", "works", "16 million (COLORTERM)")
     many = "256 " if "256" in term else "16 "
-    return Check("colours", "works", f"{many}(set COLORTERM=truecolor where the terminal can do more)")
+    return Check("colours", "works", f"{many}(set COLORTERM=truecolor if the terminal can show more)")
 
 
-def places(runs_dir: Callable[[], Path]) -> Iterator[Check]:
-    """Whether the folders can be written, and the settings read."""
+def folders(runs_dir: Callable[[], Path]) -> Iterator[Check]:
+    """Check that the program's folders can be written, and that files in the runs folder can be locked."""
     from mnist_tui.data.places import download_cache
     from mnist_tui.experiment.presets import user_folder
 
@@ -110,7 +109,7 @@ def places(runs_dir: Callable[[], Path]) -> Iterator[Check]:
         ("runs folder", runs_dir, "name another with --runs-dir or MNIST_TUI_RUNS"),
         ("presets folder", user_folder, "name another with MNIST_TUI_CONFIG"),
         ("data cache", download_cache, "bring data with --data-dir instead"),
-        ("log folder", log_folder, "logs go to the temporary folder instead"),
+        ("log folder", log_folder, "logs are written to the temporary folder instead"),
     ):
         state = "broken" if name == "runs folder" else "attention"
         try:
@@ -119,7 +118,7 @@ def places(runs_dir: Callable[[], Path]) -> Iterator[Check]:
             yield Check(name, state, str(error), advice)
             continue
         there = _first_that_exists(folder)
-        problem = _unwritable(there) if there.is_dir() else f"{there} is no folder"
+        problem = _unwritable(there) if there.is_dir() else f"{there} is not a folder"
         if problem:
             yield Check(name, state, f"{folder} cannot be written: {problem}", advice)
         else:
@@ -129,13 +128,13 @@ def places(runs_dir: Callable[[], Path]) -> Iterator[Check]:
 
 
 def _locks(folder: Path) -> Check:
-    """Whether files of the runs folder can be locked, by which a run has one worker."""
+    """Check that files of the runs folder can be locked: the lock of a run lets one worker write it."""
     from mnist_tui.locks import why_unsupported
 
     try:
         why = why_unsupported(folder)
     except OSError as error:
-        return Check("locks", "attention", f"could not be tried in {folder}: {error.strerror or error}")
+        return Check("locks", "attention", f"could not be tested in {folder}: {error.strerror or error}")
     if not why:
         return Check("locks", "works", f"files in {folder} can be locked")
     finding = f"the file system of {folder} has no locks ({why}); files with a heartbeat take their place"
@@ -143,7 +142,7 @@ def _locks(folder: Path) -> Check:
 
 
 def settings() -> Iterator[Check]:
-    """Whether the settings file can be read, and what in it cannot be used."""
+    """Check that the settings file can be read and used."""
     _, problems = load_settings()
     for problem in problems:
         yield Check("settings", "attention", problem, "correct the file, or set it in the app (F12)")
@@ -164,8 +163,8 @@ def _unwritable(folder: Path) -> str:
         return error.strerror or str(error)
 
 
-def stock(data_dir: Path | None) -> Iterator[Check]:
-    """Which datasets are on this machine."""
+def datasets(data_dir: Path | None) -> Iterator[Check]:
+    """Check which datasets are on this machine."""
     from mnist_tui.data.datasets import DataError, status
 
     try:
@@ -187,23 +186,22 @@ def stock(data_dir: Path | None) -> Iterator[Check]:
                 yield Check(one.title, "works", f"{one.state}, in {where}")
 
 
-def logout() -> Iterator[Check]:
-    """Whether a training outlives the login that started it."""
+def logout() -> Check:
+    """Check that a training goes on after the user logs out."""
     inside = next((name for name, sign in (("tmux", "TMUX"), ("screen", "STY")) if os.environ.get(sign)), "")
-    where = f" (inside {inside})" if inside else ""
-    asked = _asked_logind()
+    goes_on = f"a training goes on after a logout{f' (inside {inside})' if inside else ''}"
+    asked = _ask_logind()
     if not (kills_user_processes(LOGIND) if asked is None else asked):
-        yield Check("logout", "works", f"a training goes on after a logout{where}: systemd-logind ends no processes")
-    elif _outside_the_session() and _lingers():
-        yield Check("logout", "works", f"a training goes on after a logout{where}: this shell belongs to no session")
-    else:
-        also = f"; {inside} does not protect from that" if inside else ""
-        advice = "once `loginctl enable-linger`, then start with `systemd-run --user --scope mnist-tui …`"
-        yield Check("logout", "attention", f"a logout ends trainings: KillUserProcesses is on{also}", advice)
+        return Check("logout", "works", f"{goes_on}: systemd-logind ends no processes")
+    if _outside_the_session() and _lingers():
+        return Check("logout", "works", f"{goes_on}: this shell belongs to no session")
+    also = f"; {inside} does not protect from that" if inside else ""
+    advice = "once `loginctl enable-linger`, then start with `systemd-run --user --scope mnist-tui …`"
+    return Check("logout", "attention", f"a logout ends trainings: KillUserProcesses is on{also}", advice)
 
 
-def _asked_logind() -> bool | None:
-    """KillUserProcesses as the running systemd-logind has it; None where it cannot be asked."""
+def _ask_logind() -> bool | None:
+    """Return KillUserProcesses of the running systemd-logind; None if it does not answer."""
     name = "org.freedesktop.login1"
     question = ["busctl", "get-property", name, "/org/freedesktop/login1", f"{name}.Manager", "KillUserProcesses"]
     try:
@@ -214,7 +212,7 @@ def _asked_logind() -> bool | None:
 
 
 def _outside_the_session() -> bool:
-    """Whether this process runs under the user's own service manager, which a logout leaves alone if it lingers."""
+    """Return whether this process runs under the user's own service manager, which may outlive the login."""
     try:
         return "/user@" in Path("/proc/self/cgroup").read_text(encoding="utf-8")
     except OSError:
@@ -222,19 +220,14 @@ def _outside_the_session() -> bool:
 
 
 def kills_user_processes(configuration: tuple[Path, ...]) -> bool:
-    """Whether systemd-logind ends a user's processes at logout, by its configuration files (the last word counts)."""
-    files: list[Path] = []
+    """Return whether the configuration files of systemd-logind end processes at a logout; the last setting counts."""
+    values: list[str] = []
     for place in configuration:
-        files += sorted(place.glob("*.conf")) if place.is_dir() else [place]
-    answer = False
-    for file in files:
-        try:
-            text = file.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-        for said in re.findall(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, flags=re.MULTILINE):
-            answer = said.lower() in ("yes", "true", "1", "on")
-    return answer
+        for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
+            with suppress(OSError):
+                text = file.read_text(encoding="utf-8", errors="replace")
+                values += re.findall(r"^\s*KillUserProcesses\s*=\s*(\w+)", text, flags=re.MULTILINE)
+    return bool(values) and values[-1].lower() in ("yes", "true", "1", "on")
 
 
 def _lingers() -> bool:

@@ -1,4 +1,4 @@
-"""Whether the data that a training needs can be had, asked before anything is started."""
+"""Check that the data of a training can be had, before anything is started."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 from mnist_tui.data.catalogue import KNOWN
 
 SAMPLE_STANDS_FOR = "mnist"
-"""The only dataset for which the bundled digits may stand in."""
+"""The only dataset that the bundled digits may replace."""
 
 
 def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
-    """Sees that the dataset is here and sound where a person named its place, else that it could be downloaded.
+    """Check that a dataset is on this machine, or could be downloaded; a folder that was named is read and verified.
 
-    Without a network this takes as long as the download's own look for one: under three seconds.
+    Without a network this takes under three seconds.
 
     Raises:
-        DataError: the name means nothing, or the files in a folder that was named cannot be used.
-        MissingDataError: the data are nowhere, and no mirror answers.
+        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
+        MissingDataError: the data are not on this machine, and no mirror answers.
     """
     sample_will_do = allow_sample and name == SAMPLE_STANDS_FOR
     if check_named_data(name, data_dir) or sample_will_do or name not in KNOWN:
@@ -31,10 +31,10 @@ def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
 
 
 def check_named_data(name: str, data_dir: Path | None) -> bool:
-    """Whether the dataset is on this machine; read and verified where a person named its folder.
+    """Return whether a dataset is on this machine; read and verify it if its folder was named.
 
     Raises:
-        DataError: the name means nothing, or the files in a folder that was named cannot be used.
+        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
     """
     from mnist_tui.data.places import find
 

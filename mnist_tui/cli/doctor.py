@@ -1,14 +1,16 @@
-"""`doctor`: what of this machine works for training here, and what to do about the rest."""
+"""`doctor`: what works on this machine, and what to do about the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.checks import Check, installation, logout, machine, places, settings, stock, terminal
+from mnist_tui.cli import checks
+from mnist_tui.cli.checks import Check
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.gpu_checks import gpu
 from mnist_tui.cli.options import DataDir, Json, RunsDir, data_folder, runs_folder
@@ -24,7 +26,7 @@ def doctor(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Python, TensorFlow, devices, terminal, folders, data, logout: what works, what to do about the rest."""
+    """Check Python, TensorFlow, devices, terminal, folders, data and logout, and say what to do."""
     found: list[Check] = []
     for check in _checks(lambda: runs_folder(ctx, runs_dir), data_folder(ctx, data_dir), quick=quick):
         found.append(check)
@@ -33,18 +35,17 @@ def doctor(
             print_line(f"{SIGNS[check.state]} {check.name}: {check.finding}{advice}")
     broken = any(check.state == "broken" for check in found)
     if as_json:
-        checks = [{"name": c.name, "state": c.state, "finding": c.finding, "advice": c.advice} for c in found]
-        print_json({"works": not broken, "checks": checks})
+        print_json({"works": not broken, "checks": [asdict(check) for check in found]})
     if broken:
         raise typer.Exit(FAILED)
 
 
 def _checks(runs_dir: Callable[[], Path], data_dir: Path | None, *, quick: bool) -> Iterator[Check]:
-    yield from installation()
-    yield from machine()
+    yield from checks.installation()
+    yield checks.machine()
     yield from gpu(quick=quick)
-    yield from terminal()
-    yield from places(runs_dir)
-    yield from settings()
-    yield from stock(data_dir)
-    yield from logout()
+    yield from checks.terminal()
+    yield from checks.folders(runs_dir)
+    yield from checks.settings()
+    yield from checks.datasets(data_dir)
+    yield checks.logout()

@@ -1,4 +1,4 @@
-"""Where `mnist-tui` begins. Without arguments it is the app, at once: typer is not even imported."""
+"""Start the program. Without arguments the app opens at once: typer is not even imported."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import sys
 
 COMPLETING = "_MNIST_TUI_COMPLETE"
-"""Set by a shell that asks for completions."""
+"""An environment variable that a shell sets when it asks for completions."""
 
 
 def main() -> None:
-    """The entry point."""
-    _leave_out_the_folder_of_scripts()
+    """Run the command line in `sys.argv`, and exit."""
+    _forget_script_folder()
     if sentence := _unsupported():
         from mnist_tui.cli.output import print_note
 
@@ -23,25 +23,24 @@ def main() -> None:
     from mnist_tui.cli import output
     from mnist_tui.cli.errors import guarded
 
-    output.prepare()
+    output.prepare_streams()
     if not os.environ.get("HOME", "set"):  # empty: not set, rather than a home at /
         del os.environ["HOME"]
     if len(sys.argv) == 1 and COMPLETING not in os.environ:
-        sys.exit(guarded(_bench))
+        sys.exit(guarded(_open_app))
 
     from mnist_tui.cli.main import app
 
     app(prog_name=PROGRAM)
 
 
-def _leave_out_the_folder_of_scripts() -> None:
-    """Take the folder of the command's script (`~/.local/bin`, say) out of `sys.path`: a person's own lie there too."""
+def _forget_script_folder() -> None:
+    """Take the folder of the command's script (such as `~/.local/bin`) out of `sys.path`: it holds other scripts."""
     if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
         del sys.path[0]
 
 
 def _unsupported() -> str:
-    """Why the program cannot run on this system; empty where it can."""
     from importlib import import_module
 
     try:
@@ -51,8 +50,8 @@ def _unsupported() -> str:
     return ""
 
 
-def _bench() -> int:
-    """The app. Garbage is left until it has settled, which turns collecting on: 7 % of the time to the first frame."""
+def _open_app() -> int:
+    """Open the app. It turns the garbage collector on once it has settled: 7 % of the time to the first frame."""
     gc.disable()
 
     from mnist_tui.cli.open_app import open_bench, usual_runs_dir

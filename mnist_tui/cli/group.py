@@ -1,4 +1,4 @@
-"""Commands and their group: how their help is laid out, and how mistakes in a command line's form are told."""
+"""Lay out the help of commands, and explain mistakes in the form of a command line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import guarded
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 OTHER_OPTIONS = "Other options"
 """Heading of the options without a heading of their own, in the help of a command that has headings."""
 
 
 def _laid_out(params: list[Any]) -> list[Any]:
-    """Options as the help lists them: flags without a type; those without a heading last, where others have one."""
+    """Return the options as the help lists them: flags without a type, and options without a heading last."""
     options = [param for param in params if isinstance(param, TyperOption)]
     headed = any(option.rich_help_panel for option in options)
     for option in options:
@@ -30,7 +30,7 @@ def _laid_out(params: list[Any]) -> list[Any]:
 
 
 class BenchCommand(TyperCommand):
-    """A command whose help begins with the experiment, where it takes one."""
+    """A command whose options are laid out as `_laid_out` says."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         return _laid_out(super().get_params(ctx))
@@ -56,31 +56,27 @@ class BenchGroup(TyperGroup):
             raise KeyboardInterrupt from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if (
-            args
-            and self.get_command(ctx, args[0]) is None
-            and not args[0].startswith("-")
-            and not ctx.resilient_parsing
-        ):
-            near = get_close_matches(args[0], self.commands, n=2, cutoff=0.5)
-            offer = f"did you mean {' or '.join(near)}? " if near else ""
-            raise RequestError(
-                f"there is no command {args[0]!r}; {offer}`{ctx.command_path} --help` lists the commands"
-            )
+        name = args[0] if args else "-"
+        if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
+            offer = _offer(get_close_matches(name, self.commands, n=2, cutoff=0.5))
+            raise RequestError(f"there is no command {name!r}; {offer}`{ctx.command_path} --help` lists the commands")
         return super().resolve_command(ctx, args)
 
 
 def usage_sentence(error: typer.TyperException) -> str:
-    """A mistake in the command line's form, with where to look."""
+    """Return what is wrong with a command line's form, and where to look for help."""
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "") or PROGRAM
     if hasattr(error, "possibilities"):
-        option = getattr(error, "option_name", "")
         near: list[str] = list(getattr(error, "possibilities", None) or ())
-        offer = f"did you mean {' or '.join(near[:2])}? " if near else ""
-        return f"there is no option {option}; {offer}`{command} --help` lists the options"
+        offer = _offer(near[:2])
+        return f"there is no option {getattr(error, 'option_name', '')}; {offer}`{command} --help` lists the options"
     subcommands = getattr(getattr(context, "command", None), "commands", None)
     message = error.format_message().strip().rstrip(".").replace("Value error, ", "")
     if subcommands and message.startswith("Missing command"):
         return f"{command} needs a command: {', '.join(subcommands)}"
     return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows how it is used"
+
+
+def _offer(near: list[str]) -> str:
+    return f"did you mean {' or '.join(near)}? " if near else ""

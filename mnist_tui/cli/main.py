@@ -42,8 +42,8 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_line, print_markdown
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.guide import TOPICS, page, title
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.start import begin_study
@@ -54,7 +54,7 @@ EXAMPLES = {
     "sweep": "Example: mnist-tui sweep --preset raw --validation 0.1 --over hidden=150,250 --over activation=tanh,relu",
     "complexity": "Examples: mnist-tui complexity --preset cnn --hidden 5, mnist-tui complexity raw hog cnn",
 }
-"""By the name of a command: what its help ends with."""
+"""The last lines of a command's help, by its name."""
 
 app = typer.Typer(
     name=PROGRAM,
@@ -95,7 +95,8 @@ def bench(
     With --preset the app goes straight to training; with --edit to the editor.
     """
     if ctx.invoked_subcommand is not None:
-        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *_of_the_app(edit, refresh)])
+        own = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
+        _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *own])
         return
     from mnist_tui.cli.open_app import open_bench, open_study
 
@@ -103,7 +104,7 @@ def bench(
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
     if preset is not None and request.seeds is not None:
         if edit:
-            raise RequestError("--seeds does not go with --edit, which opens one experiment: leave one of them out")
+            raise RequestError("--seeds does not go with --edit, which opens one experiment")
         begin = _seeds_of(request, preset, runs_dir, data_dir)
         raise typer.Exit(
             open_study(begin, runs_dir=runs_dir, data_dir=data_dir, device=request.device, refresh=refresh)
@@ -121,10 +122,6 @@ def _seeds_of(request: Request, preset: Preset, runs_dir: Path, data_dir: Path |
     return lambda: begin_study(runs_dir, asked)[0]
 
 
-def _of_the_app(edit: bool, refresh: str | None) -> list[str]:
-    return [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
-
-
 def _refuse_options_before(command: str, flags: list[str]) -> None:
     if not flags:
         return
@@ -137,22 +134,22 @@ def _refuse_options_before(command: str, flags: list[str]) -> None:
 
 
 def _in_order(command: str, arguments: list[str]) -> str:
-    """The command line with what stood before the command behind it."""
+    """Return the command line with the options that stood before the command after it."""
     if command not in arguments:
         return f"{PROGRAM} {command} --preset NAME"
-    place = arguments.index(command)
-    return shlex.join([PROGRAM, *arguments[place:], *arguments[:place]])
+    at = arguments.index(command)
+    return shlex.join([PROGRAM, *arguments[at:], *arguments[:at]])
 
 
 def guide(
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TOPIC]", help="A page's name; all of them are listed without it.", autocompletion=among(TOPICS)
+            metavar="[TOPIC]", help="The name of a page; without it the pages are listed.", autocompletion=among(TOPICS)
         ),
     ] = None,
 ) -> None:
-    """Read the user's guide: a page by its name, or the list of pages."""
+    """Read a page of the user's guide, or list its pages."""
     if topic is None:
         width = max(map(len, TOPICS))
         for name in TOPICS:

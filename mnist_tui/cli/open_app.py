@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.cli.data_checks import check_named_data
 from mnist_tui.cli.output import print_note
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder, unwritable
 from mnist_tui.runs.library import default_runs_dir
@@ -36,11 +36,11 @@ def open_bench(
     device: str = "auto",
     refresh: Refresh | None = None,
 ) -> int:
-    """The app: on its presets without a preset, in the editor or training with one; its exit code.
+    """Open the app on its list of presets, or with a preset in the editor or in training, and return its exit code.
 
     Args:
-        data_dir: the data folder that was named by an option; None where none was.
-        refresh: how often live screens are redrawn; None as the settings say.
+        data_dir: the data folder that an option names; None if none does.
+        refresh: how often live screens are redrawn; None: as the settings say.
 
     Raises:
         RequestError: there is no terminal, or a folder or the data cannot be used.
@@ -53,10 +53,9 @@ def open_bench(
 
     from mnist_tui.tui.app import AppOptions
 
-    options = AppOptions(
-        preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device, refresh=refresh
+    return _run(
+        AppOptions(preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device, refresh=refresh)
     )
-    return _run(options)
 
 
 def open_study(
@@ -67,10 +66,10 @@ def open_study(
     device: str = "auto",
     refresh: Refresh | None = None,
 ) -> int:
-    """The app on the screen of a study; its exit code.
+    """Open the app on the screen of a study, and return its exit code.
 
     Args:
-        begin: gives the study, once it is sure that there is a terminal to show it on.
+        begin: begins or finds the study; called once there is a terminal to show it on.
 
     Raises:
         RequestError: there is no terminal, or the runs folder cannot be used.
@@ -87,7 +86,7 @@ def open_study(
 
 
 def open_watching(run: RunFolder, refresh: Refresh | None = None) -> int:
-    """The app on the training screen of a run; its exit code."""
+    """Open the app on the training screen of a run, and return its exit code."""
     require_terminal()
 
     from mnist_tui.tui.app import AppOptions
@@ -104,30 +103,27 @@ def _run(options: AppOptions) -> int:
 
 
 def require_terminal() -> None:
-    """Refuses to draw where nobody could see it.
+    """Check that there is a terminal to draw on.
 
     Raises:
-        RequestError: stdout, stdin or stderr is no terminal, or one that cannot place characters.
+        RequestError: stdout, stdin or stderr is not a terminal, or the terminal cannot draw screens.
     """
     if os.environ.get("TEXTUAL_DRIVER"):
         return
     instead = "for training without screens there is `mnist-tui train --preset NAME`"
-    if not sys.stdout.isatty():
-        raise RequestError(f"the app needs a terminal and stdout is none; {instead}")
-    if not sys.stdin.isatty():
-        raise RequestError(f"the app needs a terminal and stdin is none; {instead}")
+    for name, stream in (("stdout", sys.stdout), ("stdin", sys.stdin)):
+        if not stream.isatty():
+            raise RequestError(f"the app needs a terminal, and {name} is not one; {instead}")
     if not sys.stderr.isatty():
-        raise RequestError(f"the app draws on stderr, which is no terminal here; do not redirect it, or {instead}")
+        raise RequestError(f"the app draws on stderr, which is not a terminal; do not redirect it, or {instead}")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb", "unknown"):
-        named = f"TERM={term}" if term else "TERM is not set, which"
-        raise RequestError(
-            f"{named} names no terminal that can draw screens; set TERM (xterm-256color, say), or {instead}"
-        )
+        why = f"a terminal with TERM={term} cannot draw screens" if term else "TERM is not set"
+        raise RequestError(f"{why}; set TERM (to xterm-256color, say), or {instead}")
 
 
 def require_writable(runs_dir: Path) -> None:
-    """Makes the folder of the runs, and sees that files can be made in it.
+    """Make the runs folder, and check that files can be made in it.
 
     Raises:
         RunError: they cannot.
@@ -141,10 +137,10 @@ def require_writable(runs_dir: Path) -> None:
 
 
 def usual_runs_dir(*, tell: bool = True) -> Path:
-    """``MNIST_TUI_RUNS``, else the settings file's, else the user's data folder.
+    """Return the runs folder: ``MNIST_TUI_RUNS``, else that of the settings, else one in the user's data folder.
 
     Args:
-        tell: whether to say on stderr what in the settings cannot be used; runs are looked for elsewhere then.
+        tell: whether to print warnings about settings that cannot be used; another folder is taken then.
 
     Raises:
         PathError: there is no such folder.
@@ -152,7 +148,6 @@ def usual_runs_dir(*, tell: bool = True) -> Path:
     if os.environ.get("MNIST_TUI_RUNS", "").strip():
         return default_runs_dir()
     settings, problems = load_settings()
-    if tell:
-        for problem in problems:
-            print_note(f"warning: {problem}")
+    for problem in problems if tell else ():
+        print_note(f"warning: {problem}")
     return typed_path(settings.runs_dir) if settings.runs_dir else default_runs_dir()

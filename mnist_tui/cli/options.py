@@ -1,4 +1,4 @@
-"""The options that commands share: an experiment's, made from the declaration of parameters, and the places.
+"""Declare the options that commands share: those of an experiment, made from `PARAMETERS`, and those of folders.
 
 A command that takes an experiment is decorated with `with_experiment` and gets it as its argument `request`.
 """
@@ -20,34 +20,33 @@ from mnist_tui.cli.output import confirmed, print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import with_whole_name
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.field_paths import paths_of
 from mnist_tui.experiment.field_values import whole
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.settings import Refresh
 from mnist_tui.studies.folder import StudyFolder, study_folders
 
-STARTING_POINT = "Where to start"
+STARTING_POINT, TRAINING = "Where to start", "Training"
+"""Headings of options in the help."""
 MAX_SEEDS = 1_000
-
-
 COMPLETED = {"dataset": tuple(KNOWN), "schedule": ("constant", "cosine", "exp:"), "validation": ("test",)}
-"""By the name of a parameter that takes other texts, too: those that a shell may complete."""
+"""Completions of parameters that take other texts, too, by the parameter's name."""
 
 
 def among(choices: Iterable[str]) -> Callable[[str], list[str]]:
-    """Completes one of a few words."""
+    """Return a completion of one of a few words."""
     words = tuple(choices)
     return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
-    """Completes the last of several words that are joined by commas; none is offered twice."""
+    """Return a completion of the last of several words that are joined by commas; no word is offered twice."""
     words = tuple(choices)
 
     def complete(incomplete: str) -> list[str]:
@@ -59,7 +58,7 @@ def among_several(choices: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The TOML paths that `--set` takes, of the preset on the command line, else of the first starter."""
+    """Complete a TOML path for `--set`, of the preset on the command line, else of the first starter."""
     try:
         experiment = presets.find_preset(ctx.params.get("preset") or STARTERS[0]).experiment
     except RequestError:
@@ -68,12 +67,12 @@ def complete_path(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_preset(incomplete: str) -> list[str]:
-    """The presets whose names begin so."""
+    """Complete the name of a preset."""
     return [name for name in presets.names() if name.startswith(incomplete)]
 
 
 def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The runs whose ids begin so, newest first."""
+    """Complete the id of a run, newest first."""
     try:
         ids = [folder.id for folder in run_folders(runs_folder(ctx))]
     except PathError:
@@ -82,7 +81,7 @@ def complete_run(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The studies whose ids begin so, newest first."""
+    """Complete the id of a study, newest first."""
     try:
         return [folder.id for folder in study_folders(runs_folder(ctx)) if folder.id.startswith(incomplete)]
     except PathError:
@@ -90,7 +89,7 @@ def complete_study(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The runs and the studies whose ids begin so."""
+    """Complete the id of a run or of a study."""
     return [*complete_run(ctx, incomplete), *complete_study(ctx, incomplete)]
 
 
@@ -116,7 +115,8 @@ RefreshOption = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal to ask on.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal to ask on.")]
 Run = Annotated[
     str,
     typer.Argument(
@@ -135,22 +135,26 @@ RunOrStudy = Annotated[
 
 
 def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
-    """The folder of the runs: the option after the command, before it, or the usual one."""
+    """Return the runs folder: that of the option after the command or before it, else the usual one."""
     return given or _before(ctx, "runs_dir") or usual_runs_dir(tell=not ctx.resilient_parsing)
 
 
 def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
-    """The data folder that was named by an option; None where none was."""
+    """Return the data folder that an option after the command or before it names; None if none does."""
     return given or _before(ctx, "data_dir")
 
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
-    """The run that the command names; for a study's id, what goes with studies is said."""
+    """Return the run that a command names.
+
+    Raises:
+        RequestError: it is a study; the message says which commands take studies.
+    """
     found = run_or_study(runs_folder(ctx, runs_dir), text)
     if isinstance(found, StudyFolder):
         raise RequestError(
-            f"{found.id} is a study, and one run is wanted here: `mnist-tui studies` has show, stop and delete for it, "
-            "resume goes on with it, attach opens it; compare, report, export and complexity take all its runs"
+            f"{found.id} is a study, and this command takes one run; for a study there are `mnist-tui studies` with "
+            "show, stop and delete, resume, attach, and compare, report, export and complexity for all its runs"
         )
     return found
 
@@ -159,7 +163,7 @@ def may_delete(what: str, *, yes: bool) -> bool:
     """Ask whether something may be deleted, unless ``--yes`` was given.
 
     Args:
-        what: what would be deleted: ``run ID``.
+        what: what would be deleted, such as ``run ID``.
 
     Raises:
         RequestError: there is no terminal to ask on, and ``--yes`` was not given.
@@ -180,14 +184,14 @@ def _before(ctx: typer.Context, name: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Request:
-    """What the experiment options said.
+    """The experiment options of a command line.
 
     Attributes:
-        preset: name or file; None where it was not given.
+        preset: name or file; None if not given.
         texts: the parameters given, by name.
         sets: the assignments of ``--set``.
         device: auto, cpu or gpu[:N].
-        seeds: how many seeds are trained, from the experiment's own on; None where it was not given.
+        seeds: how many seeds are trained, counted from the experiment's own; None if not given.
     """
 
     preset: str | None
@@ -198,7 +202,7 @@ class Request:
 
     @property
     def flags(self) -> list[str]:
-        """The experiment options that were given, by their names on the command line."""
+        """The names of the experiment options that were given."""
         return [
             *(["--preset"] if self.preset is not None else []),
             *(parameter.flag for parameter in PARAMETERS if parameter.name in self.texts),
@@ -207,19 +211,19 @@ class Request:
         ]
 
     def one_seed(self, what: str) -> None:
-        """Refuses ``--seeds`` where there is one experiment only.
+        """Refuse ``--seeds`` for a command that takes one experiment.
 
         Args:
-            what: why there is (``the counts are the same for every seed``).
+            what: why it takes one, such as ``the counts are the same for every seed``.
 
         Raises:
-            RequestError: it was given.
+            RequestError: ``--seeds`` was given.
         """
         if self.seeds is not None:
             raise RequestError(f"--seeds {self.seeds} does not go with this command: {what}; train and sweep take it")
 
     def chosen(self) -> Preset:
-        """The preset with its parameters changed.
+        """Return the preset with the options applied.
 
         Raises:
             RequestError: there is no preset, or the experiment is not valid.
@@ -233,7 +237,7 @@ class Request:
         return self.changed(presets.find_preset(self.preset))
 
     def changed(self, preset: Preset) -> Preset:
-        """A preset with the parameters that were given.
+        """Return another preset with the options applied.
 
         Raises:
             RequestError: the experiment is not valid.
@@ -242,21 +246,21 @@ class Request:
 
 
 def checked_device(text: str) -> str:
-    """The device as a run records it.
+    """Return the device as a run records it.
 
     Raises:
-        RequestError: it is none of auto, cpu, gpu and gpu:N.
+        RequestError: it is not auto, cpu, gpu or gpu:N.
     """
     if not re.fullmatch(r"auto|cpu|gpu(:\d{1,3})?", text.lower()):
-        raise RequestError(f"--device {text} is not known; auto, cpu, gpu and gpu:N (gpu:0 is the first) are")
+        raise RequestError(f"--device {text} is not known; it is auto, cpu, gpu or gpu:N (gpu:0 is the first)")
     return text.lower()
 
 
 def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
-    """The whole number from 1 on that an option was given; None for none.
+    """Return the whole number of an option, 1 or more; None if the option was not given.
 
     Raises:
-        RequestError: it is none, or too large.
+        RequestError: it is not such a number, or too large.
     """
     if text is None:
         return None
@@ -267,7 +271,7 @@ def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
 
 
 def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command every experiment option; it receives them as `request`."""
+    """Give a command every experiment option; it receives them as its argument `request`."""
     own = [entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "request"]
     options = [_preset_option(), *map(_option, PARAMETERS), *_other_options()]
 
@@ -294,41 +298,33 @@ def _variable(parameter: Parameter) -> str:
 
 
 def _help(parameter: Parameter) -> str:
-    text = (
-        parameter.help
-        if parameter.help.startswith(tuple(KNOWN))
-        else f"{parameter.help[:1].upper()}{parameter.help[1:]}"
-    )
+    text = parameter.help
+    if not text.startswith(tuple(KNOWN)):
+        text = f"{text[:1].upper()}{text[1:]}"
     return f"{text} ({parameter.bounds})."
 
 
 def _option(parameter: Parameter) -> inspect.Parameter:
     choices = parameter.choices or COMPLETED.get(parameter.name, ())
-    return _keyword(
-        _variable(parameter),
-        str | None,
-        typer.Option(
-            parameter.flag,
-            metavar=parameter.metavar,
-            help=_help(parameter),
-            rich_help_panel=parameter.group,
-            autocompletion=among(choices) if choices else None,
-        ),
+    option = typer.Option(
+        parameter.flag,
+        metavar=parameter.metavar,
+        help=_help(parameter),
+        rich_help_panel=parameter.group,
+        autocompletion=among(choices) if choices else None,
     )
+    return _keyword(_variable(parameter), str | None, option)
 
 
 def _preset_option() -> inspect.Parameter:
-    return _keyword(
-        "preset",
-        str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME|FILE",
-            help="A built-in preset, a saved one, or a TOML file.",
-            rich_help_panel=STARTING_POINT,
-            autocompletion=complete_preset,
-        ),
+    option = typer.Option(
+        "--preset",
+        metavar="NAME|FILE",
+        help="A built-in preset, a saved one, or a TOML file.",
+        rich_help_panel=STARTING_POINT,
+        autocompletion=complete_preset,
     )
+    return _keyword("preset", str | None, option)
 
 
 def _other_options() -> list[inspect.Parameter]:
@@ -343,7 +339,7 @@ def _other_options() -> list[inspect.Parameter]:
         "--device",
         metavar="auto|cpu|gpu[:N]",
         help="Where to train.",
-        rich_help_panel="Training",
+        rich_help_panel=TRAINING,
         show_default=True,
         autocompletion=complete_device,
     )
@@ -351,7 +347,7 @@ def _other_options() -> list[inspect.Parameter]:
         "--seeds",
         metavar="N",
         help="Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1).",
-        rich_help_panel="Training",
+        rich_help_panel=TRAINING,
     )
     return [
         _keyword("assignments", list[str] | None, anything),

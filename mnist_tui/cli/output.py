@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 CLEAR = "\r\x1b[K"
-"""Moves to the line's begin and clears the line."""
+"""Goes to the beginning of the line and clears it."""
 _OBEYED_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What JSON leaves as it is though terminals may obey it; JSON's own escapes stand for it."""
+"""Characters that JSON does not escape though terminals may obey them; they are written as JSON escapes."""
 
 
 def shown(text: str, stream: TextIO | None) -> str:
@@ -46,7 +46,7 @@ def print_line(text: object = "", stream: TextIO | None = None) -> None:
 
 
 def print_note(text: object) -> None:
-    """Print a line to stderr, at once: what is not the command's result."""
+    """Print a line to stderr, at once: anything that is not the command's result."""
     print_line(text, sys.stderr)
 
 
@@ -58,17 +58,17 @@ def confirmed(question: str) -> bool:
 
 
 def print_text(text: str) -> None:
-    """Print lines to stdout that end as they end."""
+    """Print a text to stdout without adding a line's end."""
     print(shown(text, sys.stdout), end="")
 
 
 def print_data(text: str) -> None:
-    """Print what scripts read (a file's content, a path) to stdout: as it is, but on a terminal as text is shown."""
+    """Print a file's content or a path to stdout: unchanged for scripts, with controls made visible on a terminal."""
     print(shown(text, sys.stdout) if sys.stdout and sys.stdout.isatty() else text, end="")
 
 
 def print_markdown(text: str) -> None:
-    """Print a page of Markdown: laid out and paged on a terminal, else as it is."""
+    """Print a page of Markdown: laid out and paged on a terminal, else unchanged."""
     if not sys.stdout.isatty():
         print_text(text)
         return
@@ -93,7 +93,7 @@ def print_table(table: TextTable) -> None:
 
 
 class LiveLine:
-    """A line of a terminal that changes where it stands; nothing may be printed before it is cleared."""
+    """A line of a terminal that is replaced in place; clear it before anything else is printed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -112,11 +112,7 @@ class LiveLine:
 
 
 class LiveView:
-    """Several lines of a terminal that change where they stand, with notes above them.
-
-    Args:
-        stream: the terminal.
-    """
+    """Several lines of a terminal that are replaced in place, with notes printed above them."""
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
@@ -143,10 +139,10 @@ class LiveView:
 
 
 class TextTable:
-    """A table without frames whose headings and cells are text: nothing in them is markup, nothing is obeyed.
+    """A table without frames whose headings and cells are plain text, never markup or terminal commands.
 
     Attributes:
-        table: Rich's own.
+        table: the table of Rich.
     """
 
     def __init__(self) -> None:
@@ -171,7 +167,7 @@ class TextTable:
         )
 
     def add_row(self, *cells: str, style: str | None = None) -> None:
-        """Add a row, a text a column."""
+        """Add a row of one text for each column."""
         self.table.add_row(*map(_cell, cells), style=style)
 
 
@@ -182,7 +178,7 @@ def _cell(text: str) -> Text:
 
 
 def rendered(table: TextTable, width: int | None = None) -> str:
-    """Return a table as plain text, lines without trailing blanks."""
+    """Return a table as plain text without trailing blanks; without a width as wide as it needs to be."""
     from rich.console import Console
 
     console = Console(
@@ -201,15 +197,14 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> TextTable:
     return table
 
 
-GONE = (errno.EPIPE, errno.ECONNRESET)
-"""Whoever read has gone, which is nobody's mistake."""
+READER_GONE = (errno.EPIPE, errno.ECONNRESET)
 
 
-class Lenient(io.RawIOBase):
-    """Writes to a file descriptor; after the first failure it takes what it is given and drops it.
+class LenientStream(io.RawIOBase):
+    """Write to a file descriptor; after the first failure everything is dropped without an error.
 
     Attributes:
-        failure: the first one; None as long as all was written.
+        failure: the first failure; None as long as everything was written.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -239,40 +234,40 @@ class Lenient(io.RawIOBase):
         return size
 
 
-def prepare() -> None:
-    """Open what is closed of stdin, stdout and stderr, and let writing to the latter two never raise.
+def prepare_streams() -> None:
+    """Open the standard streams that are closed, and make writing to stdout and stderr never raise.
 
     Characters that the encoding does not have are written as question marks.
     """
-    _open_what_is_closed()
+    _open_closed_descriptors()
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - Python has none for a closed one
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout, sys.stderr = _lenient(sys.stdout, 1), _lenient(sys.stderr, 2)
 
 
-def lost() -> str:
-    """Why results did not reach stdout; empty where they did, or where whoever read them has gone."""
+def lost_output() -> str:
+    """Return why results did not reach stdout; empty if they did, or if the reader of the pipe has gone."""
     failure = None
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     with suppress(AttributeError):
         failure = sys.stdout.buffer.raw.failure  # pyright: ignore[reportAttributeAccessIssue]
-    if not isinstance(failure, OSError) or failure.errno in GONE:
+    if not isinstance(failure, OSError) or failure.errno in READER_GONE:
         return ""
     if failure.errno == errno.EIO and sys.stdout.isatty():  # the terminal has gone
         return ""
     return failure.strerror or str(failure)
 
 
-def _open_what_is_closed() -> None:
-    """Else the next file opened would become stdout, and get the results."""
+def _open_closed_descriptors() -> None:
+    """Open descriptors 0 to 2 where they are closed; else the next file opened would become stdout."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
 
 
 def _lenient(stream: TextIO | None, descriptor: int) -> TextIO:
-    raw = Lenient(descriptor)
+    raw = LenientStream(descriptor)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     line_buffering = raw.isatty() or descriptor == 2
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors="replace", line_buffering=line_buffering)

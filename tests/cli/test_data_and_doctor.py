@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.cli.checks import kills_user_processes, places
+from mnist_tui.cli.checks import folders, kills_user_processes
 from mnist_tui.data import feature_cache
 from mnist_tui.data.feature_cache import FeatureKey
 from tests.cli.conftest import Command, sentence
@@ -70,14 +70,14 @@ def test_doctor_says_what_works_and_what_to_do_about_the_rest(cli: Command, tmp_
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
 def test_doctor_tries_locks_in_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    found = {check.name: check for check in places(lambda: tmp_path / "runs")}
+    found = {check.name: check for check in folders(lambda: tmp_path / "runs")}
     assert (found["locks"].state, found["locks"].advice) == ("works", "")
 
     def flock(handle: object, operation: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    found = {check.name: check for check in places(lambda: tmp_path / "runs")}
+    found = {check.name: check for check in folders(lambda: tmp_path / "runs")}
     assert found["locks"].state == "attention"
     assert f"has no locks ({os.strerror(number)})" in found["locks"].finding
     assert "--runs-dir" in found["locks"].advice

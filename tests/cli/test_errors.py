@@ -28,7 +28,7 @@ from tests.cli.conftest import Command, sentence
         (["--ppc", "7", "--cells-per-block", "5"], "cells_per_block from 1 to 4 works"),
         (["--set", "optimizer.rho"], "is not of the form PATH=VALUE"),
         (["--set", "optimizer.foo=1"], "optimizer.foo: no such key"),
-        (["--device", "tpu"], "--device tpu is not known; auto, cpu, gpu"),
+        (["--device", "tpu"], "--device tpu is not known; it is auto, cpu, gpu"),
         (["--dataset", "minst"], "did you mean mnist?"),
     ],
 )

@@ -8,12 +8,14 @@ from contextlib import redirect_stdout
 import pytest
 
 from mnist_tui.cli.errors import FAILED, WRONG_REQUEST, guarded
-from mnist_tui.cli.output import Lenient, lost
+from mnist_tui.cli.output import LenientStream, lost_output
 from mnist_tui.experiment.problem import RequestError
 
 
 def writer(descriptor: int) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BufferedWriter(Lenient(descriptor)), "ascii", errors="replace", line_buffering=True)
+    return io.TextIOWrapper(
+        io.BufferedWriter(LenientStream(descriptor)), "ascii", errors="replace", line_buffering=True
+    )
 
 
 def full() -> redirect_stdout[io.TextIOWrapper]:
@@ -56,7 +58,7 @@ def test_work_goes_on_when_its_reader_has_left_and_nothing_is_told(capfd: pytest
     done: list[int] = []
     with left():
         assert guarded(lambda: work(done)) == 0
-        assert lost() == ""
+        assert lost_output() == ""
     assert (len(done), capfd.readouterr().err) == (100, "")
 
 

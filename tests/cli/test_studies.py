@@ -104,7 +104,7 @@ def test_a_study_where_a_run_is_meant_is_said_to_be_one(cli: Command, runs_dir: 
     folder = finished(runs_dir)
     raw = find_preset("raw")
     create(runs_dir, edited(raw, apply_texts(raw.experiment, {})), Launch(created=1_700_000_000.0, command=""))
-    assert "is a study, and one run is wanted here: `mnist-tui studies`" in sentence(cli("show", folder.id))
+    assert "is a study, and this command takes one run; for a study" in sentence(cli("show", folder.id))
     assert "there is no run 'nothing'" in sentence(cli("resume", "nothing"))
     assert "all 6 trials" in sentence(cli("resume", folder.id))
     assert "leave --device and --data-dir out" in sentence(cli("resume", folder.id, "--device", "cpu"))
