@@ -24,7 +24,7 @@ ONLY_IN = {"tensorflow": "training", "keras": "training", "textual": "tui", "typ
 """Libraries that one package alone imports."""
 KNOWN_TWICE = {
     *("Axis", "Canvas", "Changed", "Choice", "Chosen", "Column", "Looked", "Moved", "Network"),
-    *("Picked", "Plan", "Reader", "Row", "StudyWatch", "Told", "Window", "Wish"),
+    *("Picked", "Plan", "Row", "Told", "Window", "Wish"),
 }
 """Class names that exist more than once; to become none."""
 PRESET = """

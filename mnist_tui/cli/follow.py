@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import FrameType
@@ -15,21 +16,16 @@ from typing import TYPE_CHECKING, TextIO
 from mnist_tui.cli.output import LiveLine, print_line, print_note
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import send
-from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.process_folder import SILENT_SECONDS, is_worker
-from mnist_tui.runs.state import LIVE, EpochRow, RunState, reduce
+from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.runs.watch import LOOK_SECONDS, RunWatch
 from mnist_tui.wording import count, counted, loss, percent, seconds
 
 if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
 
-LOOK_SECONDS = 0.1
-CHECK_SECONDS = 0.5
-"""How often the folder is asked whether the worker lives."""
-LAST_WORD_SECONDS = 3.0
-"""How long a run whose status says that it ended may still owe its last event."""
 LIVE_LINE_SECONDS = 0.25
 
 
@@ -101,37 +97,20 @@ def end_worker(folder: RunFolder) -> None:
             os.kill(status.pid, signal.SIGTERM)
 
 
-def follow(
-    folder: RunFolder,
-    teller: Teller,
-    signals: StopSignals,
-    tail: EventTail | None = None,
-    state: RunState | None = None,
-) -> RunState:
-    """Waits for the run's end, telling what happens.
+def follow(folder: RunFolder, teller: Teller, signals: StopSignals, watch: RunWatch | None = None) -> RunState:
+    """Wait for the run's end, and print what happens.
 
     Args:
-        tail, state: how far the run's events have been read already, and what they said; nothing of it is told.
+        watch: a watch on the run that has read earlier events already; nothing is printed of them.
 
     Returns:
         The run's last state, whose `state` is crashed where its worker died without a word.
     """
-    tail, state, word = tail or EventTail(folder.events_file), state or RunState(), "starting"
-    checked = silent_until = 0.0
-    teller.has_told(state)
-    while True:
-        signals.pass_on(folder)
-        now = time.monotonic()
-        if now - checked >= CHECK_SECONDS or state.ended is not None:
-            checked, word = now, folder.state()
-        events = tail.read_all()
-        state = reduce(state, events)
-        teller.tell(state, events)
-        if word not in LIVE and (state.ended is not None or word == "crashed" or now > silent_until):
-            return state if state.ended is not None else replace(state, state=word)
-        if word in LIVE:
-            silent_until = now + LAST_WORD_SECONDS
-        time.sleep(LOOK_SECONDS)
+    watch = watch or RunWatch(folder)
+    watch.on_events = teller.tell
+    teller.has_told(watch.run)
+    (last,) = deque(watch.follow(lambda: signals.pass_on(folder)), maxlen=1)
+    return replace(last.run, state=last.state)
 
 
 class Teller:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +30,12 @@ from mnist_tui.cli.train import tell_detached, tell_outcome
 from mnist_tui.experiment.field_values import whole
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
-from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.start import check_extendable, check_resumable
 from mnist_tui.runs.start import extend as further
 from mnist_tui.runs.start import resume as begin
-from mnist_tui.runs.state import LIVE, RunState, reduce
+from mnist_tui.runs.state import LIVE, RunState
+from mnist_tui.runs.watch import RunWatch
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.wording import counted
@@ -133,8 +132,8 @@ def _go_on(
     folder: RunFolder, start: Callable[[], object], data_dir: Path | None, *, detach: bool, as_json: bool
 ) -> None:
     """Starts a worker and follows the run from there to its end, unless it is to be left."""
-    tail = EventTail(folder.events_file)
-    before = reduce(RunState(), tail.read_all())
+    watch = RunWatch(folder)
+    before = watch.skip_earlier()
     _check_data(folder, before, data_dir)
     if detach:
         start()
@@ -143,7 +142,7 @@ def _go_on(
     teller = standard(as_json)
     with StopSignals(teller.say) as signals:
         start()
-        state = follow(folder, teller, signals, tail, replace(before, state="starting", ended=None))
+        state = follow(folder, teller, signals, watch)
     teller.end()
     tell_outcome(folder, state, as_json=as_json)
 

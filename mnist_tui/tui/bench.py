@@ -243,7 +243,7 @@ class Bench(App[None]):
         if self.following.has_ended(message.feed):
             from mnist_tui.tui.following import end_of
 
-            self._announce_end("Training ended", end_of(name, snapshot), snapshot.word)
+            self._announce_end("Training ended", end_of(name, snapshot), snapshot.state)
 
     def on_study_feed_changed(self, message: StudyFeed.Changed) -> None:
         """Announce the end of a followed study."""
@@ -253,7 +253,7 @@ class Bench(App[None]):
 
             snapshot = message.feed.snapshot
             name = snapshot.study.title or message.feed.folder.id
-            self._announce_end("Study ended", ended(name, snapshot), snapshot.word)
+            self._announce_end("Study ended", ended(name, snapshot), snapshot.state)
 
     def _announce_end(self, title: str, text: str, state: str) -> None:
         good = state in {"finished", "stopped"}

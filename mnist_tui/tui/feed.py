@@ -1,6 +1,11 @@
-"""One run as all its screens see it: the newest snapshot, and the epoch looked at. One thread reads the folder."""
+"""What screens see of a folder that another process writes: the newest snapshot, read by one thread for all of them."""
 
 from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -8,19 +13,80 @@ from textual.message_pump import MessagePump
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.tui.reader import Reader
-from mnist_tui.tui.watch import RunWatch, Snapshot
+from mnist_tui.runs.watch import FolderWatch, RunSnapshot, RunWatch
 
+LOOK_SECONDS = 0.2
 CACHED_EPOCHS = 8
 
+SnapshotT = TypeVar("SnapshotT")
 
-class RunFeed:
-    """Follows a run for as long as a screen shows it.
+
+class FolderFeed(ABC, Generic[SnapshotT]):
+    """Follows a run's or a study's folder for as long as a screen shows it.
+
+    Args:
+        snapshot: what is known before the folder was looked at.
 
     Attributes:
-        snapshot: the run as it was last seen.
+        snapshot: the folder as it was last seen.
+        read: whether `snapshot` is the folder's: it has been looked at.
+    """
+
+    def __init__(self, snapshot: SnapshotT) -> None:
+        self.snapshot = snapshot
+        self.read = False
+        self._viewers: list[MessagePump] = []
+        self._stop: threading.Event | None = None
+
+    @abstractmethod
+    def _watch(self) -> FolderWatch[SnapshotT]:
+        """Return a new watch on the folder."""
+
+    @abstractmethod
+    def _changed(self) -> Message:
+        """Return the message that viewers get."""
+
+    def join(self, viewer: MessagePump) -> None:
+        """Post a message to the viewer now and at every change; the first viewer starts the reading."""
+        self._viewers.append(viewer)
+        if self._stop is None:
+            self._stop = stop = threading.Event()
+            threading.Thread(target=follow, args=(self._watch(), self._see, stop), name="feed", daemon=True).start()
+        viewer.post_message(self._changed())
+
+    def leave(self, viewer: MessagePump) -> None:
+        """Post no more messages to the viewer; reading stops when no viewer is left."""
+        if viewer in self._viewers:
+            self._viewers.remove(viewer)
+        if not self._viewers and self._stop is not None:
+            self._stop.set()
+            self._stop = None
+
+    def tell(self) -> None:
+        """Post the message to every viewer."""
+        for viewer in tuple(self._viewers):
+            viewer.post_message(self._changed())
+
+    def _see(self, snapshot: SnapshotT) -> None:
+        """In the reading thread."""
+        self.snapshot, self.read = snapshot, True
+        self.tell()
+
+
+def follow(watch: FolderWatch[SnapshotT], show: Callable[[SnapshotT], object], stop: threading.Event) -> None:
+    """Call `show` with every change until `stop` is set. Blocks: for a thread."""
+    while not stop.is_set():
+        snapshot = watch.look()
+        if snapshot is not None:
+            show(snapshot)
+        stop.wait(LOOK_SECONDS)
+
+
+class RunFeed(FolderFeed[RunSnapshot]):
+    """One run as all its screens see it: the newest snapshot, and the epoch looked at.
+
+    Attributes:
         cursor: the epoch that is looked at; None follows the newest.
-        read: whether `snapshot` is the run's: its folder has been looked at.
     """
 
     class Changed(Message):
@@ -31,21 +97,17 @@ class RunFeed:
             self.feed = feed
 
     def __init__(self, folder: RunFolder) -> None:
+        super().__init__(RunSnapshot(folder))
         self.folder = folder
-        self.snapshot = Snapshot(folder)
         self.cursor: int | None = None
-        self.read = False
         self.epochs = EpochReader(folder.events_file)
         self._cached: dict[int, EpochEnded] = {}
-        self._reader = Reader(lambda: RunWatch(folder), self._take, lambda: self.Changed(self))
 
-    def join(self, viewer: MessagePump) -> None:
-        """From now on the viewer gets `Changed`; the first one starts the reading."""
-        self._reader.join(viewer)
+    def _watch(self) -> RunWatch:
+        return RunWatch(self.folder)
 
-    def leave(self, viewer: MessagePump) -> None:
-        """The viewer gets nothing more; the last one ends the reading."""
-        self._reader.leave(viewer)
+    def _changed(self) -> Message:
+        return self.Changed(self)
 
     @property
     def newest(self) -> int:
@@ -63,7 +125,7 @@ class RunFeed:
         cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
         if cursor != self.cursor:
             self.cursor = cursor
-            self._reader.tell()
+            self.tell()
 
     def ended(self, epoch: int) -> EpochEnded | None:
         """An epoch's event with its matrix, from the log; None where it has not ended."""
@@ -76,8 +138,7 @@ class RunFeed:
             self._cached[epoch] = found
         return self._cached[epoch]
 
-    def _take(self, snapshot: Snapshot) -> None:
-        """In the reading thread."""
+    def _see(self, snapshot: RunSnapshot) -> None:
         if len(snapshot.run.history) < len(self.snapshot.run.history):
             self._cached = {}
-        self.snapshot, self.read = snapshot, True
+        super()._see(snapshot)

@@ -9,8 +9,8 @@ from textual.message_pump import MessagePump
 
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.watch import Snapshot
 from mnist_tui.wording import counted, percent
 
 
@@ -90,11 +90,11 @@ class Following:
             self._leave(path)
 
 
-def end_of(name: str, snapshot: Snapshot) -> str:
+def end_of(name: str, snapshot: RunSnapshot) -> str:
     """A run's end in a sentence."""
     ended = snapshot.run.ended
     scores = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason else ""
     epochs = len(snapshot.run.history)
     after = f" after {counted(epochs, 'epoch')}" if epochs else ""
-    return f"{name} ({snapshot.folder.id}) {snapshot.word}{after}{scores}{reason}"
+    return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{scores}{reason}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual import on
 from textual.binding import Binding
 
+from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.watch import Snapshot
 
 JUMP = 10
 
@@ -44,7 +44,7 @@ class RunScreen(BenchScreen[None]):
         self._dirty = True
 
     @property
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> RunSnapshot:
         """The run as it was last seen."""
         return self.feed.snapshot
 

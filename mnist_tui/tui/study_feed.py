@@ -9,17 +9,15 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.tui.reader import Reader
+from mnist_tui.tui.feed import FolderFeed
 from mnist_tui.tui.studies.trial_rows import StudyView
-from mnist_tui.tui.study_watch import StudySnapshot, StudyWatch
+from mnist_tui.tui.study_watch import StudySnapshot, StudySnapshots
 
 
-class StudyFeed:
+class StudyFeed(FolderFeed[StudySnapshot]):
     """Follows a study for as long as someone looks.
 
     Attributes:
-        snapshot: the study as it was last seen.
-        read: whether `snapshot` is the study's: its folder has been looked at.
         view: how it is looked at.
     """
 
@@ -31,27 +29,19 @@ class StudyFeed:
             self.feed = feed
 
     def __init__(self, folder: StudyFolder) -> None:
+        super().__init__(StudySnapshot(folder))
         self.folder = folder
-        self.snapshot = StudySnapshot(folder)
-        self.read = False
         self.view = StudyView()
-        self._reader = Reader(lambda: StudyWatch(folder), self._take, lambda: self.Changed(self))
+
+    def _watch(self) -> StudySnapshots:
+        return StudySnapshots(self.folder)
+
+    def _changed(self) -> Message:
+        return self.Changed(self)
 
     def choose(self, run: str) -> None:
         """The trial of that run is to be chosen, once it is there."""
         self.view = replace(self.view, wanted=run)
-
-    def join(self, viewer: MessagePump) -> None:
-        """From now on the viewer gets `Changed`; the first one starts the reading."""
-        self._reader.join(viewer)
-
-    def leave(self, viewer: MessagePump) -> None:
-        """The viewer gets nothing more; the last one ends the reading."""
-        self._reader.leave(viewer)
-
-    def _take(self, snapshot: StudySnapshot) -> None:
-        """In the reading thread."""
-        self.snapshot, self.read = snapshot, True
 
 
 class StudiesFollowed:

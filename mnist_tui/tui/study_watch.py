@@ -1,6 +1,6 @@
 """Follows a study that its own process runs. The only thing that crosses to the screens is a frozen `StudySnapshot`.
 
-Nothing of Textual here: a `Reader` calls `StudyWatch.look` in a thread of its own, tests call it themselves.
+Nothing of Textual here: a `Reader` calls `StudySnapshots.look` in a thread of its own, tests call it themselves.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
+from mnist_tui.runs.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS, FolderWatch
+from mnist_tui.studies import watch
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import LIVE, StudyState
-from mnist_tui.studies.watch import StudyWatch as FolderWatch
-from mnist_tui.tui.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS
 
 LOG_LINES = 6
 SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
@@ -32,7 +32,7 @@ class StudySnapshot:
     Attributes:
         study: what the reducer makes of the events so far.
         asked: what was asked for; None while, or where, it cannot be read.
-        word: one of `state.STATES`; unlike `study.state` it knows of crashes.
+        state: one of `state.STATES`; unlike `study.state` it knows of crashes.
         reason: why it ended, or cannot be read, in words; empty where there is nothing to say.
         log: the log's last lines, for a study that failed or crashed.
         summaries: over the seeds that finished, in a study of seeds alone, by the fields of SUMMED.
@@ -41,17 +41,17 @@ class StudySnapshot:
     folder: StudyFolder
     study: StudyState = field(default_factory=StudyState)
     asked: Study | None = None
-    word: str = "starting"
+    state: str = "starting"
     reason: str = ""
     log: tuple[str, ...] = ()
     summaries: Mapping[str, SeedStatistics] = field(default_factory=dict[str, SeedStatistics])
 
     @property
     def live(self) -> bool:
-        return self.word in LIVE
+        return self.state in LIVE
 
 
-class StudyWatch:
+class StudySnapshots(FolderWatch[StudySnapshot]):
     """Looks at a study's folder again and again.
 
     Args:
@@ -61,30 +61,24 @@ class StudyWatch:
     def __init__(self, folder: StudyFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
         self._clock = clock
-        self._watch = FolderWatch(folder)
+        self._watch = watch.StudyWatch(folder)
         self._asked: Study | None = None
         self._broken = ""
         self._checked: float | None = None
         self._log: tuple[str, ...] = ()
         self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
-        self._last: StudySnapshot | None = None
 
-    def look(self) -> StudySnapshot | None:
-        """The study as it is now; None where nothing has changed since the last look."""
+    def _snapshot(self) -> StudySnapshot:
         try:
             self._check()
             for _ in range(CHUNKS):
                 if not self._watch.look(CHUNK):
                     break
-            snapshot = self._snapshot(self._watch.state)
+            return self._made(self._watch.state)
         except RequestError as error:
             there = self.folder.path.is_dir()
             why = str(error) if there else f"the study's folder {self.folder.path} is gone"
-            snapshot = StudySnapshot(self.folder, self._watch.state, self._asked, "crashed", why)
-        if snapshot == self._last:
-            return None
-        self._last = snapshot
-        return snapshot
+            return StudySnapshot(self.folder, self._watch.state, self._asked, "crashed", why)
 
     def _check(self) -> None:
         """What was asked for, and the log of a study that broke."""
@@ -100,7 +94,7 @@ class StudyWatch:
         if self._watch.state.state in BROKEN:
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
-    def _snapshot(self, study: StudyState) -> StudySnapshot:
+    def _made(self, study: StudyState) -> StudySnapshot:
         word = study.state
         if word in BROKEN and not self._log:
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))

@@ -19,6 +19,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
 from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.state import RunState, reduce
+from mnist_tui.runs.watch import RunWatch
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.cli.test_train import started
@@ -56,8 +57,8 @@ def test_a_device_that_is_not_known_is_refused(cli: Command, stopped: RunFolder)
 
 
 def test_what_was_told_before_is_not_told_again(stopped: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    tail = EventTail(stopped.events_file)
-    before = reduce(RunState(), tail.read_all())
+    watch = RunWatch(stopped)
+    watch.skip_earlier()
     last = [event for event in EventTail(stopped.events_file).read_all() if isinstance(event, EpochEnded)][-1]
     log = EventLog(stopped.events_file)
     for event in (
@@ -71,7 +72,7 @@ def test_what_was_told_before_is_not_told_again(stopped: RunFolder, capsys: pyte
     log.close()
     stopped.write_status(Status("finished"))
     teller = Teller(sys.stdout, sys.stdout)
-    state = follow(stopped, teller, StopSignals(teller.say), tail, replace(before, state="starting", ended=None))
+    state = follow(stopped, teller, StopSignals(teller.say), watch)
     said = capsys.readouterr().out.splitlines()
     assert said[1] == "goes on after epoch 2 of 9 and step 59 of 118 of the next"
     assert [line[:25] for line in said[2:]] == ["epoch 3/9  loss 0.5000 (v", "epoch 4/9  loss 0.4000 (v"]

@@ -15,6 +15,7 @@ import pytest
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.settings import save_settings, settings_file
 from mnist_tui.tui import routes
 from mnist_tui.tui.app import AppOptions, BenchApp
@@ -23,7 +24,6 @@ from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
-from mnist_tui.tui.watch import Snapshot
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 
 QUESTION, YES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
@@ -175,12 +175,12 @@ async def test_the_results_are_copied_by_one_key(record: Any, app_on: Any, shows
         await until(pilot, lambda: app.clipboard == copied.read_text())
 
 
-def snapshot(recording: Any, word: str, epochs: int) -> Snapshot:
+def snapshot(recording: Any, word: str, epochs: int) -> RunSnapshot:
     from mnist_tui.runs.state import replayed
 
     for number in range(1, epochs + 1):
         recording.epoch(number, steps=False, val_accuracy=0.976)
-    return Snapshot(recording.folder, replayed(recording.folder.events_file), word)
+    return RunSnapshot(recording.folder, replayed(recording.folder.events_file), word)
 
 
 def test_the_title_says_preset_epoch_and_accuracy(record: Any) -> None:

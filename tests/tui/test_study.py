@@ -27,7 +27,7 @@ from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
-from mnist_tui.tui.study_watch import StudyWatch
+from mnist_tui.tui.study_watch import StudySnapshots
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
 from mnist_tui.tui.widgets.row_table import RowTable
@@ -88,7 +88,7 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
-    study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
+    study = (StudySnapshots(under_way.folder).look() or pytest.fail("nothing to see")).study
     shape = trial_rows.shape_of(study)
     for column in trial_rows.columns_of(shape):
         for descending in (False, True):
@@ -204,7 +204,7 @@ async def test_stop_asks_and_resume_is_for_what_is_missing(
         await pilot.press("s")
         await until(pilot, lambda: orders == [("stop", under_way.folder.id)])
         under_way.finish("stopped", "as asked")
-        await until(pilot, lambda: screen.snapshot.word == "stopped")
+        await until(pilot, lambda: screen.snapshot.state == "stopped")
         await shows(pilot, "2 missing (1 stopped)", "4 of 6 ended", "Resume")
         await pilot.press("r")
         await until(pilot, lambda: orders[-1] == ("resume", under_way.folder.id))

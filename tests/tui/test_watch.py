@@ -11,8 +11,8 @@ from typing import Any
 from mnist_tui.runs.event_log import encode
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS
-from mnist_tui.tui.reader import follow
-from mnist_tui.tui.watch import CHECK_SECONDS, RunWatch, Snapshot
+from mnist_tui.runs.watch import CHECK_SECONDS, RunSnapshot, RunWatch
+from mnist_tui.tui.feed import follow
 from tests.waiting import PATIENCE
 
 
@@ -34,7 +34,7 @@ def test_a_look_tells_only_what_has_changed(record: Any) -> None:
     watch = RunWatch(run.folder, Clock())
     first = watch.look()
     assert first is not None
-    assert first.word == "starting"
+    assert first.state == "starting"
     assert watch.look() is None
     run.epoch(1)
     second = watch.look()
@@ -60,20 +60,20 @@ def test_half_a_line_is_waited_for(record: Any) -> None:
 def test_a_worker_that_died_is_crashed_with_the_end_of_its_log_and_revives_when_it_speaks(record: Any) -> None:
     run, clock = record().begin().epoch(1), Clock()
     watch = RunWatch(run.folder, clock)
-    assert (watch.look() or Snapshot(run.folder)).word == "running"
+    assert (watch.look() or RunSnapshot(run.folder)).state == "running"
     run.folder.log_file.write_text("\n".join(f"line {number}" for number in range(100)))
     run.status("running", dead=True)
     assert watch.look() is None, "the worker is looked for once a second, not at every look"
     clock.tick()
     crashed = watch.look()
     assert crashed is not None
-    assert crashed.word == "crashed"
+    assert crashed.state == "crashed"
     assert not crashed.live
     assert crashed.log[-1] == "line 99"
     assert len(crashed.log) == 12
     run.status("running").epoch(2)
     clock.tick()
-    assert (watch.look() or crashed).word == "running"
+    assert (watch.look() or crashed).state == "running"
 
 
 def test_a_run_that_ended_before_its_first_event_says_why(record: Any) -> None:
@@ -82,14 +82,14 @@ def test_a_run_that_ended_before_its_first_event_says_why(record: Any) -> None:
     run.folder.write_status(type(status)("failed", reason="the folder is being written by process 7"))
     snapshot = RunWatch(run.folder, Clock()).look()
     assert snapshot is not None
-    assert (snapshot.word, snapshot.reason) == ("failed", "the folder is being written by process 7")
+    assert (snapshot.state, snapshot.reason) == ("failed", "the folder is being written by process 7")
 
 
 def test_an_end_in_the_log_goes_before_the_status(record: Any) -> None:
     run = record().begin().epoch(1)
     run.finish("finished", test_accuracy=0.9)
     run.status("running", dead=True)
-    assert (RunWatch(run.folder, Clock()).look() or Snapshot(run.folder)).word == "finished"
+    assert (RunWatch(run.folder, Clock()).look() or RunSnapshot(run.folder)).state == "finished"
 
 
 def test_a_folder_that_is_gone_is_said_to_be_gone(record: Any) -> None:
@@ -100,7 +100,7 @@ def test_a_folder_that_is_gone_is_said_to_be_gone(record: Any) -> None:
     clock.tick()
     snapshot = watch.look()
     assert snapshot is not None
-    assert snapshot.word == "crashed"
+    assert snapshot.state == "crashed"
     assert "is gone" in snapshot.reason
 
 
@@ -137,9 +137,9 @@ def test_memory_stays_flat_over_thousands_of_epochs(record: Any) -> None:
 
 def test_following_shows_every_change_until_it_is_stopped(record: Any) -> None:
     run, stop = record().begin(), threading.Event()
-    shown: list[Snapshot] = []
+    shown: list[RunSnapshot] = []
 
-    def show(snapshot: Snapshot) -> None:
+    def show(snapshot: RunSnapshot) -> None:
         shown.append(snapshot)
         if snapshot.run.ended:
             stop.set()
@@ -150,4 +150,4 @@ def test_following_shows_every_change_until_it_is_stopped(record: Any) -> None:
     thread.start()
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert [snapshot.word for snapshot in shown] == ["starting", "stopped"]
+    assert [snapshot.state for snapshot in shown] == ["starting", "stopped"]

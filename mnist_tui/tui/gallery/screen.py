@@ -200,7 +200,7 @@ class GalleryScreen(RunScreen):
         """What is shown, in words; and the HOG pictures of the page where they are not drawn yet."""
         answers = self.answers
         self.missing.say(answers.missing if isinstance(answers, Answers) else "")
-        self.status.show(self.snapshot.word, f"images, {self._when()}")
+        self.status.show(self.snapshot.state, f"images, {self._when()}")
         if not isinstance(answers, Answers):
             self.head.update(answers or self._waiting())
             self.detail.update("")

@@ -110,7 +110,7 @@ class MatrixScreen(RunScreen):
         run, shown = self.snapshot.run, self.shown()
         matrix = shown.matrix if shown else None
         self.sample.say(sample_line(run.data is not None and run.data.sample))
-        self.status.show(self.snapshot.word, self._what(shown))
+        self.status.show(self.snapshot.state, self._what(shown))
         self.matrix.show(matrix, self.names, self._caption(shown), view=self.view, base=self._base_matrix())
         self.worst.show(matrix, self.names, self._base_matrix())
         self.facts.update("\n".join(self._facts(shown)))

@@ -123,7 +123,7 @@ class DiagnosisScreen(RunScreen):
 
     def draw(self) -> None:
         run = self.snapshot.run
-        self.status.show(self.snapshot.word, f"diagnosis after epoch {self.feed.newest}{self._looking()}")
+        self.status.show(self.snapshot.state, f"diagnosis after epoch {self.feed.newest}{self._looking()}")
         self.query_one("#nothing").display = self._experiment is None
         if self._experiment is None or run is self._judged:
             return

@@ -42,7 +42,7 @@ class StopStudyQuestion(Question):
         study = snapshot.study
         planned = counted(max(study.trials, len(study.rows)), "trial")
         what = "Running trials stop and count as missing; resuming trains what is missing."
-        if snapshot.word == "stopping":
+        if snapshot.state == "stopping":
             what = "It is stopping already. Once more ends it at once: running trials are lost."
         super().__init__(f"{study.title}\n{study.done:,} of {planned} ended, {study.count('running'):,} running", what)
 
@@ -107,7 +107,7 @@ class StudyActions(BenchScreen[None]):
             case "stop":
                 return snapshot.live
             case "resume":
-                return snapshot.word in RESUMABLE or (snapshot.word == "finished" and bool(self._missing))
+                return snapshot.state in RESUMABLE or (snapshot.state == "finished" and bool(self._missing))
             case "copy":
                 return snapshot.asked is not None and bool(snapshot.asked.command)
             case _:

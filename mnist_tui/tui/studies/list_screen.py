@@ -218,7 +218,7 @@ class StudiesScreen(BenchScreen[None]):
             if answer == "stop":
                 self._carry_out("stop", folder)
 
-        self.app.push_screen(StopStudyQuestion(StudySnapshot(folder, known.state, word=known.state.state)), answered)
+        self.app.push_screen(StopStudyQuestion(StudySnapshot(folder, known.state, state=known.state.state)), answered)
 
     def action_resume(self) -> None:
         if self._chosen is not None:

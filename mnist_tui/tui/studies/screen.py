@@ -158,10 +158,10 @@ class StudyScreen(StudyActions):
 
     def _draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
-        self.status.show(snapshot.word, words.caption(snapshot))
+        self.status.show(snapshot.state, words.caption(snapshot))
         self.crew.say(words.workers_line(study))
         self.crew.display = bool(study.workers)
-        why = snapshot.reason if snapshot.word != "finished" else ""
+        why = snapshot.reason if snapshot.state != "finished" else ""
         self.why.say(why)
         self.why.display = bool(why)
         seeds = words.told_of_seeds(snapshot.summaries, study) if study.kind == "seeds" else []
@@ -206,7 +206,7 @@ class StudyScreen(StudyActions):
         possible = (
             chosen is None,
             state,
-            self.snapshot.word,
+            self.snapshot.state,
             bool(self.targets),
             self._roomy,
             len(self._listed.trials) > 1,

@@ -145,8 +145,8 @@ def ended(title: str, snapshot: StudySnapshot) -> str:
     others = [f"{found:,} {state}" for state in ENDS if (found := study.count(state))]
     best = study.best_row
     tail = f", best #{best.number} with {METRICS[study.metric]} {score_text(best, study.metric)}" if best else ""
-    reason = f": {snapshot.reason}" if snapshot.reason and snapshot.word != "finished" else ""
-    return f"{title} {snapshot.word}: {', '.join([f'{finished:,} finished', *others])}{tail}{reason}"
+    reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
+    return f"{title} {snapshot.state}: {', '.join([f'{finished:,} finished', *others])}{tail}{reason}"
 
 
 def caption(snapshot: StudySnapshot) -> str:

@@ -221,7 +221,7 @@ class TerminalApp(App[None]):
         if self.following.has_ended(message.feed):
             from mnist_tui.tui.following import end_of
 
-            good = snapshot.word in {"finished", "stopped"}
+            good = snapshot.state in {"finished", "stopped"}
             self.notify(
                 end_of(name, snapshot),
                 title="Training ended",

@@ -16,7 +16,7 @@ from mnist_tui.shown_text import visible_line
 if TYPE_CHECKING:
     from textual.app import App
 
-    from mnist_tui.tui.watch import Snapshot
+    from mnist_tui.runs.watch import RunSnapshot
 
 
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
@@ -25,13 +25,13 @@ WITHOUT_TITLE = ("linux",)
 """Terminals that have no window, and may print what is meant for its title."""
 
 
-def title_of(name: str, snapshot: Snapshot) -> str:
+def title_of(name: str, snapshot: RunSnapshot) -> str:
     """A run's title: `mnist-tui · raw · epoch 7 of 20 · 97.6 %`, validation accuracy after the last whole epoch."""
     run = snapshot.run
     epochs = len(run.history)
     parts = [PROGRAM, name]
-    if snapshot.word != "running":
-        parts.append(snapshot.word)
+    if snapshot.state != "running":
+        parts.append(snapshot.state)
     if epochs and run.epochs:
         parts.append(f"epoch {epochs} of {run.epochs}")
     if epochs and (accuracy := run.history[-1].val_accuracy) is not None:

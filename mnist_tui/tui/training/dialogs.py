@@ -11,8 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
+from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.dialogs import Answer, Dialog, Question, answer_keys
-from mnist_tui.tui.watch import Snapshot
 from mnist_tui.wording import count, counted, seconds
 
 USUAL = 5
@@ -42,14 +42,14 @@ class ExtendScreen(Dialog[int | None]):
     plan = getters.query_one("#plan", Static)
     problem = getters.query_one(".problem", Static)
 
-    def __init__(self, snapshot: Snapshot, experiment: Experiment | None) -> None:
+    def __init__(self, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
         super().__init__()
         self._snapshot, self._experiment = snapshot, experiment
 
     def body(self) -> Iterable[Widget]:
         run = self._snapshot.run
         epochs = f"{count(len(run.history))} of {counted(self._planned(), 'epoch')} done"
-        yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.word}, {epochs}", markup=False)
+        yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.state}, {epochs}", markup=False)
         yield Label("Epochs more:")
         yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
         yield Static("", id="plan", markup=False)
@@ -73,7 +73,7 @@ class ExtendScreen(Dialog[int | None]):
 
     def _base(self) -> int:
         """The number of epochs that more are added to: see `runs.start.extend`."""
-        return len(self._snapshot.run.history) if self._snapshot.word == "finished" else self._planned()
+        return len(self._snapshot.run.history) if self._snapshot.state == "finished" else self._planned()
 
     @on(Input.Changed)
     def _show_plan(self) -> None:
@@ -129,11 +129,11 @@ class DiscardQuestion(Question):
     )
     BINDINGS = answer_keys("discard", ANSWERS)
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: RunSnapshot) -> None:
         done, planned = len(snapshot.run.history), snapshot.run.epochs
         epochs = f"{count(done)} of {counted(planned, 'epoch')} done" if planned else "no epoch done"
         ends = "It ends at once and nothing is saved.\n" if snapshot.live else ""
         super().__init__(
-            f"Run {snapshot.folder.id}\n{snapshot.word}, {epochs}",
+            f"Run {snapshot.folder.id}\n{snapshot.state}, {epochs}",
             f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}",
         )

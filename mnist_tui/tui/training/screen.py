@@ -20,13 +20,13 @@ from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
+from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
-from mnist_tui.tui.watch import BROKEN
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
 from mnist_tui.tui.widgets.live import LiveText
@@ -151,8 +151,8 @@ class TrainingScreen(RunScreen):
     def took(self) -> None:
         if self.snapshot.run.updated is not None:
             self._warn(self.snapshot.run.warnings)
-        if self._word != self.snapshot.word:
-            self._word = self.snapshot.word
+        if self._word != self.snapshot.state:
+            self._word = self.snapshot.state
             self.redraw()
             self.refresh_bindings()
 
@@ -166,18 +166,18 @@ class TrainingScreen(RunScreen):
     def tick(self) -> None:
         planned = self._preset.experiment.training.epochs if self._preset else 0
         now = self._clock() if self._clock else self._heard(self.snapshot.run.updated)
-        self.progress.show(self.snapshot.run, self.snapshot.word, now, planned)
+        self.progress.show(self.snapshot.run, self.snapshot.state, now, planned)
 
     def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run
-        self.status.show(snapshot.word, self._what(run.data.name if run.data else None))
+        self.status.show(snapshot.state, self._what(run.data.name if run.data else None))
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         self.outcome.say("\n".join(outcome_lines(snapshot)))
         self.outcome.display = not snapshot.live
         self.plots.show(run, self.feed.cursor)
         self._draw_matrix()
         self.matrix.set_class(not snapshot.live and run.confusion is None, "-nothing")
-        broken = snapshot.word in BROKEN
+        broken = snapshot.state in BROKEN
         if broken != self.has_class("-broken") or not self.panel.border_title:
             self.set_class(broken, "-broken")
             self.panel.border_title = Content.styled("log and device" if broken else "device", "bold")
@@ -210,7 +210,7 @@ class TrainingScreen(RunScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""
-        word, live = self.snapshot.word, self.snapshot.live
+        word, live = self.snapshot.state, self.snapshot.live
         match action, parameters:
             case "send", ("pause",):
                 return word == "running"

@@ -9,21 +9,21 @@ from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import headlines
 from mnist_tui.runs.events import DeviceLoad, Gpu, computation
 from mnist_tui.runs.state import RunState
+from mnist_tui.runs.watch import BROKEN, RunSnapshot
 from mnist_tui.settings import Glyphs
-from mnist_tui.tui.watch import BROKEN, Snapshot
 from mnist_tui.wording import counted, loss, percent, size, size_of
 
 GRAVE = ("problem", "warning")
 """Findings that come before everything else."""
 
 
-def outcome_lines(snapshot: Snapshot) -> list[str]:
+def outcome_lines(snapshot: RunSnapshot) -> list[str]:
     """How the run ended, in a few lines, with what was published of it; empty while it lives."""
     if snapshot.live:
         return []
     ended = snapshot.run.ended
-    word = snapshot.word.capitalize()
-    lines = [f"{word}: {snapshot.reason}" if snapshot.reason and snapshot.word != "finished" else f"{word}."]
+    word = snapshot.state.capitalize()
+    lines = [f"{word}: {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else f"{word}."]
     if ended is not None and ended.test_accuracy is not None:
         scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
         if ended.macro_f1 is not None:
@@ -36,7 +36,7 @@ def outcome_lines(snapshot: Snapshot) -> list[str]:
     return lines + _published(snapshot)
 
 
-def _published(snapshot: Snapshot) -> list[str]:
+def _published(snapshot: RunSnapshot) -> list[str]:
     """``Published: test accuracy 97.62 % (ours −0.02 points), …``; none where nothing was, or there is none of ours."""
     reference, ended = snapshot.reference, snapshot.run.ended
     if reference is None or ended is None or ended.test_accuracy is None:
@@ -53,7 +53,7 @@ def _published(snapshot: Snapshot) -> list[str]:
 
 
 def side_lines(
-    snapshot: Snapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
+    snapshot: RunSnapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
 ) -> list[str]:
     """Warnings and the log's end where there are such, then data, model, device and checkpoint; what is well, last.
 
@@ -65,7 +65,7 @@ def side_lines(
     lines = [f"warning: {text}" for text in run.warnings]
     grave = tuple(finding for finding in findings if finding.severity in GRAVE)
     lines += headlines(grave)
-    if snapshot.word in BROKEN:
+    if snapshot.state in BROKEN:
         where = run.ended.where if run.ended else ""
         lines += [f"at {where}"] if where else []
         lines += ["last lines of the log:", *(snapshot.log or ("(it has none that tell of this)",))]

@@ -109,7 +109,7 @@ class WeightsScreen(RunScreen):
         return self.has_class("-pictures")
 
     def draw(self) -> None:
-        self.status.show(self.snapshot.word, "weights" if not self._biases else "biases")
+        self.status.show(self.snapshot.state, "weights" if not self._biases else "biases")
         self._read_if_new()
         if self._picturing:
             self._read_first_if_new()
@@ -191,7 +191,7 @@ class WeightsScreen(RunScreen):
         self.redraw()
 
     def _read_first_if_new(self) -> None:
-        newest = (self.snapshot.run.checkpoint, self.snapshot.word)
+        newest = (self.snapshot.run.checkpoint, self.snapshot.state)
         if newest != self._first_of:
             self._first_of = newest
             self._read_first()
