@@ -238,9 +238,9 @@ class ReportFormat:
 REPORT_FORMATS = {
     ".md": ReportFormat("svg", True, flowing.write_markdown),
     ".tex": ReportFormat("pdf", True, paged.write_latex, paged.missing_in_latex),
-    ".html": ReportFormat("svg", False, lambda job, _: flowing.write_html(job)),
-    ".pdf": ReportFormat("svg", False, lambda job, _: paged.write_pdf(job), paged.missing_in_pdf_document),
-    ".docx": ReportFormat("png", False, lambda job, _: paged.write_docx(job)),
+    ".html": ReportFormat("svg", False, lambda prepared, _: flowing.write_html(prepared)),
+    ".pdf": ReportFormat("svg", False, lambda prepared, _: paged.write_pdf(prepared), paged.missing_in_pdf_document),
+    ".docx": ReportFormat("png", False, lambda prepared, _: paged.write_docx(prepared)),
 }
 
 

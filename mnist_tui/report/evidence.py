@@ -95,6 +95,21 @@ class Evidence:
     def experiment(self) -> Experiment:
         return self.preset.experiment
 
+    @property
+    def test(self) -> dict[str, Any]:
+        """The scores on the test images; empty where the run has none."""
+        return self.document["test"] or {}
+
+    @property
+    def train(self) -> dict[str, Any]:
+        """The scores on the training images; empty where the run has none."""
+        return self.document["train"] or {}
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What was published for the experiment; empty where nothing was."""
+        return self.document["reference"] or {}
+
 
 def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence:
     """Read a run's folder.

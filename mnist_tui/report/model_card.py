@@ -75,7 +75,7 @@ def _notices(known: Evidence) -> list[str]:
     found = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
     if (known.document["dataset"] or {}).get("sample"):
         found.append(SAMPLE_NOTICE)
-    if not known.document["test"]:
+    if not known.test:
         found.append("These weights were not evaluated on the test images.")
     precision = known.experiment.training.precision
     if precision != "float32":
@@ -88,7 +88,7 @@ def _notices(known: Evidence) -> list[str]:
 
 
 def _facts(known: Evidence) -> Rows:
-    data, test = known.document["dataset"] or {}, known.document["test"] or {}
+    data, test = known.document["dataset"] or {}, known.test
     digest = _source(known.folder)
     images = f"{data.get('title') or data.get('name')}, {counted(data['train'], 'image')}" if data else DASH
     tested = counted(data["test"], "image") if data and test else DASH

@@ -10,7 +10,7 @@ from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.collection.seed_groups import grouped, summary
+from mnist_tui.runs.collection.seed_groups import SeedStatistics, grouped, summary
 from mnist_tui.runs.collection.summaries import RunSummary
 
 FINISHED = "finished"
@@ -38,6 +38,16 @@ class ComparedModel:
     runs: int = 0
     dataset: str = ""
     interval: tuple[float, float] | None = None
+
+    @classmethod
+    def with_accuracy(
+        cls, name: str, complexity: Complexity, experiment: Experiment, accuracy: SeedStatistics | None, dataset: str
+    ) -> ComparedModel:
+        """Return a model with the accuracy of one or more runs."""
+        if accuracy is None:
+            return cls(name, complexity, experiment, dataset=dataset)
+        found = (accuracy.mean, accuracy.std, accuracy.n)
+        return cls(name, complexity, experiment, *found, dataset=dataset, interval=accuracy.interval)
 
     @property
     def data(self) -> str:
@@ -114,12 +124,6 @@ def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, preset: Preset
     """Return the model of runs of one experiment, called after the named run if its accuracy counts."""
     first = named if named in runs else runs[0]
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    over = summary(run.test_accuracy for run in runs)
-    return ComparedModel(
-        name_with_marks(f"{first.name or first.short}{more}", state=first.state),
-        of(preset.experiment),
-        preset.experiment,
-        *((over.mean, over.std, over.n) if over else (None, None, 0)),
-        dataset=first.dataset,
-        interval=over.interval if over else None,
-    )
+    name = name_with_marks(f"{first.name or first.short}{more}", state=first.state)
+    accuracy = summary(run.test_accuracy for run in runs)
+    return ComparedModel.with_accuracy(name, of(preset.experiment), preset.experiment, accuracy, first.dataset)

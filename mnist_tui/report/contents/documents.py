@@ -31,7 +31,7 @@ from mnist_tui.report.contents.overview import (
     seed_scores,
     seed_table,
 )
-from mnist_tui.report.contents.sections import Network, ReportSection, layer_table, networks, report_sections
+from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork, layer_table, networks, report_sections
 from mnist_tui.report.contents.training import stopped_early
 from mnist_tui.report.evidence import Evidence, read_evidence
 from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, seed_figure
@@ -91,7 +91,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
 
 def _section_contents(
     section: ReportSection,
-    model: Network,
+    model: TrainedNetwork,
     text: sections.ExperimentText,
     epochs: sections.EpochTable | None,
     drawn: dict[str, Drawing],
@@ -114,7 +114,7 @@ def _section_contents(
     }
 
 
-def _section_facts(section: ReportSection, model: Network, text: sections.ExperimentText) -> Facts:
+def _section_facts(section: ReportSection, model: TrainedNetwork, text: sections.ExperimentText) -> Facts:
     evidence = section.shown.evidence
     facts: Facts = [("Preset", evidence.preset.name)]
     if evidence.changes:
@@ -136,7 +136,9 @@ def _section_facts(section: ReportSection, model: Network, text: sections.Experi
     return [*facts, ("Experiment", link(f"experiment {text.number}", text.anchor))]
 
 
-def _network_contents(model: Network, divided: Sequence[ReportSection], drawings: list[Drawing]) -> dict[str, Any]:
+def _network_contents(
+    model: TrainedNetwork, divided: Sequence[ReportSection], drawings: list[Drawing]
+) -> dict[str, Any]:
     drawn = network_figure(model)
     drawings.append(drawn)
     evidence = model.evidence
@@ -161,8 +163,8 @@ def section_figures(section: ReportSection) -> dict[str, Drawing]:
         )
     if evidence.state.history and not is_closed_form(evidence.experiment):
         found["history"] = _history(f"{stem}-history", evidence)
-    if evidence.document["test"] and evidence.document["test"]["per_class"]:
-        found["per_class"] = class_score_figure(f"{stem}-classes", evidence.document["test"]["per_class"])
+    if classes := evidence.test.get("per_class"):
+        found["per_class"] = class_score_figure(f"{stem}-classes", classes)
     if evidence.matrix is not None:
         found["confusion"] = confusion_figure(
             f"{stem}-confusion", evidence.matrix, evidence.class_names, evidence.matrix_of
@@ -203,7 +205,7 @@ def _mistakes(name: str, evidence: Evidence) -> Drawing:
     )
 
 
-def network_figure(model: Network) -> Drawing:
+def network_figure(model: TrainedNetwork) -> Drawing:
     """Draw a network's architecture."""
     drawn = diagram_figure(model.anchor, model.evidence.experiment, model.evidence.complexity)
     return replace(drawn, caption=f"Model {model.number}. {drawn.caption}")

@@ -192,18 +192,16 @@ def _score_cells(found: Mapping[str, PublishedScore], written: Callable[[Publish
 
 def source_readings(evidence: Evidence) -> tuple[str, ...]:
     """Return the decisions that the source's text left open, a sentence each; empty without a source."""
-    reference = evidence.document["reference"]
-    return tuple(reference["readings"]) if reference else ()
+    return tuple(evidence.reference.get("readings", ()))
 
 
 def class_score_table(evidence: Evidence) -> MarkdownTable | None:
     """Return precision, recall, F1 and number of images of each class on the test images."""
-    test = evidence.document["test"]
-    if not test or not test["per_class"]:
+    if not evidence.test.get("per_class"):
         return None
     rows = [
         (row["class"], percent(row["precision"]), percent(row["recall"]), percent(row["f1"]), count(row["support"]))
-        for row in test["per_class"]
+        for row in evidence.test["per_class"]
     ]
     return MarkdownTable(("Class", "Precision", "Recall", "F1", "Images"), tuple(rows), frozenset((1, 2, 3, 4)))
 
@@ -289,8 +287,8 @@ def _rate(value: float | None) -> str:
 
 def one_line_table(evidence: Evidence) -> MarkdownTable:
     """Return the run in one row, with the published accuracy where there is one."""
-    test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
-    published = (evidence.document["reference"] or {}).get("accuracy")
+    test, train = evidence.test, evidence.train
+    published = evidence.reference.get("accuracy")
     headings = ("Model", "Parameters", "Epochs", "Batch size", "Test accuracy", "Training accuracy")
     row = (
         evidence.preset.name,

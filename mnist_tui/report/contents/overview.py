@@ -3,50 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
 
 from mnist_tui.experiment.presets import Reference
 from mnist_tui.report import result_words
 from mnist_tui.report.complexity.comparison import capacity_points, compare_models, transposed
 from mnist_tui.report.complexity.models import FINISHED, ComparedModel, name_with_marks
 from mnist_tui.report.contents.one_run import dataset_title
-from mnist_tui.report.contents.sections import Network, NumberedRun, ReportSection
+from mnist_tui.report.contents.sections import NumberedRun, ReportSection, TrainedNetwork
 from mnist_tui.report.contents.training import batch_size_text, epochs_text
+from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.markdown import MarkdownTable, link
 from mnist_tui.report.result_words import citation, interval_in_words, score_difference
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, GroupPair, SeedGroup, SeedStatistics, pairs, summary
-from mnist_tui.wording import DASH, count, loss, seconds
+from mnist_tui.wording import DASH, count, loss, plus_minus, seconds
 
 
-def runs_table(sections: Sequence[ReportSection], models: Sequence[Network]) -> MarkdownTable:
+def runs_table(sections: Sequence[ReportSection], models: Sequence[TrainedNetwork]) -> MarkdownTable:
     """Return a table of all runs; numbers link to the run's section, models to the chapter of the network."""
     used = {number: model for model in models for number in model.runs}
     told = [(run, section) for section in sections for run in section.runs]
     rows = [_run_row(run, section, used[run.number]) for run, section in sorted(told, key=lambda one: one[0].number)]
-    headings = (
-        "№",
-        "Run",
-        "Model",
-        "Parameters",
-        "Epochs",
-        "Batch size",
-        "Test accuracy (%)",
-        "Training accuracy (%)",
-        "Test loss",
-        "Macro F1 (%)",
-        "Published accuracy (%)",
-    )
+    headings = ("№", "Run", "Model", "Parameters", "Epochs", "Batch size", *SPREAD_HEADINGS, "Published accuracy (%)")
     return MarkdownTable(headings, tuple(rows), frozenset((0, *range(3, len(headings)))))
 
 
-def _run_row(run: NumberedRun, section: ReportSection, model: Network) -> tuple[object, ...]:
+def _run_row(run: NumberedRun, section: ReportSection, model: TrainedNetwork) -> tuple[object, ...]:
     evidence = run.evidence
-    test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
-    reference = evidence.document["reference"] or {}
     return (
         link(run.number, section.anchor),
         _run_name(run, section),
@@ -54,11 +40,8 @@ def _run_row(run: NumberedRun, section: ReportSection, model: Network) -> tuple[
         count(evidence.complexity.total),
         epochs_text(evidence),
         batch_size_text(evidence.experiment),
-        hundredths(test.get("accuracy")),
-        hundredths(train.get("accuracy")),
-        loss_text(test),
-        hundredths(test.get("macro_f1")),
-        hundredths(reference.get("accuracy")),
+        *_score_cells(evidence),
+        hundredths(evidence.reference.get("accuracy")),
     )
 
 
@@ -98,7 +81,7 @@ def _group_row(section: ReportSection) -> tuple[object, ...]:
         *(spread_in_words(*one) for one in found),
         interval_in_words(accuracy),
         f"{hundredths(accuracy.minimum)}, {hundredths(accuracy.maximum)}" if accuracy else DASH,
-        hundredths((section.shown.evidence.document["reference"] or {}).get("accuracy")),
+        hundredths(section.shown.evidence.reference.get("accuracy")),
     )
 
 
@@ -113,30 +96,26 @@ _SPREADS = (
 
 def score_spreads(section: ReportSection) -> list[tuple[SeedStatistics | None, int, int]]:
     """Return for each of SPREAD_HEADINGS the summary over the runs that count, the factor and the decimals."""
-    return [
-        (summary(_scores(section.counted, part, key), within=LOSS if key == "loss" else SHARE), scale, digits)
-        for part, key, scale, digits in _SPREADS
-    ]
-
-
-def _scores(runs: Iterable[NumberedRun], part: str, key: str) -> list[float | None]:
-    return [(run.evidence.document[part] or {}).get(key) for run in runs]
+    found: list[tuple[SeedStatistics | None, int, int]] = []
+    for part, key, scale, digits in _SPREADS:
+        scores = [(run.evidence.document[part] or {}).get(key) for run in section.counted]
+        found.append((summary(scores, within=LOSS if key == "loss" else SHARE), scale, digits))
+    return found
 
 
 def spread_in_words(found: SeedStatistics | None, scale: int, digits: int) -> str:
     """Return ``98.35 ± 0.06``, without the deviation for a single value."""
     if found is None:
         return DASH
-    deviation = "" if found.std is None else f" ± {scale * found.std:.{digits}f}"
-    return f"{scale * found.mean:.{digits}f}{deviation}"
+    return plus_minus(found.mean, found.std, lambda value: f"{scale * value:.{digits}f}")
 
 
 def published_table(sections: Sequence[ReportSection]) -> MarkdownTable | None:
     """Return published scores beside ours, one row a section, with their source; None where there are none."""
     rows: list[tuple[object, ...]] = []
     for section in sections:
-        reference = section.shown.evidence.document["reference"]
-        if not reference or (reference.get("accuracy"), reference.get("loss")) == (None, None):
+        reference = section.shown.evidence.reference
+        if reference.get("accuracy") is None and reference.get("loss") is None:
             continue
         accuracy, _, losses, _ = score_spreads(section)
         rows.append(
@@ -175,9 +154,15 @@ def hundredths(share: float | None) -> str:
     return DASH if share is None else f"{100 * share:.2f}"
 
 
-def loss_text(scores: dict[str, Any]) -> str:
-    """Return the loss of a document's scores; a dash where there are none."""
-    return loss(scores["loss"]) if scores else DASH
+def _score_cells(evidence: Evidence) -> tuple[str, str, str, str]:
+    """Return the cells of SPREAD_HEADINGS for one run."""
+    test, train = evidence.test, evidence.train
+    return (
+        hundredths(test.get("accuracy")),
+        hundredths(train.get("accuracy")),
+        loss(test["loss"]) if test else DASH,
+        hundredths(test.get("macro_f1")),
+    )
 
 
 STATISTIC_ROWS: tuple[tuple[str, Callable[[SeedStatistics, int, int], str]], ...] = (
@@ -226,7 +211,7 @@ def published_by_seed(section: ReportSection) -> tuple[float, ...]:
 def _reference(section: ReportSection) -> Reference | None:
     """Return what was published for the experiment; None where the bundled sample was used instead of its data."""
     evidence = section.shown.evidence
-    return evidence.preset.reference if evidence.document["reference"] else None
+    return evidence.preset.reference if evidence.reference else None
 
 
 def group_in_words(section: ReportSection) -> list[str]:
@@ -290,44 +275,30 @@ def _pair_row(pair: GroupPair, first: ReportSection, second: ReportSection) -> t
         if found is None:
             cells += [DASH] * 3
             continue
-        p = (
-            DASH
-            if found.std is None
-            else result_words.p_value_in_words(found.p).removeprefix("p = ").removeprefix("p ")
-        )
-        cells += [
-            f"{scale * found.difference:+.{digits}f}".replace("-", "−"),
-            interval_in_words(found, scale, digits),
-            p,
-        ]
+        p = "" if found.std is None else result_words.p_value_in_words(found.p).removeprefix("p = ").removeprefix("p ")
+        difference = f"{scale * found.difference:+.{digits}f}".replace("-", "−")
+        cells += [difference, interval_in_words(found, scale, digits), p or DASH]
     shared = str(accuracy.n) if accuracy else "0"
     return (link(first.numerals, first.anchor), link(second.numerals, second.anchor), shared, *cells)
 
 
 def _seed_row(run: NumberedRun, *, counts: bool) -> tuple[object, ...]:
     evidence = run.evidence
-    test, train = evidence.document["test"] or {}, evidence.document["train"] or {}
     state = evidence.state.state if counts else f"{evidence.state.state}, not counted"
     return (
         str(run.number),
         str(evidence.summary.seed),
         state,
         epochs_text(evidence),
-        hundredths(test.get("accuracy")),
-        hundredths(train.get("accuracy")),
-        loss_text(test),
-        hundredths(test.get("macro_f1")),
+        *_score_cells(evidence),
         seconds((evidence.document["timings"] or {}).get("train")),
     )
 
 
 def seed_scores(section: ReportSection) -> list[tuple[float | None, ...]]:
     """Return seed, test accuracy, test loss and macro F1 of each run that counts, for the figure and its data."""
-    found: list[tuple[float | None, ...]] = []
-    for run in section.counted:
-        test = run.evidence.document["test"] or {}
-        found.append((run.evidence.summary.seed, test.get("accuracy"), test.get("loss"), test.get("macro_f1")))
-    return found
+    runs = [run.evidence for run in section.counted]
+    return [(run.summary.seed, *(run.test.get(key) for key in ("accuracy", "loss", "macro_f1"))) for run in runs]
 
 
 SEED_SCORE_HEADINGS = ("test loss", "macro F1 (1 = best)")
@@ -349,7 +320,7 @@ class NetworkComparison:
     points: dict[str, list[CapacityPoint]]
 
 
-def compare_networks(sections: Sequence[ReportSection], models: Sequence[Network]) -> NetworkComparison:
+def compare_networks(sections: Sequence[ReportSection], models: Sequence[TrainedNetwork]) -> NetworkComparison:
     """Compare two or more networks, each with the most accurate section that trained it on the same data."""
     used = {number: model.number for model in models for number in model.runs}
     titles = _titles(sections)
@@ -381,31 +352,18 @@ def _entries(sections: Sequence[ReportSection], titles: Mapping[str, str]) -> li
     names = Counter(section.shown.evidence.summary.shown_name for section in sections)
     entries: list[ComparedModel] = []
     for section in sections:
-        evidence, accuracy = section.shown.evidence, score_spreads(section)[0][0]
+        evidence = section.shown.evidence
         name = evidence.summary.shown_name
-        entries.append(
-            ComparedModel(
-                name_with_marks(name, section.numbers if names[name] > 1 else "", state=_state(section)),
-                evidence.complexity,
-                evidence.experiment,
-                accuracy.mean if accuracy is not None else None,
-                accuracy.std if accuracy is not None else None,
-                accuracy.n if accuracy is not None else 0,
-                titles[section.anchor],
-                accuracy.interval if accuracy is not None else None,
-            )
-        )
+        state = evidence.state.state if section.group is None else FINISHED  # of a group only finished runs count
+        marked = name_with_marks(name, section.numbers if names[name] > 1 else "", state=state)
+        accuracy, data = score_spreads(section)[0][0], titles[section.anchor]
+        entries.append(ComparedModel.with_accuracy(marked, evidence.complexity, evidence.experiment, accuracy, data))
     return entries
 
 
 def _accuracy(section: ReportSection) -> float:
     found = score_spreads(section)[0][0]
     return found.mean if found is not None else -1.0
-
-
-def _state(section: ReportSection) -> str:
-    """Return the state of the runs that the accuracy comes from; in a group only finished runs count."""
-    return section.shown.evidence.state.state if section.group is None else FINISHED
 
 
 def _titles(sections: Sequence[ReportSection]) -> dict[str, str]:

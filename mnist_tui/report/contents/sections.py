@@ -81,7 +81,7 @@ class ReportSection:
         if self.group is None:
             return self.runs
         places = [run.folder for run in self.group.scored]
-        found = {run.evidence.summary.folder: run for run in self.runs if run.evidence.document["test"]}
+        found = {run.evidence.summary.folder: run for run in self.runs if run.evidence.test}
         return tuple(found[place] for place in places if place in found)
 
 
@@ -101,7 +101,7 @@ def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
 def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> ReportSection:
     """Return a group's section; the run shown has the median test accuracy, the lower one of two."""
     section = ReportSection(members, members[0], group)
-    accuracies = [run.evidence.document["test"]["accuracy"] for run in section.counted]
+    accuracies = [run.evidence.test["accuracy"] for run in section.counted]
     if not accuracies:
         return section
     middle = accuracies.index(statistics.median_low(accuracies))
@@ -109,7 +109,7 @@ def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> Report
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class TrainedNetwork:
     """A network that at least one run trained.
 
     Attributes:
@@ -131,12 +131,12 @@ class Network:
         return f"Model {self.number} – {architecture(self.evidence.complexity)}"
 
 
-def networks(evidences: Sequence[Evidence]) -> list[Network]:
+def networks(evidences: Sequence[Evidence]) -> list[TrainedNetwork]:
     """Return the networks of runs numbered from 1; the same layers on the same features are one network."""
     found: dict[str, list[int]] = {}
     for number, evidence in enumerate(evidences, 1):
         found.setdefault(_key(evidence.experiment), []).append(number)
-    return [Network(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
+    return [TrainedNetwork(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
 
 
 def _key(experiment: Experiment) -> str:

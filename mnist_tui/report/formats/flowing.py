@@ -35,18 +35,18 @@ MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
 """GitHub's Markdown with dollars for formulas; tildes are escaped, as GitHub strikes out text between them."""
 
 
-def write_markdown(job: PreparedReport, beside: str) -> bytes:
+def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     """Return the report in Markdown.
 
     Args:
-        report: the prepared report.
+        prepared: the report.
         beside: name of the folder with the figures.
 
     Raises:
         ExportError: pandoc failed.
     """
-    report = job.report
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.svg"), _markdown_figure)
+    report = prepared.report
+    blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"{beside}/{name}.svg"), _markdown_figure)
     found = headings(blocks)
     anchors = slugs([report.title, *(text_of(title) for _, _, title in found)])[1:]
     names = {name: anchor for (_, name, _), anchor in zip(found, anchors, strict=True)}
@@ -55,7 +55,7 @@ def write_markdown(job: PreparedReport, beside: str) -> bytes:
     text = with_links([*head, *contents(blocks), *walked(blocks, _lowered_heading, BLOCKS)], names)
     text = with_written(walked(with_directions(text, isolated_by_characters), _entities), "\\", "gfm", "\\\\")
     text = walked(text, _dashes)
-    return pandoc.write_document(job.tree(text), MARKDOWN_WRITER, ["--wrap=none"])
+    return pandoc.write_document(prepared.tree(text), MARKDOWN_WRITER, ["--wrap=none"])
 
 
 _ENTITY = re.compile(r"(&)(?=#?\w+;)")
@@ -103,23 +103,23 @@ HTML_OPTIONS = (
 )
 
 
-def write_html(job: PreparedReport) -> bytes:
+def write_html(prepared: PreparedReport) -> bytes:
     """Return the report as one HTML file: style and figures inside, formulas as MathML.
 
     Raises:
         ExportError: pandoc failed.
         OSError: a figure cannot be read.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: _data_url(job, name)), numbered_figure)
+    blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: _data_url(prepared, name)), numbered_figure)
     blocks = walked(with_links(without_empty_heads(blocks)), _scrolling, BLOCKS)
-    tree = with_directions(job.tree(blocks), isolated_by_attribute)
+    tree = with_directions(prepared.tree(blocks), isolated_by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     tree["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])
     return pandoc.write_document(tree, "html5", HTML_OPTIONS)
 
 
-def _data_url(job: PreparedReport, name: str) -> str:
-    svg = (job.figures / f"{name}.svg").read_bytes()
+def _data_url(prepared: PreparedReport, name: str) -> str:
+    svg = (prepared.figures / f"{name}.svg").read_bytes()
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 

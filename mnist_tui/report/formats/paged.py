@@ -162,7 +162,7 @@ DOCX_PAGE = (80, 92, 106)
 """Characters across the page in those styles; fewer than elsewhere, since the reader may lack the font."""
 
 
-def write_docx(job: PreparedReport) -> bytes:
+def write_docx(prepared: PreparedReport) -> bytes:
     """Return the report as a Word document: figures as pictures, a table of contents made of links.
 
     pandoc may read files here to put the figures in; nothing else in the text names a file.
@@ -170,11 +170,11 @@ def write_docx(job: PreparedReport) -> bytes:
     Raises:
         ExportError: pandoc failed.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{name}.png"), numbered_figure)
+    blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"{name}.png"), numbered_figure)
     blocks = with_fitted_tables(without_empty_heads(blocks), _docx_table, DOCX_PAGE, always=True)
-    tree = with_directions(job.tree(with_links([*contents(blocks), *blocks])), isolated_by_attribute)
+    tree = with_directions(prepared.tree(with_links([*contents(blocks), *blocks])), isolated_by_attribute)
     return pandoc.write_document(
-        tree, "docx", DOCX_OPTIONS, epoch=seconds_since_1970(job.report.timestamp), folder=job.figures
+        tree, "docx", DOCX_OPTIONS, epoch=seconds_since_1970(prepared.report.timestamp), folder=prepared.figures
     )
 
 
@@ -199,29 +199,31 @@ LATEX_OF = {BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "▲":
 """LaTeX for characters that need this document's packages, or that `latex_symbol` does not know."""
 
 
-def write_latex(job: PreparedReport, beside: str) -> bytes:
+def write_latex(prepared: PreparedReport, beside: str) -> bytes:
     """Return the report as LaTeX that compiles with pdfLaTeX and the packages of every distribution.
 
     Args:
-        report: the prepared report.
+        prepared: the report.
         beside: name of the folder with the figures, as pdf.
 
     Raises:
         ExportError: pandoc failed.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"{beside}/{name}.pdf"), captioned_figure)
+    blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"{beside}/{name}.pdf"), captioned_figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LATEX_LONGEST_WORD)
     blocks = with_written(blocks, "`", "latex", r"\textasciigrave{}")
     blocks = walked(with_fitted_tables(blocks, _latex_table), _code_lines, BLOCKS)
-    tree = job.tree(blocks)
+    tree = prepared.tree(blocks)
     tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", symbol_declarations(non_ascii(tree))])])
     return pandoc.write_document(tree, "latex", LATEX_OPTIONS)
 
 
-def missing_in_latex(job: PreparedReport) -> str:
+def missing_in_latex(prepared: PreparedReport) -> str:
     """Return a warning of characters that pdfLaTeX prints as their numbers; empty where there are none."""
     found = {
-        char for char in drawn_characters(job.tree(job.blocks)) if _is_foreign(char) and "nosuch" in latex_of(char)
+        char
+        for char in drawn_characters(prepared.tree(prepared.blocks))
+        if _is_foreign(char) and "nosuch" in latex_of(char)
     }
     why = "for which pdfLaTeX's usual fonts have no letters; the other formats show them"
     return missing_sentence("the LaTeX document", found, why, fonts=False) if found else ""
@@ -275,11 +277,9 @@ PDF_TABLE_SIZES = ("9pt", "8pt", "7pt")
 """The sizes of table text, by `TableLayout.size`."""
 PDF_LONGEST_WORD = 60
 _PLAIN = re.compile(r"[^\W_]+[,;:)]?")
-_OWN_FONTS_TEXT = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]*")
-"""What typst's own fonts have letters for, about: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 
 
-def write_pdf(job: PreparedReport) -> bytes:
+def write_pdf(prepared: PreparedReport) -> bytes:
     """Return the report as a PDF, set by typst: without TeX, and with the same bytes on every machine.
 
     Only a text with letters that typst's own fonts lack, such as Chinese, is set with the fonts of the machine.
@@ -288,9 +288,9 @@ def write_pdf(job: PreparedReport) -> bytes:
         ExportError: pandoc or typst failed.
         OSError: a figure cannot be read.
     """
-    blocks = with_pictures(job.blocks, job.pictures(lambda name: f"figures/{name}.svg"), _typst_figure)
+    blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"figures/{name}.svg"), _typst_figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), PDF_LONGEST_WORD)
-    tree = job.tree(
+    tree = prepared.tree(
         walked(
             with_directions(with_fitted_tables(_kept_together(blocks), _pdf_table), isolated_by_characters),
             _typst_literal,
@@ -298,25 +298,24 @@ def write_pdf(job: PreparedReport) -> bytes:
     )
     body = pandoc.write_document(tree, "typst", ["--wrap=none", "--syntax-highlighting=none"])
     files = {"main.typ": (TEMPLATES / "report.typ").read_bytes(), "body.typ": body}
-    for drawing in job.report.drawings:
-        files[f"figures/{drawing.name}.svg"] = (job.figures / f"{drawing.name}.svg").read_bytes()
-    return _compile(
-        job, files, own_fonts=bool(_OWN_FONTS_TEXT.fullmatch(body.decode() + job.report.title + job.report.author))
-    )
+    for drawing in prepared.report.drawings:
+        files[f"figures/{drawing.name}.svg"] = (prepared.figures / f"{drawing.name}.svg").read_bytes()
+    text = set(body.decode() + prepared.report.title + prepared.report.author)
+    return _compile(prepared, files, own_fonts=all(map(_TYPST_CHARACTERS.match, text)))
 
 
-def missing_in_pdf_document(job: PreparedReport) -> str:
+def missing_in_pdf_document(prepared: PreparedReport) -> str:
     """Return a warning of characters that the PDF shows as boxes; empty where there are none."""
-    found = missing_in_pdf(drawn_characters(job.tree(job.blocks)))
+    found = missing_in_pdf(drawn_characters(prepared.tree(prepared.blocks)))
     why = "which no font on this machine has"
     return missing_sentence("the PDF", found, why, fonts=True) if found else ""
 
 
-def _compile(job: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
+def _compile(prepared: PreparedReport, files: dict[str, bytes], *, own_fonts: bool) -> bytes:
     """Compile with typst; title and author are passed as values, so that they are never read as its language."""
     import typst
 
-    report = job.report
+    report = prepared.report
     said = {
         "title": report.title,
         "author": report.author,
