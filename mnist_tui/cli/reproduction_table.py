@@ -15,13 +15,12 @@ from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
 from mnist_tui.report.result_words import score_difference
-from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.reproduction import published_experiments
 from mnist_tui.studies.reproduction.finished_runs import Machine
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment
 from mnist_tui.studies.reproduction.selection import MissingSeeds
 from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, SourceRows
-from mnist_tui.wording import DASH, counted, listed, loss, percent, seconds
+from mnist_tui.wording import DASH, counted, listed, loss, percent, plus_minus, seconds
 
 HELD = ("agrees", "misses")
 """Verdicts that come from a comparison of accuracies."""
@@ -100,11 +99,9 @@ def short_verdict(row: ReproductionRow) -> str:
 def losses(row: ReproductionRow) -> tuple[str, str]:
     """The published loss, and ours with its deviation."""
     theirs = row.published.loss
-    return DASH if theirs is None else loss(theirs), DASH if row.loss is None else _loss(row.loss)
-
-
-def _loss(found: SeedStatistics) -> str:
-    return loss(found.mean) + (f" ± {loss(found.std)}" if found.std is not None else "")
+    return DASH if theirs is None else loss(theirs), DASH if row.loss is None else plus_minus(
+        row.loss.mean, row.loss.std, loss
+    )
 
 
 def time_text(row: ReproductionRow) -> str:

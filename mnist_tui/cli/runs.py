@@ -33,7 +33,7 @@ from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder
-from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds, size
+from mnist_tui.wording import DASH, count, counted, listed, loss, moment, percent, seconds, size
 
 LOG_BYTES = 64_000_000
 """Of a log's end that `logs` prints at most."""
@@ -284,4 +284,4 @@ def _counted(found: list[Waste]) -> str:
     runs = sum(one.run is not None for one in found)
     numbers = ((runs, "run"), (len(found) - runs, "temporary file"))
     parts = [counted(number, name) for number, name in numbers if number]
-    return f"{' and '.join(parts) or 'nothing'}, {size(sum(one.size for one in found))}"
+    return f"{listed(parts) or 'nothing'}, {size(sum(one.size for one in found))}"

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow, ranked
-from mnist_tui.wording import DASH, count, counted, listed, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, listed, loss, percent, plus_minus, seconds
 
 TROUBLES = ("failed", "diverged", "pruned")
 TOLD = 8
@@ -355,12 +355,9 @@ def point_columns(state: StudyState) -> list[TextColumn]:
     return columns
 
 
-def spread_text(found: SeedStatistics | None, written: object) -> str:
-    """``97.62 % ± 0.11 %``: mean and sample deviation."""
-    assert callable(written)
-    if found is None:
-        return DASH
-    return f"{written(found.mean)}{f' ± {written(found.std)}' if found.std is not None else ''}"
+def spread_text(found: SeedStatistics | None, write: Callable[[float], str]) -> str:
+    """Return the mean and the sample deviation: ``97.62 % ± 0.11 %``."""
+    return DASH if found is None else plus_minus(found.mean, found.std, write)
 
 
 def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:

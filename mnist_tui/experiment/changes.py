@@ -247,7 +247,7 @@ def with_momentum(experiment: Experiment, text: str) -> Experiment:
     """Change the momentum."""
     value = facts_of(SGD, "momentum").value(text)
     if not hasattr(experiment.optimizer, "momentum"):
-        having = " and ".join(name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields)
+        having = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
         raise ValueError(f"does not go with {experiment.optimizer.name}, which has no momentum; {having} have")
     return with_part(experiment, "optimizer", momentum=value)
 

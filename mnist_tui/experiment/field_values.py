@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
+from mnist_tui.wording import listed
 
 Kind = Literal["whole number", "number", "numbers", "choice", "switch", "initializer", "text"]
 SWITCH = ("off", "on")
@@ -206,7 +207,7 @@ def pixels(text: str) -> int:
     except ValueError:
         raise ValueError(f"is not a whole number; 1 to {IMAGE_EDGE} work") from None
     even = [n for n in range(1, IMAGE_EDGE + 1) if IMAGE_EDGE % n == 0]
-    hint = f"1 to {IMAGE_EDGE} work, and {', '.join(map(str, even[:-1]))} and {even[-1]} leave no pixel unused"
+    hint = f"1 to {IMAGE_EDGE} work, and {listed([*map(str, even)])} leave no pixel unused"
     if value > IMAGE_EDGE:
         raise ValueError(f"is larger than the {IMAGE_EDGE}-pixel image; {hint}")
     if value < 1:

@@ -20,6 +20,7 @@ from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.runs.state import EpochRow, replayed
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.runs.worker_jobs import run_job
+from mnist_tui.wording import listed
 
 COMPLEXITY_FORMATS = {form: f"complexity.{form}" for form in ("md", "csv", "json", "tex")} | {TEXT: "complexity.txt"}
 """The formats that a model's complexity can be written in, each with its item."""
@@ -79,7 +80,7 @@ def lacks(item: str) -> str:
     missing = [package for package in form.writer_packages if find_spec(package) is None] if form else []
     if form is None or not missing:
         return ""
-    return f"{item} needs {' and '.join(missing)}, not installed here; pip install 'mnist-tui[{form.extra}]' adds it"
+    return f"{item} needs {listed(missing)}, not installed here; pip install 'mnist-tui[{form.extra}]' adds it"
 
 
 def export(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnist_tui.wording import percent
+
 Counts = Sequence[Sequence[int]]
 
 
@@ -76,5 +78,5 @@ def in_words(confusion: Confusion) -> str:
     """``4 read as 9: 31 of 982, 3.2 %``."""
     return (
         f"{confusion.true_name} read as {confusion.predicted_name}: "
-        f"{confusion.count:,} of {confusion.total:,}, {100 * confusion.share:.1f} %"
+        f"{confusion.count:,} of {confusion.total:,}, {percent(confusion.share, 1)}"
     )

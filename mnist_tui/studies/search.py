@@ -22,6 +22,7 @@ from mnist_tui.studies.events import TrialPlanned
 from mnist_tui.studies.spec import Metric, Study, SweepAxis
 from mnist_tui.studies.state import Point, StudyState, TrialRow, Values
 from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
+from mnist_tui.wording import percent
 
 if TYPE_CHECKING:
     import optuna
@@ -320,7 +321,7 @@ class Pruner:
         return self._study
 
     def _figure(self, value: float) -> str:
-        return f"{100 * value:.2f} %" if self._metric == "val_accuracy" else f"{value:.4f}"
+        return percent(value) if self._metric == "val_accuracy" else f"{value:.4f}"
 
 
 def _trial(row: TrialRow, *, ended: bool) -> optuna.trial.FrozenTrial:

@@ -23,7 +23,7 @@ from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
 from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE, replayed
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, listed, noun
 
 RUNNER = "mnist_tui.studies.runner"
 PATIENCE_SECONDS = 5.0
@@ -109,7 +109,7 @@ def require_extra() -> None:
     missing = [title for module, title in EXTRA.items() if find_spec(module) is None]
     if missing:
         raise RequestError(
-            f"studies need {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed: "
+            f"studies need {listed(missing)}, which {noun(missing, 'is', 'are')} not installed: "
             "pip install 'mnist-tui[study]'"
         )
 

@@ -8,9 +8,9 @@ import pytest
 
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.tui import experiment_words
 from mnist_tui.tui.editor.draft import Draft
 from mnist_tui.tui.editor.fields import Field, layer_fields, optimizer_fields, parameter_fields
-from mnist_tui.tui.form import wording
 from mnist_tui.tui.results.tables import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}
@@ -90,7 +90,7 @@ def test_fields_that_mean_nothing_to_a_closed_form_say_why() -> None:
 
 
 def test_the_preset_screen_tells_how_it_is_solved() -> None:
-    facts = wording.facts(find_preset("efc-linear"))
+    facts = experiment_words.facts(find_preset("efc-linear"))
     assert facts["Optimizer"] == "ridge least squares in closed form, the best of 8 penalties from 0.001 to 10000"
     assert facts["Training"] == "output layer solved at once, seed 0"
 

@@ -23,7 +23,7 @@ from mnist_tui.tui.editor.fields import (
     parameter_fields,
     stopping_fields,
 )
-from mnist_tui.tui.form.wording import layer_lines
+from mnist_tui.tui.experiment_words import layer_lines
 from mnist_tui.tui.presets.data_note import data_note
 
 TAKES_IMAGES = ("conv2d", "max_pooling2d")

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from mnist_tui.experiment.presets import find_preset, list_presets, save_preset
-from mnist_tui.tui import run_commands
+from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
-from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.screen import PresetsScreen
 
 SIZES = [(80, 24), (140, 45)]
@@ -240,11 +239,6 @@ def test_the_screen_imports_nothing_heavy() -> None:
 
 def test_every_starter_is_described() -> None:
     for name in ("raw", "hog", "cnn", "fashion"):
-        facts = wording.facts(find_preset(name))
-        assert set(facts) == set(wording.FACTS)
+        facts = experiment_words.facts(find_preset(name))
+        assert set(facts) == set(experiment_words.FACTS)
         assert all(facts.values())
-
-
-def test_long_numbers_are_grouped_wherever_they_stand() -> None:
-    assert wording.grouped("784 × 250 = 196000") == "784 × 250 = 196,000"
-    assert wording.grouped("1764 × 100 = 176400") == "1,764 × 100 = 176,400"

@@ -20,6 +20,7 @@ from mnist_tui.runs.names_and_notes import Label, checked_label, read_label
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST
 from mnist_tui.runs.state import DAMAGED, RunState
+from mnist_tui.wording import counted
 
 
 @dataclass(frozen=True)
@@ -267,7 +268,7 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
 def _in_words(name: str, text: str) -> str:
     match name:
         case "epochs":
-            return f"{int(text):,} epoch{'' if text == '1' else 's'}"
+            return counted(int(text), "epoch")
         case "dataset":
             return text
         case _:

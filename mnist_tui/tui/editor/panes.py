@@ -15,10 +15,10 @@ from textual.widgets.option_list import Option
 
 from mnist_tui.columns import text_table
 from mnist_tui.experiment import complexity
+from mnist_tui.tui import experiment_words
 from mnist_tui.tui.editor.draft import State
 from mnist_tui.tui.editor.field_row import FieldSection
 from mnist_tui.tui.editor.fields import GROUPS, layer_fields, optimizer_fields, parameter_fields, stopping_fields
-from mnist_tui.tui.form import wording
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
@@ -140,8 +140,8 @@ class LayerList(OptionList):
         """Shows the draft's layers, with the one at `place` chosen; the line of column titles."""
         self._state = state
         wanted = self.place if place is None else place
-        lines = wording.layer_lines(state.experiment)
-        fitted = text_table(wording.EDITED_COLUMNS, wording.short_rows(lines), max(20, self._width))
+        lines = experiment_words.layer_lines(state.experiment)
+        fitted = text_table(experiment_words.EDITED_COLUMNS, experiment_words.short_rows(lines), max(20, self._width))
         misfit = state.misfit
         prompts = [Content(line) for line in fitted.lines]
         if misfit:
@@ -250,8 +250,12 @@ class ComplexityPane(VerticalScroll):
 
     def compose(self) -> ComposeResult:
         yield Line(id="stale")
-        yield TableView(wording.FULL_COLUMNS, total=True, below=(wording.HOW, (wording.WEIGHTS, wording.OTHER)))
-        yield FactGrid(wording.TOTALS)
+        yield TableView(
+            experiment_words.FULL_COLUMNS,
+            total=True,
+            below=(experiment_words.HOW, (experiment_words.WEIGHTS, experiment_words.OTHER)),
+        )
+        yield FactGrid(experiment_words.TOTALS)
 
     def follow(self, state: State, problems: Sequence[str]) -> None:
         """Shows the counts of the draft's last whole experiment, and why that is not the present one."""
@@ -259,5 +263,5 @@ class ComplexityPane(VerticalScroll):
         self.set_class(bool(problems), "-stale")
         said = "\n".join(f"✗ {problem}" for problem in problems)
         self.stale.say(f"Not valid yet; the counts are those of the last valid state.\n{said}" if problems else "")
-        self.table.show(wording.full_rows(counts))
-        self.facts.show(wording.totals(counts))
+        self.table.show(experiment_words.full_rows(counts))
+        self.facts.show(experiment_words.totals(counts))

@@ -17,7 +17,7 @@ from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.tui import leaving, run_commands
+from mnist_tui.tui import experiment_words, leaving, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.editor.digit import DigitPane
@@ -25,7 +25,6 @@ from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.field_row import FieldRow
 from mnist_tui.tui.editor.panes import ComplexityPane, LayersPane, ParametersPane
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
-from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
@@ -153,7 +152,7 @@ class EditorScreen(BenchScreen[None]):
         await self.stack.follow(state, place, typing)
         self.counts.follow(state, draft.problems)
         self.what.say(f"{draft.preset.name}{' · edited' if draft.is_edited else ''}")
-        self.summary.say(wording.summary(complexity.of(state.whole)) if draft.ready else "not valid yet")
+        self.summary.say(experiment_words.summary(complexity.of(state.whole)) if draft.ready else "not valid yet")
         self.summary.set_class(not draft.ready, "-wrong")
         self._show_hint()
         self._follow_features()

@@ -11,9 +11,8 @@ from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
-from mnist_tui.tui import run_commands
+from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.form import wording
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.adapted import KeyFooter
@@ -50,8 +49,8 @@ class PresetDetails(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield Line(id="title")
         yield Line(id="about")
-        yield TableView(wording.READ_COLUMNS)
-        yield FactGrid(wording.FACTS)
+        yield TableView(experiment_words.READ_COLUMNS)
+        yield FactGrid(experiment_words.FACTS)
         yield Line(id="readings")
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
@@ -71,8 +70,8 @@ class PresetDetails(VerticalScroll):
         else:
             self.title.say(preset.title or preset.name)
             self.about.say(" ".join(preset.about.split()))
-            self.table.show(wording.short_rows(wording.layer_lines(preset.experiment)))
-            self.facts.show(wording.facts(preset))
+            self.table.show(experiment_words.short_rows(experiment_words.layer_lines(preset.experiment)))
+            self.facts.show(experiment_words.facts(preset))
             self.readings.say(
                 "\n".join(["Where the source is silent or contradicts itself:", *(f"– {one}" for one in readings)])
             )
@@ -209,7 +208,7 @@ class PresetsScreen(BenchScreen[None]):
         options: list[Option] = []
         names: list[str] = []
         for group in self._groups:
-            if found := [preset for preset in group.presets if wording.matches(preset, query)]:
+            if found := [preset for preset in group.presets if experiment_words.matches(preset, query)]:
                 options.append(Option(Content(group.title), disabled=True))
                 options += [Option(_prompt(preset), id=preset.name) for preset in found]
                 names += [preset.name for preset in found]

@@ -12,7 +12,7 @@ from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
-from mnist_tui.wording import DASH, count, counted, loss, moment, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, moment, percent, percent_plus_minus, seconds
 
 COLUMNS = (
     RowColumn("state", "state", toned=True),
@@ -146,7 +146,7 @@ def plus_minus(found: Spread | None) -> str:
     """``97.62 ± 0.11 %``."""
     if found is None:
         return DASH
-    return percent(found.mean) if found.std is None else f"{100 * found.mean:.2f} ± {100 * found.std:.2f} %"
+    return percent_plus_minus(found.mean, found.std)
 
 
 def run_lines(run: RunSummary) -> list[str]:

@@ -19,6 +19,7 @@ from mnist_tui.tui.studies.words import METRICS, score_text
 from mnist_tui.tui.widgets.plots.axes import labels, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, ParallelAxis, ParallelPlot, TrialLine
+from mnist_tui.wording import percent
 
 LISTED = 8
 """Values of an axis that have a height of their own; more numbers are placed by their size."""
@@ -109,7 +110,7 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[f
 
 
 def _score_label(value: float, share: bool) -> str:
-    return f"{100 * value:.2f} %" if share else f"{value:.4f}"
+    return percent(value) if share else f"{value:.4f}"
 
 
 def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tuple[list[Panel], Frame]:

@@ -14,7 +14,7 @@ from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.live import FULL, REST
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
-from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, percent, percent_plus_minus, plus_minus, seconds
 
 AXIS = "axis:"
 """Before an axis' name it is a column's key."""
@@ -351,8 +351,8 @@ def point_rows(
 
 def _plus_minus(key: str, mean: float, deviation: float) -> str:
     if key.endswith("loss"):
-        return f"{loss(mean)} ± {loss(deviation)}"
-    return f"{100 * mean:.2f} ± {100 * deviation:.2f} %"
+        return plus_minus(mean, deviation, loss)
+    return percent_plus_minus(mean, deviation)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui import PROGRAM
 from mnist_tui.shown_text import visible_line
+from mnist_tui.wording import percent
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -35,7 +36,7 @@ def title_of(name: str, snapshot: RunSnapshot) -> str:
     if epochs and run.epochs:
         parts.append(f"epoch {epochs} of {run.epochs}")
     if epochs and (accuracy := run.history[-1].val_accuracy) is not None:
-        parts.append(f"{100 * accuracy:.1f} %")
+        parts.append(percent(accuracy, 1))
     return " · ".join(parts)
 
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import STATES, RunState
 from mnist_tui.tui.widgets.live import Bar, LiveText
-from mnist_tui.wording import seconds, ticking
+from mnist_tui.wording import seconds, size_of, ticking
 
 
 def sample_line(sample: bool) -> str:
@@ -78,7 +78,6 @@ class Banner(Static):
             self.set_class(bool(text), "-said")
 
 
-MEGABYTE = 1e6
 PHASES = {
     "importing": "importing TensorFlow",
     "downloading": "downloading the data",
@@ -119,7 +118,7 @@ def phase_numbers(phase: Phase) -> str:
     if not phase.total:
         return phase.name
     if phase.unit == "bytes":
-        return f"{phase.done / MEGABYTE:.1f} of {phase.total / MEGABYTE:.1f} MB"
+        return size_of(phase.done, phase.total, "MB")
     return f"{phase.done:,.0f} of {phase.total:,.0f} {phase.unit}".rstrip()
 
 

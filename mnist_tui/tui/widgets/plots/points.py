@@ -11,6 +11,7 @@ from mnist_tui.tui.widgets.plots.axes import Plane, labels, log_ticks, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
+from mnist_tui.wording import percent_plus_minus
 
 LOG_FROM = 5.0
 """Values that are this many times apart are spread over a logarithmic axis."""
@@ -245,6 +246,5 @@ class SeedPlot(Plot):
         return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
 
     def _entry(self, one: SeedScores) -> Row:
-        around = f" ± {100 * one.deviation:.2f}" if one.deviation is not None else ""
-        text = f" {one.label} {100 * one.mean:.2f}{around} %, n = {len(one.points)}"
+        text = f" {one.label} {percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}"
         return ((f"run{one.series}", self.marks.runs[one.series]), ("text", text))

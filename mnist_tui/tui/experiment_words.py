@@ -1,8 +1,7 @@
-"""Experiments and their complexity in words, for the preset screen and the editor. Text only, nothing of Textual."""
+"""Put experiments and their complexity into words and tables of text, for the presets screen and the editor."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,13 +16,7 @@ from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.experiment.shapes import written
 from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
 from mnist_tui.report.result_words import reference_in_words
-from mnist_tui.wording import counted
-
-
-def grouped(text: str) -> str:
-    """Numbers of four digits and more with commas: ``784 × 250 = 196,000``."""
-    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
-
+from mnist_tui.wording import count, counted, grouped
 
 # ── an experiment ──
 
@@ -183,7 +176,7 @@ def short_rows(lines: Sequence[LayerLine]) -> list[tuple[str, ...]]:
         (
             line.name,
             line.configuration,
-            *((grouped(written(c.output_shape)), _number(c.total)) if (c := line.counts) else ("?", "?")),
+            *((grouped(written(c.output_shape)), _count(c.total)) if (c := line.counts) else ("?", "?")),
         )
         for line in lines
     ]
@@ -209,10 +202,10 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
             layer.name,
             f"{layer.inputs:,}",
             grouped(written(layer.output_shape)),
-            _number(layer.weights),
-            _number(layer.biases),
-            _number(layer.other),
-            _number(layer.macs),
+            _count(layer.weights),
+            _count(layer.biases),
+            _count(layer.other),
+            _count(layer.macs),
             grouped(layer.formula),
         )
         for layer in counts.layers
@@ -223,7 +216,7 @@ def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
         "",
         f"{counts.weights:,}",
         f"{counts.biases:,}",
-        _number(counts.other),
+        _count(counts.other),
         f"{counts.macs:,}",
         "",
     )
@@ -254,5 +247,5 @@ def summary(counts: Complexity) -> str:
     return f"{counted(counts.inputs, 'input')} · {counted(counts.total, 'parameter')}"
 
 
-def _number(value: int) -> str:
-    return f"{value:,}" if value else "–"
+def _count(value: int) -> str:
+    return count(value or None)
