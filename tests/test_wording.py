@@ -189,4 +189,4 @@ def _said_otherwise(one: ast.JoinedStr) -> bool:
 
 def _own(number: ast.FormattedValue, text: ast.Constant) -> bool:
     named = ast.unparse(number.value)
-    return bool(SEVERAL.match(str(text.value))) and not named.isupper() and "_number(" not in named
+    return bool(SEVERAL.match(str(text.value))) and not named.isupper() and "number_word(" not in named
