@@ -199,7 +199,7 @@ class CheckpointWriter:
     Args:
         folder: the run's, whose lock the caller holds.
         reporter: told of each checkpoint once it is complete, and of errors.
-        take: takes a snapshot; called in the caller's thread.
+        take: takes a snapshot, None for nothing to save; called in the caller's thread.
         clock: seconds.
     """
 
@@ -207,7 +207,7 @@ class CheckpointWriter:
         self,
         folder: RunFolder,
         reporter: Reporter,
-        take: Callable[[], TrainingSnapshot],
+        take: Callable[[], TrainingSnapshot | None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
@@ -261,6 +261,8 @@ class CheckpointWriter:
         snapshot = self._take()
         self._taking = time.perf_counter() - began
         self._last = self._clock()
+        if snapshot is None:
+            return
         with self._changed:
             self._next = snapshot
             self._changed.notify_all()
@@ -303,16 +305,3 @@ class CheckpointWriter:
             self._reporter.emit(Warned(text=text))
         except OSError as error:
             print(text, error, sep="\n", file=sys.stderr, flush=True)
-
-
-class NoCheckpoints:
-    """In the place of a writer where there is nothing to save before the end: a closed form begins anew."""
-
-    def save_if_due(self) -> None:
-        pass
-
-    def save(self) -> str:
-        return ""
-
-    def close(self) -> None:
-        pass

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,8 @@ class ClosedForm:
         threads: of numpy's and scipy's linear algebra.
     """
 
+    RESUMABLE: ClassVar[bool] = False
+    NO_MORE_EPOCHS: ClassVar[str] = "its output layer is solved in closed form, once: more epochs would change nothing"
     experiment: Experiment
     model: Any
     optimizer: Any
@@ -179,6 +182,15 @@ class ClosedForm:
 
         with threadpool_limits(self.threads, "blas"):
             yield from self._solved()
+
+    def snapshot(self) -> None:
+        return None
+
+    def resume(self, folder: Path) -> None:
+        return None
+
+    def extend(self, experiment: Experiment) -> None:
+        raise RequestError(self.NO_MORE_EPOCHS)
 
     def restore_best(self) -> int:
         return 0

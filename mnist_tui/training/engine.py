@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
+from mnist_tui.runs.folder import RunError
+from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer, Scores, scores
@@ -31,7 +34,7 @@ class EarlyStop:
         self.spec = spec
         self.best: BestSoFar | None = None
 
-    def saw(self, epoch: int, scores: Scores, model: Any) -> bool:
+    def update(self, epoch: int, scores: Scores, model: Any) -> bool:
         """Takes an epoch's scores in, and the model's weights if they are the best; whether it is time to stop."""
         higher_is_better = self.spec.monitor == "val_accuracy"
         value = scores.accuracy if higher_is_better else scores.loss
@@ -86,6 +89,8 @@ class Training:
         probabilities: of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
     """
 
+    RESUMABLE: ClassVar[bool] = True
+    NO_MORE_EPOCHS: ClassVar[str] = ""
     experiment: Experiment
     model: Any
     optimizer: Any
@@ -196,7 +201,7 @@ class Training:
         self.position = Position(epoch + 1)
         if validation.loss < self._best_loss:
             self._best_loss, self.best_epoch = validation.loss, epoch + 1
-        if self._early is not None and self._early.saw(epoch + 1, validation, self.model):
+        if self._early is not None and self._early.update(epoch + 1, validation, self.model):
             self.outcome = TrainingOutcome("finished", self._early.reason)
         if loss > DIVERGED_LOSS:
             text = f"the mean loss of epoch {epoch + 1} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
@@ -254,6 +259,27 @@ class Training:
             best_epoch=self.best_epoch,
             best_loss=self._best_loss if self.best_epoch else None,
         )
+
+    def resume(self, folder: Path) -> TrainingSnapshot | None:
+        """Go on from the checkpoint in a folder, and return it; do nothing and return None if there is none.
+
+        Raises:
+            RunError: the checkpoint cannot be read, or is another model's.
+        """
+        if not checkpoint.exists(folder):
+            return None
+        snapshot = checkpoint.load(folder)
+        for what, arrays, variables in (
+            ("model", snapshot.model, self.model.variables),
+            ("optimizer", snapshot.optimizer, self.optimizer.variables),
+        ):
+            if [array.shape for array in arrays] != [tuple(each.shape) for each in variables]:
+                raise RunError(f"the checkpoint in {folder} holds other variables than this version's {what} has")
+        self.restore(snapshot)
+        # a worker may have died between early stopping and the run's last event
+        if self._early is not None and snapshot.best is not None and snapshot.best.waited >= self._early.spec.patience:
+            self.outcome = TrainingOutcome("finished", self._early.reason)
+        return snapshot
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
         """Goes on where `snapshot` was taken, of the same experiment, or of one that planned other epochs."""

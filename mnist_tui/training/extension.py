@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mnist_tui.experiment.presets import dump_preset, edited
+from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.files import replacing, sync
 from mnist_tui.runs import control
@@ -19,10 +20,10 @@ from mnist_tui.training.schedule import learning_rate
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
-    from mnist_tui.training.engine import Training
+    from mnist_tui.training.trainer import Trainer
 
 
-def extend(folder: RunFolder, training: Training, reporter: Reporter, commands: Sequence[Command]) -> None:
+def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: Sequence[Command]) -> None:
     """Plans as many epochs more as `commands` ask for, from those planned on; from the last epoch done where training
     had come to its end.
 
@@ -30,8 +31,11 @@ def extend(folder: RunFolder, training: Training, reporter: Reporter, commands: 
     event that names the commands is on the disk before it: `recover` mends what a kill between the two leaves.
 
     Raises:
+        RequestError: the trainer can train no more epochs.
         OSError: it cannot be written; then nothing has changed.
     """
+    if training.NO_MORE_EPOCHS:
+        raise RequestError(training.NO_MORE_EPOCHS)
     before = training.experiment
     over = training.outcome is not None
     more = sum(command.epochs for command in commands)

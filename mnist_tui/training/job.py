@@ -14,10 +14,10 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
-from mnist_tui.training import device, models, trainer
-from mnist_tui.training.checkpoint import CheckpointWriter, NoCheckpoints, Spent, TrainingSnapshot
+from mnist_tui.training import device, models
+from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnapshot
 from mnist_tui.training.device import Resident
-from mnist_tui.training.engine import Training, TrainingOutcome
+from mnist_tui.training.engine import TrainingOutcome
 from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
@@ -25,7 +25,7 @@ from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
 from mnist_tui.training.networks import network_of
 from mnist_tui.training.session import Session
-from mnist_tui.training.trainer import by_steps, trainer_of
+from mnist_tui.training.trainer import trainer_of
 from mnist_tui.wording import counted
 
 
@@ -74,7 +74,7 @@ class TrainingJob:
         began = time.perf_counter()
         self._warn()
         self._build()
-        self._orders.stay()
+        self._orders.raise_if_ended()
         self._timings["build"] = time.perf_counter() - began
         if self._session.resumes:
             self._go_on()
@@ -146,39 +146,36 @@ class TrainingJob:
     def _go_on(self) -> None:
         """Takes up what an earlier session left: its checkpoint, or nothing but the order to begin."""
         session, training, reporter = self._session, self._training, self._reporter
-        snapshot = None
-        if isinstance(training, Training):
-            snapshot = trainer.restore(training, self._folder.checkpoint)
+        snapshot = training.resume(self._folder.checkpoint)
         if snapshot is not None:
             self._spent = snapshot.spent
-            if session.earlier is not None and (differences := trainer.differences(session.earlier, self._built)):
-                reporter.emit(Warned(text=differences))
-        session.goes_on()
+            if session.earlier is not None and (warning := differences(session.earlier, self._built)):
+                reporter.emit(Warned(text=warning))
+        session.remove_earlier_results()
         reporter.emit(Resumed(from_epoch=training.position.epoch, step=training.position.step))
         self._extend_if_asked()  # the checkpoint that is there holds all that was trained under the old plan
 
     def _train(self) -> TrainingOutcome:
         training, orders = self._training, self._orders
         self._measures.begin(training.position)
-        if isinstance(training, Training):
-            orders.training_begins()
-            self._checkpoints = CheckpointWriter(self._folder, self._reporter, partial(self._snapshot, training))
+        if training.RESUMABLE:
+            orders.start_training()
         else:
-            orders.solving_begins()
-            self._checkpoints = NoCheckpoints()
+            orders.start_solving()
+        self._checkpoints = CheckpointWriter(self._folder, self._reporter, self._snapshot)
         self._reporter.phase("training")
         self._reporter.state("running")
         self._began = self._stopwatch()
         with closing(self._checkpoints):
             outcome = self._trained()
-        orders.training_begins()
+        orders.start_training()
         return outcome
 
     def _trained(self) -> TrainingOutcome:
         """Drives the training to its end or to an order's, told and saved."""
         training, orders = self._training, self._orders
         for moment in self._moments():
-            orders.stay()
+            orders.raise_if_ended()
             orders.settle("continue")
             self._tell(moment)
             if training.outcome is not None:
@@ -235,7 +232,7 @@ class TrainingJob:
             self._checkpoints.save()
             while orders.paused and not orders.stopping:
                 orders.wait(PAUSE_LOOK_SECONDS)
-                orders.stay()
+                orders.raise_if_ended()
                 self._extend_if_asked(self._checkpoints.save)
                 self._checkpoint_if_asked()
             if not orders.stopping:
@@ -252,21 +249,22 @@ class TrainingJob:
             if self._training.experiment.training.schedule.SPANS_EPOCHS:
                 save()
             try:
-                extend(self._folder, by_steps(self._training), self._reporter, commands)
+                extend(self._folder, self._training, self._reporter, commands)
             except (OSError, RequestError) as error:
                 why = why_unwritten(error) if isinstance(error, OSError) else str(error)
                 self._reporter.emit(Warned(text=f"the run was not extended: {why}"))
-            self._orders.settled(commands)
+            self._orders.settle_commands(commands)
 
     def _checkpoint_if_asked(self) -> bool:
         """Writes the checkpoint that was asked for; whether one was."""
         if wanted := self._orders.checkpoints():
             self._checkpoints.save()
-            self._orders.settled(wanted)
+            self._orders.settle_commands(wanted)
         return bool(wanted)
 
-    def _snapshot(self, training: Training) -> TrainingSnapshot:
-        return replace(training.snapshot(), spent=self._now_spent())
+    def _snapshot(self) -> TrainingSnapshot | None:
+        snapshot = self._training.snapshot()
+        return None if snapshot is None else replace(snapshot, spent=self._now_spent())
 
     def _now_spent(self) -> Spent:
         """What this session and those before it, as far as they are still worth anything, have taken up to now."""
@@ -294,7 +292,7 @@ class TrainingJob:
             lambda done, total: reporter.phase("evaluating", done, total, "images"),
         )
         self._timings["evaluate"] = time.perf_counter() - began
-        self._orders.stay()
+        self._orders.raise_if_ended()
         reporter.phase("saving")
         save_predictions(folder.predictions_file, evaluation, inputs.dataset.test_images)
         with replacing(folder.model_file) as temporary:
@@ -306,7 +304,7 @@ class TrainingJob:
         if outcome.state == "diverged" and (commands := self._orders.extensions()):
             more = sum(command.epochs for command in commands)
             reporter.emit(Warned(text=f"{more} more epochs were asked for and not trained: the run has diverged"))
-            self._orders.settled(commands)
+            self._orders.settle_commands(commands)
         reporter.end(
             Ended(
                 state=outcome.state,
@@ -357,3 +355,37 @@ class TrainingJob:
             "best_epoch": self._training.best_epoch,
             "weights_of_epoch": restored or (round(position.epoch + part, 3) if part else position.epoch),
         }
+
+
+DECISIVE = {
+    "device_name": "device",
+    "program": "program",
+    "precision": "precision",
+    "threads": "threads of an operation",
+    "cpu_features": "CPU features",
+    "tf32": "TensorFloat-32",
+    "deterministic": "determinism",
+    "tensorflow": "TensorFlow",
+    "keras": "Keras",
+}
+"""Fields of ModelBuilt that may change a result's last bits, in words."""
+
+
+def differences(earlier: ModelBuilt, now: ModelBuilt) -> str:
+    """A warning that the last bits may differ, and why; empty where nothing that decides them has changed."""
+    changed = [
+        f"{words} {_word(was)} then, {_word(is_now)} now"
+        for name, words in DECISIVE.items()
+        if (was := getattr(earlier, name)) != (is_now := getattr(now, name)) and _known(was) and _known(is_now)
+    ]
+    if not changed:
+        return ""
+    return f"resumed in other circumstances, so the last bits of its figures may differ: {'; '.join(changed)}"
+
+
+def _known(value: Any) -> bool:
+    return isinstance(value, bool) or value not in (None, "", 0)
+
+
+def _word(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)

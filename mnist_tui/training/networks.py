@@ -50,7 +50,7 @@ class Network:
         """The program for some examples, as `LoopProgram` takes them."""
         key = kind, min(batch_size, examples.count)
         if key in self._programs:
-            self._programs[key].take(examples, seed)
+            self._programs[key].use_examples(examples, seed)
         else:
             self._programs[key] = LoopProgram(
                 kind, self.model, self.optimizer, examples, batch_size=batch_size, seed=seed
@@ -58,12 +58,12 @@ class Network:
         self._unused = self._unused or [np.array(each.numpy()) for each in self.optimizer.variables]
         return self._programs[key]
 
-    def rest(self) -> None:
+    def release_examples(self) -> None:
         """Lets go of the examples, of which each run has its own."""
         for program in self._programs.values():
-            program.rest()
+            program.release_examples()
 
-    def become(self, experiment: Experiment) -> None:
+    def restart_as(self, experiment: Experiment) -> None:
         """Begins anew as the network of an experiment of the same structure."""
         fresh = models.build(experiment)
         for variable, value in zip(self.model.variables, fresh.variables, strict=True):
@@ -92,16 +92,16 @@ def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
     if network is None:
         network = Network(experiment)
     else:
-        network.become(experiment)
+        network.restart_as(experiment)
     kept.keep(key, network, network.size)
     return network
 
 
-def rest(kept: DatasetCache) -> None:
+def release_examples(kept: DatasetCache) -> None:
     """Has every network that is kept let go of its examples."""
     for value in kept.values():
         if isinstance(value, Network):
-            value.rest()
+            value.release_examples()
 
 
 def structure(experiment: Experiment) -> str:

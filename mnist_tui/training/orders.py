@@ -42,7 +42,7 @@ class Orders:
         self._watcher: threading.Thread | None = None
         self._signals = 0
         self._worth_saving = False
-        self._too_early = "stopped before training began"
+        self._stop_reason = "stopped before training began"
         self._stepping = False
         self._folder: RunFolder | None = None
         self._open: list[Command] = []
@@ -107,7 +107,7 @@ class Orders:
                 case "stop":
                     self.stopping = True
                     if not self._worth_saving:
-                        self._end(self._too_early)
+                        self._end(self._stop_reason)
             self._changed.set()
 
     def _end(self, reason: str) -> None:
@@ -115,7 +115,7 @@ class Orders:
         self.left.set()
         self._changed.set()
 
-    def stay(self) -> None:
+    def raise_if_ended(self) -> None:
         """Returns while the run has not ended by an order; Left where it has."""
         if self.left.is_set():
             raise Left
@@ -127,15 +127,15 @@ class Orders:
             self._end("stopped at once by a second signal; its last checkpoint is what is left")
         self.give("stop")
 
-    def training_begins(self) -> None:
+    def start_training(self) -> None:
         """From now on a stop saves first, and is left to whoever trains; Left where the run has ended by an order."""
         with self._lock:
-            self.stay()
+            self.raise_if_ended()
             self._worth_saving = True
 
-    def solving_begins(self) -> None:
-        """A stop goes on to leave at once: a closed form has nothing to save until `training_begins` is called."""
-        self._too_early = "stopped before the output layer was solved"
+    def start_solving(self) -> None:
+        """A stop goes on to leave at once: a closed form has nothing to save until `start_training` is called."""
+        self._stop_reason = "stopped before the output layer was solved"
 
     def checkpoints(self) -> list[Command]:
         """What was asked for since the last call: checkpoints."""
@@ -153,9 +153,9 @@ class Orders:
         """Removes the files of commands of these names, or of all: their effect is on the disk, or they are void."""
         with self._lock:
             done = [command for command in self._open if not names or command.name in names]
-        self.settled(done)
+        self.settle_commands(done)
 
-    def settled(self, commands: list[Command]) -> None:
+    def settle_commands(self, commands: list[Command]) -> None:
         """Removes the files of these commands."""
         with self._lock:
             self._open = [command for command in self._open if not any(command is one for one in commands)]

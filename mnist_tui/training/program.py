@@ -80,9 +80,9 @@ class LoopProgram:
         update = fused(optimizer, model.trainable_variables) if kind == GRAPH else None
         self._step = TrainingStep(model, optimizer, update)
         self._loops: dict[int, Any] = {}
-        self.take(examples, seed)
+        self.use_examples(examples, seed)
 
-    def take(self, examples: Resident, seed: int) -> None:
+    def use_examples(self, examples: Resident, seed: int) -> None:
         """From now on trains on these examples, at least a batch, with the masks of that seed, from epoch 0."""
         self._count, self._full = examples.count, examples.count // self._batch
         self._feed: Feed | None = Feed(examples.rows, examples.labels, dropout_keys(self._model, seed))
@@ -90,7 +90,7 @@ class LoopProgram:
         # no steps: this traces and compiles what is not yet
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))
 
-    def rest(self) -> None:
+    def release_examples(self) -> None:
         """Lets go of the examples until `take`."""
         self._feed = None
 
@@ -123,13 +123,13 @@ class LoopProgram:
         def steps(feed: Feed, plan: tuple[Any, Any], first: Any, last: Any, totals: Any) -> Any:
             order, epoch = plan
 
-            def goes_on(step: Any, _totals: Any) -> Any:
+            def is_left(step: Any, _totals: Any) -> Any:
                 return step < last
 
             def body(step: Any, totals: Any) -> Any:
                 places = tf.slice(order, (step * self._batch,), (rows,))
                 return step + 1, totals + tf.stack(self._step(feed, places, epoch, step))
 
-            return tf.while_loop(goes_on, body, (first, totals), parallel_iterations=1)[1]
+            return tf.while_loop(is_left, body, (first, totals), parallel_iterations=1)[1]
 
         return tf.function(steps, jit_compile=self.name == XLA, autograph=False)

@@ -82,7 +82,7 @@ class Session:
         self.folder, self.kept = folder, kept
         self._lock = Lock(folder, lock)
         self.before = replayed(folder.events_file)
-        self._goes_on = False
+        self._resumed = False
         self.reporter = Reporter(folder, self.before.updated or 0.0)
         self.orders = Orders(self._leave)
         try:
@@ -123,9 +123,9 @@ class Session:
         """The model as an earlier session had it; None where none got that far. It decides the program."""
         return self.before.model
 
-    def goes_on(self) -> None:
+    def remove_earlier_results(self) -> None:
         """From now on the run is no longer as an earlier session left it: what that session achieved is removed."""
-        self._goes_on = True
+        self._resumed = True
         for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
             path.unlink(missing_ok=True)
 
@@ -141,7 +141,7 @@ class Session:
         try:
             if self.launch.wait:
                 wait_in_line(self.folder, self.launch, self.reporter, self.orders.left)
-                self.orders.stay()
+                self.orders.raise_if_ended()
                 self._begin()
             from mnist_tui.training.job import TrainingJob
 
@@ -151,7 +151,7 @@ class Session:
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)
         finally:
-            self._let_go(came_to_its_end)
+            self._release(came_to_its_end)
         return DONE
 
     def fail(self, error: Exception) -> int:
@@ -178,7 +178,7 @@ class Session:
 
     def _given_inputs(self) -> Inputs:
         while self._data.is_alive():
-            self.orders.stay()
+            self.orders.raise_if_ended()
             self._data.join(LOOK_SECONDS)
         if self._problem is not None:
             raise self._problem
@@ -190,7 +190,7 @@ class Session:
         """Whether the process ends with the run."""
         return self.kept is None
 
-    def _let_go(self, came_to_its_end: bool) -> None:
+    def _release(self, came_to_its_end: bool) -> None:
         """Leaves the run to others: the process may take seconds to end.
 
         More epochs that were asked for too late for this worker are the next one's, which begins at once where the
@@ -217,7 +217,7 @@ class Session:
     def _end(self, ended: Ended) -> None:
         """Ends the run; one that had ended well and could not go on stays as it was, with what it had achieved."""
         as_before = self.before.ended
-        is_as_before = as_before is not None and as_before.state in AS_BEFORE and not self._goes_on and not ended.where
+        is_as_before = as_before is not None and as_before.state in AS_BEFORE and not self._resumed and not ended.where
         if as_before is not None and is_as_before:
             ended = replace(as_before, refused=ended.reason)
         self.reporter.end(ended)

@@ -134,9 +134,9 @@ def _tell_refused(folder: RunFolder, reason: str) -> None:
 def _forget(kept: DatasetCache) -> None:
     """Frees what is left of a run but is not kept."""
     from mnist_tui.training.backend import forget
-    from mnist_tui.training.networks import rest
+    from mnist_tui.training.networks import release_examples
 
-    rest(kept)
+    release_examples(kept)
     forget()
     gc.collect()
 

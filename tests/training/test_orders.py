@@ -49,7 +49,7 @@ def test_a_command_stays_in_the_folder_until_it_is_settled(orders, tmp_path):
     assert orders.paused
     assert waiting(folder) == [Command("pause"), Command("extend", 2), Command("checkpoint")]
     orders.settle("pause")
-    orders.settled(orders.extensions())
+    orders.settle_commands(orders.extensions())
     assert waiting(folder) == [Command("checkpoint")]
     assert orders.extensions() == []
 
@@ -79,14 +79,14 @@ def test_a_stop_with_nothing_to_save_leaves_at_once(orders, left):
 
 
 def test_a_stop_while_training_is_left_to_whoever_trains(orders, left):
-    orders.training_begins()
+    orders.start_training()
     orders.give("stop")
     assert orders.stopping
     assert left == []
 
 
 def test_the_first_signal_stops_and_saves_the_second_means_now(orders, left):
-    orders.training_begins()
+    orders.start_training()
     orders.signalled()
     assert (orders.stopping, left) == (True, [])
     orders.signalled()

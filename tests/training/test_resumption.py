@@ -23,7 +23,7 @@ BUILT = ModelBuilt(
 
 
 def said(**changes):
-    from mnist_tui.training.trainer import differences
+    from mnist_tui.training.job import differences
 
     return differences(BUILT, replace(BUILT, **changes))
 
