@@ -175,7 +175,7 @@ def killed_between_the_plan_and_the_commands_end(folder, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Orders, "settled", dies)
+        patched.setattr(Orders, "settle_commands", dies)
         assert ran(folder) is None
     assert folder.preset().experiment.training.epochs == 5
 
