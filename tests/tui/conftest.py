@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,24 +43,6 @@ from tests.tui.recorded_studies import RecordedStudy
 
 START = 1_700_000_000.0
 TEST_COUNTS = (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test for several sizes of the window the ordinary suite runs one, 80×24 where that is among them."""
-    first: dict[str, Any] = {}
-    sized = [(item, item.callspec.params) for item in items if isinstance(item, pytest.Function) and _has_size(item)]
-    for item, parameters in sized:
-        name = item.nodeid.partition("[")[0]
-        if parameters["size"] == (80, 24) or name not in first:
-            first[name] = parameters["size"]
-    for item, parameters in sized:
-        if parameters["size"] != first[item.nodeid.partition("[")[0]]:
-            item.add_marker(pytest.mark.exhaustive)
-
-
-def _has_size(item: pytest.Function) -> bool:
-    return "size" in getattr(item, "callspec", SimpleNamespace(params=())).params
 
 
 PARSED: dict[Any, list[RuleSet]] = {}

@@ -25,6 +25,7 @@ from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
 from tests.terminal import COMMAND, CTRL_Q, Terminal
+from tests.tui.sizes import at_sizes
 
 QUESTION, YES = b"\x1b[?2026$p", "\x1b[?2026;2$y"
 
@@ -72,7 +73,7 @@ def bench(tmp_path: Path) -> BenchApp:
     return BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 50)])
+@at_sizes((80, 24), (60, 20), (200, 50))
 async def test_the_tour_is_shown_once_and_fits(size: tuple[int, int], bench: BenchApp, shows: Any, until: Any) -> None:
     save_settings(toured=None)
     app = BenchApp(bench.options)

@@ -14,6 +14,7 @@ from mnist_tui.tui.widgets.plots.points import SeedScores, by_seed
 from mnist_tui.tui.widgets.plots.raster import MARKS, paint
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse
+from tests.tui.sizes import at_sizes
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def runs_dir(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-@pytest.mark.parametrize("size", [(140, 45), (80, 24)])
+@at_sizes((80, 24), (140, 45))
 async def test_groups_have_statistics_a_plot_by_seed_and_the_comparison_in_words(
     size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
 ) -> None:

@@ -21,6 +21,7 @@ from mnist_tui.tui.run_commands import BusyQuestion
 from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from tests.runs.commands import taken
 from tests.tui.conftest import screen_text
+from tests.tui.sizes import at_sizes
 from tests.tui.test_training import training
 
 SIZES = [(60, 20), (80, 24), (140, 45)]
@@ -84,7 +85,7 @@ async def test_one_epoch_is_asked_for_while_it_trains_and_while_it_is_paused(
 
 
 class TestExtension:
-    @pytest.mark.parametrize("size", SIZES)
+    @at_sizes((80, 24), (60, 20), (140, 45))
     async def test_a_live_run_is_told_of_more_epochs(
         self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
     ) -> None:
@@ -173,7 +174,7 @@ class TestExtension:
 
 
 class TestDiscard:
-    @pytest.mark.parametrize("size", SIZES)
+    @at_sizes((80, 24), (60, 20), (140, 45))
     async def test_it_asks_and_keeps_the_run_unless_told_otherwise(
         self, size: Any, record: Any, app_on: Any, shows: Any, until: Any
     ) -> None:

@@ -13,6 +13,7 @@ from textual.geometry import Region
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.tui.widgets.plots.curves import Curve, CurvePlots
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves, OverlaidSeries
+from tests.tui.sizes import at_sizes
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ async def test_other_curves_and_a_logarithmic_axis(trained: Any, app_on: Any, sh
         assert "logarithmic" not in text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 20), (140, 45), (200, 50)])
+@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
 async def test_training_without_dropout_is_a_third_series(
     size: tuple[int, int], record: Any, app_on: Any, shows: Any
 ) -> None:

@@ -30,6 +30,7 @@ from mnist_tui.tui.draw.network_input import blank, drawn, erased
 from mnist_tui.tui.draw.open_image import path_of
 from mnist_tui.tui.draw.screen import DrawScreen
 from tests.tui.conftest import Record
+from tests.tui.sizes import at_sizes
 from tests.waiting import PATIENCE
 
 ANSWERING = Path(__file__).with_name("answering.py")
@@ -309,7 +310,7 @@ async def test_data_that_are_gone_are_told(app, a_run, until, shows):
         await until(pilot, lambda: any("are not" in notice.message for notice in app._notifications))
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 20), (140, 45), (200, 50)])
+@at_sizes((80, 24), (60, 20), (100, 20), (140, 45), (200, 50))
 async def test_everything_has_room(app, a_run, until, shows, size):
     a_run("fashion", "fashion-mnist")
     async with app.run_test(size=size) as pilot:

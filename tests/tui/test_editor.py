@@ -18,8 +18,8 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.editor.field_row import FieldRow
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
+from tests.tui.sizes import at_sizes
 
-SIZES = [(80, 24), (140, 45)]
 HIDDEN_0 = "--hidden 0 is out of bounds; each layer has from 1 to 65536"
 
 
@@ -72,7 +72,7 @@ async def type_into(pilot: Any, key: str, text: str) -> None:
     await pilot.press("ctrl+u", *(names.get(character, character) for character in text))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_the_number_of_inputs_follows_the_pixels_per_cell_as_one_types(
     size: tuple[int, int], editing: Any, shows: Any
 ) -> None:
@@ -206,7 +206,7 @@ async def test_undo_takes_back_a_whole_text_and_reset_goes_back_to_the_preset(
         await until(pilot, lambda: not editor(app).draft.is_edited)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_a_digit_stands_beside_its_hog_picture_and_follows_the_cells(
     size: tuple[int, int], editing: Any, shows: Any, until: Any
 ) -> None:
@@ -307,7 +307,7 @@ async def test_help_names_the_focused_field_and_its_bounds(editing: Any, shows: 
         await shows(pilot, "Dropout after each dense hidden layer", "Values: 0 ≤ P < 1")
 
 
-@pytest.mark.parametrize("size", [(60, 20), (120, 30), (200, 50)])
+@at_sizes((60, 20), (120, 30), (200, 50))
 async def test_every_pane_can_be_reached_at_every_size(size: tuple[int, int], editing: Any, shows: Any) -> None:
     async with editing("hog").run_test(size=size) as pilot:
         await shows(pilot, "Dataset", "392 inputs")

@@ -28,8 +28,8 @@ from mnist_tui.tui.widgets.adapted import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
 from tests.report.recorded import CREATED, recorded_run
 from tests.tui.conftest import browse, exists
+from tests.tui.sizes import at_sizes
 
-SIZES = [(60, 20), (140, 45)]
 Shows = Callable[..., Any]
 
 
@@ -81,7 +81,7 @@ def quiet(what: str, done: int, total: int) -> None:
     assert 0 <= done <= total, what
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((60, 20), (140, 45))
 async def test_every_choice_and_field_is_reached_by_the_arrow_keys_and_is_in_view_then(
     size: tuple[int, int], run: RunFolder, until: Any
 ) -> None:

@@ -27,6 +27,7 @@ from mnist_tui.tui.widgets.picture_grid import layout_for
 from mnist_tui.tui.widgets.pixels import Ink, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
+from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
 EPOCHS = 3
@@ -249,7 +250,7 @@ async def test_pictures_are_walked_through_by_key_and_by_mouse(
         assert screen.feed.epoch == EPOCHS, "no key of these moved the epoch"
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45), (200, 50)])
+@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
 async def test_several_pictures_stand_in_a_row_with_what_was_said_of_them(
     size: tuple[int, int], record: Any, digits: Any, shows: Any, until: Any
 ) -> None:

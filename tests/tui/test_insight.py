@@ -33,6 +33,7 @@ from mnist_tui.tui.weights.distributions import (
 from mnist_tui.tui.weights.pictures import WeightPictures, resampled, sign_of, sizes_of
 from mnist_tui.tui.weights.screen import WeightsScreen
 from tests.tui.conftest import screen_text
+from tests.tui.sizes import at_sizes
 
 RNG = np.random.default_rng(1)
 
@@ -149,7 +150,7 @@ async def test_an_experiment_that_cannot_be_read_is_said(record: Any, app_on: An
         await shows(pilot, "experiment.toml cannot be read")
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45)])
+@at_sizes((80, 24), (60, 20), (140, 45))
 async def test_weights_follow_the_cursor_the_layer_and_the_kind(
     record: Any, app_on: Any, shows: Any, until: Any, size: tuple[int, int]
 ) -> None:

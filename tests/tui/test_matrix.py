@@ -17,6 +17,7 @@ from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.widgets.confusion_cells import VIEWS, bracketed, cells_of, padded, sizes_for
 from mnist_tui.wording import signed
 from tests.tui.conftest import confusion
+from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
 counts = st.lists(st.lists(st.integers(0, 6000), min_size=10, max_size=10), min_size=10, max_size=10)
@@ -105,7 +106,7 @@ def test_the_cursor_is_seen_without_colour() -> None:
     assert bracketed("1234") == "1234"
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45), (200, 50)])
+@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
 async def test_matrix_margins_words_and_keys_are_all_there(
     size: tuple[int, int], record: Any, shows: Any, until: Any
 ) -> None:

@@ -16,8 +16,8 @@ from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.presets.screen import PresetsScreen
+from tests.tui.sizes import at_sizes
 
-SIZES = [(80, 24), (140, 45)]
 EVERY = len(list(list_presets()))
 SOURCES = [
     "Different architectures for CNN on MNIST dataset",
@@ -71,7 +71,7 @@ def headings(app: BenchApp) -> list[str]:
     return [str(option.prompt) for option in screen.listing.options if option.disabled]
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_what_was_published(
     size: tuple[int, int], bench: Any, shows: Any
 ) -> None:
@@ -100,7 +100,7 @@ async def test_a_preset_is_shown_with_its_layers_inputs_parameters_training_and_
         )
 
 
-@pytest.mark.parametrize("size", [(60, 20), (200, 50)])
+@at_sizes((60, 20), (200, 50))
 async def test_the_starters_come_first_and_no_line_is_wider_than_the_window(
     size: tuple[int, int], bench: Any, shows: Any
 ) -> None:
@@ -166,7 +166,7 @@ async def test_the_cursor_passes_over_headings_which_stay_in_sight(bench: Any, s
         assert app.screen.chosen.name == "raw"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_training_figures_are_told_with_their_kind(size: tuple[int, int], bench: Any, shows: Any) -> None:
     async with bench(preset=find_preset("various-mlp2-bn-dropout")).run_test(size=size) as pilot:
         await shows(pilot, "784-256-64-10, batch normalisation")

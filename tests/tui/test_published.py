@@ -10,8 +10,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from tests.report.recorded import recorded_run
-
-SIZES = [(80, 24), (140, 45)]
+from tests.tui.sizes import at_sizes
 
 
 def finished(record: Any, preset: str = "raw") -> Any:
@@ -20,7 +19,7 @@ def finished(record: Any, preset: str = "raw") -> Any:
     return run
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_the_training_screen_ends_with_it(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
     async with app_on(finished(record).folder).run_test(size=size) as pilot:
         await shows(pilot, "Finished: test accuracy 97.64 %")
@@ -34,7 +33,7 @@ async def test_the_training_screen_says_nothing_where_nothing_was_published(
         assert "Published" not in await shows(pilot, "Finished: test accuracy 97.64 %")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (140, 45))
 async def test_the_browser_tells_it_of_the_chosen_run(size: tuple[int, int], tmp_path: Any, shows: Any) -> None:
     recorded_run(tmp_path, find_preset("hog"))
     app = BenchApp(AppOptions(runs_dir=tmp_path))

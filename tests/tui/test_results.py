@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.tui.results.tables import aligned, score_lines
+from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
 
@@ -18,7 +17,7 @@ def finished(record: Any, preset: str = "raw", names: tuple[str, ...] = DIGITS, 
     return run
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (140, 45)])
+@at_sizes((80, 24), (120, 40), (140, 45))
 async def test_scores_stand_beside_what_was_published(
     size: tuple[int, int], record: Any, app_on: Any, shows: Any
 ) -> None:

@@ -29,8 +29,8 @@ from mnist_tui.tui.widgets.plots.points import Scatter
 from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
+from tests.tui.sizes import at_sizes
 
-SIZES = [(60, 20), (80, 24), (140, 45), (200, 50)]
 ACCURACIES = (0.95, 0.96, 0.98)
 Opened = Callable[..., Any]
 
@@ -64,7 +64,7 @@ def bench(runs_dir: Path) -> BenchApp:
     return BenchApp(AppOptions(action="browse", runs_dir=runs_dir))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (60, 20), (140, 45), (200, 50))
 async def test_every_size_shows_state_name_and_accuracy_and_overflows_nowhere(
     size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
 ) -> None:
@@ -185,7 +185,7 @@ async def test_seeds_are_one_row_and_one_curve_with_mean_deviation_and_count(
         await until(pilot, lambda: len(compare.query_one(Scatter)._points) == 3)
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24)])
+@at_sizes((80, 24), (60, 20))
 async def test_a_small_window_shows_one_view_of_a_comparison_at_a_time(
     size: tuple[int, int], runs_dir: Path, shows: Any, until: Any
 ) -> None:

@@ -34,8 +34,7 @@ from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import exists, screen_text
 from tests.tui.recorded_studies import AXES, RecordedStudy
-
-SIZES = [(60, 20), (80, 24), (140, 45)]
+from tests.tui.sizes import at_sizes
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ async def shown(pilot: Pilot[Any], until: Any, rows: int) -> StudyScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (60, 20), (140, 45))
 async def test_every_size_tells_state_progress_and_the_trials_best_first_and_overflows_nowhere(
     size: tuple[int, int], under_way: RecordedStudy, shows: Any, until: Any
 ) -> None:
@@ -414,7 +413,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
+@at_sizes((80, 24), (140, 45))
 @pytest.mark.parametrize("kind", ["sweep", "multiples", "seeds"])
 @pytest.mark.usefixtures("at_home")
 def test_the_screen_looks_as_before(kind: str, size: tuple[int, int], until: Any, snap_compare: Any) -> None:

@@ -26,10 +26,10 @@ from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.sweep.request import SweepRequest, SweepRequestError, command_of, plan_of, start_sweep, study_of
 from mnist_tui.tui.sweep.screen import SweepRow, SweepScreen
 from tests.tui.conftest import screen_text
+from tests.tui.sizes import at_sizes
 
 RAW = find_preset("raw")
 HIDDEN = ("hidden", "150,250,200x100")
-SIZES = [(60, 20), (140, 45)]
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ async def open_form(pilot: Pilot[Any], until: Any) -> SweepScreen:
     return screen
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((60, 20), (140, 45))
 async def test_a_sweep_is_typed_counted_and_started(
     size: tuple[int, int], tmp_path: Path, started: list[StudyFolder], shows: Any, until: Any
 ) -> None:
@@ -287,7 +287,7 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (140, 45)], ids=["80x24", "140x45"])
+@at_sizes((80, 24), (140, 45))
 @pytest.mark.usefixtures("at_home")
 def test_the_form_looks_as_before(size: tuple[int, int], until: Any, shows: Any, snap_compare: Any) -> None:
     app = bench(Path("runs"))

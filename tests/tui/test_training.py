@@ -8,8 +8,7 @@ import pytest
 
 from mnist_tui.runs.events import CheckpointSaved, Paused, Phase, Resumed, RunStarted, Warned
 from mnist_tui.runs.process_folder import Lock
-
-SIZES = [(80, 24), (120, 40), (140, 45)]
+from tests.tui.sizes import at_sizes
 
 
 def commands(run: Any) -> list[str]:
@@ -26,7 +25,7 @@ def training(run: Any, epochs: int = 7) -> Any:
     return run
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (120, 40), (140, 45))
 async def test_curves_matrix_progress_and_device_are_all_on_one_screen(
     size: tuple[int, int], record: Any, app_on: Any, shows: Any
 ) -> None:
@@ -128,7 +127,7 @@ async def test_losses_in_the_millions_are_drawn_and_written_short(record: Any, a
         await shows(pilot, "2.900e+06", "e+06┤")
 
 
-@pytest.mark.parametrize("size", SIZES)
+@at_sizes((80, 24), (120, 40), (140, 45))
 async def test_fashion_mnists_class_names_fit(size: tuple[int, int], record: Any, app_on: Any, shows: Any) -> None:
     run = record("fashion").begin("fashion-mnist").epoch(1)
     async with app_on(run.folder).run_test(size=size) as pilot:
