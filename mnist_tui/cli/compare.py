@@ -1,4 +1,4 @@
-"""`compare`: runs side by side, and groups of seeds with means, intervals and the comparison seed by seed."""
+"""`compare`: runs side by side, and groups of seeds with their means, intervals and paired differences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
 from mnist_tui.cli.run_or_study import runs_of
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
@@ -31,18 +31,18 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN|STUDY…",
-            help="Two runs or more, a study for its runs, or groups of seeds: ids, folders, groups' names, or latest.",
+            help="Two or more runs, a study for its runs, or groups of seeds: ids, folders, group names, latest.",
             autocompletion=complete_run_or_study,
         ),
     ],
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Runs side by side, and groups of seeds: mean, deviation, 95 % interval, and which is better, seed by seed."""
+    """Compare runs, and groups of seeds: mean, deviation, 95 % interval, and the paired difference over seeds."""
     place = runs_folder(ctx, runs_dir)
     folders = {folder.id: folder for text in runs for folder in runs_of(place, text)}
     if len(folders) < 2:
-        raise RequestError("compare needs two different runs or more; `mnist-tui runs` lists them")
+        raise RequestError("compare needs at least two different runs; `mnist-tui runs` lists them")
     found = [summary_of(folder) for folder in folders.values()]
     if as_json:
         print_json(document(found))
@@ -61,7 +61,7 @@ def compare(
 
 
 def document(runs: list[RunSummary]) -> dict[str, Any]:
-    """What `--json` prints: a row a run, the parameters that differ, the groups of seeds, and these in pairs."""
+    """Return what `--json` prints: the runs, the parameters that differ, the groups of seeds, and pairs of groups."""
     groups = seed_groups(runs)
     names = result_words.distinct_names(groups)
     return {

@@ -1,4 +1,4 @@
-"""`complexity`: experiments' counts by arithmetic, in the format that is asked for; several models side by side."""
+"""`complexity`: count inputs, weights and biases of one experiment, or of several models side by side."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import Request, RunsDir, complete_preset, complete_run_or_study, runs_folder, with_experiment
+from mnist_tui.cli.options import (
+    Force,
+    Request,
+    RunsDir,
+    among,
+    complete_preset,
+    complete_run_or_study,
+    runs_folder,
+    with_experiment,
+)
 from mnist_tui.cli.output import print_note, print_text
 from mnist_tui.cli.run_or_study import runs_of
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import PresetError, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
@@ -24,7 +33,7 @@ from mnist_tui.runs.library import AmbiguousRunError
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Presets, runs and studies that begin so."""
+    """Complete the name of a preset, or the id of a run or a study."""
     return [*complete_preset(incomplete), *complete_run_or_study(ctx, incomplete)]
 
 
@@ -33,15 +42,15 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="|".join(FORMATS),
-        help="What to print; text is the answer in words.",
-        autocompletion=lambda incomplete: [name for name in FORMATS if name.startswith(incomplete)],
+        help="The format to print; text: in words.",
+        autocompletion=among(FORMATS),
     ),
 ]
 Models = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[MODEL…]",
-        help="Presets, TOML files, runs or a study for its runs, side by side; of runs their test accuracy too.",
+        help="Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy.",
         autocompletion=complete_model,
         show_default=False,
     ),
@@ -59,17 +68,17 @@ def complexity(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", parser=typed_path, help="Write to a file instead of stdout."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Inputs, weights, biases and multiply-accumulates of every layer, before anything is trained.
+    """Count the inputs, weights, biases and multiply-accumulates of every layer, before anything is trained.
 
-    Several models (`complexity raw hog cnn`) are put side by side.
+    Several models (`complexity raw hog cnn`) are shown side by side.
     """
     request.one_seed("the counts are the same for every seed")
     form = FORMAT_ALIASES.get(form, form)
     if form not in FORMATS:
-        raise RequestError(f"--format {form} is not known; {', '.join(FORMATS)} are")
+        raise RequestError(f"--format {form} is not known; it is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
     named = [one for name in dict.fromkeys(models or ()) for one in _chosen(ctx, request, name, runs_dir)]
     if request.preset is not None or not named:
         named.insert(0, NamedModel(request.chosen()))
@@ -85,7 +94,7 @@ def complexity(
 
 
 def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
-    """The preset, the file or the run of that name, or the runs of that study or group of seeds."""
+    """Return the preset, the file or the run of that name, or the runs of that study or group of seeds."""
     try:
         return [NamedModel(request.changed(find_preset(name)))]
     except PresetError as error:

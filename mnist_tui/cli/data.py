@@ -1,4 +1,4 @@
-"""`data status|get|import|clear`: datasets on this machine."""
+"""`data status|get|import|clear`: the datasets on this machine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
 
 @app.callback(invoke_without_command=True)
 def data(ctx: typer.Context) -> None:
-    """Datasets: what is on this machine, and bringing more. Without a command: status."""
+    """Show, download, import and delete datasets. Without a command: status."""
     if ctx.invoked_subcommand is None:
         status(ctx)
 
 
 @app.command()
 def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) -> None:
-    """Where each dataset is, whether its checksums are the published ones, and how large the cache of features is."""
+    """Show where each dataset is, whether its checksums are the published ones, and the size of the feature cache."""
     from mnist_tui.data import datasets, feature_cache
 
     kept = feature_cache.status()
@@ -63,7 +63,9 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
         return
     table = plain_table("name", "dataset", "state", "size", "where", right=("size",))
     for one in found:
-        where = one.problem or (one.location.source if one.location else f"`mnist-tui data get {one.name}` brings it")
+        where = one.problem or (
+            one.location.source if one.location else f"`mnist-tui data get {one.name}` downloads it"
+        )
         table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", where)
     files = f"{kept.files} file{'s' * (kept.files != 1)}" if kept.files else "none"
     table.add_row("", "HOG features", files, size(kept.size) if kept.size else "", str(kept.folder or ""))
@@ -78,14 +80,14 @@ def get(
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Download a dataset, unless it is here, and verify it."""
+    """Download a dataset if it is not on this machine, and verify it."""
     from mnist_tui.data import datasets
 
-    teller = _Teller()
+    printer = _ProgressPrinter()
     try:
-        dataset = datasets.load(name, data_folder(ctx, data_dir), on_progress=teller)
+        dataset = datasets.load(name, data_folder(ctx, data_dir), on_progress=printer)
     finally:
-        teller.end()
+        printer.end()
     train, test = len(dataset.train_labels), len(dataset.test_labels)
     print_line(f"{dataset.title}: {train:,} training and {test:,} test images in {dataset.source}")
 
@@ -103,15 +105,15 @@ def import_files(
 
 @app.command()
 def clear() -> None:
-    """Remove what was downloaded or imported, and HOG features kept; other folders are left alone."""
+    """Delete the datasets downloaded or imported and the HOG features kept; other folders are not touched."""
     from mnist_tui.data import datasets, feature_cache
 
     freed = datasets.clear_cache() + feature_cache.clear()
-    print_line(f"freed {size(freed)}" if freed else "there was nothing to remove")
+    print_line(f"freed {size(freed)}" if freed else "there was nothing to delete")
 
 
-class _Teller:
-    """Tells a download's progress on stderr: one line that changes in a terminal, one a phase elsewhere."""
+class _ProgressPrinter:
+    """Print a download's progress on stderr: a line that is replaced on a terminal, elsewhere a line for each phase."""
 
     def __init__(self) -> None:
         self._line = LiveLine(sys.stderr) if sys.stderr.isatty() else None

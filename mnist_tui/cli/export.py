@@ -1,8 +1,10 @@
-"""`export` and `report`: files made from runs."""
+"""`export` and `report`: write files about runs."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +12,10 @@ from typing import Annotated
 import typer
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.options import RunOrStudy, RunsDir, among_several, complete_run_or_study, runs_folder
+from mnist_tui.cli.options import Force, RunOrStudy, RunsDir, among_several, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import LiveLine, print_data, print_note
 from mnist_tui.cli.run_or_study import runs_of
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES
 from mnist_tui.report.export import COMPLEXITY_FORMATS, HISTORY_FORMATS, ExistsError, ExportError
@@ -61,13 +63,13 @@ def export(
             "--output",
             metavar="DIR",
             parser=typed_path,
-            help="Folder to write to; the run's exports if absent. Each run of a study gets a folder in it.",
+            help="Folder to write to (default: the run's exports). Each run of a study gets a folder in it.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Force = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Weights, complexity, history and a summary of a run, or of each run of a study; prints the paths of the files."""
+    """Export weights, complexity, history and a summary of a run, or of each run of a study; print the files' paths."""
     items = [
         *_items("--weights", weights, {name: name for name in WEIGHT_FORMATS}),
         *_items("--complexity", complexity, COMPLEXITY_FORMATS | {"txt": COMPLEXITY_FORMATS[FORMAT_ALIASES["txt"]]}),
@@ -76,37 +78,38 @@ def export(
     ]
     if not items:
         raise RequestError(
-            f"say what to export: --weights {','.join(WEIGHT_FORMATS)}, --complexity {','.join(COMPLEXITY_FORMATS)}, "
-            "--summary, --history csv"
+            f"nothing to export: give --weights {','.join(WEIGHT_FORMATS)}, "
+            f"--complexity {','.join(COMPLEXITY_FORMATS)}, --summary, --history csv"
         )
     folders = runs_of(runs_folder(ctx, runs_dir), run)
     if len(folders) > 1 and weights is not None:
         folders = _with_weights(folders)
     for folder in folders:
-        out = output or folder.exports
-        try:
-            paths = export_items(
-                folder,
-                items,
-                out / folder.id if output and len(folders) > 1 else out,
-                overwrite=force,
-                progress=_note_progress,
-            )
-        except ExistsError as error:
-            raise RequestError(f"{error}; --force replaces, -o DIR writes elsewhere") from None
-        except ExportError as error:
-            if error.refused:
-                raise
-            raise WorkFailedError(str(error)) from None
+        out = folder.exports if output is None else output / folder.id if len(folders) > 1 else output
+        with _failures("-o DIR"):
+            paths = export_items(folder, items, out, overwrite=force, progress=_note_progress)
         for path in paths:
             print_data(f"{path}\n")
 
 
+@contextmanager
+def _failures(elsewhere: str) -> Generator[None]:
+    """Add to an error how to replace files, and tell failed work from a wrong request."""
+    try:
+        yield
+    except ExistsError as error:
+        raise RequestError(f"{error}; --force replaces, {elsewhere} writes elsewhere") from None
+    except ExportError as error:
+        if error.refused:
+            raise
+        raise WorkFailedError(str(error)) from None
+
+
 def _with_weights(folders: list[RunFolder]) -> list[RunFolder]:
-    """Those of several runs that have weights; the others, and why they are left out, are named on stderr.
+    """Return the runs that have weights; print a note about each of the others.
 
     Raises:
-        RequestError: none has.
+        RequestError: no run has weights.
     """
     there = [folder for folder in folders if folder.model_file.exists() or folder.checkpoint.exists()]
     for folder in folders:
@@ -122,7 +125,7 @@ def _note_progress(what: str, done: int, of: int) -> None:
 
 
 def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:
-    """The items that a list of formats names."""
+    """Return the items that a list of formats names."""
     if text is None:
         return []
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
@@ -155,11 +158,11 @@ def report(
         ),
     ] = None,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The report's title.")] = "",
-    author: Annotated[str, typer.Option("--author", metavar="TEXT", help="Who hands it in.")] = "",
+    author: Annotated[str, typer.Option("--author", metavar="TEXT", help="The author's name.")] = "",
     timestamp: Annotated[
         str | None,
         typer.Option(
-            "--timestamp", metavar="ISO", help="When it was made, such as 2026-03-01T14:05; without a zone in UTC."
+            "--timestamp", metavar="ISO", help="The report's date, such as 2026-03-01T14:05; UTC if without a zone."
         ),
     ] = None,
     figures: Annotated[
@@ -168,41 +171,39 @@ def report(
             "--figures",
             metavar="DIR",
             parser=typed_path,
-            help="Every figure on its own too: svg, pdf, png, its data as csv.",
+            help="Folder for every figure as svg, pdf and png, with its data as csv.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Force = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """A report over runs, ready to be handed in; prints the paths of the files."""
+    """Write a report about runs, ready to hand in; print the files' paths."""
     from mnist_tui.report.document import write_report
 
     if not outputs and figures is None:
-        raise RequestError("say where to: -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both")
+        raise RequestError(
+            "nowhere to write to: give -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both"
+        )
     folder = runs_folder(ctx, runs_dir)
     named = [run for text in runs for run in runs_of(folder, text)]
     chosen = list({run.path.resolve(): run for run in named}.values())
     warnings: list[str] = []
     try:
-        paths = write_report(
-            chosen,
-            outputs or [],
-            title=title,
-            author=author,
-            timestamp=_moment(timestamp),
-            figures=figures,
-            overwrite=force,
-            progress=_report_progress,
-            warn=warnings.append,
-        )
-    except ExistsError as error:
-        raise RequestError(f"{error}; --force replaces, another -o writes elsewhere") from None
-    except ExportError as error:
-        if error.refused:
-            raise
-        raise WorkFailedError(str(error)) from None
+        with _failures("another -o"):
+            paths = write_report(
+                chosen,
+                outputs or [],
+                title=title,
+                author=author,
+                timestamp=_moment(timestamp),
+                figures=figures,
+                overwrite=force,
+                progress=_report_progress,
+                warn=warnings.append,
+            )
     finally:
-        _wipe()
+        if sys.stderr.isatty():
+            LiveLine(sys.stderr).show("")
     for text in warnings:
         print_note(f"warning: {text}")
     for path in paths:
@@ -216,15 +217,10 @@ def _moment(text: str | None) -> datetime | None:
         return None if text is None else parse_time(text)
     except (ValueError, OverflowError):
         raise RequestError(
-            f"--timestamp {text} is no time; 2026-03-01T14:05 is one, and 2026-03-01T14:05+01:00"
+            f"--timestamp {text} is not a time such as 2026-03-01T14:05 or 2026-03-01T14:05+01:00"
         ) from None
 
 
 def _report_progress(what: str, done: int, of: int) -> None:
     if sys.stderr.isatty():
         LiveLine(sys.stderr).show(f"{what}: {done} of {of}")
-
-
-def _wipe() -> None:
-    if sys.stderr.isatty():
-        LiveLine(sys.stderr).show("")

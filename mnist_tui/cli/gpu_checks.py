@@ -1,7 +1,7 @@
-"""What `doctor` finds out about GPUs: whether TensorFlow uses one, and if not, which link of the chain is missing.
+"""Check whether TensorFlow uses a GPU, and if not, find the missing link.
 
-The chain: the hardware, NVIDIA's driver, its CUDA version, the libraries (the ``gpu`` extra), and what may be seen.
-`GpuFacts` are gathered by looking; `verdict` decides on them alone.
+A GPU needs the hardware, NVIDIA's driver, a CUDA version that the driver serves, the libraries (the ``gpu`` extra) and
+a CUDA_VISIBLE_DEVICES that does not hide it. `GpuFacts` are collected first; `verdict` decides on them alone.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mnist_tui.cli.checks import Check
 
 DEVICE_SECONDS = 120
 NVIDIA, DISPLAY = "0x10de", "0x03"
-"""PCI's number of the vendor, and the beginning of the numbers of its class of devices."""
+"""The PCI number of the vendor NVIDIA, and the beginning of the PCI class numbers of displays."""
 EXTRA = "and-cuda"
-"""TensorFlow's own extra for the libraries; this project's ``gpu`` is made of it."""
+"""TensorFlow's extra for the CUDA libraries, which this project's extra ``gpu`` includes."""
 INSTALL = f"python -m pip install '{PROGRAM}[gpu]'"
 REINSTALL = "python -m pip install --force-reinstall tensorflow"
 _ASK = """
@@ -32,7 +32,7 @@ devices = [device.name.removeprefix("/physical_device:") for device in tensorflo
 print(json.dumps({"devices": devices, "cuda": build.get("cuda_version", "") if build["is_cuda_build"] else ""}))
 """
 _ASK_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "dso_loader=1"}
-"""At level 1 TensorFlow's loader names the libraries that it could not load."""
+"""At this level TensorFlow's loader names the libraries that it could not load."""
 _UNLOADED = re.compile(r"Could not load dynamic library '([^']+)'")
 _SAID = re.compile(r"(failed call to cuInit: .*|Ignoring visible gpu device .*|Cannot dlopen some GPU libraries)")
 
@@ -42,9 +42,9 @@ class Driver:
     """NVIDIA's driver.
 
     Attributes:
-        gpus: names of the GPUs it knows, in its order.
-        cuda: the newest CUDA version that it can serve; None where it did not say.
-        problem: why it does not answer; empty where it does.
+        gpus: names of its GPUs, in its order.
+        cuda: the newest CUDA version that it serves; None if unknown.
+        problem: why it does not answer; empty if it does.
     """
 
     gpus: tuple[str, ...] = ()
@@ -54,12 +54,12 @@ class Driver:
 
 @dataclass(frozen=True)
 class Answer:
-    """What TensorFlow said, asked in a process of its own.
+    """What TensorFlow answered in a process of its own.
 
     Attributes:
         devices: ``CPU:0``, ``GPU:0``, ….
-        cuda: the CUDA version it was built for; empty where it was built without.
-        log: all it printed on stderr.
+        cuda: the CUDA version it was built for; empty if it was built without CUDA.
+        log: everything it printed on stderr.
     """
 
     devices: tuple[str, ...]
@@ -73,14 +73,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """What the verdict rests on.
+    """Everything that the verdict depends on.
 
     Attributes:
-        hardware: whether there is an NVIDIA GPU, whatever the driver says.
-        visible: CUDA_VISIBLE_DEVICES; None where it is not set.
+        hardware: whether the machine has an NVIDIA GPU, known to the driver or not.
+        visible: CUDA_VISIBLE_DEVICES; None if not set.
         missing: packages of the ``gpu`` extra that are not installed.
         extra: how many packages the extra has.
-        answer: None where TensorFlow was not asked, or did not start.
+        answer: None if TensorFlow was not asked or did not start.
     """
 
     hardware: bool
@@ -92,7 +92,7 @@ class GpuFacts:
 
 
 def gpu(*, quick: bool) -> Iterator[Check]:
-    """What TensorFlow may compute on, and why no GPU is among it."""
+    """Check TensorFlow's devices (unless `quick`) and the GPU."""
     answer: Answer | None = None
     if not quick:
         asked = ask(python_process.python("-c", _ASK))
@@ -105,14 +105,14 @@ def gpu(*, quick: bool) -> Iterator[Check]:
 
 
 def devices(asked: Answer | Check) -> Check:
-    """What TensorFlow sees, or why it does not start."""
+    """Return what TensorFlow sees, or why it does not start."""
     if isinstance(asked, Check):
         return asked
     return Check("devices", "works", f"TensorFlow sees {', '.join(asked.devices)}")
 
 
 def verdict(facts: GpuFacts) -> Check:
-    """Whether a GPU is used, or the first reason why not, and what to do about it."""
+    """Return whether a GPU is used, or the first reason why not and what to do about it."""
     driver, answer = facts.driver, facts.answer
     if answer is not None and answer.gpus:
         return _used(driver, answer)
@@ -150,22 +150,22 @@ def _used(driver: Driver, answer: Answer) -> Check:
     return Check("GPU", "works", f"{names}; a training takes one, the first unless told otherwise ({choices})")
 
 
-Found = tuple[str, str] | None
-"""A reason and what to do about it; None where this is not the reason."""
+Reason = tuple[str, str] | None
+"""Why no GPU is used and what to do about it; None if this is not why."""
 
 
-def _no_driver(driver: Driver) -> Found:
+def _no_driver(driver: Driver) -> Reason:
     if driver.gpus:
         return None
     if not driver.problem:
-        return "its driver does not know it", "see `nvidia-smi`; the GPU may be too new for the driver, or be reserved"
+        return "its driver does not list it", "see `nvidia-smi`; the GPU may be too new for the driver, or be reserved"
     advice = "install NVIDIA's driver until `nvidia-smi` lists the GPU; a container needs to be given it (--gpus all)"
     if "mismatch" in driver.problem.lower():
         advice = "the driver was updated while it was running: restart the machine"
     return f"no driver answers ({driver.problem})", advice
 
 
-def _hidden(facts: GpuFacts) -> Found:
+def _hidden(facts: GpuFacts) -> Reason:
     if facts.visible is None:
         return None
     first = facts.visible.split(",")[0].strip()
@@ -178,8 +178,8 @@ def _hidden(facts: GpuFacts) -> Found:
     return finding, f"`unset CUDA_VISIBLE_DEVICES`, or set it to a number that the driver knows ({numbers})"
 
 
-def _driver_too_old(driver: Driver, answer: Answer | None, *, exactly: bool) -> Found:
-    """Mostly a driver serves every CUDA of its own major number; `exactly` does not trust in that."""
+def _driver_too_old(driver: Driver, answer: Answer | None, *, exactly: bool) -> Reason:
+    """Usually a driver serves every CUDA version of the same major number; `exactly` compares the minor number, too."""
     if driver.cuda is None or answer is None or not answer.cuda:
         return None
     numbers = re.findall(r"\d+", answer.cuda)
@@ -193,13 +193,13 @@ def _driver_too_old(driver: Driver, answer: Answer | None, *, exactly: bool) -> 
     )
 
 
-def _without_cuda(answer: Answer | None) -> Found:
+def _without_cuda(answer: Answer | None) -> Reason:
     if answer is None or answer.cuda:
         return None
     return "this TensorFlow was built without CUDA", f"`{REINSTALL}` (Linux, x86-64 or ARM)"
 
 
-def _not_installed(facts: GpuFacts) -> Found:
+def _not_installed(facts: GpuFacts) -> Reason:
     if not facts.missing:
         return None
     if len(facts.missing) == facts.extra:
@@ -207,7 +207,7 @@ def _not_installed(facts: GpuFacts) -> Found:
     return f"some of CUDA's libraries are not installed ({', '.join(facts.missing)})", INSTALL
 
 
-def _in_tensorflows_words(answer: Answer | None) -> Found:
+def _in_tensorflows_words(answer: Answer | None) -> Reason:
     if answer is None:
         return None
     if unloaded := list(dict.fromkeys(_UNLOADED.findall(answer.log))):
@@ -224,7 +224,7 @@ def _in_tensorflows_words(answer: Answer | None) -> Found:
 
 
 def has_hardware(root: Path) -> bool:
-    """Whether the system under `root` (``/``) knows an NVIDIA GPU, with or without a driver."""
+    """Return whether the system under `root` (``/``) has an NVIDIA GPU, with or without a driver."""
     if any((root / "dev").glob("nvidia[0-9]*")):
         return True
     return any(
@@ -241,7 +241,7 @@ def _line(file: Path) -> str:
 
 
 def ask_driver() -> Driver:
-    """What NVIDIA's driver says through NVML."""
+    """Ask NVIDIA's driver through NVML."""
     try:
         import pynvml
     except ImportError:
@@ -261,10 +261,10 @@ def ask_driver() -> Driver:
 
 
 def ask(command: list[str]) -> Answer | Check:
-    """What TensorFlow answers.
+    """Ask TensorFlow in a process of its own.
 
     Args:
-        command: starts the process that is asked; it prints one line of JSON.
+        command: starts the process; it prints one line of JSON.
     """
     try:
         asked = subprocess.run(
@@ -288,7 +288,7 @@ def ask(command: list[str]) -> Answer | Check:
 
 
 def extra_packages() -> tuple[str, ...]:
-    """The packages that TensorFlow itself says bring CUDA's libraries."""
+    """Return the packages of CUDA's libraries, as TensorFlow's metadata names them."""
     try:
         lines = requires("tensorflow") or []
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""`predict`: what a run's model sees in image files."""
+"""`predict`: classify image files with a run's model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LOADING = "loading the model (TensorFlow takes some seconds) …"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model sees in one file.
+    """The model's answer for one file.
 
     Attributes:
-        label: the most probable class, 0 to 9; None where the network's figures are not finite.
-        probabilities: of the ten classes.
+        label: the most probable class, 0 to 9; None if the network's outputs are not finite.
+        probabilities: one for each of the ten classes.
     """
 
     file: Path
@@ -58,14 +58,14 @@ def predict(
         bool | None,
         typer.Option(
             "--centre/--no-centre",
-            help="Bring the drawing to MNIST's size and place first; by default where the classes are digits.",
+            help="First scale and centre the drawing as MNIST's digits are; the default if the classes are digits.",
             show_default=False,
         ),
     ] = None,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """What a run's model sees in image files: the class and all ten probabilities."""
+    """Classify image files with a run's model: the class and all ten probabilities."""
     from mnist_tui.data.pictures import centred, centres, fitted, read_picture
 
     folder = chosen_run(ctx, run, runs_dir)
@@ -93,7 +93,7 @@ def predict(
     print_note(f"asked {loaded.words}; the images are {placed}")
     table = plain_table("file", "class", "probability", *names, right=("probability", *names))
     for one in found:
-        label = "no finite figure" if one.label is None else names[one.label]
+        label = "not a number" if one.label is None else names[one.label]
         best = None if one.label is None else one.probabilities[one.label]
         table.add_row(str(one.file), label, percent(best), *map(percent, one.probabilities))
     print_table(table)

@@ -1,4 +1,4 @@
-"""`presets list|show|save`."""
+"""`presets list|show|save`: named experiments."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, Request, complete_preset, with_experiment
 from mnist_tui.cli.output import plain_table, print_data, print_json, print_line, print_note, print_table
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets as library
 from mnist_tui.experiment.complexity import of, to_document
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import to_mapping
 from mnist_tui.wording import count, percent
 
@@ -23,7 +23,7 @@ app = typer.Typer(cls=BenchGroup)
 
 @app.callback(invoke_without_command=True)
 def presets(ctx: typer.Context, as_json: Json = False) -> None:
-    """Named experiments: list them, look at one, save your own. Without a command: list them."""
+    """List, show and save named experiments. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         list_all(as_json)
     elif as_json:
@@ -33,7 +33,7 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
 
 @app.command("list")
 def list_all(as_json: Json = False) -> None:
-    """Every preset: the starters, those of each source, your own."""
+    """List the presets: the starters, those of each source, your own."""
     groups = library.grouped(library.read_presets())
     usable = [(group.title, [one for one in group.presets if isinstance(one, Preset)]) for group in groups]
     for broken in (one for group in groups for one in group.presets if not isinstance(one, Preset)):
@@ -58,7 +58,7 @@ def show(
     ],
     as_json: Json = False,
 ) -> None:
-    """One preset, as the TOML that a file of yours may hold."""
+    """Show a preset as TOML, as in a preset file of your own."""
     preset = library.find_preset(name)
     if as_json:
         print_json({**summary(preset), "about": preset.about.strip(), "experiment": to_mapping(preset.experiment)})
@@ -70,7 +70,7 @@ def show(
 @with_experiment
 def save(
     request: Request,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that --preset will take.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the preset.")],
     force: Annotated[bool, typer.Option("--force", help="Replace your preset of that name.")] = False,
 ) -> None:
     """Save an experiment as a preset of your own."""
@@ -83,7 +83,7 @@ def save(
 
 
 def summary(preset: Preset) -> dict[str, Any]:
-    """What a list tells of a preset."""
+    """Return what `presets list --json` says about a preset."""
     complexity = to_document(of(preset.experiment))
     return {
         "name": preset.name,

@@ -1,7 +1,7 @@
-"""`serve`: the app in a web browser, for those without a terminal. One process of the app for each page that is open.
+"""`serve`: the app in a web browser, with one process of the app for each open page.
 
-Whoever reaches the page can start programs as the person who serves it: it is on loopback only, every address begins
-with a random token, and every request is checked (`pages`).
+Whoever reaches the page can start programs as the user who serves it. So it is on loopback only, every address begins
+with a random token, and every request is checked (see `web`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 from mnist_tui import PROGRAM, python_process
 from mnist_tui.cli.options import DataDir, RunsDir, data_folder, runs_folder
 from mnist_tui.cli.output import print_line, print_note
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 MISSING = f"serve needs textual-serve, which is not installed: `python -m pip install '{PROGRAM}[web]'` adds it"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -31,15 +31,15 @@ def serve(
     token: Annotated[bool, typer.Option("--token/--no-token", help="Ask for a token in the address.")] = True,
     names: Annotated[
         list[str] | None,
-        typer.Option("--name", metavar="NAME", help="A further name that browsers reach it by; may be repeated."),
+        typer.Option("--name", metavar="NAME", help="Another name by which browsers reach it; may be repeated."),
     ] = None,
     visitors: Annotated[
-        int, typer.Option("--visitors", metavar="N", min=1, help="Pages with an app at once; further ones wait.")
+        int, typer.Option("--visitors", metavar="N", min=1, help="How many pages have an app at once; others wait.")
     ] = 20,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """The app in a web browser, at an address that is printed. Ctrl-C ends it; trainings go on."""
+    """Open the app in web browsers, at an address that is printed. Ctrl-C ends it; trainings go on."""
     try:
         import textual_serve
         from aiohttp import web
@@ -54,31 +54,30 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     child = app_command(runs_folder(ctx, runs_dir), data_folder(ctx, data_dir))
 
-    def tell(ready: str) -> None:
-        """Called once pages are served and signals are heard."""
-        del ready
+    def print_address(_: str) -> None:
+        """Called once pages are served and signals are handled."""
         print_note("Ctrl-C ends it; trainings go on")
         print_line(f"http://{shown}:{listening.getsockname()[1]}/{f'{secret}/' if secret else ''}")
 
     web.run_app(
         pages(child, secret, served_names(host, names or ()), visitors),
         sock=listening,
-        print=tell,
+        print=print_address,
         shutdown_timeout=CLOSING_SECONDS,
         access_log=None,
     )
 
 
 def warn(host: str, token: bool) -> None:
-    """Says on stderr what an address beyond loopback, or one without a token, opens."""
+    """Print warnings for an address beyond loopback, and for one without a token."""
     if host not in LOOPBACK:
         print_note(
-            f"warning: {host} can be reached from other machines, and what is sent can be read on the way: anyone who "
-            "learns the address can start programs as you"
+            f"warning: other machines can reach {host}, and the network can read what is sent: anyone who learns the "
+            "address can start programs as you"
         )
     if not token:
         print_note(
-            "warning: without a token anyone who reaches the port, every user of this machine too, can start programs "
+            "warning: without a token anyone who reaches the port, and every user of this machine, can start programs "
             "as you"
         )
 
@@ -89,10 +88,10 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         why = (error.strerror or str(error)).partition(" (while")[0]
-        raise RequestError(f"{host} port {port} cannot be listened on ({why}); --port 0 takes a free one") from None
+        raise RequestError(f"cannot listen on {host} port {port} ({why}); --port 0 takes a free port") from None
 
 
 def app_command(runs_dir: Path, data_dir: Path | None) -> list[str]:
-    """What starts the app for one page."""
+    """Return the command that starts the app for one page."""
     words = python_process.module("mnist_tui", "--runs-dir", str(runs_dir.absolute()))
     return [*words, "--data-dir", str(data_dir.absolute())] if data_dir else words

@@ -1,6 +1,9 @@
-"""The web application of `serve`: the page, its files, the socket to the app, downloads; all below the token.
+"""The web application of `serve`: a page with its files, a web socket for each visit, and downloads.
 
-Everyone who reaches the page can start programs as the person who serves it. So every request is checked: for the
+A visit has a process of the app that ends with its socket: its stdin is closed, and it is killed if it does not leave.
+Packets between the two are those of Textual's web driver: a letter, four bytes of length, the contents.
+
+Everyone who reaches the page can start programs as the user who serves it. So every request is checked: for the
 token, for the name that it was sent to (a page of another site can have its own name bound to this machine's address)
 and for the page that sent it. The page loads nothing from elsewhere.
 """
@@ -43,30 +46,31 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-"""The address holds the token: it is told to no other site, and no other site's page embeds what lies below it."""
+"""The address holds the token: it is never sent to another site, and no other site's page may embed this one."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; "
     "connect-src 'self' ws://{host} wss://{host}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
-"""For files that the app hands over: a report can hold what somebody else wrote, and must not drive the app."""
+"""For files that the app delivers: a report may contain somebody else's text, which must not control the app."""
 SCRIPT = "js/textual.js"
 DOWNLOADS, DOWNLOADS_BELOW = "location.origin}/download/", "location.origin}${window.location.pathname}download/"
-"""Where the script looks for a file that the app hands over, and where such files are: below the page's own address."""
+"""Where the script looks for files that the app delivers, and where they are: below the page's own address."""
 HEARTBEAT_SECONDS = 15.0
 GOODBYE_SECONDS = 1.0
 """How long a page may take to answer that its socket is closed."""
 MOST_WAITING = 200
-"""Sockets that wait for a place, beyond those that have one."""
+"""Sockets that may wait for a place."""
 COLUMNS, ROWS, FONT_SIZE = 80, 24, 16
 SMALLEST_FONT, LARGEST_FONT = 6, 72
 
 
 def served_names(host: str, names: Sequence[str] = ()) -> frozenset[str]:
-    """The names that requests may be sent to.
+    """Return the names that requests may be sent to.
 
     Args:
-        host: the address listened on. names: further ones that a person has named.
+        host: the address listened on.
+        names: further names, from the command line.
     """
     found = {host, *names}
     if host in LOOPBACK or _is_loopback(host):
@@ -77,12 +81,13 @@ def served_names(host: str, names: Sequence[str] = ()) -> frozenset[str]:
 
 
 def pages(command: Sequence[str], token: str | None, names: frozenset[str], visitors: int) -> web.Application:
-    """The web application.
+    """Return the web application.
 
     Args:
-        command: starts the app. token: None where none is asked for.
-        names: that requests may be sent to, beside the address at which a request arrived.
-        visitors: most apps at once.
+        command: starts the app.
+        token: that every address must contain; None for no token.
+        names: that requests may be sent to, besides the address at which a request arrives.
+        visitors: how many apps may run at once.
     """
     made = _Pages(command, token, names, visitors)
     application = web.Application(middlewares=[made.check])
@@ -100,7 +105,7 @@ def pages(command: Sequence[str], token: str | None, names: frozenset[str], visi
 
 
 class _Pages:
-    """The handlers of requests, and who is connected."""
+    """The handlers of requests, with the open sockets and files to deliver."""
 
     def __init__(self, command: Sequence[str], token: str | None, names: frozenset[str], visitors: int) -> None:
         self._command, self._token, self._names = command, token, names
@@ -112,7 +117,7 @@ class _Pages:
 
     @web.middleware
     async def check(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """Answer a request that may be answered."""
+        """Answer a request if its token, name and origin are right."""
         given = request.path.split("/")[1]
         if self._token and not hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode()):
             raise web.HTTPForbidden(text="the address needs the token that serve printed\n", headers=HEADERS)
@@ -152,7 +157,7 @@ class _Pages:
         return web.FileResponse(self._files[name], headers=HEADERS)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Connect a page with an app of its own, until one of the two ends."""
+        """Connect a page with an app of its own until either ends."""
         if len(self._sockets) >= self._places.count + MOST_WAITING:
             raise web.HTTPServiceUnavailable(text="too many visitors wait already\n", headers=HEADERS)
         opened = web.WebSocketResponse(
@@ -176,7 +181,7 @@ class _Pages:
         return opened
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """Answer with a file that an app hands over, once."""
+        """Answer with a file that an app delivers, once."""
         delivery = self._deliveries.pop(request.match_info["key"], None)
         if delivery is None:
             raise web.HTTPNotFound(text="there is no such file, or it was fetched already\n", headers=HEADERS)
@@ -188,7 +193,7 @@ class _Pages:
         return response
 
     async def close(self, application: web.Application) -> None:
-        """Say goodbye to every page, whose app then ends."""
+        """Close every socket; the apps then end."""
         del application
         ends = [opened.close(code=WSCloseCode.GOING_AWAY, message=b"the server ends") for opened in self._sockets]
         with suppress(TimeoutError):
@@ -196,7 +201,7 @@ class _Pages:
 
 
 def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> str:
-    """Why a request is not answered, in a sentence; empty where it is."""
+    """Return why a request is refused, in a sentence; empty if it is not."""
     hosts = request.headers.getall("Host", [])
     name = _name(hosts[0]) if len(hosts) == 1 else None
     if name is None or not (name in names or name == _arrived_at(request)):
@@ -213,7 +218,7 @@ def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> s
 
 
 def _name(host: str) -> str | None:
-    """The name of a `Host` header, without its port; None where it is malformed."""
+    """Return the name in a `Host` header, without its port; None if it is malformed."""
     try:
         parts = urlsplit(f"//{host}")
         if parts.netloc != host or "@" in host or parts.path or parts.query or parts.fragment:
@@ -225,9 +230,9 @@ def _name(host: str) -> str | None:
 
 
 def _arrived_at(request: web.Request) -> str | None:
-    """The address of this machine that a request's connection was made to.
+    """Return the address of this machine to which the request's connection was made.
 
-    A page of another site is reached by a name, never by this machine's number.
+    A page of another site is reached by a name, never by this machine's address.
     """
     own = request.transport.get_extra_info("sockname") if request.transport else None
     return own[0].partition("%")[0].lower() if own else None
@@ -241,13 +246,13 @@ def _is_loopback(host: str) -> bool:
 
 
 def _files() -> dict[str, Path]:
-    """The files of the page's terminal, by their paths below `static/`: textual-serve's."""
+    """Return the files of textual-serve's terminal, by their paths below `static/`."""
     root = Path(textual_serve.__file__).with_name("static")
     return {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
 
 
 def _delivered_as(delivery: Delivery) -> dict[str, str]:
-    """The headers of a file that the app hands over."""
+    """Return the headers of a file that the app delivers."""
     known = delivery.mime_type if delivery.mime_type.isascii() and delivery.mime_type.isprintable() else ""
     kind = known or "application/octet-stream"
     coded = f"; charset={delivery.encoding}" if delivery.encoding.replace("-", "").isalnum() else ""
@@ -267,30 +272,31 @@ DRIVER = "mnist_tui.tui.terminal.web_driver:PageDriver"
 LARGEST_MESSAGE = 1_000_000
 """Bytes of one message of a page."""
 MOST_UNREAD = 2_000_000
-"""Bytes of input that wait for an app which does not read them, before its page is given up."""
+"""Bytes of input that may wait for an app that does not read; more close its page."""
 CHUNK_BYTES = 64 * 1024
 DELIVERY_SECONDS = 10.0
 STARTING_SECONDS = 60.0
 LEAVING_SECONDS = 5.0
-"""How long an app may take to leave once its page has gone."""
+"""How long an app may take to end once its page has gone."""
 SIGN_OF_LIFE = b"__GANGLION__\n"
-"""What Textual's web driver writes before its packets."""
+"""The line that Textual's web driver writes before its packets."""
 MOST_LINES_BEFORE = 10
 FULL = "All places are taken: this server shows the app to {count} visitors at once.\r\nWaiting for a place …\r\n"
 NOT_STARTED = "The app did not start. The terminal in which the server runs says why.\r\n"
 
 
 class MalformedMessageError(Exception):
-    """A page sent what no page of ours sends; its text says what."""
+    """A page sent a message that our page never sends; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file that an app hands to its page.
+    """A file that an app delivers to its page.
 
     Attributes:
-        key: the app's name for it. name: what the app wants to be told back with each request for a part.
-        inline: whether the browser shows it; else it is saved.
+        key: the app's key for it.
+        name: sent back to the app with each request for a part.
+        inline: whether the browser shows the file; else it saves it.
     """
 
     visit: Visit
@@ -303,7 +309,7 @@ class Delivery:
     chunks: asyncio.Queue[bytes]
 
     async def parts(self) -> AsyncIterator[bytes]:
-        """The file's contents, part by part; ends early where the app does not go on."""
+        """Yield the file's contents in parts; end early if the app does not go on."""
         while True:
             self.visit.send_meta(
                 {"type": "deliver_chunk_request", "key": self.key, "size": CHUNK_BYTES, "name": self.name}
@@ -318,10 +324,10 @@ class Delivery:
 
 
 class Places:
-    """How many apps run at once, and how many of them start at once.
+    """Limit how many apps run at once, and how many of them start at once.
 
     Args:
-        visitors: most apps at once; who comes later waits.
+        visitors: how many apps may run at once; later visitors wait.
     """
 
     def __init__(self, visitors: int) -> None:
@@ -331,12 +337,12 @@ class Places:
 
 
 class Visit:
-    """One page that is open.
+    """An open page and its app.
 
     Args:
         command: starts the app.
         size: columns and rows of the page's terminal.
-        deliver: told of each file that the app hands over.
+        deliver: called with each file that the app delivers.
     """
 
     def __init__(
@@ -353,12 +359,12 @@ class Visit:
         self._deliveries: dict[str, Delivery] = {}
 
     async def run(self) -> None:
-        """Show the app on the page until one of the two ends."""
+        """Show the app on the page until either ends."""
         shown, wrong = asyncio.create_task(self._show()), ""
         try:
             async for message in self._socket:
                 if message.type is WSMsgType.TEXT:
-                    await self._take(message.data)
+                    await self._handle_page_message(message.data)
         except MalformedMessageError as error:
             wrong = str(error)
         finally:
@@ -389,7 +395,7 @@ class Visit:
                 await self._end_process()
 
     async def _start(self) -> asyncio.StreamReader | None:
-        """The app's stdout, once it is ready to draw; None where it ends before."""
+        """Start the app, and return its stdout once it is ready to draw; None if it ends before."""
         columns, rows = self._size
         variables = python_process.environment(
             {
@@ -416,20 +422,20 @@ class Visit:
         return None
 
     async def _relay(self, stdout: asyncio.StreamReader) -> None:
-        """Send the page what the app writes, until either ends."""
+        """Send the app's output to the page until either ends."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind, length = await stdout.readexactly(1), int.from_bytes(await stdout.readexactly(4), "big")
                 contents = await stdout.readexactly(length)
                 if kind == b"D":
                     await self._socket.send_bytes(contents)
-                elif kind == b"M" and await self._told(json.loads(contents)):
+                elif kind == b"M" and await self._handle_app_message(json.loads(contents)):
                     return
                 elif kind == b"P":
-                    self._came(unpacked(contents))
+                    self._pass_chunk_on(unpacked(contents))
 
-    async def _told(self, message: dict[str, Any]) -> bool:
-        """Handle a message of the app that is not drawing; whether it was its last."""
+    async def _handle_app_message(self, message: dict[str, Any]) -> bool:
+        """Handle a message of the app that is not drawing; return whether it was the last."""
         match message.get("type"):
             case "exit":
                 return True
@@ -453,7 +459,7 @@ class Visit:
                 pass
         return False
 
-    def _came(self, message: Any) -> None:
+    def _pass_chunk_on(self, message: Any) -> None:
         """Pass a part of a file on to the download that asked for it."""
         match message:
             case ("deliver_chunk", str(key), bytes() | str() as chunk) if key in self._deliveries:
@@ -463,11 +469,11 @@ class Visit:
             case _:
                 pass
 
-    async def _take(self, text: str) -> None:
+    async def _handle_page_message(self, text: str) -> None:
         """Handle a message of the page.
 
         Raises:
-            MalformedMessageError: it is none that a page sends.
+            MalformedMessageError: our page never sends such a message.
         """
         try:
             message = parse_json(text)
@@ -484,16 +490,16 @@ class Visit:
             case ["blur" | "focus" as what, *_]:
                 self.send_meta({"type": what})
             case _:
-                raise MalformedMessageError("a message is none that the page sends")
+                raise MalformedMessageError("the page never sends such a message")
 
     def _resize(self, columns: int, rows: int) -> None:
         self.send_meta({"type": "resize", "width": columns, "height": rows})
 
     def _send(self, kind: Literal[b"D", b"M"], contents: bytes) -> None:
-        """Give the app a packet; dropped where it has not started or has ended.
+        """Send the app a packet; it is dropped if the app has not started or has ended.
 
         Raises:
-            MalformedMessageError: the app does not read, and too much waits for it already.
+            MalformedMessageError: the app does not read, and too much input waits already.
         """
         if self._process is None or self._process.stdin is None or self._process.stdin.is_closing():
             return
@@ -506,7 +512,7 @@ class Visit:
             await self._socket.send_bytes(text.encode())
 
     async def _end_process(self) -> None:
-        """End the app's process: its stdin is closed, which makes it leave; it is killed where it does not in time."""
+        """End the app's process: close its stdin, which makes it leave, and kill it if it takes too long."""
         process = self._process
         if process is None or process.returncode is not None:
             return

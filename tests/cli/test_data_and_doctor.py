@@ -27,7 +27,7 @@ def test_import_of_a_folder_without_data_is_refused(cli: Command, tmp_path: Path
 
 
 def test_clear_without_a_cache_frees_nothing(cli: Command) -> None:
-    assert cli("data", "clear").stdout == "there was nothing to remove\n"
+    assert cli("data", "clear").stdout == "there was nothing to delete\n"
 
 
 def test_features_kept_are_told_of_and_cleared(cli: Command, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_features_kept_are_told_of_and_cleared(cli: Command, tmp_path: Path) -> 
     assert "474.5 kB" in line
     assert cli("data", "clear").stdout == "freed 474.5 kB\n"
     assert feature_cache.load(key) is None
-    assert cli("data", "clear").stdout == "there was nothing to remove\n"
+    assert cli("data", "clear").stdout == "there was nothing to delete\n"
 
 
 def test_doctor_says_what_works_and_what_to_do_about_the_rest(cli: Command, tmp_path: Path) -> None:

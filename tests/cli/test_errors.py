@@ -98,7 +98,10 @@ def test_experiment_options_do_not_go_with_a_command_that_takes_none(cli: Comman
         (["train", "--epoch", "3"], "there is no option --epoch; did you mean --epochs"),
         (["train", "--preset"], "option '--preset' requires an argument"),
         (["show"], "missing argument 'RUN'"),
-        (["complexity", "--preset", "raw", "--format", "xml"], "--format xml is not known; table, json, csv, md, tex"),
+        (
+            ["complexity", "--preset", "raw", "--format", "xml"],
+            "--format xml is not known; it is table, json, csv, md, tex or text",
+        ),
     ],
 )
 def test_a_mistyped_command_line_is_answered_with_what_is_near(cli: Command, line: list[str], said: str) -> None:

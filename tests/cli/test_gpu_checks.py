@@ -83,7 +83,7 @@ def test_a_machine_without_a_gpu_wants_nothing() -> None:
             "no driver answers (Driver/library version mismatch)",
             "restart the machine",
         ),
-        (replace(UNSEEN, driver=Driver((), (12, 8))), "its driver does not know it", "nvidia-smi"),
+        (replace(UNSEEN, driver=Driver((), (12, 8))), "its driver does not list it", "nvidia-smi"),
         (
             replace(UNSEEN, driver=Driver(("Tesla K80",), (11, 4))),
             "Tesla K80, but its driver is too old: it serves CUDA up to 11.4, TensorFlow was built for 12.5",

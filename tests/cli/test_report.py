@@ -53,8 +53,10 @@ def test_files_that_are_there_are_named_with_the_option_that_replaces_them(
 def test_wrong_requests_are_answered_in_one_sentence(cli: Command, run: RunFolder, tmp_path: Path) -> None:
     assert ".md, .tex, .html, .pdf or .docx" in sentence(cli("report", run.id, "-o", tmp_path / "report.odt"))
     assert "-o report.pdf" in sentence(cli("report", run.id))
-    assert "is no time" in sentence(cli("report", run.id, "-o", tmp_path / "r.md", "--timestamp", "yesterday"))
-    assert "is no time" in sentence(
+    assert "is not a time such as" in sentence(
+        cli("report", run.id, "-o", tmp_path / "r.md", "--timestamp", "yesterday")
+    )
+    assert "is not a time such as" in sentence(
         cli("report", run.id, "-o", tmp_path / "r.md", "--timestamp", "0001-01-01T00:00+23:00")
     )
     assert "there is no run 'zzz'" in sentence(cli("report", "zzz", "-o", tmp_path / "r.md"))

@@ -140,7 +140,7 @@ def test_export_prints_the_files_and_refuses_to_replace_them(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "say what to export: --weights keras,h5,npz"),
+        ([], "nothing to export: give --weights keras,h5,npz"),
         (["--weights", "pt"], "--weights has no format 'pt'; keras, h5, npz, safetensors, onnx,"),
         (["--history", ""], "--history names no format; csv is"),
     ],

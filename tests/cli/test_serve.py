@@ -167,7 +167,7 @@ async def test_what_an_address_beyond_loopback_and_one_without_a_token_open_is_s
     with served("--host", "0.0.0.0") as (address, process):
         process.send_signal(signal.SIGINT)
         _out, err = process.communicate(timeout=PATIENCE)
-        assert "0.0.0.0 can be reached from other machines" in err
+        assert "other machines can reach 0.0.0.0" in err
         assert "start programs as you" in err
         assert "without a token" not in err
         assert len(urlsplit(address).path) > 32
@@ -194,7 +194,7 @@ def test_a_port_that_is_taken_is_said(cli: Command) -> None:
     with served() as (address, _process):
         port = str(urlsplit(address).port)
         said = sentence(cli("serve", "--port", port))
-    assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in said
+    assert f"cannot listen on 127.0.0.1 port {port} (Address already in use)" in said
     assert "--port 0" in said
 
 
