@@ -65,6 +65,15 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a text in at most `width` characters; … stands for its middle, since names often differ at their ends."""
+    if len(text) <= width:
+        return text
+    kept = max(0, width - 1)
+    head = kept - kept // 2
+    return f"{text[:head]}…{text[len(text) - kept // 2 :]}" if width > 0 else ""
+
+
 def percent(value: float | None, digits: int = 2) -> str:
     """Return ``98.41 %`` for 0.9841; a dash for None and for what is not finite."""
     return DASH if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f} %"

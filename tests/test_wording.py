@@ -27,6 +27,7 @@ from mnist_tui.wording import (
     plural,
     plus_minus,
     seconds,
+    shortened,
     signed,
     size,
     size_of,
@@ -190,3 +191,14 @@ def _said_otherwise(one: ast.JoinedStr) -> bool:
 def _own(number: ast.FormattedValue, text: ast.Constant) -> bool:
     named = ast.unparse(number.value)
     return bool(SEVERAL.match(str(text.value))) and not named.isupper() and "number_word(" not in named
+
+
+@given(st.text(max_size=40), st.integers(0, 45))
+def test_a_shortened_text_fits_and_keeps_both_its_ends(text: str, width: int) -> None:
+    short = shortened(text, width)
+    assert len(short) <= width
+    if len(text) <= width:
+        assert short == text
+    elif width >= 3:
+        assert (short[0], short[-1]) == (text[0], text[-1])
+        assert "…" in short

@@ -113,3 +113,17 @@ def test_more_seeds_than_columns_have_a_label_every_few() -> None:
     labels = lines[-1].split()
     assert labels[-1] == "39"
     assert 2 < len(labels) < 12
+
+
+async def test_long_labels_of_groups_are_cut_in_their_middle_at_80_columns(tmp_path: Path, shows: Any) -> None:
+    narrow = {"hidden": "200x100x50", "activation": "sigmoid", "dropout": "0.25", "lr": "0.0005", "batch-size": "128"}
+    wide = {"hidden": "250", "activation": "relu", "dropout": "0.5", "lr": "0.001", "batch-size": "64"}
+    for number, texts in enumerate((narrow, wide)):
+        for seed in range(2):
+            created = BEGIN + 10 * number + seed
+            finished_run(tmp_path / "runs", texts={**texts, "seed": str(seed)}, created=created)
+    async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=(80, 24)) as pilot:
+        pilot.app.push_screen(CompareScreen(listed(tmp_path / "runs")))
+        text = await shows(pilot, "4 runs, 2 curves", "…")
+        assert "raw hidden 200x100x50…0005, batch-size 128, n=2" in text
+        assert "raw activation relu, batch-size 64, n=2" in text

@@ -15,10 +15,11 @@ from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidSeries
 from mnist_tui.tui.widgets.plots.points import ScatterPoint, SeedScores
 from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
-from mnist_tui.wording import DASH, count, loss, percent, seconds
+from mnist_tui.wording import DASH, count, loss, percent, seconds, shortened
 
 Histories = Mapping[str, Sequence[EpochRow]]
-LONGEST = 22
+LONGEST = 42
+"""Characters of a label in the legend; longer ones are cut in their middle."""
 STATISTICS: tuple[tuple[str, str, Callable[[SeedStatistics], float | None]], ...] = (
     ("mean", "mean", lambda found: found.mean),
     ("deviation", "deviation", lambda found: found.std),
@@ -66,9 +67,9 @@ def _labels(members: Sequence[Sequence[RunSummary]]) -> list[str]:
     for run, runs, words in zip(firsts, members, changes, strict=True):
         own = [word for word in words if word not in shared and not (len(runs) > 1 and word.startswith("seed "))]
         label = run.name or " ".join([run.preset, ", ".join(own)]).strip()
-        labels.append(label if len(label) <= LONGEST else f"{label[: LONGEST - 1]}…")
+        labels.append(shortened(label, LONGEST))
     return [
-        label if labels.count(label) == 1 else f"{label[: LONGEST - 5]} {run.run[-4:]}"
+        label if labels.count(label) == 1 else f"{shortened(label, LONGEST - 5)} {run.run[-4:]}"
         for label, run in zip(labels, firsts, strict=True)
     ]
 

@@ -13,6 +13,7 @@ from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindo
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, paint, ruled, side_by_side
 from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, Scale, Stretch, line, scaled, track_of, y_limits
+from mnist_tui.wording import shortened
 
 MOST_SERIES = 8
 MARK_EVERY = 10
@@ -217,7 +218,9 @@ class OverlaidCurves(Plot):
         value, spread = found[-1] if found else (None, None)
         written = MEASURES[self.metric].written(value, True) if found else "–"
         around = f" ± {MEASURES[self.metric].written(spread)}" if spread is not None else ""
-        return ((f"run{number}", marks.runs[number]), ("text", f" {one.label} {written}{around}"))
+        figures = f" {written}{around}"
+        label = shortened(one.label, self.size.width - len(marks.runs[number]) - 1 - len(figures))
+        return ((f"run{number}", marks.runs[number]), ("text", f" {label}{figures}"))
 
     def _view(self, window: EpochWindow) -> None:
         if window != self.window:

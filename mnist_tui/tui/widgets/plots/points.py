@@ -11,7 +11,7 @@ from mnist_tui.tui.widgets.plots.axes import Plane, labels, log_ticks, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
-from mnist_tui.wording import percent_plus_minus
+from mnist_tui.wording import percent_plus_minus, shortened
 
 LOG_FROM = 5.0
 """Values that are this many times apart are spread over a logarithmic axis."""
@@ -246,5 +246,7 @@ class SeedPlot(Plot):
         return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
 
     def _entry(self, one: SeedScores) -> Row:
-        text = f" {one.label} {percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}"
-        return ((f"run{one.series}", self.marks.runs[one.series]), ("text", text))
+        figures = f" {percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}"
+        mark = self.marks.runs[one.series]
+        label = shortened(one.label, self.size.width - len(mark) - 1 - len(figures))
+        return ((f"run{one.series}", mark), ("text", f" {label}{figures}"))
