@@ -65,8 +65,8 @@ class ExistsError(ExportError):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        what = "file is" if len(paths) == 1 else "files are"
-        super().__init__(f"{len(paths)} {what} there already: {', '.join(map(str, paths))}")
+        what = "file exists" if len(paths) == 1 else "files exist"
+        super().__init__(f"{len(paths)} {what} already: {', '.join(map(str, paths))}")
 
 
 def target(item: str, out: Path) -> Path:
@@ -111,7 +111,7 @@ def export(
     wanted = list(dict.fromkeys(items))
     unknown = [item for item in wanted if item not in ITEMS]
     if unknown:
-        raise ExportError(f"{unknown[0]!r} cannot be exported; {', '.join(ITEMS)} can")
+        raise ExportError(f"{unknown[0]!r} cannot be exported; choose from {', '.join(ITEMS)}")
     if lacking := next(filter(None, map(lacks, wanted)), ""):
         raise ExportError(lacking)
     paths = [target(item, out) for item in wanted]
@@ -209,7 +209,7 @@ def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
     try:
         written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]
     except (ValueError, IndexError, TypeError):
-        raise ExportError("the export's worker did not say what it wrote", refused=False) from None
+        raise ExportError("the export's worker did not report the files that it wrote", refused=False) from None
     expected = {WEIGHT_FORMATS[name].file for name in formats}
     if {path.name for path in written} != expected:
         raise ExportError(f"the export's worker wrote {', '.join(path.name for path in written)}", refused=False)

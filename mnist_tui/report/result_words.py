@@ -166,7 +166,7 @@ def ridge_accuracies(found: Solution) -> list[tuple[str, str]]:
 NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 USUAL_P = 0.05
 """The usual level of significance; if so few seeds cannot reach it, the sentence says so."""
-UNCORRECTED = "Each p is of its own comparison; none is corrected for their number."
+UNCORRECTED = "Each p belongs to one comparison; none is corrected for the number of comparisons."
 
 
 def counted_seeds(seeds: Sequence[int]) -> str:

@@ -78,7 +78,7 @@ def test_a_file_that_is_there_is_replaced_only_if_asked(cli: Command, tmp_path: 
     path = tmp_path / "counts.md"
     path.write_text("mine", encoding="utf-8")
     asked = ["complexity", "--preset", "raw", "--format", "md", "-o", path]
-    assert "1 file is there already" in sentence(cli(*asked))
+    assert "1 file exists already" in sentence(cli(*asked))
     assert path.read_text(encoding="utf-8") == "mine"
     assert cli(*asked, "--force").exit_code == 0
     assert path.read_text(encoding="utf-8") != "mine"

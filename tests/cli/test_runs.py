@@ -132,7 +132,7 @@ def test_export_prints_the_files_and_refuses_to_replace_them(
     assert result.stdout.splitlines() == [str(out / name) for name in [*names, "MODEL.md"]]
     started = "writing model.keras (this starts TensorFlow, some seconds) …\nwriting complexity.md …\n"
     assert result.stderr.startswith(started)
-    assert "6 files are there already" in sentence(cli(*line, "-o", out))
+    assert "6 files exist already" in sentence(cli(*line, "-o", out))
     assert cli(*line, "-o", out, "--force").exit_code == 0
     assert cli(*line).stdout.splitlines()[0] == str(run.exports / "model.keras")
 

@@ -74,7 +74,7 @@ def test_accuracy_for_a_parameter_is_points_above_guessing_a_thousand() -> None:
 def test_accuracies_of_different_data_are_not_ranked() -> None:
     found = compare_models([model("raw", 0.97), model("fashion", 0.9)])
     words = " ".join(found.words)
-    assert "different datasets (fashion-mnist and mnist) and do not compare" in words
+    assert "different datasets (fashion-mnist and mnist) and cannot be compared" in words
     assert "most accurate" not in words
     assert found.headings[1] == "dataset"
 

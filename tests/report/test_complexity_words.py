@@ -164,4 +164,4 @@ def test_what_the_optimizer_keeps_is_counted() -> None:
     counted = of(built(layers))
     with_adam = 4 * (counted.total + 2 * counted.trainable)
     assert f"{with_adam:,} bytes" in said(built(layers, optimizer={"name": "adam"}))
-    assert "SGD keeps nothing beside them" in said(built(layers, optimizer={"name": "sgd"}))
+    assert "SGD keeps no more values" in said(built(layers, optimizer={"name": "sgd"}))

@@ -77,7 +77,7 @@ def test_exporting_the_model_onto_itself_leaves_it(run: RunFolder) -> None:
 
 
 def test_an_unknown_item_is_refused_with_those_that_there_are(run: RunFolder, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"'pickle' cannot be exported; keras, h5, npz"):
+    with pytest.raises(ExportError, match=r"'pickle' cannot be exported; choose from keras, h5, npz"):
         export(run, ["pickle"], tmp_path)
 
 

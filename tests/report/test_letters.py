@@ -73,7 +73,7 @@ def test_characters_that_no_font_has_are_named_with_a_font_that_has_them(
     monkeypatch.setattr(paged, "_font_characters", lambda path, index: frozenset("中"))
     told = REPORT_FORMATS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
     assert told == (
-        "the PDF shows boxes in the place of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"
+        "the PDF shows boxes instead of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"
     )
     assert REPORT_FORMATS[".pdf"].lacking(made("Ada é ✓ Ж", tmp_path)) == ""
     assert "中 (U+4E2D)" in REPORT_FORMATS[".tex"].lacking(made("Ada 中 é", tmp_path))
@@ -85,7 +85,7 @@ def test_a_report_warns_of_boxes_in_it_and_in_its_figures(tmp_path: Path) -> Non
     run = recorded_run(tmp_path / "runs", class_names=names)
     said: list[str] = []
     write_report([run], [tmp_path / "r.tex"], warn=said.append)
-    assert [text.partition(" shows boxes in the place of 中")[0] for text in said] == ["the LaTeX document", "a figure"]
+    assert [text.partition(" shows boxes instead of 中")[0] for text in said] == ["the LaTeX document", "a figure"]
 
 
 @pytest.mark.parametrize("code", [9])

@@ -139,7 +139,7 @@ def test_sample_data_are_another_dataset_than_the_one_of_the_same_name(tmp_path:
     found = made(raw, cnn)
     table = next(table for table in tables(found.markdown) if table[0][0] == "model")
     assert {row[0]: row[1:] for row in table}["dataset"] == ["MNIST", "digits sample"]
-    assert "different datasets (MNIST and digits sample) and do not compare" in found.markdown
+    assert "different datasets (MNIST and digits sample) and cannot be compared" in found.markdown
     assert "most accurate of those tested" not in found.markdown
     assert not [drawing for drawing in found.drawings if drawing.name.startswith("capacity")]
 
@@ -277,8 +277,8 @@ def test_a_run_that_never_got_to_its_data_is_reported_as_far_as_it_is_known(tmp_
     folder = create(tmp_path, changed("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
     found = made(folder)
-    assert "worker died without a word" in quotes(found.markdown)[0]
-    assert "No epoch ended, or none is known." in found.markdown
+    assert "worker process died unexpectedly" in quotes(found.markdown)[0]
+    assert "No epoch ended, or none was recorded." in found.markdown
     assert [drawing.name for drawing in found.drawings] == ["model-1"]
     assert facts(found.markdown)["Name"] == "mnist"
 

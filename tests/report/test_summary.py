@@ -38,7 +38,7 @@ def test_it_holds_what_the_source_reports_page_holds(tmp_path: Path) -> None:
     assert rows["Name"] == ["MNIST"]
     assert rows["Training set"] == ["60,000 images"]
     assert rows["Test set"] == ["10,000 images"]
-    assert rows["Validation (dev) set"] == ["0; the test set plays validation"]
+    assert rows["Validation (dev) set"] == ["none; the test set is used for validation"]
     assert rows["Image size"] == ["28 × 28 pixels, 1 channel"]
     assert rows["SHA-256, train images"][0].startswith("ba891046")
     assert rows["Optimizer"] == ["Adam (Kingma and Ba, 2015)"]
@@ -108,7 +108,7 @@ def test_a_crashed_run_has_a_summary_of_what_is_known(tmp_path: Path) -> None:
     folder = create(tmp_path, find_preset("raw"), Launch(created=CREATED, command="mnist-tui train --preset raw"))
     folder.write_status(replace(folder.status(), process_start=1.0))
     text = run_summary(folder)
-    assert "worker died without a word" in text
+    assert "worker process died unexpectedly" in text
     assert "## Model" in text
     assert "## Results" not in text
 

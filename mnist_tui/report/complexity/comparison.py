@@ -228,8 +228,8 @@ def _as_shallow(models: Sequence[ComparedModel]) -> list[str]:
     if not neurons:
         return []
     return [
-        f"One dense hidden layer on the same {counted(c.inputs, 'input')} would spend {deepest.name}'s "
-        f"{counted(c.total, 'parameter')} on about {counted(neurons, 'neuron')}."
+        f"With the {counted(c.total, 'parameter')} of {deepest.name}, one dense hidden layer on the same "
+        f"{counted(c.inputs, 'input')} would have about {counted(neurons, 'neuron')}."
     ]
 
 
@@ -256,7 +256,7 @@ def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
     )
     datasets = sorted({model.data for model in known})
     if len(datasets) > 1:
-        return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and do not compare."]
+        return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
     if len(known) < 2:
         return [meaning]
     best, _ = _most_and_least(known, lambda model: model.accuracy or 0.0)

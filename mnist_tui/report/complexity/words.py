@@ -200,7 +200,7 @@ def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
             f"{_bytes(whole)} with them (gradients and activations not counted)"
         )
     else:
-        training = f"{optimizer} keeps nothing beside them while training (gradients and activations not counted)"
+        training = f"{optimizer} keeps no more values while training (gradients and activations not counted)"
     return [
         f"One image costs {c.macs:,} multiply-accumulates, {share.replace('%', ' %')} in {where}.",
         f"In float32 the parameters take {_bytes(c.bytes)}; {training}.",

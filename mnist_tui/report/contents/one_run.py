@@ -47,7 +47,7 @@ def dataset_title(data: dict[str, Any]) -> str:
 
 def _validation_in_words(evidence: Evidence, images: int) -> str:
     if not images:
-        return "0; the test set plays validation"
+        return "none; the test set is used for validation"
     share = evidence.experiment.dataset.validation
     drawn = f", {100 * share:g} % of the training images, drawn by the seed" if isinstance(share, float) else ""
     return f"{counted(images, 'image')}{drawn}"
@@ -75,10 +75,10 @@ def features_in_words(evidence: Evidence) -> str:
 
 STATE_NOTICES = {
     "finished": "",
-    "stopped": "This run was stopped before its last epoch; its figures are those of the moment.",
-    "diverged": "This run diverged: its loss left every reasonable bound. Its figures show that, no more.",
-    "failed": "This run failed; what follows is what was known until then.",
-    "crashed": "This run's worker died without a word; what follows is what was known until then.",
+    "stopped": "This run was stopped before its last epoch; its scores are those that it had then.",
+    "diverged": "This run diverged: its loss grew beyond every bound, so its scores say nothing about the network.",
+    "failed": "This run failed; the report shows what was recorded until then.",
+    "crashed": "This run's worker process died unexpectedly; the report shows what was recorded until then.",
     UNKNOWN: "",
 }
 SAMPLE_NOTICE = "The data are the bundled digits sample (scikit-learn, 1,797 images), not MNIST."
@@ -88,7 +88,7 @@ def run_notices(evidence: Evidence) -> list[str]:
     """Return what a reader must know before the figures: the run's state, sample data, missing files."""
     document = evidence.document
     if document["state"] in LIVE:
-        found = ["This run has not ended; what follows is what is known so far."]
+        found = ["This run has not ended; the report shows what has been recorded so far."]
     else:
         reason = f" Reason: {document['reason']}." if document["reason"] else ""
         said = STATE_NOTICES.get(document["state"], f"This run is {document['state']}.")
@@ -237,7 +237,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         "training": training.closed_form_facts(evidence) if closed else training_facts(evidence),
         "loss": training.LEAST_SQUARES if closed else CROSS_ENTROPY,
         "ridges": training.ridge_table(evidence),
-        "no_history": training.NO_EPOCHS if closed else "No epoch ended, or none is known.",
+        "no_history": training.NO_EPOCHS if closed else "No epoch ended, or none was recorded.",
         "scores": score_table(evidence),
         "readings": source_readings(evidence),
         "per_class": class_score_table(evidence),

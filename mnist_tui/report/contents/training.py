@@ -157,7 +157,7 @@ LEAST_SQUARES = (
     r"over the $n$ training images: $x_i$ is what enters the output layer for image $i$, $y_i$ is 1 for its true class "
     r"and 0 for the nine others, and $\lambda$ is the ridge. Probabilities are the softmax of $(W x_i + b) / T$ with "
     "one temperature $T$ for all images, that with the least categorical cross-entropy (Guo et al., 2017); it leaves "
-    "every image's most probable class as it is. The losses told are such cross-entropies.",
+    "every image's most probable class as it is. The losses reported are such cross-entropies.",
 )
 """What the closed form minimises: a sentence, the formula, and what its letters mean."""
 NO_EPOCHS = "The output layer was solved in closed form, at once: there are no epochs to draw."

@@ -149,7 +149,7 @@ def missing_sentence(where: str, lacking: set[str], why: str, *, fonts: bool) ->
     some = sorted(lacking)
     named = ", ".join(f"{char} (U+{ord(char):04X})" for char in some[:MOST_NAMED])
     more = f" and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
-    told = f"{where} shows boxes in the place of {named}{more}, {why}"
+    told = f"{where} shows boxes instead of {named}{more}, {why}"
     names = list(dict.fromkeys(map(font_with, some)))
     return f"{told}; {listed(names)} {noun(names, 'has', 'have')} them" if fonts else told
 
