@@ -52,7 +52,7 @@ def test_depth_is_set_against_parameters() -> None:
 def test_the_same_parameters_in_one_layer_are_nearly_as_many() -> None:
     deep = model("raw", hidden="200x200x200", name="deep")
     words = " ".join(compare_models([deep, model("raw")]).words)
-    (neurons,) = (neurons for neurons in range(1, 1000) if f"on about {neurons} neurons." in words)
+    (neurons,) = (neurons for neurons in range(1, 1000) if f"would have about {neurons} neurons." in words)
     as_many = [of(with_text(deep.experiment, "hidden", str(neurons + more))).total for more in (-1, 0, 1)]
     assert min(as_many, key=lambda total: abs(total - deep.complexity.total)) == as_many[1]
 
