@@ -25,8 +25,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.commands import commands_of
-from mnist_tui.tui.draw.canvas import DrawingCanvas
-from mnist_tui.tui.draw.network_input import blank, drawn, erased
+from mnist_tui.tui.draw.canvas import DrawingCanvas, blank, drawn, erased
 from mnist_tui.tui.draw.open_image import path_of
 from mnist_tui.tui.draw.screen import DrawScreen
 from tests.tui.conftest import Record

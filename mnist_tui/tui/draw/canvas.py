@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.draw.network_input import NetworkInput, Spot, blank, drawn, erased
+from mnist_tui.tui.draw.readable_runs import NetworkInput
 from mnist_tui.tui.widgets.pixels import PixelView
 from mnist_tui.wording import DASH, percent
 
@@ -28,6 +28,41 @@ MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
 UNDOES = 100
 RIGHT_BUTTON = 3
 FAST = 4
+
+
+Pixels = NDArray[np.uint8]
+Spot = tuple[float, float]
+"""Row and column; the middle of a pixel is a whole number."""
+
+BRUSH_REACH = 2.0
+"""Pixels from a stroke's middle line to its edge: strokes are 3 pixels wide, with as much ink as MNIST's."""
+ERASER_REACH = 2.5
+
+
+def blank() -> Pixels:
+    """Return a black picture, uint8 ``(28, 28)``."""
+    return np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
+
+
+def drawn(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
+    """Return the picture with a straight stroke added; the lighter value stays where strokes cross."""
+    return np.maximum(pixels, _stroke(start, end, BRUSH_REACH))
+
+
+def erased(pixels: Pixels, start: Spot, end: Spot) -> Pixels:
+    """Return the picture with a straight stroke erased."""
+    return np.minimum(pixels, 255 - _stroke(start, end, ERASER_REACH))
+
+
+def _stroke(start: Spot, end: Spot, reach: float) -> Pixels:
+    """Return the brush's strength at each pixel, 0 to 255, by the distance from the stroke's middle line."""
+    rows, columns = np.mgrid[0:IMAGE_EDGE, 0:IMAGE_EDGE]
+    down, right = end[0] - start[0], end[1] - start[1]
+    length = down * down + right * right
+    along = ((rows - start[0]) * down + (columns - start[1]) * right) / length if length else np.zeros(rows.shape)
+    along = np.clip(along, 0, 1)
+    distances = np.hypot(rows - start[0] - along * down, columns - start[1] - along * right)
+    return np.rint(np.clip(reach - distances, 0, 1) * 255).astype(np.uint8)
 
 
 class DrawingCanvas(PixelView, can_focus=True):

@@ -1,4 +1,4 @@
-"""Has a run's model read pictures while they are drawn: the newest one, in a thread and a process of their own."""
+"""A run's model reads the newest drawing, in a process and a thread of their own."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 LOADING = "loading the model (TensorFlow takes some seconds)"
-LOOK_SECONDS = 0.5
-"""How often to see whether an idle process still lives."""
+CHECK_SECONDS = 0.5
+"""Seconds between two checks whether the idle process still lives."""
 
 
 class DrawingReader:
-    """Starts the process at once and tells the viewer how it goes on, until `close` or the process's end.
+    """Starts the model's process, and sends messages to a viewer until `close` or the process's end.
 
     Args:
         folder: the run.
-        viewer: gets `ModelReady`, `Answered` and, at last, `Lost` unless it closed the reader itself.
+        viewer: receives `ModelReady`, `Answered` and, unless it closed the reader itself, `Lost`.
     """
 
     class ReaderMessage(Message):
-        """Something that a reader says."""
+        """The base of a reader's messages."""
 
         def __init__(self, reader: DrawingReader) -> None:
             super().__init__()
@@ -45,7 +45,7 @@ class DrawingReader:
             self.loaded = loaded
 
     class Answered(ReaderMessage):
-        """The model has read a picture; `milliseconds` from the question to the answer."""
+        """The model has read a picture; `milliseconds` is the time from the request to the answer."""
 
         def __init__(self, reader: DrawingReader, probabilities: tuple[float | None, ...], milliseconds: float) -> None:
             super().__init__(reader)
@@ -64,69 +64,68 @@ class DrawingReader:
         self._closed = False
         self._changed = threading.Condition()
         self._predictor = Predictor(folder)
-        threading.Thread(target=self._serve, name="reader", daemon=True).start()
+        threading.Thread(target=self._run, name="reader", daemon=True).start()
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process's id."""
         return self._predictor.pid
 
     def ask(self, image: bytes) -> None:
-        """Wants 784 bytes read; a picture that still waits is forgotten."""
+        """Request an answer for a picture of 784 bytes; it replaces a picture that is still waiting."""
         with self._changed:
             self._wanted = image
             self._changed.notify()
 
     def close(self) -> None:
-        """Ends the process; nothing more is told. Returns at once."""
+        """End the process without waiting for it; no more messages are sent."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         self._predictor.close()
 
-    def _serve(self) -> None:
-        """In the thread."""
+    def _run(self) -> None:
         try:
-            self._tell(self.ModelReady(self, self._predictor.wait_ready()))
+            self._send(self.ModelReady(self, self._predictor.wait_ready()))
             while (image := self._next()) is not None:
                 began = time.perf_counter()
                 answer = self._predictor.ask([image])
                 passed = 1000 * (time.perf_counter() - began)
-                self._tell(self.Answered(self, answer.probabilities[0], passed))
+                self._send(self.Answered(self, answer.probabilities[0], passed))
         except PredictionError as error:
-            self._tell(self.Lost(self, str(error)))
+            self._send(self.Lost(self, str(error)))
 
     def _next(self) -> bytes | None:
-        """Waits for the next picture; None once closed."""
+        """Wait for the next picture; return None once the reader is closed."""
         with self._changed:
             while self._wanted is None and not self._closed:
-                self._changed.wait(LOOK_SECONDS)
+                self._changed.wait(CHECK_SECONDS)
                 if not self._closed and not self._predictor.alive:
                     raise self._predictor.ended()
             image, self._wanted = self._wanted, None
             return None if self._closed else image
 
-    def _tell(self, message: ReaderMessage) -> None:
+    def _send(self, message: ReaderMessage) -> None:
         if not self._closed:
             self._viewer.post_message(message)
 
 
-class Reading:
-    """How the reading stands: its reader, in words, and the newest answer.
+class ModelAnswers:
+    """The present reader, its status, and its newest answer.
 
     Args:
-        viewer: gets what readers tell, and hands it to `take`.
+        viewer: receives the readers' messages, and passes them to `handle`.
 
     Attributes:
-        words: how it stands, for a person.
-        answer: ten probabilities, None where one is not finite; None before there is an answer.
+        status: the status for a person.
+        answer: a probability for each class, None for one that is not finite; None before there is an answer.
     """
 
     def __init__(self, viewer: MessagePump) -> None:
         self._viewer = viewer
         self.reader: DrawingReader | None = None
         self._loaded: Loaded | None = None
-        self.words = "looking for a run whose model can read"
+        self.status = "looking for a run whose model can read"
         self.answer: tuple[float | None, ...] | None = None
 
     @property
@@ -135,41 +134,41 @@ class Reading:
         return self._loaded is not None
 
     def start(self, folder: RunFolder) -> None:
-        """Has the run's model read from now on, with its newest weights."""
+        """Load the run's model with its newest weights, in place of the present one."""
         self.stop()
-        self.words = LOADING
+        self.status = LOADING
         try:
             self.reader = DrawingReader(folder, self._viewer)
         except OSError as error:
-            self.words = f"the model's process cannot be started: {error.strerror or error}"
+            self.status = f"the model's process cannot be started: {error.strerror or error}"
 
     def stop(self) -> None:
-        """Ends the process and forgets its answer."""
+        """End the process and forget its answer."""
         if self.reader is not None:
             self.reader.close()
         self.reader = self._loaded = self.answer = None
 
     def ask(self, pixels: NDArray[np.uint8]) -> None:
-        """Wants a picture read, uint8 ``(28, 28)``, once the model is loaded; nobody is asked about an empty one."""
+        """Request an answer for a picture, uint8 ``(28, 28)``, if the model is loaded and the picture is not empty."""
         if self.reader is not None and self.ready and pixels.any():
             self.reader.ask(pixels.tobytes())
 
-    def take(self, message: DrawingReader.ReaderMessage) -> bool:
-        """Takes in what a reader tells; False where it is not the present one."""
+    def handle(self, message: DrawingReader.ReaderMessage) -> bool:
+        """Handle a reader's message; return False if it is not from the present reader."""
         if message.reader is not self.reader:
             return False
         match message:
             case DrawingReader.ModelReady(loaded=loaded):
                 self._loaded = loaded
-                self.words = f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s"
+                self.status = f"{loaded.words}, loaded in {loaded.milliseconds / 1000:.1f} s"
             case DrawingReader.Answered(probabilities=probabilities, milliseconds=milliseconds) if (
                 self._loaded is not None
             ):
                 self.answer = probabilities
-                self.words = f"{self._loaded.words}, answered in {milliseconds:.1f} ms"
+                self.status = f"{self._loaded.words}, answered in {milliseconds:.1f} ms"
             case DrawingReader.Lost(why=why):
                 self.stop()
-                self.words = f"{why}; l loads it again"
+                self.status = f"{why}; l loads it again"
             case _:
                 pass
         return True

@@ -1,11 +1,15 @@
-"""Runs whose models can read a drawing. Reads files: for a thread."""
+"""Runs whose models can read a drawing, and what their networks receive of it. To be called in a thread."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.data.pictures import centres
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.data.hog import hog_picture
+from mnist_tui.data.pictures import centred, centres
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.collection.listing import listed
@@ -19,12 +23,13 @@ from mnist_tui.wording import percent
 
 @dataclass(frozen=True)
 class ReadableRun:
-    """A run whose model reads.
+    """A run with a model.
 
     Attributes:
-        state: as it was when it was looked at.
-        hog: its features; None where it sees pixels.
-        data: what the run recorded of its data; None where it never had any.
+        state: the run's state when its folder was read.
+        hog: its HOG features; None if its features are pixels.
+        names: the names of its classes.
+        data: the data that the run recorded; None if it never had any.
     """
 
     folder: RunFolder
@@ -36,20 +41,20 @@ class ReadableRun:
 
     @property
     def centres(self) -> bool:
-        """Whether drawings are centred for it unless a person says otherwise."""
+        """Whether drawings are centred for this run by default."""
         return centres(self.names)
 
     @property
-    def words(self) -> str:
+    def title(self) -> str:
         """``hog on MNIST, finished``."""
         return f"{self.preset} on {self.data.title if self.data else 'no data yet'}, {self.state}"
 
 
-def subject_of(folder: RunFolder) -> ReadableRun:
-    """What is to be known of a run.
+def readable_run(folder: RunFolder) -> ReadableRun:
+    """Read what the screen shows of a run.
 
     Raises:
-        RequestError: its folder cannot be read.
+        RequestError: the run's folder cannot be read.
     """
     preset = folder.preset()
     features = preset.experiment.features
@@ -58,7 +63,7 @@ def subject_of(folder: RunFolder) -> ReadableRun:
 
 
 def newest_with_model(runs_dir: Path) -> RunFolder | None:
-    """The newest run that has ended and has a model, else the newest that trains and has saved something."""
+    """Return the newest ended run that has a model, else the newest live run that has saved one."""
     live: RunFolder | None = None
     for folder in run_folders(runs_dir):
         if not has_model(folder):
@@ -72,8 +77,8 @@ def newest_with_model(runs_dir: Path) -> RunFolder | None:
     return live
 
 
-def offered(runs_dir: Path) -> list[tuple[RunFolder, str]]:
-    """Every run that has a model, newest first, each with a line: run, data, state, test accuracy, name."""
+def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, str]]:
+    """List the runs that have a model, newest first, each with a line: run, data, state, test accuracy, name."""
     found = [(folder, run) for run in listed(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
     longest = max((len(folder.id) for folder, _ in found), default=0)
     return [
@@ -83,3 +88,29 @@ def offered(runs_dir: Path) -> list[tuple[RunFolder, str]]:
         )
         for folder, run in found
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkInput:
+    """A drawing as a run's network receives it.
+
+    Attributes:
+        pixels: uint8 ``(28, 28)``.
+        hog, fine_hog: the HOG picture, uint8 ``(28, 28)`` and ``(56, 56)``; None if the run's features are pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    hog: NDArray[np.uint8] | None = None
+    fine_hog: NDArray[np.uint8] | None = None
+
+
+def network_input(drawing: NDArray[np.uint8], *, centring: bool, hog: HogFeatures | None) -> NetworkInput:
+    """Compute a network's input from a drawing, uint8 ``(28, 28)``. Slow for small HOG cells: call it in a thread."""
+    pixels = centred(drawing) if centring else drawing
+    if hog is None:
+        return NetworkInput(pixels)
+    coarse, fine = (
+        hog_picture(pixels, orientations=hog.orientations, pixels_per_cell=hog.pixels_per_cell, scale=scale)
+        for scale in (1, 2)
+    )
+    return NetworkInput(pixels, coarse, fine)

@@ -23,9 +23,15 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
-from mnist_tui.tui.draw.model_reader import DrawingReader, Reading
-from mnist_tui.tui.draw.network_input import NetworkInput, network_input
-from mnist_tui.tui.draw.readable_runs import ReadableRun, newest_with_model, offered, subject_of
+from mnist_tui.tui.draw.model_reader import DrawingReader, ModelAnswers
+from mnist_tui.tui.draw.readable_runs import (
+    NetworkInput,
+    ReadableRun,
+    network_input,
+    newest_with_model,
+    readable_run,
+    runs_with_model,
+)
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
@@ -98,11 +104,11 @@ class DrawScreen(BenchScreen[None]):
         super().__init__()
         self._folder = folder
         self._subject: ReadableRun | None = None
-        self._reading = Reading(self)
+        self._model = ModelAnswers(self)
         self._centring = True
         self._source = ""
         self._untouched: NDArray[np.uint8] | None = None
-        self._sight: NetworkInput | None = None
+        self._input: NetworkInput | None = None
         self._looking = self._stale = False
         self._images: Images | None = None
         self._path = ""
@@ -127,7 +133,7 @@ class DrawScreen(BenchScreen[None]):
         self._choose(self._folder)
 
     def on_unmount(self) -> None:
-        self._reading.stop()
+        self._model.stop()
 
     def on_resize(self) -> None:
         """Pictures twice as large where there is room: the canvas first."""
@@ -143,7 +149,7 @@ class DrawScreen(BenchScreen[None]):
         subject, why = None, ""
         try:
             found = folder or newest_with_model(self.app.options.runs_dir)
-            subject, why = (None, NO_RUN) if found is None else (subject_of(found), "")
+            subject, why = (None, NO_RUN) if found is None else (readable_run(found), "")
         except (RequestError, OSError, TypeError) as error:
             why = f"the run's folder cannot be read: {error}"
         if self.is_attached:
@@ -152,7 +158,7 @@ class DrawScreen(BenchScreen[None]):
     def _chosen(self, subject: ReadableRun | None, why: str) -> None:
         if subject is None:
             if self._subject is None:
-                self._reading.words = why
+                self._model.status = why
             else:
                 self.notify(why, severity="error", markup=False)
             self._say()
@@ -167,14 +173,14 @@ class DrawScreen(BenchScreen[None]):
     def action_load(self) -> None:
         """Starts the run's model anew."""
         if self._subject is not None:
-            self._reading.start(self._subject.folder)
+            self._model.start(self._subject.folder)
             self._say()
 
     @on(DrawingReader.ModelReady)
     @on(DrawingReader.Answered)
     @on(DrawingReader.Lost)
     def _told(self, message: DrawingReader.ReaderMessage) -> None:
-        if self._reading.take(message):
+        if self._model.handle(message):
             if isinstance(message, DrawingReader.ModelReady):
                 self._ask()
             self._say()
@@ -196,28 +202,28 @@ class DrawScreen(BenchScreen[None]):
     @work(thread=True, group="see", exit_on_error=False)
     def _see(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
         """In a thread: what the network gets."""
-        sight = network_input(drawing, centring=centring, hog=hog)
+        seen_input = network_input(drawing, centring=centring, hog=hog)
         if self.is_attached:
-            self.app.call_from_thread(self._saw, sight)
+            self.app.call_from_thread(self._saw, seen_input)
 
-    def _saw(self, sight: NetworkInput) -> None:
-        self._looking, self._sight = False, sight
+    def _saw(self, seen_input: NetworkInput) -> None:
+        self._looking, self._input = False, seen_input
         if self._stale:
             self._look()
-        self.seen.show(sight, centred=self._centring)
+        self.seen.show(seen_input, centred=self._centring)
         self._ask()
         self._say()
 
     def _ask(self) -> None:
-        if self._sight is not None:
-            self._reading.ask(self._sight.pixels)
+        if self._input is not None:
+            self._model.ask(self._input.pixels)
 
     def _say(self) -> None:
         """Brings every word up to date."""
         subject = self._subject
-        what = f"read by {subject.words}  {subject.folder.id}" if subject else "no run reads"
+        what = f"read by {subject.title}  {subject.folder.id}" if subject else "no run reads"
         self.heading.update(f"Draw  {what}")
-        blank, answer = not self.canvas.pixels.any(), self._reading.answer
+        blank, answer = not self.canvas.pixels.any(), self._model.answer
         names = subject.names if subject else tuple(map(str, range(10)))
         shown = (None,) * len(names) if blank or answer is None else answer
         for bars in self.query(Probabilities):
@@ -228,7 +234,7 @@ class DrawScreen(BenchScreen[None]):
     def _fact_lines(self) -> list[str]:
         edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
-        lines.append(self._reading.words)
+        lines.append(self._model.status)
         if self._subject is not None:
             lines.append(centring_words(self._subject, centring=self._centring))
         return [*lines, pen_words(self.canvas.pen, self.canvas.at)]
@@ -307,7 +313,7 @@ class DrawScreen(BenchScreen[None]):
     @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def action_run(self) -> None:
         """In a thread: lists the runs that can read, then asks which."""
-        found = offered(self.app.options.runs_dir)
+        found = runs_with_model(self.app.options.runs_dir)
         if self.is_attached:
             self.app.call_from_thread(self._offer, [folder for folder, _ in found], [line for _, line in found])
 
