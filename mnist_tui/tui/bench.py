@@ -249,11 +249,11 @@ class Bench(App[None]):
         """Announce the end of a followed study."""
         message.stop()
         if self.studies.has_ended(message.feed):
-            from mnist_tui.tui.studies.words import ended
+            from mnist_tui.tui.studies.words import end_sentence
 
             snapshot = message.feed.snapshot
             name = snapshot.study.title or message.feed.folder.id
-            self._announce_end("Study ended", ended(name, snapshot), snapshot.state)
+            self._announce_end("Study ended", end_sentence(name, snapshot), snapshot.state)
 
     def _announce_end(self, title: str, text: str, state: str) -> None:
         good = state in {"finished", "stopped"}

@@ -15,7 +15,7 @@ from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.tui.studies import plots
-from mnist_tui.tui.studies.trial_rows import Shape
+from mnist_tui.tui.studies.trial_rows import TableShape
 from mnist_tui.tui.weights.distributions import EpochSpread, drawable_spreads, shares, value_axis
 from mnist_tui.tui.widgets.plots.axes import plane_of
 from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
@@ -135,7 +135,7 @@ def trials_of(values: Sequence[float | None]) -> tuple[TrialRow, ...]:
 @given(some.lists(MAYBE, min_size=1, max_size=12), some.sampled_from(["val_accuracy", "val_loss"]))
 def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric: str) -> None:
     marks, trials = MARKS["braille"], trials_of(values)
-    shape = Shape(metric, ("lr",), bases=False, seeds=True)
+    shape = TableShape(metric, ("lr",), bases=False, seeds=True)
     axes, strands = plots.parallel(trials, shape)
     assert all(height is None or 0 <= height <= 1 for strand in strands for height in strand.heights)
     layout = layout_of(axes, (WIDTH, HEIGHT), marks)

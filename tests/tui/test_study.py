@@ -26,7 +26,7 @@ from mnist_tui.tui.studies import trial_rows
 from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
-from mnist_tui.tui.studies.trial_rows import TrialOrder, in_order
+from mnist_tui.tui.studies.trial_rows import TrialOrder, sorted_trials
 from mnist_tui.tui.study_watch import StudySnapshots
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
@@ -88,16 +88,16 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
     study = (StudySnapshots(under_way.folder).look() or pytest.fail("nothing to see")).study
-    shape = trial_rows.shape_of(study)
-    for column in trial_rows.columns_of(shape):
+    shape = trial_rows.table_shape(study)
+    for column in trial_rows.table_columns(shape):
         for descending in (False, True):
-            found = in_order(study.rows, TrialOrder(column.key, descending), shape)
+            found = sorted_trials(study.rows, TrialOrder(column.key, descending), shape)
             assert sorted(row.number for row in found) == [1, 2, 3, 4, 5, 6]
             if column.key in {"test_accuracy", "seconds", "macro_f1"}:
                 assert found[-1].number == 6
-    hidden = in_order(study.rows, TrialOrder("axis:hidden", True), shape)
+    hidden = sorted_trials(study.rows, TrialOrder("axis:hidden", True), shape)
     assert [dict(row.values)["hidden"] for row in hidden] == ["250", "250", "150", "150", "50", "50"]
-    loss = trial_rows.Shape("val_loss", shape.axes, bases=False, seeds=False)
+    loss = trial_rows.TableShape("val_loss", shape.axes, bases=False, seeds=False)
     assert TrialOrder().shown(loss) == ("val_loss", False)
 
 

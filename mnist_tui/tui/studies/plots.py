@@ -1,4 +1,4 @@
-"""The plots of a study's screen, one of which is seen: parallel coordinates, curves one by one, seeds with a band."""
+"""The plots of a study's screen: parallel coordinates, small multiples of curves, and seeds with a band."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textual.containers import Container
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
-from mnist_tui.tui.studies.trial_rows import Shape, figure
+from mnist_tui.tui.studies.trial_rows import TableShape, figure_of
 from mnist_tui.tui.studies.words import METRICS, score_text
 from mnist_tui.tui.widgets.plots.axes import labels, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
@@ -22,13 +22,16 @@ from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, Para
 from mnist_tui.wording import percent
 
 LISTED = 8
-"""Values of an axis that have a height of their own; more numbers are placed by their size."""
+"""Axes with at most so many values place them at equal distances; more numbers are placed by their size."""
 LOG_FROM = 20.0
-"""Numbers that are this many times apart are placed by their logarithm."""
+"""If the largest number is at least this many times the smallest, numbers are placed by their logarithm."""
 
 
-def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[ParallelAxis], list[TrialLine]]:
-    """An axis a parameter (the seed, where that is all that differs), the metric's last; a strand a trial."""
+def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[ParallelAxis], list[TrialLine]]:
+    """Return the axes of a parallel plot (the parameters, then the metric), and a line for each trial.
+
+    If only the seed differs, it is an axis, too.
+    """
     planned = sorted(rows, key=lambda row: row.number)
     columns: list[tuple[str, list[str]]] = []
     for name in shape.axes:
@@ -40,7 +43,7 @@ def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[ParallelAxis]
     axes: list[ParallelAxis] = []
     heights: list[list[float | None]] = []
     for name, texts in columns:
-        axis, found = _upright(name, texts)
+        axis, found = _axis(name, texts)
         axes.append(axis)
         heights.append(found)
     axis, found = _scores(planned, shape.metric)
@@ -50,8 +53,8 @@ def parallel(rows: Sequence[TrialRow], shape: Shape) -> tuple[list[ParallelAxis]
     return axes, [TrialLine(str(row.number), strands[row.number]) for row in rows]
 
 
-def _upright(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
-    """An axis of values as typed: few are listed, numbers in rising order; many numbers lie where their size is."""
+def _axis(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
+    """Return a parameter's axis, and the height of each value on it. Numbers are sorted, many of them by size."""
     distinct = list(dict.fromkeys(text for text in texts if text))
     numbers = {text: value for text in distinct if (value := _number(text)) is not None}
     if len(numbers) == len(distinct):
@@ -86,9 +89,9 @@ def _number(text: str) -> float | None:
 
 
 def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[float | None]]:
-    """The metric's axis, the better the higher."""
+    """Return the metric's axis with the best value at its top, and the height of each score."""
     share = metric == "val_accuracy"
-    scores = [drawable(figure(row, metric, metric)) for row in rows]
+    scores = [drawable(figure_of(row, metric, metric)) for row in rows]
     there = [value for value in scores if value is not None]
     title = "val acc." if share else "val loss"
     if not there:
@@ -113,8 +116,8 @@ def _score_label(value: float, share: bool) -> str:
     return percent(value) if share else f"{value:.4f}"
 
 
-def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tuple[list[Panel], Frame]:
-    """A panel for each trial that has ended an epoch, in the order given, and the axes of all."""
+def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) -> tuple[list[Panel], Frame]:
+    """Return a panel for each trial that has ended an epoch, in the given order, and the axes that all share."""
     share = shape.metric == "val_accuracy"
     factor, unit = (100.0, " %") if share else (1.0, "")
     having = [row for row in rows if row.curve]
@@ -134,25 +137,25 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: Shape) -> tupl
     title = METRICS[shape.metric]
     if not values:
         return [], Frame(title, 0.0, 1.0, 1, unit)
-    low, high = _seen(values, share)
+    low, high = _limits(values, share)
     epochs = max((row.epochs or row.epoch for row in having), default=1)
     return panels, Frame(title, low, high, epochs, unit)
 
 
 def _family(names: Sequence[str]) -> str:
-    """The words that all the names of different presets begin with: ``labo04-raw-``."""
+    """Return the words that all names of presets begin with (``labo04-raw-``)."""
     words = zip(*(name.split("-")[:-1] for name in set(names)), strict=False)
     return "".join(f"{word[0]}-" for word in itertools.takewhile(lambda word: len(set(word)) == 1, words))
 
 
-def _short(row: TrialRow, shape: Shape, family: str) -> str:
-    """What tells a trial from the others, in as few words as will do: ``250, tanh``; ``seed 3``."""
+def _short(row: TrialRow, shape: TableShape, family: str) -> str:
+    """Return what distinguishes a trial from the others (``250, tanh``; ``seed 3``)."""
     parts = [*([row.base.removeprefix(family)] if shape.bases else []), *(value for _, value in row.values)]
     return ", ".join([*parts, *([f"seed {row.seed}"] if shape.seeds else [])])
 
 
-def _seen(values: Sequence[float], share: bool) -> tuple[float, float]:
-    """What the axis spans: all but the worst twentieth, so that one bad beginning does not flatten all curves."""
+def _limits(values: Sequence[float], share: bool) -> tuple[float, float]:
+    """Return the limits of the axis without the worst 5 % of values, as one bad start would flatten all curves."""
     cut = len(values) // 20
     low, high = (values[cut], values[-1]) if share else (values[0], values[-1 - cut])
     margin = 0.02 * (high - low) or 0.5
@@ -164,9 +167,9 @@ def _drawable(curve: Sequence[tuple[int, float]]) -> dict[int, float]:
 
 
 def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
-    """The mean over the seeds with its band, then the chosen seed's curve and the others', as many as there is room.
+    """Return the mean curve over the seeds with its band, then the chosen seed's curve and the others'.
 
-    The mean is that of the seeds that have finished; while fewer than two have, of all.
+    The mean is that of the finished seeds; of all seeds while fewer than two have finished.
     """
     whole = [row for row in rows if row.state == "finished" and row.curve]
     curves = [_drawable(row.curve) for row in (whole if len(whole) > 1 else rows) if row.curve]
@@ -184,28 +187,28 @@ def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
 
 
 USUAL = {"seeds": ("curves", "multiples"), "reproduction": ("multiples", "parallel")}
-"""The plots that kinds of studies have, the usual one first."""
+"""The plots of each kind of study, the default first."""
 
 
 def plots_of(study: StudyState) -> tuple[str, ...]:
-    """The plots that the study has, the usual one first."""
+    """Return the plots that a study has, the default first."""
     return USUAL.get(study.kind, ("parallel", "multiples"))
 
 
 def plot_of(study: StudyState, wanted: str) -> str:
-    """The plot that is wanted, where the study has it; else its usual one."""
+    """Return the requested plot if the study has it, else its default."""
     known = plots_of(study)
     return wanted if wanted in known else known[0]
 
 
 def plot_after(study: StudyState, wanted: str) -> str:
-    """The study's next plot."""
+    """Return the plot after the present one."""
     known = plots_of(study)
     return known[(known.index(plot_of(study, wanted)) + 1) % len(known)]
 
 
 class PlotPane(Container):
-    """One of a study's plots; it follows the cursor of the table."""
+    """Shows one of a study's plots; it follows the cursor of the table."""
 
     DEFAULT_CSS = """
     PlotPane {
@@ -233,9 +236,9 @@ class PlotPane(Container):
         return {"parallel": self.parallel, "multiples": self.multiples, "curves": self.curves}
 
     def show(
-        self, plot: str, study: StudyState, rows: Sequence[TrialRow], shape: Shape, *, chosen: str, best: str
+        self, plot: str, study: StudyState, rows: Sequence[TrialRow], shape: TableShape, *, chosen: str, best: str
     ) -> None:
-        """Draws one of the plots and hides the others.
+        """Draw one of the plots and hide the others.
 
         Args:
             plot: parallel, multiples or curves.
@@ -256,5 +259,5 @@ class PlotPane(Container):
             self.curves.show(seeds(study.rows, chosen))
 
     def take_focus(self, plot: str) -> None:
-        """To the plot that is seen."""
+        """Move the focus to the plot."""
         self._plots[plot].focus()

@@ -17,7 +17,7 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.studies import trial_rows, words
 from mnist_tui.tui.studies.actions import StudyActions
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
-from mnist_tui.tui.studies.trial_rows import Rows, Shape, TrialListing, TrialOrder, listing
+from mnist_tui.tui.studies.trial_rows import RowCache, TableShape, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.live import LiveText
@@ -93,13 +93,13 @@ class StudyScreen(StudyActions):
         super().__init__(feed)
         self._heard, self._clock = HeardClock(), clock
         self._dirty = True
-        self._rows = Rows()
+        self._rows = RowCache()
         self._listed = TrialListing()
         self._plot_due = False
         self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(words.caption(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
+        yield StatusLine(words.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")
             yield LiveText(id="study-pace", cut=True)
@@ -151,33 +151,33 @@ class StudyScreen(StudyActions):
         if self.snapshot.live or self._dirty:
             self.meter.show("Trials", *words.share_done(self.snapshot.study))
             now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
-            self.pace.say(words.pace(self.snapshot, now))
+            self.pace.say(words.progress_text(self.snapshot, now))
         if self._dirty:
             self._dirty = False
             self._draw()
 
     def _draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
-        self.status.show(snapshot.state, words.caption(snapshot))
+        self.status.show(snapshot.state, words.study_title(snapshot))
         self.crew.say(words.workers_line(study))
         self.crew.display = bool(study.workers)
         why = snapshot.reason if snapshot.state != "finished" else ""
         self.why.say(why)
         self.why.display = bool(why)
-        seeds = words.told_of_seeds(snapshot.summaries, study) if study.kind == "seeds" else []
+        seeds = words.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
         command = [snapshot.asked.command] if snapshot.asked is not None else []
         parts = [seeds, [*words.notes(snapshot), *words.workers(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
-        shape = trial_rows.shape_of(study)
+        shape = trial_rows.table_shape(study)
         self._list(shape)
         self._draw_plot(shape)
         self._tell()
 
-    def _list(self, shape: Shape) -> None:
+    def _list(self, shape: TableShape) -> None:
         view = self.feed.view
         self._listed = found = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
         first = not self.table.keys
-        self.table.show(trial_rows.columns_of(shape), found.rows, found.order.shown(shape))
+        self.table.show(trial_rows.table_columns(shape), found.rows, found.order.shown(shape))
         if first and view.chosen:
             self.table.choose(view.chosen)
         wanted = next((row for row in self.snapshot.study.rows if view.wanted and row.run == view.wanted), None)
@@ -185,7 +185,7 @@ class StudyScreen(StudyActions):
             self.feed.view = replace(self.feed.view, wanted="")
             self.table.choose(found.key_of(wanted.number))
 
-    def _draw_plot(self, shape: Shape) -> None:
+    def _draw_plot(self, shape: TableShape) -> None:
         study = self.snapshot.study
         best = self._listed.key_of(study.best)
         self.plots.show(self._plot, study, self._listed.trials, shape, chosen=self._key, best=best)
@@ -196,9 +196,9 @@ class StudyScreen(StudyActions):
 
     def _tell(self) -> None:
         chosen = self.chosen
-        lines = words.told(chosen, self.snapshot.study) if chosen else []
+        lines = words.trial_lines(chosen, self.snapshot.study) if chosen else []
         if chosen is None and self.snapshot.summaries:
-            lines = words.told_of_seeds(self.snapshot.summaries, self.snapshot.study)
+            lines = words.seed_lines(self.snapshot.summaries, self.snapshot.study)
         if not self.table.keys:
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
         self.told.say("\n".join(lines))
@@ -275,7 +275,7 @@ class StudyScreen(StudyActions):
         """The plot follows the cursor, some moves of it at a time."""
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(trial_rows.shape_of(self.snapshot.study))
+            self._draw_plot(trial_rows.table_shape(self.snapshot.study))
 
     @on(TrialPlot.TrialStep)
     def _step(self, message: TrialPlot.TrialStep) -> None:
@@ -293,13 +293,13 @@ class StudyScreen(StudyActions):
 
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self.feed.view.order.by(message.column, trial_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.by(message.column, trial_rows.table_shape(self.snapshot.study)))
 
     def action_sort(self) -> None:
-        self._look(order=self.feed.view.order.next(trial_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.next(trial_rows.table_shape(self.snapshot.study)))
 
     def action_reverse(self) -> None:
-        self._look(order=self.feed.view.order.reversed(trial_rows.shape_of(self.snapshot.study)))
+        self._look(order=self.feed.view.order.reversed(trial_rows.table_shape(self.snapshot.study)))
 
     def action_best(self) -> None:
         self._look(order=TrialOrder())

@@ -1,4 +1,7 @@
-"""A study's table: columns, cells and order of its trials, and of points (trials of all seeds). Text only."""
+"""The table of a study's screen: columns, cells and order of its trials.
+
+Trials that differ in their seed alone can be shown together, as one point. Text only.
+"""
 
 from __future__ import annotations
 
@@ -17,21 +20,21 @@ from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, percent_plus_minus, plus_minus, seconds
 
 AXIS = "axis:"
-"""Before an axis' name it is a column's key."""
+"""The key of an axis' column is this and the axis' name."""
 BAR = 6
-"""Characters of a running trial's bar."""
+"""Width of a running trial's bar in characters."""
 FIRST_DESCENDING = {"val_accuracy", "test_accuracy", "macro_f1", "epochs", "parameters"}
-"""Columns whose largest value comes first when one begins to sort by them."""
+"""Columns that are sorted from the largest value down at first."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What of a study says which columns there are.
+class TableShape:
+    """The properties of a study that decide which columns its table has.
 
     Attributes:
-        metric: val_accuracy or val_loss: what trials are compared by.
-        axes: names, in their order.
-        bases, seeds: whether trials differ in these.
+        metric: what trials are compared by, val_accuracy or val_loss.
+        axes: the names of the swept parameters, in their order.
+        bases, seeds: whether trials differ in their preset, in their seed.
     """
 
     metric: str
@@ -40,14 +43,14 @@ class Shape:
     seeds: bool
 
 
-def shape_of(study: StudyState) -> Shape:
-    """The shape of the rows there are."""
+def table_shape(study: StudyState) -> TableShape:
+    """Return the shape of a study's table."""
     bases, seeds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed"))
-    return Shape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
+    return TableShape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
 
 
-def columns_of(shape: Shape) -> tuple[RowColumn, ...]:
-    """The table's columns; the narrower the table the fewer: state, values and scores stay longest."""
+def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
+    """Return the table's columns; on narrow screens state, values and scores are kept longest."""
     names = {"val_accuracy": "val acc.", "val_loss": "val loss"}
     other = "val_loss" if shape.metric == "val_accuracy" else "val_accuracy"
     return (
@@ -73,40 +76,40 @@ def columns_of(shape: Shape) -> tuple[RowColumn, ...]:
 
 @dataclass(frozen=True)
 class TrialOrder:
-    """How the rows are sorted; `rank`, which no column is, has the best trials first, then those to come."""
+    """How the rows are sorted. The column `rank`, which is never shown, puts the best trials first."""
 
     column: str = "rank"
     descending: bool = False
 
-    def by(self, column: str, shape: Shape) -> TrialOrder:
-        """Sorted by that column; the other way round where it is already. By the metric the best come first."""
+    def by(self, column: str, shape: TableShape) -> TrialOrder:
+        """Return the order by a column, reversed if it is the present one. By the metric the best trials come first."""
         if column == shape.metric:
             return TrialOrder(column, _best_is_low(shape)) if self.column == "rank" else TrialOrder()
         if column == self.column:
             return TrialOrder(column, not self.descending)
         return TrialOrder(column, column in FIRST_DESCENDING)
 
-    def next(self, shape: Shape) -> TrialOrder:
-        """Sorted by the column after this."""
-        keys = [column.key for column in columns_of(shape)]
+    def next(self, shape: TableShape) -> TrialOrder:
+        """Return the order by the next column."""
+        keys = [column.key for column in table_columns(shape)]
         column = keys[(keys.index(self.shown(shape)[0]) + 1) % len(keys)]
         return TrialOrder() if column == shape.metric else TrialOrder(column, column in FIRST_DESCENDING)
 
-    def reversed(self, shape: Shape) -> TrialOrder:
-        """The other way round."""
+    def reversed(self, shape: TableShape) -> TrialOrder:
+        """Return the reversed order."""
         return self.by(self.shown(shape)[0], shape)
 
-    def shown(self, shape: Shape) -> tuple[str, bool]:
-        """The column whose head carries the arrow, and whether its largest value comes first."""
+    def shown(self, shape: TableShape) -> tuple[str, bool]:
+        """Return the column whose title carries the arrow, and whether its largest value comes first."""
         return (shape.metric, not _best_is_low(shape)) if self.column == "rank" else (self.column, self.descending)
 
 
-def _best_is_low(shape: Shape) -> bool:
+def _best_is_low(shape: TableShape) -> bool:
     return shape.metric == "val_loss"
 
 
-def figure(row: TrialRow, key: str, metric: str) -> float | None:
-    """A trial's figure by its column: of the metric that of the model that it ended with, else the newest."""
+def figure_of(row: TrialRow, key: str, metric: str) -> float | None:
+    """Return a trial's figure for a column; for the metric, that of its final model if there is one."""
     if key == metric and row.score is not None:
         return row.score
     return getattr(row, key)
@@ -124,8 +127,8 @@ KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
 }
 
 
-def in_order(rows: Iterable[TrialRow], order: TrialOrder, shape: Shape) -> list[TrialRow]:
-    """The rows sorted; those without a value come last either way, equal ones by number."""
+def sorted_trials(rows: Iterable[TrialRow], order: TrialOrder, shape: TableShape) -> list[TrialRow]:
+    """Return the sorted trials; trials without a value come last, equal ones are sorted by number."""
     by_number = sorted(rows, key=lambda row: row.number)
     if order.column == "rank":
         return _ranked(by_number, shape)
@@ -141,15 +144,15 @@ def in_order(rows: Iterable[TrialRow], order: TrialOrder, shape: Shape) -> list[
 
 
 def _figure_of(column: str, metric: str, row: TrialRow) -> float | None:
-    return figure(row, column, metric)
+    return figure_of(row, column, metric)
 
 
-def _ranked(rows: Sequence[TrialRow], shape: Shape) -> list[TrialRow]:
-    """Finished ones best first, then those that run, those that ended early, the failed, those to come."""
+def _ranked(rows: Sequence[TrialRow], shape: TableShape) -> list[TrialRow]:
+    """Sort finished trials from the best down, then the running, ended early, failed and waiting ones."""
     best = -1.0 if shape.metric == "val_accuracy" else 1.0
 
     def place(row: TrialRow) -> tuple[int, float]:
-        value = figure(row, shape.metric, shape.metric)
+        value = figure_of(row, shape.metric, shape.metric)
         cost = best * value if value is not None else float("inf")
         return {"running": 0, "failed": 2, "waiting": 3}.get(row.state, 1), cost
 
@@ -159,7 +162,7 @@ def _ranked(rows: Sequence[TrialRow], shape: Shape) -> list[TrialRow]:
 
 
 def _by_axis(name: str) -> Callable[[TrialRow], Any]:
-    """Numbers by size, then texts; ``200x100`` by its parts."""
+    """Sort numbers by size, then texts; ``200x100`` by its parts."""
 
     def key(row: TrialRow) -> Any:
         text = dict(row.values).get(name)
@@ -174,22 +177,22 @@ def _by_axis(name: str) -> Callable[[TrialRow], Any]:
 
 
 def tone(state: str) -> str:
-    """The component class of a state's cell."""
+    """Return the component class (colour) of a state's cell."""
     return {"running": "row-table--live", "finished": "row-table--good", "failed": "row-table--bad", "waiting": ""}.get(
         state, "row-table--odd"
     )
 
 
-class Rows:
-    """Makes the table's rows; that of a trial that has not changed is the one it was."""
+class RowCache:
+    """Makes the table's rows, and keeps the row of each trial that has not changed."""
 
     def __init__(self) -> None:
         self._made: dict[int, tuple[TrialRow, tuple[object, ...], TableRow]] = {}
 
     def of(
-        self, rows: Sequence[TrialRow], shape: Shape, marked: Container[int], best: int | None, glyphs: Glyphs
+        self, rows: Sequence[TrialRow], shape: TableShape, marked: Container[int], best: int | None, glyphs: Glyphs
     ) -> list[TableRow]:
-        """A row a trial, in their order."""
+        """Return a row for each trial, in their order."""
         found: list[TableRow] = []
         for row in rows:
             asked = (shape, row.number in marked, row.number == best, glyphs)
@@ -203,8 +206,8 @@ class Rows:
         return found
 
 
-def cells_of(row: TrialRow, shape: Shape, best: bool, glyphs: Glyphs) -> tuple[str, ...]:
-    """A trial's cells, one a column."""
+def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tuple[str, ...]:
+    """Return a trial's cells, one for each column."""
     values = dict(row.values)
     figures: dict[str, str] = {
         "number": f"{'best ' if best else ''}{row.number}",
@@ -212,8 +215,8 @@ def cells_of(row: TrialRow, shape: Shape, best: bool, glyphs: Glyphs) -> tuple[s
         "base": row.base,
         "seed": str(row.seed),
         "epochs": epochs_of(row, glyphs),
-        "val_accuracy": percent(figure(row, "val_accuracy", shape.metric)),
-        "val_loss": _loss(figure(row, "val_loss", shape.metric)),
+        "val_accuracy": percent(figure_of(row, "val_accuracy", shape.metric)),
+        "val_loss": _loss(figure_of(row, "val_loss", shape.metric)),
         "test_accuracy": percent(row.test_accuracy),
         "test_loss": _loss(row.test_loss),
         "macro_f1": percent(row.macro_f1),
@@ -222,11 +225,11 @@ def cells_of(row: TrialRow, shape: Shape, best: bool, glyphs: Glyphs) -> tuple[s
         "worker": host_of(row.worker),
     }
     figures |= {f"{AXIS}{name}": values.get(name, DASH) for name in shape.axes}
-    return tuple(figures[column.key] for column in columns_of(shape))
+    return tuple(figures[column.key] for column in table_columns(shape))
 
 
 def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
-    """``5/20``, with a bar while it runs."""
+    """Return ``5/20``, with a bar while the trial runs."""
     if not row.epochs:
         return DASH
     text = f"{row.epoch:,}/{row.epochs:,}"
@@ -237,7 +240,7 @@ def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
 
 
 def host_of(address: str) -> str:
-    """``tcp://10.0.0.7:41233`` → ``10.0.0.7:41233``."""
+    """Return ``10.0.0.7:41233`` for ``tcp://10.0.0.7:41233``."""
     return address.rpartition("://")[2]
 
 
@@ -245,15 +248,15 @@ def _loss(value: float | None) -> str:
     return DASH if value is None else loss(value)
 
 
-SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
-"""Of a trial's row, the figures whose mean over the seeds stands for the point."""
+AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
+"""Figures of a trial that are averaged over the seeds of a point."""
 
 
-def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[TableRow]:
-    """The rows below those of the seeds: mean, deviation, interval of the mean, lowest to highest."""
+def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> list[TableRow]:
+    """Return the rows below the seeds: mean, standard deviation, interval of the mean, lowest to highest."""
     if not summaries:
         return []
-    columns = columns_of(shape)
+    columns = table_columns(shape)
     n = max(found.n for found in summaries.values())
 
     def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> TableRow:
@@ -264,7 +267,7 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: Shape) -> list[Tab
     rows = [row("mean", f"mean, n={n}", lambda key, found: _figure(key, found.mean))]
     if n > 1:
         rows += [
-            row("std", "± std", lambda key, found: _around(key, found.std)),
+            row("std", "± std", lambda key, found: _deviation(key, found.std)),
             row("interval", "95 %", lambda key, found: _span(key, found.low, found.high) if key != "seconds" else ""),
             row("range", "min–max", lambda key, found: _span(key, found.minimum, found.maximum)),
         ]
@@ -277,8 +280,7 @@ def _figure(key: str, value: float | None) -> str:
     return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else percent(value)
 
 
-def _around(key: str, value: float | None) -> str:
-    """A deviation: of a share in points."""
+def _deviation(key: str, value: float | None) -> str:
     if value is None:
         return ""
     return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else f"{100 * value:.2f} points"
@@ -294,17 +296,19 @@ def _span(key: str, low: float | None, high: float | None) -> str:
     return f"{100 * low:.2f}–{100 * high:.2f} %"
 
 
-def points(rows: Sequence[TrialRow], order: TrialOrder, shape: Shape) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """The trials that differ in their seed alone as one row each, figures as means over those that finished; sorted.
+def points(
+    rows: Sequence[TrialRow], order: TrialOrder, shape: TableShape
+) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
+    """Join the trials that differ in their seed alone; figures are means over the finished ones.
 
     Returns:
-        The row, whose number is that of its first trial, and its trials.
+        For each point, sorted: a row with the number of its first trial, and its trials.
     """
     found: dict[Any, list[TrialRow]] = {}
     for row in rows:
         found.setdefault(row.point, []).append(row)
     together = {one.number: (one, tuple(members)) for members in found.values() if (one := _mean(members))}
-    return [together[row.number] for row in in_order((one for one, _ in together.values()), order, shape)]
+    return [together[row.number] for row in sorted_trials((one for one, _ in together.values()), order, shape)]
 
 
 def _mean(rows: Sequence[TrialRow]) -> TrialRow:
@@ -312,7 +316,7 @@ def _mean(rows: Sequence[TrialRow]) -> TrialRow:
     states = [row.state for row in rows]
     going_on = "running" in states or (done and "waiting" in states)
     state = "running" if going_on else "finished" if done else states[0]
-    figures = {name: _mean_of(done, name) for name in SUMMED}
+    figures = {name: _mean_of(done, name) for name in AVERAGED}
     spent = sum(row.seconds or 0.0 for row in done) or None
     epoch = round(statistics.fmean(row.epoch for row in rows))
     return replace(rows[0], state=state, epoch=epoch, worker="", seconds=spent, **figures)
@@ -325,13 +329,13 @@ def _mean_of(rows: Sequence[TrialRow], name: str) -> float | None:
 
 def point_rows(
     found: Sequence[tuple[TrialRow, tuple[TrialRow, ...]]],
-    shape: Shape,
+    shape: TableShape,
     marked: Container[int],
     best: int | None,
     glyphs: Glyphs,
 ) -> list[TableRow]:
-    """A row a point, scores as mean ± deviation over its seeds."""
-    keys = [column.key for column in columns_of(shape)]
+    """Return a row for each point, with scores as mean ± standard deviation over its seeds."""
+    keys = [column.key for column in table_columns(shape)]
     rows: list[TableRow] = []
     for one, members in found:
         done = [row for row in members if row.state == "finished"]
@@ -341,7 +345,7 @@ def point_rows(
         if "seed" in keys:
             cells[keys.index("seed")] = f"n={len(done)}"
         for key in (shape.metric, "test_accuracy"):
-            values = [value for row in done if (value := figure(row, key, shape.metric)) is not None]
+            values = [value for row in done if (value := figure_of(row, key, shape.metric)) is not None]
             if len(values) > 1:
                 cells[keys.index(key)] = _plus_minus(key, statistics.fmean(values), statistics.stdev(values))
         whole = all(row.number in marked for row in members)
@@ -357,15 +361,15 @@ def _plus_minus(key: str, mean: float, deviation: float) -> str:
 
 @dataclass(frozen=True)
 class StudyView:
-    """How a study is looked at; kept while one of its runs is shown.
+    """How a person looks at a study; kept while one of its runs is shown.
 
     Attributes:
         chosen: the key of the chosen row; empty for the first.
-        wanted: the run whose trial is to be chosen; empty for none.
-        marked: numbers of the marked trials, in the order of their marks.
+        wanted: the run whose trial is to be chosen next; empty for none.
+        marked: numbers of the marked trials, in the order in which they were marked.
         together: whether trials that differ in their seed alone are one row.
-        plot: which plot is shown; empty for the usual one.
-        shown: which part is shown where there is no room for all.
+        plot: the plot that is shown; empty for the default.
+        shown: the part (table, plot or notes) that is shown if there is no room for all.
     """
 
     order: TrialOrder = TrialOrder()
@@ -382,9 +386,9 @@ class TrialListing:
     """The table's contents.
 
     Attributes:
-        trials: a trial a row, of a point one with its means; without the rows of means below those of seeds.
-        members: the trials of each row that stands for several, by its key.
-        rows: all that is shown.
+        trials: the trial of each row; for a point, a trial with its means.
+        members: the trials of each point by the row's key.
+        rows: all rows, also those with means and deviations below the seeds.
     """
 
     trials: Sequence[TrialRow] = ()
@@ -393,31 +397,33 @@ class TrialListing:
     order: TrialOrder = TrialOrder()
 
     def trials_of(self, key: str) -> Sequence[TrialRow]:
-        """The trials that the row of that key stands for; none for one of means."""
+        """Return the trials of a row; none for a row of means."""
         return self.members.get(key) or [row for row in self.trials if str(row.number) == key]
 
     def key_of(self, number: int | None) -> str:
-        """The key of the row that a trial is in; empty for None."""
+        """Return the key of a trial's row; empty for None."""
         found = (key for key, rows in self.members.items() if any(row.number == number for row in rows))
         return next(found, "" if number is None else str(number))
 
 
-def listing(snapshot: StudySnapshot, view: StudyView, made: Rows, shape: Shape, glyphs: Glyphs) -> TrialListing:
-    """What is listed; rows that have not changed are those that were made before."""
+def listing(
+    snapshot: StudySnapshot, view: StudyView, cache: RowCache, shape: TableShape, glyphs: Glyphs
+) -> TrialListing:
+    """Return what the table shows; unchanged rows are taken from the cache."""
     study, marked = snapshot.study, set(view.marked)
-    order = order_of(study, view.order)
+    order = shown_order(study, view.order)
     if view.together:
         found = points(study.rows, order, shape)
         members = {str(one.number): trials for one, trials in found}
         rows = point_rows(found, shape, marked, study.best, glyphs)
         return TrialListing([one for one, _ in found], members, rows, order)
-    trials = in_order(study.rows, order, shape)
-    rows = made.of(trials, shape, marked, study.best, glyphs)
+    trials = sorted_trials(study.rows, order, shape)
+    rows = cache.of(trials, shape, marked, study.best, glyphs)
     return TrialListing(trials, {}, [*rows, *seed_rows(snapshot.summaries, shape)], order)
 
 
-def order_of(study: StudyState, asked: TrialOrder) -> TrialOrder:
-    """Best first, unless asked otherwise; in a study that is no contest by seed, or as they are trained."""
+def shown_order(study: StudyState, asked: TrialOrder) -> TrialOrder:
+    """Return the order of the rows: the requested one; by default the best first, or by seed or number."""
     if study.compares or asked != TrialOrder():
         return asked
     return TrialOrder("seed" if study.kind == "seeds" else "number")

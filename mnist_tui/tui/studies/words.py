@@ -1,4 +1,4 @@
-"""A study in words: what its screen tells above and below the table. Pure."""
+"""The texts above, beside and below the table of a study's screen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
-from mnist_tui.tui.studies.trial_rows import figure, host_of
+from mnist_tui.tui.studies.trial_rows import figure_of, host_of
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
 
@@ -16,7 +16,7 @@ METRICS = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 
 
 def share_done(study: StudyState) -> tuple[float, str]:
-    """The trials that have ended, as a share and in words; running ones count by their epochs in the share."""
+    """Return the share of trials that have ended, and the same in words. A running trial counts by its epochs."""
     planned = max(study.trials, len(study.rows))
     partial = sum(row.epoch / row.epochs for row in study.rows if row.state == "running" and row.epochs)
     if not planned:
@@ -24,8 +24,8 @@ def share_done(study: StudyState) -> tuple[float, str]:
     return (study.done + partial) / planned, f"{study.done:,} of {planned:,} ended"
 
 
-def pace(snapshot: StudySnapshot, now: float) -> str:
-    """What runs, waits and went wrong, the best, time left and time taken; what there is nothing of is left out."""
+def progress_text(snapshot: StudySnapshot, now: float) -> str:
+    """Return how many trials run, wait or went wrong, the best, time left and time taken; zeros are left out."""
     study = snapshot.study
     stopped, running = study.count("stopped"), study.count("running")
     if snapshot.live:
@@ -47,13 +47,13 @@ def pace(snapshot: StudySnapshot, now: float) -> str:
 
 
 def workers(study: StudyState) -> list[str]:
-    """Each worker and what it does, a line each."""
+    """Return a line for each worker that says what it does."""
     rows = {row.run: row for row in study.rows if row.run and row.state == "running"}
     return [f"{_named(worker)}: {_doing(rows.get(worker.run), worker)}" for worker in study.workers]
 
 
 def workers_line(study: StudyState) -> str:
-    """All workers in one line."""
+    """Return all workers in one line."""
     found = study.workers
     if not found:
         return ""
@@ -79,20 +79,20 @@ def _doing(row: TrialRow | None, worker: WorkerRow) -> str:
 
 
 def score_text(row: TrialRow, metric: str) -> str:
-    """A trial's score as it is compared."""
-    value = figure(row, metric, metric)
+    """Return the figure that trials are compared by."""
+    value = figure_of(row, metric, metric)
     return percent(value) if metric == "val_accuracy" else ("–" if value is None else loss(value))
 
 
 def values_text(row: TrialRow, *, seed: bool = True, base: bool = False) -> str:
-    """``hidden 250, activation tanh, seed 3``."""
+    """Return ``hidden 250, activation tanh, seed 3``."""
     parts = [row.base] if base else []
     parts += [f"{name} {value}" for name, value in row.values]
     return ", ".join([*parts, *([f"seed {row.seed}"] if seed else [])])
 
 
-def told(row: TrialRow, study: StudyState) -> list[str]:
-    """All that is known of a trial, in lines."""
+def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
+    """Return everything that is known about a trial, in lines."""
     marked = "the best · " if row.number == study.best else ""
     base = len({each.base for each in study.rows}) > 1
     where = [row.run or "no run yet"]
@@ -100,8 +100,8 @@ def told(row: TrialRow, study: StudyState) -> list[str]:
         where.append(f"worker {host_of(row.worker)}")
     if row.attempt > 1:
         where.append(f"attempt {row.attempt}, as workers were lost")
-    scores = [f"validation accuracy {percent(figure(row, 'val_accuracy', study.metric))}"]
-    if (cost := figure(row, "val_loss", study.metric)) is not None:
+    scores = [f"validation accuracy {percent(figure_of(row, 'val_accuracy', study.metric))}"]
+    if (cost := figure_of(row, "val_loss", study.metric)) is not None:
         scores.append(f"validation loss {loss(cost)}")
     if row.test_accuracy is not None:
         scores.append(f"test accuracy {percent(row.test_accuracy)}")
@@ -116,8 +116,8 @@ def told(row: TrialRow, study: StudyState) -> list[str]:
     return [*lines, " · ".join(scores), " · ".join(where)]
 
 
-def told_of_seeds(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
-    """Mean, deviation and interval over the seeds, in lines; what it means that there is none yet."""
+def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
+    """Return mean, standard deviation and interval over the seeds, in lines; or why there are none yet."""
     found = summaries.get("test_accuracy") or summaries.get("score")
     if found is None:
         return ["mean and deviation come with the first seed that has finished"]
@@ -138,8 +138,8 @@ def told_of_seeds(summaries: Mapping[str, SeedStatistics], study: StudyState) ->
     return lines
 
 
-def ended(title: str, snapshot: StudySnapshot) -> str:
-    """A study's end in a sentence."""
+def end_sentence(title: str, snapshot: StudySnapshot) -> str:
+    """Return a sentence that says how a study ended."""
     study = snapshot.study
     finished = study.count("finished")
     others = [f"{found:,} {state}" for state in ENDS if (found := study.count(state))]
@@ -149,8 +149,8 @@ def ended(title: str, snapshot: StudySnapshot) -> str:
     return f"{title} {snapshot.state}: {', '.join([f'{finished:,} finished', *others])}{tail}{reason}"
 
 
-def caption(snapshot: StudySnapshot) -> str:
-    """What is studied, in a line: the title, the axes, the search."""
+def study_title(snapshot: StudySnapshot) -> str:
+    """Return the study's title and the kind of its search."""
     asked = snapshot.asked
     if asked is None:
         return snapshot.study.title or snapshot.folder.id
@@ -161,5 +161,5 @@ def caption(snapshot: StudySnapshot) -> str:
 
 
 def notes(snapshot: StudySnapshot) -> Sequence[str]:
-    """What a person should know: the study's notes, and the end of the log of one that broke."""
+    """Return the study's notes, and the last lines of its log if it crashed."""
     return [*snapshot.study.notes, *snapshot.log]
