@@ -23,9 +23,9 @@ from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.leaving import LeaveQuestion
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.studies import trial_rows
-from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
+from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.trial_rows import TrialOrder, sorted_trials
 from mnist_tui.tui.study_watch import StudySnapshots
 from mnist_tui.tui.training.screen import TrainingScreen

@@ -1,4 +1,4 @@
-"""All studies, newest first: opened, resumed, stopped, deleted. A thread reads the folders."""
+"""The list of all studies, newest first. A thread reads their folders."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.worker import Worker
 
 from mnist_tui.experiment.problem import RequestError
-from mnist_tui.studies.folder import StudyFolder, delete_study, study_folders
+from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.studies import words
-from mnist_tui.tui.studies.actions import DeleteStudyQuestion, StopStudyQuestion
+from mnist_tui.tui.studies import study_commands, words
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
@@ -25,7 +25,6 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
 LOOK_SECONDS = 1.5
-NOTICE_SECONDS = 12
 COLUMNS = (
     RowColumn("state", "state", toned=True),
     RowColumn("title", "study", least=16),
@@ -43,8 +42,9 @@ class KnownStudy:
     """A study of the list.
 
     Attributes:
-        state: None where it cannot be read.
-        problem: why it cannot.
+        state: None if the study cannot be read.
+        problem: why it cannot be read.
+        started: seconds since the Unix epoch; None if the study cannot be read.
     """
 
     folder: StudyFolder
@@ -78,7 +78,7 @@ class StudiesScreen(BenchScreen[None]):
     ]
 
     class StudiesRead(Message):
-        """What the folders say now."""
+        """The studies' folders have been read."""
 
         def __init__(self, found: list[KnownStudy]) -> None:
             super().__init__()
@@ -125,7 +125,7 @@ class StudiesScreen(BenchScreen[None]):
             self.post_message(self.StudiesRead(found))
 
     def _read(self, folder: StudyFolder) -> KnownStudy:
-        """In the thread: what has come to a study since the last look."""
+        """Read what has been added to a study since the last time. Runs in a thread."""
         watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
             if folder.path not in self._started:
@@ -137,7 +137,7 @@ class StudiesScreen(BenchScreen[None]):
         return KnownStudy(folder, watch.state, started=self._started[folder.path])
 
     @on(StudiesRead)
-    def _take(self, message: StudiesRead) -> None:
+    def _show_studies(self, message: StudiesRead) -> None:
         message.stop()
         self._looking = False
         if not (self.is_attached and self.app.is_running):
@@ -148,14 +148,14 @@ class StudiesScreen(BenchScreen[None]):
         self.set_class(not self._known, "-empty")
         if not self._known:
             self.nothing.say(f"there are no studies in {self.app.options.runs_dir}; Esc, then w on a preset makes one")
-        self._tell()
+        self._show_details()
 
     @property
     def _chosen(self) -> KnownStudy | None:
         return self._known.get(self.table.chosen or "")
 
     @on(RowTable.CursorMoved)
-    def _tell(self) -> None:
+    def _show_details(self) -> None:
         known = self._chosen
         state = known.state if known else None
         if known is None:
@@ -174,7 +174,7 @@ class StudiesScreen(BenchScreen[None]):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something for what is chosen."""
+        """Enable the keys that can be used on the chosen study."""
         if not self.is_mounted:
             return True
         known = self._chosen
@@ -197,7 +197,6 @@ class StudiesScreen(BenchScreen[None]):
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
-        """The study's screen."""
         if self._chosen is not None and self._chosen.state is not None:
             self.app.show(Route("study", study=self._chosen.folder))
 
@@ -205,51 +204,16 @@ class StudiesScreen(BenchScreen[None]):
         self.app.show(Route("presets"))
 
     def action_stop(self) -> None:
-        """Asks first, unless the settings say otherwise."""
         known = self._chosen
-        if known is None or known.state is None:
-            return
-        folder = known.folder
-        if not self.app.settings.confirm:
-            self._carry_out("stop", folder)
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self._carry_out("stop", folder)
-
-        self.app.push_screen(StopStudyQuestion(StudySnapshot(folder, known.state, state=known.state.state)), answered)
+        if known is not None and known.state is not None:
+            study_commands.stop_study(self, StudySnapshot(known.folder, known.state, state=known.state.state))
 
     def action_resume(self) -> None:
         if self._chosen is not None:
-            self._carry_out("resume", self._chosen.folder)
-
-    @work(thread=True, group="order", exit_on_error=False)
-    def _carry_out(self, what: str, folder: StudyFolder) -> None:
-        from mnist_tui.studies import start
-
-        app = self.app
-        try:
-            if what == "stop":
-                start.stop(folder)
-            elif what == "resume":
-                start.resume(folder)
-                app.call_from_thread(app.studies.resumed, folder)
-            else:
-                delete_study(folder, runs=what == "runs")
-        except (RequestError, OSError) as error:
-            app.call_from_thread(
-                app.notify,
-                str(error),
-                title=f"Study {folder.id}",
-                severity="warning",
-                timeout=NOTICE_SECONDS,
-                markup=False,
-            )
-        app.call_from_thread(self._look_again)
+            study_commands.resume_study(self, self._chosen.folder)
 
     def action_delete(self) -> None:
-        """Asks what goes; nothing of a study that lives."""
+        """Ask what to delete; a running study has to be stopped first."""
         known = self._chosen
         if known is None:
             return
@@ -261,11 +225,15 @@ class StudiesScreen(BenchScreen[None]):
 
         def answered(choice: str | None) -> None:
             if choice in {"study", "runs"}:
-                self.app.studies.forget(known.folder)
-                self._carry_out(choice, known.folder)
+                study_commands.delete_study_and_runs(self, known.folder, runs=choice == "runs")
 
         title = state.title if state and state.title else known.folder.id
-        self.app.push_screen(DeleteStudyQuestion(title, runs), answered)
+        self.app.push_screen(study_commands.DeleteStudyQuestion(title, runs), answered)
+
+    @on(Worker.StateChanged)
+    def _command_ended(self, event: Worker.StateChanged) -> None:
+        if event.worker.group == "order" and event.worker.is_finished:
+            self._look_again()
 
 
 def _row(known: KnownStudy) -> TableRow:

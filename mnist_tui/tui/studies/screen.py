@@ -1,4 +1,4 @@
-"""A study as it happens: its trials as a table and a plot, progress, workers. Its own process trains."""
+"""The screen of one study: its trials as a table and a plot, its progress and its workers, live or ended."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
-from mnist_tui.tui.bench import Route
-from mnist_tui.tui.studies import trial_rows, words
-from mnist_tui.tui.studies.actions import StudyActions
+from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TableShape, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
+from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine
 
+RESUMABLE = ("stopped", "failed", "crashed")
 PARTS = ("table", "plot", "notes")
-"""What is seen one at a time where the window is small."""
+"""The parts of the screen; a small window shows one at a time."""
 PLOT_SECONDS = 0.08
-"""After a move of the cursor: a key held down does not redraw the plot at every row."""
+"""Delay of the plot after a move of the cursor, so that a key held down does not redraw it at every row."""
 
 
-class StudyScreen(StudyActions):
-    """Watches one study, live or ended.
+class StudyScreen(BenchScreen[None]):
+    """Shows one study. The study's own process trains.
 
     Args:
-        feed: the study's.
-        clock: seconds since the Unix epoch; None for the clock of the study's process.
+        feed: follows the study.
+        clock: returns seconds since the Unix epoch; None for the clock of the study's process.
     """
 
     CSS_PATH = "study.tcss"
@@ -90,7 +91,8 @@ class StudyScreen(StudyActions):
     told = getters.query_one("#study-told", LiveText)
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
-        super().__init__(feed)
+        super().__init__()
+        self.feed = feed
         self._heard, self._clock = HeardClock(), clock
         self._dirty = True
         self._rows = RowCache()
@@ -131,7 +133,7 @@ class StudyScreen(StudyActions):
         self.call_after_refresh(self.redraw)
 
     def _again(self) -> None:
-        """Redraws now and, after as long as the settings and the terminal want it, again."""
+        """Redraw now, and again after the interval of the settings and the terminal's pace."""
         self.redraw()
         self.set_timer(self.app.refresh_seconds, self._again)
 
@@ -145,7 +147,7 @@ class StudyScreen(StudyActions):
     # ── drawing ──
 
     def redraw(self) -> None:
-        """Draws what has changed, where this screen is the one that is seen and the study has been read."""
+        """Draw what has changed, if this screen is visible and the study has been read."""
         if not self.is_current or not self.is_mounted or not self.feed.read:
             return
         if self.snapshot.live or self._dirty:
@@ -215,6 +217,11 @@ class StudyScreen(StudyActions):
             self._possible = possible
             self.refresh_bindings()
 
+    @property
+    def snapshot(self) -> StudySnapshot:
+        """The study as it was last read."""
+        return self.feed.snapshot
+
     # ── the cursor and marks ──
 
     @property
@@ -228,17 +235,19 @@ class StudyScreen(StudyActions):
 
     @property
     def chosen(self) -> TrialRow | None:
+        """The trial under the cursor; of a point its best, else its first."""
         rows = self._chosen_rows
         return next((row for row in rows if row.number == self.snapshot.study.best), rows[0] if rows else None)
 
     @property
     def targets(self) -> Sequence[TrialRow]:
+        """The marked trials in the order of their marks; without marks those of the chosen row, or all seeds."""
         study, marked = self.snapshot.study, self.feed.view.marked
         found = [row for number in marked if (row := study.row(number)) is not None]
         return found or (study.rows if study.kind == "seeds" else self._chosen_rows)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
+        """Enable the keys that can be used now."""
         if not self.is_mounted:
             return True
         match action:
@@ -253,11 +262,24 @@ class StudyScreen(StudyActions):
             case "together":
                 study = self.snapshot.study
                 return study.kind != "seeds" and len({row.seed for row in study.rows}) > 1
+            case "open" | "edit":
+                return self.chosen is not None
+            case "compare":
+                return len(self.snapshot.study.rows) > 1
+            case "export":
+                return bool(self.targets)
+            case "stop":
+                return self.snapshot.live
+            case "resume":
+                missing = any(not row.settled for row in self.snapshot.study.rows)
+                return self.snapshot.state in RESUMABLE or (self.snapshot.state == "finished" and missing)
+            case "copy":
+                return self.snapshot.asked is not None and bool(self.snapshot.asked.command)
             case _:
-                return self.may(action)
+                return True
 
     def _look(self, **changes: Any) -> None:
-        """Looks at the study in another way, at once."""
+        """Change the view and redraw."""
         self.feed.view = replace(self.feed.view, **changes)
         self._dirty = True
         self.redraw()
@@ -272,7 +294,7 @@ class StudyScreen(StudyActions):
                 self.set_timer(PLOT_SECONDS, self._plot_again)
 
     def _plot_again(self) -> None:
-        """The plot follows the cursor, some moves of it at a time."""
+        """Draw the plot for the row under the cursor."""
         self._plot_due = False
         if self.is_current:
             self._draw_plot(trial_rows.table_shape(self.snapshot.study))
@@ -307,7 +329,7 @@ class StudyScreen(StudyActions):
 
     @on(RowTable.Marked)
     def action_mark(self) -> None:
-        """Marks what is chosen, or takes its mark away; then on to the next row."""
+        """Mark or unmark the chosen row, and move to the next."""
         self._mark([row.number for row in self._chosen_rows])
         self.table.action_move(1)
 
@@ -324,7 +346,7 @@ class StudyScreen(StudyActions):
         self._look(together=not self.feed.view.together)
 
     def action_plot(self) -> None:
-        """The next of the study's plots; where only one part is seen, the plot comes to the front first."""
+        """Show the next plot; if only one part is visible, show the plot first."""
         if not self._roomy and self.feed.view.shown != "plot":
             self.feed.view = replace(self.feed.view, shown="plot")
             self._show_part()
@@ -337,11 +359,11 @@ class StudyScreen(StudyActions):
 
     @property
     def _roomy(self) -> bool:
-        """Whether all parts are seen at once."""
+        """Whether all parts are visible at once."""
         return self.has_class("-wide") or self.has_class("-huge")
 
     def action_view(self) -> None:
-        """The next of table, plot and notes."""
+        """Show the next of table, plot and notes."""
         shown = PARTS[(PARTS.index(self.feed.view.shown) + 1) % len(PARTS)]
         self.feed.view = replace(self.feed.view, shown=shown)
         self._show_part()
@@ -353,13 +375,45 @@ class StudyScreen(StudyActions):
         self._focus_part()
 
     def _focus_part(self) -> None:
-        """The focus to what is seen, so that the arrow keys choose trials there too."""
+        """Focus the visible part, so that the arrow keys choose trials there too."""
         if self._roomy or self.feed.view.shown == "table":
             self.table.focus()
         elif self.feed.view.shown == "plot":
             self.plots.take_focus(self._plot)
         else:
             self.panel.focus()
+
+    # ── commands ──
+
+    def action_open(self) -> None:
+        if self.chosen is not None:
+            study_commands.open_trial(self.app, self.feed.folder, self.chosen)
+
+    def action_edit(self) -> None:
+        if self.chosen is not None:
+            study_commands.edit_trial(self.app, self.feed.folder, self.chosen)
+
+    def action_compare(self) -> None:
+        """Compare the targets if there are several; else all seeds of the chosen trial."""
+        rows = list(self.targets)
+        if len(rows) < 2 and (chosen := self.chosen) is not None:
+            rows = [row for row in self.snapshot.study.rows if row.point == chosen.point]
+        study_commands.compare_runs(self, study_commands.runs_of(self.feed.folder, rows))
+
+    def action_export(self) -> None:
+        study_commands.export_trials(self.app, self.feed.folder, self.targets)
+
+    def action_copy(self) -> None:
+        from mnist_tui.tui.terminal.clipboard import copy
+
+        if self.snapshot.asked is not None:
+            copy(self.app, self.snapshot.asked.command, self.feed.folder.path / "copied-command.txt")
+
+    def action_stop(self) -> None:
+        study_commands.stop_study(self, self.snapshot)
+
+    def action_resume(self) -> None:
+        study_commands.resume_study(self, self.feed.folder)
 
     def action_back(self) -> None:
         self.app.back()

@@ -1,0 +1,198 @@
+"""Commands to a study and its trials, for the list of studies and a study's screen, and the questions before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from mnist_tui.experiment.problem import RequestError
+from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.studies.folder import StudyFolder, delete_study
+from mnist_tui.studies.state import TrialRow
+from mnist_tui.tui.bench import Bench, BenchScreen, Route
+from mnist_tui.tui.dialogs import Answer, Question, answer_keys
+from mnist_tui.tui.study_watch import StudySnapshot
+from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.wording import counted
+
+
+class StopStudyQuestion(Question):
+    """Asks whether to stop a study; keeping it going is the default."""
+
+    TITLE = "Stop this study?"
+    HELP = """
+    **Stopping a study.** Trials under way stop and save, and count as missing; those that have ended are kept. `r`, or
+    the same command again, trains what is missing.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Keep going", "Let it go on", "primary"),
+        Answer("stop", "x,s,y", "Stop", "Stop it now", "warning"),
+    )
+    BINDINGS = answer_keys("ask-stop", ANSWERS)
+
+    def __init__(self, snapshot: StudySnapshot) -> None:
+        study = snapshot.study
+        planned = counted(max(study.trials, len(study.rows)), "trial")
+        what = "Running trials stop and count as missing; resuming trains what is missing."
+        if snapshot.state == "stopping":
+            what = "It is stopping already. Once more ends it at once: running trials are lost."
+        super().__init__(f"{study.title}\n{study.done:,} of {planned} ended, {study.count('running'):,} running", what)
+
+
+class DeleteStudyQuestion(Question):
+    """Asks what to delete: nothing (the default), the study alone, or the study and its runs."""
+
+    TITLE = "Delete this study?"
+    HELP = """
+    **Deleting a study.** The study alone: its table and log go, its runs stay in the list of runs. With its runs: their
+    folders go too, with weights, results and exports. Neither can be undone.
+    """
+    ANSWERS = (
+        Answer("keep", "escape,k,n", "Keep", "Keep it", "primary"),
+        Answer("study", "d", "Study alone", "Delete the study, keep its runs", "warning"),
+        Answer("runs", "a", "All", "Delete the study and all its runs", "error"),
+    )
+    BINDINGS = answer_keys("ask-study", ANSWERS)
+
+    def __init__(self, title: str, runs: int) -> None:
+        super().__init__(
+            f"{title}\n{counted(runs, 'run')}", "The study alone, or also its runs with weights, results and exports?"
+        )
+
+
+def run_of(study: StudyFolder, trial: TrialRow) -> RunFolder | None:
+    """Return the folder of a trial's run; None if it has none, or if it was deleted."""
+    if not trial.run:
+        return None
+    folder = study.run(trial.run)
+    return folder if folder.experiment_file.is_file() else None
+
+
+def runs_of(study: StudyFolder, trials: Sequence[TrialRow]) -> list[RunFolder]:
+    """Return the folders of the trials' runs, without those that are not there."""
+    return [folder for trial in trials if (folder := run_of(study, trial)) is not None]
+
+
+def open_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
+    """Show a trial's run: its training while it trains, else its results. The way back leads to the study."""
+    folder = run_of(study, trial)
+    if folder is None:
+        bench.warn(_why_no_run(trial), f"Trial #{trial.number}")
+    else:
+        bench.show(Route("training" if trial.state == "running" else "results", run=folder, study=study))
+
+
+def edit_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
+    """Edit the experiment of a trial's run; before it has a run, the experiment as it is planned."""
+    try:
+        folder = run_of(study, trial)
+        if folder is not None:
+            preset = folder.preset()
+        else:
+            from mnist_tui.studies.trials import with_values
+
+            base = with_values(study.bases()[trial.base], trial.values)
+            training = base.experiment.training.model_copy(update={"seed": trial.seed})
+            preset = replace(base, experiment=base.experiment.model_copy(update={"training": training}))
+    except (RequestError, KeyError) as error:
+        bench.warn(str(error), f"Trial #{trial.number} cannot be edited")
+    else:
+        bench.show(Route("editor", preset=preset))
+
+
+def compare_runs(screen: BenchScreen[Any], folders: Sequence[RunFolder]) -> None:
+    """Compare two runs or more, read in a thread of the screen's."""
+    if len(folders) < 2:
+        screen.notify("Mark two trials or more with Space, then o compares them.", title="Nothing to compare with")
+        return
+    work = partial(_compare_runs, screen, screen.app, folders)
+    screen.run_worker(work, thread=True, group=TAKES_KEYBOARD, exclusive=True, exit_on_error=False)
+
+
+def _compare_runs(screen: BenchScreen[Any], bench: Bench, folders: Sequence[RunFolder]) -> None:
+    from mnist_tui.runs.collection.summaries import summary_of
+
+    found: list[RunSummary] = []
+    for folder in folders:
+        try:
+            found.append(summary_of(folder))
+        except (RequestError, OSError, TypeError) as error:
+            bench.call_from_thread(bench.warn, str(error), f"{folder.id} is left out")
+    if len(found) > 1 and screen.is_current:
+        bench.call_from_thread(bench.show, Route("compare", summaries=found))
+
+
+def export_trials(bench: Bench, study: StudyFolder, trials: Sequence[TrialRow]) -> None:
+    """Export the runs of the trials that have ended: one report over all, weights and tables of each."""
+    folders = runs_of(study, [trial for trial in trials if trial.state not in {"running", "waiting"}])
+    if folders:
+        bench.show(Route("export", runs=folders))
+    else:
+        bench.warn("None of these trials has ended with a run that is still there.", "Nothing to export")
+
+
+def stop_study(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
+    """Stop a study; ask first, unless the settings say otherwise."""
+
+    def answered(answer: str | None) -> None:
+        if answer == "stop":
+            _in_thread(screen, _stop, snapshot.folder, "The study cannot stop")
+
+    if screen.app.settings.confirm:
+        screen.app.push_screen(StopStudyQuestion(snapshot), answered)
+    else:
+        answered("stop")
+
+
+def resume_study(screen: BenchScreen[Any], folder: StudyFolder) -> None:
+    """Train a study's missing trials."""
+    _in_thread(screen, _resume, folder, "The study cannot resume")
+
+
+def delete_study_and_runs(screen: BenchScreen[Any], folder: StudyFolder, *, runs: bool) -> None:
+    """Delete a study and, if asked for, its runs."""
+    screen.app.studies.forget(folder)
+    _in_thread(screen, lambda _, folder: delete_study(folder, runs=runs), folder, "The study is not deleted")
+
+
+def _in_thread(
+    screen: BenchScreen[Any], command: Callable[[Bench, StudyFolder], object], folder: StudyFolder, failure: str
+) -> None:
+    bench = screen.app
+
+    def work() -> None:
+        try:
+            command(bench, folder)
+        except (RequestError, OSError) as error:
+            bench.call_from_thread(bench.warn, str(error), failure)
+
+    screen.run_worker(work, thread=True, group="order", exit_on_error=False)
+
+
+def _stop(bench: Bench, folder: StudyFolder) -> None:
+    from mnist_tui.studies import start
+
+    if start.stop(folder):
+        text = "asked to stop at once; trials under way are lost"
+    else:
+        text = "asked to stop; trials under way save and count as missing"
+    bench.call_from_thread(bench.notify, text, title="Study", timeout=4)
+
+
+def _resume(bench: Bench, folder: StudyFolder) -> None:
+    from mnist_tui.studies import start
+
+    start.resume(folder)
+    bench.call_from_thread(bench.notify, "it goes on", title="Study", timeout=4)
+    bench.call_from_thread(bench.studies.resumed, folder)
+
+
+def _why_no_run(trial: TrialRow) -> str:
+    if trial.deleted or trial.run:
+        return "Its run was deleted; what is known of it is in the table."
+    if trial.state == "waiting":
+        return "It waits for a worker and has no run yet."
+    return f"It has no run{': ' + trial.reason if trial.reason else ''}."
