@@ -154,7 +154,7 @@ KNOWN: Final[Mapping[str, KnownDataset]] = {
 
 
 def part_with_checksum(sha256: str) -> tuple[KnownDataset, Part] | None:
-    """The known dataset and part whose published checksum this is, if any."""
+    """Return the known dataset and the part that have this published checksum; None if there are none."""
     for known in KNOWN.values():
         for part, published in known.sha256.items():
             if published == sha256:

@@ -1,7 +1,7 @@
-"""Datasets by name: find, verify, download, read, import. The door of this package.
+"""Find, verify, download, read and import datasets by name; other packages use this file.
 
-The search order is: the data folder a person named, the Keras cache, the program's own cache, a download.
-What is damaged in a folder that a person named is an error; what is damaged in a cache is passed over.
+The search order is: the data folder that a person named, the Keras cache, the program's own cache, a download. Damaged
+files are an error in a folder that a person named, and are skipped in a cache.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def load(
 
 
 def missing_message(name: str, data_dir: Path | None = None, *, reason: str = "") -> str:
-    """One sentence: that a known dataset is not here, and how to bring its files."""
+    """Return a sentence that a known dataset is not on this machine, and how to bring its files."""
     title = KNOWN[name].title
     folder = named_data_folder(data_dir)
     where = f"neither in {folder} nor in a cache" if folder else "not on this machine"
@@ -100,7 +100,7 @@ def missing_message(name: str, data_dir: Path | None = None, *, reason: str = ""
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """What `mnist-tui data status` tells of a known dataset.
+    """Where a known dataset is and whether it is right, for `mnist-tui data status`.
 
     Attributes:
         name: The dataset's name.
@@ -120,7 +120,7 @@ class DatasetStatus:
 
 
 def status(data_dir: Path | None = None, *, verify: bool = True) -> tuple[DatasetStatus, ...]:
-    """Where each known dataset is, and (unless `verify` is false) whether its checksums are the published ones."""
+    """Return where each known dataset is and (unless `verify` is false) whether its checksums are right."""
     return tuple(_status(name, data_dir, verify) for name in KNOWN)
 
 
@@ -175,7 +175,7 @@ def import_folder(path: Path) -> tuple[Location, ...]:
 
 
 def clear_cache() -> int:
-    """Remove every downloaded and imported dataset; bytes freed. Other places are left alone."""
+    """Remove all downloaded and imported datasets; return the bytes freed. Other places are not touched."""
     cache = download_cache()
     freed = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file())
     try:

@@ -19,7 +19,7 @@ _DARKEST: Final = 16
 
 
 def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
-    """The sample as 1,437 training and 360 test images, always the same ones, with every class alike in both.
+    """Return the sample as 1,437 training and 360 test images, always the same, the classes alike in both.
 
     As in MNIST a digit takes 20×20 pixels of 28×28, strokes bright on black.
     """

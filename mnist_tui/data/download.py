@@ -1,4 +1,4 @@
-"""Fetching a known dataset from its mirrors. Nothing half done ever bears a real file's name."""
+"""Download a known dataset from its mirrors. A file gets its name only when it is complete and verified."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def download(known: KnownDataset, folder: Path, on_progress: OnProgress | None =
 
 
 def packed_name(part: Part) -> str:
-    """The name under which mirrors offer a part, and under which it is kept."""
+    """Return the file name under which mirrors offer a part, and under which it is kept."""
     return f"{FILE_NAMES[part]}.gz"
 
 
 def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
-    """The mirrors, in their order, whose host (or proxy) accepts a connection; asked all at once.
+    """Return the mirrors whose host (or proxy) accepts a connection, in their order; all are asked at once.
 
     Name resolution cannot be given a timeout, so each mirror is asked in a thread that may be left behind.
     """
@@ -103,7 +103,7 @@ def _probe(mirror: str, answers: SimpleQueue[tuple[str, bool]]) -> None:
 
 
 def _address(url: str) -> tuple[str, int]:
-    """Host and port that a request for the URL connects to: its own, or its proxy's."""
+    """Return the host and port that a request for the URL connects to: its own, or its proxy's."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     proxies = {} if proxy_bypass(host) else getproxies()
@@ -114,7 +114,7 @@ def _address(url: str) -> tuple[str, int]:
 
 
 class _Bar:
-    """What pooch wants of a progress bar, passed on as `DataProgress`."""
+    """A progress bar for pooch that passes the progress on as `DataProgress`."""
 
     def __init__(self, on_progress: OnProgress, before: int, size: int, total: int, text: str) -> None:
         self.total = 0
@@ -162,7 +162,7 @@ def _fetch_all(
 
 
 def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
-    """Download to a file, from its beginning; what went wrong, or None."""
+    """Download to a file from its beginning; return what went wrong, or None."""
     import pooch  # type: ignore[import-untyped]
     import requests
 
@@ -180,7 +180,7 @@ def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
 
 
 def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
-    """Why a file is not the published one, or None if it is."""
+    """Return why a file is not the published one, or None if it is."""
     try:
         content = read_idx(file, "images" if part.endswith("images") else "labels")
     except DataError as error:
@@ -191,7 +191,7 @@ def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what downloads and imports that were killed have left."""
+    """Remove files left by downloads and imports that were killed."""
     for left in folder.glob(f"{TEMPORARY}*"):
         if is_abandoned(left):
             shutil.rmtree(left, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""HOG features on disk, so that the second start on the same images computes none. One file a stack of images.
+"""HOG features on disk, so that they are computed once for the same images. One file for each stack of images.
 
 A file is a head of 4,096 bytes, JSON padded with spaces, and the features as little-endian float32. The head says
-what they are of and has their SHA-256: what does not match is removed and computed again, never trusted. Nothing
-here fails a training: a folder that cannot be written is a cache that keeps nothing.
+which images they belong to and has their SHA-256: a file that does not match is removed and computed again. No error
+here ends a training: a folder that cannot be written is a cache that keeps nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FLOAT32: Final = np.dtype("<f4")
 
 @dataclass(frozen=True, slots=True)
 class FeatureKey:
-    """What features are of, and how they were computed.
+    """The images that features belong to, and how the features were computed.
 
     Attributes:
         images: SHA-256 of the dataset's images, as `Dataset.sha256` has it.
@@ -51,14 +51,14 @@ class FeatureKey:
 
     @property
     def file(self) -> Path:
-        """Where these features are, if they are kept."""
+        """The file of these features, if they are kept."""
         name = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:32]
         return feature_cache() / f"{name}{_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureCacheStatus:
-    """What is kept, and where (None without a home folder): number of files, bytes."""
+    """The folder of the cache (None without a home folder), its number of files and their bytes."""
 
     folder: Path | None
     files: int
@@ -66,7 +66,7 @@ class FeatureCacheStatus:
 
 
 def load(key: FeatureKey) -> NDArray[np.float32] | None:
-    """The features kept for `key`, float32 (count, length); None where there are none, or none to be trusted."""
+    """Return the features kept for `key`, float32 (count, length); None if there are none or the file is damaged."""
     try:
         file = key.file
         features = _read(file, key)
@@ -107,7 +107,7 @@ def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT
 
 
 def status() -> FeatureCacheStatus:
-    """What the cache holds."""
+    """Return what the cache holds."""
     try:
         sizes = [size for _, _, size in _entries()]
     except NoHomeError:
@@ -116,7 +116,7 @@ def status() -> FeatureCacheStatus:
 
 
 def clear() -> int:
-    """Remove every file of features; bytes freed.
+    """Remove all files of features; return the bytes freed.
 
     Raises:
         DataError: One cannot be removed.
@@ -134,7 +134,7 @@ def clear() -> int:
 
 
 def _read(file: Path, key: FeatureKey) -> NDArray[np.float32] | None:
-    """The features of a file; None where it does not hold what it should."""
+    """Return the features of a file; None if it does not hold what it should."""
     with file.open("rb") as stream:
         try:
             head = json.loads(stream.read(_HEAD_BYTES))
@@ -159,7 +159,7 @@ def _bytes(values: NDArray[np.float32]) -> memoryview:
 
 
 def _make_room(limit: int) -> None:
-    """Remove the files longest unused until the rest has at most `limit` bytes, and what killed writers left."""
+    """Remove the longest unused files until the rest has at most `limit` bytes, and files left by killed writers."""
     for temporary, _, _ in _entries(f"{TEMPORARY}*{_SUFFIX}"):
         if is_abandoned(temporary):
             temporary.unlink(missing_ok=True)
@@ -173,7 +173,7 @@ def _make_room(limit: int) -> None:
 
 
 def _entries(pattern: str = f"[!.]*{_SUFFIX}") -> Iterator[tuple[Path, float, int]]:
-    """Files of the cache, when each was last used (seconds since the epoch), bytes; other files are left alone."""
+    """Yield the files of the cache, when each was last used (seconds since 1970), and its bytes."""
     for file in feature_cache().glob(pattern):
         # another process may have removed it by now
         with suppress(OSError):

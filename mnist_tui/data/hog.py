@@ -40,7 +40,7 @@ def hog_batch(
     dtype: type[np.float32] | type[np.float64] = np.float32,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.floating]:
-    """HOG feature vectors of many images.
+    """Return the HOG feature vectors of many images.
 
     Args:
         images: uint8 array of shape (n, height, width).
@@ -79,7 +79,7 @@ def hog_batch(
 
 
 def cell_histograms(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int) -> NDArray[np.float64]:
-    """Mean gradient magnitude of each cell by orientation, before any block normalisation.
+    """Return the mean gradient magnitude of each cell by orientation, before any block normalisation.
 
     Args:
         images: uint8 array of shape (n, height, width).
@@ -141,7 +141,7 @@ def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
-    """The orientation bin of every gradient that uint8 pixels can have, for programs that look it up as this one does.
+    """Return the orientation bin of every gradient that uint8 pixels can have, as a table.
 
     Returns:
         Array of shape (511, 511), by the differences along rows and along columns, each + 255: bins from 0;
@@ -232,7 +232,7 @@ def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 def check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, cells_per_block: int) -> None:
-    """Raises ValueError, with what would be right, where `hog_batch` cannot take these."""
+    """Raise ValueError, with what would be right, if `hog_batch` cannot take these."""
     if images.dtype != np.uint8:
         raise ValueError(f"HOG takes uint8 images, not {images.dtype}")
     if images.ndim != 3:
@@ -255,7 +255,7 @@ def check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, ce
 def hog_picture(
     image: NDArray[np.uint8], *, orientations: int = 8, pixels_per_cell: int = 4, scale: int = 1
 ) -> NDArray[np.uint8]:
-    """A drawing of one image's cell histograms: in every cell a line for each orientation bin.
+    """Draw one image's cell histograms: in every cell a line for each orientation bin.
 
     A line runs at right angles to the gradients of its bin, along the edge that causes them, as bright as
     their mean magnitude. At scale 1 this is the picture of `skimage.feature.hog(visualize=True)`, its
@@ -305,7 +305,7 @@ def _draw_lines(glow: NDArray[np.float64], histograms: NDArray[np.float64], side
 
 @lru_cache(maxsize=1024)
 def _line(first: tuple[int, int], last: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of a line's points by J. E. Bresenham's algorithm (1965), both ends included."""
+    """Return the rows and columns of a line's points by J. E. Bresenham's algorithm (1965), both ends included."""
     row, column = first
     rows, columns = abs(last[0] - row), abs(last[1] - column)
     row_step = 1 if last[0] > row else -1

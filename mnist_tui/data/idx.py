@@ -1,7 +1,8 @@
-"""Reading the IDX format of images and labels (Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database").
+"""Read IDX files of images and labels, and Keras' `mnist.npz`.
 
-A file is four big-endian bytes of magic (0, 0, type, dimensions), four bytes per dimension, then the values.
-Whatever is wrong with a file becomes a `DataError` that names it.
+The IDX format is that of Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database": four big-endian bytes of magic
+(0, 0, type, dimensions), four bytes for each dimension, then the values. Nothing is unpickled. Every error of a file
+becomes a `DataError` that names it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class IdxContent:
-    """What an IDX file holds: uint8 (n, 28, 28) images or (n,) labels, and the SHA-256 of its unpacked bytes."""
+    """The content of an IDX file: uint8 (n, 28, 28) images or (n,) labels, and the SHA-256 of its unpacked bytes."""
 
     values: NDArray[np.uint8]
     sha256: str
@@ -89,14 +90,14 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
 
 
 def idx_sha256(values: NDArray[np.uint8]) -> str:
-    """SHA-256 of the IDX encoding of an array: what `read_idx` gives for a file that holds it."""
+    """Return the SHA-256 of an array in the IDX encoding: the one that `read_idx` gives for its file."""
     digest = hashlib.sha256(idx_header(values))
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 
 def idx_header(values: NDArray[np.uint8]) -> bytes:
-    """The magic and the dimensions that precede an array's values."""
+    """Return the magic number and the dimensions that stand before an array's values."""
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, _UBYTE, values.ndim, *values.shape)
 
 

@@ -1,7 +1,7 @@
-"""Image files as grey pictures, light strokes on black, whatever they were: dark on light, coloured, transparent.
+"""Read image files as grey pictures with light strokes on black, and centre them as MNIST does.
 
-Pillow reads the files; it is imported at the first one. The kinds of files are named: Pillow knows some that run
-programs (PostScript through Ghostscript) and many that nobody draws a digit in.
+Pillow reads the files; it is imported with the first one. Only the listed formats are read: Pillow knows some that run
+programs (PostScript through Ghostscript).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _border(levels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _dark_on_light(grey: NDArray[np.uint8]) -> bool:
-    """Whether the background, which the border shows, lies nearer to the picture's lightest than to its darkest."""
+    """Return whether the border's level is nearer to the picture's lightest level than to its darkest."""
     background = float(np.median(_border(grey)))
     if grey.min() == grey.max():
         return background > _WHITE / 2
@@ -144,7 +144,7 @@ def _dark_on_light(grey: NDArray[np.uint8]) -> bool:
 
 
 def _ink(grey: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
-    """What differs from the background.
+    """Return the strokes: what differs from the background.
 
     A background of pure black or white is taken as it is. From a greyish one, as in a photograph, its unevenness is
     taken away too, and what remains is stretched to the whole range.
@@ -171,12 +171,16 @@ _DIGITS: Final = tuple(map(str, range(10)))
 
 
 def centres(class_names: Sequence[str]) -> bool:
-    """Whether pictures of these classes were centred so: the ten digits are, clothes and others fill their frame."""
+    """Return whether pictures of these classes are centred like MNIST's: only the ten digits are."""
     return tuple(class_names) == _DIGITS
 
 
 def centred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture as MNIST would hold it.
+    """Return the picture as MNIST would hold it.
+
+    As Y. LeCun, C. Cortes and C. Burges describe it with the data set: the digit is fitted into 20×20 pixels, its
+    proportions kept, with grey levels from antialiasing; then its centre of mass is brought to the middle of 28×28.
+    In their files that is pixel 14, counted from 0, to half a pixel.
 
     Args:
         picture: uint8 ``(height, width)`` of any size, light on black; what is above 0 is ink.
@@ -198,7 +202,7 @@ def centred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The whole picture in 28×28, its proportions kept, black beside it; one of 28×28 as it is.
+    """Return the whole picture in 28×28, its proportions kept, black beside it; a picture of 28×28 is not changed.
 
     Args:
         picture: uint8 ``(height, width)`` of any size, light on black.
@@ -212,13 +216,13 @@ def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def resized(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """The picture in another size: pixels are averaged over the areas they cover where it shrinks, else blended."""
+    """Return the picture in another size: areas are averaged to shrink it, neighbours are blended to enlarge it."""
     down, across = _weights(picture.shape[0], height), _weights(picture.shape[1], width)
     return np.rint(np.clip(down @ picture.astype(np.float64) @ across.T, 0, 255)).astype(np.uint8)
 
 
 def _start(masses: NDArray[np.float64]) -> int:
-    """Where the box begins along an axis, its masses' centre on the middle pixel; never beyond the frame."""
+    """Return where the box starts along an axis, its centre of mass on the middle pixel, inside the frame."""
     total = masses.sum()
     centre = float(np.arange(len(masses)) @ masses / total) if total else (len(masses) - 1) / 2
     return min(max(math.floor(MIDDLE - centre + 0.5), 0), SIDE - len(masses))

@@ -1,6 +1,6 @@
-"""Where datasets lie: the search order, and what a folder holds by its file names.
+"""Find datasets by their file names, in the search order.
 
-Reads no file and imports nothing heavy, not even numpy.
+It reads no file and imports nothing heavy, not even numpy.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Location:
 
 
 def validate_name(name: str) -> str:
-    """A known dataset's name as it is, or the whole path of an existing folder; `DataError` otherwise."""
+    """Return a known dataset's name as it is, or the whole path of an existing folder; raise `DataError` otherwise."""
     if name in KNOWN:
         return name
     folder = _folder(name)
@@ -75,7 +75,7 @@ def validate_name(name: str) -> str:
 
 
 def whole_name(name: str) -> str:
-    """As `validate_name`, but what is neither a dataset nor a folder stays as it is.
+    """Do the same as `validate_name`, but return a name that is neither a dataset nor a folder as it is.
 
     A run and its worker outlive the current folder: what they record is no path from there.
     """
@@ -84,7 +84,7 @@ def whole_name(name: str) -> str:
 
 
 def with_whole_name(experiment: Experiment) -> Experiment:
-    """The experiment with its dataset by its `whole_name`."""
+    """Return the experiment with the `whole_name` of its dataset."""
     name = whole_name(experiment.dataset.name)
     if name == experiment.dataset.name:
         return experiment
@@ -100,7 +100,7 @@ def _folder(text: str) -> Path | None:
 
 
 def find(name: str, data_dir: Path | None = None) -> Location | None:
-    """The first place that holds the dataset, by file names alone; None if it has to be downloaded.
+    """Return the first place that holds the dataset, by file names alone; None if it has to be downloaded.
 
     A place that a person named is given even where files are missing from it (see `Location.missing`).
 
@@ -111,7 +111,7 @@ def find(name: str, data_dir: Path | None = None) -> Location | None:
 
 
 def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
-    """Every place that holds files of the dataset, in the order in which they count."""
+    """Yield every place that holds files of the dataset, in the order of the search."""
     name = validate_name(name)
     if name not in KNOWN:
         yield _own_folder(name)
@@ -131,7 +131,7 @@ def search(name: str, data_dir: Path | None = None) -> Iterator[Location]:
 
 
 def named_data_folder(data_dir: Path | None = None) -> Path | None:
-    """The data folder a person named: the argument, else `MNIST_TUI_DATA`.
+    """Return the data folder that a person named: the argument, else `MNIST_TUI_DATA`.
 
     Raises:
         DataError: The argument is not a folder. A variable that names none is taken for an empty folder.
@@ -145,17 +145,17 @@ def named_data_folder(data_dir: Path | None = None) -> Path | None:
 
 
 def keras_cache() -> Path:
-    """Where Keras keeps downloaded datasets; `NoHomeError` where there is no home folder."""
+    """Return where Keras keeps downloaded datasets; raise `NoHomeError` if there is no home folder."""
     return (path_in_variable("KERAS_HOME") or home() / ".keras") / "datasets"
 
 
 def download_cache() -> Path:
-    """Where this program keeps downloaded and imported datasets, a folder each; `NoHomeError` where it cannot."""
+    """Return where this program keeps downloaded and imported datasets, a folder each; `NoHomeError` if it cannot."""
     return cache_folder() / "datasets"
 
 
 def feature_cache() -> Path:
-    """Where this program keeps HOG features; `NoHomeError` where it cannot."""
+    """Return where this program keeps HOG features; raise `NoHomeError` if it cannot."""
     return cache_folder() / "features"
 
 
@@ -174,7 +174,7 @@ def _in_data_folder(name: str, folder: Path) -> Iterator[Location]:
 
 
 def in_folder(name: str, folder: Path, place: Place, *, idx: bool = True) -> Iterator[Location]:
-    """What a folder holds of a dataset, whole or in part: IDX files (unless `idx` is false), `<name>.npz`."""
+    """Yield what a folder holds of a dataset, whole or in part: IDX files (unless `idx` is false), `<name>.npz`."""
     archive = folder / f"{name}.npz"
     found = {FILE_NAMES[part]: _idx_file(folder, FILE_NAMES[part]) for part in PARTS} if idx else {}
     files = tuple(file for file in found.values() if file is not None)
@@ -201,6 +201,6 @@ def _is_file(path: Path) -> bool:
 
 
 def file_list() -> str:
-    """The four file names, as a person is told them."""
+    """Return the four file names in words."""
     *most, last = FILE_NAMES.values()
     return f"{', '.join(most)} and {last} (each as it is or as .gz)"

@@ -1,4 +1,4 @@
-"""From files to a `Dataset`: reads what a `Location` points at and checks it against the published checksums."""
+"""Read the files of a `Location` into a `Dataset`, and check them against the published checksums."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
 
 
 def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
-    """The known dataset whose four published checksums these are, if any."""
+    """Return the known dataset with these four published checksums; None if there is none."""
     return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
 
 
@@ -210,7 +210,7 @@ def _file(location: Location, part: Part) -> str:
 
 
 def read_parts(location: Location, parts: Sequence[Part]) -> list[IdxContent]:
-    """Read parts from where a dataset lies, with their checksums; which checksum is right, the caller knows.
+    """Read parts of a dataset, without the others, with their checksums, which the caller checks.
 
     Raises:
         DataError: A file is damaged or of another kind.

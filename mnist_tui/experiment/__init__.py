@@ -1,1 +1,1 @@
-"""What to run: experiments as pure values. No TensorFlow, no Textual, no files but presets."""
+"""Experiments as values: what to run. No numpy, TensorFlow or Textual; only `presets` reads and writes files."""

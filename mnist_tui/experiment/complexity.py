@@ -108,7 +108,7 @@ class Complexity:
         return self.total * FLOAT32_BYTES
 
     def training_bytes(self, slots: int) -> int:
-        """Memory of the parameters in float32 with an optimizer's `slots` values for each trainable one."""
+        """Return the memory of the parameters in float32, with an optimizer's `slots` values for each trainable one."""
         return self.bytes + slots * self.trainable * FLOAT32_BYTES
 
 
@@ -155,7 +155,7 @@ def _inputs_formula(experiment: Experiment) -> str:
 
 
 def to_document(complexity: Complexity) -> dict[str, Any]:
-    """The JSON document that scripts read (``complexity --format json``)."""
+    """Return the JSON document that scripts read (``complexity --format json``)."""
     layers = [
         {
             "name": layer.name,

@@ -1,4 +1,4 @@
-"""Fields of an experiment by their TOML path: what `--set PATH=VALUE` does."""
+"""Read and set fields of an experiment by their TOML path, as `--set PATH=VALUE` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_tui.files import parse_toml
 
 
 def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experiment:
-    """The experiment with fields set one after the other; it must be valid as a whole after the last.
+    """Return the experiment with fields set one after the other; it must be valid as a whole after the last.
 
     Args:
         assignments: as for `assigned`.
@@ -25,7 +25,7 @@ def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experime
 
 
 def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> Experiment:
-    """The experiment with one field set.
+    """Return the experiment with one field set.
 
     Args:
         assignment: ``optimizer.rho=0.8``, ``layers.1.units=300``; the value as TOML has it, quotes may be left out.
@@ -46,7 +46,7 @@ def assigned(experiment: Experiment, assignment: str, *, whole: bool = True) -> 
 
 
 def paths_of(experiment: Experiment) -> list[str]:
-    """The TOML path of every field that holds a single value: ``optimizer.rho``, ``layers.1.units``."""
+    """Return the TOML path of every field that holds a single value: ``optimizer.rho``, ``layers.1.units``."""
     return list(_leaves(to_mapping(experiment), ""))
 
 
@@ -63,7 +63,7 @@ def _leaves(value: Any, path: str) -> Iterator[str]:
 
 
 def value_of(text: str) -> Any:
-    """The value of a TOML literal; any other text is itself."""
+    """Return the value of a TOML literal; any other text as it is."""
     try:
         return parse_toml(f"value = {text}")["value"]
     except ValueError:
@@ -71,7 +71,7 @@ def value_of(text: str) -> Any:
 
 
 def put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
-    """Sets one field of an experiment's TOML form; RequestError where the path leads nowhere."""
+    """Set one field of an experiment's TOML form; raise RequestError if there is no such path."""
     here: Any = doc
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1

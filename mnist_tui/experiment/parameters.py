@@ -99,7 +99,7 @@ class ParameterError(RequestError):
 
 
 def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence[str] = ()) -> Experiment:
-    """The experiment with parameters changed, then fields set by path; the whole is validated once all are.
+    """Return the experiment with parameters changed, then fields set by path; the whole is validated at the end.
 
     Parameters change in the order of PARAMETERS, but the optimizer first: it brings defaults for others.
 
@@ -123,17 +123,17 @@ def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence
 
 
 def with_text(experiment: Experiment, name: str, text: str) -> Experiment:
-    """The experiment with one parameter changed, validated; raises as `apply_texts` does."""
+    """Return the experiment with one parameter changed, validated; it raises the errors of `apply_texts`."""
     return apply_texts(experiment, {name: text})
 
 
 def by_name(name: str) -> Parameter:
-    """The parameter of that name; KeyError where there is none."""
+    """Return the parameter of that name; raise KeyError if there is none."""
     return _BY_NAME[name]
 
 
 def changed(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
-    """The experiment with one parameter changed, not validated as a whole; ParameterError if the text is wrong."""
+    """Return the experiment with one parameter changed, not validated as a whole; raises ParameterError."""
     try:
         return parameter.change(experiment, text)
     except ValueError as error:

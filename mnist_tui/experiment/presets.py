@@ -29,7 +29,7 @@ Measured = Literal["running", "evaluated", "unsaid"]
 
 
 class Reference(BaseModel):
-    """What a source published for an experiment; None, or empty, where it does not say.
+    """The figures that a source published for an experiment; None, or empty, if it does not give them.
 
     Attributes:
         source: the document's title.
@@ -83,7 +83,7 @@ META = ("title", "about", "preset", "reference")
 
 
 class PresetError(RequestError):
-    """A preset that is not there, or whose file is not valid; the text names file, line and cure."""
+    """A preset is not there, or its file is not valid; the text names file, line and remedy."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ class Preset:
 
 
 def edited(preset: Preset, experiment: Experiment) -> Preset:
-    """`preset` with another experiment; what was published stays where the mathematics is the same."""
+    """Return `preset` with another experiment; the published figures stay if the mathematics is the same."""
     if mathematics(experiment) == mathematics(preset.experiment):
         return replace(preset, experiment=experiment)
     return replace(preset, experiment=experiment, title=_edited_title(preset, experiment), about="", reference=None)
 
 
 def _edited_title(preset: Preset, experiment: Experiment) -> str:
-    """The preset's title while its layers are what it says; once they are others, a title made of them."""
+    """Return the preset's title if the layers are unchanged, else a title made of them."""
     before, title = preset.experiment, preset.title
     if not title or title == f"{preset.name}{EDITED}: {sizes(experiment)}":
         return title
@@ -123,7 +123,7 @@ def _edited_title(preset: Preset, experiment: Experiment) -> str:
 
 
 def sizes(experiment: Experiment) -> str:
-    """The inputs and the neurons of each dense layer: ``784-250-10``."""
+    """Return the inputs and the neurons of each dense layer: ``784-250-10``."""
     from mnist_tui.experiment import complexity
     from mnist_tui.experiment.changes import dense_layers
     from mnist_tui.experiment.shapes import CLASSES
@@ -133,13 +133,13 @@ def sizes(experiment: Experiment) -> str:
 
 
 def mathematics(experiment: Experiment) -> Experiment:
-    """Equal for experiments that differ only in the seed, how steps are run, and what is measured beside them."""
+    """Return the experiment with its seed, program and measurements reset, to compare what is computed."""
     plain = {"seed": 0, "program": "auto", "plain_loss": False, "deterministic": True}
     return experiment.model_copy(update={"training": experiment.training.model_copy(update=plain)})
 
 
 def _honest(preset: Preset) -> Preset:
-    """A person's preset; without its reference where it names a source's experiment and is no longer that."""
+    """Return a person's preset, without its reference if it is no longer the source's experiment."""
     if preset.reference is None or not preset.reference.id:
         return preset
     source = next((path for path in builtin_folder().rglob("*.toml") if path.stem == preset.reference.id), None)
@@ -149,20 +149,20 @@ def _honest(preset: Preset) -> Preset:
 
 
 def builtin_folder() -> Path:
-    """Where the built-in presets lie: inside an installed package, or beside it in a checkout."""
+    """Return the folder of the built-in presets: inside an installed package, or beside it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "presets"
     return inside if inside.is_dir() else package.parent / "presets"
 
 
 def user_folder() -> Path:
-    """Where the user's own presets lie; `NoHomeError` where there is no home folder for them."""
+    """Return the folder of the user's own presets; raise `NoHomeError` if there is no home folder."""
     config = path_in_variable("MNIST_TUI_CONFIG")
     return (config.parent if config else config_folder()) / "presets"
 
 
 def _folders() -> list[tuple[str, Path]]:
-    """The origins of presets, built-in ones first, and their folders; none of a user's without a home folder."""
+    """Return the origins of presets and their folders, built-in ones first; no user's folder without a home folder."""
     folders = [("built-in", builtin_folder())]
     with suppress(NoHomeError):
         folders.append(("saved", user_folder()))
@@ -179,7 +179,7 @@ class BrokenPreset:
 
 
 def read_presets() -> Iterator[Preset | BrokenPreset]:
-    """Every preset's file: the starters, the other built-in ones by their folders, the user's own."""
+    """Read every preset: the starters, the other built-in ones by their folders, the user's own."""
     for origin, folder in _folders():
         try:
             paths = _files(folder)
@@ -195,7 +195,7 @@ def read_presets() -> Iterator[Preset | BrokenPreset]:
 
 
 def list_presets() -> Iterator[Preset]:
-    """Every preset that can be used, in the order of `read_presets`."""
+    """Return every preset that can be used, in the order of `read_presets`."""
     return (preset for preset in read_presets() if isinstance(preset, Preset))
 
 
@@ -208,7 +208,7 @@ class PresetGroup:
 
 
 def grouped(presets: Iterable[Preset | BrokenPreset]) -> tuple[PresetGroup, ...]:
-    """The presets by where they come from, in the order of `read_presets`; a source's have its title as heading."""
+    """Group presets by where they come from, in the order of `read_presets`; a source's title is the heading."""
     shelves: dict[Path | None, list[Preset | BrokenPreset]] = {}
     root = builtin_folder()
     for preset in presets:
@@ -227,12 +227,12 @@ def _heading(folder: Path | None, root: Path, presets: Iterable[Preset | BrokenP
 
 
 def _files(folder: Path) -> list[Path]:
-    """The presets' files below a folder, in the order of lists; OSError where the folder cannot be searched."""
+    """Return the presets' files below a folder in the order of lists; raise OSError if it cannot be searched."""
     return sorted(folder.rglob("*.toml"), key=lambda path: _rank(path.relative_to(folder)))
 
 
 def _rank(path: Path) -> tuple[str, int, list[str | int]]:
-    """Where a file stands: by its folder, the starters first, numbers in names by their size."""
+    """Return a sort key: by folder, the starters first, numbers in names by their size."""
     starter = STARTERS.index(path.stem) if path.parent == Path() and path.stem in STARTERS else len(STARTERS)
     parts = re.split(r"(\d+)", path.stem)
     return str(path.parent.as_posix()).removeprefix("."), starter, [int(p) if p.isdecimal() else p for p in parts]
@@ -243,7 +243,7 @@ def _unsearchable(folder: Path, error: OSError) -> str:
 
 
 def _searched() -> tuple[list[tuple[str, Path]], str]:
-    """Origin and file of every preset, the user's own first, and what could not be searched, in a sentence."""
+    """Return origin and file of every preset, the user's own first, and a sentence if a folder cannot be searched."""
     found: list[tuple[str, Path]] = []
     trouble = ""
     for origin, folder in reversed(_folders()):
@@ -255,13 +255,13 @@ def _searched() -> tuple[list[tuple[str, Path]], str]:
 
 
 def names() -> list[str]:
-    """The names that `--preset` takes, the built-in ones first."""
+    """Return the names that `--preset` takes, the built-in ones first."""
     found, _ = _searched()
     return [path.stem for wanted in ("built-in", "saved") for origin, path in found if origin == wanted]
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of that name (the user's own before a built-in one), or the one in the file of that path.
+    """Return the preset of that name (the user's own before a built-in one), or the one in the file of that path.
 
     Raises:
         PresetError: there is none; the nearest names are offered.
@@ -284,7 +284,7 @@ def find_preset(name: str) -> Preset:
 
 
 def load_preset(path: Path, *, follow_links: bool = True) -> Preset:
-    """Reads a preset's file; its name is the file's, unless it is a run's.
+    """Read a preset's file; its name is the file's, unless it is a run's.
 
     Args:
         follow_links: whether the file may be a symbolic link; a run's may not.
@@ -337,7 +337,7 @@ def _located(path: Path, text: str, problem: Problem) -> str:
 
 
 def line_of(text: str, problem: Problem) -> int | None:
-    """The line (from 1) of the key that a problem names; None where it cannot be told."""
+    """Return the line (from 1) of the key that a problem names; None if it is not known."""
     keys = [part for part in problem.path if isinstance(part, str)]
     positions = [part for part in problem.path if isinstance(part, int)]
     if not keys:
@@ -367,7 +367,7 @@ def line_of(text: str, problem: Problem) -> int | None:
 
 
 def dump_preset(preset: Preset) -> str:
-    """The preset's file, as text."""
+    """Return the preset's file as text."""
     import tomlkit
 
     doc = tomlkit.document()
@@ -384,7 +384,7 @@ def dump_preset(preset: Preset) -> str:
 
 
 def save_preset(preset: Preset, name: str, *, overwrite: bool = False) -> Path:
-    """Saves a preset under a name of the user's own.
+    """Save a preset under a name of the user's own.
 
     Raises:
         PresetError: the name is no file name, is taken by a built-in preset, or (without `overwrite`) by another.

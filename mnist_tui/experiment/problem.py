@@ -1,7 +1,7 @@
-"""What is wrong with a request, in sentences for the person who made it.
+"""Errors of a request, as sentences for the person who made it.
 
-Turns pydantic's errors into sentences that name the field by its TOML path. Knows nothing of flags or files;
-whoever knows where the value came from (a flag, a line of a preset) adds that.
+Pydantic's errors become sentences that name the field by its TOML path. The flag or the line of a preset that a wrong
+value came from is added by the code that knows it.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class SpecError(RequestError):
 
 
 def dotted(path: Path) -> str:
-    """``("layers", 1, "units")`` → ``layers.1.units``, the form that ``--set`` takes."""
+    """Return ``layers.1.units`` for ``("layers", 1, "units")``, the form that ``--set`` takes."""
     return ".".join(str(part) for part in path)
 
 
 def problems_of(error: ValidationError, doc: Any = None) -> tuple[Problem, ...]:
-    """A validation error's problems, each with its path into `doc` (the mapping that was validated)."""
+    """Return a validation error's problems, each with its path into `doc` (the mapping that was validated)."""
     messages: dict[Path, list[str]] = {}
     for entry in error.errors():
         messages.setdefault(_path_in(doc, entry["loc"]), []).append(_sentence(entry))
@@ -61,7 +61,7 @@ def problems_of(error: ValidationError, doc: Any = None) -> tuple[Problem, ...]:
 
 
 def _path_in(doc: Any, loc: tuple[str | int, ...]) -> Path:
-    """`loc` without the tags that pydantic adds for unions: only what exists in `doc`, and the last key."""
+    """Return `loc` without the tags that pydantic adds for unions: only what exists in `doc`, and the last key."""
     path: list[str | int] = []
     here: Any = doc
     for depth, part in enumerate(loc):

@@ -10,27 +10,27 @@ Shape = tuple[int, ...]
 
 
 def hog_cells(pixels_per_cell: int) -> int:
-    """Whole cells along one edge of an image."""
+    """Return the number of whole cells along one edge of an image."""
     return IMAGE_EDGE // pixels_per_cell
 
 
 def hog_blocks(pixels_per_cell: int, cells_per_block: int) -> int:
-    """Block positions along one edge of an image; blocks step by one cell (Dalal and Triggs, 2005)."""
+    """Return the number of blocks along one edge of an image; blocks step by one cell (Dalal and Triggs, 2005)."""
     return hog_cells(pixels_per_cell) - cells_per_block + 1
 
 
 def hog_length(pixels_per_cell: int, orientations: int, cells_per_block: int) -> int:
-    """Length of an image's HOG feature vector."""
+    """Return the length of an image's HOG feature vector."""
     return hog_blocks(pixels_per_cell, cells_per_block) ** 2 * cells_per_block**2 * orientations
 
 
 def windows(edge: int, window: int, stride: int, padding: str) -> int:
-    """Positions of a window along an edge, as TensorFlow counts them."""
+    """Return the number of positions of a window along an edge, as TensorFlow counts them."""
     if padding == "same":
         return math.ceil(edge / stride)
     return (edge - window) // stride + 1
 
 
 def written(shape: Shape) -> str:
-    """``(28, 28, 1)`` → ``28×28×1``."""
+    """Return ``28×28×1`` for ``(28, 28, 1)``."""
     return "×".join(str(size) for size in shape)

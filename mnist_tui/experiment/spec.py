@@ -1,7 +1,7 @@
-"""The experiment: a frozen value that says all of what is trained, on what, and how.
+"""The experiment: a frozen value that says what is trained, on which data, and how.
 
-It has a TOML form (`from_mapping`, `to_mapping`; reading and writing files is `presets`' job). Which preset it
-came from and what was published for it are the preset's, not the experiment's.
+It has a TOML form (`from_mapping`, `to_mapping`); files are read and written in `presets`. The name of the preset it
+came from and the published figures belong to the preset, not to the experiment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_EPOCHS = 1_000_000
 
 
 class DatasetSpec(ExperimentPart):
-    """Which images, and what plays validation."""
+    """The dataset, and which of its images are the validation data."""
 
     name: str = Field(
         default="mnist", min_length=1, description="mnist, fashion-mnist, digits, or a folder of IDX files"
@@ -98,7 +98,7 @@ class EarlyStopping(ExperimentPart):
 
 
 class TrainingSpec(ExperimentPart):
-    """How long and in what steps."""
+    """How long, in what steps and with what precision a network is trained."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000_000)] = Field(default=128, description="images a step")
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = Field(
@@ -147,7 +147,7 @@ class Experiment(ExperimentPart):
 
 
 def from_mapping(doc: dict[str, Any]) -> Experiment:
-    """An experiment from its TOML form.
+    """Return an experiment from its TOML form.
 
     Raises:
         SpecError: with every problem and its place.
@@ -156,7 +156,7 @@ def from_mapping(doc: dict[str, Any]) -> Experiment:
 
 
 def parsed(doc: dict[str, Any]) -> Experiment:
-    """An experiment from its TOML form, each field valid; whether its layers fit each other is for `checked` to tell.
+    """Return an experiment from its TOML form, with valid fields; `checked` finds out whether they fit each other.
 
     Raises:
         SpecError: with every problem and its place.
@@ -168,7 +168,7 @@ def parsed(doc: dict[str, Any]) -> Experiment:
 
 
 def checked(experiment: Experiment) -> Experiment:
-    """The experiment itself, once its layers are known to fit each other, and it to be solvable where it is to be.
+    """Return the experiment, after checking that its layers fit each other and that ridge can solve it.
 
     Raises:
         SpecError: a layer that does not fit, or what a closed form cannot have, with its place.
@@ -194,7 +194,7 @@ def is_closed_form(experiment: Experiment) -> bool:
 
 
 def _closed_form_problems(experiment: Experiment) -> list[Problem]:
-    """What keeps an experiment from being solved in closed form; nothing for one that is trained in steps."""
+    """Return why an experiment cannot be solved in closed form; nothing for one that is trained in steps."""
     optimizer, training = experiment.optimizer, experiment.training
     if not isinstance(optimizer, Ridge):
         return []
@@ -229,7 +229,7 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
 
 
 def to_mapping(experiment: Experiment) -> dict[str, Any]:
-    """The TOML form: plain values, without what equals its default except the keys that say what a thing is."""
+    """Return the TOML form: plain values, without fields that are None."""
     whole = experiment.model_dump(mode="json")
     return _without_none(whole)
 
@@ -243,7 +243,7 @@ def _without_none(value: Any) -> Any:
 
 
 def revalidated(experiment: Experiment) -> Experiment:
-    """The same experiment after `model_copy(update=…)`, which does not validate.
+    """Validate an experiment that was made by `model_copy(update=…)`, which does not validate, and return it.
 
     Raises:
         SpecError: with every problem and its place.
@@ -252,7 +252,7 @@ def revalidated(experiment: Experiment) -> Experiment:
 
 
 def cautions(experiment: Experiment) -> tuple[str, ...]:
-    """What a person should know before trusting the figures of this experiment, in sentences."""
+    """Return warnings that a person should know before trusting this experiment's figures."""
     found: list[str] = []
     if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
         found.append(

@@ -1,6 +1,6 @@
-"""How: the only package that imports TensorFlow, and only inside a worker process.
+"""Training, in a worker process: the only package that imports TensorFlow.
 
-`backend` is the one file that imports it; what the worker does before that import (`session`, `reporter`, `orders`,
-`inputs`) and what reads its files (`checkpoint`) do without. Front ends start `python -m mnist_tui.training.worker`
-and import nothing here.
+`backend` is the file that imports it. The files that a worker needs earlier (`worker`, `session`, `reporter`, `orders`,
+`inputs`, `extension`) and `checkpoint` work without it. Front ends start `python -m mnist_tui.training.worker` as a
+process and import nothing from here.
 """

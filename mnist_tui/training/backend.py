@@ -25,7 +25,7 @@ TURN_SECONDS = 0.0005
 
 
 class Absent(MetaPathFinder):
-    """While it is entered, packages that are not yet imported seem not installed, to the thread that entered it alone.
+    """Make packages that are not yet imported look as if they were not installed, for the thread that enters it.
 
     Args:
         packages: names of top-level packages.
@@ -52,7 +52,7 @@ class Absent(MetaPathFinder):
 
 @contextmanager
 def short_turns() -> Generator[None]:
-    """Threads take turns more often while the block lasts."""
+    """Let threads take turns more often while the block runs."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)
     try:
@@ -75,7 +75,7 @@ keras.config.set_image_data_format("channels_last")
 
 
 def forget() -> None:
-    """Lets go of what Keras and TensorFlow keep, for good, of networks that nobody holds any more.
+    """Free what Keras and TensorFlow would keep for ever of networks that are no longer used.
 
     TensorFlow registers the gradient of every all-reduce that an optimizer's update traces, and with it the whole
     graph and its data: 70 MB for each network trained on MNIST.

@@ -32,7 +32,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Position:
-    """Whole epochs, steps of the next one, and what these steps have added up.
+    """How far a training is: whole epochs, steps of the next one, and the sums over these steps.
 
     Attributes:
         loss: summed over the epoch's images so far. correct, images: their numbers.
@@ -49,7 +49,7 @@ class Position:
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """Early stopping's memory.
+    """The best epoch so far, which early stopping remembers.
 
     Attributes:
         epoch: the best, from 1. value: the monitored value there. waited: epochs since without improvement.
@@ -64,7 +64,7 @@ class BestSoFar:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds of all sessions up to a snapshot: of training, pauses left out, and altogether."""
+    """Seconds that all sessions have taken up to a snapshot: in training without pauses, and in total."""
 
     train: float = 0.0
     total: float = 0.0
@@ -72,7 +72,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class TrainingSnapshot:
-    """All of a training that must be kept to go on with it as if it had never stopped.
+    """Everything that must be kept of a training to continue it as if it had never stopped.
 
     The order of the images and the learning rates of the epochs to come follow from the experiment alone.
 
@@ -100,7 +100,7 @@ FORMAT = 1
 
 
 def save(folder: Path, snapshot: TrainingSnapshot) -> None:
-    """Makes `snapshot` the folder's checkpoint; it outlasts a loss of power from when this returns.
+    """Write a snapshot as the folder's checkpoint, safe on the disk when this returns.
 
     Raises:
         OSError: it cannot be written; the one before is whole.
@@ -139,12 +139,12 @@ def save(folder: Path, snapshot: TrainingSnapshot) -> None:
 
 
 def exists(folder: Path) -> bool:
-    """Whether the folder holds a checkpoint."""
+    """Return whether the folder holds a checkpoint."""
     return (folder / POINTER).is_file()
 
 
 def load(folder: Path) -> TrainingSnapshot:
-    """Reads the folder's checkpoint.
+    """Read the folder's checkpoint.
 
     Raises:
         RunError: there is none, or it cannot be read.
@@ -194,7 +194,7 @@ MOST_SHARE = 0.03
 
 
 class CheckpointWriter:
-    """One run's checkpoints.
+    """Write one run's checkpoints in a thread; errors become warnings, for a full disk must not end a training.
 
     Args:
         folder: the run's, whose lock the caller holds.
@@ -222,16 +222,16 @@ class CheckpointWriter:
 
     @property
     def seconds(self) -> float:
-        """Least time between two checkpoints that nobody asked for, by what the last one cost."""
+        """Least seconds between two checkpoints that nobody asked for; they follow from the last one's cost."""
         return max(LEAST_SECONDS, (self._taking + self._written) / MOST_SHARE)
 
     def save_if_due(self) -> None:
-        """Has a checkpoint written where the last is long enough ago and written."""
+        """Start writing a checkpoint if the last one is written and old enough."""
         if self._clock() - self._last >= self.seconds and not self._busy:
             self._offer()
 
     def save(self) -> str:
-        """Writes a checkpoint now and waits for it.
+        """Write a checkpoint now and wait until it is written.
 
         Returns:
             Why it could not be written, in words, which is told as well; empty where it was.
@@ -246,7 +246,7 @@ class CheckpointWriter:
         return problem
 
     def close(self) -> None:
-        """Writes what is under way, and no more."""
+        """Finish the checkpoint that is being written, and write no more."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

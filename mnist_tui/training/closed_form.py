@@ -1,8 +1,8 @@
 """Solve the output layer in closed form: ridge least squares, the ridge chosen on held-out images.
 
-Like `engine.Training` it has no files, no commands and no clock of its own, and gives control back between blocks of
-images. The network's output stays softmax: the solved weights and biases are divided by a temperature, which makes
-probabilities of the linear scores and leaves every image's most probable class as it is.
+Like `engine.Training` it has no files, no commands and no clock of its own, and yields between blocks of images. The
+network's output stays softmax: the solved weights and biases are divided by a temperature, which makes probabilities
+of the linear scores and leaves every image's most probable class as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COLDEST, HOTTEST = 1e-3, 1e3
 class NormalEquations:
     """XᵀX and XᵀY of all rows added so far, X with a column of ones for the biases, Y one-hot.
 
-    They take (length + 1)² values of memory, however many the rows are.
+    They take (length + 1)² float64 values of memory, however many rows there are.
 
     Args:
         length: features of a row.
@@ -46,13 +46,13 @@ class NormalEquations:
         self._moments = np.zeros((length + 1, CLASSES))
 
     def add(self, features: NDArray[Any], labels: NDArray[Any]) -> None:
-        """Adds rows: features ``(n, length)``, labels ``(n,)`` from 0 to 9."""
+        """Add rows: features ``(n, length)``, labels ``(n,)`` from 0 to 9."""
         rows = with_ones(features)
         self._gram += rows.T @ rows
         self._moments += rows.T @ np.eye(CLASSES)[labels]
 
     def solution(self, ridge: float) -> Solution:
-        """The W and b with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the rows, by Cholesky's factorisation.
+        """Return W and b with the least Σ ‖W x + b − y‖² + ridge · ‖W‖² over the rows, by Cholesky factorisation.
 
         Raises:
             RequestError: the ridge is so small that the equations cannot be told from singular ones.
@@ -73,14 +73,14 @@ class NormalEquations:
 
 
 def with_ones(features: NDArray[Any]) -> NDArray[np.float64]:
-    """Features ``(n, length)`` with a column of ones after them."""
+    """Return features ``(n, length)`` with a column of ones behind them, float64."""
     rows = np.ones((len(features), features.shape[1] + 1))
     rows[:, :-1] = features
     return rows
 
 
 def temperature(scores: NDArray[np.float64], labels: NDArray[Any]) -> float:
-    """The temperature T with the least cross-entropy of softmax(scores / T) (Guo et al., 2017).
+    """Return the temperature T with the least cross-entropy of softmax(scores / T) (Guo et al., 2017).
 
     The cross-entropy is convex in 1/T, so that its slope has one zero. Where it has none between COLDEST and HOTTEST,
     the better of the two is taken; it is above 0 in any case, so that no image's most probable class changes.
@@ -116,7 +116,7 @@ Moments = Generator[None, None, None]
 
 @dataclass(frozen=True)
 class Found:
-    """What the closed form found besides the weights.
+    """The ridge and the temperature of a closed form, and how they were chosen.
 
     Attributes:
         ridge: the penalty used. validation: accuracy on the held-out images by ridge; empty where none are held out.
@@ -133,7 +133,7 @@ class Found:
 
 @dataclass
 class ClosedForm:
-    """One experiment's output layer, solved; members that `Training` has mean the same.
+    """Solve one experiment's output layer; a `trainer.Trainer`, whose members are described there.
 
     Args:
         optimizer: saved with the model, never used.
@@ -175,7 +175,7 @@ class ClosedForm:
         return PROGRAM
 
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Solves. Yields None between blocks of images, and EpochEnded at the end."""
+        """Solve; yield None between blocks of images, and EpochEnded at the end."""
         if self.outcome is not None:
             return
         from threadpoolctl import threadpool_limits
@@ -196,7 +196,7 @@ class ClosedForm:
         return 0
 
     def further_results(self) -> dict[str, Any]:
-        """The ridge and what chose it, and the temperature, under ``closed_form``."""
+        """Return the ridge, how it was chosen, and the temperature, under the key ``closed_form``."""
         found = self.found
         if found is None:
             return {}
@@ -248,7 +248,7 @@ class ClosedForm:
         return self.train.count + (self.held_out.count if self.held_out else 0)
 
     def _add(self, equations: NormalEquations, examples: Resident, before: int) -> Moments:
-        """Adds the examples to the equations, of whose images `before` are in them already."""
+        """Add the examples to the equations, which hold `before` images already."""
         for features, labels, done in self._blocks(examples):
             equations.add(features, labels)
             self.tell(before + done, self._images, "images", "solving: normal equations")
@@ -257,7 +257,7 @@ class ClosedForm:
     def _linear_scores(
         self, examples: Resident, solutions: NDArray[np.float64]
     ) -> Generator[None, None, list[NDArray[np.float64]]]:
-        """What each of the solutions, side by side, scores: ``(n, 10)`` each."""
+        """Return the linear scores of each of the solutions, which stand side by side: ``(n, 10)`` each."""
         blocks: list[NDArray[np.float64]] = []
         for features, _, done in self._blocks(examples):
             blocks.append(with_ones(features) @ solutions)
@@ -266,7 +266,7 @@ class ClosedForm:
         return np.split(np.concatenate(blocks), solutions.shape[1] // CLASSES, axis=1)
 
     def _blocks(self, examples: Resident) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32], int]]:
-        """What enters the output layer, its labels, and how many images are done with them."""
+        """Yield what enters the output layer, the labels, and how many images are done with these."""
         for first in range(0, examples.count, self._block):
             last = min(first + self._block, examples.count)
             yield self._features(examples.rows[first:last]).numpy(), examples.labels[first:last].numpy(), last
@@ -278,7 +278,7 @@ class ClosedForm:
         return tf.cast(tf.reshape(values, (-1, self._output.kernel.shape[0])), tf.float32)
 
     def _set(self, solution: Solution, degrees: float) -> None:
-        """Makes a solution the output layer's, whose softmax is of the scores divided by the temperature."""
+        """Set the output layer's weights and biases to a solution, divided by the temperature."""
         tempered = (solution / degrees).astype(np.float32)
         self._output.set_weights([tempered[:-1], tempered[-1]])
 
@@ -293,7 +293,7 @@ class ClosedForm:
         return scores(loss, confusion), blocks
 
     def _ended(self, train: Scores, validation: Scores, seconds: float) -> EpochEnded:
-        """The one epoch's figures: of the solution without the held-out images, which alone is judged by them."""
+        """Return the figures of the one epoch; they are those of the solution without the held-out images."""
         return EpochEnded(
             epoch=1,
             loss=train.loss,

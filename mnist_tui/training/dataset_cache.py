@@ -1,4 +1,4 @@
-"""What a process that trains run after run keeps between them: datasets read and checked, features. No TensorFlow."""
+"""The cache of a process that trains run after run: datasets, features and networks. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIMIT_BYTES = 500_000_000
 
 
 class DatasetCache:
-    """Values by what they are of; beyond a limit those longest unused go, but never the newest.
+    """Datasets, features and networks that a worker keeps from run to run; the longest unused are dropped first.
 
     Args:
         limit: bytes of all together.
@@ -24,7 +24,7 @@ class DatasetCache:
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def get(self, key: Hashable) -> Any:
-        """The value kept for `key`; None where there is none."""
+        """Return the value kept for `key`; None if there is none."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -32,12 +32,12 @@ class DatasetCache:
             return self._values[key][0]
 
     def values(self) -> tuple[Any, ...]:
-        """All that is kept."""
+        """Return all values."""
         with self._lock:
             return tuple(value for value, _ in self._values.values())
 
     def keep(self, key: Hashable, value: Any, size: int) -> None:
-        """Keeps a value of `size` bytes."""
+        """Keep a value of `size` bytes, and drop others beyond the limit."""
         with self._lock:
             self._values[key] = value, size
             self._values.move_to_end(key)

@@ -1,7 +1,6 @@
-"""Where a training runs, over how many threads, and whether to the bit: the CPU or one GPU.
+"""The device of a training: the CPU or one GPU, its threads, its determinism, and the examples that stay on it.
 
-TensorFlow takes devices and threads when it starts them, and then for good: in a process that trains run after run
-the first one decides.
+TensorFlow fixes devices and threads when it starts them: in a process that trains run after run the first run decides.
 
 On a CPU the same experiment, seed, machine and number of threads give the same bits as it is, whatever else the
 machine does. On a GPU they do only with TensorFlow's determinism, XLA's programs included: it takes kernels that add
@@ -32,12 +31,12 @@ _determinism: Any = import_module("tensorflow.python.framework.config")
 
 
 class DeviceError(RequestError):
-    """A device that was asked for and is not there."""
+    """The device that was asked for cannot be used."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """The device in use.
+    """The device that a run is computed on.
 
     Attributes:
         name: ``CPU:0``, or ``GPU:`` and its index on this machine.
@@ -53,7 +52,7 @@ class Device:
 
 
 def choose(asked: str, threads_asked: int | None = None) -> Device:
-    """Makes TensorFlow use the device, and no other GPU, and so many threads.
+    """Make TensorFlow use this device, no other GPU, and this many threads.
 
     Args:
         asked: auto (the first GPU, else the CPU), cpu, gpu or gpu:N.
@@ -95,30 +94,30 @@ def _before_its_start(asked: str, instead: str) -> Generator[None]:
 
 
 def set_determinism(device: Device, wanted: bool) -> None:
-    """Has a GPU compute the same bits each time, or not; a CPU, which always does, is left alone."""
+    """Switch determinism on or off on a GPU; a CPU always computes the same bits."""
     if device.is_gpu:
         (_determinism.enable_op_determinism if wanted else _determinism.disable_op_determinism)()
 
 
 def deterministic(device: Device) -> bool | None:
-    """Whether a GPU computes the same bits each time; None off GPUs."""
+    """Return whether a GPU computes the same bits each time; None for a CPU."""
     return bool(_determinism.is_op_determinism_enabled()) if device.is_gpu else None
 
 
 def tf32(device: Device) -> bool | None:
-    """Whether matrices of float32 may be multiplied in TensorFloat-32, TensorFlow's setting; None off GPUs."""
+    """Return whether float32 matrices may be multiplied in TensorFloat-32, TensorFlow's setting; None for a CPU."""
     return bool(tf.config.experimental.tensor_float_32_execution_enabled()) if device.is_gpu else None
 
 
 def threads() -> int:
-    """Threads over which TensorFlow spreads one operation on the CPU."""
+    """Return the number of threads over which TensorFlow spreads one operation on the CPU."""
     set_here = int(tf.config.threading.get_intra_op_parallelism_threads())
     from_outside = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     return set_here or (int(from_outside) if from_outside.isdecimal() else 0) or usable_cores()
 
 
 def has_gpus() -> bool:
-    """Whether TensorFlow sees a GPU; starts none."""
+    """Return whether TensorFlow sees a GPU; none is started."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
@@ -129,7 +128,7 @@ def _seen(count: int) -> str:
 
 
 class Resident:
-    """Labelled examples on the device.
+    """Labelled examples that stay on the device for a whole training.
 
     Args:
         features: uint8 ``(n, 28, 28)`` pixels, kept so and brought to 0..1 when used: a quarter of the memory and as
@@ -148,7 +147,7 @@ class Resident:
 
     @staticmethod
     def inputs(rows: Any) -> Any:
-        """What the network takes, from some of such rows."""
+        """Return the network's inputs for some rows: ``(n, 28, 28, 1)`` in 0..1, or the features as they are."""
         if rows.dtype != tf.uint8:
             return rows
         return tf.reshape(tf.cast(rows, tf.float32) / 255.0, (-1, IMAGE_EDGE, IMAGE_EDGE, 1))

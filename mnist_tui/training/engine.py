@@ -1,7 +1,7 @@
 """The epoch loop: chunks of steps, validation, early stopping, divergence. No files, no commands, no clock of its own.
 
-`Training.run` is a generator: whoever drives it decides between two moments whether to go on, to wait, to take a
-snapshot or to stop. It gives control back several times a second unless a single step takes longer.
+`Training.run` is a generator. Between two of its values the caller decides whether to continue, to wait, to take a
+snapshot or to stop. It yields several times a second unless a single step takes longer.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from mnist_tui.wording import counted
 
 
 class EarlyStop:
-    """Watches the epochs' validation scores."""
+    """Early stopping (Prechelt, 1998) with Keras' rules: watch the validation scores of the epochs."""
 
     def __init__(self, spec: EarlyStopping) -> None:
         self.spec = spec
         self.best: BestSoFar | None = None
 
     def update(self, epoch: int, scores: Scores, model: Any) -> bool:
-        """Takes an epoch's scores in, and the model's weights if they are the best; whether it is time to stop."""
+        """Record an epoch's scores, and the weights if they are the best; return whether training should stop."""
         higher_is_better = self.spec.monitor == "val_accuracy"
         value = scores.accuracy if higher_is_better else scores.loss
         best = self.best
@@ -49,7 +49,7 @@ class EarlyStop:
 
     @property
     def reason(self) -> str:
-        """Why it stopped, in words."""
+        """The reason for stopping, in words."""
         assert self.best is not None
         name = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}[self.spec.monitor]
         kept = ", whose weights were restored" if self.best.weights else ""
@@ -65,7 +65,7 @@ DIVERGED_LOSS = 100 * math.log(CLASSES)
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """How training came to its own end: finished or diverged, and why, in words."""
+    """How a training ended: its state (finished, diverged, stopped) and the reason in words."""
 
     state: str
     reason: str
@@ -73,7 +73,7 @@ class TrainingOutcome:
 
 @dataclass
 class Training:
-    """One experiment's training.
+    """Train one experiment along gradients, epoch by epoch; a `trainer.Trainer`.
 
     Args:
         model, optimizer: Keras' own, the optimizer built (by the program).
@@ -123,7 +123,7 @@ class Training:
         return self.program.name
 
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Trains from `position` to the last epoch, or until it diverges or early stopping ends it.
+        """Train from `position` to the last epoch, or until it diverges or early stopping ends it.
 
         Yields:
             Progress after each chunk of steps, EpochEnded after each epoch; None where there is nothing to tell.
@@ -153,14 +153,14 @@ class Training:
         yield self._ended(epoch, rate, validation, trained, self.clock() - began, plain=plain)
 
     def _rate_of(self, epoch: int) -> float:
-        """The learning rate of an epoch; one that was begun under another plan keeps what it began with."""
+        """Return the learning rate of an epoch; an epoch that was begun under another plan keeps its rate."""
         planned = learning_rate(self.experiment, epoch)
         if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
             return planned
         return self._rate
 
     def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
-        """Scores examples block by block; their scores and probabilities."""
+        """Score examples block by block; return their scores and probabilities."""
         confusion = np.zeros((CLASSES, CLASSES), np.int64)
         loss, blocks = 0.0, list[Any]()
         for block_loss, counts, probabilities in self.scorer.blocks(examples):
@@ -225,7 +225,7 @@ class Training:
         )
 
     def extend(self, experiment: Experiment) -> None:
-        """Trains up to the last epoch of `experiment`, which differs in nothing else.
+        """Train up to the last epoch of `experiment`, which differs in nothing else.
 
         Early stopping that had ended the training begins to wait anew; the best weights so far stay the best.
         """
@@ -235,7 +235,7 @@ class Training:
         self.outcome = None
 
     def restore_best(self) -> int:
-        """Puts the best epoch's weights back where early stopping is to; that epoch, else 0."""
+        """Put the best epoch's weights back if early stopping is to do so; return that epoch, else 0."""
         best = self._early.best if self._early else None
         if best is None or not best.weights:
             return 0
@@ -246,7 +246,7 @@ class Training:
         return {}
 
     def snapshot(self) -> TrainingSnapshot:
-        """What a checkpoint keeps; copied off the device."""
+        """Return the values that a checkpoint keeps, copied off the device."""
         model, optimizer = self.model.variables, self.optimizer.variables
         return TrainingSnapshot(
             position=self.position,
@@ -282,7 +282,7 @@ class Training:
         return snapshot
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
-        """Goes on where `snapshot` was taken, of the same experiment, or of one that planned other epochs."""
+        """Continue where `snapshot` was taken, of the same experiment or of one with another number of epochs."""
         for variable, value in zip(self.model.variables, snapshot.model, strict=True):
             variable.assign(value)
         for variable, value in zip(self.optimizer.variables, snapshot.optimizer, strict=True):

@@ -32,13 +32,13 @@ class Scores:
 
 
 def scores(loss: float, confusion: NDArray[np.int64]) -> Scores:
-    """Means from a summed loss and the counts."""
+    """Return the means that follow from a summed loss and the counts."""
     images = int(confusion.sum())
     return Scores(loss / images, int(confusion.trace()) / images, confusion, images)
 
 
 class Scorer:
-    """Scores examples in large blocks, dropout off.
+    """Score examples in large blocks with dropout off.
 
     Args:
         model: a Keras model.
@@ -54,7 +54,7 @@ class Scorer:
         self._score = tf.function(self._scored, autograph=False).get_concrete_function(like.row_spec, labels)
 
     def blocks(self, examples: Resident) -> Iterator[tuple[float, NDArray[np.int64], Any]]:
-        """Block after block of the examples, in their order.
+        """Score the examples block by block, in their order.
 
         Yields:
             The block's loss (summed over its images), its 10×10 counts, its probabilities (a tensor ``(rows, 10)``).
@@ -74,7 +74,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's figures, dropout off.
+    """A model's figures with dropout off.
 
     Attributes:
         test, train: on the test and on the training images.
@@ -98,7 +98,7 @@ class Evaluation:
         return sum(found) / len(found)
 
     def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Precision, recall, F1 and number of test images of each class; 0 where a ratio has no denominator."""
+        """Return each class's precision, recall, F1 and number of test images; 0 if a ratio has no denominator."""
         matrix = self.confusion()
         columns = zip(class_names, precisions(matrix), recalls(matrix), self._f1(), matrix, strict=True)
         return [
@@ -113,12 +113,12 @@ class Evaluation:
         ]
 
     def confusion(self) -> list[list[int]]:
-        """Counts on the test images, rows true, columns predicted."""
+        """Return the counts on the test images, rows true, columns predicted."""
         cells = self.labels.astype(np.int64) * CLASSES + self.predicted
         return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES).tolist()
 
     def _f1(self) -> list[float | None]:
-        """F1 of each class, the harmonic mean of precision and recall; None for a class that does not occur."""
+        """Return each class's F1, the harmonic mean of precision and recall; None if it does not occur."""
         matrix = np.array(self.confusion())
         occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)
         return [
@@ -134,7 +134,7 @@ def evaluate(
     labels: NDArray[np.integer],
     on_progress: Callable[[int, int], None],
 ) -> Evaluation:
-    """Scores the model on the test and the training images.
+    """Score the model on the test and the training images.
 
     Args:
         labels: the test images' classes.
@@ -159,7 +159,7 @@ def _score(
 
 
 def save_predictions(path: Path, evaluation: Evaluation, images: NDArray[np.uint8]) -> None:
-    """Writes `predictions.npz`.
+    """Write `predictions.npz`.
 
     It holds `probabilities` float32 ``(n, 10)``, `labels` uint8 ``(n,)``, `misclassified` int32 ``(m,)`` (indices into
     the test images) and `misclassified_images` uint8 ``(m, 28, 28)``.
@@ -176,5 +176,5 @@ def save_predictions(path: Path, evaluation: Evaluation, images: NDArray[np.uint
 
 
 def finite(value: float | None) -> float | None:
-    """The value; None (JSON's null) for what is not a finite number."""
+    """Return the value, or None (JSON's null) if it is not a finite number."""
     return value if value is not None and math.isfinite(value) else None

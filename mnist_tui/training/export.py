@@ -30,7 +30,7 @@ OPSET = 15
 
 
 def write_safetensors(weights: Arrays, path: Path, *, experiment: str, classes: tuple[str, ...]) -> None:
-    """Arrays by name; the experiment's TOML and the classes, a JSON list, are the file's metadata."""
+    """Write arrays by name; the experiment's TOML and the classes, a JSON list, are the file's metadata."""
     from safetensors.numpy import save
 
     about = {"experiment": experiment, "classes": json.dumps(classes, ensure_ascii=False)}
@@ -38,7 +38,7 @@ def write_safetensors(weights: Arrays, path: Path, *, experiment: str, classes: 
 
 
 def write_csv(weights: Arrays, folder: Path) -> None:
-    """A file a weight, in C order with the last axis along a line (a vector's values are a line each).
+    """Write one file for each weight, in C order, the last axis along a line (a vector has one value a line).
 
     Nine digits are what a float32 needs to come back as itself.
     """
@@ -48,7 +48,7 @@ def write_csv(weights: Arrays, folder: Path) -> None:
 
 
 def write_h5(model: Any, path: Path) -> None:
-    """Keras' weights file.
+    """Write Keras' weights file.
 
     Raises:
         OSError: it cannot be written.
@@ -67,7 +67,7 @@ def write_h5(model: Any, path: Path) -> None:
 
 
 def disk_error(error: Exception) -> OSError | None:
-    """What a library's own error about a file that it cannot write means to the system; None for any other error."""
+    """Return the system's error behind a library's error about a file that it cannot write; None for other errors."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
         known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
@@ -76,7 +76,7 @@ def disk_error(error: Exception) -> OSError | None:
 
 
 def write_savedmodel(module: Any, folder: Path) -> None:
-    """TensorFlow's SavedModel with one signature, ``serving_default``.
+    """Write TensorFlow's SavedModel with one signature, ``serving_default``.
 
     Raises:
         OSError: it cannot be written.
@@ -93,7 +93,7 @@ def write_savedmodel(module: Any, folder: Path) -> None:
 
 
 def write_tflite(module: Any, path: Path) -> None:
-    """LiteRT's flat buffer in float32, with one signature and any number of images."""
+    """Write LiteRT's flat buffer in float32, with one signature and any number of images."""
     from mnist_tui.training.backend import tf
 
     concrete = module.predict.get_concrete_function()
@@ -101,7 +101,7 @@ def write_tflite(module: Any, path: Path) -> None:
 
 
 def write_onnx(module: Any, path: Path, *, classes: tuple[str, ...]) -> None:
-    """ONNX of opset `OPSET`, checked; the classes, a JSON list, are among its properties."""
+    """Write ONNX of opset `OPSET`, checked; the classes, a JSON list, are one of its properties."""
     import onnx
     import tf2onnx
 
@@ -120,7 +120,7 @@ def write_onnx(module: Any, path: Path, *, classes: tuple[str, ...]) -> None:
 
 
 def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
-    """Writes the run's weights and prints the paths, a JSON list, on stdout.
+    """Write the run's weights and print the paths, a JSON list, on stdout.
 
     Args:
         formats: of `runs.weight_formats.WEIGHT_FORMATS`.
@@ -159,14 +159,14 @@ def _check_source(folder: RunFolder) -> None:
 
 
 class _Source:
-    """What the formats are made from, each thing made once and only if need be."""
+    """The model, its weights and its function, each made once and only if a format needs it."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
 
     @cached_property
     def model(self) -> Any:
-        """Built from the run's experiment, never from the configuration in a file: a run can be somebody else's."""
+        """The model, built from the run's experiment: the configuration in a file could be somebody else's code."""
         from mnist_tui.training import models, saved
 
         model, _ = saved.load(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
@@ -188,7 +188,7 @@ class _Source:
 
 
 def named_weights(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``), float32."""
+    """Return every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``), float32."""
     return {
         f"{layer.name}/{weight.name}": np.array(weight.numpy()) for layer in model.layers for weight in layer.weights
     }

@@ -1,4 +1,4 @@
-"""From uint8 images to probabilities in one TensorFlow function, features included: for programs of others."""
+"""One TensorFlow function from uint8 images to probabilities, features included, for exports to other programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EPSILON, HYSTERESIS = 1e-5, 0.2
 
 
 def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> Any:
-    """The run's model with the way from pixels to its input, computing in float32 whatever it was trained in.
+    """Return the run's model together with the way from pixels to its input, computing in float32.
 
     Args:
         weights: as the model's `get_weights` gives them.
@@ -52,7 +52,7 @@ def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> An
 
 
 def hog(images: Any, spec: HogFeatures) -> Any:
-    """HOG features, as `data.hog` computes them but for float32's rounding.
+    """Return HOG features; they differ from those of `data.hog` by the rounding of float32 alone.
 
     The orientation is looked up, not computed: many gradients of digits lie on the very edge of a bin.
 

@@ -1,4 +1,4 @@
-"""More epochs than were planned: the experiment's file, the engine and the events change together."""
+"""Train more epochs than were planned: the experiment's file, the trainer and the events change together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: Sequence[Command]) -> None:
-    """Plans as many epochs more as `commands` ask for, from those planned on; from the last epoch done where training
+    """Plan as many more epochs as `commands` ask for, after those planned; after the last epoch done if training
     had come to its end.
 
     The run's `experiment.toml` becomes the experiment with the new total, so that the folder runs again by itself. The
@@ -51,7 +51,7 @@ def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: S
 
 
 def recover(folder: RunFolder) -> None:
-    """Ends what an earlier worker was killed in: an extension that its log tells of and `experiment.toml` lacks.
+    """Finish an extension in which an earlier worker was killed: it is in the log, but not in `experiment.toml`.
 
     Raises:
         PresetError: `experiment.toml` cannot be read.
@@ -76,7 +76,7 @@ def _planned(experiment: Experiment, epochs: int) -> Experiment:
 
 @contextmanager
 def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
-    """Has the run's file say `experiment` once the block has ended well, and lasts."""
+    """Replace the run's `experiment.toml` when the block has ended without an error."""
     with replacing(folder.experiment_file) as temporary:
         temporary.write_text(dump_preset(edited(folder.preset(), experiment)), encoding="utf-8")
         sync(temporary)
@@ -85,7 +85,7 @@ def _replaced(folder: RunFolder, experiment: Experiment) -> Generator[None]:
 
 
 def stretched(before: Experiment, after: Experiment, begun: int) -> str:
-    """What another total does to a schedule that depends on it; empty for all others.
+    """Return a warning that another number of epochs changes the schedule; empty if the schedule does not depend on it.
 
     Args:
         begun: epochs done or begun, whose learning rates stay.

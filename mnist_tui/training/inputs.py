@@ -1,6 +1,6 @@
-"""What enters the network: the dataset that a run really has, its split, its features.
+"""The data of a run: its dataset, the validation split, the features.
 
-No TensorFlow: it may still be loading meanwhile.
+Without TensorFlow, which another thread may be importing at the same time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SAMPLE = "digits"
 
 @dataclass(frozen=True)
 class Examples:
-    """Features and labels, row by row.
+    """Features and labels, one row for each image.
 
     Attributes:
         features: uint8 ``(n, 28, 28)`` pixels, or float32 ``(n, length)``.
@@ -73,7 +73,7 @@ def prepare(
     recorded: DataReady | None = None,
     kept: DatasetCache | None = None,
 ) -> Inputs:
-    """Finds, reads, splits, extracts, and tells of it.
+    """Find and read the dataset, split it, extract the features, and report each step.
 
     Args:
         recorded: the data that the run had before, which a resumed one must have again.
@@ -115,7 +115,7 @@ def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: Data
 def _load_again(
     experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady, kept: DatasetCache
 ) -> datasets.Dataset:
-    """The data of a resumed run, which are the bundled sample where they were."""
+    """Read the data of a resumed run, and check that they are the same as before."""
     dataset = _read(SAMPLE if recorded.sample else experiment.dataset.name, launch, reporter, kept)
     found = {str(part): checksum for part, checksum in dataset.sha256.items()}
     other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
@@ -128,7 +128,7 @@ def _load_again(
 
 
 def _read(name: str, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
-    """The dataset: read, or kept from a run before, if its files are the same."""
+    """Return the dataset, from the cache if its files have not changed since an earlier run."""
 
     def tell(progress: DataProgress) -> None:
         reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
@@ -145,7 +145,7 @@ def _read(name: str, launch: Launch, reporter: Reporter, kept: DatasetCache) -> 
 
 
 def _files(name: str, place: Path | None) -> tuple[Any, ...]:
-    """What a dataset would be read from: its place, and each file with its size and time; empty for a download."""
+    """Return the place of a dataset and the size and time of each file; empty if it has to be downloaded."""
     location = datasets.find(name, place)
     if location is None:
         return ()
@@ -156,7 +156,7 @@ def _files(name: str, place: Path | None) -> tuple[Any, ...]:
 def _features(
     experiment: Experiment, dataset: datasets.Dataset, reporter: Reporter, kept: DatasetCache
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What the network sees of the training images and of the test images."""
+    """Return the features of the training images and of the test images."""
     train, test = dataset.train_images[: experiment.dataset.limit], dataset.test_images
     spec = experiment.features
     if not isinstance(spec, HogFeatures):
@@ -192,7 +192,7 @@ def _features(
 
 
 def _kept_features(kept: DatasetCache, key: FeatureKey) -> NDArray[np.float32] | None:
-    """Features kept in memory or, to be kept there from now on, on disk; None where there are none."""
+    """Return features from memory, or from disk and keep them in memory; None if there are none."""
     features: NDArray[np.float32] | None = kept.get(key)
     if features is None and (features := feature_cache.load(key)) is not None:
         kept.keep(key, features, features.nbytes)

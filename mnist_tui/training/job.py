@@ -30,7 +30,7 @@ from mnist_tui.wording import counted
 
 
 class Stopwatch:
-    """Seconds of work; call it to read it. It runs from the start."""
+    """A clock in seconds that stands still during pauses; call it to read it."""
 
     def __init__(self) -> None:
         self._away = 0.0
@@ -40,7 +40,7 @@ class Stopwatch:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Stands still while the block runs."""
+        """Stand still while the block runs."""
         began = time.perf_counter()
         try:
             yield
@@ -54,7 +54,7 @@ COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deter
 
 
 class TrainingJob:
-    """Trains what a session has taken on.
+    """Train the run of a session.
 
     Args:
         session: the run, its reporter and its orders.
@@ -70,7 +70,7 @@ class TrainingJob:
         self._timings = {"data": inputs.data_seconds, "features": inputs.features_seconds}
 
     def run(self) -> None:
-        """Builds, trains, evaluates, saves, and says how it ended."""
+        """Build the model, train it, evaluate it, save everything, and report how it ended."""
         began = time.perf_counter()
         self._warn()
         self._build()
@@ -144,7 +144,7 @@ class TrainingJob:
         return Resident(part.features, part.labels)
 
     def _go_on(self) -> None:
-        """Takes up what an earlier session left: its checkpoint, or nothing but the order to begin."""
+        """Continue from the checkpoint of an earlier session, or start anew if it left none."""
         session, training, reporter = self._session, self._training, self._reporter
         snapshot = training.resume(self._folder.checkpoint)
         if snapshot is not None:
@@ -172,7 +172,7 @@ class TrainingJob:
         return outcome
 
     def _trained(self) -> TrainingOutcome:
-        """Drives the training to its end or to an order's, told and saved."""
+        """Run the training to its end, or until a command stops it; report and save."""
         training, orders = self._training, self._orders
         for moment in self._moments():
             orders.raise_if_ended()
@@ -196,13 +196,13 @@ class TrainingJob:
         return training.outcome or self._stopped(problem)
 
     def _moments(self) -> Iterator[Progress | EpochEnded | None]:
-        """The training's moments to its end, and beyond where more epochs were asked for just before it."""
+        """Yield from the training until it ends with no more epochs asked for."""
         yield from self._training.run()
         while self._extended_at_the_end():
             yield from self._training.run()
 
     def _extended_at_the_end(self) -> bool:
-        """Whether training that has come to its end has more epochs to do now."""
+        """Return whether a training that has ended has more epochs to do now."""
         outcome = self._training.outcome
         if outcome is None or outcome.state != "finished":
             return False
@@ -240,7 +240,7 @@ class TrainingJob:
                 reporter.state("running")
 
     def _extend_if_asked(self, save: Callable[[], object] = lambda: None) -> None:
-        """Plans the epochs that were asked for.
+        """Plan the epochs that were asked for.
 
         Args:
             save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
@@ -256,7 +256,7 @@ class TrainingJob:
             self._orders.settle_commands(commands)
 
     def _checkpoint_if_asked(self) -> bool:
-        """Writes the checkpoint that was asked for; whether one was."""
+        """Write the checkpoint that was asked for; return whether one was."""
         if wanted := self._orders.checkpoints():
             self._checkpoints.save()
             self._orders.settle_commands(wanted)
@@ -267,7 +267,7 @@ class TrainingJob:
         return None if snapshot is None else replace(snapshot, spent=self._now_spent())
 
     def _now_spent(self) -> Spent:
-        """What this session and those before it, as far as they are still worth anything, have taken up to now."""
+        """Return the seconds that this session and those before it have taken, as far as their work is still used."""
         train, total = self._stopwatch() - self._began, time.perf_counter() - self._session.began
         return Spent(self._spent.train + train, self._spent.total + total)
 
@@ -372,7 +372,7 @@ DECISIVE = {
 
 
 def differences(earlier: ModelBuilt, now: ModelBuilt) -> str:
-    """A warning that the last bits may differ, and why; empty where nothing that decides them has changed."""
+    """Return a warning that the last bits may differ, and why; empty if nothing has changed."""
     changed = [
         f"{words} {_word(was)} then, {_word(is_now)} now"
         for name, words in DECISIVE.items()

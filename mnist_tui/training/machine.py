@@ -42,7 +42,7 @@ VECTOR_INSTRUCTIONS = (
 
 
 def facts() -> dict[str, Any]:
-    """The machine and the software, for `RunStarted.platform`; memory in bytes."""
+    """Return the machine and the software, for `RunStarted.platform`; memory in bytes."""
     return {
         "os": operating_system(),
         "machine": platform.machine(),
@@ -56,7 +56,7 @@ def facts() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of what decides a run's figures; a package that is not installed is left out."""
+    """Return the installed versions of the packages that decide a run's figures."""
     found: dict[str, str] = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
@@ -65,7 +65,7 @@ def versions() -> dict[str, str]:
 
 
 def operating_system() -> str:
-    """The system's name as a person knows it, with the kernel's release."""
+    """Return the system's usual name with the kernel's release."""
     kernel = f"{platform.system()} {platform.release()}"
     with suppress(OSError):
         return f"{platform.freedesktop_os_release()['PRETTY_NAME']} ({kernel})"
@@ -73,12 +73,12 @@ def operating_system() -> str:
 
 
 def cpu_name() -> str:
-    """The processor's own name where the system tells it."""
+    """Return the processor's name, if the system tells it."""
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 
 def cpu_features() -> str:
-    """Those of the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
+    """Return the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
     known = (_cpu_info("flags") or _cpu_info("Features")).split()
     return " ".join(name for name in VECTOR_INSTRUCTIONS if name in known)
 
@@ -93,7 +93,7 @@ def _cpu_info(wanted: str) -> str:
 
 
 class LoadMeter:
-    """Reads loads; the first reading covers the time since the meter was made. GPUs by NVML, where there is one."""
+    """Read the load of the machine, of this process and, through NVML, of the GPUs."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -103,7 +103,7 @@ class LoadMeter:
         self._nvml = devices.nvml()
 
     def read(self) -> DeviceLoad:
-        """The load since the last reading."""
+        """Return the load since the last reading, or since the meter was made."""
         memory = psutil.virtual_memory()
         return DeviceLoad(
             cpu=psutil.cpu_percent(),

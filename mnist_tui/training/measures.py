@@ -1,6 +1,6 @@
 """Measure beside a training without changing it: predictions epoch by epoch, and the spread of the weights.
 
-How often is a matter of time: all of it together may take a fiftieth of the training's.
+How often depends on time: all measurements together may take 2 % of the training's time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BINS = 32
 
 
 def is_told(epoch: int) -> bool:
-    """Whether the weights after an epoch are told of: each up to 20, then at growing intervals, 136 in a million."""
+    """Return whether the weights after an epoch are reported: all up to 20, later ones at growing intervals."""
     told = 0
     while told < epoch:
         told += max(1, told // 10)
@@ -33,7 +33,7 @@ def is_told(epoch: int) -> bool:
 
 
 def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
-    """Every layer that has parameters, in order; of batch normalisation scale and offset, for weights and biases.
+    """Return the spread of each layer's weights and biases; batch normalisation's are its scale and offset.
 
     Args:
         model: Keras' own.
@@ -58,7 +58,7 @@ def _parameters(layer: Any) -> tuple[Any, Any]:
 
 
 def distribution(values: NDArray[Any]) -> Distribution | None:
-    """How an array's values are spread, over BINS bins; None where one is not finite.
+    """Return the histogram of an array's values over BINS bins; None if one is not finite.
 
     Where all are equal there is no width, and they are counted in the middle bin, as `numpy.histogram` does.
     """
@@ -73,7 +73,7 @@ def distribution(values: NDArray[Any]) -> Distribution | None:
 
 
 class DeadUnits:
-    """Which units of a model's relu layers answer none of some images.
+    """Find the units of a model's relu layers that are 0 for all of some images.
 
     Args:
         model: Keras' own.
@@ -88,7 +88,7 @@ class DeadUnits:
             self._answers = tf.function(self._answering, autograph=False).get_concrete_function(images.row_spec)
 
     def shares(self) -> dict[str, float]:
-        """Share of dead units, neurons or filters, by layer."""
+        """Return the share of dead units, neurons or filters, by layer."""
         if not self._relu:
             return {}
         rows, block = self._images.rows, self._block
@@ -99,7 +99,7 @@ class DeadUnits:
         }
 
     def _answering(self, rows: Any) -> list[Any]:
-        """For each relu layer which of its units answer any of the images."""
+        """Return for each relu layer which of its units are not 0 for any of the images."""
         values, found = self._images.inputs(rows), list[Any]()
         for layer in self._layers:
             values = layer(values, training=False)
@@ -124,7 +124,7 @@ PLAIN_PART = 38
 
 
 def spread(count: int, total: int) -> NDArray[np.integer]:
-    """The indices of `count` of `total` rows, in order, always the same; all where there are no more.
+    """Return the indices of `count` of `total` rows, in order, always the same; all if there are no more.
 
     One is drawn from each of `count` equal parts: data may be sorted, and MNIST's training images come from two groups
     of writers in turn, of which one is twice as hard.
@@ -135,7 +135,7 @@ def spread(count: int, total: int) -> NDArray[np.integer]:
 
 
 def plain_count(train: int, validation: int) -> int:
-    """Training images that the plain loss is measured on, so that it takes at most 5 % of an epoch of so many images.
+    """Return how many training images the plain loss is measured on, so that it takes at most 5 % of an epoch.
 
     A training step costs about three forward passes an image, validation one.
     """
@@ -143,7 +143,7 @@ def plain_count(train: int, validation: int) -> int:
 
 
 class Measures:
-    """One run's measurements.
+    """Measure one run, and write and report the measurements.
 
     Args:
         folder: the run's, whose lock the caller holds.
@@ -161,13 +161,13 @@ class Measures:
         self._writable = True
 
     def begin(self, position: Position) -> None:
-        """Takes up a training at `position`; what an earlier session measured beyond is dropped."""
+        """Start to measure at `position`; what an earlier session measured beyond it is dropped."""
         self._write(lambda: epoch_predictions.go_on_after(self._file, position.epoch))
         if (position.epoch, position.step) == (0, 0):
             self._tell(0)
 
     def predicted(self, ended: EpochEnded, blocks: Sequence[Any]) -> None:
-        """Keeps an epoch's predictions, if it is one that is kept. Before the epoch is told of.
+        """Write an epoch's predictions if they are to be kept; call it before the epoch's event is written.
 
         Args:
             blocks: probabilities of the validation images, in order: tensors ``(rows, 10)``.
@@ -179,12 +179,12 @@ class Measures:
                 self._keep()
 
     def weights(self, epoch: int) -> None:
-        """Tells of the weights after an epoch, if it is one that is told of. Once the epoch itself has been."""
+        """Report the weights after an epoch if they are to be reported; call it after the epoch's event is written."""
         if is_told(epoch) and self._affordable:
             self._tell(epoch)
 
     def catch_up(self, position: Position) -> None:
-        """Keeps and tells of the newest epoch whatever it is: training pauses or ends at `position`."""
+        """Write and report the newest epoch in any case: training pauses or ends at `position`."""
         with self._timed():
             self._keep()
         if position.step == 0 and position.epoch != self._told:
@@ -207,7 +207,7 @@ class Measures:
             self._told = epoch
 
     def _write(self, write: Callable[[], None]) -> None:
-        """Predictions that cannot be written are no reason to end a training."""
+        """Write, or warn once: predictions that cannot be written must not end a training."""
         if not self._writable:
             return
         try:

@@ -1,4 +1,4 @@
-"""Experiment → Keras model and optimizer. Plain Keras: what is saved from here loads without this project."""
+"""Build the Keras model and optimizer of an experiment. Plain Keras: saved models load without this project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KERNEL, BIAS, NOISE = range(3)
 
 
 def build(experiment: Experiment) -> Any:
-    """The experiment's model.
+    """Build the experiment's model.
 
     Args:
         experiment: a valid one (`spec.checked`).
@@ -51,7 +51,7 @@ def build(experiment: Experiment) -> Any:
 
 
 def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:
-    """The Keras layer of the same class name; the arguments, too, have Keras' names."""
+    """Return the Keras layer of the same class name; the arguments have Keras' names, too."""
     arguments = {key: getattr(layer, key) for key in type(layer).model_fields if key != "kind"}
     for key, use in (("kernel_initializer", KERNEL), ("bias_initializer", BIAS)):
         if key in arguments:
@@ -71,12 +71,12 @@ def _initializer(initializer: Initializer, seed: int, position: int, use: int) -
 
 
 def derived_seed(seed: int, position: int, use: int) -> int:
-    """A seed for one use in the layer at `position`, independent of every other by numpy's SeedSequence."""
+    """Return a seed for one use in the layer at `position`, independent of all others (numpy's SeedSequence)."""
     return int(np.random.SeedSequence([seed, position, use]).generate_state(1)[0] >> 1)
 
 
 def optimizer(experiment: Experiment) -> Any:
-    """The experiment's Keras optimizer with all its arguments; not yet built for a model's variables.
+    """Return the experiment's Keras optimizer with all its arguments, not yet built for a model's variables.
 
     For a closed form it is Keras' default one, for whoever trains its model further.
     With mixed_float16 it scales the loss, so that small gradients do not vanish (Micikevicius et al., 2018).
@@ -91,13 +91,13 @@ def optimizer(experiment: Experiment) -> Any:
 
 
 def compiled(model: Any, used: Any) -> Any:
-    """The model ready for `evaluate` or further `fit` by whoever loads its file."""
+    """Compile the model, so that `evaluate` and `fit` work for whoever loads its file."""
     model.compile(optimizer=used, loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return model
 
 
 def check_counts(model: Any, experiment: Experiment) -> Complexity:
-    """The arithmetic complexity, once Keras has been found to count the same.
+    """Return the complexity by arithmetic, after checking that Keras counts the same.
 
     Raises:
         AssertionError: the two disagree: one of them is wrong, and no report may be written.

@@ -1,4 +1,4 @@
-"""A network ready to be trained: model, optimizer, compiled programs; kept from run to run where that is worth it.
+"""Networks ready to be trained: model, optimizer and compiled programs, which a process uses again in later runs.
 
 XLA takes half a second and more to compile a program, and TensorFlow never frees one (8 MB for a dense network). A
 process that trains run after run therefore trains networks that differ in nothing that is compiled, seed, initial
@@ -43,11 +43,11 @@ class Network:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds, about: parameters, two slots of an optimizer for each, and both slots' first values."""
+        """Bytes that it holds, about: parameters, two optimizer slots for each, and both slots' first values."""
         return 5 * 4 * int(self.model.count_params())
 
     def program(self, kind: str, examples: Resident, *, batch_size: int, seed: int) -> LoopProgram:
-        """The program for some examples, as `LoopProgram` takes them."""
+        """Return the program that trains on these examples, compiled or from an earlier run."""
         key = kind, min(batch_size, examples.count)
         if key in self._programs:
             self._programs[key].use_examples(examples, seed)
@@ -59,12 +59,12 @@ class Network:
         return self._programs[key]
 
     def release_examples(self) -> None:
-        """Lets go of the examples, of which each run has its own."""
+        """Release the examples; each run has its own."""
         for program in self._programs.values():
             program.release_examples()
 
     def restart_as(self, experiment: Experiment) -> None:
-        """Begins anew as the network of an experiment of the same structure."""
+        """Start again as the network of another experiment of the same structure."""
         fresh = models.build(experiment)
         for variable, value in zip(self.model.variables, fresh.variables, strict=True):
             variable.assign(value)
@@ -80,7 +80,7 @@ class Network:
 
 
 def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
-    """The experiment's network, new or one of the same structure from a run before.
+    """Return the experiment's network, new or one of the same structure from an earlier run.
 
     Args:
         kept: where the process keeps networks; None where it trains one run.
@@ -98,14 +98,14 @@ def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
 
 
 def release_examples(kept: DatasetCache) -> None:
-    """Has every network that is kept let go of its examples."""
+    """Release the examples of every network that is kept."""
     for value in kept.values():
         if isinstance(value, Network):
             value.release_examples()
 
 
 def structure(experiment: Experiment) -> str:
-    """All of an experiment that decides what is compiled, as text."""
+    """Return everything in an experiment that decides what is compiled, as text."""
     doc = experiment.model_dump(mode="json", include={"features", "layers", "optimizer"})
     for layer in doc["layers"]:
         for name in NOT_COMPILED:
@@ -116,7 +116,7 @@ def structure(experiment: Experiment) -> str:
 
 
 def warm() -> None:
-    """Imports all that a run imports, and trains a tiny network for a step.
+    """Import all that a run imports, and train a tiny network for a step: the first times are slow.
 
     Where there are GPUs it trains nothing: that would start them all before the run has chosen among them.
     """

@@ -1,6 +1,6 @@
-"""What others ask of a worker: commands through the run's folder, and signals.
+"""Commands to a worker: those in the run's folder, and signals.
 
-They become flags; whoever trains looks at them, and says which of them are settled: done, and that on the disk.
+They become flags that the training loop reads. It calls `settle` for commands whose effect is on the disk.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Left(Exception):
-    """The run has ended by an order, and its last event is written: whoever trains is to do nothing more for it."""
+    """A command has ended the run and its last event is written: do nothing more for it."""
 
 
 class Orders:
-    """Pause, continue, one epoch, checkpoint, extend, stop, discard.
+    """A run's commands (pause, continue, step, checkpoint, extend, stop, discard), kept as flags.
 
     Args:
         leave: ends the run at once, with that reason; called for a stop while there is nothing to save yet, for
@@ -53,7 +53,7 @@ class Orders:
         self.left = threading.Event()
 
     def watch(self, folder: RunFolder) -> None:
-        """Takes commands from the folder, those that wait there at once, then in a thread, until `unwatch`.
+        """Obey the commands in the run's folder: waiting ones at once, later ones in a thread, until `unwatch`.
 
         Each stays in the folder until `settle`.
         """
@@ -76,17 +76,17 @@ class Orders:
         self._watcher.start()
 
     def unwatch(self) -> None:
-        """Leaves the folder's commands to others from when this returns."""
+        """Stop reading the folder's commands."""
         self._over.set()
         if self._watcher is not None:
             self._watcher.join()
 
     def give(self, name: CommandName) -> None:
-        """Takes one command that needs no number."""
+        """Obey a command that needs no number."""
         self.obey(Command(name))
 
     def obey(self, command: Command) -> None:
-        """Takes one command."""
+        """Obey one command."""
         with self._lock:
             if command.name == "continue":
                 self.settle("pause", "step")
@@ -116,66 +116,66 @@ class Orders:
         self._changed.set()
 
     def raise_if_ended(self) -> None:
-        """Returns while the run has not ended by an order; Left where it has."""
+        """Raise `Left` if a command has ended the run."""
         if self.left.is_set():
             raise Left
 
     def signalled(self) -> None:
-        """Takes a signal: the first stops and saves, the second leaves at once."""
+        """Obey a signal: the first one stops and saves, the second one ends the run at once."""
         self._signals += 1
         if self._signals > 1:
             self._end("stopped at once by a second signal; its last checkpoint is what is left")
         self.give("stop")
 
     def start_training(self) -> None:
-        """From now on a stop saves first, and is left to whoever trains; Left where the run has ended by an order."""
+        """Leave a stop to the training loop from now on, which saves first; raise `Left` if the run has ended."""
         with self._lock:
             self.raise_if_ended()
             self._worth_saving = True
 
     def start_solving(self) -> None:
-        """A stop goes on to leave at once: a closed form has nothing to save until `start_training` is called."""
+        """Let a stop end the run at once: a closed form has nothing to save until `start_training` is called."""
         self._stop_reason = "stopped before the output layer was solved"
 
     def checkpoints(self) -> list[Command]:
-        """What was asked for since the last call: checkpoints."""
+        """Return the checkpoints that were asked for since the last call."""
         with self._lock:
             asked, self._checkpoints = self._checkpoints, []
             return asked
 
     def extensions(self) -> list[Command]:
-        """What was asked for since the last call: more epochs."""
+        """Return the requests for more epochs since the last call."""
         with self._lock:
             asked, self._extensions = self._extensions, []
             return asked
 
     def settle(self, *names: CommandName) -> None:
-        """Removes the files of commands of these names, or of all: their effect is on the disk, or they are void."""
+        """Remove the files of commands with these names, or of all: they are done, or mean nothing any more."""
         with self._lock:
             done = [command for command in self._open if not names or command.name in names]
         self.settle_commands(done)
 
     def settle_commands(self, commands: list[Command]) -> None:
-        """Removes the files of these commands."""
+        """Remove the files of these commands."""
         with self._lock:
             self._open = [command for command in self._open if not any(command is one for one in commands)]
         if self._folder is not None:
             settle(self._folder, commands)
 
     def epoch_ended(self) -> None:
-        """Tells that an epoch has ended and another follows: where one alone was asked for, it is time to pause."""
+        """Pause if only one epoch was asked for; called when an epoch has ended and another follows."""
         with self._lock:
             if self._stepping:
                 self.paused, self._stepping = True, False
 
     def wait(self, seconds: float) -> None:
-        """Waits for the next command, but no longer than that."""
+        """Wait for the next command, at most this long."""
         self._changed.wait(seconds)
         self._changed.clear()
 
 
 class Signals:
-    """SIGTERM and SIGINT, told to a thread of their own so that not even a long call into TensorFlow delays them.
+    """Deliver SIGTERM and SIGINT in a thread of their own: a long call into TensorFlow does not delay them.
 
     To be made in the main thread. SIGHUP is ignored: the terminal's end is not training's.
 
@@ -210,7 +210,7 @@ class Signals:
                 os._exit(0)
 
     def deliver_to(self, receiver: Callable[[], None]) -> None:
-        """From now on `receiver` is told of each signal, and at once of those that came before."""
+        """Call `receiver` for each signal from now on, and at once for those that came before."""
         with self._lock:
             self._receiver, early = receiver, self._early
         for _ in range(early):

@@ -1,4 +1,4 @@
-"""The predict job: a run's model answers what it sees in pictures, a JSON line for a JSON line, until stdin ends.
+"""The predict job: a run's model classifies images; each JSON line on stdin is answered by one on stdout.
 
 First, on stdout, once the model is loaded: ``{"ready": true, "weights": "model" | "checkpoint", "epoch": 7 | null,
 "milliseconds": 5210}``, or ``{"error": "…"}`` and the end. Then for each line of stdin: ``{"images": ["…", …]}``, every
@@ -37,7 +37,7 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def serve(folder: RunFolder) -> None:
-    """Answers until stdin ends; that ends it even while TensorFlow is still being imported.
+    """Answer requests until stdin ends, even while TensorFlow is still being imported.
 
     Raises:
         RequestError: the run has no model that can be loaded; that has been said on stdout, too.
@@ -59,7 +59,7 @@ def serve(folder: RunFolder) -> None:
 
 
 def answer(line: bytes, predict: Predict) -> dict[str, Any]:
-    """What is said to one line; an error where the line is no request."""
+    """Return the answer to one line; an error if the line is not a request."""
     began = time.perf_counter()
     try:
         images = _images(line)
@@ -70,7 +70,7 @@ def answer(line: bytes, predict: Predict) -> dict[str, Any]:
 
 
 def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np.float32]:
-    """What the experiment's network takes, from uint8 ``(n, 28, 28)``."""
+    """Return the inputs of the experiment's network for images, uint8 ``(n, 28, 28)``."""
     spec = experiment.features
     if not isinstance(spec, HogFeatures):
         return images[..., np.newaxis].astype(np.float32) / np.float32(255)
@@ -83,7 +83,7 @@ def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np
 
 
 def _loaded(folder: RunFolder) -> tuple[Predict, str, int | None]:
-    """The model as one traced function on the CPU, whose first, slow call is over."""
+    """Return the model as one traced function on the CPU, after its slow first call."""
     from mnist_tui.training import saved
 
     experiment = folder.preset().experiment
@@ -122,7 +122,7 @@ def _images(line: bytes) -> NDArray[np.uint8]:
 
 
 def _own_stdout() -> TextIO:
-    """The stdout for answers alone: what libraries print from here on goes to stderr."""
+    """Return a stream to stdout for answers alone; what libraries print goes to stderr from here on."""
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -130,7 +130,7 @@ def _own_stdout() -> TextIO:
 
 
 def _listen(lines: queue.SimpleQueue[bytes], loaded: threading.Event) -> None:
-    """In a thread: hands on whole lines, then an empty one."""
+    """Put whole lines into the queue, then an empty one; runs in a thread."""
     asked = False
     # not sys.stdin, which an interpreter that ends meanwhile cannot close
     for line in os.fdopen(os.dup(0), "rb"):

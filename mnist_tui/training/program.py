@@ -1,6 +1,6 @@
-"""The training program: a chunk of steps as one call to the device. The engine knows its interface.
+"""The training program: a chunk of steps as one call to the device.
 
-It comes in two kinds, of the same mathematics. ``xla`` compiles the whole loop: several times as fast for dense
+There are two kinds, with the same mathematics. ``xla`` compiles the whole loop: several times as fast for dense
 networks, and for everything on a GPU. ``graph`` leaves each operation to TensorFlow's kernels: XLA's convolutions on a
 CPU are several times slower than those of oneDNN.
 """
@@ -24,7 +24,7 @@ XLA, GRAPH = "xla", "graph"
 
 @dataclass(frozen=True)
 class Sums:
-    """What steps add up to: loss and hits over their images, and the images' number."""
+    """Sums over steps: the loss, the correctly classified images, and all images."""
 
     loss: float = 0.0
     correct: int = 0
@@ -32,16 +32,16 @@ class Sums:
 
 
 class TrainingProgram(Protocol):
-    """Runs training steps on the device."""
+    """The interface of a program that runs training steps on the device."""
 
     name: str
 
     def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:
-        """Sets epoch (from 0), order of the images and learning rate of the steps to come."""
+        """Set the epoch (from 0), the order of the images and the learning rate for the next steps."""
         ...
 
     def run(self, first: int, last: int, before: Sums) -> Sums:
-        """Runs the epoch's steps from `first` (counted from 0) up to but not including `last`.
+        """Run the epoch's steps from `first` (counted from 0) up to but not including `last`.
 
         Returns:
             `before` with what these steps add, one step after the other: the same to the bit however an epoch's steps
@@ -51,7 +51,7 @@ class TrainingProgram(Protocol):
 
 
 def kind_for(experiment: Experiment, on_gpu: bool) -> str:
-    """The kind of program for a network and a device: ``xla`` or ``graph``."""
+    """Return the kind of program for a network and a device: ``xla`` or ``graph``."""
     asked = experiment.training.program
     if asked != "auto":
         return asked
@@ -60,7 +60,7 @@ def kind_for(experiment: Experiment, on_gpu: bool) -> str:
 
 
 class LoopProgram:
-    """Training steps as a loop on the device, compiled once for the full batch and once for what the last one leaves.
+    """Run training steps as a loop on the device, compiled once for full batches and once for the last, smaller one.
 
     Args:
         kind: ``xla`` or ``graph``, also its name.
@@ -83,7 +83,7 @@ class LoopProgram:
         self.use_examples(examples, seed)
 
     def use_examples(self, examples: Resident, seed: int) -> None:
-        """From now on trains on these examples, at least a batch, with the masks of that seed, from epoch 0."""
+        """Train on these examples (at least one batch) from now on, with the masks of that seed, from epoch 0."""
         self._count, self._full = examples.count, examples.count // self._batch
         self._feed: Feed | None = Feed(examples.rows, examples.labels, dropout_keys(self._model, seed))
         self.begin_epoch(0, np.arange(examples.count), float(self._optimizer.learning_rate))
@@ -91,7 +91,7 @@ class LoopProgram:
         self._call(self._batch, 0, 0, tf.zeros((2,), tf.float64))
 
     def release_examples(self) -> None:
-        """Lets go of the examples until `take`."""
+        """Release the examples until `use_examples` is called."""
         self._feed = None
 
     def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:
@@ -118,7 +118,7 @@ class LoopProgram:
         )
 
     def _loop(self, rows: int) -> Any:
-        """The loop over steps of `rows` images each, a length that the compiler knows."""
+        """Return the loop over steps of `rows` images each; the compiler needs a fixed length."""
 
         def steps(feed: Feed, plan: tuple[Any, Any], first: Any, last: Any, totals: Any) -> Any:
             order, epoch = plan

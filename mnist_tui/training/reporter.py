@@ -1,4 +1,4 @@
-"""What a worker tells the world: events and status, thinned and in order, from whatever thread; the heartbeat."""
+"""Write a run's events, status and heartbeat, from any thread, in order and not too often."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOAD_SECONDS = 1.0
 
 
 class Reporter:
-    """The only writer of a run's events and status.
+    """Write a run's events and status; nothing else writes them.
 
     Args:
         folder: the run's, whose lock the caller holds.
@@ -44,19 +44,19 @@ class Reporter:
         self._training_since: float | None = None
 
     def emit(self, event: Event) -> None:
-        """Appends an event, stamped with the time; nothing follows the last one."""
+        """Append an event with its time; nothing is appended after the run's last event."""
         with self._lock:
             if not self._over.is_set():
                 self._log.append(replace(event, time=self._clock()))
 
     def sync(self) -> None:
-        """Waits until all events so far are on the disk."""
+        """Wait until all events so far are on the disk."""
         with self._lock:
             if not self._over.is_set():
                 self._log.sync()
 
     def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
-        """Tells what is being done; of a phase's many steps only some a second, and the last."""
+        """Report what is being done; of many steps of a phase a few a second are written, and the last."""
         event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=self._clock())
         with self._lock:
             again = (name, text, total) == (self._phase.name, self._phase.text, self._phase.total)
@@ -66,7 +66,7 @@ class Reporter:
             self.emit(event)
 
     def progress(self, event: Progress) -> None:
-        """Tells of training's progress: the first at once, then as often as `pace` allows."""
+        """Report the progress of training: the first at once, then as often as `pace` allows."""
         now = time.monotonic()
         if self._training_since is None:
             self._training_since = now
@@ -75,25 +75,25 @@ class Reporter:
             self.flush()
 
     def flush(self) -> None:
-        """Tells of the progress that was held back, so that what follows finds the truth on record."""
+        """Write the progress that was held back, before something else is written."""
         if self._held is not None:
             self.emit(self._held)
             self._held = None
             self._told = time.monotonic()
 
     def drop(self) -> None:
-        """Forgets the progress that was held back: an epoch's own figures replace it."""
+        """Drop the progress that was held back: the epoch's figures replace it."""
         self._held = None
 
     def state(self, state: str) -> None:
-        """Sets the run's state: running or paused."""
+        """Set the run's state: running or paused."""
         with self._lock:
             if not self._over.is_set():
                 self._status = replace(beaten(self._status), state=state)
                 self._folder.write_status(self._status)
 
     def end(self, ended: Ended) -> bool:
-        """Writes the last event, then the last status: whoever sees that finds all else complete.
+        """Write the last event, then the last status: whoever sees that finds everything else complete.
 
         Returns:
             False where another thread has ended the run already.
@@ -111,7 +111,7 @@ class Reporter:
             return True
 
     def start_heartbeat(self) -> None:
-        """Keeps the status fresh and tells of the load, in a thread, until the end."""
+        """Keep the status fresh and report the load, in a thread, until the run ends."""
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def _beat(self) -> None:
@@ -131,7 +131,7 @@ class Reporter:
 
 
 def pace(elapsed: float, least: float) -> float:
-    """Seconds between two events of a kind: `least` first, then a hundredth of the time gone, at most LONG_SECONDS."""
+    """Return the seconds between two events: `least` at first, then 1/100 of the elapsed time up to LONG_SECONDS."""
     return min(LONG_SECONDS, max(least, elapsed / 100))
 
 

@@ -1,4 +1,4 @@
-"""A run's trained model, taken up again. Of the run's files only arrays are read, which can execute nothing."""
+"""Load a run's trained model. Only arrays are read from the run's files, because arrays cannot execute code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAIT_SECONDS = 0.1
 
 
 def newest(folder: RunFolder) -> Source:
-    """Where the newest weights are: in the model of a run that has ended well, else in the checkpoint.
+    """Return where the newest weights are: in the model file of a run that has ended well, else in the checkpoint.
 
     Raises:
         RunError: there are none.
@@ -35,7 +35,7 @@ def newest(folder: RunFolder) -> Source:
 
 
 def load(folder: RunFolder, source: Source) -> tuple[Any, int | None]:
-    """The model, built from the run's experiment, with its weights; not compiled.
+    """Return the model, built from the run's experiment, with its weights; it is not compiled.
 
     Of a model file only the arrays are read: its configuration, which can name code to be run, is not used.
 

@@ -1,4 +1,4 @@
-"""What a training's epochs begin with: the learning rate and the order of the images. Formulas only, no TensorFlow."""
+"""The learning rate and the order of the images of an epoch, as formulas. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def learning_rate(experiment: Experiment, epoch: int) -> float:
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """The order in which an epoch visits the training images: a permutation of ``range(count)``.
+    """Return the order in which an epoch visits the training images: a permutation of ``range(count)``.
 
     It depends on seed and epoch (from 0) alone, not on what was drawn before (Philox; Salmon et al., 2011): a resumed
     training sees the same batches.
@@ -27,5 +27,5 @@ def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
 
 
 def steps_of(count: int, batch_size: int) -> int:
-    """Steps of an epoch; the last one takes what is left."""
+    """Return the number of steps of an epoch; the last step takes the images that are left."""
     return -(-count // batch_size)

@@ -1,6 +1,6 @@
-"""One run in a worker, from taking it on to its last event.
+"""One run in a worker, from its lock to its last event.
 
-What comes before TensorFlow's import is here; the rest is in `job`.
+Everything before TensorFlow's import is here; the rest is in `job`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUEUE_LOOK_SECONDS = 0.5
 
 
 def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter, left: threading.Event) -> None:
-    """Returns once every live run that was made before this one, here and for the same device, has ended.
+    """Wait until every live run that was made earlier, on this machine and for the same device, has ended.
 
     It tells which it waits for. Commands reach the worker meanwhile; a stop ends it, and `left` the waiting.
     """
@@ -58,7 +58,7 @@ UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "
 
 
 class Session:
-    """A run taken on: lock, first event, heartbeat, orders, and the data on their way while TensorFlow is imported.
+    """One run of a worker: lock, first event, heartbeat, commands; data are read while TensorFlow is imported.
 
     A run that is to wait for its device does so in `train`, before any of the data or of TensorFlow is in memory.
 
@@ -115,16 +115,16 @@ class Session:
 
     @property
     def resumes(self) -> bool:
-        """Whether an earlier session took the run on."""
+        """Whether an earlier session has started this run."""
         return self.before.start is not None
 
     @property
     def earlier(self) -> ModelBuilt | None:
-        """The model as an earlier session had it; None where none got that far. It decides the program."""
+        """The model as an earlier session built it, which decides the program; None if none got that far."""
         return self.before.model
 
     def remove_earlier_results(self) -> None:
-        """From now on the run is no longer as an earlier session left it: what that session achieved is removed."""
+        """Remove the results of an earlier session, because the run continues now."""
         self._resumed = True
         for path in (self.folder.results_file, self.folder.predictions_file, self.folder.model_file):
             path.unlink(missing_ok=True)
@@ -136,7 +136,7 @@ class Session:
         self._data.start()
 
     def train(self) -> int:
-        """Trains the run to its end, whatever that is; the process's exit code, or what it would be."""
+        """Train the run to its end; return the exit code of a process that does nothing else."""
         came_to_its_end = False
         try:
             if self.launch.wait:
@@ -155,7 +155,7 @@ class Session:
         return DONE
 
     def fail(self, error: Exception) -> int:
-        """Ends the run as failed: a sentence for the person, the traceback of what was not foreseen for the log."""
+        """End the run as failed: with a sentence for the person, and for an unforeseen error a traceback in the log."""
         if isinstance(error, (RequestError, DataError)):
             reason, where = str(error), ""
             print(reason, file=sys.stderr, flush=True)
@@ -191,7 +191,7 @@ class Session:
         return self.kept is None
 
     def _release(self, came_to_its_end: bool) -> None:
-        """Leaves the run to others: the process may take seconds to end.
+        """Release the run for other processes: this one may take seconds to end.
 
         More epochs that were asked for too late for this worker are the next one's, which begins at once where the
         run has come to its own end.
@@ -215,7 +215,7 @@ class Session:
             os._exit(DONE)
 
     def _end(self, ended: Ended) -> None:
-        """Ends the run; one that had ended well and could not go on stays as it was, with what it had achieved."""
+        """End the run; a run that had ended well before and could not continue keeps its state and its results."""
         as_before = self.before.ended
         is_as_before = as_before is not None and as_before.state in AS_BEFORE and not self._resumed and not ended.where
         if as_before is not None and is_as_before:
@@ -229,7 +229,7 @@ class Session:
 
 
 def in_words(error: Exception) -> str:
-    """An unforeseen error as one sentence."""
+    """Return an unforeseen error as one sentence."""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "there was not enough memory; a smaller batch or a smaller network needs less"
     if isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN, errno.EROFS):
@@ -239,7 +239,7 @@ def in_words(error: Exception) -> str:
 
 
 def place_of(error: Exception) -> str:
-    """File and line of this project's that an error came from, or of the library where none of ours is on the way."""
+    """Return the file and line of this project where an error arose; the library's if none of ours is involved."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
     if not frames:

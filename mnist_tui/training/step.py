@@ -24,7 +24,7 @@ WORDS = 2**32
 
 
 def layer_keys(seed: int, layer: int, use: int) -> tuple[int, int]:
-    """Two 32-bit keys for one use of random numbers in a layer, independent of every other by numpy's SeedSequence."""
+    """Return two 32-bit keys for one use of random numbers in a layer, independent of all others (SeedSequence)."""
     first, second = np.random.SeedSequence([seed, layer, use]).generate_state(2).tolist()
     return first, second
 
@@ -54,7 +54,7 @@ def dropout_mask(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate
 
 @lru_cache(64)
 def _kept(shape: tuple[int, ...], rate: float) -> Any:
-    """Compiled for itself, so that it is one pass over the units where the program around it is not compiled."""
+    """Return the function that draws a mask, compiled: one pass over the units even if the program around it is not."""
 
     def draw(first: Any, second: Any) -> Any:
         positions = tf.range(int(np.prod(shape)), dtype=tf.int32)
@@ -89,7 +89,11 @@ Update = Callable[[list[Any]], None]
 
 
 def fused(optimizer: Any, variables: list[Any]) -> Update:
-    """What applies the gradients of `variables`, in their order, as `optimizer.apply` does.
+    """Return a function that applies the gradients of `variables`, in their order, as `optimizer.apply` does.
+
+    It is for graph programs, where it takes one kernel for each variable instead of several passes. Plain RMSprop and
+    Adam have kernels in TensorFlow that work on the variables of Keras' optimizer and agree with Keras but for
+    rounding. Every other update is Keras' own, compiled by XLA.
 
     Args:
         optimizer: Keras' own, built for `variables`.
@@ -155,7 +159,7 @@ def _adam(optimizer: Any, variables: list[Any]) -> Update:
 
 
 def _handle(variable: Any) -> Any:
-    """TensorFlow's variable behind Keras'."""
+    """Return the handle of TensorFlow's variable behind Keras' one."""
     return variable.value.handle
 
 
@@ -169,7 +173,7 @@ mask."""
 
 
 class Feed(NamedTuple):
-    """What a compiled program is fed: all the examples, as `Resident` has them, and keys for the dropout masks."""
+    """The inputs of a compiled program: all the examples, as in `Resident`, and keys for the dropout masks."""
 
     rows: Any
     labels: Any
@@ -189,7 +193,7 @@ class TrainingStep:
         self._update = update or self._apply
 
     def __call__(self, feed: Feed, places: Any, epoch: Any, step: Any) -> tuple[Any, Any]:
-        """Takes the step.
+        """Take the step.
 
         Args:
             places: which examples, int32 of a length known when tracing.
@@ -211,7 +215,7 @@ class TrainingStep:
         return tf.cast(tf.reduce_sum(losses), tf.float64), tf.reduce_sum(tf.cast(hits, tf.float64))
 
     def logits(self, inputs: Any, keys: Any, epoch: Any, step: Any) -> Any:
-        """The network's outputs before softmax, float32 ``(rows, 10)``, dropout on, with the masks of that step."""
+        """Return the outputs before softmax, float32 ``(rows, 10)``, dropout on, with the masks of that step."""
         *layers, output = self._model.layers
         values, convolved = inputs, None
         for position, (layer, following) in enumerate(pairwise((*layers, output))):
@@ -231,7 +235,7 @@ class TrainingStep:
 
 
 def dropout_keys(model: Any, seed: int) -> Any:
-    """The keys of each layer for one seed, uint32 ``(layers, 2)``."""
+    """Return the keys of each layer for one seed, uint32 ``(layers, 2)``."""
     keys = [layer_keys(seed, position, NOISE) for position in range(len(model.layers))]
     return tf.constant(np.array(keys, np.uint32))
 
@@ -251,13 +255,13 @@ def _check_reproducible(layer: Any) -> None:
 
 
 def _pooled_first(layer: Any, following: Any) -> bool:
-    """Whether the layer is a convolution whose maximum can be taken before its bias and activation."""
+    """Return whether the layer is a convolution that can be pooled before its bias and activation."""
     convolves = isinstance(layer, keras.layers.Conv2D) and isinstance(following, keras.layers.MaxPooling2D)
     return convolves and layer.activation.__name__ in RISING
 
 
 def _convolved(layer: Any, values: Any) -> Any:
-    """The convolution alone, in the layer's precision."""
+    """Return the convolution without bias and activation, in the layer's precision."""
     return layer.convolution_op(tf.cast(values, layer.compute_dtype), _cast(layer.kernel, layer))
 
 

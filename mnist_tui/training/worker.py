@@ -1,6 +1,6 @@
 """The worker process: `python -m mnist_tui.training.worker --run FOLDER`, or `--standby`, `--trials`, `--job JOB`.
 
-Started by `runs.launcher`. It takes a run on, and says so in the run's folder, before it imports TensorFlow.
+It starts a run, and says so in the run's folder, before it imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Trials:
         signals.deliver_to(self._signalled)
 
     def serve(self) -> int:
-        """Serves until stdin or a signal ends it; the process's exit code."""
+        """Train runs until stdin or a signal ends it; return the exit code."""
         threading.Thread(target=self._listen, name="stdin", daemon=True).start()
         threading.Thread(target=self._import, name="import", daemon=True).start()
         while not self._signals:
@@ -108,7 +108,7 @@ class Trials:
 
 @contextmanager
 def _log_of(folder: RunFolder) -> Generator[None]:
-    """What is printed goes into the run's log; a run that has no folder is left to say so."""
+    """Send what is printed into the run's log, if the run's folder is there."""
     own = os.dup(2)
     try:
         with suppress(OSError), open_append(folder.log_file) as log:
@@ -124,7 +124,7 @@ def _log_of(folder: RunFolder) -> Generator[None]:
 
 
 def _tell_refused(folder: RunFolder, reason: str) -> None:
-    """Has a run that was not taken on not pass for one that starts: this process, which it names, lives on."""
+    """Mark a refused run as failed: its status names this process, which lives on, so it would seem to be starting."""
     with suppress(OSError, RequestError):
         status = folder.status()
         if status.pid == os.getpid() and status.state in LIVE:
@@ -132,7 +132,7 @@ def _tell_refused(folder: RunFolder, reason: str) -> None:
 
 
 def _forget(kept: DatasetCache) -> None:
-    """Frees what is left of a run but is not kept."""
+    """Free what a run has left and the cache does not keep."""
     from mnist_tui.training.backend import forget
     from mnist_tui.training.networks import release_examples
 
@@ -142,7 +142,7 @@ def _forget(kept: DatasetCache) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a worker; its exit code: 0 done (stopped and diverged are), 1 failed, 2 refused."""
+    """Run a worker; return its exit code: 0 done (also stopped or diverged), 1 failed, 2 refused."""
     arguments = _parser().parse_args(argv)
     try:
         if arguments.job == "export":
@@ -183,7 +183,7 @@ def _take_on(folder: RunFolder, signals: Signals, importing: bool, lock: int | N
 
 
 class StandbyWorker:
-    """Imports TensorFlow while it waits for a run on stdin; with the end of stdin before one, it ends.
+    """Import TensorFlow while waiting for a run on stdin; end if stdin ends before one comes.
 
     A run that comes while TensorFlow is still being imported is taken on at once.
     """
