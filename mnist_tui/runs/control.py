@@ -36,7 +36,7 @@ COMMAND_BYTES = 10_000
 
 @dataclass(frozen=True)
 class Command:
-    """What a front end asks of a worker.
+    """A command to a worker.
 
     Attributes:
         name: pause; continue; step (to the end of the epoch that is next or begun, then pause); stop (and save);
@@ -51,7 +51,7 @@ class Command:
 
 
 def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
-    """Leaves a command for the run's worker.
+    """Write a command for the run's worker.
 
     Raises:
         RunError: the run has no worker that could obey, or its folder cannot be written.
@@ -63,7 +63,7 @@ def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def leave(folder: ProcessFolder, command: Command) -> Path:
-    """Leaves a command, whether there is a worker or not; returns its file, which is on the disk then.
+    """Write a command, whether there is a worker or not; return its file, which is on the disk then.
 
     Raises:
         RequestError: the folder leads outside itself, or cannot be written; the sentence says why.
@@ -80,7 +80,7 @@ def leave(folder: ProcessFolder, command: Command) -> Path:
 
 
 def withdraw(path: Path) -> bool:
-    """Takes a command back; whether it was still there."""
+    """Take a command back; return whether it was still there."""
     try:
         path.unlink()
     except OSError:  # it has gone, is a folder, or may not be removed
@@ -89,7 +89,7 @@ def withdraw(path: Path) -> bool:
 
 
 def waiting(folder: ProcessFolder, *names: CommandName) -> list[Command]:
-    """The commands that lie there, oldest first: all of them, or those of these names."""
+    """Return the commands that wait to be obeyed, oldest first: all of them, or those of these names."""
     commands: list[Command] = []
     with suppress(OSError):
         for path in _entries(folder.control):
@@ -101,19 +101,19 @@ def waiting(folder: ProcessFolder, *names: CommandName) -> list[Command]:
 
 
 def is_there(folder: ProcessFolder, command: Command) -> bool:
-    """Whether a command is neither settled nor withdrawn."""
+    """Return whether a command is neither settled nor withdrawn."""
     return (folder.control / f"{command.id}{SUFFIX}").exists()
 
 
 def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
-    """Removes the files of commands whose effect is on the disk, or that are void."""
+    """Remove the files of commands whose effect is on the disk, or that no longer apply."""
     for command in commands if not folder.control.is_symlink() else ():
         with suppress(OSError):  # an `Inbox` does not give it again
             (folder.control / f"{command.id}{SUFFIX}").unlink(missing_ok=True)
 
 
 class Inbox:
-    """Reads a run's commands for whoever obeys them; each is given once, and its file stays until `settle`.
+    """Reads a run's commands for the worker; each is returned once, and its file stays until `settle`.
 
     A file in a command's place that is none is removed, and so are links and pipes, for nothing is written to a run's
     folder that has any. What cannot be removed is passed over.
@@ -124,7 +124,7 @@ class Inbox:
         self._known: set[str] = set()
 
     def look(self) -> list[Command]:
-        """The commands that have come since the last call, oldest first."""
+        """Return the commands that have arrived since the last call, oldest first."""
         try:
             paths = _entries(self._folder.control)
         except OSError:  # not to be read at this moment
@@ -147,7 +147,7 @@ class Inbox:
 
 
 def _entries(control: Path) -> list[Path]:
-    """What lies there, oldest first, but for files that are being written; nothing where `control` is a link.
+    """Return the files in `control`, oldest first, without those being written; none where `control` is a link.
 
     Raises:
         OSError: it cannot be read.
@@ -163,7 +163,7 @@ def _entries(control: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Command | None:
-    """The command in a file; None where it is none.
+    """Return the command in a file; None where the file is not a command.
 
     Raises:
         OSError: it cannot be read at this moment.
@@ -180,7 +180,6 @@ def _read(path: Path) -> Command | None:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether it is neither a file nor a folder."""
     try:
         mode = path.lstat().st_mode
     except OSError:  # it has gone by now
@@ -196,13 +195,13 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _number(name: str) -> int:
-    """Where a file's name places it among the others."""
+    """Return the number that a file's name begins with, which gives its place among the others."""
     digits = re.match(r"[0-9]{1,40}", name)
     return int(digits[0]) if digits else 0
 
 
 def _next_number(control: Path) -> int:
-    """The time in nanoseconds, but more than any number that lies there: a clock that is set back changes no order."""
+    """Return the time in nanoseconds, but more than any number in use: a clock that is set back changes no order."""
     last = 0
     with suppress(OSError):
         last = max((_number(path.name) for path in _entries(control)), default=0)

@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.05
 
 
 def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
-    """Has the run's worker end at once, saving nothing, then deletes the run's folder. Blocks: for a thread.
+    """Make the run's worker end at once, saving nothing, then delete the run's folder. Blocks: for a thread.
 
     Args:
         patience: seconds in which the worker is to end.
@@ -48,7 +48,6 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def _ends(folder: RunFolder, patience: float) -> bool:
-    """Whether the worker ends in that many seconds."""
     end = time.monotonic() + patience
     while _lives(folder):
         if time.monotonic() > end:
@@ -66,13 +65,13 @@ def _silent(folder: RunFolder) -> str:
 
 
 def _lives(folder: RunFolder) -> bool:
-    """Whether the worker may still write: until its process has ended, where that can be seen."""
+    """Return whether the worker may still write: until its process has ended, where that can be seen."""
     return folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file)
 
 
 @dataclass(frozen=True)
 class Waste:
-    """Something that can go.
+    """A run or a temporary file that can be deleted.
 
     Attributes:
         path: a run's folder, or a temporary file or folder.
@@ -88,7 +87,7 @@ class Waste:
 
 
 def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
-    """What can go, runs first: those that were discarded, and those that failed or crashed and left nothing.
+    """Find what can be deleted: discarded or empty runs first, then stale temporary files.
 
     None that lives.
 
@@ -109,7 +108,7 @@ def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: floa
 
 
 def remove_waste(found: Waste) -> None:
-    """Deletes it, if it is still there; a run under its lock, so that nobody goes on with it meanwhile.
+    """Delete what was found, if it is still there; a run under its lock, so that no process goes on with it meanwhile.
 
     Raises:
         RunError: the run has been taken up again, or it cannot be deleted.
@@ -138,7 +137,7 @@ def _remove_run(folder: RunFolder) -> None:
 
 
 def _of_run(folder: RunFolder, before: float) -> list[Waste]:
-    """The whole run, or what was left half written in it; nothing of one that lives.
+    """Return the whole run, or what was left half written in it; nothing of a live run.
 
     Args:
         before: the last sign of life of a run that can go, and the last change of a temporary file, in seconds since
@@ -157,7 +156,7 @@ def _of_run(folder: RunFolder, before: float) -> list[Waste]:
 
 
 def _came_to_nothing(folder: RunFolder) -> str:
-    """Why a run is of no use any more, in words; empty where it may be."""
+    """Return why a run is of no use any more; empty where it may be of use."""
     state = folder.state()
     if state == "stopped" and folder.status().reason == DISCARDED:
         return "discarded, but not deleted"
@@ -167,13 +166,13 @@ def _came_to_nothing(folder: RunFolder) -> str:
 
 
 def _last_change(folder: RunFolder) -> float:
-    """The last sign of life, in seconds since the Unix epoch."""
+    """Return the time of the last sign of life, in seconds since the Unix epoch."""
     events = _stat(folder.events_file)
     return max(folder.status().heartbeat, events.st_mtime if events else 0.0)
 
 
 def _half_written(place: Path, why: str, before: float) -> list[Waste]:
-    """Temporary files and folders of processes that have ended, not changed since `before`."""
+    """Return temporary files and folders of processes that have ended, not changed since `before`."""
     try:
         paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY) and is_abandoned(path))
     except OSError:
@@ -183,7 +182,7 @@ def _half_written(place: Path, why: str, before: float) -> list[Waste]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Return the bytes of a file, or of all files below a folder."""
     files = [path]
     if path.is_dir() and not path.is_symlink():
         files = [Path(place, name) for place, _, names in os.walk(path) for name in names]
@@ -191,7 +190,6 @@ def _size(path: Path) -> int:
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """Of the file, or of the link itself; None where there is none, or none that may be seen."""
     try:
         return path.lstat()
     except OSError:

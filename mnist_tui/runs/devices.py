@@ -27,7 +27,7 @@ MUCH = 0.5
 
 @dataclass(frozen=True)
 class Ahead:
-    """The runs that one waits for.
+    """The runs that a run waits for.
 
     Attributes:
         runs: in the order in which they were made.
@@ -60,7 +60,7 @@ class Busy:
 
 
 def device_of(asked: str) -> str:
-    """``cpu`` or ``gpu:N``: the device that a run asked for; auto is the first GPU where the driver shows one."""
+    """Return the device that a run asked for, ``cpu`` or ``gpu:N``; auto is the first GPU, else the CPU."""
     match asked:
         case "auto":
             return "gpu:0" if gpu_count() else "cpu"
@@ -71,12 +71,12 @@ def device_of(asked: str) -> str:
 
 
 def live_on(runs_dir: Path, device: str) -> list[RunFolder]:
-    """The live runs of this machine on a device (as `device_of` says it), in the order in which they were made."""
+    """Return the live runs of this machine on a device (as `device_of` returns it), in the order they were made."""
     return [folder for _, folder, _ in _live(run_folders(runs_dir), device)]
 
 
 def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | None = None) -> Ahead:
-    """The live runs of this machine that were made before this one, for the same device.
+    """Return the live runs of this machine that were made before this one, for the same device.
 
     Args:
         launch: the run's own.
@@ -89,7 +89,7 @@ def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | Non
 
 
 def busy(runs_dir: Path, asked: str) -> Busy | None:
-    """Whether a device is busy now, and why; None where it is free.
+    """Return why a device is busy now; None where it is free.
 
     Args:
         asked: auto, cpu or gpu[:N].
@@ -109,12 +109,12 @@ def busy(runs_dir: Path, asked: str) -> Busy | None:
 
 
 def _place(folder: RunFolder, launch: Launch) -> Place:
-    """By the clock that never steps; runs of earlier versions, which have none of its times, come first."""
+    """Order by the clock that never steps; runs of earlier versions, which did not record it, come first."""
     return launch.since_boot, launch.created, folder.id
 
 
 def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFolder, bool]]:
-    """Live runs of this machine on a device, each with its place in line and whether it waits; in that order."""
+    """Return live runs of this machine on a device, in order, each with its place in the queue and whether it waits."""
     found = list[tuple[Place, RunFolder, bool]]()
     for folder in folders:
         try:
@@ -134,7 +134,7 @@ LIBRARY = "libnvidia-ml.so.1"
 
 @dataclass(frozen=True)
 class GpuMemory:
-    """A GPU's gpu_memory, bytes; `used` by all processes together."""
+    """A GPU's memory in bytes; `used` by all processes together."""
 
     used: int
     total: int
@@ -142,7 +142,7 @@ class GpuMemory:
 
 @cache
 def nvml() -> Any:
-    """NVML's binding, started; None where there is no driver."""
+    """Return NVML's binding, started; None where there is no driver."""
     try:
         CDLL(LIBRARY)  # a machine without it is spared the binding's slow import
         binding = import_module("pynvml")
@@ -156,7 +156,7 @@ def nvml() -> Any:
 
 
 def gpu_count() -> int:
-    """GPUs of this machine."""
+    """Return the number of GPUs of this machine."""
     binding = nvml()
     if binding is None:
         return 0
@@ -167,7 +167,7 @@ def gpu_count() -> int:
 
 
 def gpu_memory(index: int) -> GpuMemory | None:
-    """The gpu_memory of a GPU; None where it cannot be told."""
+    """Return the memory of a GPU; None where the driver does not report it."""
     binding = nvml()
     if binding is None:
         return None
@@ -179,5 +179,5 @@ def gpu_memory(index: int) -> GpuMemory | None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -47,7 +47,7 @@ class EpochPredictions:
 
 
 def is_kept(epoch: int) -> bool:
-    """Whether an epoch belongs into the file even where a later one has come: 250 for each doubling of a long run."""
+    """Return whether an epoch stays in the file after later ones: 250 stay for each doubling of a long run."""
     stride = 1
     while epoch > EVERY_EPOCH * stride:
         stride *= 2
@@ -55,7 +55,7 @@ def is_kept(epoch: int) -> bool:
 
 
 def go_on_after(path: Path, epoch: int) -> None:
-    """Makes the file ready for a writer that goes on after `epoch`: what lies beyond is dropped, a torn record cut off.
+    """Prepare the file for a writer that goes on after `epoch`: later epochs are dropped, a torn record is cut off.
 
     Raises:
         OSError: it cannot be written.
@@ -71,7 +71,7 @@ def go_on_after(path: Path, epoch: int) -> None:
 
 
 def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
-    """Adds an epoch, whole or not at all. For the run's one writer.
+    """Append an epoch, whole or not at all. For the run's one writer.
 
     Args:
         probabilities: ``(n, 10)``.
@@ -112,16 +112,16 @@ class PredictionsReader:
         self._order: list[int] = []
 
     def epochs(self) -> list[int]:
-        """Those that are in the file, in order."""
+        """Return the epochs in the file, in order."""
         self._scan()
         return sorted(self._at)
 
     def nearest(self, epoch: int) -> int | None:
-        """The newest in the file that is `epoch` or before it; None where there is none."""
+        """Return the newest epoch in the file that is not after `epoch`; None where there is none."""
         return max((number for number in self.epochs() if number <= epoch), default=None)
 
     def read(self, epoch: int) -> EpochPredictions | None:
-        """An epoch's predictions; None where they are not in the file."""
+        """Return an epoch's predictions; None where they are not in the file."""
         import numpy as np
 
         self._scan()

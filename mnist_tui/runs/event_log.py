@@ -26,7 +26,7 @@ LONGEST_LINE = 2_000_000
 
 
 def encode(event: Event) -> str:
-    """One line of JSON, without the line's end."""
+    """Return an event as one line of JSON, without the line's end."""
     doc: dict[str, Any] = {"type": event.type}
     nonfinite: list[str] = []
     for entry in fields(event):
@@ -43,7 +43,7 @@ def encode(event: Event) -> str:
 
 
 def decode(line: str | bytes) -> Event | None:
-    """The event on a line; None where the line is none, or is of a kind or shape that this version does not know."""
+    """Return the event on a line; None where this version does not know its kind or shape."""
     try:
         doc = as_object(line)
         kind = EVENTS[doc["type"]]
@@ -53,7 +53,7 @@ def decode(line: str | bytes) -> Event | None:
 
 
 def as_object(line: str | bytes) -> dict[str, Any]:
-    """The JSON object on a line.
+    """Return the JSON object on a line.
 
     Raises:
         ValueError: there is none.
@@ -65,7 +65,7 @@ def as_object(line: str | bytes) -> dict[str, Any]:
 
 
 def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
-    """The object with 0 for numbers that were not finite and that the event cannot be without, such as a speed."""
+    """Return the object with 0 for numbers that were not finite and that the event requires, such as a speed."""
     names = doc.get("nonfinite")
     if not isinstance(names, list):
         return doc
@@ -74,7 +74,7 @@ def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_lines(log: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """The lines of a log from its present place on that are whole, each with its length in the file.
+    """Yield the whole lines of a log from its present position on, each with its length in the file.
 
     A line that is longer than LONGEST_LINE comes as an empty one of its length.
     """
@@ -91,7 +91,7 @@ def whole_lines(log: BinaryIO) -> Iterator[tuple[bytes, int]]:
 
 
 class Tail(Generic[EventT]):
-    """Follows a log that someone else writes. A torn last line is waited for.
+    """Follows a log that another process writes. Half a last line is left until the rest has arrived.
 
     Args:
         decode: the event on a line; None for lines to be passed over.
@@ -104,7 +104,7 @@ class Tail(Generic[EventT]):
         self._rest = b""
 
     def read(self, limit: int = MAX_READ) -> list[EventT]:
-        """The events that have come since the last call, at most `limit` bytes of them; empty where there are none."""
+        """Return the events that have arrived since the last call, from at most `limit` bytes."""
         try:
             with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._offset:
@@ -120,7 +120,7 @@ class Tail(Generic[EventT]):
         return [event for event in map(self._decode, lines) if event is not None]
 
     def read_all(self) -> list[EventT]:
-        """All events up to the log's present end."""
+        """Return all events up to the log's present end."""
         events: list[EventT] = []
         while got := self.read():
             events += got
@@ -135,7 +135,7 @@ class EventTail(Tail[Event]):
 
 
 def write_whole(log: FileIO, lines: bytes) -> None:
-    """Appends lines in one call; a disk that is nearly full takes a part, and the next call tells that it is full."""
+    """Append lines in one call; a disk that is nearly full takes a part, and the next call raises an error."""
     rest = memoryview(lines)
     while rest:
         rest = rest[log.write(rest) :]
@@ -153,14 +153,14 @@ class EventLog:
         write_whole(self._file, encode(event).encode() + b"\n")
 
     def sync(self) -> None:
-        """Waits until all that was appended is on the disk."""
+        """Wait until all that was appended is on the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
 
     def _end_a_torn_line(self) -> None:
-        """A writer that was killed may have left half a line; it must not swallow the next one."""
+        """End a line that a killed writer has left half, so that it does not spoil the next one."""
         size = os.fstat(self._file.fileno()).st_size
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
             write_whole(self._file, b"\n")

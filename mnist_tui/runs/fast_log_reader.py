@@ -22,7 +22,7 @@ NUMBER = re.compile(rb'"epoch":(\d{1,15})\b')
 
 
 class EpochReader:
-    """Finds an epoch's events in a log that may still be written; holds no more than where they are.
+    """Finds an epoch's events in a log that may still be written; holds only their positions.
 
     For one thread at a time.
     """
@@ -34,20 +34,20 @@ class EpochReader:
         self._weights: dict[int, int] = {}
 
     def epoch(self, number: int) -> EpochEnded | None:
-        """The epoch's figures and matrix; None where it has not ended."""
+        """Return the epoch's figures and matrix; None where it has not ended."""
         self._scan()
         event = self._at(self._epochs.get(number))
         return event if isinstance(event, EpochEnded) else None
 
     def weights(self, number: int) -> WeightsSeen | None:
-        """The newest told of at `number` or before it; None where there are none."""
+        """Return the newest recorded weights not after epoch `number`; None where there are none."""
         self._scan()
         told = [epoch for epoch in self._weights if epoch <= number]
         event = self._at(self._weights[max(told)]) if told else None
         return event if isinstance(event, WeightsSeen) else None
 
     def all_weights(self) -> list[WeightsSeen]:
-        """All that were told of, in order of their epochs."""
+        """Return all recorded weights, in order of their epochs."""
         self._scan()
         events = [self._at(self._weights[epoch]) for epoch in sorted(self._weights)]
         return [event for event in events if isinstance(event, WeightsSeen)]
@@ -63,7 +63,7 @@ class EpochReader:
             return None
 
     def _scan(self) -> None:
-        """Notes where the events are that have come since the last look; a torn last line is left for later."""
+        """Note the positions of new events; half a last line is left for later."""
         try:
             with open_regular(self.path) as log:
                 if os.fstat(log.fileno()).st_size < self._end:
@@ -96,7 +96,7 @@ MATRIX_END = b"]]"
 
 
 class FiguresReader:
-    """Follows a log for its epochs' read_figures and its end. For one thread at a time."""
+    """Follows a log for its epochs' figures and its end. For one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -105,7 +105,7 @@ class FiguresReader:
         self._rows: dict[int, EpochRow] = {}
 
     def look(self) -> RunState:
-        """The run as its log tells it now; a torn last line is left for later.
+        """Return the run's state by its log as it is now; half a last line is left for later.
 
         Returns:
             The reducer's state without running means, matrix, weights, device and pauses.
@@ -138,7 +138,7 @@ class FiguresReader:
 
 
 def _row(line: bytes) -> EpochRow | None:
-    """The row of an epoch's line, its matrix cut out undecoded; None where the line is none."""
+    """Return the row of an epoch's line, without decoding its matrix; None where the line is damaged."""
     begin = line.find(MATRIX)
     end = line.find(MATRIX_END, begin)
     if 0 < begin < end:
@@ -150,5 +150,5 @@ def _row(line: bytes) -> EpochRow | None:
 
 
 def read_figures(log: Path) -> RunState:
-    """All epochs' read_figures of a log, and how it ended."""
+    """Return all epochs' figures of a log, and how it ended."""
     return FiguresReader(log).look()

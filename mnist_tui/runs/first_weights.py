@@ -34,7 +34,7 @@ TRIES = 3
 
 @dataclass(frozen=True, eq=False)
 class FirstWeights:
-    """What each unit of the first layer weighs its inputs with.
+    """The weights of each unit of the first layer.
 
     Attributes:
         layer: its name, as in `complexity.of`. units: what they are called, neurons or filters.
@@ -61,7 +61,7 @@ class _Place:
 
 
 def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
-    """The newest there are.
+    """Return the newest weights of a run's first layer.
 
     Raises:
         RunError: there are none to be had, or they are no pictures; the text is for the person.
@@ -107,7 +107,7 @@ def _conv_place(name: str, experiment: Experiment, seen: Shape) -> _Place:
 
 
 def _changed(path: Path) -> float:
-    """When a file was last written, seconds since the Unix epoch; 0 where it is not there."""
+    """Return when a file was last written, in seconds since the Unix epoch; 0 where it is not there."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -159,12 +159,12 @@ WEIGHTS = "model.weights.h5"
 
 
 def most_bytes(parameters: int) -> int:
-    """As large as a file of weights can be that holds so many parameters, with an optimizer's values for each."""
+    """Return the largest size of a file of weights with so many parameters and an optimizer's values for each."""
     return 64_000_000 + 40 * parameters
 
 
 def weights_of(path: Path, most: int) -> io.BytesIO:
-    """The HDF5 file of a model's weights.
+    """Return the HDF5 file of a model's weights.
 
     Args:
         most: bytes that it may have.
@@ -190,7 +190,7 @@ def weights_of(path: Path, most: int) -> io.BytesIO:
 
 
 def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
-    """An array of an open file of weights.
+    """Return an array of an open file of weights.
 
     Raises:
         ValueError: it is not in this very file, or too large.

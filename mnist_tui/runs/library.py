@@ -26,7 +26,7 @@ class AmbiguousRunError(RunError):
 
 
 def default_runs_dir() -> Path:
-    """``MNIST_TUI_RUNS``, else the user's data folder.
+    """Return the folder for runs: ``MNIST_TUI_RUNS``, else the user's data folder.
 
     Raises:
         NoHomeError: there is no home folder.
@@ -39,12 +39,12 @@ def default_runs_dir() -> Path:
 
 
 def run_folders(runs_dir: Path) -> list[RunFolder]:
-    """The runs of a folder, newest first."""
+    """Return the runs of a folder, newest first."""
     return [RunFolder(runs_dir / name) for name in newest_first(runs_dir, "experiment.toml")]
 
 
 def find_run(runs_dir: Path, text: str) -> RunFolder:
-    """The run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
+    """Return the run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
 
     Raises:
         RunError: it means none.
@@ -72,7 +72,7 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
 
 
 def newest(folders: list[RunFolder]) -> RunFolder:
-    """The run that was made last.
+    """Return the run that was made last.
 
     The names tell, which never go back; among those of one second, and of earlier versions in a clock's doubled hour,
     the launch.
@@ -85,7 +85,7 @@ def newest(folders: list[RunFolder]) -> RunFolder:
 
 
 def absolute(path: Path) -> Path:
-    """A folder's path from the root; where the folder itself is a link it stays one, to be seen and refused."""
+    """Return a folder's path from the root; a folder that is a link itself stays one, so that it is refused."""
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
@@ -112,7 +112,7 @@ def check_readable(runs_dir: Path) -> None:
 
 
 def passed_over(runs_dir: Path) -> list[PassedOver]:
-    """The entries of a runs folder that cannot be looked at."""
+    """Return the entries of a runs folder that cannot be looked at."""
     return look_through(runs_dir, "experiment.toml")[1]
 
 
@@ -124,14 +124,14 @@ def _created(folder: RunFolder) -> float:
 
 
 def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """A summary of every run that can be read, newest first."""
+    """Return a summary of every run, newest first; runs that cannot be read too, as damaged."""
     from mnist_tui.runs.collection.listing import listed
 
     return listed(runs_dir)
 
 
 def any_running_here(runs_dir: Path) -> bool:
-    """Whether a worker on this machine trains one of the newest runs."""
+    """Return whether a worker on this machine trains one of the newest runs."""
     for folder in run_folders(runs_dir)[:RECENT]:
         try:
             if folder.status().is_here and folder.state() in LIVE:
@@ -142,7 +142,7 @@ def any_running_here(runs_dir: Path) -> bool:
 
 
 def delete_run(folder: RunFolder) -> None:
-    """Removes a run and all its files, under its lock, so that nobody goes on with it meanwhile.
+    """Delete a run and all its files, under its lock, so that no process goes on with it meanwhile.
 
     Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
 
@@ -162,7 +162,7 @@ def delete_run(folder: RunFolder) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Removes a folder with all that is in it, out of sight first.
+    """Delete a folder with all that is in it, renamed to a temporary name first.
 
     Raises:
         OSError: it cannot be removed. What could not be removed of a folder out of sight is for `prune`.
@@ -173,7 +173,7 @@ def remove_folder(path: Path) -> None:
 
 
 def _check_over(folder: RunFolder) -> None:
-    """Refuse a run whose worker lives; of a damaged one only its lock can tell that."""
+    """Refuse a run whose worker lives; whether a damaged run has a worker, only its lock shows."""
     try:
         state = folder.state()
     except RunError:

@@ -25,7 +25,7 @@ class Label:
 
 
 def read_label(folder: RunFolder) -> Label:
-    """The run's label; an empty one where there is none, or none that can be read."""
+    """Return the run's label; an empty one where there is none, or none that can be read."""
     try:
         return checked_label(folder)
     except RunError:
@@ -33,7 +33,7 @@ def read_label(folder: RunFolder) -> Label:
 
 
 def checked_label(folder: RunFolder) -> Label:
-    """The run's label; an empty one where there is none.
+    """Return the run's label; an empty one where there is none.
 
     Raises:
         RunError: there is one that cannot be read.
@@ -45,7 +45,7 @@ def checked_label(folder: RunFolder) -> Label:
 
 
 def write_label(folder: RunFolder, label: Label) -> Label:
-    """Labels the run; blanks and line ends become single spaces. An empty label removes the file.
+    """Write the run's label; blanks and line ends become single spaces. An empty label removes the file.
 
     Returns:
         The label as written.
@@ -69,5 +69,5 @@ def write_label(folder: RunFolder, label: Label) -> Label:
 
 
 def one_line(text: str) -> str:
-    """The text without control characters, its blanks single."""
+    """Return the text without control characters and with single blanks."""
     return " ".join("".join(part if part.isprintable() else " " for part in text).split())

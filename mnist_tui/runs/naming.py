@@ -23,7 +23,7 @@ SHOWN = 4
 
 
 class HasId(Protocol):
-    """What has a name."""
+    """A folder with a name."""
 
     @property
     def id(self) -> str: ...
@@ -44,7 +44,7 @@ class PassedOver:
 
 
 def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOver]]:
-    """The names of the folders in `place`, newest first, for they begin with the time; and what was passed over.
+    """Return the names of the folders in `place`, newest first, and the entries that could not be looked at.
 
     Args:
         proof: a file that each of them holds; empty where that is seen later.
@@ -66,12 +66,12 @@ def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOv
 
 
 def newest_first(place: Path, proof: str = "") -> list[str]:
-    """The names that `look_through` finds."""
+    """Return the names that `look_through` finds."""
     return look_through(place, proof)[0]
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is a file, or a link to one, that may be looked at; False for any text that can be no path."""
+    """Return whether there is a readable file, or a link to one; False also for a text that cannot be a path."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -93,7 +93,7 @@ def _is_link(path: Path) -> bool:
 
 
 def _holds(file: Path) -> bool:
-    """Whether something of that name is there, a broken link too.
+    """Return whether something of that name is there, a broken link too.
 
     Raises:
         OSError: the folder may not be entered.
@@ -106,13 +106,13 @@ def _holds(file: Path) -> bool:
 
 
 def meant(folders: Sequence[Found], text: str) -> list[Found]:
-    """Those that `text` may mean: the one of that name, else those whose name begins with it or has it as its end."""
+    """Return the folders that `text` may mean: the one of that name, else those whose name begins or ends with it."""
     exact = [folder for folder in folders if folder.id == text]
     return exact or [folder for folder in folders if folder.id.startswith(text) or folder.id.endswith(f"-{text}")]
 
 
 def several(found: Sequence[HasId], text: str, what: str) -> str:
-    """That a text means several.
+    """Return the refusal of a text that means several.
 
     Args:
         what: they are, in the plural.

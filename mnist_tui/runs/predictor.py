@@ -63,7 +63,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class PredictorAnswer:
-    """What the model sees.
+    """What the model predicts.
 
     Attributes:
         probabilities: ten for each image; None where one is not a finite number.
@@ -75,7 +75,7 @@ class PredictorAnswer:
 
 
 class Predictor:
-    """A process that holds a run's model; starts it. One thread asks, any thread may close.
+    """A process that holds a run's model, started with this object. One thread asks, any thread may close.
 
     Args:
         folder: the run.
@@ -105,7 +105,7 @@ class Predictor:
         return self._process.poll() is None
 
     def wait_ready(self) -> Loaded:
-        """Waits until the model is loaded, which takes seconds.
+        """Wait until the model is loaded, which takes seconds.
 
         Raises:
             PredictionError: it cannot be loaded, or the process has ended.
@@ -114,7 +114,7 @@ class Predictor:
         return Loaded(doc["weights"], doc["epoch"], doc["milliseconds"])
 
     def ask(self, images: Sequence[bytes]) -> PredictorAnswer:
-        """What the model sees in the images.
+        """Return what the model predicts for images.
 
         Args:
             images: 784 bytes each, row by row, light on black.
@@ -135,7 +135,7 @@ class Predictor:
         return PredictorAnswer(tuple(tuple(row) for row in doc["probabilities"]), doc["milliseconds"])
 
     def close(self) -> None:
-        """Ends the process; kills it where it does not end by itself in a moment. Returns at once."""
+        """End the process; it is killed where it does not end by itself in a moment. Returns at once."""
         if self._closed:
             return
         self._closed = True
@@ -152,7 +152,7 @@ class Predictor:
             self._process.wait()
 
     def _read(self) -> dict[str, Any]:
-        """The next thing that the process says."""
+        """Read the next answer of the process."""
         stdout = self._process.stdout
         try:
             line = stdout.readline() if stdout is not None else b""
@@ -164,7 +164,7 @@ class Predictor:
         return doc
 
     def ended(self) -> PredictionError:
-        """Why the process does not answer any more."""
+        """Return why the process does not answer any more."""
         try:
             code = self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -178,13 +178,13 @@ class Predictor:
 
 
 def class_names(folder: RunFolder) -> tuple[str, ...]:
-    """The ten classes of the data that the run had; the digits where it never had any."""
+    """Return the ten classes of the run's data; the digits where it never read any."""
     data = data_of(folder)
     return data.class_names if data is not None else tuple(map(str, range(CLASSES)))
 
 
 def data_of(folder: RunFolder) -> DataReady | None:
-    """The data that the run had; None where it never got so far. Reads no further than needed."""
+    """Return the data that the run had; None where it never read any. Reads the log no further than needed."""
     tail = EventTail(folder.events_file)
     while events := tail.read():
         for event in events:
@@ -194,5 +194,5 @@ def data_of(folder: RunFolder) -> DataReady | None:
 
 
 def has_model(folder: RunFolder) -> bool:
-    """Whether the run has saved anything that can answer: a model, or a checkpoint."""
+    """Return whether the run has saved a model or a checkpoint."""
     return folder.model_file.is_file() or folder.checkpoint_file.is_file()

@@ -27,7 +27,7 @@ Convert = Callable[[Any], Any]
 
 
 def record(kind: type[Record], doc: Any) -> Record:
-    """A dataclass from a JSON object.
+    """Make a dataclass from a JSON object.
 
     Args:
         kind: a dataclass whose fields are texts, numbers, truth values, tuples, dictionaries and dataclasses.
@@ -57,19 +57,19 @@ def record(kind: type[Record], doc: Any) -> Record:
 
 
 def document(value: Any) -> dict[str, Any]:
-    """The JSON object of a record, with the keys that were not known."""
+    """Return the JSON object of a record, with the keys that were not known."""
     doc = {entry.name: getattr(value, entry.name) for entry in fields(value) if entry.name != MORE}
     return {**getattr(value, MORE, {}), **doc}
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the id of a run or a study: a name, never a path."""
+    """Return whether a text can be the id of a run or a study: a name, never a path."""
     return 0 < len(text) <= 255 and "/" not in text and "\\" not in text and "\0" not in text and text[0] != "."
 
 
 @cache
 def _plan(kind: type[Any]) -> tuple[dict[str, Convert], tuple[str, ...], bool]:
-    """How each field is converted, which must be there, and whether unknown keys are kept."""
+    """Return how each field is converted, which are required, and whether unknown keys are kept."""
     hints = get_type_hints(kind)
     own = [entry for entry in fields(kind) if entry.init and entry.name != MORE]
     converts = {entry.name: NAMED.get(entry.name) or _converter(hints[entry.name]) for entry in own}

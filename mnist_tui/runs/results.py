@@ -111,7 +111,7 @@ def check_results(doc: Any) -> None:
 
 
 def run_document(folder: RunFolder) -> dict[str, Any]:
-    """The whole run_document; what a run that has not ended does not know yet is null.
+    """Return the JSON document of a run; what is not known yet of a run that has not ended is null.
 
     Args:
         folder: a run in any state.
@@ -144,7 +144,7 @@ def assemble_document(
     results: dict[str, Any] | None,
     study: str = "",
 ) -> dict[str, Any]:
-    """The run_document of what was read already.
+    """Return the document of a run whose files were read already.
 
     Args:
         standing: the run's state, as `RunFolder.state` tells it.
@@ -178,7 +178,7 @@ def assemble_document(
 
 
 def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
-    """The results of the end that `state` tells of; None without one, even where an earlier end left results."""
+    """Return the results of the end in `state`; None where the run has not ended (an earlier end may have left some)."""
     ended, results = state.ended, folder.results()
     if ended is None or results is None or results.get("state", ended.state) != ended.state:
         return None
@@ -194,7 +194,7 @@ def _dataset(state: RunState) -> dict[str, Any] | None:
 
 
 def _reference(reference: Reference | None, dataset: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What was published; nothing where the bundled sample stood in for the source's data."""
+    """Return what was published; None where the bundled sample stood in for the source's data."""
     if reference is None or (dataset or {}).get("sample"):
         return None
     return reference.model_dump(mode="json")

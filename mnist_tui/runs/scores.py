@@ -15,7 +15,7 @@ Counts = Sequence[Sequence[int]]
 
 @dataclass(frozen=True)
 class Confusion:
-    """Images of one class taken for another.
+    """Images of one class predicted as another.
 
     Attributes:
         true, predicted: class numbers, with their names beside them.
@@ -32,34 +32,34 @@ class Confusion:
 
     @property
     def share(self) -> float:
-        """Share of the true class's images, 0 to 1."""
+        """Its share of the true class's images, 0 to 1."""
         return self.count / self.total if self.total else 0.0
 
 
 def total(matrix: Counts) -> int:
-    """All images counted."""
+    """Return the number of all images."""
     return sum(map(sum, matrix))
 
 
 def accuracy(matrix: Counts) -> float | None:
-    """Share of the images on the diagonal; None for an empty matrix."""
+    """Return the share of the images on the diagonal; None for an empty matrix."""
     count = total(matrix)
     return sum(row[index] for index, row in enumerate(matrix)) / count if count else None
 
 
 def recalls(matrix: Counts) -> list[float | None]:
-    """For each class, the share of its images that were recognised; None for a class without images."""
+    """Return for each class the share of its images that were recognised; None for a class without images."""
     return [row[index] / sum(row) if sum(row) else None for index, row in enumerate(matrix)]
 
 
 def precisions(matrix: Counts) -> list[float | None]:
-    """For each class, the share of right ones among the images predicted as it; None for one never predicted."""
+    """Return for each class the share of right ones among its predictions; None for a class never predicted."""
     columns = [sum(row[index] for row in matrix) for index in range(len(matrix))]
     return [matrix[index][index] / column if column else None for index, column in enumerate(columns)]
 
 
 def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5) -> list[Confusion]:
-    """The confusions with the most images, largest first, at most `count`; those without an image are left out.
+    """Return the confusions with the most images, largest first, at most `count`, none without images.
 
     Example:
         >>> [in_words(c) for c in worst_confusions([[8, 2], [0, 5]], ["0", "1"])]
@@ -75,7 +75,7 @@ def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5)
 
 
 def in_words(confusion: Confusion) -> str:
-    """``4 read as 9: 31 of 982, 3.2 %``."""
+    """Return a confusion in words: ``4 read as 9: 31 of 982, 3.2 %``."""
     return (
         f"{confusion.true_name} read as {confusion.predicted_name}: "
         f"{confusion.count:,} of {confusion.total:,}, {percent(confusion.share, 1)}"

@@ -67,7 +67,7 @@ class RunningPoint:
 
 @dataclass(frozen=True)
 class RunState:
-    """All that a front end knows of a run at one moment.
+    """What the events say of a run at one moment.
 
     Attributes:
         state: one of STATES but crashed, which only the folder can tell (`folder.RunFolder.state`).
@@ -119,13 +119,13 @@ class RunState:
 
     @property
     def seconds_an_epoch(self) -> float | None:
-        """Mean over the last few epochs; the first, which compiles, only while there is no other."""
+        """The mean over the last few epochs; the first, which compiles, counts only while there is no other."""
         rows = self.history[1:][-RECENT_EPOCHS:] or self.history
         return sum(row.seconds for row in rows) / len(rows) if rows else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Time to the last planned epoch at the present pace, pauses left out; None while unknown."""
+        """The time to the last planned epoch at the present speed, without pauses; None while unknown."""
         if not self.live:
             return None
         done, partial = len(self.history), 0.0
@@ -141,14 +141,14 @@ class RunState:
 
 
 def reduce(state: RunState, events: Iterable[Event]) -> RunState:
-    """The state after `events`. Pure; an event that fits nothing known changes nothing."""
+    """Return the state after `events`. Pure; an event of an unknown kind changes nothing."""
     for event in events:
         state = replace(_after(state, event), updated=event.time)
     return state
 
 
 def replayed(log: Path) -> RunState:
-    """The state after all events of a log, read from its beginning."""
+    """Return the state after all events of a log, read from its beginning."""
     return reduce(RunState(), EventTail(log).read_all())
 
 
@@ -188,7 +188,7 @@ def _after(state: RunState, event: Event) -> RunState:
 
 
 def _started(state: RunState, event: RunStarted) -> RunState:
-    """A worker takes the run on, the first or, after the former's death or end, another."""
+    """A worker starts on the run: the first one, or another after that one has died or ended."""
     since = state.paused_since if state.paused_since is not None else state.updated
     return replace(
         state,
@@ -205,7 +205,7 @@ def _started(state: RunState, event: RunStarted) -> RunState:
 
 
 def _phase_began(state: RunState, event: Phase) -> RunState:
-    """The time in line for a device counts as a pause."""
+    """The time in the queue for a device counts as a pause."""
     waits, waited = event.name == "waiting", state.phase is not None and state.phase.name == "waiting"
     if waits:
         since = state.paused_since if state.paused_since is not None else event.time

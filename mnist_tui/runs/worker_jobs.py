@@ -29,7 +29,7 @@ GROWTH_BYTES = 500_000_000
 
 
 def threads_environment(threads: int) -> dict[str, str]:
-    """What makes a server's TensorFlow compute with that many threads from its start."""
+    """Return variables that make a server's TensorFlow compute with that many threads from its start."""
     return {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
 
 
@@ -68,7 +68,7 @@ class TrialServer:
         return self._process.poll() is None
 
     def run(self, folder: RunFolder, tick: Callable[[], None]) -> int:
-        """Has it train the run, and waits for the run's end.
+        """Let the server train a run, and wait for the run's end.
 
         Args:
             tick: called about five times a second meanwhile. What it raises comes out of here; the run goes on then,
@@ -98,7 +98,7 @@ class TrialServer:
         return int(json.loads(answer)["exit"])
 
     def close(self) -> None:
-        """Ends it, also in the middle of a run, and waits until it has ended."""
+        """End the server, also in the middle of a run, and wait until it has ended."""
         with suppress(OSError):
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -111,7 +111,6 @@ class TrialServer:
         self._process.stdout.close()
 
     def _memory(self) -> int:
-        """Bytes that it holds; 0 where it is gone."""
         import psutil
 
         try:
@@ -120,7 +119,7 @@ class TrialServer:
             return 0
 
     def _answer(self) -> bytes | None:
-        """Its next answer; None where there is none within TICK_SECONDS, empty where there will be none."""
+        """Return its next answer; None where there is none within TICK_SECONDS, empty where there will be none."""
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -136,7 +135,7 @@ class TrialServer:
         return line
 
     def _died(self, folder: RunFolder) -> RunError:
-        """What to say of its death: how it ended, and the last lines of the run's log, or of its own."""
+        """Return an error that says how the server ended, with the last lines of the run's log or of its own."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
         code = self._process.poll()
@@ -148,7 +147,7 @@ class TrialServer:
 def run_job(
     job: str, folder: RunFolder, arguments: list[str], timeout: float = 300
 ) -> subprocess.CompletedProcess[bytes]:
-    """Has a worker do a job that needs TensorFlow but trains nothing (an export), and waits for it.
+    """Run a job that needs TensorFlow but trains nothing (an export) in a worker, and wait for its end.
 
     Args:
         job: the worker's name of it.
@@ -169,7 +168,7 @@ def run_job(
 
 
 def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Has a worker do a job that answers on stdout what it is asked on stdin, until that ends.
+    """Start a job in a worker that answers on stdout what it is asked on stdin, until stdin ends.
 
     Args:
         job: the worker's name of it.

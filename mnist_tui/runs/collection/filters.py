@@ -26,7 +26,7 @@ ORDERED = ("<", "<=", ">", ">=")
 
 
 class FilterError(RequestError):
-    """A filter that means nothing, in a sentence."""
+    """A filter that cannot be understood; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ NAMES = tuple(dict.fromkeys((*TEXTS, *FIGURES, *PARAMETER)))
 
 
 def parse(text: str) -> Test:
-    """The filter of a text; one of blanks lets every run through.
+    """Parse a filter; an empty text lets every run through.
 
     Raises:
         FilterError: a term means nothing.
@@ -88,7 +88,7 @@ def parse(text: str) -> Test:
 
 
 def filtered(runs: Iterable[RunSummary], text: str) -> list[RunSummary]:
-    """The runs that a filter lets through; raises as `parse` does."""
+    """Return the runs that a filter lets through; raises as `parse` does."""
     test = parse(text)
     return [run for run in runs if test(run)]
 
@@ -184,7 +184,7 @@ def _number(name: str, value: str) -> float:
 
 
 def _largest(text: str) -> float | None:
-    """The number of a parameter's text, the largest of several layers'; None where there is none."""
+    """Return the number in a parameter's text, the largest of several layers; None where there is none."""
     try:
         return max(float(part) for part in text.split("x"))
     except ValueError:
@@ -199,7 +199,7 @@ def _same(have: str, wanted: str) -> bool:
 
 
 def _compared(have: float | str, sign: str, wanted: float | str) -> bool:
-    """`have` against `wanted`, both numbers or both texts."""
+    """Compare two numbers or two texts."""
     order = 0 if have == wanted else -1 if have < wanted else 1  # pyright: ignore[reportOperatorIssue]
     match sign:
         case "<":

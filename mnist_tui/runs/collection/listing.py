@@ -44,7 +44,7 @@ Signature = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Change:
-    """What a part of a look found: summaries, new or changed, newest run first; and ids of runs that are gone."""
+    """A part of what a look found: new or changed summaries, newest run first, and ids of runs that are gone."""
 
     runs: tuple[RunSummary, ...] = ()
     gone: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Change:
 
 @dataclass
 class _Known:
-    """A run as it was last looked at.
+    """A run as it was last seen.
 
     Attributes:
         told: the state in its status file.
@@ -88,7 +88,7 @@ class RunListing:
         return {run: known.summary for run, known in self._known.items()}
 
     def look(self, *, whole: bool = True) -> Iterator[Change]:
-        """Looks at the folder; what has changed since the last look comes in parts, the first of them soon.
+        """Look at the folder and yield what has changed since the last look, in parts, the first of them soon.
 
         Args:
             whole: whether the files of every run are looked at; else those of live runs and of runs in whose folder a
@@ -125,7 +125,7 @@ class RunListing:
             yield Change(tuple(found))
 
     def _all_at_once(self, presets: Presets) -> Iterator[Change]:
-        """What the cache has that still holds; nothing of the runs is read for it."""
+        """Yield the cached summaries that still hold, without reading any run."""
         held = {name: known for name, known in self._known.items() if self._holds(name, known, presets)}
         self._stale |= len(held) != len(self._known)
         self._known = held
@@ -141,7 +141,7 @@ class RunListing:
         return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
 
     def _looked(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
-        """The summary of a run if it is another than at the last look."""
+        """Return the summary of a run if it has changed since the last look."""
         known, path = self._known.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
         resting = known is not None and known.told not in LIVE and folder_time == known.folder_time
@@ -158,7 +158,7 @@ class RunListing:
         return self._read(name, signature, folder_time, presets)
 
     def _state_again(self, known: _Known) -> RunSummary | None:
-        """A worker may have died without a change of any file."""
+        """Return the summary if the state has changed: a worker may have died without a change of any file."""
         if known.told not in LIVE:
             return None
         state = _state_of(RunFolder(Path(known.summary.folder)))
@@ -196,14 +196,14 @@ class RunListing:
         return None if before is not None and before.summary == summary else summary
 
     def _damaged(self, folder: RunFolder, signature: Signature, folder_time: int) -> RunSummary | None:
-        """The summary of a run that cannot be read, if it is another than at the last look."""
+        """Return the summary of a run that cannot be read, if it has changed since the last look."""
         before, summary = self._known.get(folder.id), damaged_run(folder)
         self._known[folder.id] = _Known(signature, "", DAMAGED, settled=False, summary=summary, folder_time=folder_time)
         self._stale |= before is not None and before.settled
         return None if before is not None and before.summary == summary else summary
 
     def save(self) -> None:
-        """Keeps the summaries for the next program, where something is new and the folder can be written."""
+        """Save the summaries for the next start, where something is new and the folder can be written."""
         if not self._stale:
             return
         self._stale = False
@@ -219,7 +219,7 @@ class RunListing:
 
 
 def listed(runs_dir: Path) -> list[RunSummary]:
-    """Every run of a folder, newest first; those that cannot be read too, as damaged."""
+    """Return every run of a folder, newest first; those that cannot be read too, as damaged."""
     listing = RunListing(runs_dir)
     for _ in listing.look():
         pass
@@ -235,7 +235,7 @@ def _state_of(folder: RunFolder) -> str:
 
 
 def _signature(path: str) -> Signature | None:
-    """Size and time of each of FILES, -1 and 0 where there is none; None for what is no run's folder."""
+    """Return size and time of each of FILES, -1 and 0 where one is missing; None where the folder is not a run's."""
     parts: list[int] = []
     for name in FILES:
         try:
@@ -269,13 +269,13 @@ def _document(summary: RunSummary) -> dict[str, Any]:
 
 
 def _heading(body: str) -> str:
-    """What a cache begins with: it holds for this program and is whole."""
+    """Return the first line of a cache, which shows that it is whole and of this version of the program."""
     names = [entry.name for entry in fields(RunSummary)] + [parameter.name for parameter in PARAMETERS]
     return f"{__version__} {zlib.crc32(' '.join(names).encode()):08x} {zlib.crc32(body.encode()):08x}"
 
 
 def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
-    """The entries of the cache, none checked yet; empty where it is not there, not whole, or another program's."""
+    """Return the entries of the cache, not yet checked; empty where it is missing, damaged or of another version."""
     try:
         heading, _, body = read_text(cache, CACHE_BYTES).partition("\n")
         body = body.rstrip("\n")

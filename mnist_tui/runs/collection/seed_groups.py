@@ -104,7 +104,7 @@ class PairedDifference:
         return 2.0 ** (1 - self.n) if self.exact else 1 / (self.tried + 1)
 
     def turned(self) -> PairedDifference:
-        """The same with second − first."""
+        """Return the same comparison as second − first."""
         return PairedDifference(
             self.n,
             -self.difference or 0.0,
@@ -134,7 +134,7 @@ class PairedDifference:
 
 
 def summary(values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE) -> SeedStatistics | None:
-    """Mean, sample deviation, 95 % t-interval and range of the values that there are; None where there are none.
+    """Return mean, sample deviation, 95 % t-interval and range of the values; None where there are none.
 
     Args:
         within: least and greatest value that the figure can have: the interval is cut off there.
@@ -150,7 +150,7 @@ def summary(values: Iterable[float | None], *, within: tuple[float, float] = ANY
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference | None:
-    """The mean difference first − second over the seeds that both have; None where they share none.
+    """Return the mean difference first − second over the seeds that both have; None where they share none.
 
     The test is Fisher's (The Design of Experiments, 1935, §21): were the two alike, each seed's difference could as
     well have had the other sign.
@@ -193,12 +193,12 @@ def _interval(mean: float, std: float | None, n: int) -> tuple[float | None, flo
 
 
 def _noise(values: Sequence[float]) -> float:
-    """Differences up to this are those of rounding: accuracies that differ do so by an image or more."""
+    """Return the largest difference that rounding explains: accuracies that differ do so by an image or more."""
     return 16 * len(values) * sys.float_info.epsilon * max(map(abs, values))
 
 
 def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """The share of all sign changes, and how many there are. Of two that mirror each other one is made."""
+    """Return the share of all sign changes, and how many there are. Of two that mirror each other one is made."""
     import numpy as np
 
     sums = np.array([differences[0]])
@@ -209,7 +209,7 @@ def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
 
 
 def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
-    """The share of DRAWN sign changes, the one that was found counted among them, and how many were drawn."""
+    """Return the share of DRAWN sign changes, the observed one counted among them, and how many were drawn."""
     import numpy as np
 
     signs = np.random.default_rng(SEED).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
@@ -252,7 +252,7 @@ class SeedGroup:
 
     @property
     def called(self) -> str:
-        """The person's name for all its runs, else the preset with what was changed of it: ``hog (ppc 7)``."""
+        """The user's name for all its runs, else the preset and its changes: ``hog (ppc 7)``."""
         names = {run.name for run in self.runs}
         if len(names) == 1 and (name := names.pop()):
             return name
@@ -260,20 +260,20 @@ class SeedGroup:
         return f"{self.runs[0].preset} ({', '.join(changes)})" if changes else self.runs[0].preset
 
     def spread(self, field: str) -> Spread | None:
-        """A summary's field over the runs that count; None where none has it."""
+        """Return mean and deviation of a summary's field over the runs that count; None where none has it."""
         return spread(getattr(run, field) for run in self.scored)
 
     def summary(self, field: str) -> SeedStatistics | None:
-        """A summary's field over the runs that count, with its interval and range; None where none has it."""
+        """Return the statistics of a summary's field over the runs that count; None where none has it."""
         return summary(self.by_seed(field).values(), within=WITHIN.get(field, ANYWHERE))
 
     def by_seed(self, field: str) -> dict[int, float]:
-        """A summary's field of each run that counts and has it, by seed."""
+        """Return a summary's field by seed, of the runs that count and have it."""
         found = {run.seed: getattr(run, field) for run in self.scored}
         return {seed: value for seed, value in found.items() if value is not None}
 
     def to_document(self) -> dict[str, Any]:
-        """The group as `compare --json` prints it."""
+        """Return the group as `compare --json` prints it."""
         summaries = {name: self.summary(field) for name, field in SCORES.items()}
         return {
             "group": self.group,
@@ -303,11 +303,11 @@ class GroupPair:
     second: SeedGroup
 
     def paired(self, field: str) -> PairedDifference | None:
-        """A summary's field, first − second, over the seeds that count in both; None where they share none."""
+        """Return the difference of a summary's field over the seeds that count in both; None where they share none."""
         return paired(self.first.by_seed(field), self.second.by_seed(field))
 
     def to_document(self) -> dict[str, Any]:
-        """The comparison as `compare --json` prints it; differences are first − second."""
+        """Return the comparison as `compare --json` prints it; differences are first − second."""
         accuracy = self.paired("test_accuracy")
         scores = {name: self.paired(field) for name, field in SCORES.items()}
         return {
@@ -321,7 +321,7 @@ class GroupPair:
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:
-    """Mean, deviation and count of the values that there are; None where there are none."""
+    """Return mean, deviation and count of the values; None where there are none."""
     there = [value for value in values if value is not None]
     if not there:
         return None
@@ -329,7 +329,7 @@ def spread(values: Iterable[float | None]) -> Spread | None:
 
 
 def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """The runs by experiment, the order of the first of each kept; a run without a like is a group of its own."""
+    """Group runs by experiment, in the order of the first run of each; a single run is a group of its own."""
     found: dict[str, list[RunSummary]] = {}
     for run in runs:
         found.setdefault(run.group, []).append(run)
@@ -337,12 +337,12 @@ def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
 
 
 def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """Those with more than one seed."""
+    """Return the groups with more than one seed."""
     return [group for group in grouped(runs) if len({run.seed for run in group.runs}) > 1]
 
 
 def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
-    """On each dataset the most accurate group, by its mean, with each of the others, the next best first."""
+    """Pair the most accurate group on each dataset, by its mean, with each of the others, the next best first."""
     by_data: dict[tuple[str, bool], list[tuple[float, SeedGroup]]] = {}
     for group in groups:
         if (over := group.spread("test_accuracy")) is not None:
@@ -362,14 +362,14 @@ def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
 
 
 def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """The parameters that are not the same in all runs, with each run's text, in the order of the options."""
+    """Return the parameters that differ between runs, with each run's text, in the order of the options."""
     rows = {parameter.name: tuple(run.values.get(parameter.name, "") for run in runs) for parameter in PARAMETERS}
     return {name: texts for name, texts in rows.items() if len(set(texts)) > 1}
 
 
 @dataclass(frozen=True)
 class Band:
-    """Mean and deviation of a curve over seeds, epoch by epoch; only epochs that all runs have and are finite in."""
+    """Mean and deviation of a curve over seeds, for each epoch in which all runs have a finite value."""
 
     epochs: tuple[int, ...]
     mean: tuple[float, ...]
@@ -377,7 +377,7 @@ class Band:
 
 
 def band(histories: Sequence[Sequence[EpochRow]], metric: str) -> Band:
-    """The band of one of a row's figures over at least two runs."""
+    """Return the band of one of a row's figures over at least two runs."""
     curves: list[Mapping[int, float]] = [
         {row.epoch: value for row in history if (value := getattr(row, metric)) is not None} for history in histories
     ]

@@ -71,7 +71,7 @@ class RunSummary:
 
     @property
     def shown_name(self) -> str:
-        """The person's name for it, else the preset's."""
+        """The user's name for it, else the preset's."""
         return self.name or self.preset
 
     @property
@@ -89,7 +89,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Fixed:
-    """What of a summary changes with the experiment's file alone."""
+    """Summary fields that depend only on `experiment.toml` and `launch.json`."""
 
     preset: str
     dataset: str
@@ -110,7 +110,7 @@ class Presets:
         self._stamps: dict[str, str] = {}
 
     def find(self, name: str) -> Preset | None:
-        """The preset; None where there is none that can be read."""
+        """Return the preset; None where there is none that can be read."""
         if name not in self._read:
             try:
                 self._read[name] = find_preset(name)
@@ -119,7 +119,7 @@ class Presets:
         return self._read[name]
 
     def stamp(self, name: str) -> str:
-        """What is another text once the preset is another."""
+        """Return a text that changes when the preset changes."""
         if name not in self._stamps:
             preset = self.find(name)
             self._stamps[name] = _digest(to_mapping(preset.experiment)) if preset else ""
@@ -127,7 +127,7 @@ class Presets:
 
 
 def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
-    """What the run's experiment says.
+    """Return the fields that depend only on the run's experiment and launch.
 
     Raises:
         RunError, PresetError, TypeError: the folder is no run's.
@@ -143,7 +143,7 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
 
 
 def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
-    """The summary of what was read of a run."""
+    """Return the summary of a run whose files were read already."""
     last, ended, data = log.history[-1] if log.history else None, log.ended, log.data
     published = None if data and data.sample else fixed.reference
     return RunSummary(
@@ -176,7 +176,7 @@ def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, stat
 
 
 def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
-    """What in a run's folder cannot be read or leads outside it, in sentences; empty for a run that is whole.
+    """Return what in a run's folder cannot be read or leads outside it; empty for a run that is whole.
 
     Args:
         read_before: whether its experiment, launch and status have just been read, and are well.
@@ -194,7 +194,7 @@ def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
 
 
 def damaged_run(folder: RunFolder) -> RunSummary:
-    """The summary of a run whose experiment, launch or status cannot be read: what is known, and why no more is."""
+    """Return what is known of a run whose experiment, launch or status cannot be read, and why no more is."""
     preset = experiment = None
     with suppress(RequestError):
         preset = folder.preset()
@@ -233,7 +233,7 @@ def damaged_run(folder: RunFolder) -> RunSummary:
 
 
 def summary_of(folder: RunFolder) -> RunSummary:
-    """One run's summary, from its folder.
+    """Return one run's summary, read from its folder.
 
     Raises:
         RunError, PresetError, TypeError: the folder is no run's.
@@ -244,7 +244,7 @@ def summary_of(folder: RunFolder) -> RunSummary:
 
 
 def difference(preset: Experiment, experiment: Experiment) -> str:
-    """What was changed, in the order of the command line's options: ``ppc 7, 20 epochs``; empty for nothing."""
+    """Return what was changed, in the order of the command line's options: ``ppc 7, 20 epochs``; empty for nothing."""
     if preset == experiment:
         return ""
     changed = {
@@ -276,7 +276,7 @@ def _in_words(name: str, text: str) -> str:
 
 
 def _flat(doc: Any, path: str = "") -> dict[str, Any]:
-    """The values of a nested document by their dotted paths."""
+    """Return the values of a nested document by their dotted paths."""
     parts: Any = doc.items() if isinstance(doc, dict) else enumerate(doc) if isinstance(doc, list) else None
     if parts is None:
         return {path: doc}

@@ -12,7 +12,7 @@ SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note", "good")
 
 @dataclass(frozen=True)
 class Finding:
-    """A diagnosis with its grounds.
+    """A diagnosis with its evidence.
 
     Attributes:
         kind: one word that tells it from others: diverged, stuck, overfitting …
@@ -31,11 +31,11 @@ class Finding:
 
 
 def loss(value: float) -> str:
-    """Four decimals; fewer, or powers of ten, for large ones."""
+    """Return a loss with four decimals; fewer, or powers of ten, for large ones."""
     return f"{value:.4f}" if value < 100 else f"{value:.4g}"
 
 
 def change(before: float, after: float) -> str:
-    """``+12 %`` or ``-3.4 %``."""
+    """Return a relative change: ``+12 %`` or ``-3.4 %``."""
     share = 100 * (after - before) / before
     return f"{share:+.0f} %" if abs(share) >= 10 else f"{share:+.1f} %"
