@@ -59,7 +59,7 @@ def read_arrays(
 
 
 def _allowed(file: BinaryIO) -> int:
-    """What an open archive may unpack to, in bytes."""
+    """Return the bytes that an open archive may unpack to."""
     return max(ALWAYS_BYTES, TIMES * os.fstat(file.fileno()).st_size)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def since_boot() -> float:
-    """Seconds since the boot, asleep too where the system counts that. Never steps; the same in all processes."""
+    """Return seconds since the boot, by a clock that never steps; the same in all processes."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
@@ -37,7 +37,7 @@ now = SteadyClock()
 
 
 class HeardClock:
-    """The time now by the clock of someone else whose events are read: a run's worker or a study's process.
+    """The time now by the clock of another process whose events are read: a run's worker or a study's process.
 
     It is the time of the newest event plus what has passed here since that came. Until an event comes, the time of day
     is taken, for the newest may be old.

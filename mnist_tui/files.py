@@ -152,7 +152,7 @@ def read_json(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The document of a JSON text.
+    """Return the document of a JSON text.
 
     Raises:
         ValueError: it is not JSON, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
@@ -161,7 +161,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The document of a TOML text.
+    """Return the document of a TOML text.
 
     Raises:
         ValueError: it is not TOML, is nested deeper than MAX_DEPTH, or holds a number of thousands of digits.
@@ -198,7 +198,7 @@ def _check_depth(doc: Any) -> None:
 
 
 def temporary_prefix(kind: str = TEMPORARY) -> str:
-    """How this process begins the name of a temporary file or folder: `is_abandoned` tells by it whose it is.
+    """Return how this process begins the name of a temporary file or folder, by which `is_abandoned` knows its owner.
 
     Args:
         kind: how all names of its kind begin, a dot, small letters and a dash.
@@ -208,12 +208,12 @@ def temporary_prefix(kind: str = TEMPORARY) -> str:
 
 
 def temporary_name(path: Path) -> Path:
-    """A new temporary name beside `path`, for renaming it out of sight."""
+    """Return a new temporary name beside `path`, for renaming it out of sight."""
     return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:NAME_CHARACTERS]}")
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether the process that made a temporary file or folder has ended, so that it is nobody's any more.
+    """Return whether the process that made a temporary file or folder has ended.
 
     One of another machine, of an earlier boot or of an earlier version counts as abandoned once its time of change is
     a day ago: no clock of this machine knows more of it.
@@ -229,7 +229,7 @@ def is_abandoned(path: Path) -> bool:
 
 
 def _hundredths(pid: int) -> int:
-    """When a process of this system started, in hundredths of a second; 0 where there is none."""
+    """Return when a process of this system started, in hundredths of a second; 0 where there is none."""
     return round(processes.start_of(pid) * 100)
 
 
@@ -239,14 +239,14 @@ def _system_mark() -> str:
 
 
 def _not_followed(path: Path, error: OSError) -> OSError:
-    """The error of an open, in words where the file is a link."""
+    """Return the error of opening a file, in words where the file is a link."""
     if error.errno == errno.ELOOP and path.is_symlink():
         return UnreadableFileError(path, LINK)
     return error
 
 
 def kind_of(mode: int) -> str:
-    """What stands where a file should be, in words: "a folder", "a pipe"."""
+    """Return what is where a file should be, in words: "a folder", "a pipe"."""
     if stat.S_ISDIR(mode):
         return "a folder"
     if stat.S_ISFIFO(mode):
@@ -256,7 +256,7 @@ def kind_of(mode: int) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
-    """A temporary path beside `path` (same suffixes) to write to; renamed to `path` when the block ends well."""
+    """Give a temporary path beside `path` (same suffixes) to write to; renamed when the block ends without error."""
     handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix="".join(path.suffixes[-2:]), dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -271,7 +271,7 @@ def replacing(path: Path) -> Generator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Generator[Path]:
-    """An empty folder beside `path` to fill; renamed to `path`, whatever is there, when the block ends well."""
+    """Give an empty folder beside `path` to fill; it replaces `path` when the block ends without error."""
     temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=path.parent))
     try:
         yield temporary
@@ -283,7 +283,7 @@ def replacing_folder(path: Path) -> Generator[Path]:
 
 
 def move(source: Path, path: Path) -> None:
-    """Renames a file or a folder to `path`, on the same disk; a folder that is there goes once it is replaced."""
+    """Rename a file or a folder to `path`, on the same disk; a folder that is there is deleted once it is replaced."""
     if not path.is_dir() or path.is_symlink():
         source.replace(path)
         return
@@ -297,7 +297,7 @@ def move(source: Path, path: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    """Removes a file, a link, or a folder with all that is in it; nothing there is well, too."""
+    """Remove a file, a link, or a folder with all that is in it; it need not be there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -305,7 +305,7 @@ def discard(path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replaces the whole file.
+    """Replace the whole file.
 
     Args:
         durable: whether it is on the disk, whatever happens, once this returns.
@@ -319,7 +319,7 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 
 def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
-    """Replaces the whole file; NaN and infinity are refused, for not everyone's JSON has them.
+    """Replace the whole file; NaN and infinity are refused, because they are not JSON.
 
     Args:
         durable: whether it is on the disk, whatever happens, once this returns.
@@ -328,7 +328,7 @@ def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file or a folder is on the disk; where the file system cannot do that, it is left at that."""
+    """Wait until a file or a folder is on the disk, where the file system supports that."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -340,7 +340,7 @@ def sync(path: Path) -> None:
 
 
 def why_unwritten(error: OSError) -> str:
-    """Why a file or a folder could not be written, in words: "the disk is full (…)"."""
+    """Return why a file or a folder could not be written, in words: "the disk is full (…)"."""
     said = error.strerror or str(error)
     about = f"{said}: {error.filename}" if error.filename else said
     if error.errno in FULL:

@@ -40,7 +40,7 @@ _own: set[tuple[int, int]] = set()
 
 
 class HeldError(OSError):
-    """Someone else holds the lock; `strerror` names the holder."""
+    """Another process holds the lock; `strerror` names the holder."""
 
     def __init__(self, path: Path, holder: str) -> None:
         super().__init__(errno.EWOULDBLOCK, holder, str(path))
@@ -83,16 +83,16 @@ class FileLock:
         _own.add(self._key)
 
     def fileno(self) -> int:
-        """The open file's number, to be handed over."""
+        """Return the open file's number, to be handed over."""
         return self._handle
 
     def hand_over(self, pid: int) -> None:
-        """Names the process that was started with the open file; from now on the lock is that one's."""
+        """Name the process that was started with the open file; from now on the lock is that one's."""
         if self._beats is not None:
             self._beats.hand_over(pid)
 
     def release(self) -> None:
-        """Gives the lock up, unless it was handed over. May be called again."""
+        """Give the lock up, unless it was handed over. May be called again."""
         if self._handle < 0:
             return
         _own.discard(self._key)
@@ -103,7 +103,7 @@ class FileLock:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process holds the lock. Asking changes nothing, and delays one that takes it by microseconds."""
+    """Return whether another process holds the lock. Asking changes nothing, and takes microseconds."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -122,7 +122,7 @@ def is_held(path: Path) -> bool:
 
 
 def why_unsupported(folder: Path) -> str:
-    """Why files in `folder` cannot be locked, in words; empty where they can. It makes a file there for a moment.
+    """Return why files in `folder` cannot be locked, in words; empty where they can. Makes a file there for a moment.
 
     Raises:
         OSError: no file can be made there.
@@ -157,7 +157,7 @@ def _opened(path: Path) -> int:
 
 
 def _locks(handle: int, path: Path) -> bool:
-    """Locks the open file. False where its file system has no locks.
+    """Lock the open file. False where its file system has no locks.
 
     One who asks holds the lock shared for a moment: then an exclusive lock is refused, but a shared one is not.
 
@@ -215,7 +215,7 @@ def _record_of(pid: int) -> _Record:
 
 
 def _generations(path: Path) -> list[int]:
-    """The numbers of the holders' files beside a lock's, ascending."""
+    """Return the numbers of the holders' files beside a lock's, ascending."""
     pattern = re.compile(re.escape(path.name) + r"\.(\d{1,9})")
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 (names alone)
@@ -229,7 +229,7 @@ def _file_of(path: Path, generation: int) -> Path:
 
 
 def _holder(path: Path) -> str | None:
-    """Who holds the lock by a heartbeat, in words; None where nobody does."""
+    """Return who holds the lock by a heartbeat, in words; None where nobody does."""
     generations = _generations(path)
     return _holder_by(_file_of(path, generations[-1])) if generations else None
 
@@ -302,7 +302,7 @@ class _Beats:
                 self._write()
 
     def release(self) -> None:
-        """Says that nobody holds it; the file stays, so that numbers only grow."""
+        """Record that nobody holds it; the file stays, so that numbers only grow."""
         with self._writing:
             if self._over.is_set():
                 return

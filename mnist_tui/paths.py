@@ -19,7 +19,7 @@ HOMES = "HOME, or XDG_DATA_HOME, XDG_CONFIG_HOME and XDG_CACHE_HOME" if sys.plat
 
 
 class PathError(RequestError):
-    """A text that is no path; the message says why."""
+    """A text that is not a path; the message says why."""
 
 
 class NoHomeError(PathError, OSError):
@@ -27,7 +27,7 @@ class NoHomeError(PathError, OSError):
 
 
 def typed_path(text: str | Path) -> Path:
-    """The path that a person typed, with `~` and `~name` expanded; a relative one stays relative.
+    """Return the path that a person typed, with `~` and `~name` expanded; a relative one stays relative.
 
     As in a shell, `~name` is a name like any other where there is no such user but a file or folder called that.
 
@@ -49,7 +49,7 @@ def typed_path(text: str | Path) -> Path:
 
 
 def path_in_variable(name: str) -> Path | None:
-    """The path in an environment variable; None where it is not set or empty.
+    """Return the path in an environment variable; None where it is not set or empty.
 
     Raises:
         PathError: there is no such home folder.
@@ -66,7 +66,7 @@ def path_in_variable(name: str) -> Path | None:
 
 
 def home() -> Path:
-    """The user's home folder.
+    """Return the user's home folder.
 
     Raises:
         NoHomeError: there is none.
@@ -75,22 +75,22 @@ def home() -> Path:
 
 
 def config_folder() -> Path:
-    """The user's folder for settings and presets; `NoHomeError` where there is none."""
+    """Return the user's folder for settings and presets; raises `NoHomeError` where there is none."""
     return _own(platformdirs.user_config_dir)
 
 
 def data_folder() -> Path:
-    """The user's folder for runs; `NoHomeError` where there is none."""
+    """Return the user's folder for runs; raises `NoHomeError` where there is none."""
     return _own(platformdirs.user_data_dir)
 
 
 def cache_folder() -> Path:
-    """The user's folder for downloads and features; `NoHomeError` where there is none."""
+    """Return the user's folder for downloads and features; raises `NoHomeError` where there is none."""
     return _own(lambda name: platformdirs.user_cache_dir(name, appauthor=False))
 
 
 def log_folder() -> Path:
-    """The user's folder for logs; `NoHomeError` where there is none."""
+    """Return the user's folder for logs; raises `NoHomeError` where there is none."""
     return _own(platformdirs.user_log_dir)
 
 

@@ -22,7 +22,7 @@ STOPPED = (b"T", b"t")
 
 @cache
 def system() -> str:
-    """The running system that process numbers of this process belong to: its boot, and the process namespace."""
+    """Return the running system that this process's numbers of processes belong to: its boot and process namespace."""
     if sys.platform != "linux":
         return f"{sys.platform}/{socket.gethostname()}"
     try:
@@ -33,7 +33,7 @@ def system() -> str:
 
 
 def start_of(pid: int) -> float:
-    """When a process of this system started; 0 where there is none, or none that has not ended.
+    """Return when a process of this system started; 0 where there is none, or it has ended.
 
     Returns:
         Seconds since the boot (Linux), else since the epoch as the kernel noted it; only to be compared for equality.
@@ -45,17 +45,17 @@ def start_of(pid: int) -> float:
 
 
 def is_running(pid: int, start: float) -> bool:
-    """Whether the process of this system that had that number and that start has not ended."""
+    """Return whether the process of this system with that number and start has not ended."""
     return pid > 0 and start > 0 and start_of(pid) == start
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process of this system stands still, by SIGSTOP or a debugger; False where that cannot be seen."""
+    """Return whether a process of this system is suspended (SIGSTOP, a debugger); False where that cannot be seen."""
     return bool(fields := _stat(pid)) and fields[0] in STOPPED
 
 
 def _stat(pid: int) -> list[bytes]:
-    """The fields of `/proc/PID/stat` from the third on (the second, the name, may hold anything); empty without it."""
+    """Return the fields of `/proc/PID/stat` after the second, the name, which may hold anything; empty without it."""
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -77,7 +77,7 @@ _seeing = threading.Lock()
 
 
 def unchanged_seconds(key: str, value: object) -> float:
-    """For how long this process has seen `value` at `key`; 0 at first sight and after every change.
+    """Return for how long this process has seen `value` at `key`; 0 at first sight and after every change.
 
     The heartbeat of a process on another machine is judged so: by its changes, never by comparing two clocks.
     """

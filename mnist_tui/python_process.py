@@ -40,12 +40,12 @@ PLACES = (
 
 
 def python(*arguments: str) -> list[str]:
-    """The command of a Python process that does not import from the current folder."""
+    """Return the command of a Python process that does not import from the current folder."""
     return [sys.executable, "-P", *arguments]
 
 
 def module(name: str, *arguments: str) -> list[str]:
-    """The command that runs a module of this package (`mnist_tui.training.worker`) as a program.
+    """Return the command that runs a module of this package (`mnist_tui.training.worker`) as a program.
 
     It needs neither a working directory nor a PYTHONPATH to find this copy of the package.
     """
@@ -53,7 +53,7 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 def environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of such a process: this process's, fit for another working directory, then its `own`.
+    """Return this process's environment, made fit for another working directory, with the variables in `own`.
 
     Relative folders in it are made absolute. An empty entry of PYTHONPATH, which means the current folder, is dropped.
     """

@@ -14,7 +14,7 @@ from mnist_tui.paths import log_folder
 
 
 def _log(error: BaseException) -> Path:
-    """The whole traceback in a file of its own: in the user's log folder, else in the temporary one."""
+    """Write the whole traceback into a file of its own, in the user's log folder, else in the temporary one."""
     heading = f"{PROGRAM} {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
     text = heading + "".join(traceback.format_exception(error))
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
@@ -31,5 +31,5 @@ def _log(error: BaseException) -> Path:
 
 
 def logged(error: BaseException) -> str:
-    """Writes an unexpected error into a log; the sentence that says so."""
+    """Write an unexpected error into a log; return the sentence that says so."""
     return f"something unexpected went wrong ({type(error).__name__}); the whole story is in {_log(error)}"

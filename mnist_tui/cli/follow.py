@@ -57,7 +57,7 @@ class StopSignals:
         self.count += 1
 
     def pass_on(self, folder: RunFolder) -> None:
-        """Does to the worker what the signals since the last call ask for."""
+        """Pass the signals since the last call on to the worker."""
         for number in self.since_last():
             if number == 1:
                 self._say("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
@@ -68,14 +68,14 @@ class StopSignals:
                 end_worker(folder)
 
     def since_last(self) -> Iterator[int]:
-        """The signals since the last call, numbered from the first one on (1, 2, …)."""
+        """Yield the signals since the last call, numbered from the first one on (1, 2, …)."""
         while self._passed_on < self.count:
             self._passed_on += 1
             yield self._passed_on
 
 
 def wait_until_known(folder: RunFolder | StudyFolder) -> None:
-    """Waits until it is known whether the process of a run or a study lives, with a note where that may take long.
+    """Wait until it is known whether the process of a run or a study lives, with a note where that may take long.
 
     Only a process on another machine, in a folder that machines share, is watched; a folder that cannot be read is left
     to whoever reads it.
@@ -88,7 +88,7 @@ def wait_until_known(folder: RunFolder | StudyFolder) -> None:
 
 
 def end_worker(folder: RunFolder) -> None:
-    """Ends the run's worker on this machine without evaluation; twice SIGTERM is what it understands as now."""
+    """End the run's worker on this machine without evaluation: a second SIGTERM means now."""
     with contextlib.suppress(RunError, OSError):
         status = folder.status()
         if status.pid and is_worker(folder.path, status):
@@ -114,7 +114,7 @@ def follow(folder: RunFolder, teller: Teller, signals: StopSignals, watch: RunWa
 
 
 class Teller:
-    """Tells a run's events in lines.
+    """Prints a run's events in lines.
 
     Args:
         lines: where an epoch's line goes: a result without ``--json``.
@@ -130,17 +130,17 @@ class Teller:
         self._phases: set[str] = set()
 
     def say(self, text: str) -> None:
-        """One note."""
+        """Print one note."""
         self._line.clear()
         print_line(text, self._notes)
 
     def has_told(self, state: RunState) -> None:
-        """Takes all of `state` as known."""
+        """Take all of `state` as printed already."""
         self._told = state
         self._rate = state.history[-1].learning_rate if state.history else None
 
     def tell(self, state: RunState, events: list[Event]) -> None:
-        """What is new in `state`."""
+        """Print what is new in `state`."""
         before, self._told = self._told, state
         if state.start is not None and state.start is not before.start:
             self.say(f"run {state.run}: {counted(state.start.total, 'parameter')}, {counted(state.epochs, 'epoch')}")
@@ -159,7 +159,7 @@ class Teller:
             self._draw(state)
 
     def end(self) -> None:
-        """Leaves the terminal's line clean."""
+        """Clear the terminal's last line."""
         self._line.clear()
 
     def _happened(self, event: Event, state: RunState) -> None:
@@ -189,7 +189,7 @@ class Teller:
 
 
 def resumed_line(epoch: int, step: int, state: RunState) -> str:
-    """From where a resumed run goes on."""
+    """Return from where a resumed run goes on."""
     if not epoch and not step:
         return "it was not yet saved: it begins again with its first epoch"
     steps = f" and step {count(step)} of {count(state.model.steps)} of the next" if step and state.model else ""
@@ -197,7 +197,7 @@ def resumed_line(epoch: int, step: int, state: RunState) -> str:
 
 
 def epoch_line(row: EpochRow | EpochEnded, epochs: int, rate_before: float | None = None) -> str:
-    """One epoch's figures, in 80 columns; the learning rate only where it is not that of the epoch before."""
+    """Return one epoch's figures in 80 columns; the learning rate only where it has changed since the epoch before."""
     width = len(str(epochs))
     now = row.learning_rate
     rate = "" if now is None or rate_before in (None, now) else f"  learning rate {now:.4g}"
@@ -241,5 +241,5 @@ def _columns(stream: TextIO) -> int:
 
 
 def standard(as_json: bool) -> Teller:
-    """A teller for this process: epochs on stdout, or, where a document is to stand there, on stderr."""
+    """Return a teller that prints epochs on stdout, or, where a JSON document is printed there, on stderr."""
     return Teller(sys.stderr if as_json else sys.stdout, sys.stderr)

@@ -78,7 +78,7 @@ def resume(
 
 
 def resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
-    """Trains what is missing of a study, failed trials again too.
+    """Train what is missing of a study; failed trials are trained again.
 
     Raises:
         RequestError: it is under way, nothing is missing, or the extra is not installed.
@@ -131,7 +131,7 @@ def _device(text: str | None) -> str | None:
 def _go_on(
     folder: RunFolder, start: Callable[[], object], data_dir: Path | None, *, detach: bool, as_json: bool
 ) -> None:
-    """Starts a worker and follows the run from there to its end, unless it is to be left."""
+    """Start a worker and follow the run to its end; with `detach`, return at once."""
     watch = RunWatch(folder)
     before = watch.skip_earlier()
     _check_data(folder, before, data_dir)
@@ -148,7 +148,7 @@ def _go_on(
 
 
 def _check_data(folder: RunFolder, before: RunState, data_dir: Path | None) -> None:
-    """Sees that the data can be had; that they are the same ones the worker sees to."""
+    """Check that the data can be read; the worker checks that they are the same as before."""
     launch = folder.launch()
     sample = launch.allow_sample if before.data is None else before.data.sample
     where = data_dir or launch.data_dir

@@ -13,7 +13,7 @@ from mnist_tui.wording import counted
 
 
 def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
-    """The run that `text` means, else the study; ``latest`` is the newest run.
+    """Return the run that `text` means, else the study; ``latest`` is the newest run.
 
     Raises:
         RunError: it means neither, or several runs.
@@ -30,7 +30,7 @@ def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
 
 
 def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
-    """The runs that `text` means: one run, those of a study in the order of its trials, or all of a group of seeds.
+    """Return the runs that `text` means: one run, those of a study in the order of its trials, or a group of seeds.
 
     Raises:
         RunError: it means none, several runs or several groups.
@@ -55,7 +55,7 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
 
 
 def runs_of_study(study: StudyFolder) -> list[RunFolder]:
-    """The runs of a study that are there, in the order of its trials.
+    """Return the runs of a study that exist, in the order of its trials.
 
     Raises:
         StudyError: there are none.
@@ -68,7 +68,7 @@ def runs_of_study(study: StudyFolder) -> list[RunFolder]:
 
 
 def _study(runs_dir: Path, text: str) -> StudyFolder | None:
-    """The study that `text` means, where it can mean one; ``latest`` is a run."""
+    """Return the study that `text` means, if any; ``latest`` is a run."""
     if text == "latest":
         return None
     try:
@@ -78,7 +78,7 @@ def _study(runs_dir: Path, text: str) -> StudyFolder | None:
 
 
 def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:
-    """The run that `text` means, else all runs of the group of seeds with that id or name, in order of their seeds.
+    """Return the run that `text` means, else all runs of the group of seeds with that id or name, by seed.
 
     Raises:
         RunError: it means none.

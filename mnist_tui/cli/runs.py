@@ -40,7 +40,7 @@ LOG_BYTES = 64_000_000
 
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """Every run, the newest first."""
+    """List all runs, newest first."""
     place = runs_folder(ctx, runs_dir)
     check_readable(place)
     found = list_runs(place)
@@ -73,12 +73,12 @@ def _print_runs(found: list[RunSummary]) -> None:
 
 
 def _short(study: str) -> str:
-    """A study's id without its time; an ending of the id, which the command line takes."""
+    """Return a study's id without its time: an ending of the id, which the command line accepts."""
     return study.split("-", 2)[-1]
 
 
 def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """One run: its experiment, history and scores."""
+    """Show one run: its experiment, history and scores."""
     folder = chosen_run(ctx, run, runs_dir)
     doc = run_document(folder)
     if as_json:
@@ -94,7 +94,7 @@ def logs(
     lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", help="Only the last N lines; 0 for all.")] = 0,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Everything that a run's worker and its libraries printed."""
+    """Print the log of a run: what its worker and libraries printed."""
     folder = chosen_run(ctx, run, runs_dir)
     if lines < 0:
         raise RequestError(f"-n {lines} is no number of lines; 0 prints all")
@@ -112,7 +112,7 @@ def logs(
 
 
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
-    """The app on a run's training screen, its curves from the start; on a study's screen for a study's id."""
+    """Open the app on a run's training screen, or on a study's screen for a study's id."""
     place = runs_folder(ctx, runs_dir)
     from mnist_tui.cli.open_app import open_study, open_watching
 
@@ -147,7 +147,7 @@ HISTORY = 10
 
 
 def as_text(doc: dict[str, Any]) -> str:
-    """The run that `runs.results.run_document` describes, in lines."""
+    """Return the run that `runs.results.run_document` describes, in lines."""
     total, trainable = doc["parameters"]["total"], doc["parameters"]["trainable"]
     epochs: list[dict[str, Any]] = doc["epochs"]
     lines = [
@@ -262,7 +262,7 @@ def prune(
 
 
 def _delete(found: list[Waste]) -> list[Waste]:
-    """Deletes what is found; what stays, each with a word why."""
+    """Delete what was found; return what could not be deleted, after a note for each."""
     kept: list[Waste] = []
     for one in found:
         try:

@@ -67,7 +67,7 @@ def train(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train without screens: a line an epoch, or one JSON run_document. Ctrl-C and SIGTERM stop and save."""
+    """Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save."""
     preset = request.chosen()
     data = data_folder(ctx, data_dir)
     over = checked_whole("--threads", threads, usable_cores())
@@ -103,7 +103,7 @@ def train(
 
 
 def tell_detached(folder: RunFolder, *, as_json: bool) -> None:
-    """The id of a run that a worker trains now."""
+    """Print the id of a run that a worker trains now."""
     if as_json:
         print_json({"run": folder.id, "folder": str(folder.path)})
     else:
@@ -112,7 +112,7 @@ def tell_detached(folder: RunFolder, *, as_json: bool) -> None:
 
 
 def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
-    """The result on stdout.
+    """Print the result of a run on stdout.
 
     Raises:
         RequestError: the worker found that the request could not be met.
@@ -147,7 +147,7 @@ def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> li
 
 
 def score_lines(doc: dict[str, Any]) -> list[str]:
-    """Test and training scores of a run that was evaluated, and what its source published."""
+    """Return lines with the scores of a run that was evaluated, and what its source published."""
     lines: list[str] = []
     test = doc["test"]
     if test is not None:
@@ -159,7 +159,7 @@ def score_lines(doc: dict[str, Any]) -> list[str]:
 
 
 def _published_lines(doc: dict[str, Any]) -> list[str]:
-    """What the source published, where the experiment is still the source's, and how far ours is from it."""
+    """Return what the source published, where the experiment is still the source's, and how far ours is from it."""
     lines: list[str] = []
     for of in ("test", "training"):
         found = [one for one in published_scores(doc) if one.of == of]

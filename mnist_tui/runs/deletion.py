@@ -102,7 +102,7 @@ def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: floa
     for folder in run_folders(runs_dir):
         try:
             found += _of_run(folder, before)
-        except (RunError, TypeError, OSError):
+        except (RunError, OSError):
             continue
     return sorted(found, key=lambda one: one.run is None)
 
@@ -118,7 +118,7 @@ def remove_waste(found: Waste) -> None:
             discard(found.path)
         else:
             _remove_run(found.run)
-    except (RunError, TypeError, OSError) as error:
+    except (RunError, OSError) as error:
         if _stat(found.path) is None:
             return
         if isinstance(error, RunError):
@@ -144,7 +144,7 @@ def _of_run(folder: RunFolder, before: float) -> list[Waste]:
             the Unix epoch.
 
     Raises:
-        RunError, TypeError, OSError: the run cannot be read.
+        RunError, OSError: the run cannot be read.
     """
     if folder.state() in LIVE or is_held(folder.lock_file):
         return []

@@ -124,7 +124,7 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
             launch = folder.launch()
             if device_of(launch.device) == device and folder.state() in LIVE:
                 found.append((_place(folder, launch), folder, launch.wait and status.state == "starting"))
-        except (RunError, TypeError):
+        except RunError:
             continue
     return sorted(found, key=lambda each: each[0])
 

@@ -119,7 +119,7 @@ def passed_over(runs_dir: Path) -> list[PassedOver]:
 def _created(folder: RunFolder) -> float:
     try:
         return folder.launch().created
-    except (RunError, TypeError):
+    except RunError:
         return 0.0
 
 
@@ -136,7 +136,7 @@ def any_running_here(runs_dir: Path) -> bool:
         try:
             if folder.status().is_here and folder.state() in LIVE:
                 return True
-        except (RunError, TypeError):
+        except RunError:
             continue
     return False
 

@@ -178,7 +178,7 @@ def assemble_document(
 
 
 def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
-    """Return the results of the end in `state`; None where the run has not ended (an earlier end may have left some)."""
+    """Return the results of the end in `state`; None where the run has not ended yet."""
     ended, results = state.ended, folder.results()
     if ended is None or results is None or results.get("state", ended.state) != ended.state:
         return None

@@ -121,14 +121,14 @@ class RunFeed(FolderFeed[RunSnapshot]):
         return self.newest if self.cursor is None else min(self.cursor, self.newest)
 
     def move(self, to: int | None) -> None:
-        """Looks at that epoch, or the nearest there is; None follows the newest again."""
+        """Look at that epoch, or the nearest there is; None follows the newest again."""
         cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
         if cursor != self.cursor:
             self.cursor = cursor
             self.tell()
 
     def ended(self, epoch: int) -> EpochEnded | None:
-        """An epoch's event with its matrix, from the log; None where it has not ended."""
+        """Return an epoch's event with its matrix, from the log; None where it has not ended."""
         if epoch not in self._cached:
             found = self.epochs.epoch(epoch)
             if found is None:

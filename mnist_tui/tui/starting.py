@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Starter:
-    """Starts runs as the app's options say.
+    """Starts runs with the app's options.
 
     Args:
         options: where runs and data lie, and the device.
@@ -40,11 +40,11 @@ class Starter:
         self._dismissed = False
 
     def busy(self) -> Busy | None:
-        """Whether the device is busy now, and why. Reads many files: for a thread."""
+        """Return why the device is busy now; None where it is free. Reads many files: for a thread."""
         return busy(self._options.runs_dir, self._options.device)
 
     def start(self, preset: Preset, *, wait: bool = False) -> RunFolder:
-        """Makes the run's folder and has a worker train it: the one on standby, where there is one.
+        """Make a run's folder and start a worker on it: the one on standby, where there is one.
 
         Args:
             wait: whether the run stands in line behind those on the same device; a worker that has not imported
@@ -73,7 +73,7 @@ class Starter:
         )
 
     def resume(self, folder: RunFolder) -> None:
-        """Has a new worker go on with a run that was stopped, failed or crashed.
+        """Start a worker that goes on with a run that was stopped, failed or crashed.
 
         Raises:
             RunError: it cannot be resumed.
@@ -82,7 +82,7 @@ class Starter:
         start.resume(folder)
 
     def extend(self, folder: RunFolder, epochs: int) -> bool:
-        """Has a run train that many epochs more; whether a new worker does it, for a run that had ended.
+        """Have a run train that many epochs more; return whether a new worker does it, for a run that had ended.
 
         Raises:
             RunError: it cannot be extended.
@@ -91,7 +91,7 @@ class Starter:
         return start.extend(folder, epochs)
 
     def discard(self, folder: RunFolder) -> None:
-        """Ends a run, saves nothing and deletes its folder. Blocks until its worker has ended: for a thread.
+        """End a run, save nothing and delete its folder. Blocks until its worker has ended: for a thread.
 
         Raises:
             RunError: its worker does not answer, or the folder cannot be deleted.
@@ -99,7 +99,7 @@ class Starter:
         discard_run(folder)
 
     def prepare(self) -> bool:
-        """Has a worker import TensorFlow ahead, unless one waits already. For a thread.
+        """Start a worker that imports TensorFlow in advance, unless one waits already. For a thread.
 
         Returns:
             False where a training of this machine needs the cores, so that there is none yet.
@@ -112,7 +112,7 @@ class Starter:
         return True
 
     def dismiss(self) -> None:
-        """Ends the worker on standby; none is started afterwards."""
+        """End the worker on standby; none is started afterwards."""
         with self._lock:
             self._dismissed = True
             if self._standby is not None:
@@ -120,7 +120,7 @@ class Starter:
                 self._standby = None
 
     def _command(self, preset: Preset, folder: RunFolder) -> str:
-        """The command line that runs this again: by the preset's name while it is that preset, else by its file."""
+        """Return the command line that runs this again: with the preset's name while unchanged, else with its file."""
         try:
             unchanged = find_preset(preset.name).experiment == preset.experiment
         except PresetError:
@@ -134,19 +134,19 @@ class Starter:
 
 
 def live(folders: Iterable[RunFolder]) -> list[RunFolder]:
-    """Those whose worker lives."""
+    """Return the runs whose worker lives."""
     return [folder for folder in folders if _is_live(folder)]
 
 
 def _is_live(folder: RunFolder) -> bool:
     try:
         return folder.state() in LIVE
-    except (RunError, TypeError):
+    except RunError:
         return False
 
 
 def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
-    """Leaves runs behind, stopped or not; what becomes of each, in a sentence."""
+    """Stop runs or leave them running; return a sentence for each."""
     notes: list[str] = []
     for folder in folders:
         if stop:
@@ -161,7 +161,7 @@ def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
 
 
 def left_studies(folders: Iterable[StudyFolder], *, stop: bool) -> list[str]:
-    """Leaves studies behind, stopped or not; what becomes of each, in a sentence."""
+    """Stop studies or leave them running; return a sentence for each."""
     from mnist_tui.studies.start import stop as stop_study
 
     notes: list[str] = []

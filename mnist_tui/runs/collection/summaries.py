@@ -130,7 +130,7 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     """Return the fields that depend only on the run's experiment and launch.
 
     Raises:
-        RunError, PresetError, TypeError: the folder is no run's.
+        RunError, PresetError: the folder is not a run's.
     """
     preset, launch = folder.preset(), folder.launch()
     origin = presets.find(preset.name)
@@ -236,7 +236,7 @@ def summary_of(folder: RunFolder) -> RunSummary:
     """Return one run's summary, read from its folder.
 
     Raises:
-        RunError, PresetError, TypeError: the folder is no run's.
+        RunError, PresetError: the folder is not a run's.
     """
     fixed = fixed_of(folder, Presets())
     found = summed_up(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())

@@ -46,20 +46,8 @@ SCHEDULE_OVER = 0.1
 Rows = tuple[EpochRow, ...]
 
 
-def spoilt(run: RunState, experiment: Experiment) -> Finding | None:
-    """What leaves nothing finer to say of the curves: the first that fits."""
-    rules = (diverged, slow, stuck, rate_too_high)
-    return next((found for rule in rules if (found := rule(run, experiment)) is not None), None)
-
-
-def finer(run: RunState, experiment: Experiment) -> list[Finding]:
-    """Of a run that learns: jumping validation loss, and overfitting or else a training that was too short."""
-    found = [jumping(run, experiment), overfitting(run, experiment) or unconverged(run, experiment)]
-    return [finding for finding in found if finding is not None]
-
-
 def diverged(run: RunState, experiment: Experiment) -> Finding | None:
-    """A loss that is no number any more, or beyond all bounds."""
+    """A loss that is not a finite number any more."""
     broken = next((row for row in run.history if row.loss is None or row.val_loss is None), None)
     if broken is None and run.state != "diverged":
         return None
@@ -84,8 +72,8 @@ def diverged(run: RunState, experiment: Experiment) -> Finding | None:
     )
 
 
-def stuck(run: RunState, experiment: Experiment) -> Finding | None:
-    """No better than guessing, and no longer moving."""
+def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
+    """No better than guessing, and no longer changing."""
     rows, chance = run.history, _largest_class(run)
     at_chance = [_guesses(row, chance) for row in rows]
     if len(rows) < STUCK_EPOCHS or not all(at_chance[-STUCK_EPOCHS:]):
@@ -133,7 +121,7 @@ def _way_out(run: RunState, experiment: Experiment) -> str:
 
 
 def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
-    """A training loss that jumps up, or lies above that of guessing though the network names classes well."""
+    """A training loss that jumps up, or lies above that of guessing though the network predicts classes well."""
     rows = _finite(run)[-RECENT:]
     if len(rows) < STUCK_EPOCHS:
         return None
@@ -163,7 +151,7 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
     return Finding("rate-too-high", "problem", "Learning rate too high", evidence, advice, since)
 
 
-def slow(run: RunState, experiment: Experiment) -> Finding | None:
+def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
     """A training loss that falls steadily and little, and no slower than at the beginning: steps too small."""
     rows = _finite(run)
     if len(rows) < SLOW_EPOCHS or (rows[-1].val_accuracy or 0.0) >= 0.9:
@@ -183,8 +171,8 @@ def slow(run: RunState, experiment: Experiment) -> Finding | None:
     return Finding("rate-too-low", "warning", "Learning rate probably too low", evidence, advice, rows[0].epoch)
 
 
-def jumping(run: RunState, experiment: Experiment) -> Finding | None:
-    """A validation loss that jumps while the training loss falls: steps too long for where the network now is."""
+def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | None:
+    """A validation loss that jumps while the training loss falls: the steps have become too long."""
     rows = _finite(run)[-RECENT:]
     values = [row.val_loss or 0.0 for row in rows]
     rises = jumps(values, VAL_JUMP, LEAST_JUMP)
@@ -297,7 +285,7 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
 
 
 def _falls_plainly(values: list[float]) -> bool:
-    """Whether the last epochs are far better than those before, the last of all the best."""
+    """Return whether the last epochs are far better than those before, and the last one is the best."""
     if len(values) < 2 * LAST or values[-1] > min(values):
         return False
     before = fmean(values[-2 * LAST : -LAST])
@@ -309,13 +297,13 @@ def _finite(run: RunState) -> Rows:
 
 
 def _largest_class(run: RunState) -> float:
-    """Share of the validation images that the largest class has: what always naming it scores."""
+    """Return the share of the largest class in the validation images: the accuracy of always predicting it."""
     rows = [sum(row) for row in run.confusion or ()]
     return max(rows) / sum(rows) if sum(rows) else 0.1
 
 
 def learning_rate(run: RunState, experiment: Experiment) -> float:
-    """The newest epoch's, before its end the one to begin with."""
+    """Return the newest epoch's learning rate; before the first epoch has ended, the initial one."""
     assert not isinstance(experiment.optimizer, Ridge)
     newest = run.history[-1].learning_rate if run.history else None
     return experiment.optimizer.learning_rate if newest is None else newest
@@ -327,10 +315,7 @@ RESTORES = "training.early_stopping.restore_best_weights"
 
 
 def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
-    """A run that ended on a validation loss well above its lowest.
-
-    `diagnose` asks for it only where no rule about the curves has explained that.
-    """
+    """A run that ended on a validation loss well above its lowest, whose last weights are kept."""
     best, stopping = run.best, experiment.training.early_stopping
     if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
         return None
@@ -355,7 +340,7 @@ MOST_POINTS = 60
 
 
 def noise(values: Sequence[float]) -> float:
-    """The standard deviation of a value about the curve, from second differences, which a straight trend leaves at 0.
+    """Return the standard deviation about the curve, from second differences, which are 0 for a straight trend.
 
     Their median makes it robust: a jump or two change nothing. For independent normal errors of deviation s, second
     differences have deviation s·√6, and the median of their size is 0.6745 of it.
@@ -365,14 +350,14 @@ def noise(values: Sequence[float]) -> float:
 
 
 def trend(values: Sequence[float]) -> float:
-    """Kendall's tau against time (Mann, 1945): 1 where every later value is higher, -1 where lower, 0 for neither."""
+    """Return Kendall's tau against time (Mann, 1945): 1 where all rise, -1 where all fall, 0 for neither."""
     step = -(-len(values) // MOST_POINTS)
     pairs = list(combinations(values[::-1][:: max(1, step)][::-1], 2))
     return fmean((later > earlier) - (later < earlier) for earlier, later in pairs) if pairs else 0.0
 
 
 def fall(values: Sequence[float], window: int) -> float:
-    """Relative fall of the mean over the last `window` values against the `window` before; 0 where it is only noise.
+    """Return the relative fall of the mean of the last `window` values against the `window` before; 0 if only noise.
 
     What lies within three standard errors of the difference is noise; that is taken from twice as many values.
     """
@@ -382,7 +367,7 @@ def fall(values: Sequence[float], window: int) -> float:
 
 
 def jumps(values: Sequence[float], share: float, least: float) -> list[int]:
-    """Places of the values that lie above the one before by more than `share` of it and by more than `least`."""
+    """Return the indices of values that exceed the one before by more than `share` of it and by more than `least`."""
     return [
         place
         for place, (earlier, later) in enumerate(pairwise(values), start=1)

@@ -1,12 +1,27 @@
-"""What a run's figures say, in plain words: the findings of all rules, worst first. For the screens and the report."""
+"""The diagnosis of a run: the list of all rules, what they find, and the rules that are not about the loss curves.
+
+A new rule is a function of a run and its experiment, and an entry in RULES.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Dropout
 from mnist_tui.experiment.spec import Experiment, is_closed_form
-from mnist_tui.runs.diagnosis import curve_rules
-from mnist_tui.runs.diagnosis.curve_rules import last_epoch, learning_rate
+from mnist_tui.runs.diagnosis.curve_rules import (
+    diverged,
+    jumping_validation_loss,
+    last_epoch,
+    learning_rate,
+    overfitting,
+    rate_too_high,
+    rate_too_low,
+    stuck_at_chance,
+    unconverged,
+)
 from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding, loss
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.wording import counted, percent
@@ -16,8 +31,21 @@ FEWEST_EPOCHS = 3
 HEADLINE_WIDTH = 60
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the diagnosis.
+
+    Attributes:
+        find: returns a finding about a run, or None.
+        unless: kinds of earlier findings that make it pointless.
+    """
+
+    find: Callable[[RunState, Experiment], Finding | None]
+    unless: frozenset[str] = frozenset()
+
+
 def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
-    """What can be said of a run, live or ended, worst first; never empty.
+    """Return what the RULES find about a run, live or ended, worst first; never empty.
 
     Args:
         run: as the reducer has it.
@@ -25,28 +53,25 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
     """
     if is_closed_form(experiment):
         return (solved(run),)
-    spoilt = curve_rules.spoilt(run, experiment)
-    found = [spoilt] if spoilt is not None else curve_rules.finer(run, experiment)
-    if not found and (bad := last_epoch(run, experiment)) is not None:
-        found.append(bad)
-    if spoilt is None:
-        others = (never_predicted(run), loss_gap(run, experiment))
-        found += [finding for finding in others if finding is not None]
-    if (dead := dead_units(run, experiment)) is not None:
-        found.append(dead)
-    if run.state == "stopped" and len(run.history) < run.epochs and not any(one.kind == "unconverged" for one in found):
-        found.append(_stopped(run))
+    found: list[Finding] = []
+    for rule in RULES:
+        if rule.unless.isdisjoint(each.kind for each in found):
+            finding = rule.find(run, experiment)
+            found += [finding] if finding is not None else []
     if not any(finding.severity in {"problem", "warning", "good"} for finding in found):
         found.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
-    """One line a finding, of at most 60 columns: ``warning: Overfitting since epoch 12``."""
+    """Return a line for each finding, of at most 60 columns: ``warning: Overfitting since epoch 12``."""
     return [f"{finding.severity}: {finding.headline}"[:HEADLINE_WIDTH] for finding in findings]
 
 
-def _stopped(run: RunState) -> Finding:
+def stopped(run: RunState, experiment: Experiment) -> Finding | None:
+    """A run that was stopped before its last planned epoch."""
+    if run.state != "stopped" or len(run.history) >= run.epochs:
+        return None
     done, left = len(run.history), run.epochs - len(run.history)
     evidence = f"It ended after {counted(done, 'epoch')} of {run.epochs}; early stopping did not end it."
     advice = f"mnist-tui resume {run.run or 'RUN'} trains the other {left}."
@@ -81,7 +106,7 @@ FEWEST_IMAGES = 10
 
 
 def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
-    """ReLUs whose output is zero for every image looked at: without a gradient, they stay so."""
+    """ReLUs whose output is zero for every image looked at: they get no gradient and stay so."""
     seen = run.weights
     if seen is None or seen.epoch < 1:
         return None
@@ -104,8 +129,8 @@ def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
     )
 
 
-def never_predicted(run: RunState) -> Finding | None:
-    """Classes that the network never names."""
+def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
+    """Classes that the network never predicts."""
     matrix = run.confusion
     if matrix is None or len(run.history) < EPOCHS_FOR_CLASSES:
         return None
@@ -128,7 +153,7 @@ def never_predicted(run: RunState) -> Finding | None:
 
 
 def solved(run: RunState) -> Finding:
-    """The figures on training and validation images side by side."""
+    """Return the accuracy on training and validation images of a closed-form solution."""
     row = run.history[-1] if run.history else None
     if row is None or row.accuracy is None or row.val_accuracy is None:
         return Finding("closed-form", "note", "Not solved yet", "The output layer is solved in closed form, at once.")
@@ -149,7 +174,11 @@ SWITCH_ON = (
 
 
 def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
-    """Explains the newest epoch's training loss where it is above the validation loss."""
+    """Explain the newest epoch's training loss where it is above the validation loss.
+
+    Training loss is the mean over an epoch's batches, with dropout on and while the weights still improve; validation
+    loss is measured after the epoch, with dropout off. Nothing about generalisation follows from their order.
+    """
     row = run.history[-1] if run.history else None
     if row is None or row.loss is None or row.val_loss is None or row.loss <= row.val_loss:
         return None
@@ -189,7 +218,7 @@ def _normalises(experiment: Experiment) -> bool:
 
 
 def _between(run: RunState) -> str:
-    """The averaging seen in the figures, where the epoch's mean lies between the losses before and after it."""
+    """Return how the averaging shows: the epoch's mean lies between the losses before and after it."""
     if len(run.history) < 2:
         return ""
     before, row = run.history[-2], run.history[-1]
@@ -216,3 +245,23 @@ def _proof(row: EpochRow, plain: float, validation: float) -> str:
         f"{measured}: still above the validation loss, so the measuring explains only a part. The rest is that these "
         "training images are harder for the network than the validation images."
     )
+
+
+SPOILT = frozenset({"diverged", "rate-too-low", "stuck", "rate-too-high"})
+"""Kinds of findings after which nothing finer can be said of the curves."""
+CURVES = SPOILT | {"jumping", "overfitting", "improving", "unconverged"}
+RULES = (
+    Rule(diverged),
+    Rule(rate_too_low, unless=SPOILT),
+    Rule(stuck_at_chance, unless=SPOILT),
+    Rule(rate_too_high, unless=SPOILT),
+    Rule(jumping_validation_loss, unless=SPOILT),
+    Rule(overfitting, unless=SPOILT),
+    Rule(unconverged, unless=SPOILT | {"overfitting"}),
+    Rule(last_epoch, unless=CURVES),
+    Rule(never_predicted, unless=SPOILT),
+    Rule(loss_gap, unless=SPOILT),
+    Rule(dead_units),
+    Rule(stopped, unless=frozenset({"unconverged"})),
+)
+"""All rules, in the order in which they are asked."""
