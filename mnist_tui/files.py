@@ -75,15 +75,7 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
         OSError: it is not there or may not be read.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
-    try:
-        handle = os.open(path, flags)
-    except OSError as error:
-        raise _not_followed(path, error) from None
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(handle)
-        raise UnreadableFileError(path, f"is {kind_of(kind)}, not a file")
-    return os.fdopen(handle, "rb")
+    return os.fdopen(_open_regular(path, flags), "rb")
 
 
 def open_append(path: Path) -> FileIO:
@@ -96,6 +88,10 @@ def open_append(path: Path) -> FileIO:
         OSError: it may not be written.
     """
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
+    return FileIO(_open_regular(path, flags), "a+")
+
+
+def _open_regular(path: Path, flags: int) -> int:
     try:
         handle = os.open(path, flags, 0o666)
     except OSError as error:
@@ -104,7 +100,7 @@ def open_append(path: Path) -> FileIO:
     if not stat.S_ISREG(kind):
         os.close(handle)
         raise UnreadableFileError(path, f"is {kind_of(kind)}, not a file")
-    return FileIO(handle, "a+")
+    return handle
 
 
 def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mnist_tui.cli.data_checks import check_data
-from mnist_tui.cli.follow import StopSignals, follow, standard, wait_until_known
+from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
     DataDir,
@@ -26,17 +27,16 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
-from mnist_tui.cli.train import tell_detached, tell_outcome
+from mnist_tui.cli.train import start_and_follow
 from mnist_tui.experiment.field_values import whole
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
+from mnist_tui.runs import start as run_start
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.start import check_extendable, check_resumable
-from mnist_tui.runs.start import extend as further
-from mnist_tui.runs.start import resume as begin
 from mnist_tui.runs.state import LIVE, RunState
 from mnist_tui.runs.watch import RunWatch
-from mnist_tui.studies import start
+from mnist_tui.studies import start as study_start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.wording import counted
 
@@ -74,7 +74,8 @@ def resume(
     wait_until_known(folder)
     check_resumable(folder)
     asked, place = _device(device), data_folder(ctx, data_dir)
-    _go_on(folder, lambda: begin(folder, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
+    begin = partial(run_start.resume, folder, device=asked, data_dir=place)
+    _go_on(folder, begin, place, detach=detach, as_json=as_json)
 
 
 def resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
@@ -84,9 +85,9 @@ def resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
         RequestError: it is under way, nothing is missing, or the extra is not installed.
         WorkFailedError: it failed, or none of its trials came to anything.
     """
-    start.require_extra()
+    study_start.require_extra()
     wait_until_known(folder)
-    start.resume(folder)
+    study_start.resume(folder)
     if detach:
         tell_study_detached(folder, as_json=as_json)
     else:
@@ -110,11 +111,17 @@ def extend(
     check_extendable(folder)
     wait_until_known(folder)
     if folder.state() in LIVE:
-        further(folder, epochs)
+        run_start.extend(folder, epochs)
         print_note(f"run {folder.id} will train {counted(epochs, 'epoch')} more")
         return
     asked, place = _device(device), data_folder(ctx, data_dir)
-    _go_on(folder, lambda: further(folder, epochs, device=asked, data_dir=place), place, detach=detach, as_json=as_json)
+    _go_on(
+        folder,
+        lambda: run_start.extend(folder, epochs, device=asked, data_dir=place),
+        place,
+        detach=detach,
+        as_json=as_json,
+    )
 
 
 def _whole(text: str) -> int:
@@ -129,22 +136,17 @@ def _device(text: str | None) -> str | None:
 
 
 def _go_on(
-    folder: RunFolder, start: Callable[[], object], data_dir: Path | None, *, detach: bool, as_json: bool
+    folder: RunFolder, begin: Callable[[], object], data_dir: Path | None, *, detach: bool, as_json: bool
 ) -> None:
     """Start a worker and follow the run to its end; with `detach`, return at once."""
     watch = RunWatch(folder)
-    before = watch.skip_earlier()
-    _check_data(folder, before, data_dir)
-    if detach:
-        start()
-        tell_detached(folder, as_json=as_json)
-        return
-    teller = standard(as_json)
-    with StopSignals(teller.say) as signals:
-        start()
-        state = follow(folder, teller, signals, watch)
-    teller.end()
-    tell_outcome(folder, state, as_json=as_json)
+    _check_data(folder, watch.skip_earlier(), data_dir)
+
+    def started() -> RunFolder:
+        begin()
+        return folder
+
+    start_and_follow(started, detach=detach, as_json=as_json, watch=watch)
 
 
 def _check_data(folder: RunFolder, before: RunState, data_dir: Path | None) -> None:

@@ -97,7 +97,7 @@ def logs(
     """Print the log of a run: what its worker and libraries printed."""
     folder = chosen_run(ctx, run, runs_dir)
     if lines < 0:
-        raise RequestError(f"-n {lines} is no number of lines; 0 prints all")
+        raise RequestError(f"-n must be 0 or more (got {lines}); 0 prints all lines")
     try:
         with open_regular(folder.log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
@@ -233,7 +233,7 @@ def prune(
     nothing, and stale temporary files.
     """
     if not (math.isfinite(older_than) and older_than >= 0):
-        raise RequestError(f"--older-than {older_than:g} is no number of days; 0 and more are")
+        raise RequestError(f"--older-than must be a number of days, 0 or more (got {older_than:g})")
     place = runs_folder(ctx, runs_dir)
     found = find_waste(place, place / PLACE, older_than=older_than * DAY)
     kept = _delete(found) if yes else found

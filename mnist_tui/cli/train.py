@@ -34,6 +34,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import start
 from mnist_tui.runs.state import RunState
+from mnist_tui.runs.watch import RunWatch
 from mnist_tui.wording import counted, loss, percent, seconds
 
 LOG_LINES = 12
@@ -90,14 +91,29 @@ def train(
         wait=wait,
         threads=over,
     )
+    start_and_follow(begin, detach=detach, as_json=as_json)
+
+
+def start_and_follow(
+    begin: Callable[[], RunFolder], *, detach: bool, as_json: bool, watch: RunWatch | None = None
+) -> None:
+    """Start a worker and follow its run to the end; with `detach`, only print the run's id.
+
+    Args:
+        begin: starts the worker and returns its run.
+        watch: a watch on the run that has read earlier events already.
+
+    Raises:
+        RequestError: the worker found that the request could not be met.
+        WorkFailedError: the work failed or the worker died.
+    """
     if detach:
-        folder = begin()
-        tell_detached(folder, as_json=as_json)
+        tell_detached(begin(), as_json=as_json)
         return
     teller = standard(as_json)
     with StopSignals(teller.say) as signals:
         folder = begin()
-        state = follow(folder, teller, signals)
+        state = follow(folder, teller, signals, watch)
     teller.end()
     tell_outcome(folder, state, as_json=as_json)
 

@@ -64,7 +64,7 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     """Return the newest weights of a run's first layer.
 
     Raises:
-        RunError: there are none to be had, or they are no pictures; the text is for the person.
+        RunError: there are none yet, or they cannot be shown as pictures; the text says why.
     """
     place = _place(experiment)
     pointer = folder.checkpoint_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from mnist_tui.runs.event_log import EventTail
@@ -54,6 +54,10 @@ class EpochRow:
     images_per_second: float
     plain_loss: float | None = None
     plain_accuracy: float | None = None
+
+
+ROW_FIELDS = tuple(each.name for each in fields(EpochRow))
+"""They are fields of `EpochEnded`, too."""
 
 
 @dataclass(frozen=True)
@@ -223,18 +227,7 @@ def _progressed(state: RunState, event: Progress) -> RunState:
 
 
 def _epoch_ended(state: RunState, event: EpochEnded) -> RunState:
-    row = EpochRow(
-        event.epoch,
-        event.loss,
-        event.accuracy,
-        event.val_loss,
-        event.val_accuracy,
-        event.learning_rate,
-        event.seconds,
-        event.images_per_second,
-        event.plain_loss,
-        event.plain_accuracy,
-    )
+    row = EpochRow(**{name: getattr(event, name) for name in ROW_FIELDS})
     return replace(
         state,
         state="paused" if state.state == "paused" else "running",

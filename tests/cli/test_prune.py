@@ -94,7 +94,7 @@ def test_older_than_spares_what_is_young(cli: Command, runs_dir: Path) -> None:
     listed = json.loads(cli("prune", "--older-than", "2", "--json").stdout)
     assert [one["run"] for one in listed] == [old.id]
     assert young.path.exists()
-    assert sentence(cli("prune", "--older-than", "-1")) == "--older-than -1 is no number of days; 0 and more are"
+    assert sentence(cli("prune", "--older-than", "-1")) == "--older-than must be a number of days, 0 or more (got -1)"
 
 
 def test_a_run_that_someone_takes_up_at_this_moment_is_kept_and_said(cli: Command, wasted: list[RunFolder]) -> None:

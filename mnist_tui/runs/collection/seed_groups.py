@@ -10,7 +10,7 @@ import math
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_tui.experiment.parameters import PARAMETERS
@@ -105,18 +105,13 @@ class PairedDifference:
 
     def turned(self) -> PairedDifference:
         """Return the same comparison as second − first."""
-        return PairedDifference(
-            self.n,
-            -self.difference or 0.0,
-            self.std,
-            None if self.high is None else -self.high,
-            None if self.low is None else -self.low,
-            self.p,
-            self.exact,
-            self.tried,
-            self.seeds,
-            self.only_second,
-            self.only_first,
+        return replace(
+            self,
+            difference=-self.difference or 0.0,
+            low=None if self.high is None else -self.high,
+            high=None if self.low is None else -self.low,
+            only_first=self.only_second,
+            only_second=self.only_first,
         )
 
     def to_document(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -45,24 +45,24 @@ class RunSummary:
     run: str
     folder: str
     state: str
-    preset: str
-    name: str
-    note: str
-    differs: str
-    dataset: str
-    sample: bool
-    started: float
-    epochs_done: int
-    epochs: int
-    parameters: int | None
-    test_accuracy: float | None
-    test_loss: float | None
-    macro_f1: float | None
-    val_accuracy: float | None
-    val_loss: float | None
-    seconds: float | None
-    values: Mapping[str, str]
-    group: str
+    preset: str = ""
+    name: str = ""
+    note: str = ""
+    differs: str = ""
+    dataset: str = ""
+    sample: bool = False
+    started: float = 0.0
+    epochs_done: int = 0
+    epochs: int = 0
+    parameters: int | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    macro_f1: float | None = None
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    seconds: float | None = None
+    values: Mapping[str, str] = field(default_factory=dict[str, str])
+    group: str = ""
     published_accuracy: float | None = None
     published_loss: float | None = None
     source: str = ""
@@ -135,7 +135,7 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     preset, launch = folder.preset(), folder.launch()
     origin = presets.find(preset.name)
     experiment = preset.experiment
-    values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
+    values = _values(experiment)
     differs = "" if origin is None else difference(origin.experiment, experiment)
     name, created = experiment.dataset.name, launch.made_at(folder.id)
     epochs = experiment.training.epochs
@@ -195,10 +195,6 @@ def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
 
 def damaged_run(folder: RunFolder) -> RunSummary:
     """Return what is known of a run whose experiment, launch or status cannot be read, and why no more is."""
-    preset = experiment = None
-    with suppress(RequestError):
-        preset = folder.preset()
-        experiment = preset.experiment
     created = 0.0
     try:
         created = folder.launch().made_at(folder.id)
@@ -206,30 +202,30 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
     label = read_label(folder)
-    return RunSummary(
-        run=folder.id,
-        folder=str(folder.path),
-        state=DAMAGED,
-        preset=preset.name if preset else "",
+    known = RunSummary(
+        folder.id,
+        str(folder.path),
+        DAMAGED,
         name=label.name,
         note=label.note,
-        differs="",
-        dataset=experiment.dataset.name if experiment else "",
-        sample=False,
         started=created,
-        epochs_done=0,
-        epochs=experiment.training.epochs if experiment else 0,
-        parameters=None,
-        test_accuracy=None,
-        test_loss=None,
-        macro_f1=None,
-        val_accuracy=None,
-        val_loss=None,
-        seconds=None,
-        values={parameter.name: parameter.read(experiment) for parameter in PARAMETERS} if experiment else {},
         group=_digest([DAMAGED, folder.id]),
         damaged=damage_of(folder),
     )
+    with suppress(RequestError):
+        preset = folder.preset()
+        return replace(
+            known,
+            preset=preset.name,
+            dataset=preset.experiment.dataset.name,
+            epochs=preset.experiment.training.epochs,
+            values=_values(preset.experiment),
+        )
+    return known
+
+
+def _values(experiment: Experiment) -> dict[str, str]:
+    return {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
 
 
 def summary_of(folder: RunFolder) -> RunSummary:
