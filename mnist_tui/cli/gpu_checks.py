@@ -53,7 +53,7 @@ class Driver:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TensorFlowAnswer:
     """What TensorFlow answered in a process of its own.
 
     Attributes:
@@ -88,23 +88,23 @@ class GpuFacts:
     visible: str | None
     missing: tuple[str, ...]
     extra: int
-    answer: Answer | None
+    answer: TensorFlowAnswer | None
 
 
 def gpu(*, quick: bool) -> Iterator[Check]:
     """Check TensorFlow's devices (unless `quick`) and the GPU."""
-    answer: Answer | None = None
+    answer: TensorFlowAnswer | None = None
     if not quick:
         asked = ask(python_process.python("-c", _ASK))
         yield devices(asked)
-        answer = asked if isinstance(asked, Answer) else None
+        answer = asked if isinstance(asked, TensorFlowAnswer) else None
     wanted = extra_packages()
     missing = tuple(name for name in wanted if not _installed(name))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     yield verdict(GpuFacts(has_hardware(Path("/")), ask_driver(), visible, missing, len(wanted), answer))
 
 
-def devices(asked: Answer | Check) -> Check:
+def devices(asked: TensorFlowAnswer | Check) -> Check:
     """Return what TensorFlow sees, or why it does not start."""
     if isinstance(asked, Check):
         return asked
@@ -142,7 +142,7 @@ def verdict(facts: GpuFacts) -> Check:
     )
 
 
-def _used(driver: Driver, answer: Answer) -> Check:
+def _used(driver: Driver, answer: TensorFlowAnswer) -> Check:
     names = ", ".join(driver.gpus) or ", ".join(answer.gpus)
     if len(answer.gpus) == 1:
         return Check("GPU", "works", names)
@@ -178,7 +178,7 @@ def _hidden(facts: GpuFacts) -> Reason:
     return finding, f"`unset CUDA_VISIBLE_DEVICES`, or set it to a number that the driver knows ({numbers})"
 
 
-def _driver_too_old(driver: Driver, answer: Answer | None, *, exactly: bool) -> Reason:
+def _driver_too_old(driver: Driver, answer: TensorFlowAnswer | None, *, exactly: bool) -> Reason:
     """Usually a driver serves every CUDA version of the same major number; `exactly` compares the minor number, too."""
     if driver.cuda is None or answer is None or not answer.cuda:
         return None
@@ -193,7 +193,7 @@ def _driver_too_old(driver: Driver, answer: Answer | None, *, exactly: bool) -> 
     )
 
 
-def _without_cuda(answer: Answer | None) -> Reason:
+def _without_cuda(answer: TensorFlowAnswer | None) -> Reason:
     if answer is None or answer.cuda:
         return None
     return "this TensorFlow was built without CUDA", f"`{REINSTALL}` (Linux, x86-64 or ARM)"
@@ -207,7 +207,7 @@ def _not_installed(facts: GpuFacts) -> Reason:
     return f"some of CUDA's libraries are not installed ({', '.join(facts.missing)})", INSTALL
 
 
-def _in_tensorflows_words(answer: Answer | None) -> Reason:
+def _in_tensorflows_words(answer: TensorFlowAnswer | None) -> Reason:
     if answer is None:
         return None
     if unloaded := list(dict.fromkeys(_UNLOADED.findall(answer.log))):
@@ -260,7 +260,7 @@ def ask_driver() -> Driver:
     return Driver(gpus, (cuda // 1000, cuda % 1000 // 10))
 
 
-def ask(command: list[str]) -> Answer | Check:
+def ask(command: list[str]) -> TensorFlowAnswer | Check:
     """Ask TensorFlow in a process of its own.
 
     Args:
@@ -279,7 +279,7 @@ def ask(command: list[str]) -> Answer | Check:
             env=python_process.environment(_ASK_ENVIRONMENT),
         )
         said = json.loads(asked.stdout.splitlines()[-1])
-        return Answer(tuple(said["devices"]), str(said["cuda"]), asked.stderr)
+        return TensorFlowAnswer(tuple(said["devices"]), str(said["cuda"]), asked.stderr)
     except subprocess.TimeoutExpired:
         return Check("devices", "attention", f"TensorFlow did not start within {DEVICE_SECONDS} s", "try again")
     except (subprocess.CalledProcessError, OSError, ValueError, LookupError, TypeError) as error:

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_tui.cli import gpu_checks
 from mnist_tui.cli.checks import Check
-from mnist_tui.cli.gpu_checks import Answer, Driver, GpuFacts, ask, extra_packages, has_hardware, verdict
+from mnist_tui.cli.gpu_checks import Driver, GpuFacts, TensorFlowAnswer, ask, extra_packages, has_hardware, verdict
 
 WORKING = GpuFacts(
     hardware=True,
@@ -17,9 +17,9 @@ WORKING = GpuFacts(
     visible=None,
     missing=(),
     extra=12,
-    answer=Answer(("CPU:0", "GPU:0"), "12.5.1"),
+    answer=TensorFlowAnswer(("CPU:0", "GPU:0"), "12.5.1"),
 )
-UNSEEN = replace(WORKING, answer=Answer(("CPU:0",), "12.5.1"))
+UNSEEN = replace(WORKING, answer=TensorFlowAnswer(("CPU:0",), "12.5.1"))
 
 
 def pci(root: Path, vendor: str, kind: str) -> Path:
@@ -58,7 +58,9 @@ def test_a_gpu_that_is_used_works() -> None:
 
 
 def test_with_several_gpus_the_choice_is_named() -> None:
-    several = replace(WORKING, driver=Driver(("A", "B"), (12, 8)), answer=Answer(("CPU:0", "GPU:0", "GPU:1"), "12.5.1"))
+    several = replace(
+        WORKING, driver=Driver(("A", "B"), (12, 8)), answer=TensorFlowAnswer(("CPU:0", "GPU:0", "GPU:1"), "12.5.1")
+    )
     finding = verdict(several).finding
     assert finding.startswith("A, B; a training takes one, the first unless told otherwise")
     assert "--device gpu:0, --device gpu:1" in finding
@@ -94,7 +96,11 @@ def test_a_machine_without_a_gpu_wants_nothing() -> None:
             "its driver is too old: it serves CUDA up to 12.4, TensorFlow was built for 12.5",
             "update NVIDIA's driver",
         ),
-        (replace(UNSEEN, answer=Answer(("CPU:0",), "")), "this TensorFlow was built without CUDA", "tensorflow"),
+        (
+            replace(UNSEEN, answer=TensorFlowAnswer(("CPU:0",), "")),
+            "this TensorFlow was built without CUDA",
+            "tensorflow",
+        ),
         (
             replace(UNSEEN, missing=("nvidia-cublas-cu12", "nvidia-cudnn-cu12"), extra=2),
             "CUDA's libraries are not installed",
@@ -169,7 +175,7 @@ def test_the_library_that_cannot_be_loaded_is_named_as_tensorflow_names_it(
 ) -> None:
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
     answer = ask(child(log, ["CPU:0"]))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, TensorFlowAnswer)
     check = verdict(replace(WORKING, answer=answer))
     assert finding in check.finding
     assert advice in check.advice
@@ -195,7 +201,7 @@ def test_the_extras_packages_are_those_that_tensorflow_names() -> None:
 @pytest.mark.exhaustive
 def test_the_real_tensorflow_names_its_devices_its_cuda_and_what_it_could_not_load() -> None:
     answer = ask([sys.executable, "-c", gpu_checks._ASK])
-    assert isinstance(answer, Answer), answer
+    assert isinstance(answer, TensorFlowAnswer), answer
     assert answer.devices[0] == "CPU:0"
     if answer.cuda and not answer.gpus and gpu_checks.ask_driver().problem:
         assert "libcuda.so.1" in gpu_checks._UNLOADED.findall(answer.log)
