@@ -1,4 +1,4 @@
-"""Reading archives of numpy arrays (npz) within limits, whoever made them. Nothing is unpickled.
+"""Read archives of numpy arrays (npz) within limits, because anybody may have made them. Nothing is unpickled.
 
 numpy's own reader unpacks whatever an archive claims to hold: two megabytes become gigabytes.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ALWAYS_BYTES = 64_000_000
-"""What any archive may unpack to."""
+"""Bytes that any archive may unpack to."""
 TIMES = 50
 """How many times its size a larger archive may unpack to; images pack to a fifth, weights hardly at all."""
 NPY, ZIP = b"\x93NUMPY", b"PK"
@@ -40,7 +40,7 @@ def read_arrays(
         follow_links: as for `files.open_regular`.
 
     Raises:
-        UnreadableFileError: it is no archive of plain arrays, is damaged, or would unpack to far more than it holds.
+        UnreadableFileError: it is not an archive of plain arrays, is damaged, or would unpack to far more.
         OSError: it is not there or may not be read.
     """
     with open_regular(path, follow_links=follow_links) as file:

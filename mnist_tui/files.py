@@ -1,4 +1,4 @@
-"""Reading files that somebody else may have made, and writing files that no reader ever sees half of.
+"""Read files that somebody else may have made, and write files so that no reader ever sees half of one.
 
 Every text, JSON or TOML file is read here: only regular files, only up to a size, and no deeper than a limit, so that
 a damaged or hostile file ends in one sentence instead of a hang, a full memory or a traceback.
@@ -30,11 +30,11 @@ from mnist_tui import processes
 from mnist_tui.wording import counted
 
 TEMPORARY = ".tmp-"
-"""How the names of files and folders begin that are for a moment only; a process that was killed leaves them."""
+"""How the names of temporary files and folders begin; a process that was killed leaves them."""
 NAME_CHARACTERS = 40
-"""Of a folder's name that its temporary name repeats."""
+"""Characters of a folder's name that its temporary name repeats."""
 OTHERS_SECONDS = 24 * 3600.0
-"""A temporary file that no process of this system made is given up once its time of change is so long ago."""
+"""A temporary file of another system counts as abandoned once its last change is so long ago."""
 _MADE = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
 
 TEXT_BYTES = 4_000_000

@@ -38,7 +38,7 @@ def typed_path(text: str | Path) -> Path:
     if not text.strip():
         raise PathError("an empty path names no file or folder")
     if "\0" in text:
-        raise PathError(f"{text!r} is no path: it holds a NUL character")
+        raise PathError(f"{text!r} is not a path: it holds a NUL character")
     path = os.path.expanduser(text)  # noqa: PTH111 - pathlib raises for an unknown ~name
     if not path.startswith("~") or os.path.lexists(path):
         return Path(path)

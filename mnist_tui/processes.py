@@ -1,7 +1,7 @@
-"""Which process is which, told without the system clock, and how long something has been seen unchanged.
+"""Identify processes without the system clock, and measure for how long something has been seen unchanged.
 
 A process is named by its number, its start since the boot and the running system (boot and process namespace) that both
-belong to. Wall time would not do: it is set back and forth while processes live.
+belong to. Wall time cannot be used: it may be set back and forth while processes live.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ENDED = (b"Z", b"X", b"x")
-"""States of a process in `/proc` that has ended and is only not yet fetched."""
+"""States in `/proc` of a process that has ended but was not waited for yet."""
 STOPPED = (b"T", b"t")
 
 

@@ -1,7 +1,7 @@
 """Python processes of our own: how they are started, and how they ended.
 
-Files of a person's (`random.py`, `keras.py`, a folder `mnist_tui`) are never imported by them: Python leaves the
-current folder out of its path (`-P`), and they run in a folder that holds nothing of a person's.
+They never import a user's files (`random.py`, `keras.py`, a folder `mnist_tui`): Python leaves the current folder out
+of its path (`-P`), and they run in a folder that holds no files of a user.
 The process that started a worker writes into the worker's log how it ended; other processes read it there.
 """
 
@@ -21,7 +21,7 @@ from typing import IO
 from mnist_tui.files import open_append
 
 WORKING_DIRECTORY = os.path.abspath(os.sep)  # noqa: PTH100
-"""Of every process that outlives a command: it is never deleted or unmounted, and nobody keeps modules there."""
+"""The working directory of every process that outlives a command: it is never deleted or unmounted."""
 START = str(Path(__file__).with_name("run_module.py"))
 SEARCHED = "PYTHONPATH"
 PLACES = (
@@ -36,7 +36,7 @@ PLACES = (
     "XDG_DATA_HOME",
     "XDG_STATE_HOME",
 )
-"""Variables that name a file or a folder, perhaps from the folder in which the command was given."""
+"""Variables that name a file or a folder, perhaps relative to the folder in which the command was given."""
 
 
 def python(*arguments: str) -> list[str]:
@@ -108,7 +108,7 @@ def _absolute(text: str) -> str:
 WRITTEN = "mnist-tui: the process "
 """Begins the line of a log that says how its process ended."""
 OWN_CODES = (0, 1, 2)
-"""Exit codes with which our processes end by themselves, their final word said."""
+"""Exit codes with which our processes end by themselves, after they have reported their end."""
 NOTING_SECONDS = 1.0
 UNKNOWN_END = "ended without a word: perhaps it was killed, the memory ran out, or the machine went down"
 
@@ -125,7 +125,7 @@ _HARMLESS = re.compile(
     r"|Could not load dynamic library|Cannot dlopen some GPU libraries|computation_placer already registered",
     re.IGNORECASE,
 )
-"""Errors that TensorFlow tells of where there is no GPU, or of its own parts."""
+"""Harmless errors that TensorFlow prints where there is no GPU, or about its own parts."""
 
 
 def end_words(code: int) -> str:

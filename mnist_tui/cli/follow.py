@@ -1,4 +1,4 @@
-"""Follows a run without screens: a line a phase and an epoch, and signals passed on to its worker."""
+"""Follow a run without screens: print a line for each phase and epoch, and pass signals on to its worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`resume` and `extend`: going on with a run whose worker has ended, as planned or further, without screens."""
+"""`resume` and `extend`: go on with a run whose worker has ended, as planned or further, without screens."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def extend(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train N epochs more: a run that trains is told so, one that has ended goes on from its checkpoint."""
+    """Train N epochs more: a run that trains goes on for longer, one that has ended goes on from its checkpoint."""
     folder = chosen_run(ctx, run, runs_dir)
     epochs = _whole(more)
     check_extendable(folder)

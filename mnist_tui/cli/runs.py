@@ -36,7 +36,7 @@ from mnist_tui.studies.folder import PLACE, StudyFolder
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, percent, seconds, size
 
 LOG_BYTES = 64_000_000
-"""Of a log's end that `logs` prints at most."""
+"""The most that `logs` prints, from the end of the log."""
 
 
 def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:

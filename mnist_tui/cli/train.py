@@ -1,4 +1,4 @@
-"""`train`: a training without screens. The worker does it; this waits, tells and prints what came out."""
+"""`train`: train without screens. A worker trains; this command waits, prints progress and then the result."""
 
 from __future__ import annotations
 

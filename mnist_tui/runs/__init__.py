@@ -1,1 +1,1 @@
-"""What happened: run folders, their events, the one reducer, commands to a worker, and its launch. No TensorFlow."""
+"""Runs: their folders, events and states, and starting, watching, commanding and deleting them. No TensorFlow."""

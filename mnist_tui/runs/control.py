@@ -1,7 +1,7 @@
-"""Commands to a worker, through its run's folder: any front end, any login, any number of them.
+"""Commands to a worker, given through its run's folder by any front end. A study's process gets them in the same way.
 
-A command is a file in `control/`, on the disk before whoever asked is answered. It stays there until its effect is on
-the disk as well, so that no kill loses it; a worker obeys each file once. A study is told in the same way.
+A command is a file in `control/`. It is on the disk before the front end is answered, and stays there until its effect
+is on the disk as well, so that no killed process loses it; a worker obeys each file once.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from mnist_tui.runs.records import record
 CommandName = Literal["pause", "continue", "step", "stop", "checkpoint", "extend", "discard"]
 COMMANDS: tuple[CommandName, ...] = get_args(CommandName)
 LASTING: tuple[CommandName, ...] = ("extend", "checkpoint")
-"""Commands that hold for a run's next worker where one dies before it has obeyed; going on replaces the others."""
+"""Commands that the next worker obeys if this one dies before it has; resuming a run cancels all others."""
 DISCARDED = "discarded"
-"""The reason of a run that was ended by discard."""
+"""The reason recorded for a run that was ended by discard."""
 SUFFIX = ".json"
 COMMAND_BYTES = 10_000
-"""The largest file that may be a command; ours have less than a hundred bytes."""
+"""The largest file that is read as a command; ours have less than a hundred bytes."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
 class Inbox:
     """Reads a run's commands for the worker; each is returned once, and its file stays until `settle`.
 
-    A file in a command's place that is none is removed, and so are links and pipes, for nothing is written to a run's
-    folder that has any. What cannot be removed is passed over.
+    A file that is not a command is removed, and so are links and pipes, because nothing is written to a run's folder
+    that has any. What cannot be removed is ignored.
     """
 
     def __init__(self, folder: ProcessFolder) -> None:

@@ -1,4 +1,4 @@
-"""Deleting runs: one that is no longer wanted, alive or not, and what a folder of runs holds without use.
+"""Discard a run, alive or not, and find what can be deleted in a folder of runs.
 
 Other processes write there meanwhile: a file that disappears while it is looked at is ignored, and a run that cannot
 be read is left alone.

@@ -1,7 +1,7 @@
 """This machine's processor cores and GPUs, and the runs that use a device or wait for it.
 
 Nothing manages the queue. A run that waits looks at the other runs' folders, and begins once all runs that were made
-before it, on this machine and for the same device, have ended; a worker that died is in nobody's way.
+before it, on this machine and for the same device, have ended; a worker that died holds up no other run.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 
 Place = tuple[float, float, str]
-"""Where a run stands in line."""
+"""A run's place in the queue."""
 MUCH = 0.5
-"""Share of a GPU's memory beyond which others are said to use it."""
+"""Share of a GPU's memory from which on other programs are said to use it."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""`predicted.bin`: what the network said of each validation image after each epoch, for the images behind a matrix.
+"""`predicted.bin`: the network's predictions for each validation image after each epoch.
 
 Record by record: epoch (uint32), length (uint32), then zlib of ``n`` predicted classes (uint8) followed by ``n``
-probabilities of that class (uint8, in 255ths). Length 0 says that what lies beyond that epoch is dropped, as a
-resumption does. A torn last record is normal. An epoch that comes again replaces what came before. Of a long run not
-every epoch is there (`is_kept`); the newest of a session that has ended is.
+probabilities of that class (uint8, in 255ths). Length 0 says that all later epochs are dropped,
+as resuming a run does. A torn last record is normal. An epoch that is written again replaces the earlier one. A long
+run does not keep every epoch (`is_kept`), but always the last one of a session that has ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 UNPACKED_BYTES = 16_000_000
-"""Of an epoch, unpacked: 8 million validation images. A record of more is not read."""
+"""The largest unpacked epoch: 8 million validation images. A larger record is not read."""
 PACKED_BYTES = 17_000_000
 HEAD = struct.Struct("<II")
 EVERY_EPOCH = 500

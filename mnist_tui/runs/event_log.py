@@ -1,6 +1,6 @@
 """The log of a run's events: one JSON object a line, append-only. The channel between a worker and every front end.
 
-Values that are not finite travel as null, with their field's name in ``nonfinite``.
+Values that are not finite are written as null, with their field's name in ``nonfinite``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mnist_tui.runs.records import record
 
 EventT = TypeVar("EventT", bound=Event)
 MAX_READ = 4_000_000
-"""Bytes that one look at a log reads at most, so that a screen's tick stays short."""
+"""The most bytes that one look at a log reads, so that a screen's tick stays short."""
 LONGEST_LINE = 2_000_000
-"""Bytes of the longest line that is read; our own have a hundredth of that. Longer ones are passed over."""
+"""Bytes of the longest line that is read; ours have a hundredth of that. Longer lines are skipped."""
 
 
 def encode(event: Event) -> str:
@@ -94,7 +94,7 @@ class Tail(Generic[EventT]):
     """Follows a log that another process writes. Half a last line is left until the rest has arrived.
 
     Args:
-        decode: the event on a line; None for lines to be passed over.
+        decode: the event on a line; None for lines to be skipped.
     """
 
     def __init__(self, path: Path, decode: Callable[[bytes], EventT | None]) -> None:

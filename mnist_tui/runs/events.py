@@ -1,4 +1,4 @@
-"""The events of a run, typed: all that a worker tells its front ends. `event_log` writes and reads them.
+"""The events of a run, typed: all that a worker reports to front ends. `event_log` writes and reads them.
 
 Epochs and steps are counted from 1. Losses that are not finite arrive as None.
 """
@@ -200,7 +200,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSeen(Event):
-    """The parameters after an epoch, 0 for those that training began with. Not told after every epoch of a long run."""
+    """The parameters after an epoch; epoch 0 means the initial ones. In a long run not recorded after every epoch."""
 
     type: ClassVar[str] = "weights"
     epoch: int
@@ -297,7 +297,7 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Event):
-    """A run's last event but for resumption: one class for the four ways to end, told apart by `state`.
+    """The last event of a run, unless it is resumed. `state` says in which of four ways it ended.
 
     Attributes:
         state: finished, stopped, diverged or failed.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 TRIES = 3
-"""A worker may replace the checkpoint's arrays between the look at their name and their reading."""
+"""A worker may replace the checkpoint's arrays after their name was read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +155,7 @@ def _of_model(folder: RunFolder, place: _Place, parameters: int) -> tuple[NDArra
 
 
 WEIGHTS = "model.weights.h5"
-"""In the archive."""
+"""The file of weights in the archive."""
 
 
 def most_bytes(parameters: int) -> int:

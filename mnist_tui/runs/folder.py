@@ -20,7 +20,7 @@ from mnist_tui.runs.records import document
 from mnist_tui.runs.state import LIVE
 
 POINTER = "checkpoint.json"
-"""In `checkpoint`: what is there belongs to a checkpoint only if this names it."""
+"""The file in `checkpoint` that names the files of the complete checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RunFolder(ProcessFolder):
     launch_file = Inside("launch.json")
     checkpoint = Inside("checkpoint")
     checkpoint_file = Inside("checkpoint", POINTER)
-    """There where the run has a checkpoint."""
+    """Exists where the run has a checkpoint."""
     results_file = Inside("results.json")
     predictions_file = Inside("predictions.npz")
     predicted_file = Inside("predicted.bin")

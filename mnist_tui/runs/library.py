@@ -1,4 +1,4 @@
-"""All runs of a folder: found by what a person types, listed, deleted."""
+"""The runs of a folder: find one by what a person types, list all, delete one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mnist_tui.runs.collection.summaries import RunSummary
 
 RECENT = 50
-"""Runs looked at when asked whether one trains now; older ones that still train are rare and show in the list."""
+"""How many of the newest runs are looked at for one that trains now."""
 
 
 class AmbiguousRunError(RunError):

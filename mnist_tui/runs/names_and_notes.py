@@ -1,4 +1,4 @@
-"""What a person calls a run and notes of it: `label.json` in the run's folder, whose own name never changes."""
+"""The name and the note that a person gives a run: `label.json` in its folder, whose own name never changes."""
 
 from __future__ import annotations
 

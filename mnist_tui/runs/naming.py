@@ -19,7 +19,7 @@ STAMP = "%Y%m%d-%H%M%S"
 FAR_SECONDS = 26 * 3600
 """Names further in the future than this do not decide about the names of new runs; time zones and steps are nearer."""
 SHOWN = 4
-"""Names told of those that a text may mean."""
+"""How many names a refusal lists of those that a text may mean."""
 
 
 class HasId(Protocol):

@@ -1,6 +1,6 @@
-"""Asking a run's model what it sees: the process that knows, and the run's classes. The worker's side: its predict job.
+"""Ask a run's model for predictions, which a process of its own computes (the worker's predict job).
 
-The process ends with its stdin, and so with whoever started it.
+The process ends when its stdin is closed, and so with the process that started it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mnist_tui.runs.worker_jobs import start_job
 REFUSED = 2
 """The worker's exit code for a request that cannot be met."""
 PATIENCE_SECONDS = 2.0
-"""What a process gets to end by itself."""
+"""How long a process may take to end by itself."""
 
 
 class PredictionError(RunError):

@@ -1,7 +1,7 @@
-"""Typed values from the JSON of a run's files, which a later version, another person or a bad disk may have written.
+"""Read JSON files of a run as typed values. A later version, another person or a bad disk may have written them.
 
-A value of the wrong type or out of bounds is refused with a sentence. Keys that are not known are passed over; a class
-with a field `more` keeps them there, so that they are not lost when the file is written again.
+A value of the wrong type or out of bounds is refused with a sentence. Unknown keys are ignored; a class with a field
+`more` keeps them there, so that they are not lost when the file is written again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def record(kind: type[Record], doc: Any) -> Record:
         kind: a dataclass whose fields are texts, numbers, truth values, tuples, dictionaries and dataclasses.
 
     Raises:
-        ValueError: it is no object, or a field is missing or wrong; the text names the field.
+        ValueError: it is not an object, or a field is missing or wrong; the text names the field.
     """
     if not isinstance(doc, dict):
         raise ValueError("it does not hold a JSON object")
@@ -233,4 +233,4 @@ NAMED: dict[str, Convert] = {
     "confusion": _matrix,
     "class_names": _class_names,
 }
-"""Fields whose values have bounds of their own, by their names, wherever they stand."""
+"""Fields whose values have bounds of their own, by name, in every class."""

@@ -1,4 +1,4 @@
-"""The one reducer: events → RunState. Every figure that a front end shows comes from here."""
+"""The one reducer: events → RunState. Every figure that a front end shows of a run is computed here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mnist_tui.runs.events import (
 LIVE = ("starting", "running", "paused")
 """States of a run whose worker lives."""
 DAMAGED = "damaged"
-"""The state of a run whose files do not tell it."""
+"""The state of a run whose files cannot be read."""
 STATES = (*LIVE, "finished", "stopped", "diverged", "failed", "crashed", DAMAGED)
 RESUMABLE = ("stopped", "failed", "crashed")
 """States of a run that can go on."""
@@ -78,7 +78,7 @@ class RunState:
         history: one row an epoch, in order.
         running: the last RUNNING_POINTS progress points.
         confusion: the newest epoch's counts, rows true, columns predicted; `epochs.EpochFile` finds older ones.
-        weights: the newest that were told of.
+        weights: the newest recorded ones.
         loads: the last LOADS device readings.
         started: of the first worker, seconds since the epoch.
         paused_seconds: all pauses so far, times in line and times between two workers; the present pause left out.

@@ -235,7 +235,7 @@ class Bench(App[None]):
         self.following.follow(folder)
         return feed
 
-    def on_run_feed_changed(self, message: RunFeed.Changed) -> None:
+    def on_run_feed_run_changed(self, message: RunFeed.RunChanged) -> None:
         """Put a followed run into the window's title, and announce its end."""
         message.stop()
         snapshot, name = message.feed.snapshot, self.following.name(message.feed.folder)
@@ -245,7 +245,7 @@ class Bench(App[None]):
 
             self._announce_end("Training ended", end_of(name, snapshot), snapshot.state)
 
-    def on_study_feed_changed(self, message: StudyFeed.Changed) -> None:
+    def on_study_feed_study_changed(self, message: StudyFeed.StudyChanged) -> None:
         """Announce the end of a followed study."""
         message.stop()
         if self.studies.has_ended(message.feed):

@@ -89,7 +89,7 @@ class RunFeed(FolderFeed[RunSnapshot]):
         cursor: the epoch that is looked at; None follows the newest.
     """
 
-    class Changed(Message):
+    class RunChanged(Message):
         """The run, or the epoch that is looked at, is no longer as it was."""
 
         def __init__(self, feed: RunFeed) -> None:
@@ -107,7 +107,7 @@ class RunFeed(FolderFeed[RunSnapshot]):
         return RunWatch(self.folder)
 
     def _changed(self) -> Message:
-        return self.Changed(self)
+        return self.RunChanged(self)
 
     @property
     def newest(self) -> int:

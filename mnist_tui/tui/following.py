@@ -18,7 +18,7 @@ class Following:
     """Follows runs until each has ended.
 
     Args:
-        viewer: gets `RunFeed.Changed` of every run that is followed.
+        viewer: gets `RunFeed.RunChanged` of every run that is followed.
     """
 
     def __init__(self, viewer: MessagePump) -> None:

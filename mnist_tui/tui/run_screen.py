@@ -91,8 +91,8 @@ class RunScreen(BenchScreen[None]):
             self._dirty = False
             self.draw()
 
-    @on(RunFeed.Changed)
-    def _changed(self, message: RunFeed.Changed) -> None:
+    @on(RunFeed.RunChanged)
+    def _changed(self, message: RunFeed.RunChanged) -> None:
         message.stop()
         if self.feed.read:
             self._dirty = True

@@ -1,4 +1,4 @@
-"""How the app starts runs: folder, command line, worker; and the worker on standby that makes the start quick.
+"""How the app starts runs with its options, and the worker on standby that makes the start quick.
 
 Imported after the first frame, or with a run that is wanted at once. Nothing of Textual.
 """

@@ -21,7 +21,7 @@ class StudyFeed(FolderFeed[StudySnapshot]):
         view: how it is looked at.
     """
 
-    class Changed(Message):
+    class StudyChanged(Message):
         """The study is no longer as it was."""
 
         def __init__(self, feed: StudyFeed) -> None:
@@ -37,7 +37,7 @@ class StudyFeed(FolderFeed[StudySnapshot]):
         return StudySnapshots(self.folder)
 
     def _changed(self) -> Message:
-        return self.Changed(self)
+        return self.StudyChanged(self)
 
     def choose(self, run: str) -> None:
         """The trial of that run is to be chosen, once it is there."""
@@ -48,7 +48,7 @@ class StudiesFollowed:
     """The studies that this app has shown: one feed each, read on while they live, so that their end is noticed.
 
     Args:
-        viewer: gets `StudyFeed.Changed` of every study that is followed.
+        viewer: gets `StudyFeed.StudyChanged` of every study that is followed.
     """
 
     def __init__(self, viewer: MessagePump) -> None:

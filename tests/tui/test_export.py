@@ -251,7 +251,7 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence_and_nothing
         await until(pilot, lambda: says(screen, "File name too long"))
         screen.target.value = str(tmp_path / "a\0b")
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: says(screen, "a\\x00b' is no path"))
+        await until(pilot, lambda: says(screen, "a\\x00b' is not a path"))
         screen.target.value = "~nobody-of-this-name/x"
         await until(pilot, lambda: says(screen, "will write"))
         await pilot.press("ctrl+s")

@@ -1,1 +1,1 @@
-"""Many runs at once: summaries and their cache, filters, groups of seeds, names and notes."""
+"""Many runs at once: summaries and their cache, filters, and groups of seeds."""

@@ -1,7 +1,7 @@
-"""Filters of a list of runs, as a person types them: ``hidden>200 lr<=0.001 state=finished fashion``.
+"""Filters for a list of runs, as a person types them: ``hidden>200 lr<=0.001 state=finished fashion``.
 
 Terms are joined by blanks and must all hold. A term compares a parameter (by its name on the command line) or a figure;
-any other word must be found in what the list shows of a run. Quotes hold a text with blanks together.
+any other word must occur in the text that the list shows of a run. A text with blanks needs quotes.
 """
 
 from __future__ import annotations

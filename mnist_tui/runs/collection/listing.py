@@ -1,7 +1,7 @@
-"""All runs of a folder as summaries, looked at again and again; what has not changed is not read again.
+"""Summaries of all runs of a folder. A later look reads only runs that have changed.
 
-Between programs the summaries are kept in one file in the runs folder. It is never trusted over the runs: an entry
-holds only while the sizes and times of the run's files, and its preset, are those that it was made from.
+The summaries are cached in one file in the runs folder. An entry holds only as long as the sizes and times of the run's
+files, and its preset, are those that it was made from.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ CACHE = ".summaries.json"
 CACHE_BYTES = 200_000_000
 FILES = ("experiment.toml", "launch.json", "status.json", "events.jsonl", "results.json", "label.json")
 FIXED_FILES = 2
-"""The first so many of FILES are what `Fixed` is made from."""
+"""How many of FILES, from the first on, `Fixed` is made from."""
 SETTLED_SECONDS = 2.0
-"""A file may change again without another time within a clock's tick; younger ones are read again."""
+"""Younger files are read again: a file may change twice within one tick of the clock."""
 BATCH_SECONDS = 0.1
 PLACED = ("run", "folder")
-"""What the place of the folder says, and the cache does not."""
+"""Fields that follow from the folder's path and are not cached."""
 
 Signature = tuple[int, ...]
 
@@ -55,13 +55,13 @@ class _Known:
     """A run as it was last seen.
 
     Attributes:
-        told: the state in its status file.
+        file_state: the state in its status file.
         settled: whether its files are old enough for their times to tell of a change.
     """
 
     signature: Signature
     preset: str
-    told: str
+    file_state: str
     settled: bool
     summary: RunSummary
     folder_time: int = 0
@@ -130,7 +130,7 @@ class RunListing:
         self._stale |= len(held) != len(self._known)
         self._known = held
         for name, known in held.items():
-            if known.told in LIVE:
+            if known.file_state in LIVE:
                 known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
         if held:
             yield Change(tuple(known.summary for _, known in sorted(held.items(), reverse=True)))
@@ -144,7 +144,7 @@ class RunListing:
         """Return the summary of a run if it has changed since the last look."""
         known, path = self._known.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
-        resting = known is not None and known.told not in LIVE and folder_time == known.folder_time
+        resting = known is not None and known.file_state not in LIVE and folder_time == known.folder_time
         if known and not whole and resting and (known.settled or known.summary.damaged):
             return None
         signature = _signature(path)
@@ -159,7 +159,7 @@ class RunListing:
 
     def _state_again(self, known: _Known) -> RunSummary | None:
         """Return the summary if the state has changed: a worker may have died without a change of any file."""
-        if known.told not in LIVE:
+        if known.file_state not in LIVE:
             return None
         state = _state_of(RunFolder(Path(known.summary.folder)))
         if state == known.summary.state:
@@ -172,11 +172,11 @@ class RunListing:
         glance = before.glance if before and before.glance else FiguresReader(folder.events_file)
         fixed = before.fixed if before and _same_experiment(before.signature, signature) else None
         try:
-            told, state = folder.status().state, folder.state()
+            file_state, state = folder.status().state, folder.state()
             if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
                 fixed = fixed_of(folder, presets)
             summary = summed_up(folder, fixed, glance.look(), read_label(folder), state)
-            damaged = before.summary.damaged if before and told in LIVE else damage_of(folder, read_before=True)
+            damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):
             return self._damaged(folder, signature, folder_time)
@@ -185,7 +185,7 @@ class RunListing:
         self._known[name] = _Known(
             signature,
             presets.stamp(fixed.preset),
-            told,
+            file_state,
             settled,
             summary,
             folder_time,
@@ -209,7 +209,7 @@ class RunListing:
         self._stale = False
         body = json.dumps(
             {
-                name: [known.signature, known.preset, known.told, _document(known.summary)]
+                name: [known.signature, known.preset, known.file_state, _document(known.summary)]
                 for name, known in self._known.items()
                 if known.settled
             }
@@ -285,11 +285,11 @@ def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
             name: _Known(
                 tuple(signature),
                 preset,
-                told,
+                file_state,
                 True,
                 record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)}),
             )
-            for name, (signature, preset, told, document) in parse_json(body).items()
+            for name, (signature, preset, file_state, document) in parse_json(body).items()
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

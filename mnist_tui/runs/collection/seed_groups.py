@@ -18,15 +18,15 @@ from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import EpochRow
 
 LEVEL = 0.95
-"""Of all intervals."""
+"""Confidence level of all intervals."""
 MOST_EXACT = 22
-"""Pairs whose sign changes are all tried; of more, DRAWN are drawn."""
+"""The most pairs for which all sign changes are tried; for more pairs, DRAWN of them are drawn."""
 DRAWN = 100_000
 SEED = 0
-"""Of the drawn sign changes."""
+"""Seed for drawing sign changes."""
 ANYWHERE = (-math.inf, math.inf)
 SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
-"""Where accuracies and F1 lie, and where losses do."""
+"""The bounds of accuracies and F1, and of losses."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
 SCORES = {"accuracy": "test_accuracy", "loss": "test_loss", "macro_f1": "macro_f1"}
 """The scores of the test set, by their names in a document, and a summary's fields."""
 WITHIN = {"test_accuracy": SHARE, "test_loss": LOSS, "macro_f1": SHARE}
-"""What values they can have."""
+"""The bounds of their values."""
 
 
 @dataclass(frozen=True)

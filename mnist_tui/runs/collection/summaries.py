@@ -1,4 +1,4 @@
-"""Summaries of runs, a line of a list each, made from their folders. Keeping them between looks is `listing`'s."""
+"""Summaries of runs, one line of a list each, made from their folders; `listing` caches them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run's figures say, in plain words, rule by rule."""
+"""The diagnosis of a run: rules that say in plain words what its figures mean."""

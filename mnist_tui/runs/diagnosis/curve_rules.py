@@ -20,20 +20,20 @@ from mnist_tui.wording import counted, percent
 GUESSING = math.log(10)
 """The loss of giving each of ten classes a tenth: 2.303."""
 AT_CHANCE = 0.02
-"""Above the share of the largest class, which always naming that one reaches."""
+"""How far above the share of the largest class an accuracy still counts as chance."""
 STUCK_EPOCHS = 3
 ABOVE_GUESSING = 1.1
 LEARNT = 0.2
-"""Accuracy from which on a network has learnt something: a loss above guessing is then no beginning any more."""
+"""Accuracy from which on a network has learnt something, so that a loss above guessing is not its beginning."""
 RECENT = 10
 JUMP, VAL_JUMP, LEAST_JUMP, FEWEST_JUMPS = 0.1, 0.2, 0.02, 3
-"""Training loss is a mean over all images, so that 10 % up is no noise; validation loss jitters by up to 10 %."""
+"""Training loss is a mean over all images, so a rise of 10 % is not noise; validation loss jitters by up to 10 %."""
 SCATTER = 0.05
-"""Of the validation loss about its trend; trainings with a fitting rate stay below 2 %."""
+"""Relative scatter of the validation loss about its trend; with a fitting learning rate it stays below 2 %."""
 SLOW_EPOCHS, SLOW_FALL, LEAST_FALL = 5, 0.33, 0.01
-"""At a fitting rate the loss falls by more than a third within five epochs; less than 1 % in all is no fall."""
+"""With a fitting learning rate the loss falls by more than a third in five epochs; less than 1 % does not count."""
 PATIENCE = 5
-"""Epochs since the lowest validation loss before its rise is called one."""
+"""Epochs after the lowest validation loss before a rise counts as overfitting."""
 MILD, GRAVE = 0.03, 0.1
 RISING = 0.3
 STILL_FALLING = 0.002
@@ -310,7 +310,7 @@ def learning_rate(run: RunState, experiment: Experiment) -> float:
 
 
 WORSE, LEAST = 1.25, 0.01
-"""Against the lowest validation loss. Seeds of a converged training end within 10 % of it."""
+"""Compared with the lowest validation loss; converged trainings end within 10 % of it."""
 RESTORES = "training.early_stopping.restore_best_weights"
 
 

@@ -1,4 +1,4 @@
-"""One thing that a run's figures say, in plain words."""
+"""A finding of the diagnosis, and how its figures are written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 Severity = Literal["problem", "warning", "note", "good"]
 SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note", "good")
-"""A problem spoils the run, a warning costs accuracy, a note explains, good is good. Worst first."""
+"""Worst first: a problem spoils the run, a warning costs accuracy, a note explains, good is good news."""
 
 
 @dataclass(frozen=True)

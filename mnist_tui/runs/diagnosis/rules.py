@@ -27,7 +27,7 @@ from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.wording import counted, percent
 
 FEWEST_EPOCHS = 3
-"""Before that a curve has no direction that could be told from chance."""
+"""With fewer epochs a curve's direction cannot be distinguished from chance."""
 HEADLINE_WIDTH = 60
 
 
@@ -100,9 +100,9 @@ def _all_well(run: RunState) -> Finding:
 DEAD_SHARE, MOSTLY_DEAD = 0.2, 0.5
 """Healthy networks lose a few per cent of their ReLUs, and one filter of nine is already 11 %."""
 EPOCHS_FOR_CLASSES = 2
-"""After its first epoch a network may not have come to every class yet."""
+"""After its first epoch a network may not predict every class yet."""
 FEWEST_IMAGES = 10
-"""Of a class with fewer, it says nothing that none was predicted."""
+"""For a class with fewer images it means nothing that none was predicted."""
 
 
 def dead_units(run: RunState, experiment: Experiment) -> Finding | None:

@@ -137,8 +137,8 @@ class StudyScreen(BenchScreen[None]):
         self.redraw()
         self.set_timer(self.app.refresh_seconds, self._again)
 
-    @on(StudyFeed.Changed)
-    def _changed(self, message: StudyFeed.Changed) -> None:
+    @on(StudyFeed.StudyChanged)
+    def _changed(self, message: StudyFeed.StudyChanged) -> None:
         message.stop()
         first, self._dirty = not self.status.what.text, True
         if first or (self.feed.read and not self._listed.rows):

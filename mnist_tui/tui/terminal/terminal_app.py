@@ -213,7 +213,7 @@ class TerminalApp(App[None]):
         self.following.follow(folder)
         return feed
 
-    def on_run_feed_changed(self, message: RunFeed.Changed) -> None:
+    def on_run_feed_run_changed(self, message: RunFeed.RunChanged) -> None:
         """A followed run has moved on: the window's title says so, and the bell when it has ended."""
         message.stop()
         snapshot, name = message.feed.snapshot, self.following.name(message.feed.folder)
