@@ -175,7 +175,7 @@ def _fetch(url: str, file: Path, bar: _Bar | None) -> str | None:
     except requests.Timeout:
         return "did not answer in time"
     except requests.RequestException:
-        return "broke the connection off"
+        return "closed the connection"
     return None
 
 
@@ -186,7 +186,7 @@ def _problem(file: Path, known: KnownDataset, part: Part) -> str | None:
     except DataError as error:
         return f"gave a file that cannot be used ({str(error).removeprefix(f'{file} ')})"
     if content.sha256 != known.sha256[part]:
-        return f"gave a file that is not {known.title}'s {PART_TITLES[part]} (its checksum is another)"
+        return f"gave a file that is not {known.title}'s {PART_TITLES[part]} (its checksum differs)"
     return None
 
 

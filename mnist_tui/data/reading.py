@@ -74,7 +74,7 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
             f"{location.folder} has {listed([file.name for file in location.files])} but not "
             f"{listed(location.missing)}; all four files are needed"
         )
-    contents = _contents(location, on_progress)
+    contents = dict(zip(PARTS, read_parts(location, PARTS, on_progress), strict=True))
     _check_counts(location, contents, "train_images", "train_labels")
     _check_counts(location, contents, "test_images", "test_labels")
     sha256: dict[Part, str] = {part: contents[part].sha256 for part in PARTS}
@@ -99,27 +99,6 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
 def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
     """Return the known dataset with these four published checksums; None if there is none."""
     return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
-
-
-def _contents(location: Location, on_progress: OnProgress | None) -> Mapping[Part, IdxContent]:
-    if location.kind == "bundled":
-        return {part: IdxContent(values, idx_sha256(values)) for part, values in read_digits().items()}
-    if location.kind == "npz":
-        (archive,) = location.files
-        if on_progress is not None:
-            on_progress(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
-        return read_npz(archive)
-    contents: dict[Part, IdxContent] = {}
-    total, before = location.size, 0
-    for part, file in zip(PARTS, location.files, strict=True):
-
-        def report(position: int, before: int = before, file: Path = file) -> None:
-            if on_progress is not None:
-                on_progress(DataProgress("reading", before + position, total, f"reading {file.name}"))
-
-        contents[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
-        before += file.stat().st_size
-    return contents
 
 
 def _own_dataset(location: Location, contents: Mapping[Part, IdxContent], sha256: Mapping[Part, str]) -> Dataset:
@@ -209,21 +188,34 @@ def _file(location: Location, part: Part) -> str:
     return f"{location.source}: {FILE_NAMES[part] if location.kind == 'bundled' else PART_TITLES[part]}"
 
 
-def read_parts(location: Location, parts: Sequence[Part]) -> list[IdxContent]:
+def read_parts(location: Location, parts: Sequence[Part], on_progress: OnProgress | None = None) -> list[IdxContent]:
     """Read parts of a dataset, without the others, with their checksums, which the caller checks.
 
+    Args:
+        location: where the dataset is, with no file missing.
+        parts: of `catalogue.PARTS`.
+        on_progress: receives the bytes read of these parts.
+
     Raises:
-        DataError: A file is damaged or of another kind.
+        DataError: a file is damaged or of another kind.
     """
     if location.kind == "bundled":
-        from mnist_tui.data.digits import read_digits
-
         digits = read_digits()
         return [IdxContent(digits[part], idx_sha256(digits[part])) for part in parts]
+    tell = on_progress or (lambda _: None)
     if location.kind == "npz":
-        from mnist_tui.data.idx import read_npz
+        (archive,) = location.files
+        tell(DataProgress("reading", 0, location.size, f"reading {archive.name}"))
+        contents = read_npz(archive)
+        return [contents[part] for part in parts]
+    files: dict[Part, Path] = {part: file for part, file in zip(PARTS, location.files, strict=True) if part in parts}
+    total, before = sum(file.stat().st_size for file in files.values()), 0
+    found: dict[Part, IdxContent] = {}
+    for part, file in files.items():
 
-        archive = read_npz(location.files[0])
-        return [archive[part] for part in parts]
-    files = dict(zip(PARTS, location.files, strict=True))
-    return [read_idx(files[part], "images" if part.endswith("images") else "labels") for part in parts]
+        def report(position: int, before: int = before, file: Path = file) -> None:
+            tell(DataProgress("reading", before + position, total, f"reading {file.name}"))
+
+        found[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
+        before += file.stat().st_size
+    return [found[part] for part in parts]

@@ -210,7 +210,7 @@ def with_validation(experiment: Experiment, text: str) -> Experiment:
 def with_dataset(experiment: Experiment, text: str) -> Experiment:
     """Change the dataset, by its name or folder."""
     if not text:
-        raise ValueError("names no dataset; mnist, fashion-mnist, digits or a folder of IDX files does")
+        raise ValueError("is not a dataset; give mnist, fashion-mnist, digits or a folder of IDX files")
     return with_part(experiment, "dataset", name=text)
 
 
@@ -314,7 +314,8 @@ def with_schedule(experiment: Experiment, text: str) -> Experiment:
     names = _arguments(kind) if kind in SCHEDULE_KINDS else []
     if kind not in SCHEDULE_KINDS or len(names) != len(values):
         examples = [each.EXAMPLE for each in SCHEDULE_KINDS.values() if ":" in each.EXAMPLE]
-        raise ValueError(f"is no schedule; {listed(schedule_forms())} (such as {listed(examples)}) are")
+        forms = listed(schedule_forms()).replace(" and ", " or ")
+        raise ValueError(f"is not a schedule; give {forms} (such as {listed(examples)})")
     chosen_kind = SCHEDULE_KINDS[kind]
     try:
         schedule = chosen_kind.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})

@@ -211,5 +211,5 @@ def pixels(text: str) -> int:
     if value > IMAGE_EDGE:
         raise ValueError(f"is larger than the {IMAGE_EDGE}-pixel image; {hint}")
     if value < 1:
-        raise ValueError(f"is no size of a cell; {hint}")
+        raise ValueError(f"is not a size of a cell; {hint}")
     return value

@@ -36,7 +36,7 @@ class DatasetSpec(ExperimentPart):
         default="mnist", min_length=1, description="mnist, fashion-mnist, digits, or a folder of IDX files"
     )
     validation: Literal["test"] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = Field(
-        default="test", description="what plays validation: the test set, or a share of the training set"
+        default="test", description="validation data: the test set, or a share of the training set"
     )
     limit: Count | None = Field(default=None, description="only the first N training images (none: all)")
 

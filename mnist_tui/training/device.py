@@ -90,7 +90,7 @@ def _before_its_start(asked: str, instead: str) -> Generator[None]:
     try:
         yield
     except RuntimeError:
-        raise DeviceError(f"{asked} cannot be had: this worker computes {instead} since its first run") from None
+        raise DeviceError(f"{asked} is not possible: this worker computes {instead} since its first run") from None
 
 
 def set_determinism(device: Device, wanted: bool) -> None:

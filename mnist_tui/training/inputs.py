@@ -80,7 +80,7 @@ def prepare(
         kept: data and features of the runs before this one in the same process, to be taken and added to.
 
     Raises:
-        DataError: the data cannot be had or used, or are not those recorded; the text says what would help.
+        DataError: the data are missing, cannot be used, or are not those recorded; the text says what would help.
     """
     began = time.perf_counter()
     kept = kept or DatasetCache()
@@ -108,7 +108,7 @@ def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: Data
             raise
         print(error, file=sys.stderr, flush=True)
     instead = "this run trains on the bundled sample of 1,797 digits instead"
-    reporter.emit(Warned(text=f"MNIST is not here and could not be downloaded: {instead}"))
+    reporter.emit(Warned(text=f"MNIST is not on this machine and could not be downloaded: {instead}"))
     return _read(SAMPLE, launch, reporter, kept)
 
 

@@ -17,7 +17,7 @@ from tests.cli.conftest import Command, sentence
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--ppc", "0"], "--ppc 0 is no size of a cell; 1 to 28 work"),
+        (["--ppc", "0"], "--ppc 0 is not a size of a cell; 1 to 28 work"),
         (["--ppc", "29"], "--ppc 29 is larger than the 28-pixel image; 1 to 28 work"),
         (["--epochs", "-1"], "--epochs -1 is out of bounds"),
         (["--dropout", "1"], "--dropout 1 is out of bounds"),

@@ -128,7 +128,7 @@ def test_after_a_break_the_next_attempt_fetches_what_is_left(mirrors: tuple[Mirr
     for mirror in mirrors:
         mirror.bodies["t10k-images-idx3-ubyte.gz"] = whole[:1000]
         mirror.promised["t10k-images-idx3-ubyte.gz"] = len(whole)
-    with pytest.raises(MissingDataError, match=r"t10k-images-idx3-ubyte.gz: 127.0.0.1 broke the connection off"):
+    with pytest.raises(MissingDataError, match=r"t10k-images-idx3-ubyte.gz: 127.0.0.1 closed the connection"):
         load("mnist")
     assert cached_names() == {IMAGES, "train-labels-idx1-ubyte.gz"}
 

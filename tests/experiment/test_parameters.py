@@ -24,7 +24,7 @@ def test_what_a_parameter_reads_it_also_takes(parameter):
 @pytest.mark.parametrize(
     ("preset", "texts", "said"),
     [
-        ("hog", {"ppc": "0"}, "--ppc 0 is no size of a cell; 1 to 28 work"),
+        ("hog", {"ppc": "0"}, "--ppc 0 is not a size of a cell; 1 to 28 work"),
         ("hog", {"ppc": "29"}, "--ppc 29 is larger than the 28-pixel image; 1 to 28 work, and 1, 2, 4, 7, 14 and 28"),
         ("raw", {"epochs": "-1"}, "--epochs -1 is out of bounds"),
         ("raw", {"dropout": "1"}, "--dropout 1 is out of bounds; from 0 up to, but not including, 1 works"),

@@ -157,7 +157,7 @@ def test_a_failed_or_refused_run_is_an_answer_and_the_next_is_unharmed(served):
     assert (device, threads, data, refused) == (1, 1, 1, 2)
     assert [folder.state() for _, folder in first["bad"]] == ["failed"] * 4
     assert no_device.status().reason.startswith("there is no gpu:7 here")
-    wanted = f"--threads {THREADS + 1} cannot be had: this worker computes over {THREADS} since its first run"
+    wanted = f"--threads {THREADS + 1} is not possible: this worker computes over {THREADS} since its first run"
     assert other_threads.status().reason == wanted
     assert "holds no dataset" in no_data.status().reason
     assert f"is being written by process {os.getpid()}" in held.status().reason
