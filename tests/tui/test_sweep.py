@@ -195,7 +195,7 @@ async def test_a_wrong_value_is_explained_below_its_field_and_nothing_starts(
         await pilot.press("ctrl+t")
         await shows(pilot, "The study cannot start")
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: not screen.wish.axes)
+        await until(pilot, lambda: not screen.request.axes)
         await shows(pilot, "none yet; Ctrl+N adds one")
     assert not started
     assert not study_folders(tmp_path)
@@ -211,7 +211,7 @@ async def test_without_the_extra_a_sentence_names_the_command_and_nothing_is_mad
     async with bench(tmp_path).run_test(size=(140, 45), notifications=True) as pilot:
         screen = await open_form(pilot, until)
         await pilot.press("5")
-        await shows(pilot, "15 seeds, 0 to 14" if screen.wish.text("seeds") == "15" else "5 seeds, 0 to 4")
+        await shows(pilot, "15 seeds, 0 to 14" if screen.request.text("seeds") == "15" else "5 seeds, 0 to 4")
         await pilot.press("ctrl+t")
         await shows(pilot, "pip install")
     assert not study_folders(tmp_path)
@@ -258,7 +258,7 @@ async def test_the_editor_sweeps_the_experiment_as_it_stands(tmp_path: Path, sho
         await pilot.press("ctrl+g")
         await until(pilot, lambda: isinstance(app.screen, SweepScreen) and app.screen.is_mounted)
         assert isinstance(app.screen, SweepScreen)
-        assert app.screen.wish.preset.experiment == changed.experiment
+        assert app.screen.request.preset.experiment == changed.experiment
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
 

@@ -66,7 +66,7 @@ def _stroke(start: Spot, end: Spot, reach: float) -> Pixels:
 
 
 class DrawingCanvas(PixelView, can_focus=True):
-    """Draws, erases, undoes; tells of every change."""
+    """A canvas that is drawn on with the mouse or the keys, with undo."""
 
     HELP = """
     **The canvas.** The left mouse button draws, the right one (or Shift or Ctrl with the left one) erases. By keys: the
@@ -234,7 +234,7 @@ class DrawingCanvas(PixelView, can_focus=True):
 
 
 class SeenPane(Vertical):
-    """A framed picture; as HOG where there is one, unless pixels are asked for."""
+    """Shows the network's input, as HOG if there is one, or as pixels."""
 
     picture = getters.query_one(PixelView)
 
@@ -248,18 +248,18 @@ class SeenPane(Vertical):
         yield PixelView()
 
     def show(self, sight: NetworkInput, *, centred: bool) -> None:
-        """Shows what is seen now."""
+        """Show a network's input."""
         self._sight = sight
         self.border_subtitle = "centred" if centred else "as drawn"
         self._draw()
 
     def enlarge(self, large: bool) -> None:
-        """Draws it twice as large, or no longer."""
+        """Draw the picture twice as large, or in its normal size."""
         self._large = large
         self._draw()
 
     def toggle(self) -> None:
-        """HOG instead of pixels, or the other way round."""
+        """Switch between HOG and pixels."""
         self.as_hog = not self.as_hog
         self._draw()
 
@@ -279,7 +279,7 @@ GAP = 2
 
 
 class Probabilities(Widget):
-    """A row a class: its name, a bar, its probability; the winner is marked and bold."""
+    """Shows a row for each class: its name, a bar, its probability; the most likely class is marked and bold."""
 
     HELP = """
     **Probabilities.** What the network's ten outputs (softmax) say of the picture; together they are 100 %. The most
@@ -301,7 +301,7 @@ class Probabilities(Widget):
         self._full = "█"
 
     def show(self, names: Sequence[str], values: Sequence[float | None], *, full: str = "█") -> None:
-        """Shows ten probabilities; None where there is none."""
+        """Show the probabilities; None for one that does not exist."""
         self._names, self._values, self._full = tuple(names), tuple(values), full
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""Asks for the path of an image file and reads it."""
+"""The dialog that opens an image file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from mnist_tui.tui.terminal.keymap import key_of, labelled
 
 
 def path_of(text: str) -> Path:
-    """The path that was typed, or dropped into the terminal, which quotes it or puts backslashes before blanks.
+    """Return a path that was typed or dropped into the terminal, which quotes it or escapes its spaces.
 
     Raises:
-        PathError: it is none.
+        PathError: the text is not a path.
     """
     text = text.strip()
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
@@ -31,10 +31,10 @@ def path_of(text: str) -> Path:
 
 
 class OpenImageScreen(BenchModal[tuple[str, GreyPicture] | None]):
-    """Gives the file's name and its picture; None where it was left.
+    """Returns the name of a file and its picture; None if it was cancelled.
 
     Args:
-        path: what the line begins with.
+        path: the text that the line begins with.
     """
 
     HELP = """
@@ -102,7 +102,7 @@ class OpenImageScreen(BenchModal[tuple[str, GreyPicture] | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#open")
     def action_open(self) -> None:
-        """Reads the file, if one is named and none is being read."""
+        """Read the file, if one is named and none is being read."""
         if self._busy:
             return
         if not self.line.value.strip():

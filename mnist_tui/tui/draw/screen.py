@@ -1,4 +1,4 @@
-"""A canvas, what a run's network sees of it, and what its model says: while one draws."""
+"""The draw screen: a canvas, the input that a run's network receives, and the model's answer while a person draws."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NO_RUN = "there is no run with a model yet: train one first (F2), then come back
 
 
 class DrawScreen(BenchScreen[None]):
-    """Draw a picture and have a run's model read it.
+    """Shows a canvas that a run's model reads.
 
     Args:
         folder: the run; None for the newest that has a model.
@@ -136,7 +136,7 @@ class DrawScreen(BenchScreen[None]):
         self._model.stop()
 
     def on_resize(self) -> None:
-        """Pictures twice as large where there is room: the canvas first."""
+        """Draw the pictures twice as large if there is room, the canvas first."""
         width, height = self.app.size
         small, large = IMAGE_EDGE + FRAME, 2 * IMAGE_EDGE + FRAME
         tall = height >= IMAGE_EDGE + FRAME + BARS_LEAST + LINES_ELSE
@@ -145,7 +145,7 @@ class DrawScreen(BenchScreen[None]):
 
     @work(thread=True, exclusive=True, group="choose", exit_on_error=False)
     def _choose(self, folder: RunFolder | None) -> None:
-        """In a thread: looks at the run, or finds one."""
+        """Read the run, or find one. Runs in a thread."""
         subject, why = None, ""
         try:
             found = folder or newest_with_model(self.app.options.runs_dir)
@@ -171,7 +171,7 @@ class DrawScreen(BenchScreen[None]):
         self._look()
 
     def action_load(self) -> None:
-        """Starts the run's model anew."""
+        """Load the run's model again."""
         if self._subject is not None:
             self._model.start(self._subject.folder)
             self._say()
@@ -192,7 +192,7 @@ class DrawScreen(BenchScreen[None]):
         self._say()
 
     def _look(self) -> None:
-        """Has the newest drawing looked at, as soon as the one before has been."""
+        """Compute the network's input for the newest drawing, as soon as the one before is done."""
         if self._looking:
             self._stale = True
             return
@@ -201,7 +201,7 @@ class DrawScreen(BenchScreen[None]):
 
     @work(thread=True, group="see", exit_on_error=False)
     def _see(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
-        """In a thread: what the network gets."""
+        """Compute the network's input. Runs in a thread."""
         seen_input = network_input(drawing, centring=centring, hog=hog)
         if self.is_attached:
             self.app.call_from_thread(self._saw, seen_input)
@@ -219,7 +219,7 @@ class DrawScreen(BenchScreen[None]):
             self._model.ask(self._input.pixels)
 
     def _say(self) -> None:
-        """Brings every word up to date."""
+        """Update all texts."""
         subject = self._subject
         what = f"read by {subject.title}  {subject.folder.id}" if subject else "no run reads"
         self.heading.update(f"Draw  {what}")
@@ -240,7 +240,7 @@ class DrawScreen(BenchScreen[None]):
         return [*lines, pen_words(self.canvas.pen, self.canvas.at)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
+        """Enable the keys that can be used now."""
         match action:
             case "glyphs":
                 return self._subject is not None and self._subject.hog is not None
@@ -289,7 +289,7 @@ class DrawScreen(BenchScreen[None]):
 
     @work(thread=True, exclusive=True, group="images", exit_on_error=False)
     def _pick(self, images: Images | None) -> None:
-        """In a thread: reads the test images where that has not been done, and takes one."""
+        """Choose a random test image; read the images first if needed. Runs in a thread."""
         subject = self._subject
         if subject is None or subject.data is None:
             return
@@ -312,7 +312,7 @@ class DrawScreen(BenchScreen[None]):
 
     @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def action_run(self) -> None:
-        """In a thread: lists the runs that can read, then asks which."""
+        """List the runs that have a model and ask for one. Runs in a thread."""
         found = runs_with_model(self.app.options.runs_dir)
         if self.is_attached:
             self.app.call_from_thread(self._offer, [folder for folder, _ in found], [line for _, line in found])
@@ -336,7 +336,7 @@ PEN_WORDS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
 
 def answer_words(names: Sequence[str], answer: Sequence[float | None] | None, *, blank: bool) -> str:
-    """``7  99.4 %``, or why there is no answer."""
+    """Return ``7  99.4 %``, or why there is no answer."""
     if blank:
         return "draw something"
     if answer is None:
@@ -348,12 +348,12 @@ def answer_words(names: Sequence[str], answer: Sequence[float | None] | None, *,
 
 
 def centring_words(subject: ReadableRun, *, centring: bool) -> str:
-    """Whether the drawing is centred, and why not where that is unusual."""
+    """Return whether the drawing is centred, and why it is not."""
     if centring:
         return "centred like MNIST"
     return "not centred" if subject.centres else "not centred: its classes are no digits"
 
 
 def pen_words(pen: str, at: tuple[int, int]) -> str:
-    """``pen down, drawing, at row 3, column 12 of 28``, counted from 1."""
+    """Return ``pen down, drawing, at row 3, column 12 of 28``, counted from 1."""
     return f"pen {PEN_WORDS[pen]}, at row {at[0] + 1}, column {at[1] + 1} of {IMAGE_EDGE}"

@@ -1,8 +1,8 @@
-"""The working copy of an experiment while it is edited: wrong texts kept beside it, undo and redo. Free of Textual.
+"""The working copy of an experiment while it is edited, with undo and redo. Nothing here needs Textual.
 
-A text that is wrong stays in its field and leaves the experiment as it was. Layers that do not fit each other stay
-as they are. In both cases the draft is not ready: it is neither trained nor saved, and what is computed from it
-(complexity, shapes) is computed from the last state that was whole.
+A wrong text stays in its field and leaves the experiment unchanged. Layers that do not fit each other stay, too. In
+both cases the draft is not ready: it can neither be trained nor saved, and complexity and shapes are computed from the
+last valid state.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Misfit:
-    """The first layer that does not fit: its place from 0 (the output's is after the last), and why.
+    """The first layer that does not fit, and why.
 
-    What keeps the output layer from being solved in closed form is the output's.
+    Attributes:
+        place: the layer's position from 0; the output layer comes after the last, also if it cannot be solved in
+            closed form.
     """
 
     place: int
@@ -42,12 +44,12 @@ class Misfit:
 
 @dataclass(frozen=True)
 class State:
-    """One moment of a draft.
+    """One state of a draft.
 
     Attributes:
         experiment: each of its fields is valid; its layers may not fit each other.
         whole: the last experiment whose layers fit.
-        wrong: refused texts by their field's key.
+        wrong: refused texts by the key of their field.
     """
 
     experiment: Experiment
@@ -56,7 +58,7 @@ class State:
 
     @property
     def misfit(self) -> Misfit | None:
-        """Why the layers do not fit each other, and where; None where they do."""
+        """The first layer that does not fit; None if all do."""
         try:
             checked(self.experiment)
         except SpecError as error:
@@ -88,7 +90,7 @@ class Draft:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps the draft from being trained, a sentence each."""
+        """Why the draft cannot be trained, a sentence for each reason."""
         wrong = tuple(entry.message for entry in self._state.wrong.values())
         misfit = self._state.misfit
         return (*wrong, misfit.sentence) if misfit else wrong
@@ -99,7 +101,7 @@ class Draft:
 
     @property
     def is_edited(self) -> bool:
-        """Whether anything differs from the preset, wrong texts included."""
+        """Whether anything differs from the preset, also a wrong text."""
         return bool(self._state.wrong) or self.experiment != self.preset.experiment
 
     @property
@@ -111,7 +113,7 @@ class Draft:
         return bool(self._after)
 
     def result(self) -> Preset:
-        """The preset with the experiment as it is now.
+        """Return the preset with the edited experiment.
 
         Raises:
             RequestError: the draft is not ready.
@@ -123,10 +125,10 @@ class Draft:
     # ── edits ──
 
     def enter(self, entry: Field, text: str) -> bool:
-        """A field's text as it stands now; texts typed into one field in a row are undone together.
+        """Enter a text into a field. Texts entered into one field in a row are undone together.
 
         Returns:
-            Whether that is anything new.
+            Whether the draft has changed.
         """
         state = self._state
         if entry.key in state.wrong:
@@ -144,49 +146,51 @@ class Draft:
         return self._record(new, typing=entry.key)
 
     def add_layer(self, kind: str, after: int) -> int:
-        """A new layer after the one at `after` (-1: first), or as near as it fits; its place."""
-        experiment, place = added(self.experiment, kind, min(after + 1, len(self.experiment.layers)))
+        """Add a layer after the one at `after` (-1: first), or as near to it as it fits, and return its position."""
+        experiment, place = with_new_layer(self.experiment, kind, min(after + 1, len(self.experiment.layers)))
         extra = len(experiment.layers) - len(self.experiment.layers)
         first = place - extra + 1
         self._restack(experiment, lambda at: at if at < first else at + extra)
         return place
 
     def remove_layer(self, place: int) -> None:
-        """Without the layer at `place`."""
-        self._restack(removed(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at)
+        """Remove the layer at `place`."""
+        self._restack(
+            without_layer(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at
+        )
 
     def move_layer(self, place: int, by: int) -> int:
-        """The layer at `place` moved up (-1) or down (1); its place, the same at the stack's ends."""
+        """Move the layer at `place` up (-1) or down (1), and return its new position."""
         to = place + by
         if not 0 <= to < len(self.experiment.layers):
             return place
-        self._restack(moved(self.experiment, place, to), lambda at: {place: to, to: place}.get(at, at))
+        self._restack(with_layer_moved(self.experiment, place, to), lambda at: {place: to, to: place}.get(at, at))
         return to
 
     def settle(self) -> None:
-        """Ends a row of typing: what comes next is undone on its own."""
+        """End a row of typing: the next edit is undone on its own."""
         self._typing = ""
 
     def undo(self) -> None:
-        """Back to before the last edit."""
+        """Undo the last edit."""
         if self._before:
             self._after.append(self._state)
             self._state = self._before.pop()
             self._typing = ""
 
     def redo(self) -> None:
-        """The edit that was undone last, again."""
+        """Redo the edit that was undone last."""
         if self._after:
             self._before.append(self._state)
             self._state = self._after.pop()
             self._typing = ""
 
     def reset(self) -> None:
-        """Back to the preset; can be undone."""
+        """Return to the preset; this can be undone."""
         self._record(State(self.preset.experiment, self.preset.experiment))
 
     def saved_as(self, preset: Preset) -> None:
-        """From here on, edits are told from `preset`."""
+        """Compare the draft with the saved preset from now on."""
         self.preset = preset
         self._typing = ""
 
@@ -203,7 +207,7 @@ class Draft:
         return True
 
     def _restack(self, experiment: Experiment, place_of: Callable[[int], int | None]) -> None:
-        """Another stack; `place_of` says where each old layer went, and its wrong texts with it."""
+        """Change the layers. `place_of` returns where each old layer is now, so that its wrong texts move with it."""
         wrong = dict[str, Wrong]()
         for key, entry in self._state.wrong.items():
             prefix, _, rest = key.partition(".")
@@ -217,7 +221,7 @@ class Draft:
         self._record(self._at(experiment, wrong))
 
     def _at(self, experiment: Experiment, wrong: Mapping[str, Wrong]) -> State:
-        """The state of an experiment, with those texts that are still wrong; one that is right by now counts."""
+        """Return the state of an experiment, after trying the wrong texts again: some may be right now."""
         still = dict[str, Wrong]()
         for key, entry in wrong.items():
             if not entry.field.applies(experiment):
@@ -231,13 +235,13 @@ class Draft:
 
 
 def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
-    """The parameters that differ, a line each: ``Pixels per cell: 4 → 7``."""
+    """Return a line for each parameter that differs: ``Pixels per cell: 4 → 7``."""
     pairs = ((parameter.label, parameter.read(before), parameter.read(after)) for parameter in PARAMETERS)
     return tuple(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in pairs if old != new)
 
 
 def to_save(draft: Draft) -> Preset:
-    """The draft as a preset of the person's own: a free name, and, once edited, a title and text that are true of it.
+    """Return the draft as a preset to save, with a new name and, if it was edited, a title and text that fit it.
 
     Raises:
         RequestError: the draft is not ready.
@@ -253,51 +257,52 @@ def to_save(draft: Draft) -> Preset:
 
 
 def new_layer(kind: str, layers: Sequence[Layer]) -> Layer:
-    """Return a layer of that kind with sensible settings; activations as in the stack's other layers of the kind."""
+    """Return a new layer of a kind, with the activation of the last layer of that kind."""
     return LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
 
 
-def added(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:
-    """The experiment with a new layer at `place`, or as near to it as it fits; at `place` where it fits nowhere.
+def with_new_layer(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:
+    """Return the experiment with a new layer at `place`, or as near to it as it fits.
 
     Returns:
-        The experiment, and the new layer's place. A dense layer on an image brings a flatten with it.
+        The experiment, and the position of the new layer: `place` if it fits nowhere. A flatten layer is added before a
+        dense layer that follows an image.
     """
     layer = new_layer(kind, experiment.layers)
     for candidate, at in _candidates(experiment, layer, place):
         if _fits(candidate):
             return candidate, at
-    return inserted(experiment, layer, place), place
+    return with_layer_at(experiment, layer, place), place
 
 
-def inserted(experiment: Experiment, layer: Layer, place: int) -> Experiment:
-    """The experiment with `layer` at `place`."""
+def with_layer_at(experiment: Experiment, layer: Layer, place: int) -> Experiment:
+    """Return the experiment with `layer` at `place`."""
     layers = experiment.layers
     return experiment.model_copy(update={"layers": (*layers[:place], layer, *layers[place:])})
 
 
-def removed(experiment: Experiment, place: int) -> Experiment:
-    """The experiment without the layer at `place`."""
+def without_layer(experiment: Experiment, place: int) -> Experiment:
+    """Return the experiment without the layer at `place`."""
     layers = experiment.layers
     return experiment.model_copy(update={"layers": (*layers[:place], *layers[place + 1 :])})
 
 
-def moved(experiment: Experiment, place: int, to: int) -> Experiment:
-    """The experiment with the layer at `place` taken to `to`."""
+def with_layer_moved(experiment: Experiment, place: int, to: int) -> Experiment:
+    """Return the experiment with the layer at `place` moved to `to`."""
     layers = list(experiment.layers)
     layers.insert(to, layers.pop(place))
     return experiment.model_copy(update={"layers": tuple(layers)})
 
 
 def _candidates(experiment: Experiment, layer: Layer, place: int) -> Iterator[tuple[Experiment, int]]:
-    yield inserted(experiment, layer, place), place
+    yield with_layer_at(experiment, layer, place), place
     others = sorted(
         (at for at in range(len(experiment.layers) + 1) if at != place), key=lambda at: (abs(at - place), -at)
     )
     for at in others:
-        yield inserted(experiment, layer, at), at
+        yield with_layer_at(experiment, layer, at), at
     if isinstance(layer, Dense):
-        yield inserted(inserted(experiment, layer, place), Flatten(), place), place + 1
+        yield with_layer_at(with_layer_at(experiment, layer, place), Flatten(), place), place + 1
 
 
 def _fits(experiment: Experiment) -> bool:

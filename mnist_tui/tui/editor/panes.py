@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ParametersPane(VerticalScroll, can_focus=False):
-    """The parameters of a draft."""
+    """Shows the parameters of a draft, and the arguments of its optimizer and of early stopping."""
 
     HELP = """
     **Parameters.** Up and Down go from field to field, Enter opens a list of values; what a field takes stands beside
@@ -56,7 +56,7 @@ class ParametersPane(VerticalScroll, can_focus=False):
         yield self._stopping
 
     async def follow(self, state: State, typing: str = "") -> None:
-        """Shows the draft's state; the field of the key `typing` keeps its text."""
+        """Show the draft's state; the field with the key `typing` keeps its text."""
         for section in self._groups:
             section.follow(state, typing)
         await self._optimizer.replace(_of_optimizer(state), optimizer_fields(state.experiment), state, typing)
@@ -77,7 +77,7 @@ BUTTONS = (
 
 
 class LayerList(OptionList):
-    """Every layer, the output last, which stays where it is."""
+    """Lists the layers; the output layer is the last and cannot be moved."""
 
     HELP = """
     **Layers**, from the inputs to the output. Each line: name, settings, what it gives to the next layer, parameters.
@@ -133,11 +133,11 @@ class LayerList(OptionList):
 
     @property
     def place(self) -> int:
-        """The chosen layer's place from 0; the output's is after the last."""
+        """The chosen layer's position from 0; the output layer comes after the last."""
         return self.highlighted or 0
 
     def follow(self, state: State, place: int | None = None) -> str:
-        """Shows the draft's layers, with the one at `place` chosen; the line of column titles."""
+        """Show the draft's layers and choose the one at `place`; return the line of column titles."""
         self._state = state
         wanted = self.place if place is None else place
         lines = experiment_words.layer_lines(state.experiment)
@@ -159,7 +159,7 @@ class LayerList(OptionList):
         return fitted.header
 
     def fit(self) -> str | None:
-        """Lays the lines out anew where the width has changed; the line of column titles, None where it has not."""
+        """Fit the lines to a new width; return the line of column titles, or None if the width is the same."""
         width = self.scrollable_content_region.width - 2
         if width == self._width or self._state is None:
             return None
@@ -168,7 +168,7 @@ class LayerList(OptionList):
 
 
 class LayersPane(Vertical):
-    """The list, its buttons, and the chosen layer's fields."""
+    """Shows the list of layers, its buttons, and the chosen layer's fields."""
 
     DEFAULT_CSS = """
     LayersPane {
@@ -202,13 +202,13 @@ class LayersPane(Vertical):
             yield FieldSection("", (), self._state, stays=True, id="layer-section")
 
     async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
-        """Shows the draft's layers, and the fields of the chosen one."""
+        """Show the draft's layers and the fields of the chosen one."""
         self._state = state
         self.titles.say(self.listing.follow(state, place))
         await self._show_fields(typing)
 
     async def choose(self) -> None:
-        """The fields of the layer that the list's cursor is on."""
+        """Show the fields of the layer under the cursor."""
         await self._show_fields("")
 
     async def _show_fields(self, typing: str) -> None:
@@ -229,7 +229,7 @@ class LayersPane(Vertical):
 
 
 class ComplexityPane(VerticalScroll):
-    """Counts and where they come from."""
+    """Shows how many inputs, weights and biases each layer has, and the totals."""
 
     HELP = """
     **Complexity**, by arithmetic, before anything is trained. A dense layer has inputs × neurons weights and a bias a
@@ -258,7 +258,7 @@ class ComplexityPane(VerticalScroll):
         yield FactGrid(experiment_words.TOTALS)
 
     def follow(self, state: State, problems: Sequence[str]) -> None:
-        """Shows the counts of the draft's last whole experiment, and why that is not the present one."""
+        """Show the counts of the last valid experiment, and why the present one is not valid."""
         counts = complexity.of(state.whole)
         self.set_class(bool(problems), "-stale")
         said = "\n".join(f"✗ {problem}" for problem in problems)

@@ -1,4 +1,4 @@
-"""Asks for the name under which an experiment is saved as a preset of the user's own."""
+"""The dialog that saves an experiment as a preset of the user."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mnist_tui.paths import PathError
 
 
 class SavePresetScreen(ModalScreen[Preset | None]):
-    """Saves, and gives the preset as saved; None where it was not.
+    """Saves a preset and returns it as it was saved; None if it was not saved.
 
     Args:
-        preset: what is saved; its name and title are where the person starts from.
+        preset: the preset to save, with the name and title to start from.
     """
 
     HELP = """
@@ -85,7 +85,7 @@ class SavePresetScreen(ModalScreen[Preset | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#save")
     def action_save(self) -> None:
-        """Saves; a second time, over a preset of that name."""
+        """Save the preset; a second time replaces a preset of the same name."""
         name = self.name_field.value.strip()
         preset = replace(self._preset, name=name, title=self.title_field.value.strip(), origin="saved")
         taken = False
@@ -112,7 +112,7 @@ class SavePresetScreen(ModalScreen[Preset | None]):
 
 
 def _place() -> str:
-    """Where the preset is saved, or why it cannot be."""
+    """Return where the preset is saved, or why it cannot be saved."""
     try:
         return f"It goes to {user_folder()}"
     except PathError as error:

@@ -1,6 +1,6 @@
-"""The editor: every parameter of an experiment, its layers, and what they amount to, recomputed as one types.
+"""The editor: every parameter of an experiment, its layers, and its complexity, computed again at every edit.
 
-What may be edited is in `form.fields`, what an edit does in `form.draft`; this screen joins them to the panes.
+`fields` says what can be edited and `draft` what an edit does; this screen connects them with the panes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class EditorScreen(BenchScreen[None]):
     """Edits a copy of a preset's experiment.
 
     Args:
-        preset: where the edits start.
+        preset: the preset that the edits start from.
+        kept: an earlier draft of it to go on with.
     """
 
     CSS_PATH = "editor.tcss"
@@ -126,7 +127,7 @@ class EditorScreen(BenchScreen[None]):
         self.call_after_refresh(self._fill)
 
     async def _fill(self) -> None:
-        """The panes, once the frame around them is drawn: the first of them is seen the sooner."""
+        """Add the panes once the frame around them is drawn, so that the screen appears sooner."""
         if not self.is_attached:
             return
         state = self.draft.state
@@ -146,7 +147,7 @@ class EditorScreen(BenchScreen[None]):
     # ── the draft, shown ──
 
     async def _follow(self, *, place: int | None = None, typing: str = "") -> None:
-        """Shows the draft as it is now."""
+        """Show the present state of the draft."""
         draft, state = self.draft, self.draft.state
         await self.parameters.follow(state, typing)
         await self.stack.follow(state, place, typing)
@@ -163,7 +164,7 @@ class EditorScreen(BenchScreen[None]):
             self.refresh_bindings()
 
     def _follow_features(self) -> None:
-        """The digit is there for HOG features alone."""
+        """Show the digit for HOG features only."""
         experiment = self.draft.experiment
         is_hog = isinstance(experiment.features, HogFeatures)
         self.panes.set_class(is_hog, "-hog")
@@ -194,7 +195,7 @@ class EditorScreen(BenchScreen[None]):
             await self._follow(typing=event.entry.key)
 
     async def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        """A text that was accepted is written as it is read once its field is left."""
+        """Write an accepted text in its normal form once its field has lost the focus."""
         row = _row_of(event.widget)
         if row is not None:
             self.draft.settle()
@@ -207,7 +208,7 @@ class EditorScreen(BenchScreen[None]):
         self._show_hint()
 
     def _show_hint(self) -> None:
-        """What the focused field is, or why its text is refused."""
+        """Show what the focused field means, or why its text is refused."""
         row = _row_of(self.focused)
         wrong = self.draft.state.wrong.get(row.entry.key) if row else None
         self.hint.set_class(wrong is not None, "-wrong")
@@ -220,7 +221,7 @@ class EditorScreen(BenchScreen[None]):
 
     @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
-        """Asks for a kind and adds it after the chosen layer."""
+        """Ask for a kind of layer and add it after the chosen one."""
         kinds = LAYER_KINDS.values()
         lines = [Content.assemble((kind.TITLE, "bold"), "\n", (f"  {kind.about()}", "dim")) for kind in kinds]
         chosen = await self.app.push_screen_wait(ChooseScreen("Add a layer after the chosen one", lines))
@@ -232,7 +233,7 @@ class EditorScreen(BenchScreen[None]):
             listing.focus()
 
     async def action_remove_layer(self) -> None:
-        """Removes the chosen layer; the output layer stays."""
+        """Remove the chosen layer; the output layer stays."""
         place = self.stack.listing.place
         if place >= len(self.draft.experiment.layers):
             self.notify("The output layer stays: ten classes need ten neurons.", severity="warning")
@@ -241,13 +242,13 @@ class EditorScreen(BenchScreen[None]):
         await self._follow(place=place)
 
     async def action_move_layer(self, by: int) -> None:
-        """Moves the chosen layer up or down."""
+        """Move the chosen layer up (-1) or down (1)."""
         place = self.stack.listing.place
         if place < len(self.draft.experiment.layers):
             await self._follow(place=self.draft.move_layer(place, by))
 
     def action_layer_fields(self) -> None:
-        """To the first field of the chosen layer."""
+        """Move the focus to the first field of the chosen layer."""
         rows = self.stack.section.rows
         if rows:
             rows[0].control.focus()
@@ -267,7 +268,7 @@ class EditorScreen(BenchScreen[None]):
     # ── panes ──
 
     def action_pane(self, name: str) -> None:
-        """Brings a pane to the front where there is not room for all, and focuses it."""
+        """Focus a pane; in a small window, show it in front."""
         if name == "digit" and not self.panes.has_class("-hog"):
             return
         self.tabs.active = f"to-{name}"
@@ -284,13 +285,12 @@ class EditorScreen(BenchScreen[None]):
             self.panes.set_class(pane == name, f"-{pane}")
 
     def action_next_digit(self) -> None:
-        """The next test image."""
         self.digit.next()
 
     # ── leaving ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
+        """Enable the keys that can be used now."""
         if action == "leave" and parameters == ("back",):
             return self.app.can_go_back
         if not self._filled:
@@ -308,18 +308,17 @@ class EditorScreen(BenchScreen[None]):
                 return True
 
     def action_train(self) -> None:
-        """Trains the experiment, unless something in it is not valid."""
+        """Train the experiment if it is valid."""
         if self._is_ready("trained"):
             run_commands.train(self.app, self.draft.result())
 
     def action_sweep(self) -> None:
-        """The form of a sweep from the experiment as it stands, unless something in it is not valid."""
+        """Open the form of a sweep from the experiment if it is valid."""
         if self._is_ready("swept"):
             self.app.show(Route("sweep", preset=self.draft.result()))
 
     @work(group=TAKES_KEYBOARD)
     async def action_save(self) -> None:
-        """Saves the experiment as a preset."""
         await self._save()
 
     async def _save(self) -> bool:
@@ -335,7 +334,7 @@ class EditorScreen(BenchScreen[None]):
 
     @work(group=TAKES_KEYBOARD)
     async def action_leave(self, to: str = "presets") -> None:
-        """To another place, or out of the app; asks first where there are edits that no preset holds.
+        """Leave the editor; ask first if there are edits that no preset holds.
 
         Args:
             to: back, presets, runs, studies or quit.
@@ -358,7 +357,7 @@ class EditorScreen(BenchScreen[None]):
                 self.app.back()
 
     def _is_ready(self, what: str) -> bool:
-        """Whether the draft is valid; if not, says why and goes to the first wrong field."""
+        """Return whether the draft is valid; if not, say why and focus the first wrong field."""
         draft = self.draft
         if draft.ready:
             return True
@@ -374,6 +373,6 @@ class EditorScreen(BenchScreen[None]):
 
 
 def _row_of(widget: Widget | None) -> FieldRow | None:
-    """The field that a widget is the control of."""
+    """Return the row of the field that a widget belongs to."""
     nodes = widget.ancestors_with_self if widget is not None else []
     return next((node for node in nodes if isinstance(node, FieldRow)), None)

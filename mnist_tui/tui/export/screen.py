@@ -1,4 +1,4 @@
-"""Asks what of some runs to export and where, has it written in a thread, and says what there is now."""
+"""The export dialog: it asks what to export and where, writes the files in a thread, and shows the result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NOTICE_SECONDS = 20
 
 
 class ExportScreen(BenchModal[None]):
-    """Exports of one run, or of several with one report over all.
+    """Exports the files of one run, or of several with one report over all.
 
     Args:
         runs: one or more.
@@ -90,7 +90,7 @@ class ExportScreen(BenchModal[None]):
     ]
 
     class Progressed(Message):
-        """What is being done now, how much of that is done, and of how much."""
+        """The progress of the export: what is being done, how much of it is done, and of how much."""
 
         def __init__(self, what: str, done: int, total: int) -> None:
             super().__init__()
@@ -156,8 +156,8 @@ class ExportScreen(BenchModal[None]):
         self.query(KeyedCheckbox).first().focus(scroll_visible=False)
 
     @property
-    def wish(self) -> ExportRequest:
-        """What is chosen now."""
+    def request(self) -> ExportRequest:
+        """The present choice."""
         chosen = [key for section in self.query(ExportSection) for key in section.chosen]
         return ExportRequest(
             runs=self.runs,
@@ -171,14 +171,14 @@ class ExportScreen(BenchModal[None]):
 
     @property
     def _folder(self) -> Path:
-        """The folder that is typed; a text that is no path stands as it is, and is refused when files are written."""
+        """The typed folder. A text that is not a path is refused when files are written."""
         try:
             return typed_path(self.target.value.strip())
         except PathError:
             return Path(self.target.value.strip())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Overwriting is offered only once files stand in the way, opening once there is a report."""
+        """Offer overwriting only if files exist, and opening only if there is a report."""
         match action:
             case "write":
                 return not self._busy and (self._asked is not None or not parameters[0])
@@ -206,15 +206,15 @@ class ExportScreen(BenchModal[None]):
     @on(Input.Changed)
     @on(KeyedCheckbox.Changed)
     def _changed(self) -> None:
-        """Says what would be written; a question about files is no longer about these."""
+        """Show what would be written, and drop a question about other files."""
         for section in self.query(ExportSection):
             section.count()
         if not self._busy:
-            words = self.wish.files_text
+            words = self.request.files_text
             self._say(f"will write {words}" if words else "nothing is chosen")
 
     def action_section(self, by: int) -> None:
-        """The focus to the first choice of another section."""
+        """Move the focus to the first choice of another section."""
         found = [section for section in self.query(ExportSection) if section.query(KeyedCheckbox)]
         here = next((n for n, section in enumerate(found) if section.has_focus_within), -1 if by > 0 else len(found))
         section = found[max(0, min(len(found) - 1, here + by))]
@@ -222,23 +222,23 @@ class ExportScreen(BenchModal[None]):
         section.scroll_visible(top=True, animate=False)
 
     def action_answer(self, by: int) -> None:
-        """Scrolls what is said of the files."""
+        """Scroll the message."""
         self.answer.scroll_relative(y=by, animate=False)
 
     def action_open(self) -> None:
-        """The report, with what the desktop has for it."""
+        """Open the report with the desktop's program for it."""
         from mnist_tui.tui.terminal.opener import show
 
         if self._report is not None:
             show(self.app, self._report, REPORT)
 
     def action_write(self, overwrite: bool) -> None:
-        """Starts the export, if something is chosen and none runs; overwrites only what was asked about."""
-        wish = self.wish
-        if self._busy or (overwrite and wish != self._asked):
+        """Start the export, if something is chosen and none runs; overwrite only files that were asked about."""
+        request = self.request
+        if self._busy or (overwrite and request != self._asked):
             return
-        if not wish.files_text or not self.target.value.strip():
-            self._say("nothing is chosen" if not wish.files_text else "no folder is given", wrong=True)
+        if not request.files_text or not self.target.value.strip():
+            self._say("nothing is chosen" if not request.files_text else "no folder is given", wrong=True)
             return
         try:
             typed_path(self.target.value.strip())
@@ -248,17 +248,17 @@ class ExportScreen(BenchModal[None]):
         if any(worker is not self._worker for worker in unfinished(self.app)):
             self._say("another export is still being written; its end is told", wrong=True)
             return
-        author = wish.author or None
-        if wish.reports and author != self.app.settings.author:
+        author = request.author or None
+        if request.reports and author != self.app.settings.author:
             self.app.change_settings(author=author)
         self._busy, self._report = True, None
         self._say("writing …")
         self.bar.show(0.0)
-        work = partial(self._write, self.app, wish, overwrite)
+        work = partial(self._write, self.app, request, overwrite)
         self._worker = self.app.run_worker(work, thread=True, group=EXPORTS, exit_on_error=False)
 
-    def _write(self, app: Bench, wish: ExportRequest, overwrite: bool) -> None:
-        """In a thread of the app's, so that closing the dialog does not end it; a closed one knows no app."""
+    def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
+        """Write the files. Runs in a thread of the app's, so that it goes on after the dialog is closed."""
         from mnist_tui.tui.terminal.clipboard import hindrance
 
         worker = get_current_worker()
@@ -269,12 +269,12 @@ class ExportScreen(BenchModal[None]):
             self.post_message(self.Progressed(what, done, total))
 
         try:
-            outcome = write_export(wish, overwrite=overwrite, progress=progress)
+            outcome = write_export(request, overwrite=overwrite, progress=progress)
         except ExportCancelledError:
             return
-        kept_away = hindrance(app, str(wish.out))
+        kept_away = hindrance(app, str(request.out))
         if not worker.is_cancelled:
-            app.call_from_thread(self._done, app, wish, outcome, kept_away)
+            app.call_from_thread(self._done, app, request, outcome, kept_away)
 
     @on(Progressed)
     def _show(self, message: Progressed) -> None:
@@ -283,13 +283,13 @@ class ExportScreen(BenchModal[None]):
             self.said.say(f"{message.what}, {message.done:,} of {message.total:,} …")
             self.bar.show(message.done / message.total if message.total else 0.0)
 
-    def _done(self, app: Bench, wish: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
-        """Tells the end in the dialog, with the path in the clipboard; in a notice where the dialog was closed."""
+    def _done(self, app: Bench, request: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
+        """Show the result in the dialog and copy the path; show a notice if the dialog was closed."""
         self._busy = False
         if self not in app.screen_stack:
             good = not outcome.failed and not outcome.existing
             app.notify(
-                _told(outcome, wish.out),
+                _told(outcome, request.out),
                 title="Export",
                 severity="information" if good else "warning",
                 timeout=NOTICE_SECONDS,
@@ -297,19 +297,19 @@ class ExportScreen(BenchModal[None]):
             )
             return
         self._report = outcome.report
-        asked = wish if outcome.existing and wish == self.wish else None
-        text = _told(outcome, wish.out) + (f"\n{self._key_of('export.overwrite')} overwrites" if asked else "")
+        asked = request if outcome.existing and request == self.request else None
+        text = _told(outcome, request.out) + (f"\n{self._key_of('export.overwrite')} overwrites" if asked else "")
         if outcome.written:
-            path = outcome.written[0] if len(outcome.written) == 1 else wish.out
+            path = outcome.written[0] if len(outcome.written) == 1 else request.out
             app.copy_to_clipboard(str(path))
             text += f"\n{kept_away or 'the path is copied'}"
         self._say(text, asked=asked, wrong=bool(outcome.failed))
 
     def _say(self, text: str, *, asked: ExportRequest | None = None, wrong: bool = False) -> None:
-        """A message, and the buttons that go with it.
+        """Show a message and the buttons that belong to it.
 
         Args:
-            asked: what would be overwritten with it.
+            asked: the request that the overwrite button would write.
         """
         self._asked = asked
         self.answer.scroll_home(animate=False)
@@ -326,7 +326,7 @@ def _field(label: str, line: Input, classes: str = "") -> Horizontal:
 
 
 def _told(outcome: ExportOutcome, out: Path) -> str:
-    """What there is now, in lines."""
+    """Return the result of an export in lines."""
     lines = [f"not written: {failed}" for failed in outcome.failed]
     if outcome.existing:
         lines.append(f"already there: {_names(outcome.existing, out)}")
@@ -344,7 +344,7 @@ def _names(paths: Sequence[Path], out: Path) -> str:
 
 
 class ExportSection(Vertical):
-    """One section: its title with how many of it are chosen, and the choices."""
+    """Shows a section: a title with the number of chosen items, and the choices."""
 
     def __init__(
         self, title: str, offers: Sequence[Offer], chosen: Sequence[str], about: str = "", *, id: str | None = None
@@ -366,13 +366,13 @@ class ExportSection(Vertical):
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """The keys of what is chosen."""
+        """The keys of the chosen items."""
         return tuple(key for key, choice in self._choices.items() if choice.value)
 
     def count(self) -> None:
-        """Says in the title how many are chosen."""
+        """Show in the title how many items are chosen."""
         self._head.say(f"{self._title}{self._about} · {len(self.chosen)} of {len(self._choices)}")
 
 
 class ExportSections(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """All sections. The arrow keys go from field to field, so they do not scroll."""
+    """Shows all sections. The arrow keys move between fields, so they do not scroll."""

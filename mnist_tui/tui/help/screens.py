@@ -1,4 +1,4 @@
-"""What explains the app: help for what has the focus with its keys, the user's guide, and the first-run tour."""
+"""The screens that explain the app: help with the keys, the user's guide, and the first-run tour."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ or losing it, does not end it. Ctrl+P lists every command; Tab moves the focus.
 
 
 def help_of(screen: Screen[Any]) -> str:
-    """The help of the focused widget or the nearest thing around it that has one; then the screen's."""
+    """Return the help of the focused widget, or of the nearest one around it that has help, and the screen's help."""
     nodes = screen.focused.ancestors_with_self if screen.focused is not None else [screen]
     texts: list[str] = []
     for node in nodes:
@@ -43,17 +43,17 @@ def help_of(screen: Screen[Any]) -> str:
 
 
 def more_of(screen: Screen[Any]) -> str:
-    """What a screen has to say beside that, after its keys; empty for most."""
+    """Return further help of a screen, shown after its keys; empty for most screens."""
     return cleandoc(getattr(screen, "MORE_HELP", ""))
 
 
 def topic_of(screen: Screen[Any]) -> str:
-    """The page of the guide that fits a screen."""
+    """Return the page of the guide about a screen."""
     return getattr(screen, "GUIDE", "screens")
 
 
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Every key that works now and what it does, one row an action; what every screen has comes last."""
+    """Return every key that works now and what it does, one row for each action; the keys of all screens come last."""
     return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
 
 
@@ -93,7 +93,7 @@ class HelpScreen(BenchModal[None]):
         yield KeyFooter()
 
     def action_all(self) -> None:
-        """From the keys of the present screen to those of all, and back."""
+        """Switch between the keys of the present screen and the keys of all screens."""
         self._whole = not self._whole
         for text in self.query(Markdown):
             text.display = not self._whole
@@ -108,7 +108,7 @@ class HelpScreen(BenchModal[None]):
 
     @work(thread=True)
     def _read(self) -> None:
-        """Imports every screen, so not in the event loop."""
+        """List all keys in a thread, as this imports every screen."""
         from mnist_tui.tui.terminal.keymap import shown
 
         own = self.app.settings.keys
@@ -201,7 +201,7 @@ TOUR_KEYS = (
 
 
 class TourScreen(BenchModal[None]):
-    """Shown over the presets at the first start; any key or click closes it for good."""
+    """Shown over the presets at the first start; any key or click closes it for ever."""
 
     CSS_PATH = "help.tcss"
     HELP = """
@@ -233,6 +233,6 @@ class TourScreen(BenchModal[None]):
         self.close()
 
     def close(self) -> None:
-        """Goes, and does not come back."""
+        """Close the tour and remember that it was shown."""
         self.dismiss()
         self.app.change_settings(toured=True)

@@ -1,4 +1,4 @@
-"""Whether a dataset is at hand, and what will happen if not. Looks at file names; no Textual, no numpy."""
+"""A note about a dataset that is not on this machine. It looks at file names only; no Textual, no NumPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MEGABYTE = 1_000_000
 
 
 def data_note(name: str, data_dir: Path | None) -> str:
-    """A sentence about a dataset that is not on this machine, or not whole; empty where it is there."""
+    """Return a sentence about a dataset that is missing or incomplete on this machine; empty if it is there."""
     try:
         found = find(name, data_dir)
     except DataError as error:

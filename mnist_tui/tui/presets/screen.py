@@ -1,4 +1,4 @@
-"""The first screen: every preset with a search, and beside the list what the chosen one is. Imports nothing heavy."""
+"""The first screen: a list of all presets with a search, and details of the chosen one. Nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mnist_tui.wording import counted
 
 
 class PresetDetails(VerticalScroll):
-    """One preset in words and numbers."""
+    """Shows one preset: its texts, its layers and its figures."""
 
     HELP = """
     **The chosen preset**: its layers with what each gives to the next and how many parameters it trains, its inputs and
@@ -54,7 +54,7 @@ class PresetDetails(VerticalScroll):
         yield Line(id="readings")
 
     def show(self, preset: Preset | BrokenPreset | None, query: str) -> None:
-        """Shows a preset; None where nothing matches `query`."""
+        """Show a preset; None if nothing matches `query`."""
         usable = isinstance(preset, Preset)
         self.set_class(isinstance(preset, BrokenPreset), "-broken")
         readings = preset.reference.readings if usable and preset.reference else ()
@@ -82,7 +82,7 @@ PROMPT_LINES = 2
 
 
 class PresetList(OptionList):
-    """The presets under headings that cannot be chosen. A click only chooses: what trains is a key or a button."""
+    """The presets below headings. A click only chooses a preset; a key or a button trains it."""
 
     HELP = """
     **Presets.** Each is a whole experiment: dataset, features, layers, optimizer, training. Enter or `t` trains the
@@ -97,11 +97,11 @@ class PresetList(OptionList):
     ]
 
     def on_resize(self) -> None:
-        """The chosen preset stays in sight when the window, or a notice below, takes room."""
+        """Keep the chosen preset visible when the window or a notice takes room."""
         self.scroll_to_highlight()
 
     def scroll_to_highlight(self, top: bool = False) -> None:
-        """Scrolls to the cursor, and to the heading that stands right above it."""
+        """Scroll to the cursor, and to the heading right above it."""
         super().scroll_to_highlight(top)
         above = (self.highlighted or 0) - 1
         if above >= 0 and self.options[above].disabled:
@@ -111,7 +111,7 @@ class PresetList(OptionList):
 
 
 class PresetSearch(Input):
-    """Filters the list as one types; the list's own keys go to the list."""
+    """Filters the list while a person types; the keys of the list move its cursor."""
 
     HELP = """
     **Search.** Every word must be found in a preset's name, title, description, dataset, kinds of layers or optimizer.
@@ -127,10 +127,10 @@ class PresetSearch(Input):
 
 
 class PresetsScreen(BenchScreen[None]):
-    """Choose a preset.
+    """Shows the presets.
 
     Args:
-        selected: name of the preset that is chosen at first; without it, the first.
+        selected: the name of the preset that is chosen at first; None for the first one.
     """
 
     CSS_PATH = "presets.tcss"
@@ -186,7 +186,7 @@ class PresetsScreen(BenchScreen[None]):
         self.call_after_refresh(self._fill)
 
     async def _fill(self) -> None:
-        """What is beside the list, once the list is drawn: the first frame does not wait for it."""
+        """Add the details once the list is drawn, so that the first frame does not wait for them."""
         if not self.is_attached:
             return
         keys = self.app.settings.keys
@@ -202,7 +202,7 @@ class PresetsScreen(BenchScreen[None]):
         self._show_chosen()
 
     def _list(self, query: str) -> None:
-        """Lists the presets that match; the chosen one stays chosen while it is among them."""
+        """List the presets that match; the chosen preset stays chosen if it is among them."""
         now = self.chosen
         wanted = now.name if now else self._selected
         options: list[Option] = []
@@ -244,7 +244,7 @@ class PresetsScreen(BenchScreen[None]):
 
     @work(thread=True, group="data", exit_on_error=False)
     def _look_for(self, name: str) -> None:
-        """Whether the dataset is here: folders may be slow, and the first frame does not wait for them."""
+        """Find out whether the dataset is here, in a thread, as folders may be slow."""
         note = data_note(name, self.app.options.data_dir)
         if self.is_attached:
             self.app.call_from_thread(self._note, name, note)
@@ -256,44 +256,41 @@ class PresetsScreen(BenchScreen[None]):
             self.banner.say(note)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A preset that cannot be used is neither trained nor edited."""
+        """Disable training and editing for a preset that cannot be used."""
         if action in {"train", "edit", "sweep"}:
             return isinstance(self.chosen, Preset)
         return True
 
     @on(Button.Pressed, "#train")
     def action_train(self) -> None:
-        """Trains the chosen preset."""
         if isinstance(self.chosen, Preset):
             run_commands.train(self.app, self.chosen)
 
     @on(Button.Pressed, "#edit")
     def action_edit(self) -> None:
-        """Edits the chosen preset."""
         if isinstance(self.chosen, Preset):
             self.app.show(Route("editor", preset=self.chosen))
 
     def action_sweep(self) -> None:
-        """The form of a sweep from the chosen preset."""
+        """Open the form of a sweep from the chosen preset."""
         if isinstance(self.chosen, Preset):
             self.app.show(Route("sweep", preset=self.chosen))
 
     def action_search(self) -> None:
-        """To the search field."""
         self.search.focus()
 
     def action_clear_search(self) -> None:
-        """All presets again."""
+        """Show all presets again."""
         self.search.value = ""
         self.listing.focus()
 
     def action_move(self, action: str) -> None:
-        """Moves the cursor of the list while the search has the focus."""
+        """Move the cursor of the list while the search has the focus."""
         getattr(self.listing, f"action_{action}")()
 
 
 def _prompt(preset: Preset | BrokenPreset) -> Content:
-    """Two lines: the name with what marks it, and the title."""
+    """Return a preset's two lines in the list: its name with a mark, and its title."""
     if isinstance(preset, BrokenPreset):
         mark, title = ("  broken", "$text-error"), "cannot be read"
     else:

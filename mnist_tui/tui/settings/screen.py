@@ -1,4 +1,4 @@
-"""The settings: how the app looks, draws and asks, where runs go, and every key. All is taken over at once."""
+"""The settings screen: how the app looks and asks, where runs are kept, and every key. A change works at once."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ OWN = "*"
 
 
 class SettingsRow(Horizontal):
-    """A label and what sets it."""
+    """A label and the control of a setting."""
 
     def __init__(self, label: str, control: Widget) -> None:
         super().__init__(Label(label, markup=False), control, classes="row")
 
 
 class KeyTable(DataTable[Text]):
-    """Every key of the app."""
+    """Lists every key of the app."""
 
     HELP = """
     **Keys.** Each line is an action and its keys; a star marks your own. Enter asks for a new key, Backspace brings the
@@ -125,7 +125,7 @@ class SettingsScreen(BenchScreen[None]):
 
     @work(thread=True)
     def _read_keys(self) -> None:
-        """Imports every screen, so not in the event loop."""
+        """List the keys in a thread, as this imports every screen."""
         self.app.key_entries()
         self.app.call_from_thread(self._fill)
 
@@ -147,7 +147,7 @@ class SettingsScreen(BenchScreen[None]):
         return f"from the next start on; now {self.app.options.runs_dir}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys are reset where they are shown."""
+        """Offer the reset of keys only on their page."""
         return self.pages.active == "keys-page" if action == "defaults" else True
 
     @on(Select.Changed)
@@ -190,7 +190,7 @@ class SettingsScreen(BenchScreen[None]):
         self.app.push_screen(PressKeyScreen(entry, self.app.settings.keys), answered)
 
     def _set_key(self, name: str, key: str) -> None:
-        """A new key for that action, and those that share its keys; none for the default."""
+        """Set the key of an action and of those that share it; an empty key means the default."""
         entry = next(entry for entry in self.app.key_entries() if entry.ids[0] == name)
         own = {known: keys for known, keys in self.app.settings.keys.items() if known not in entry.ids}
         if key and (key,) != entry.keys:
@@ -210,7 +210,7 @@ class SettingsScreen(BenchScreen[None]):
         self.notify("Every key is as it was at first", timeout=3)
 
     def action_view(self) -> None:
-        """The other page, with the focus on it."""
+        """Show the other page and focus it."""
         keys = self.pages.active == "settings"
         self.pages.active = "keys-page" if keys else "settings"
         self.call_after_refresh((self.table if keys else self.query_one("#theme")).focus)
@@ -227,7 +227,7 @@ def _values(texts: dict[Any, str], value: str, name: str) -> ValueSelect:
 
 
 def _default_runs_dir() -> str:
-    """Where runs are kept without a setting; empty where there is no such folder."""
+    """Return the default folder of runs; empty if there is none."""
     try:
         return str(default_runs_dir())
     except PathError:
@@ -241,10 +241,11 @@ RESERVED = ("ctrl+q", "ctrl+c", "tab", "shift+tab")
 
 
 class PressKeyScreen(BenchModal[str | None]):
-    """Dismissed with the new key, with nothing where the default is wanted back, with None where all stays.
+    """Returns the key that is pressed, an empty text for the default key, or None for no change.
 
     Args:
-        entry: the action. own: the user's keys so far, by the ids of bindings.
+        entry: the action.
+        own: the user's own keys by the ids of bindings.
     """
 
     CSS_PATH = "settings.tcss"

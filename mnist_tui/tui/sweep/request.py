@@ -1,4 +1,4 @@
-"""What the form of a sweep asks for: texts as typed, made into a study, its trials counted. Free of Textual."""
+"""What the form of a sweep asks for: typed texts are made into a study and its trials are counted. No Textual."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SIZED = 256
 
 
 class SweepRequestError(RequestError):
-    """What is wrong with a wish; `field` is the field that it is typed in, empty for the whole."""
+    """An error in a request; `field` is the name of the field with the error, empty for the whole form."""
 
     def __init__(self, field: str, message: str) -> None:
         self.field = field
@@ -45,13 +45,13 @@ class SweepRequestError(RequestError):
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """A sweep as it stands in the form.
+    """The content of the form.
 
     Attributes:
-        axes: a parameter's name or a TOML path each, and its values as typed.
-        texts: the other fields by name: seeds, search, trials, prune, metric, workers, threads, scheduler; a missing or
-            empty one is as usual.
-        device, data_dir: as the app was started.
+        axes: for each swept parameter its name or TOML path, and its values as typed.
+        texts: the other fields by name: seeds, search, trials, prune, metric, workers, threads, scheduler; an empty or
+            missing text means the default.
+        device, data_dir: the options that the app was started with.
     """
 
     preset: Preset
@@ -62,7 +62,7 @@ class SweepRequest:
 
     @property
     def base(self) -> str:
-        """What the preset is called inside the study."""
+        """The name of the preset inside the study."""
         return base_of(self.preset, 1).preset
 
     def text(self, name: str) -> str:
@@ -71,12 +71,12 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What comes of a wish.
+    """The study that a request describes.
 
     Attributes:
         sentence: ``3 × 2 values × 3 seeds = 18 trials``.
-        sizes: parameters of the smallest and the largest network; None where they were not counted.
-        notes: what a person should know before it starts.
+        sizes: the numbers of parameters of the smallest and the largest network; None if they were not counted.
+        notes: sentences for the person to read before the start.
     """
 
     study: Study
@@ -86,17 +86,21 @@ class SweepPlan:
     notes: tuple[str, ...] = ()
 
 
-def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
-    """The study that is asked for, its values not yet tried on the preset.
+def study_of(request: SweepRequest, created: float = 0.0) -> Study:
+    """Return the requested study without trying its values on the preset.
 
     Raises:
-        SweepRequestError: with the field, and a sentence as the command line has it.
+        SweepRequestError: a field is wrong; the sentence is that of the command line.
     """
-    seeds = _whole(wish, "seeds") or 1
-    axes = tuple(_axis(at, name, values) for at, (name, values) in enumerate(wish.axes))
-    kind = wish.text("search") or "grid"
-    trials = _whole(wish, "trials") if kind != "grid" else None
-    workers, threads, scheduler = _whole(wish, "workers"), _whole(wish, "threads"), wish.text("scheduler") or None
+    seeds = _whole(request, "seeds") or 1
+    axes = tuple(_axis(at, name, values) for at, (name, values) in enumerate(request.axes))
+    kind = request.text("search") or "grid"
+    trials = _whole(request, "trials") if kind != "grid" else None
+    workers, threads, scheduler = (
+        _whole(request, "workers"),
+        _whole(request, "threads"),
+        request.text("scheduler") or None,
+    )
     if scheduler is not None and not re.fullmatch(r"(tcp|tls)://[^\s:/]+:\d+", scheduler):
         raise SweepRequestError(
             "scheduler", f"--scheduler {scheduler} is no address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
@@ -105,7 +109,7 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
         raise SweepRequestError(
             "workers", "--workers does not go with --scheduler: that cluster has the workers that it has"
         )
-    preset, first = wish.preset, wish.preset.experiment.training.seed
+    preset, first = request.preset, request.preset.experiment.training.seed
     if not axes and kind != "grid":
         raise SweepRequestError("search", f"a {kind} search needs at least one parameter to vary")
     title = f"{preset.name} over {listed([axis.name for axis in axes])}" if axes else seeds_title(preset, seeds)
@@ -113,8 +117,8 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
         "kind": kind,
         "trials": trials,
         "seed": first,
-        "prune": wish.text("prune") != "off",
-        "metric": wish.text("metric") or METRICS[0],
+        "prune": request.text("prune") != "off",
+        "metric": request.text("metric") or METRICS[0],
     }
     try:
         return checked(
@@ -123,11 +127,11 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
             bases=(base_of(preset, seeds),),
             axes=axes,
             search=search if axes else {},
-            device=wish.device,
+            device=request.device,
             threads=threads,
             workers=workers,
             scheduler=scheduler,
-            data_dir=wish.data_dir,
+            data_dir=request.data_dir,
             allow_sample=True,
             created=created,
         )
@@ -135,15 +139,15 @@ def study_of(wish: SweepRequest, created: float = 0.0) -> Study:
         raise SweepRequestError("", str(error)) from None
 
 
-def plan_of(wish: SweepRequest) -> SweepPlan:
-    """All that can be told before it starts; every combination of a grid is tried on the preset.
+def plan_of(request: SweepRequest) -> SweepPlan:
+    """Return the study and its size; every combination of a grid is tried on the preset.
 
     Raises:
-        SweepRequestError: with the field, and a sentence as the command line has it.
+        SweepRequestError: a field is wrong; the sentence is that of the command line.
     """
-    study = study_of(wish)
+    study = study_of(request)
     trials = count_trials(study)
-    bases = {wish.base: wish.preset}
+    bases = {request.base: request.preset}
     if not study.axes and trials == 1:
         raise SweepRequestError("", "one seed is one training: add a parameter to vary (Ctrl+N), or seeds")
     try:
@@ -151,12 +155,12 @@ def plan_of(wish: SweepRequest) -> SweepPlan:
             plan_trials(study, bases)
     except RequestError as error:
         raise SweepRequestError(_field_of(error, study.axes), str(error)) from None
-    sizes, notes = _sizes(study, wish.preset), tuple(_notes(study, trials, wish))
+    sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
     return SweepPlan(study, trials, sentence_of(study, trials), sizes, notes)
 
 
 def sentence_of(study: Study, trials: int) -> str:
-    """``3 × 2 values × 3 seeds = 18 trials``; of a search the points that it samples."""
+    """Return ``3 × 2 values × 3 seeds = 18 trials``; for a search, the number of sampled points."""
     seeds = study.bases[0].seeds
     if not study.axes:
         first = study.bases[0].first_seed
@@ -171,20 +175,20 @@ def sentence_of(study: Study, trials: int) -> str:
 
 
 def sizes_text(sizes: tuple[int, int] | None) -> str:
-    """``39,760 to 198,760 parameters each``."""
+    """Return ``39,760 to 198,760 parameters each``."""
     if sizes is None:
         return ""
     low, high = sizes
     return f"{counted(low, 'parameter')} each" if low == high else f"{count(low)} to {counted(high, 'parameter')} each"
 
 
-def command_of(wish: SweepRequest, study: Study, preset_file: str) -> str:
-    """The command line that does the same.
+def command_of(request: SweepRequest, study: Study, preset_file: str) -> str:
+    """Return the command line that starts the same study.
 
     Args:
-        preset_file: names the experiment where neither a preset's name nor options can.
+        preset_file: the preset's file; used if its name and options cannot describe the experiment.
     """
-    words = [PROGRAM, "sweep" if study.axes else "train", *_preset_words(wish.preset, preset_file)]
+    words = [PROGRAM, "sweep" if study.axes else "train", *_preset_words(request.preset, preset_file)]
     words += [word for axis in study.axes for word in ("--over", axis.text)]
     if study.bases[0].seeds > 1:
         words += ["--seeds", str(study.bases[0].seeds)]
@@ -209,7 +213,7 @@ def command_of(wish: SweepRequest, study: Study, preset_file: str) -> str:
 
 
 def _preset_words(preset: Preset, preset_file: str) -> list[str]:
-    """The preset by its name, with the options that were changed; by a file where options cannot say it."""
+    """Return the options for the preset: its name and changed parameters, or its file if they do not suffice."""
     try:
         known = find_preset(preset.name).experiment
     except PresetError:
@@ -238,8 +242,8 @@ def _axis(at: int, name: str, values: str) -> SweepAxis:
         raise SweepRequestError(f"axis-{at}", str(error)) from None
 
 
-def _whole(wish: SweepRequest, name: str) -> int | None:
-    text = wish.text(name)
+def _whole(request: SweepRequest, name: str) -> int | None:
+    text = request.text(name)
     if not text:
         return None
     try:
@@ -249,13 +253,13 @@ def _whole(wish: SweepRequest, name: str) -> int | None:
 
 
 def _field_of(error: RequestError, axes: Iterable[SweepAxis]) -> str:
-    """The axis that an error names, so that it is told where it was typed."""
+    """Return the field of the axis that an error names."""
     named = re.match(r"--over ([\w.\-]+)=", str(error))
     return next((f"axis-{at}" for at, axis in enumerate(axes) if named and axis.name == named[1]), "")
 
 
 def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
-    """Of the combinations of all values and the ends of ranges; None for too many."""
+    """Return the smallest and largest number of parameters over all combinations; None if there are too many."""
     ends = [
         axis
         if axis.range is None
@@ -273,35 +277,35 @@ def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     return (min(totals), max(totals)) if totals else None
 
 
-def _notes(study: Study, trials: int, wish: SweepRequest) -> Iterable[str]:
+def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
     if trials > MANY:
         yield f"more than {MANY:,} trials: you are asked once more"
-    if study.compares and wish.preset.experiment.dataset.validation == "test":
+    if study.compares and request.preset.experiment.dataset.validation == "test":
         yield (
             "trials are compared on the test set, so the best one's test accuracy is chosen by it and reads too well; "
             "Validation 0.2 in the editor holds training images out"
         )
-    if study.compares and study.search.kind != "grid" and not wish.text("trials"):
+    if study.compares and study.search.kind != "grid" and not request.text("trials"):
         yield f"{SEARCH_TRIALS} points unless told otherwise"
 
 
-def start_sweep(runs_dir: Path, wish: SweepRequest) -> tuple[StudyFolder, str]:
+def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str]:
     """Start the study's process; an unfinished study that asks for the same is resumed instead.
 
     Returns:
-        The study's folder, and a sentence where it was there already.
+        The study's folder, and a sentence if the study existed already.
 
     Raises:
-        RequestError: the wish is wrong, the extra is not installed, no scheduler answers, or the folder cannot be
+        RequestError: the request is wrong, the extra is not installed, no scheduler answers, or the folder cannot be
             written.
         OSError: no process can be started.
     """
     require_extra()
-    validate_name(wish.preset.experiment.dataset.name)
-    wish = replace(wish, preset=replace(wish.preset, experiment=with_whole_name(wish.preset.experiment)))
-    study = study_of(wish, time.time())
+    validate_name(request.preset.experiment.dataset.name)
+    request = replace(request, preset=replace(request.preset, experiment=with_whole_name(request.preset.experiment)))
+    study = study_of(request, time.time())
 
     def command(folder: StudyFolder) -> str:
-        return command_of(wish, study, str(folder.presets / f"{wish.base}.toml"))
+        return command_of(request, study, str(folder.presets / f"{request.base}.toml"))
 
-    return begin_study(runs_dir, StudyRequest(study, {wish.base: wish.preset}), command_of=command)
+    return begin_study(runs_dir, StudyRequest(study, {request.base: request.preset}), command_of=command)

@@ -1,4 +1,4 @@
-"""The form of a sweep: which parameters take which values, how they are combined, where they train."""
+"""The form of a sweep: the parameters to vary and their values, how they are combined, and where they train."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ EACH = "Each is a training of its own. A random or tpe search needs fewer."
 
 
 class ManyTrialsQuestion(Question):
-    """Whether to start a study of very many trials; thinking again is the default."""
+    """Asks whether to start a study of very many trials; not starting it is the default."""
 
     TITLE = "Start so many trials?"
     HELP = """
@@ -55,10 +55,10 @@ class ManyTrialsQuestion(Question):
 
 
 class SweepScreen(BenchScreen[None]):
-    """Asks for a sweep that starts from a preset; without a parameter to vary, for its seeds.
+    """Asks for a sweep from a preset, or for seeds if no parameter is varied.
 
     Args:
-        preset: what every trial starts from.
+        preset: the preset that every trial starts from.
     """
 
     CSS_PATH = "sweep.tcss"
@@ -121,11 +121,11 @@ class SweepScreen(BenchScreen[None]):
         self._follow()
         self.query_one("#sweep-seeds", SweepRow).control.focus()
 
-    # ── the wish and its plan ──
+    # ── the request and its plan ──
 
     @property
-    def wish(self) -> SweepRequest:
-        """What the form says now."""
+    def request(self) -> SweepRequest:
+        """The present content of the form."""
         rows = list(self.query(SweepRow))
         return SweepRequest(
             self._preset,
@@ -142,30 +142,30 @@ class SweepScreen(BenchScreen[None]):
         self.set_timer(PLANNING_SECONDS, self._follow)
 
     def _follow(self) -> None:
-        """Tries what stands in the form, in a thread: a thousand combinations take a moment."""
-        wish = self.wish
-        search = bool(wish.axes) and wish.text("search") != "grid"
+        """Check the form in a thread, as a thousand combinations take a moment."""
+        request = self.request
+        search = bool(request.axes) and request.text("search") != "grid"
         for key, means in (
             ("trials", search),
-            ("prune", bool(wish.axes)),
-            ("metric", bool(wish.axes)),
-            ("search", bool(wish.axes)),
+            ("prune", bool(request.axes)),
+            ("metric", bool(request.axes)),
+            ("search", bool(request.axes)),
         ):
             self.query_one(f"#sweep-{key}", SweepRow).control.disabled = not means
-        self.query_one("#sweep-none").display = not wish.axes
-        self._try(wish)
+        self.query_one("#sweep-none").display = not request.axes
+        self._try(request)
 
     @work(thread=True, group="plan", exclusive=True, exit_on_error=False)
-    def _try(self, wish: SweepRequest) -> None:
+    def _try(self, request: SweepRequest) -> None:
         try:
-            plan, problem = plan_of(wish), None
+            plan, problem = plan_of(request), None
         except SweepRequestError as error:
             plan, problem = None, error
         if self.is_attached and self.app.is_running:
-            self.app.call_from_thread(self._show, wish, plan, problem)
+            self.app.call_from_thread(self._show, request, plan, problem)
 
-    def _show(self, wish: SweepRequest, plan: SweepPlan | None, problem: SweepRequestError | None) -> None:
-        if not self.is_attached or wish != self.wish:
+    def _show(self, request: SweepRequest, plan: SweepPlan | None, problem: SweepRequestError | None) -> None:
+        if not self.is_attached or request != self.request:
             return
         self._plan = plan
         at = problem.field if problem else ""
@@ -180,7 +180,7 @@ class SweepScreen(BenchScreen[None]):
         self.sentence.set_class(plan is None, "-wrong")
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
         self.notes.say("; ".join(plan.notes) if plan else "")
-        self.command.say(command_of(wish, plan.study, "FILE") if plan else "")
+        self.command.say(command_of(request, plan.study, "FILE") if plan else "")
         self.refresh_bindings()
 
     @property
@@ -191,7 +191,7 @@ class SweepScreen(BenchScreen[None]):
 
     @work(group=TAKES_KEYBOARD)
     async def action_add(self) -> None:
-        """Asks for a parameter, or for a field's path, and adds a row for its values."""
+        """Ask for a parameter or the path of a field, and add a row for its values."""
         taken = {row.key for row in self._axis_rows}
         offered = [parameter for parameter in PARAMETERS if parameter.name not in taken | {"seed"}]
         width = max(len(parameter.label) for parameter in offered)
@@ -208,7 +208,7 @@ class SweepScreen(BenchScreen[None]):
             await self.add_axis(path.strip())
 
     async def add_axis(self, name: str) -> None:
-        """A row for the values of a parameter, with what it is now as the first of them."""
+        """Add a row for the values of a parameter, starting with its present value."""
         known = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
         label, bounds = (known.label, known.bounds) if known else (name, "values with commas between them")
         now = known.read(self._preset.experiment) if known else ""
@@ -218,7 +218,7 @@ class SweepScreen(BenchScreen[None]):
         row.control.focus()
 
     async def action_remove(self) -> None:
-        """Removes the axis that has the focus."""
+        """Remove the parameter that has the focus."""
         row = self._focused_axis
         if row is not None:
             await row.remove()
@@ -233,7 +233,7 @@ class SweepScreen(BenchScreen[None]):
     # ── the start ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
+        """Enable the keys that can be used now."""
         match action:
             case "remove":
                 return self.is_mounted and self._focused_axis is not None
@@ -253,23 +253,23 @@ class SweepScreen(BenchScreen[None]):
 
         if self._plan is not None:
             place = self.app.options.runs_dir / "studies" / "copied-command.txt"
-            copy(self.app, command_of(self.wish, self._plan.study, "FILE"), place)
+            copy(self.app, command_of(self.request, self._plan.study, "FILE"), place)
 
     def action_start(self) -> None:
-        """Makes the study and starts its process, in a thread; says what is wrong, asks where trials are very many."""
+        """Start the study in a thread; show what is wrong, and ask first if there are very many trials."""
         if not self._starting:
             self._starting = True
-            self._start(self.wish, agreed=False)
+            self._start(self.request, agreed=False)
 
     @work(thread=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def _start(self, wish: SweepRequest, *, agreed: bool) -> None:
+    def _start(self, request: SweepRequest, *, agreed: bool) -> None:
         app = self.app
         try:
-            plan = plan_of(wish)
+            plan = plan_of(request)
             if plan.trials > MANY and not agreed:
-                app.call_from_thread(self._ask, wish, plan.sentence)
+                app.call_from_thread(self._ask, request, plan.sentence)
                 return
-            folder, told = start_sweep(app.options.runs_dir, wish)
+            folder, told = start_sweep(app.options.runs_dir, request)
         except (RequestError, OSError) as error:
             app.call_from_thread(self._refused, str(error))
             return
@@ -277,10 +277,10 @@ class SweepScreen(BenchScreen[None]):
         if told:
             app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS, markup=False)
 
-    def _ask(self, wish: SweepRequest, sentence: str) -> None:
+    def _ask(self, request: SweepRequest, sentence: str) -> None:
         def answered(answer: str | None) -> None:
             if answer == "start":
-                self._start(wish, agreed=True)
+                self._start(request, agreed=True)
             else:
                 self._starting = False
 
@@ -296,12 +296,12 @@ AXIS = "axis-"
 
 
 class SweepRow(Widget):
-    """A text, or one of some choices.
+    """A field of the form: a text, or a choice.
 
     Args:
-        key: the field's name; an axis' is its parameter's.
-        note: what goes into it, beside it.
-        axis: whether it holds the values of a parameter.
+        key: the field's name; for an axis, its parameter's.
+        note: a hint beside the field.
+        axis: whether the field holds the values of a parameter.
     """
 
     DEFAULT_CSS = """
@@ -351,11 +351,11 @@ class SweepRow(Widget):
 
     @property
     def text(self) -> str:
-        """What stands in it; empty for a field that means nothing now."""
+        """The typed text; empty for a field that has no meaning now."""
         value = self.control.value
         return "" if self.control.disabled and not self.is_axis else str(value).strip()
 
     def explain(self, why: str) -> None:
-        """Why the text is refused, below it; empty for a good one."""
+        """Show why the text is refused; an empty text means that it is not."""
         self._error.say(f"✗ {why}" if why else "")
         self.set_class(bool(why), "-refused")

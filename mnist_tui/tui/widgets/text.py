@@ -1,4 +1,4 @@
-"""Plain text that is laid out anew only where it has changed: a line, named facts, a table that fits its width."""
+"""Plain text that is laid out again only if it has changed: a line, named facts, and a table that fits its width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Line(Static):
     """Text without markup.
 
     Args:
-        fixed: whether its size does not depend on the text, so that a change needs no new layout.
+        fixed: whether the size does not depend on the text, so that a change needs no new layout.
     """
 
     def __init__(
@@ -28,17 +28,17 @@ class Line(Static):
         self._said, self._fixed = text, fixed
 
     def say(self, text: str) -> None:
-        """Shows this text."""
+        """Show a text."""
         if text != self._said:
             self._said = text
             self.update(text, layout=not self._fixed)
 
 
 class FactGrid(Grid):
-    """Facts of fixed names; those without a value are not shown.
+    """Shows named facts; a name without a value is hidden.
 
     Args:
-        names: in their order.
+        names: all names, in their order.
     """
 
     DEFAULT_CSS = """
@@ -65,7 +65,7 @@ class FactGrid(Grid):
             yield self._values[name]
 
     def show(self, facts: Mapping[str, str]) -> None:
-        """Shows these values by name."""
+        """Show values by their names."""
         for name in self._names:
             text = facts.get(name, "")
             self._labels[name].display = self._values[name].display = bool(text)
@@ -76,13 +76,13 @@ Rows = Sequence[Sequence[str]]
 
 
 class TableView(Widget):
-    """Rows of text below a header.
+    """Shows rows of text below a header.
 
     Args:
-        columns: those that may be shown.
+        columns: the columns, if there is room for them.
         total: whether the last row is a total.
-        below: the column that is written under its row where it does not fit beside it, and those columns of
-            which one has to count something for that.
+        below: a column that is written below its row if it does not fit, and the columns of which one must have a value
+            for that.
     """
 
     DEFAULT_CSS = """
@@ -102,14 +102,14 @@ class TableView(Widget):
         self._rows: Rows = ()
 
     def show(self, rows: Rows) -> None:
-        """Shows these rows."""
+        """Show rows."""
         if rows != self._rows:
             lines = len(self.lines(self.content_size.width))
             self._rows = rows
             self.refresh(layout=len(self.lines(self.content_size.width)) != lines)
 
     def lines(self, width: int) -> list[Content]:
-        """What is drawn in that width, line by line."""
+        """Return the lines for a width."""
         if not self._rows:
             return []
         fitted = text_table(self._columns, self._rows, width)
