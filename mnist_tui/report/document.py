@@ -76,7 +76,7 @@ def write_report(
     kinds = _figure_folders(outputs, figures)
     places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
     with _naming_the_place(places):
-        _check(outputs, kinds, overwrite=overwrite)
+        _check_places(outputs, kinds, overwrite=overwrite)
     report = _gather(runs, title, author, timestamp, progress)
     with _naming_the_place(places), Staging() as staging:
         if not overwrite:
@@ -97,25 +97,25 @@ def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        said = f"the report cannot be written in {_place(error, places)}: {error.strerror or error}"
+        said = f"the report cannot be written in {_place_of_error(error, places)}: {error.strerror or error}"
         raise ExportError(said, refused=error.errno not in NO_ROOM) from None
 
 
-def _place(error: OSError, places: Sequence[Path]) -> str:
+def _place_of_error(error: OSError, places: Sequence[Path]) -> str:
     if error.filename:
-        named = _normal(Path(os.fsdecode(error.filename)))
-        around = [place for place in places if named.is_relative_to(_normal(place))]
-        below = [place for place in places if _normal(place).is_relative_to(named)]
+        named = _normalised(Path(os.fsdecode(error.filename)))
+        around = [place for place in places if named.is_relative_to(_normalised(place))]
+        below = [place for place in places if _normalised(place).is_relative_to(named)]
         if around or below:
-            return str(max(around, key=lambda place: len(_normal(place).parts)) if around else below[0])
+            return str(max(around, key=lambda place: len(_normalised(place).parts)) if around else below[0])
     return " or ".join(map(str, places))
 
 
-def _normal(path: Path) -> Path:
+def _normalised(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def _check(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool) -> None:
+def _check_places(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite: bool) -> None:
     for place in (*outputs, *(folder / "figure" for folder in folders)):
         check_place_in_run(place)
     for output in outputs:

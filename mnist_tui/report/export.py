@@ -69,12 +69,12 @@ class ExistsError(ExportError):
         super().__init__(f"{len(paths)} {what} already: {', '.join(map(str, paths))}")
 
 
-def target(item: str, out: Path) -> Path:
+def path_of_item(item: str, out: Path) -> Path:
     """Return the path that an item is written to in the folder `out`."""
     return out / (WEIGHT_FORMATS[item].file if item in WEIGHT_FORMATS else item)
 
 
-def lacks(item: str) -> str:
+def why_unavailable(item: str) -> str:
     """Return why an item cannot be exported here: packages that are missing, and how to add them; empty if it can."""
     form = WEIGHT_FORMATS.get(item)
     missing = [package for package in form.writer_packages if find_spec(package) is None] if form else []
@@ -112,21 +112,21 @@ def export(
     unknown = [item for item in wanted if item not in ITEMS]
     if unknown:
         raise ExportError(f"{unknown[0]!r} cannot be exported; choose from {', '.join(ITEMS)}")
-    if lacking := next(filter(None, map(lacks, wanted)), ""):
+    if lacking := next(filter(None, map(why_unavailable, wanted)), ""):
         raise ExportError(lacking)
-    paths = [target(item, out) for item in wanted]
+    paths = [path_of_item(item, out) for item in wanted]
     for path in paths:
         check_place_in_run(path)
     weights = [item for item in wanted if item in WEIGHT_FORMATS]
     try:
         there = [path for path in paths if path.exists()]
-        if weights and _is_anothers(folder, out / CARD):
+        if weights and _is_card_of_another_run(folder, out / CARD):
             there.append(out / CARD)
         if there and not overwrite:
             raise ExistsError(there)
         out.mkdir(parents=True, exist_ok=True)
         if weights:
-            names = ", ".join(target(item, out).name for item in weights)
+            names = ", ".join(path_of_item(item, out).name for item in weights)
             slow = " (this starts TensorFlow, some seconds)" if _for_worker(folder, weights, out) else ""
             progress(names + slow, 0, len(wanted))
             _write_weights(folder, weights, out)
@@ -134,7 +134,7 @@ def export(
         for item, path in zip(wanted, paths, strict=True):
             if item not in WEIGHT_FORMATS:
                 progress(path.name, done, len(wanted))
-                write_text(path, text_of(folder, item))
+                write_text(path, item_text(folder, item))
                 done += 1
     except OSError as error:
         said = f"{out} cannot be written: {error.strerror or error}"
@@ -142,7 +142,7 @@ def export(
     return [*paths, *([out / CARD] if weights else [])]
 
 
-def text_of(folder: RunFolder, item: str) -> str:
+def item_text(folder: RunFolder, item: str) -> str:
     """Return the contents of an item that is text."""
     name, _, form = item.partition(".")
     match name:
@@ -164,7 +164,7 @@ def history_csv(folder: RunFolder) -> str:
     return csv_text([names, *([getattr(row, name) for name in names] for row in rows)])
 
 
-def _is_anothers(folder: RunFolder, path: Path) -> bool:
+def _is_card_of_another_run(folder: RunFolder, path: Path) -> bool:
     from mnist_tui.report.model_card import is_card_of
 
     return path.exists() and not is_card_of(folder, path)
@@ -177,7 +177,7 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     asked = _for_worker(folder, formats, out)
     if asked:
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=out) as temporary:
-            for path in _job(folder, asked, Path(temporary)):
+            for path in _run_worker(folder, asked, Path(temporary)):
                 move(path, out / path.name)
     write_text(out / CARD, card(folder, formats, out))
 
@@ -189,12 +189,12 @@ def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
     can be of another network than the card describes, or name code to run. The worker builds the model from the
     experiment.
     """
-    path = target("keras", out)
+    path = path_of_item("keras", out)
     stays = path.exists() and folder.model_file.exists() and path.samefile(folder.model_file)
     return [name for name in formats if name != "keras" or not stays]
 
 
-def _job(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
+def _run_worker(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
     """Start a worker that writes the weights, and return the files it wrote."""
     try:
         ended = run_job("export", folder, [*formats, "--out", str(out.absolute())])

@@ -146,4 +146,4 @@ def test_that_tensorflow_starts_is_said_where_it_does(
 
 
 def test_every_item_has_a_file_of_its_own(tmp_path: Path) -> None:
-    assert len({exports.target(item, tmp_path) for item in ITEMS}) == len(ITEMS)
+    assert len({exports.path_of_item(item, tmp_path) for item in ITEMS}) == len(ITEMS)

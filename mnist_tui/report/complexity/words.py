@@ -37,9 +37,14 @@ def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
         experiment: gives the layers, features and optimizer.
     """
     convolutions = _convolutions(complexity, experiment)
-    image_part = _image_part(complexity, experiment)
-    dense = _fully_connected(complexity, experiment, whole=not image_part)
-    parts = [image_part, dense, _totals(complexity, bool(convolutions)), _costs(complexity, experiment)]
+    image_part = _image_sentences(complexity, experiment)
+    dense = _dense_sentences(complexity, experiment, whole=not image_part)
+    parts = [
+        image_part,
+        dense,
+        _total_sentences(complexity, bool(convolutions)),
+        _cost_sentences(complexity, experiment),
+    ]
     return "\n\n".join(" ".join(sentences) for sentences in parts if sentences)
 
 
@@ -49,10 +54,10 @@ def layer_in_words(complexity: Complexity, name: str) -> str:
         return "the output layer"
     kind = next(layer.kind for layer in complexity.layers if layer.name == name)
     alike = [layer.name for layer in complexity.layers if layer.kind == kind and layer.name != "output"]
-    return f"the {_numbered(alike.index(name), len(alike))}{'hidden layer' if kind == 'dense' else 'convolution'}"
+    return f"the {_ordinal(alike.index(name), len(alike))}{'hidden layer' if kind == 'dense' else 'convolution'}"
 
 
-def _image_part(complexity: Complexity, experiment: Experiment) -> list[str]:
+def _image_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
     """Describe convolutions and pooling; empty where the model has none."""
     steps = [
         (part, layer)
@@ -76,7 +81,7 @@ def _image_part(complexity: Complexity, experiment: Experiment) -> list[str]:
         weights = f"{edge} × {edge} × {channels:,} × {conv.filters:,} = {counted(layer.weights, 'weight')}"
         pooled = _pooled_after(steps, layer)
         gives = f"gives {_values(layer.output_shape)}{f', {_product(pooled)} after pooling' if pooled else ''}"
-        name = f"{_numbered(number, len(convolutions))}convolution"
+        name = f"{_ordinal(number, len(convolutions))}convolution"
         sentences.append(f"The {name} has {over}, {weights}, and {gives}.")
         channels = conv.filters
     return [*sentences, *_sums_of_convolutions([layer for _, layer in convolutions])]
@@ -89,12 +94,12 @@ def _sums_of_convolutions(layers: Sequence[LayerComplexity]) -> list[str]:
             "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
         ]
     return [
-        f"The convolutions together have {_summed(weights)} weights.",
-        f"Each filter has one bias: {_summed(biases)} biases.",
+        f"The convolutions together have {_sum_in_words(weights)} weights.",
+        f"Each filter has one bias: {_sum_in_words(biases)} biases.",
     ]
 
 
-def _fully_connected(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
+def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
     """Describe the dense layers.
 
     Args:
@@ -109,7 +114,7 @@ def _fully_connected(complexity: Complexity, experiment: Experiment, *, whole: b
         opening = f"The fully connected part has {_flattened(complexity, experiment)}, {hidden} and {outputs}."
     biases = [layer.biases for layer in dense]
     each = "Each neuron has one bias" if len(dense) > 1 else "Each output neuron has one bias"
-    return [opening, _weights_between(dense), f"{each}: {_summed(biases)} biases."]
+    return [opening, _weights_between(dense), f"{each}: {_sum_in_words(biases)} biases."]
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
@@ -123,10 +128,10 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
         product = f"{layer.inputs:,} × {layer.output_shape[0]:,} = {layer.weights:,}"
         named = product if items else f"{product} {noun(layer.weights, 'weight')}"
         if len(pairs) == 1:
-            items.append(f"{named} between {_span(at - 1, at, hidden, 'and')}")
+            items.append(f"{named} between {_between_layers(at - 1, at, hidden, 'and')}")
             sums.append(f"{layer.weights:,}")
         else:
-            ends = _span(at - 1, pairs[-1][0], hidden, "to")
+            ends = _between_layers(at - 1, pairs[-1][0], hidden, "to")
             items.append(f"{named} between each layer and the next from {ends} ({len(pairs)} times)")
             sums.append(f"{len(pairs)} × {layer.weights:,}")
     verb = "is" if dense[0].weights == 1 else "are"
@@ -135,15 +140,15 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
     return f"There {verb} {listed(items)}{summed}."
 
 
-def _span(start: int, end: int, hidden: int, joint: str) -> str:
+def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
     """Return ``the first and the second hidden layer``; layers are counted from 0, and -1 stands for the inputs."""
     if start >= 0 and end < hidden:
-        return f"the {_numbered(start, hidden)}{joint} the {_numbered(end, hidden)}hidden layer"
-    first = "the inputs" if start < 0 else f"the {_numbered(start, hidden)}hidden layer"
-    return f"{first} {joint} {'the outputs' if end == hidden else f'the {_numbered(end, hidden)}hidden layer'}"
+        return f"the {_ordinal(start, hidden)}{joint} the {_ordinal(end, hidden)}hidden layer"
+    first = "the inputs" if start < 0 else f"the {_ordinal(start, hidden)}hidden layer"
+    return f"{first} {joint} {'the outputs' if end == hidden else f'the {_ordinal(end, hidden)}hidden layer'}"
 
 
-def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
+def _total_sentences(complexity: Complexity, has_convolutions: bool) -> list[str]:
     """Sum up all parameters, with those of batch normalisation explained."""
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
@@ -179,7 +184,7 @@ def _totals(complexity: Complexity, has_convolutions: bool) -> list[str]:
     return sentences
 
 
-def _costs(complexity: Complexity, experiment: Experiment) -> list[str]:
+def _cost_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
     """Tell the multiply-accumulates and the memory."""
     c = complexity
     dearest = max(c.layers, key=lambda layer: layer.macs)
@@ -262,7 +267,7 @@ def _pooled_after(
     return pooled
 
 
-def _numbered(at: int, of: int) -> str:
+def _ordinal(at: int, of: int) -> str:
     """Return ``second`` and a space, or nothing for the only one."""
     if of == 1:
         return ""
@@ -273,7 +278,7 @@ def _numbered(at: int, of: int) -> str:
     return f"{number}{ending} "
 
 
-def _summed(values: Sequence[int]) -> str:
+def _sum_in_words(values: Sequence[int]) -> str:
     """Return ``250 + 10 = 260``; more than two equal neighbours become a product, one value stays as it is."""
     if len(values) == 1:
         return f"{values[0]:,}"

@@ -127,15 +127,15 @@ def place_labels(
     points = len(taken)
     found: dict[int, LabelBox] = {}
     for at in sorted(range(points), key=lambda place: spots[place]):
-        boxes = [box for box in _around(*spots[at], widths[at], height) if box.lies_in(frame)]
+        boxes = [box for box in _label_places(*spots[at], widths[at], height) if box.lies_in(frame)]
         free = (box for box in boxes if not any(box.meets(other) for other in taken))
-        best = next(free, boxes[0] if boxes else next(_around(*spots[at], widths[at], height)))
+        best = next(free, boxes[0] if boxes else next(_label_places(*spots[at], widths[at], height)))
         taken.append(best)
         found[at] = best
     return [found[at] for at in range(points)]
 
 
-def _around(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
+def _label_places(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
     """Yield places for a label: right, left, above and below its point, then farther and farther away."""
     for step in range(16):
         off = MARKER + step * height * 0.8
@@ -385,7 +385,7 @@ def _paint_seed(drawn: SeedAccuracies, figure: Figure) -> None:
                 ha="center",
                 va="bottom",
             )
-    _write_beside(axes, words)
+    _write_right_of_axes(axes, words)
     axes.set_xlim(-0.6, len(places) - 0.4)
     every = -(-len(places) // 20)
     axes.set_xticks(list(places.values())[::every], [str(seed) for seed in places][::every])
@@ -395,7 +395,7 @@ def _paint_seed(drawn: SeedAccuracies, figure: Figure) -> None:
     percentages(axes.yaxis)
 
 
-def _write_beside(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
+def _write_right_of_axes(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
     """Write the words right of the axes at their heights, moved up where they would overlap the words below."""
     low, high = axes.get_ylim()
     least, free = WORD_HEIGHT / SEED_HEIGHT * (high - low), -1.0

@@ -40,9 +40,9 @@ TOP, FOOT = 13.0, 10.0
 HEIGHT, LOW = 44.0, 13.0
 """Heights of a panel, and of the learning rate's."""
 LEFT, WIDTH, SECOND = 14.0, 61.0, 95.0
-BUCKETS = 150
+STRETCHES = 150
 """A longer curve is divided into this number of stretches, and drawn by the lowest and highest value of each."""
-MARKED = 15
+MOST_MARKED = 15
 """Up to this number of epochs, each has its marker."""
 MARKERS = 9
 ACCURACIES = ("accuracy", "val_accuracy", "plain_accuracy")
@@ -103,7 +103,7 @@ def history_figure(
         return without_data(name, "Training history.", "No epoch ended, so there is no history to draw.", data)
     changes = len({row.learning_rate for row in rows}) > 1
     height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
-    seen = _in_words(rows, best, stopped_early, ended)
+    seen = _description(rows, best, stopped_early, ended)
     marks = _Marks(
         best if best and any(row.epoch == best for row in rows) else None, rows[-1].epoch if stopped_early else None
     )
@@ -132,10 +132,10 @@ def _paint(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool, figure: Fig
     _curves(accuracy, rows, _series("accuracy", plain_accuracy), marks)
     accuracy.set_ylabel("accuracy (%)")
     percentages(accuracy.yaxis)
-    accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _there(rows, key)]))
+    accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _finite_values(rows, key)]))
     losses = panel(figure, SECOND, TOP, WIDTH, HEIGHT)
     _curves(losses, rows, _series("loss", plain_loss), marks)
-    _scale(losses, [value for key in LOSSES for value in _there(rows, key)])
+    _scale(losses, [value for key in LOSSES for value in _finite_values(rows, key)])
     losses.set_ylabel("loss (cross-entropy)")
     _legend(figure, _series("loss", plain_loss or plain_accuracy))
     if changes:
@@ -154,7 +154,7 @@ def _series(metric: str, plain: bool) -> list[HistoryCurve]:
 def _curves(axes: Axes, rows: Sequence[EpochRow], series: Sequence[HistoryCurve], marks: _Marks) -> None:
     drawn = False
     for one in series:
-        epochs, values = _thinned(rows, one.field)
+        epochs, values = _thinned_curve(rows, one.field)
         if any(map(math.isfinite, values)):
             drawn = True
             axes.plot(epochs, values, markevery=_markers(values), **one.look)
@@ -221,20 +221,20 @@ def _legend(figure: Figure, series: Sequence[HistoryCurve]) -> None:
 
 
 def _rates(axes: Axes, rows: Sequence[EpochRow]) -> None:
-    epochs, rates = _thinned(rows, "learning_rate")
-    axes.plot(epochs, rates, color=BLACK, marker="." if len(rows) <= MARKED else "", linewidth=0.8)
+    epochs, rates = _thinned_curve(rows, "learning_rate")
+    axes.plot(epochs, rates, color=BLACK, marker="." if len(rows) <= MOST_MARKED else "", linewidth=0.8)
     _epochs(axes, rows)
-    _scale(axes, _there(rows, "learning_rate"))
+    _scale(axes, _finite_values(rows, "learning_rate"))
     if axes.get_yscale() == "linear":
         axes.locator_params(axis="y", nbins=3)
     axes.set_title("learning rate", fontweight="normal")
 
 
-def _thinned(rows: Sequence[EpochRow], field: str) -> tuple[list[int], list[float]]:
+def _thinned_curve(rows: Sequence[EpochRow], field: str) -> tuple[list[int], list[float]]:
     """Return a curve's epochs and values, NaN for gaps; a long curve keeps each stretch's extremes and gaps."""
     points = [(row.epoch, _value(row, field)) for row in rows]
-    if len(points) > 2 * BUCKETS:
-        size = math.ceil(len(points) / BUCKETS)
+    if len(points) > 2 * STRETCHES:
+        size = math.ceil(len(points) / STRETCHES)
         points = [point for first in range(0, len(points), size) for point in _extremes(points[first : first + size])]
     return [epoch for epoch, _ in points], [value for _, value in points]
 
@@ -255,7 +255,7 @@ def _value(row: EpochRow, field: str) -> float:
 def _markers(values: Sequence[float]) -> list[int]:
     """Return the places of markers: all of a few points, else even ones and those that stand alone between gaps."""
     there = [place for place, value in enumerate(values) if math.isfinite(value)]
-    if len(there) <= MARKED:
+    if len(there) <= MOST_MARKED:
         return there
     stride = len(there) / MARKERS
     chosen = {there[int(number * stride)] for number in range(MARKERS)} | {there[-1]}
@@ -263,7 +263,7 @@ def _markers(values: Sequence[float]) -> list[int]:
     return sorted(chosen | {place for place in there if place - 1 not in known and place + 1 not in known})
 
 
-def _there(rows: Sequence[EpochRow], field: str) -> list[float]:
+def _finite_values(rows: Sequence[EpochRow], field: str) -> list[float]:
     return [value for row in rows if math.isfinite(value := _value(row, field))]
 
 
@@ -276,29 +276,29 @@ def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str)
         parts.append(f"Early stopping ended the training after epoch {count(marks.stop)}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(rows[-1].epoch)))
-    if spans_decades([value for key in LOSSES for value in _there(rows, key)]):
+    if spans_decades([value for key in LOSSES for value in _finite_values(rows, key)]):
         parts.append("The loss axis is logarithmic.")
     if not changes and rows[0].learning_rate is not None:
         parts.append(f"The learning rate was {rows[0].learning_rate:.4g} throughout.")
     return " ".join(parts)
 
 
-def _in_words(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, ended: str) -> str:
+def _description(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, ended: str) -> str:
     """Describe the curves with their values."""
     last = rows[-1].epoch
     parts = [f"Curves of accuracy and loss over {counted(len(rows), 'epoch')}."]
     for what, field in (("Validation", "val_accuracy"), ("Training", "accuracy")):
-        values = _there(rows, field)
+        values = _finite_values(rows, field)
         if values:
-            parts.append(f"{what} accuracy {_way(values[0], values[-1], percent)}.")
+            parts.append(f"{what} accuracy {_change_in_words(values[0], values[-1], percent)}.")
     for what, field in (("Validation", "val_loss"), ("Training", "loss")):
-        values = _there(rows, field)
+        values = _finite_values(rows, field)
         if not values:
             parts.append(f"{what} loss was never finite.")
         else:
             gaps = len(rows) - len(values)
             without = f", not finite in {counted(gaps, 'epoch')}" if gaps else ""
-            parts.append(f"{what} loss {_way(values[0], values[-1], loss)}{without}.")
+            parts.append(f"{what} loss {_change_in_words(values[0], values[-1], loss)}{without}.")
     lowest = next((row.val_loss for row in rows if row.epoch == best), None)
     if lowest is not None:
         parts.append(f"Lowest validation loss {loss(lowest)} after epoch {count(best)}.")
@@ -306,13 +306,13 @@ def _in_words(rows: Sequence[EpochRow], best: int | None, stopped_early: bool, e
         parts.append(f"Stopped early after epoch {count(last)}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(last)))
-    if rates := _there(rows, "learning_rate"):
+    if rates := _finite_values(rows, "learning_rate"):
         way = f"{rates[0]:.4g} throughout" if len(set(rates)) == 1 else f"from {rates[0]:.4g} to {rates[-1]:.4g}"
         parts.append(f"Learning rate {way}.")
     return " ".join(parts)
 
 
-def _way(first: float, last: float, in_words: Callable[[float], str]) -> str:
+def _change_in_words(first: float, last: float, in_words: Callable[[float], str]) -> str:
     if in_words(first) == in_words(last):
         return f"is {in_words(last)}"
     return f"{'rises' if last > first else 'falls'} from {in_words(first)} to {in_words(last)}"

@@ -26,9 +26,9 @@ MARGIN, GAP, ARROW = 5.5, 2.5, 6.0
 """Millimetres left and right of a row, between two texts, and at least between two glyphs, for their arrow."""
 PICTURE, TEXT_LINE, ROW_GAP = 18.0, SMALL * 25.4 / 72 * 1.22, 6.0
 SMALL_LETTER = LETTER * SMALL / POINTS * 1.04
-WIDEST = 18
+MOST_LETTERS = 18
 """The most letters on a line below a glyph."""
-MOST, FIRST, LAST = 28, 18, 8
+MOST_BOXES, FIRST_BOXES, LAST_BOXES = 28, 18, 8
 """Of more than the most boxes, only the first and the last are drawn."""
 HEADINGS = ("layer", "type", "configuration", "inputs", "output", "parameters")
 
@@ -53,11 +53,11 @@ class DiagramBox:
 
     @property
     def title(self) -> list[str]:
-        return _broken(self.name, "_")
+        return _broken_into_lines(self.name, "_")
 
     @property
     def lines(self) -> list[str]:
-        return [line for fact in self.facts for line in _broken(fact, " ")]
+        return [line for fact in self.facts for line in _broken_into_lines(fact, " ")]
 
     @property
     def width(self) -> float:
@@ -86,7 +86,7 @@ def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) ->
     rows = divide_into_rows([node.width for node in nodes], PAGE - 2 * MARGIN)
     placed: list[list[DiagramBox]] = [[nodes[at] for at in row] for row in rows]
     heights = [max(node.height for node in row) for row in placed]
-    data = FigureData(HEADINGS, tuple(_data(layer) for layer in complexity.layers))
+    data = FigureData(HEADINGS, tuple(_data_row(layer) for layer in complexity.layers))
     height = sum(heights) + ROW_GAP * (len(rows) - 1) + 1
     seen = "; ".join(": ".join([node.name, ", ".join(node.facts)]) for node in nodes)
     alt = f"Diagram of the network from its input to its output. {seen}."
@@ -99,17 +99,17 @@ def divide_into_rows(widths: Sequence[float], most: float) -> list[list[int]]:
     Returns:
         The indices of the boxes, row by row.
     """
-    rows = _filled(widths, most)
+    rows = _fill_rows(widths, most)
     limit = max(sum(widths) / len(rows), *widths)
     while limit < most:
-        tried = _filled(widths, limit)
+        tried = _fill_rows(widths, limit)
         if len(tried) == len(rows):
             return tried
         limit += 1
     return rows
 
 
-def _filled(widths: Sequence[float], most: float) -> list[list[int]]:
+def _fill_rows(widths: Sequence[float], most: float) -> list[list[int]]:
     rows: list[list[int]] = [[]]
     used = 0.0
     for at, width in enumerate(widths):
@@ -133,10 +133,14 @@ def _boxes(experiment: Experiment, complexity: Complexity) -> list[DiagramBox]:
             DiagramBox("hog", "HOG features", (*facts, f"→ {complexity.inputs:,}"), (complexity.inputs,), cells)
         )
     nodes += [_layer_box(layer) for layer in complexity.layers]
-    if len(nodes) <= MOST:
+    if len(nodes) <= MOST_BOXES:
         return nodes
-    left_out = len(nodes) - FIRST - LAST
-    return [*nodes[:FIRST], DiagramBox("more", "…", (f"{counted(left_out, 'layer')} more",), ()), *nodes[-LAST:]]
+    left_out = len(nodes) - FIRST_BOXES - LAST_BOXES
+    return [
+        *nodes[:FIRST_BOXES],
+        DiagramBox("more", "…", (f"{counted(left_out, 'layer')} more",), ()),
+        *nodes[-LAST_BOXES:],
+    ]
 
 
 def _layer_box(layer: LayerComplexity) -> DiagramBox:
@@ -150,7 +154,7 @@ def _layer_box(layer: LayerComplexity) -> DiagramBox:
     return DiagramBox(kind, layer.name, tuple(facts), layer.output_shape)
 
 
-def _data(layer: LayerComplexity) -> tuple[object, ...]:
+def _data_row(layer: LayerComplexity) -> tuple[object, ...]:
     return (layer.name, layer.kind, layer.configuration, layer.inputs, written(layer.output_shape), layer.total)
 
 
@@ -166,13 +170,13 @@ def _caption(complexity: Complexity, nodes: Sequence[DiagramBox]) -> str:
     return f"Architecture: {between}; {counted(complexity.total, 'parameter')}. {scale}{drawn}"
 
 
-def _broken(text: str, joint: str) -> list[str]:
+def _broken_into_lines(text: str, joint: str) -> list[str]:
     """Break a text behind `joint` into lines of at most WIDEST letters; a longer word stays whole."""
-    if len(text) <= WIDEST:
+    if len(text) <= MOST_LETTERS:
         return [text]
     lines = [""]
     for word in text.replace(joint, f"{joint}\0").split("\0"):
-        if lines[-1] and len((lines[-1] + word).rstrip()) > WIDEST:
+        if lines[-1] and len((lines[-1] + word).rstrip()) > MOST_LETTERS:
             lines.append("")
         lines[-1] += word
     return [line.strip() for line in lines]
@@ -214,13 +218,13 @@ def _paint_row(
             _turn(axes, before, (start, middle), top - ROW_GAP / 2)
         elif before is not None:
             _arrow(axes, [before, (start, middle)])
-        _caption_of(axes, node, centre, top + PICTURE)
+        _write_texts(axes, node, centre, top + PICTURE)
         before, left = (end, middle), left + width
     assert before is not None
     return before
 
 
-def _caption_of(axes: Axes, node: DiagramBox, centre: float, top: float) -> None:
+def _write_texts(axes: Axes, node: DiagramBox, centre: float, top: float) -> None:
     for number, line in enumerate([*node.title, *node.lines]):
         weight = "bold" if number < len(node.title) else "normal"
         axes.text(

@@ -34,7 +34,7 @@ TOP, HEAD, FOOT, GAP = 0.5, LINE + 0.8, 9.0, 3.5
 """Millimetres above all panels, above each, below the last, and between two."""
 HIGHEST, PAGE_HEIGHT = 26.0, 225.0
 LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
-MOST = 12
+MOST_LAYERS = 12
 """The most layers drawn: of more, the first ones and the last."""
 HEADINGS = (
     "epoch",
@@ -54,7 +54,7 @@ HEADINGS = (
 
 
 @dataclass(frozen=True)
-class _Array:
+class _WeightHistory:
     """The weights or biases of one layer over the epochs.
 
     Attributes:
@@ -90,8 +90,8 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
         return without_data(
             name, "Weights and biases.", "Nothing was recorded of the weights, so there is nothing to draw.", data
         )
-    shown = layers if len(layers) <= MOST else [*layers[: MOST - 1], layers[-1]]
-    arrays = {(layer, kind): _array(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
+    shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS - 1], layers[-1]]
+    arrays = {(layer, kind): _array_of(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
     height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
     whole = TOP + len(shown) * (HEAD + height + GAP) - GAP + FOOT
     more = len(layers) - len(shown)
@@ -101,7 +101,7 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
         f"light band: 90 %; dotted: lowest and highest.{left_out}"
     )
     return Drawing(
-        name, caption, _in_words(arrays, ordered), data, (PAGE, whole), partial(_paint, shown, arrays, height)
+        name, caption, _description(arrays, ordered), data, (PAGE, whole), partial(_paint, shown, arrays, height)
     )
 
 
@@ -110,25 +110,27 @@ def _rows(event: WeightsSeen) -> list[tuple[object, ...]]:
     for layer in event.layers:
         for kind, spread in (("weights", layer.weights), ("biases", layer.biases)):
             if spread is not None:
-                rows.append((event.epoch, layer.name, kind, *_lines(spread), spread.mean, spread.deviation, layer.dead))
+                rows.append(
+                    (event.epoch, layer.name, kind, *_quantile_line(spread), spread.mean, spread.deviation, layer.dead)
+                )
     return rows
 
 
-def _lines(spread: Distribution) -> tuple[float, ...]:
+def _quantile_line(spread: Distribution) -> tuple[float, ...]:
     return (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
 
 
-def _array(seen: Sequence[WeightsSeen], layer: str, kind: str) -> _Array:
+def _array_of(seen: Sequence[WeightsSeen], layer: str, kind: str) -> _WeightHistory:
     told = [
         (event.epoch, spread)
         for event in seen
         for part in event.layers
         if part.name == layer and (spread := part.weights if kind == "weights" else part.biases) is not None
     ]
-    return _Array(tuple(epoch for epoch, _ in told), tuple(_lines(spread) for _, spread in told))
+    return _WeightHistory(tuple(epoch for epoch, _ in told), tuple(_quantile_line(spread) for _, spread in told))
 
 
-def _in_words(arrays: dict[tuple[str, str], _Array], seen: Sequence[WeightsSeen]) -> str:
+def _description(arrays: dict[tuple[str, str], _WeightHistory], seen: Sequence[WeightsSeen]) -> str:
     parts: list[str] = []
     for (layer, kind), array in arrays.items():
         if array.epochs:
@@ -138,7 +140,7 @@ def _in_words(arrays: dict[tuple[str, str], _Array], seen: Sequence[WeightsSeen]
     return f"Bands of weights and biases by epoch. After epoch {count(last)}, 90 % of the values: {'; '.join(parts)}."
 
 
-def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], height: float, figure: Figure) -> None:
+def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], _WeightHistory], height: float, figure: Figure) -> None:
     ends = [epoch for array in arrays.values() for epoch in array.epochs]
     for number, layer in enumerate(layers):
         top = TOP + number * (HEAD + height + GAP) + HEAD
@@ -153,7 +155,7 @@ def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], _Array], height:
                 write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
 
 
-def _bands(axes: Axes, array: _Array, color: str) -> None:
+def _bands(axes: Axes, array: _WeightHistory, color: str) -> None:
     """Draw bands for several epochs, or a bar with its ends for one."""
     low, *inner, high = (list(line) for line in zip(*array.lines, strict=True))
     least, lower, middle, upper, most = inner

@@ -24,11 +24,11 @@ from mnist_tui.report.formats.tree import (
     numbered_figure,
     slugs,
     text_of,
-    walked,
+    transformed,
     with_directions,
     with_links,
     with_pictures,
-    with_written,
+    with_raw_character,
 )
 
 MARKDOWN_WRITER = "gfm-tex_math_gfm+subscript"
@@ -52,9 +52,11 @@ def write_markdown(prepared: PreparedReport, beside: str) -> bytes:
     names = {name: anchor for (_, name, _), anchor in zip(found, anchors, strict=True)}
     made = " · ".join(part for part in (report.author, time_in_utc(report.timestamp)) if part)
     head = [node("Header", [1, ["", [], []], inlines(report.title)]), node("Para", inlines(made))]
-    text = with_links([*head, *contents(blocks), *walked(blocks, _lowered_heading, BLOCKS)], names)
-    text = with_written(walked(with_directions(text, isolated_by_characters), _entities), "\\", "gfm", "\\\\")
-    text = walked(text, _dashes)
+    text = with_links([*head, *contents(blocks), *transformed(blocks, _lowered_heading, BLOCKS)], names)
+    text = with_raw_character(
+        transformed(with_directions(text, isolated_by_characters), _entities), "\\", "gfm", "\\\\"
+    )
+    text = transformed(text, _dashes)
     return pandoc.write_document(prepared.tree(text), MARKDOWN_WRITER, ["--wrap=none"])
 
 
@@ -111,7 +113,7 @@ def write_html(prepared: PreparedReport) -> bytes:
         OSError: a figure cannot be read.
     """
     blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: _data_url(prepared, name)), numbered_figure)
-    blocks = walked(with_links(without_empty_heads(blocks)), _scrolling, BLOCKS)
+    blocks = transformed(with_links(without_empty_heads(blocks)), _scrolling, BLOCKS)
     tree = with_directions(prepared.tree(blocks), isolated_by_attribute)
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     tree["meta"]["style"] = node("MetaBlocks", [node("RawBlock", ["html", style])])

@@ -32,12 +32,12 @@ from mnist_tui.report.formats.tree import (
     isolated_by_characters,
     node,
     numbered_figure,
-    walked,
+    transformed,
     with_breaks,
     with_directions,
     with_links,
     with_pictures,
-    with_written,
+    with_raw_character,
 )
 from mnist_tui.shown_text import isolated
 from mnist_tui.wording import listed, noun
@@ -49,33 +49,12 @@ _WITHOUT_SHAPE = ("C", "Z", "M")
 _TYPST_CHARACTERS = re.compile("[\x00-\u052f\u1e00-\u25ff\u2713\u2717\ufb00-\ufb06\ufffd]")
 """About the characters of typst's own fonts: Latin, Greek, Cyrillic, punctuation, arrows, mathematics."""
 _FONTS = {"CJK": "Noto Sans CJK", "HIRAGANA": "Noto Sans CJK", "KATAKANA": "Noto Sans CJK", "HANGUL": "Noto Sans CJK"}
-_SCRIPTS = frozenset(
-    (
-        "ARABIC",
-        "ARMENIAN",
-        "BENGALI",
-        "DEVANAGARI",
-        "ETHIOPIC",
-        "GEORGIAN",
-        "GUJARATI",
-        "GURMUKHI",
-        "HEBREW",
-        "KANNADA",
-        "KHMER",
-        "LAO",
-        "MALAYALAM",
-        "MONGOLIAN",
-        "MYANMAR",
-        "ORIYA",
-        "SINHALA",
-        "SYRIAC",
-        "TAMIL",
-        "TELUGU",
-        "THAANA",
-        "THAI",
-        "TIBETAN",
-    )
-)
+_SCRIPTS = frozenset((
+    "ARABIC", "ARMENIAN", "BENGALI", "DEVANAGARI", "ETHIOPIC", "GEORGIAN", "GUJARATI", "GURMUKHI", "HEBREW",
+    "KANNADA", "KHMER", "LAO", "MALAYALAM", "MONGOLIAN", "MYANMAR", "ORIYA", "SINHALA", "SYRIAC", "TAMIL", "TELUGU",
+    "THAANA", "THAI", "TIBETAN",
+))  # fmt: skip
+"""Scripts that have a Noto font of their name."""
 
 
 def drawn_characters(tree: Any) -> set[str]:
@@ -185,7 +164,7 @@ def _docx_table(size: int, table: Node) -> Nodes:
     def small(one: Node) -> Node:
         return node("Span", [style, [one]]) if one["t"] in {"Str", "Space", "Code"} else one
 
-    return [with_cells(table, lambda blocks, _: walked(blocks, small))]
+    return [with_cells(table, lambda blocks, _: transformed(blocks, small))]
 
 
 LATEX_OPTIONS = ("--standalone", f"--template={TEMPLATES / 'report.tex'}", "--wrap=none", "--syntax-highlighting=none")
@@ -211,8 +190,8 @@ def write_latex(prepared: PreparedReport, beside: str) -> bytes:
     """
     blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"{beside}/{name}.pdf"), captioned_figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), LATEX_LONGEST_WORD)
-    blocks = with_written(blocks, "`", "latex", r"\textasciigrave{}")
-    blocks = walked(with_fitted_tables(blocks, _latex_table), _code_lines, BLOCKS)
+    blocks = with_raw_character(blocks, "`", "latex", r"\textasciigrave{}")
+    blocks = transformed(with_fitted_tables(blocks, _latex_table), _code_lines, BLOCKS)
     tree = prepared.tree(blocks)
     tree["meta"]["symbols"] = node("MetaBlocks", [node("RawBlock", ["latex", symbol_declarations(non_ascii(tree))])])
     return pandoc.write_document(tree, "latex", LATEX_OPTIONS)
@@ -291,7 +270,7 @@ def write_pdf(prepared: PreparedReport) -> bytes:
     blocks = with_pictures(prepared.blocks, prepared.pictures(lambda name: f"figures/{name}.svg"), _typst_figure)
     blocks = with_breaks(with_links(without_empty_heads(blocks)), PDF_LONGEST_WORD)
     tree = prepared.tree(
-        walked(
+        transformed(
             with_directions(with_fitted_tables(_kept_together(blocks), _pdf_table), isolated_by_characters),
             _typst_literal,
         )

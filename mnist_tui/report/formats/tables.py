@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mnist_tui.report.formats.tree import BLOCKS, Node, Nodes, node, text_of, walked, with_breaks
+from mnist_tui.report.formats.tree import BLOCKS, Node, Nodes, node, text_of, transformed, with_breaks
 
 PAGE = (94, 106, 122)
 """Characters across the page, for each size of letters from the largest down."""
@@ -56,14 +56,14 @@ def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
         if sum(whole) + room <= capacity:
             return TableLayout(size, None, tuple(whole))
         if sum(least) + room <= capacity:
-            return _shared(size, columns, least, capacity - room)
+            return _share_width(size, columns, least, capacity - room)
     capacity = capacities[-1] - room
     cuts = range(LONGEST_WORD, SHORTEST, -1)
     cut = next((cut for cut in cuts if sum(min(length, cut) for length in least) <= capacity), SHORTEST)
-    return _shared(len(capacities) - 1, columns, [min(length, cut) for length in least], capacity)
+    return _share_width(len(capacities) - 1, columns, [min(length, cut) for length in least], capacity)
 
 
-def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
+def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], capacity: int) -> TableLayout:
     """Choose the widths with which the cells have the fewest lines; tall cells count more.
 
     A column is at least as wide as `least` says. Found by dynamic programming over the columns.
@@ -71,7 +71,7 @@ def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], c
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
     left = capacity - sum(least)
     for column, start in zip(columns, least, strict=True):
-        costs = _costs(column, start, max(0, left))
+        costs = _costs_by_width(column, start, max(0, left))
         new: dict[int, tuple[int, tuple[int, ...]]] = {}
         for used, (cost, widths) in best.items():
             for more, lines in costs.items():
@@ -83,7 +83,7 @@ def _shared(size: int, columns: Sequence[Sequence[str]], least: Sequence[int], c
     return TableLayout(size, tuple(round(width / sum(widths), 4) for width in widths), widths)
 
 
-def _costs(column: Sequence[str], least: int, most: int) -> dict[int, int]:
+def _costs_by_width(column: Sequence[str], least: int, most: int) -> dict[int, int]:
     """Return a column's cost by the characters it gets beyond its least, without those that change nothing."""
     found: dict[int, int] = {}
     lowest = None
@@ -124,16 +124,16 @@ def with_fitted_tables(
         if one["t"] != "Table":
             return one
         layout = table_layout(one, capacities)
-        one = _to_the_left(one)
+        one = _aligned_left(one)
         if layout.shares is None and always:
             shares = tuple(round((width + GAP) / capacities[layout.size], 4) for width in layout.longest)
             layout = replace(layout, shares=tuple(share / max(1.0, sum(shares)) for share in shares))
         return sized(layout.size, one if layout.shares is None else _with_shares(one, layout))
 
-    return walked(blocks, change, BLOCKS)
+    return transformed(blocks, change, BLOCKS)
 
 
-def _to_the_left(table: Node) -> Node:
+def _aligned_left(table: Node) -> Node:
     """Align columns without an alignment to the left; typst would centre them."""
     attributes, caption, columns, *rest = table["c"]
     aligned = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
@@ -171,7 +171,7 @@ def without_empty_heads(blocks: Nodes) -> Nodes:
         headed = [[body[0], 1, body[2], [_bold_first(row) for row in body[3]]] for body in bodies]
         return node("Table", [attributes, caption, columns, [head[0], []], headed, foot])
 
-    return walked(blocks, change, BLOCKS)
+    return transformed(blocks, change, BLOCKS)
 
 
 def _bold_first(row: Any) -> Any:

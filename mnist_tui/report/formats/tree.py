@@ -51,7 +51,7 @@ def inlines(text: str) -> Nodes:
     return found[1:]
 
 
-def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = ()) -> Any:
+def transformed(value: Any, change: Callable[[Node], Any], whole: Collection[str] = ()) -> Any:
     """Return the tree with every element, innermost first, replaced by what `change` returns for it.
 
     Args:
@@ -63,7 +63,7 @@ def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = (
         for one in value:
             if not isinstance(one, dict | list):
                 out.append(one)
-            elif isinstance(new := walked(one, change, whole), list) and isinstance(one, dict):
+            elif isinstance(new := transformed(one, change, whole), list) and isinstance(one, dict):
                 out += new
             else:
                 out.append(new)
@@ -71,7 +71,7 @@ def walked(value: Any, change: Callable[[Node], Any], whole: Collection[str] = (
     if isinstance(value, dict) and "t" in value:
         content = value.get("c")
         enters = isinstance(content, dict | list) and value["t"] not in whole
-        return change({"t": value["t"], "c": walked(content, change, whole)} if enters else value)
+        return change({"t": value["t"], "c": transformed(content, change, whole)} if enters else value)
     return value
 
 
@@ -118,7 +118,7 @@ def with_ids(blocks: Nodes) -> Nodes:
         name = _unused(wanted, taken)
         return node("Header", [level, [name, classes, pairs], title])
 
-    return walked(blocks, change, BLOCKS)
+    return transformed(blocks, change, BLOCKS)
 
 
 def slug(title: str) -> str:
@@ -168,7 +168,7 @@ def with_pictures(
         picture = pictures.get(place.removeprefix(FIGURES))
         return made(next(numbers), picture, caption) if picture and place.startswith(FIGURES) else one
 
-    return walked(blocks, block, BLOCKS)
+    return transformed(blocks, block, BLOCKS)
 
 
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
@@ -178,7 +178,7 @@ def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     def change(one: Node) -> Any:
         return one["c"][1] if one["t"] == "Image" and one["c"][2][0] not in ours else one
 
-    return walked(blocks, change)
+    return transformed(blocks, change)
 
 
 def captioned_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
@@ -215,7 +215,7 @@ def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
         there = names.get(target[1:])
         return node("Link", [attributes, text, [f"#{there}", title]]) if there else text
 
-    return walked(blocks, change)
+    return transformed(blocks, change)
 
 
 def _id_of(one: Node) -> str:
@@ -231,10 +231,10 @@ def _id_of(one: Node) -> str:
 def contents(blocks: Nodes, deepest: int = 2) -> Nodes:
     """Return a table of contents as a list of links, for formats that make none themselves."""
     chosen = [(level, name, title) for level, name, title in headings(blocks) if level <= deepest]
-    return [_listed(chosen)] if chosen else []
+    return [_nested_list(chosen)] if chosen else []
 
 
-def _listed(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
+def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
     top = min(level for level, _, _ in chosen)
     items: list[Nodes] = []
     inner: list[tuple[int, str, Nodes]] = []
@@ -242,23 +242,23 @@ def _listed(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
         if level > top and items:
             inner.append((level, name, title))
             continue
-        _close(items, inner)
+        _close_item(items, inner)
         items.append([node("Plain", [node("Link", [["", [], []], _without_links(title), [f"#{name}", ""]])])])
-    _close(items, inner)
+    _close_item(items, inner)
     return node("BulletList", items)
 
 
-def _close(items: list[Nodes], inner: list[tuple[int, str, Nodes]]) -> None:
+def _close_item(items: list[Nodes], inner: list[tuple[int, str, Nodes]]) -> None:
     if inner:
-        items[-1].append(_listed(inner))
+        items[-1].append(_nested_list(inner))
         inner.clear()
 
 
 def _without_links(title: Nodes) -> Nodes:
-    return walked(title, lambda one: one["c"][1] if one["t"] == "Link" else [] if one["t"] == "Note" else one)
+    return transformed(title, lambda one: one["c"][1] if one["t"] == "Link" else [] if one["t"] == "Note" else one)
 
 
-def with_written(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
+def with_raw_character(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
     """Write a character in a format's own code, where pandoc would write it wrong."""
 
     def change(one: Node) -> Any:
@@ -267,7 +267,7 @@ def with_written(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
         pieces = re.split(f"({re.escape(char)})", one["c"])
         return [node("RawInline", [form, code]) if piece == char else node("Str", piece) for piece in pieces if piece]
 
-    return walked(blocks, change)
+    return transformed(blocks, change)
 
 
 def breakable(text: str, longest: int) -> str:
@@ -295,7 +295,7 @@ def with_breaks(value: Any, longest: int) -> Any:
             case _:
                 return one
 
-    return walked(value, change)
+    return transformed(value, change)
 
 
 JOINED = frozenset(("Str", "Space", "SoftBreak"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_tui.report.export import ITEMS, lacks, target
+from mnist_tui.report.export import ITEMS, path_of_item, why_unavailable
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.wording import counted
@@ -54,7 +54,7 @@ class ExportRequest:
         """The names of the files that will be written."""
         report = ", ".join([path.name for path in self.documents] + ([f"{FIGURES}/"] if self.figures else []))
         card = [CARD] if any(item in WEIGHT_FORMATS for item in self.items) else []
-        items = ", ".join([*(target(item, Path()).name for item in self.items), *card])
+        items = ", ".join([*(path_of_item(item, Path()).name for item in self.items), *card])
         if not items or len(self.runs) == 1:
             return ", ".join(filter(None, (report, items)))
         each = f"in a folder for each of the {counted(self.runs, 'run')}: {items}"
@@ -62,7 +62,7 @@ class ExportRequest:
 
     def existing(self) -> list[Path]:
         """Return the files that exist already, as far as their names are known before the export."""
-        wanted = [target(item, self.folder_of(run)) for run in self.runs for item in self.items]
+        wanted = [path_of_item(item, self.folder_of(run)) for run in self.runs for item in self.items]
         there = [path for path in (*wanted, *self.documents) if path.exists()]
         figures = self.figures_folder
         return [*there, figures] if figures and figures.is_dir() and any(figures.iterdir()) else there
@@ -138,5 +138,5 @@ def sections() -> dict[str, list[Offer]]:
     for item, label in ITEMS.items():
         kind, dot, _ = item.partition(".")
         section = KINDS.get(kind, OTHER_SECTION) if dot else WEIGHTS
-        found.setdefault(section, []).append(Offer(item, label, lacks(item)))
+        found.setdefault(section, []).append(Offer(item, label, why_unavailable(item)))
     return found

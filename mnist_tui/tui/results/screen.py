@@ -145,11 +145,11 @@ class ResultsScreen(BenchScreen[None]):
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:
         """The summary for a lab report, by the clipboard and by a file beside the run's exports."""
-        from mnist_tui.report.export import text_of
+        from mnist_tui.report.export import item_text
         from mnist_tui.tui.terminal.clipboard import copy
 
         try:
-            text = text_of(self.folder, "summary.md")
+            text = item_text(self.folder, "summary.md")
         except (RequestError, OSError, TypeError, KeyError) as error:
             self.app.call_from_thread(self.notify, f"the run's folder cannot be read: {error}", severity="error")
             return
