@@ -14,22 +14,13 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
 from mnist_tui.cli.output import LiveView, print_line
-from mnist_tui.cli.study_results import (
-    STYLES,
-    fitted,
-    in_order,
-    metric_text,
-    metric_words,
-    print_results,
-    reason_words,
-    table_of,
-    trial_columns,
-)
+from mnist_tui.cli.study_results import STYLES, fitted, metric_words, print_results, table_of, trial_columns
 from mnist_tui.clocks import HeardClock
 from mnist_tui.shown_text import visible_line
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
+from mnist_tui.studies.trial_table import in_rank_order, metric_text, reason_text
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.wording import count, counted, percent, seconds
 
@@ -79,7 +70,7 @@ class StudyLines:
             self._first = False
             known = {row.number: row for row in state.rows}
             if settled := sum(row.settled for row in state.rows):
-                self.say(f"{settled:,} of {counted(total_of(state), 'trial')} are there already")
+                self.say(f"{settled:,} of {counted(state.total, 'trial')} are there already")
         for note in state.notes[len(before.notes) :]:
             self.say(f"note: {note}")
         if state.workers and len(state.workers) != len(before.workers):
@@ -203,10 +194,10 @@ def trial_line(state: StudyState, row: TrialRow) -> str:
     """``trial 3 of 24: hidden 150, seed 1: finished, val accuracy 97.12 %, test accuracy 97.30 %, 12.3 s``."""
     words = [f"{name} {value}" for name, value in row.values] or [row.base]
     words += [f"seed {row.seed}"] if len({each.seed for each in state.rows}) > 1 else []
-    head = f"trial {row.number} of {total_of(state)}: {', '.join(words)}: "
+    head = f"trial {row.number} of {state.total}: {', '.join(words)}: "
     if row.state != "finished":
-        return head + reason_words(row)
-    figures = [f"{metric_words(state.metric)} {metric_text(state, row)}"]
+        return head + reason_text(row)
+    figures = [f"{metric_words(state.metric)} {metric_text(row, state.metric)}"]
     figures += [f"test accuracy {percent(row.test_accuracy)}"] if row.test_accuracy is not None else []
     figures += [seconds(row.seconds)] if row.seconds is not None else []
     return head + ", ".join(["finished", *figures])
@@ -233,12 +224,12 @@ def view(state: StudyState, *, width: int, height: int, now: float) -> Renderabl
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
-    ordered = in_order(state)
+    ordered = in_rank_order(state.rows, state.metric, compares=state.compares)
     shown = chosen(ordered, max(LEAST_ROWS, height - AROUND))
     columns = [column for column in fitted(trial_columns(state, shown), width) if column.title != "run"]
     parts: list[RenderableType] = [
         Text(visible_line(progress_line(state, now)), no_wrap=True, overflow="ellipsis", style="bold"),
-        Padding(ProgressBar(total=total_of(state), completed=done_of(state), width=min(width, 60)), expand=False),
+        Padding(ProgressBar(total=max(1, state.total), completed=state.progress, width=min(width, 60)), expand=False),
         Text(visible_line(workers_line(state)), no_wrap=True, overflow="ellipsis", style="dim"),
     ]
     if shown:
@@ -262,7 +253,7 @@ def progress_line(state: StudyState, now: float) -> str:
     """``7 of 24 trials, 2 running, 1 failed · about 3 min 12 s left · raw over hidden``."""
     if not state.rows:
         return "the study's process starts" if state.live else state.state
-    parts = [f"{state.done:,} of {counted(total_of(state), 'trial')}"]
+    parts = [f"{state.done:,} of {counted(state.total, 'trial')}"]
     parts += [f"{number:,} {word}" for word in ("running", "pruned", "failed") if (number := state.count(word))]
     left = state.seconds_left(now)
     about = f" · about {seconds(round(left))} left" if left is not None else ""
@@ -281,14 +272,3 @@ def workers_line(state: StudyState) -> str:
     each = f", {counted(threads[0], 'thread')} each" if len(threads) == 1 else ""
     on = f"on {counted(len(hosts), 'machine')}{f', {count(gpus)} with a GPU' if gpus else ''}{each}"
     return f"{counted(len(state.workers), 'worker')} {on}: {busy:,} busy"
-
-
-def total_of(state: StudyState) -> int:
-    """Trials that there will be."""
-    return max(1, state.trials, len(state.rows))
-
-
-def done_of(state: StudyState) -> float:
-    """Trials that ended, and of those that run the share of their epochs."""
-    running = (row for row in state.rows if row.state == "running" and row.epochs)
-    return state.done + sum(min(1.0, row.epoch / row.epochs) for row in running)

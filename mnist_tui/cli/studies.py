@@ -12,11 +12,12 @@ from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
-from mnist_tui.cli.study_results import metric_text, print_results
+from mnist_tui.cli.study_results import print_results
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.trial_table import metric_text
 from mnist_tui.studies.watch import read_study
 from mnist_tui.wording import moment
 
@@ -52,8 +53,8 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
         return
     table = plain_table("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
     for folder, state in found:
-        best = metric_text(state, state.best_row) if state.best_row is not None else ""
-        trials = f"{state.done:,}/{max(state.trials, len(state.rows)):,}"
+        best = metric_text(state.best_row, state.metric) if state.best_row is not None else ""
+        trials = f"{state.done:,}/{state.total:,}"
         table.add_row(folder.id, state.kind, state.state, trials, best, moment(state.started))
     print_table(table)
 
@@ -121,7 +122,7 @@ def _summary(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
         "kind": state.kind,
         "title": state.title,
         "state": state.state,
-        "trials": max(state.trials, len(state.rows)),
+        "trials": state.total,
         "done": state.done,
         "finished": state.count("finished"),
         "failed": state.count("failed"),

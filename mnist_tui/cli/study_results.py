@@ -6,7 +6,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,23 @@ from mnist_tui.columns import fit, shortened
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import result_words
-from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped, summary
+from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.folder import StudyFolder
-from mnist_tui.studies.state import ENDED, StudyState, TrialRow, ranked
-from mnist_tui.wording import DASH, count, counted, listed, loss, percent, plus_minus, seconds
+from mnist_tui.studies.state import ENDED, StudyState, TrialRow
+from mnist_tui.studies.trial_table import (
+    epochs_text,
+    in_rank_order,
+    mean_rows,
+    metric_text,
+    reason_text,
+    score_text,
+    spread_text,
+    state_text,
+    table_shape,
+)
+from mnist_tui.wording import DASH, count, counted, listed, percent, seconds
 
 TROUBLES = ("failed", "diverged", "pruned")
 TOLD = 8
@@ -132,7 +143,7 @@ def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) ->
     seeds = folder.study().kind == "seeds"
     parts = [_head(state)]
     if state.rows:
-        rows = in_order(state)
+        rows = in_rank_order(state.rows, state.metric, compares=state.compares)
         columns = _seed_columns(rows) if seeds else trial_columns(state, rows)
         parts.append(rendered(table_of(fitted(columns, width)), width))
     if not seeds and (columns := point_columns(state)):
@@ -167,7 +178,7 @@ def _head(state: StudyState) -> str:
 
 def counts(state: StudyState) -> str:
     """``24 trials: 22 finished, 1 pruned, 1 failed``."""
-    total = max(state.trials, len(state.rows))
+    total = state.total
     parts = [f"{number:,} {word}" for word in (*ENDED, "running") if (number := state.count(word))]
     waiting = state.to_come
     return f"{counted(total, 'trial')}: {', '.join([*parts, *([f'{waiting:,} missing'] if waiting else [])])}"
@@ -176,25 +187,21 @@ def counts(state: StudyState) -> str:
 def _troubles(state: StudyState) -> list[str]:
     """Why trials came to nothing or to little, the failed ones first."""
     rows = [row for word in TROUBLES for row in state.rows if row.state == word and row.reason]
-    lines = [f"trial {row.number}: {reason_words(row)}" for row in rows[:TOLD]]
+    lines = [f"trial {row.number}: {reason_text(row)}" for row in rows[:TOLD]]
     return lines + ([f"… and {counted(len(rows) - TOLD, 'trial')} more: --json has them"] if len(rows) > TOLD else [])
 
 
 def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
     return [
         TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
-        TextColumn("state", tuple(state_words(row) for row in rows)),
-        TextColumn("epochs", tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows), right=True, need=6),
+        TextColumn("state", tuple(state_text(row) for row in rows)),
+        TextColumn("epochs", tuple(epochs_text(row) for row in rows), right=True, need=6),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
         TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
-        TextColumn("test loss", tuple(_loss(row) for row in rows), right=True, need=8),
+        TextColumn("test loss", tuple(score_text("test_loss", row.test_loss) for row in rows), right=True, need=8),
         TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
         TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
     ]
-
-
-def _loss(row: TrialRow) -> str:
-    return DASH if row.test_loss is None else loss(row.test_loss)
 
 
 def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
@@ -216,7 +223,7 @@ def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
         return []
     values = [f"{name} {value}" for name, value in best.values]
     values += [f"seed {best.seed}"] if len({row.seed for row in state.rows}) > 1 else []
-    said = f"trial {best.number}: {listed(values)} ({metric_words(state.metric)} {metric_text(state, best)})"
+    said = f"trial {best.number}: {listed(values)} ({metric_words(state.metric)} {metric_text(best, state.metric)})"
     return [f"best       {said}", f"command    {command_of(folder, best)}"]
 
 
@@ -225,8 +232,6 @@ if TYPE_CHECKING:
 
 GAP = 3
 """Cells between two columns."""
-ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
-"""Of the rows that did not finish, after those that did."""
 STYLES = {
     "running": "cyan",
     "finished": "green",
@@ -266,48 +271,26 @@ class TextColumn:
         return replace(self, title=shortened(self.title, width), cells=tuple(shortened(t, width) for t in self.cells))
 
 
-def in_order(state: StudyState) -> list[TrialRow]:
-    """All rows: those that finished, best first, then the others by what they do."""
-    best = ranked(state.rows, state.metric) if state.compares else [r for r in state.rows if r.state == "finished"]
-    there = {row.number for row in best}
-    rest = [row for row in state.rows if row.number not in there]
-    return best + sorted(rest, key=lambda row: (_place(row.state), row.number))
-
-
-def _place(state: str) -> int:
-    return ORDER.index(state) if state in ORDER else len(ORDER)
-
-
 def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
-    """The columns of a table of trials."""
+    """Return the columns of a table of trials."""
+    shape = table_shape(state)
     columns = [TextColumn("trial", tuple(str(row.number) for row in rows), right=True)]
-    if len({row.base for row in state.rows}) > 1:
+    if shape.bases:
         columns.append(TextColumn("preset", tuple(row.base for row in rows), cut=True))
-    for axis in state.axes:
+    for axis in shape.axes:
         columns.append(TextColumn(axis, tuple(dict(row.values).get(axis, DASH) for row in rows), cut=True))
-    if len({row.seed for row in state.rows}) > 1:
+    if shape.seeds:
         columns.append(TextColumn("seed", tuple(str(row.seed) for row in rows), right=True))
-    columns.append(TextColumn("state", tuple(state_words(row) for row in rows)))
-    epochs = tuple(f"{row.epoch:,}/{row.epochs:,}" for row in rows)
-    columns.append(TextColumn("epoch", epochs, right=True, need=8 if state.live else 6))
-    columns.append(TextColumn(metric_words(state.metric), tuple(metric_text(state, row) for row in rows), right=True))
-    tested = tuple(percent(row.test_accuracy) for row in rows)
-    columns.append(TextColumn("test accuracy", tested, right=True, need=7))
-    columns.append(TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4))
-    columns.append(TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5))
-    columns.append(TextColumn("run", tuple(row.run or DASH for row in rows), need=3))
-    return columns
-
-
-def state_words(row: TrialRow) -> str:
-    """``running``, ``running, attempt 2``, ``finished, deleted``."""
-    again = f", attempt {row.attempt}" if row.state == "running" and row.attempt > 1 else ""
-    return f"{row.state}{again}{', deleted' if row.deleted else ''}"
-
-
-def reason_words(row: TrialRow) -> str:
-    """``failed: out of memory``; a reason that begins with the state says it once."""
-    return row.reason if row.reason.startswith(row.state) else ": ".join(filter(None, (row.state, row.reason)))
+    return [
+        *columns,
+        TextColumn("state", tuple(map(state_text, rows))),
+        TextColumn("epoch", tuple(map(epochs_text, rows)), right=True, need=8 if state.live else 6),
+        TextColumn(metric_words(state.metric), tuple(metric_text(row, state.metric) for row in rows), right=True),
+        TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True, need=7),
+        TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4),
+        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
+        TextColumn("run", tuple(row.run or DASH for row in rows), need=3),
+    ]
 
 
 def metric_words(metric: str) -> str:
@@ -315,49 +298,39 @@ def metric_words(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def metric_text(state: StudyState, row: TrialRow) -> str:
-    """A trial's figure by which it is compared: of the model it ended with, else of its newest epoch."""
-    if state.metric == "val_accuracy":
-        return percent(row.score if row.score is not None else row.val_accuracy)
-    value = row.score if row.score is not None else row.val_loss
-    return DASH if value is None else loss(value)
-
-
 def point_columns(state: StudyState) -> list[TextColumn]:
-    """The columns of a table of combinations, each over its seeds; best first. Empty where there is one seed."""
-    groups = [(point, [row for row in rows if row.state == "finished"]) for point, rows in state.points.items()]
-    groups = [(point, rows) for point, rows in groups if rows]
-    if all(len(rows) < 2 for _, rows in groups):
-        return []
-    scores = {point: summary(row.score for row in rows) for point, rows in groups}
-    sign = -1 if state.metric == "val_accuracy" else 1
-    groups.sort(key=lambda group: sign * found.mean if (found := scores[group[0]]) else float("inf"))
-    columns: list[TextColumn] = []
-    if len({base for (base, _), _ in groups}) > 1:
-        columns.append(TextColumn("preset", tuple(base for (base, _), _ in groups), cut=True))
-    for axis in state.axes:
-        columns.append(TextColumn(axis, tuple(dict(values).get(axis, DASH) for (_, values), _ in groups), cut=True))
-    written = percent if state.metric == "val_accuracy" else loss
-    columns += [
-        TextColumn("seeds", tuple(str(len(rows)) for _, rows in groups), right=True),
-        TextColumn(
-            f"mean {metric_words(state.metric)}",
-            tuple(spread_text(scores[point], written) for point, _ in groups),
-            right=True,
-        ),
-        TextColumn(
-            "mean test accuracy",
-            tuple(spread_text(summary(row.test_accuracy for row in rows), percent) for _, rows in groups),
-            right=True,
-            need=8,
-        ),
+    """Return the columns of a table of points, each over its seeds, best first; none where there is one seed."""
+    points = {
+        mean.number: (mean, [row for row in rows if row.state == "finished"]) for mean, rows in mean_rows(state.rows)
+    }
+    shown = [
+        points[mean.number] for mean in _best_first([mean for mean, rows in points.values() if rows], state.metric)
     ]
-    return columns
+    if all(len(rows) < 2 for _, rows in shown):
+        return []
+    shape, means = table_shape(state), [mean for mean, _ in shown]
+    columns: list[TextColumn] = []
+    if shape.bases:
+        columns.append(TextColumn("preset", tuple(mean.base for mean in means), cut=True))
+    for axis in shape.axes:
+        columns.append(TextColumn(axis, tuple(dict(mean.values).get(axis, DASH) for mean in means), cut=True))
+    scores = tuple(spread_text(state.metric, _values(rows, "score")) for _, rows in shown)
+    tested = tuple(spread_text("test_accuracy", _values(rows, "test_accuracy")) for _, rows in shown)
+    return [
+        *columns,
+        TextColumn("seeds", tuple(str(len(rows)) for _, rows in shown), right=True),
+        TextColumn(f"mean {metric_words(state.metric)}", scores, right=True),
+        TextColumn("mean test accuracy", tested, right=True, need=8),
+    ]
 
 
-def spread_text(found: SeedStatistics | None, write: Callable[[float], str]) -> str:
-    """Return the mean and the sample deviation: ``97.62 % ± 0.11 %``."""
-    return DASH if found is None else plus_minus(found.mean, found.std, write)
+def _best_first(means: Sequence[TrialRow], metric: str) -> list[TrialRow]:
+    sign = -1 if metric == "val_accuracy" else 1
+    return sorted(means, key=lambda mean: float("inf") if mean.score is None else sign * mean.score)
+
+
+def _values(rows: Sequence[TrialRow], field: str) -> list[float]:
+    return [value for row in rows if (value := getattr(row, field)) is not None]
 
 
 def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:

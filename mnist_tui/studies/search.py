@@ -21,8 +21,8 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.events import TrialPlanned
 from mnist_tui.studies.spec import Metric, Study, SweepAxis
 from mnist_tui.studies.state import Point, StudyState, TrialRow, Values
+from mnist_tui.studies.trial_table import METRIC_NAMES, score_text
 from mnist_tui.studies.trials import Trial, count_points, plan_point, plan_trials
-from mnist_tui.wording import percent
 
 if TYPE_CHECKING:
     import optuna
@@ -42,7 +42,6 @@ FINISHED_FIRST = 5
 WARM_UP_SHARE = 0.2
 """Share of a trial's epochs in which it is not pruned; at least WARM_UP_EPOCHS."""
 WARM_UP_EPOCHS = 2
-METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 
 
 @dataclass(frozen=True)
@@ -305,10 +304,10 @@ class Pruner:
         others = [value for other in self._finished for at, value in other.curve if at == epoch]
         shown = [value for _, value in row.curve]
         best = max(shown) if self._metric == "val_accuracy" else min(shown)
+        best_text, median_text = score_text(self._metric, best), score_text(self._metric, median(others))
         return (
-            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {self._figure(best)}, "
-            f"is worse than {self._figure(median(others))}, the median of {len(others)} finished trials after that "
-            "epoch"
+            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {best_text}, is worse than "
+            f"{median_text}, the median of {len(others)} finished trials after that epoch"
         )
 
     def _others(self) -> optuna.Study:
@@ -319,9 +318,6 @@ class Pruner:
             self._study = optuna.create_study(direction="maximize" if self._metric == "val_accuracy" else "minimize")
             self._study.add_trials([_trial(row, ended=True) for row in self._finished])
         return self._study
-
-    def _figure(self, value: float) -> str:
-        return percent(value) if self._metric == "val_accuracy" else f"{value:.4f}"
 
 
 def _trial(row: TrialRow, *, ended: bool) -> optuna.trial.FrozenTrial:

@@ -170,6 +170,12 @@ class StudyState:
         return sum(row.state in ENDED and row.state != "stopped" for row in self.rows)
 
     @property
+    def progress(self) -> float:
+        """How many trials have ended; a running one counts by the share of its epochs."""
+        running = (row for row in self.rows if row.state == "running" and row.epochs)
+        return self.done + sum(min(1.0, row.epoch / row.epochs) for row in running)
+
+    @property
     def to_come(self) -> int:
         """How many trials, planned or not, have not begun."""
         return self.total - self.done - self.count("running") - self.count("stopped")

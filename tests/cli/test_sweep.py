@@ -16,8 +16,8 @@ from rich.console import Console
 from mnist_tui.cli import begin_study
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
-from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, done_of, follow, progress_line, view
-from mnist_tui.cli.study_results import fitted, in_order, trial_columns
+from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome, follow, progress_line, view
+from mnist_tui.cli.study_results import fitted, trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.library import run_folders
@@ -25,6 +25,7 @@ from mnist_tui.runs.state import replayed
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import find_study
 from mnist_tui.studies.start import StudyRequest
+from mnist_tui.studies.trial_table import in_rank_order
 from mnist_tui.studies.watch import StudyWatch, read_study
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
@@ -120,7 +121,7 @@ def test_the_live_view_keeps_to_its_terminal(tmp_path: Path, width: int, height:
 
 def test_a_narrow_table_leaves_out_the_run_first_and_never_the_values(tmp_path: Path) -> None:
     state = read_study(RecordedStudy(tmp_path).under_way().folder)
-    columns = trial_columns(state, in_order(state))
+    columns = trial_columns(state, in_rank_order(state.rows, state.metric))
     titles = [[column.title for column in fitted(columns, width)] for width in (None, 110, 20)]
     assert titles[0][-1] == "run"
     assert "run" not in titles[1]
@@ -130,7 +131,7 @@ def test_a_narrow_table_leaves_out_the_run_first_and_never_the_values(tmp_path: 
 def test_trials_are_listed_best_first_and_those_that_run_before_those_that_wait(tmp_path: Path) -> None:
     study = RecordedStudy(tmp_path)
     state = read_study(study.under_way().folder)
-    ordered = in_order(state)
+    ordered = in_rank_order(state.rows, state.metric)
     finished = [row for row in ordered if row.state == "finished"]
     assert [row.number for row in finished] == sorted((1, 2, 3), key=study.score, reverse=True)
     assert [row.state for row in ordered][len(finished) :] == ["running", "pruned", "waiting"]
@@ -138,7 +139,7 @@ def test_trials_are_listed_best_first_and_those_that_run_before_those_that_wait(
 
 def test_progress_counts_the_epochs_of_trials_under_way(tmp_path: Path) -> None:
     state = read_study(RecordedStudy(tmp_path).under_way().folder)
-    assert done_of(state) == pytest.approx(4 + 7 / 12)
+    assert state.progress == pytest.approx(4 + 7 / 12)
     assert progress_line(state, state.updated or 0.0).startswith("4 of 6 trials, 1 running, 1 pruned · about ")
 
 

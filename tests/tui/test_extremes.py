@@ -14,8 +14,8 @@ from mnist_tui.report.figures.drawing import LARGEST_DRAWABLE, SMALLEST_DRAWABLE
 from mnist_tui.runs.events import Distribution
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
 from mnist_tui.studies.state import StudyState, TrialRow
+from mnist_tui.studies.trial_table import TableShape
 from mnist_tui.tui.studies import plots
-from mnist_tui.tui.studies.trial_rows import TableShape
 from mnist_tui.tui.weights.distributions import EpochSpread, drawable_spreads, shares, value_axis
 from mnist_tui.tui.widgets.plots.axes import plane_of
 from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes

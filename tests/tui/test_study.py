@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch
+from mnist_tui.studies import trial_table
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
@@ -88,7 +89,7 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
     study = (StudySnapshots(under_way.folder).look() or pytest.fail("nothing to see")).study
-    shape = trial_rows.table_shape(study)
+    shape = trial_table.table_shape(study)
     for column in trial_rows.table_columns(shape):
         for descending in (False, True):
             found = sorted_trials(study.rows, TrialOrder(column.key, descending), shape)
@@ -97,7 +98,7 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way:
                 assert found[-1].number == 6
     hidden = sorted_trials(study.rows, TrialOrder("axis:hidden", True), shape)
     assert [dict(row.values)["hidden"] for row in hidden] == ["250", "250", "150", "150", "50", "50"]
-    loss = trial_rows.TableShape("val_loss", shape.axes, bases=False, seeds=False)
+    loss = trial_table.TableShape("val_loss", shape.axes, bases=False, seeds=False)
     assert TrialOrder().shown(loss) == ("val_loss", False)
 
 

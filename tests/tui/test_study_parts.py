@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist_tui.studies import trial_table
 from mnist_tui.tui.studies import plots, trial_rows, words
 from mnist_tui.tui.studies.plots import plot_of
 from mnist_tui.tui.studies.trial_rows import TrialOrder, shown_order, sorted_trials
@@ -34,7 +35,7 @@ def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
         study.run(number, 12).end(number)
     study.run(6, 2).end(6, "failed", "no memory").finish()
     state = (StudySnapshots(study.folder).look() or pytest.fail("nothing to see")).study
-    points = trial_rows.points(state.rows, TrialOrder(), trial_rows.table_shape(state))
+    points = trial_rows.points(state.rows, TrialOrder(), trial_table.table_shape(state))
     assert {one.state for one, _ in points} == {"finished"}
     assert [len(trials) for _, trials in points] == [2, 2, 2]
 
@@ -69,7 +70,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
     for number in range(1, 951):
         study.run(number, 2).end(number)
     state = (StudySnapshots(study.folder).look() or pytest.fail("nothing to see")).study
-    shape = trial_rows.table_shape(state)
+    shape = trial_table.table_shape(state)
     rows = trial_rows.RowCache()
     for column in trial_rows.table_columns(shape):
         found = sorted_trials(state.rows, TrialOrder(column.key), shape)
@@ -78,7 +79,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
 
 def test_parallel_axes_have_the_values_in_their_order_and_the_best_score_at_the_top(under_way: RecordedStudy) -> None:
     study = (StudySnapshots(under_way.folder).look() or pytest.fail("nothing to see")).study
-    axes, strands = plots.parallel(study.rows, trial_rows.table_shape(study))
+    axes, strands = plots.parallel(study.rows, trial_table.table_shape(study))
     assert [axis.title for axis in axes] == ["hidden", "activation", "val acc."]
     assert [label for _, label in axes[0].ticks] == ["50", "150", "250"]
     heights = {strand.key: strand.heights for strand in strands}
@@ -94,7 +95,7 @@ def test_small_multiples_of_several_presets_are_told_apart_by_what_their_names_d
     names = ("labo04-hog-tanh-ppc7", "labo04-hog-tanh-ppc7-or16")
     rows = tuple(replace(row, base=name, values=()) for row, name in zip(state.rows, names, strict=False))
     several = replace(state, kind="reproduction", axes=(), rows=rows)
-    panels, _ = plots.multiples(rows, several, trial_rows.table_shape(several))
+    panels, _ = plots.multiples(rows, several, trial_table.table_shape(several))
     assert [panel.about for panel in panels] == ["ppc7", "ppc7-or16"]
 
 

@@ -15,6 +15,7 @@ from textual.worker import Worker
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.trial_table import metric_text
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, words
@@ -241,14 +242,14 @@ def _row(known: KnownStudy) -> TableRow:
     if state is None:
         cells = ("broken", known.folder.id, "", "", "", "", known.folder.id)
         return TableRow(known.folder.id, cells, tone="row-table--bad")
-    planned = max(state.trials, len(state.rows))
+    planned = state.total
     best = state.best_row
     failed = state.count("failed")
     cells = (
         state.state,
         state.title or known.folder.id,
         f"{state.done:,}/{planned:,}",
-        words.score_text(best, state.metric) if best else "",
+        metric_text(best, state.metric) if best else "",
         count(failed) if failed else "",
         moment(known.started),
         known.folder.id,

@@ -14,8 +14,7 @@ from textual.containers import Container
 
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
-from mnist_tui.tui.studies.trial_rows import TableShape, figure_of
-from mnist_tui.tui.studies.words import METRICS, score_text
+from mnist_tui.studies.trial_table import METRIC_NAMES, TableShape, metric_text, score_of
 from mnist_tui.tui.widgets.plots.axes import labels, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, ParallelAxis, ParallelPlot, TrialLine
@@ -91,7 +90,7 @@ def _number(text: str) -> float | None:
 def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[float | None]]:
     """Return the metric's axis with the best value at its top, and the height of each score."""
     share = metric == "val_accuracy"
-    scores = [drawable(figure_of(row, metric, metric)) for row in rows]
+    scores = [drawable(score_of(row, metric, metric)) for row in rows]
     there = [value for value in scores if value is not None]
     title = "val acc." if share else "val loss"
     if not there:
@@ -125,7 +124,7 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) ->
     panels = [
         Panel(
             str(row.number),
-            f"#{row.number} {score_text(row, shape.metric)}",
+            f"#{row.number} {metric_text(row, shape.metric)}",
             _short(row, shape, family),
             tuple(
                 (float(epoch), factor * known) for epoch, value in row.curve if (known := drawable(value)) is not None
@@ -134,7 +133,7 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) ->
         for row in having
     ]
     values = sorted(value for panel in panels for _, value in panel.points)
-    title = METRICS[shape.metric]
+    title = METRIC_NAMES[shape.metric]
     if not values:
         return [], Frame(title, 0.0, 1.0, 1, unit)
     low, high = _limits(values, share)

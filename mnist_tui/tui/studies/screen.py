@@ -13,10 +13,11 @@ from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
+from mnist_tui.studies.trial_table import TableShape, table_shape
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
-from mnist_tui.tui.studies.trial_rows import RowCache, TableShape, TrialListing, TrialOrder, listing
+from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
@@ -170,7 +171,7 @@ class StudyScreen(BenchScreen[None]):
         command = [snapshot.asked.command] if snapshot.asked is not None else []
         parts = [seeds, [*words.notes(snapshot), *words.workers(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
-        shape = trial_rows.table_shape(study)
+        shape = table_shape(study)
         self._list(shape)
         self._draw_plot(shape)
         self._tell()
@@ -297,7 +298,7 @@ class StudyScreen(BenchScreen[None]):
         """Draw the plot for the row under the cursor."""
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(trial_rows.table_shape(self.snapshot.study))
+            self._draw_plot(table_shape(self.snapshot.study))
 
     @on(TrialPlot.TrialStep)
     def _step(self, message: TrialPlot.TrialStep) -> None:
@@ -315,13 +316,13 @@ class StudyScreen(BenchScreen[None]):
 
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self.feed.view.order.by(message.column, trial_rows.table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.by(message.column, table_shape(self.snapshot.study)))
 
     def action_sort(self) -> None:
-        self._look(order=self.feed.view.order.next(trial_rows.table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.next(table_shape(self.snapshot.study)))
 
     def action_reverse(self) -> None:
-        self._look(order=self.feed.view.order.reversed(trial_rows.table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.reversed(table_shape(self.snapshot.study)))
 
     def action_best(self) -> None:
         self._look(order=TrialOrder())

@@ -5,19 +5,27 @@ Trials that differ in their seed alone can be shown together, as one point. Text
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.settings import Glyphs
-from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow, ranked
+from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow
+from mnist_tui.studies.trial_table import (
+    TableShape,
+    epochs_text,
+    in_rank_order,
+    mean_rows,
+    score_of,
+    score_text,
+    spread_text,
+)
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.live import FULL, REST
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
-from mnist_tui.wording import DASH, count, counted, loss, percent, percent_plus_minus, plus_minus, seconds
+from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
 AXIS = "axis:"
 """The key of an axis' column is this and the axis' name."""
@@ -25,28 +33,6 @@ BAR = 6
 """Width of a running trial's bar in characters."""
 FIRST_DESCENDING = {"val_accuracy", "test_accuracy", "macro_f1", "epochs", "parameters"}
 """Columns that are sorted from the largest value down at first."""
-
-
-@dataclass(frozen=True)
-class TableShape:
-    """The properties of a study that decide which columns its table has.
-
-    Attributes:
-        metric: what trials are compared by, val_accuracy or val_loss.
-        axes: the names of the swept parameters, in their order.
-        bases, seeds: whether trials differ in their preset, in their seed.
-    """
-
-    metric: str
-    axes: tuple[str, ...]
-    bases: bool
-    seeds: bool
-
-
-def table_shape(study: StudyState) -> TableShape:
-    """Return the shape of a study's table."""
-    bases, seeds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed"))
-    return TableShape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
 
 
 def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
@@ -108,13 +94,6 @@ def _best_is_low(shape: TableShape) -> bool:
     return shape.metric == "val_loss"
 
 
-def figure_of(row: TrialRow, key: str, metric: str) -> float | None:
-    """Return a trial's figure for a column; for the metric, that of its final model if there is one."""
-    if key == metric and row.score is not None:
-        return row.score
-    return getattr(row, key)
-
-
 KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
     "number": lambda row: row.number,
     "state": lambda row: ROW_STATES.index(row.state) if row.state in ROW_STATES else len(ROW_STATES),
@@ -131,7 +110,7 @@ def sorted_trials(rows: Iterable[TrialRow], order: TrialOrder, shape: TableShape
     """Return the sorted trials; trials without a value come last, equal ones are sorted by number."""
     by_number = sorted(rows, key=lambda row: row.number)
     if order.column == "rank":
-        return _ranked(by_number, shape)
+        return in_rank_order(by_number, shape.metric)
     if order.column.startswith(AXIS):
         key = _by_axis(order.column.removeprefix(AXIS))
     elif order.column in KEYS:
@@ -144,21 +123,7 @@ def sorted_trials(rows: Iterable[TrialRow], order: TrialOrder, shape: TableShape
 
 
 def _figure_of(column: str, metric: str, row: TrialRow) -> float | None:
-    return figure_of(row, column, metric)
-
-
-def _ranked(rows: Sequence[TrialRow], shape: TableShape) -> list[TrialRow]:
-    """Sort finished trials from the best down, then the running, ended early, failed and waiting ones."""
-    best = -1.0 if shape.metric == "val_accuracy" else 1.0
-
-    def place(row: TrialRow) -> tuple[int, float]:
-        value = figure_of(row, shape.metric, shape.metric)
-        cost = best * value if value is not None else float("inf")
-        return {"running": 0, "failed": 2, "waiting": 3}.get(row.state, 1), cost
-
-    first = ranked(rows, shape.metric)
-    numbers = {row.number for row in first}
-    return first + sorted((row for row in rows if row.number not in numbers), key=place)
+    return score_of(row, column, metric)
 
 
 def _by_axis(name: str) -> Callable[[TrialRow], Any]:
@@ -215,10 +180,10 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
         "base": row.base,
         "seed": str(row.seed),
         "epochs": epochs_of(row, glyphs),
-        "val_accuracy": percent(figure_of(row, "val_accuracy", shape.metric)),
-        "val_loss": _loss(figure_of(row, "val_loss", shape.metric)),
+        "val_accuracy": score_text("val_accuracy", score_of(row, "val_accuracy", shape.metric)),
+        "val_loss": score_text("val_loss", score_of(row, "val_loss", shape.metric)),
         "test_accuracy": percent(row.test_accuracy),
-        "test_loss": _loss(row.test_loss),
+        "test_loss": score_text("test_loss", row.test_loss),
         "macro_f1": percent(row.macro_f1),
         "parameters": count(row.parameters or None),
         "seconds": seconds(row.seconds or None),
@@ -230,10 +195,8 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
 
 def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
     """Return ``5/20``, with a bar while the trial runs."""
-    if not row.epochs:
-        return DASH
-    text = f"{row.epoch:,}/{row.epochs:,}"
-    if row.state != "running":
+    text = epochs_text(row)
+    if row.state != "running" or not row.epochs:
         return text
     full = round(BAR * min(1.0, row.epoch / row.epochs))
     return f"{FULL[glyphs] * full}{REST[glyphs] * (BAR - full)} {text}"
@@ -242,14 +205,6 @@ def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
 def host_of(address: str) -> str:
     """Return ``10.0.0.7:41233`` for ``tcp://10.0.0.7:41233``."""
     return address.rpartition("://")[2]
-
-
-def _loss(value: float | None) -> str:
-    return DASH if value is None else loss(value)
-
-
-AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
-"""Figures of a trial that are averaged over the seeds of a point."""
 
 
 def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> list[TableRow]:
@@ -304,27 +259,8 @@ def points(
     Returns:
         For each point, sorted: a row with the number of its first trial, and its trials.
     """
-    found: dict[Any, list[TrialRow]] = {}
-    for row in rows:
-        found.setdefault(row.point, []).append(row)
-    together = {one.number: (one, tuple(members)) for members in found.values() if (one := _mean(members))}
+    together = {one.number: (one, members) for one, members in mean_rows(rows)}
     return [together[row.number] for row in sorted_trials((one for one, _ in together.values()), order, shape)]
-
-
-def _mean(rows: Sequence[TrialRow]) -> TrialRow:
-    done = [row for row in rows if row.state == "finished"]
-    states = [row.state for row in rows]
-    going_on = "running" in states or (done and "waiting" in states)
-    state = "running" if going_on else "finished" if done else states[0]
-    figures = {name: _mean_of(done, name) for name in AVERAGED}
-    spent = sum(row.seconds or 0.0 for row in done) or None
-    epoch = round(statistics.fmean(row.epoch for row in rows))
-    return replace(rows[0], state=state, epoch=epoch, worker="", seconds=spent, **figures)
-
-
-def _mean_of(rows: Sequence[TrialRow], name: str) -> float | None:
-    values = [value for row in rows if (value := getattr(row, name)) is not None]
-    return statistics.fmean(values) if values else None
 
 
 def point_rows(
@@ -345,18 +281,12 @@ def point_rows(
         if "seed" in keys:
             cells[keys.index("seed")] = f"n={len(done)}"
         for key in (shape.metric, "test_accuracy"):
-            values = [value for row in done if (value := figure_of(row, key, shape.metric)) is not None]
+            values = [value for row in done if (value := score_of(row, key, shape.metric)) is not None]
             if len(values) > 1:
-                cells[keys.index(key)] = _plus_minus(key, statistics.fmean(values), statistics.stdev(values))
+                cells[keys.index(key)] = spread_text(key, values)
         whole = all(row.number in marked for row in members)
         rows.append(TableRow(str(one.number), tuple(cells), whole, tone(one.state)))
     return rows
-
-
-def _plus_minus(key: str, mean: float, deviation: float) -> str:
-    if key.endswith("loss"):
-        return plus_minus(mean, deviation, loss)
-    return percent_plus_minus(mean, deviation)
 
 
 @dataclass(frozen=True)

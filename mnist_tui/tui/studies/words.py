@@ -6,22 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
-from mnist_tui.tui.studies.trial_rows import figure_of, host_of
+from mnist_tui.studies.trial_table import METRIC_NAMES, metric_text, score_of
+from mnist_tui.tui.studies.trial_rows import host_of
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
 
 ENDED_EARLY = ("failed", "diverged", "pruned")
 ENDS = (*ENDED_EARLY, "stopped")
-METRICS = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 
 
 def share_done(study: StudyState) -> tuple[float, str]:
     """Return the share of trials that have ended, and the same in words. A running trial counts by its epochs."""
-    planned = max(study.trials, len(study.rows))
-    partial = sum(row.epoch / row.epochs for row in study.rows if row.state == "running" and row.epochs)
-    if not planned:
+    if not study.total:
         return 0.0, "starting"
-    return (study.done + partial) / planned, f"{study.done:,} of {planned:,} ended"
+    return study.progress / study.total, f"{study.done:,} of {study.total:,} ended"
 
 
 def progress_text(snapshot: StudySnapshot, now: float) -> str:
@@ -36,7 +34,7 @@ def progress_text(snapshot: StudySnapshot, now: float) -> str:
         parts = [f"{missing:,} missing{of_them}"] if missing else []
     parts += [f"{found:,} {state}" for state in ends if (found := study.count(state))]
     if (best := study.best_row) is not None:
-        parts.append(f"best #{best.number} {score_text(best, study.metric)}")
+        parts.append(f"best #{best.number} {metric_text(best, study.metric)}")
     if snapshot.live and (left := study.seconds_left(now)) is not None:
         parts.append(f"ETA {ticking(left)}")
     if study.started is not None:
@@ -78,12 +76,6 @@ def _doing(row: TrialRow | None, worker: WorkerRow) -> str:
     return f"#{row.number}, epoch {row.epoch:,} of {row.epochs:,}"
 
 
-def score_text(row: TrialRow, metric: str) -> str:
-    """Return the figure that trials are compared by."""
-    value = figure_of(row, metric, metric)
-    return percent(value) if metric == "val_accuracy" else ("–" if value is None else loss(value))
-
-
 def values_text(row: TrialRow, *, seed: bool = True, base: bool = False) -> str:
     """Return ``hidden 250, activation tanh, seed 3``."""
     parts = [row.base] if base else []
@@ -100,8 +92,8 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
         where.append(f"worker {host_of(row.worker)}")
     if row.attempt > 1:
         where.append(f"attempt {row.attempt}, as workers were lost")
-    scores = [f"validation accuracy {percent(figure_of(row, 'val_accuracy', study.metric))}"]
-    if (cost := figure_of(row, "val_loss", study.metric)) is not None:
+    scores = [f"validation accuracy {percent(score_of(row, 'val_accuracy', study.metric))}"]
+    if (cost := score_of(row, "val_loss", study.metric)) is not None:
         scores.append(f"validation loss {loss(cost)}")
     if row.test_accuracy is not None:
         scores.append(f"test accuracy {percent(row.test_accuracy)}")
@@ -121,7 +113,7 @@ def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> li
     found = summaries.get("test_accuracy") or summaries.get("score")
     if found is None:
         return ["mean and deviation come with the first seed that has finished"]
-    what = "test accuracy" if "test_accuracy" in summaries else METRICS[study.metric]
+    what = "test accuracy" if "test_accuracy" in summaries else METRIC_NAMES[study.metric]
     share = what != "validation loss"
 
     def figure_text(value: float) -> str:
@@ -144,7 +136,7 @@ def end_sentence(title: str, snapshot: StudySnapshot) -> str:
     finished = study.count("finished")
     others = [f"{found:,} {state}" for state in ENDS if (found := study.count(state))]
     best = study.best_row
-    tail = f", best #{best.number} with {METRICS[study.metric]} {score_text(best, study.metric)}" if best else ""
+    tail = f", best #{best.number} with {METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}" if best else ""
     reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
     return f"{title} {snapshot.state}: {', '.join([f'{finished:,} finished', *others])}{tail}{reason}"
 

@@ -1,0 +1,130 @@
+"""What every table of trials says, in the terminal and in the app: order, columns, scores, states, means over seeds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from mnist_tui.studies.state import Point, StudyState, TrialRow, ranked
+from mnist_tui.wording import DASH, loss, percent, percent_plus_minus, plus_minus
+
+METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
+STATE_ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
+"""The order of trials that did not finish, after those that did."""
+AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
+"""Fields of a trial's row whose mean over the seeds stands for the point."""
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """What of a study decides which columns its table has.
+
+    Attributes:
+        metric: val_accuracy or val_loss, by which trials are compared.
+        axes: names, in their order.
+        bases, seeds: whether trials differ in these.
+    """
+
+    metric: str
+    axes: tuple[str, ...]
+    bases: bool
+    seeds: bool
+
+
+def table_shape(study: StudyState) -> TableShape:
+    """Return the shape of a study's table, from the rows that there are."""
+    bases, seeds = ({getattr(row, field) for row in study.rows} for field in ("base", "seed"))
+    return TableShape(study.metric, study.axes, len(bases) > 1, len(seeds) > 1 or study.kind == "seeds")
+
+
+def in_rank_order(rows: Iterable[TrialRow], metric: str, *, compares: bool = True) -> list[TrialRow]:
+    """Return finished trials first, then the others by state; equal ones by number.
+
+    Args:
+        compares: whether trials are compared: then the finished ones are sorted by their scores, best first.
+    """
+    rows = sorted(rows, key=lambda row: row.number)
+    first = ranked(rows, metric) if compares else [row for row in rows if row.state == "finished"]
+    numbers = {row.number for row in first}
+    others = [row for row in rows if row.number not in numbers]
+    return first + sorted(others, key=lambda row: STATE_ORDER.index(row.state) if row.state in STATE_ORDER else -1)
+
+
+def score_of(row: TrialRow, field: str, metric: str) -> float | None:
+    """Return a score of a trial: of the metric that of the model that the trial ended with, else the newest.
+
+    Args:
+        field: of the row, such as val_loss.
+        metric: by which trials are compared.
+    """
+    if field == metric and row.score is not None:
+        return row.score
+    return getattr(row, field)
+
+
+def metric_text(row: TrialRow, metric: str) -> str:
+    """Return the score by which a trial is compared, as text."""
+    return score_text(metric, score_of(row, metric, metric))
+
+
+def score_text(field: str, value: float | None) -> str:
+    """Return a loss or an accuracy as text: ``97.12 %``, ``0.0923``."""
+    if value is None:
+        return DASH
+    return loss(value) if field.endswith("loss") else percent(value)
+
+
+def spread_text(field: str, values: Sequence[float]) -> str:
+    """Return mean ± sample deviation: ``97.62 ± 0.11 %``, ``0.0923 ± 0.0010``; of one value the value alone."""
+    if len(values) < 2:
+        return score_text(field, values[0] if values else None)
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    return plus_minus(mean, deviation, loss) if field.endswith("loss") else percent_plus_minus(mean, deviation)
+
+
+def epochs_text(row: TrialRow) -> str:
+    """``5/20``: the newest epoch and how many are planned."""
+    return f"{row.epoch:,}/{row.epochs:,}" if row.epochs else DASH
+
+
+def state_text(row: TrialRow) -> str:
+    """``running``, ``running, attempt 2``, ``finished, deleted``."""
+    again = f", attempt {row.attempt}" if row.state == "running" and row.attempt > 1 else ""
+    return f"{row.state}{again}{', deleted' if row.deleted else ''}"
+
+
+def reason_text(row: TrialRow) -> str:
+    """``failed: out of memory``; a reason that begins with the state says it once."""
+    return row.reason if row.reason.startswith(row.state) else ": ".join(filter(None, (row.state, row.reason)))
+
+
+def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
+    """Take trials that differ in their seed alone together; scores are means over the seeds that finished.
+
+    Returns:
+        Pairs of a row, whose number is that of the first trial, and the trials that it stands for.
+    """
+    points: dict[Point, list[TrialRow]] = {}
+    for row in rows:
+        points.setdefault(row.point, []).append(row)
+    return [(_mean(members), tuple(members)) for members in points.values()]
+
+
+def _mean(rows: Sequence[TrialRow]) -> TrialRow:
+    finished = [row for row in rows if row.state == "finished"]
+    states = [row.state for row in rows]
+    continues = "running" in states or (finished and "waiting" in states)
+    return replace(
+        rows[0],
+        state="running" if continues else "finished" if finished else states[0],
+        epoch=round(statistics.fmean(row.epoch for row in rows)),
+        worker="",
+        seconds=sum(row.seconds or 0.0 for row in finished) or None,
+        **{field: _mean_of(finished, field) for field in AVERAGED},
+    )
+
+
+def _mean_of(rows: Sequence[TrialRow], field: str) -> float | None:
+    values = [value for row in rows if (value := getattr(row, field)) is not None]
+    return statistics.fmean(values) if values else None
