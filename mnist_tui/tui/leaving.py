@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.dialogs import Answer, Question, answer_keys
-from mnist_tui.tui.export import unfinished
+from mnist_tui.tui.export import running_exports
 
 if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
@@ -77,7 +77,7 @@ async def leave(bench: Bench) -> None:
 
 async def leave_without_edits(bench: Bench) -> None:
     """Do as `leave` does once it is decided what becomes of edits."""
-    writing = unfinished(bench)
+    writing = running_exports(bench)
     if writing - bench.announced_exports:
         bench.announced_exports |= writing
         bench.warn(WRITING)

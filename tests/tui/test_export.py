@@ -19,7 +19,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
-from mnist_tui.tui.export import unfinished
+from mnist_tui.tui.export import running_exports
 from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.export.writing import write_export
@@ -185,10 +185,10 @@ async def test_what_is_chosen_anew_while_it_writes_is_not_overwritten_unasked(ru
         screen.action_write(False)
         for choice in screen.query(KeyedCheckbox):
             choice.value = choice.key == "complexity.csv"
-        await until(pilot, lambda: not unfinished(pilot.app))
+        await until(pilot, lambda: not running_exports(pilot.app))
         assert not screen.query_one("#export-overwrite").display
         screen.action_write(True)
-        await until(pilot, lambda: not unfinished(pilot.app))
+        await until(pilot, lambda: not running_exports(pilot.app))
         assert {path.read_text() for path in run.exports.iterdir()} == {"mine"}
 
 
@@ -198,7 +198,7 @@ async def test_enter_writes_in_the_folder_s_line_alone(run: RunFolder, until: An
         for field in ("#export-title", "#export-author"):
             screen.query_one(field).focus()
             await pilot.press("enter")
-        assert not unfinished(pilot.app)
+        assert not running_exports(pilot.app)
         assert not run.exports.exists()
         screen.target.focus()
         await pilot.press("enter")
@@ -382,7 +382,7 @@ async def test_while_one_export_is_written_no_other_begins(
         await pilot.press("ctrl+s")
         await shows(pilot, "another export is still being written")
         back.let_go()
-        await until(pilot, lambda: not unfinished(pilot.app))
+        await until(pilot, lambda: not running_exports(pilot.app))
         await pilot.press("ctrl+s")
         await shows(pilot, "already there: history.csv")
 

@@ -19,7 +19,7 @@ from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.compare import compare_series
-from mnist_tui.tui.export.request import place_of
+from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy
@@ -228,7 +228,7 @@ class CompareScreen(BenchScreen[None]):
     def action_copy(self) -> None:
         """The sentences for a lab report."""
         folders = [folder_of(run) for run in self._runs]
-        copy(self.app, "\n\n".join(self._said) + "\n", place_of(folders) / "copied-seeds.txt")
+        copy(self.app, "\n\n".join(self._said) + "\n", default_folder(folders) / "copied-seeds.txt")
 
     def action_seeds(self) -> None:
         self._together = not self._together

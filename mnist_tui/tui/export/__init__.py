@@ -13,6 +13,6 @@ EXPORTS = "export"
 """The group of Textual's workers that write exports."""
 
 
-def unfinished(app: App[Any]) -> set[Worker[Any]]:
+def running_exports(app: App[Any]) -> set[Worker[Any]]:
     """Return the exports that an app is still writing."""
     return {worker for worker in app.workers if worker.group == EXPORTS and not worker.is_finished}

@@ -91,7 +91,7 @@ class ExportOutcome:
         return next((found[ending] for ending in REPORTS if ending in found), None)
 
 
-def place_of(runs: Sequence[RunFolder]) -> Path:
+def default_folder(runs: Sequence[RunFolder]) -> Path:
     """Return the default folder for exports of these runs."""
     return runs[0].exports if len(runs) == 1 else Path.cwd() / "mnist-tui-exports"
 

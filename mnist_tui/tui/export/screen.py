@@ -20,7 +20,7 @@ from textual.worker import Worker, get_current_worker
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import Bench, BenchModal
-from mnist_tui.tui.export import EXPORTS, unfinished
+from mnist_tui.tui.export import EXPORTS, running_exports
 from mnist_tui.tui.export.request import (
     FIGURES,
     REPORT,
@@ -28,7 +28,7 @@ from mnist_tui.tui.export.request import (
     ExportOutcome,
     ExportRequest,
     Offer,
-    place_of,
+    default_folder,
     sections,
 )
 from mnist_tui.tui.export.writing import ExportCancelledError, write_export
@@ -118,7 +118,7 @@ class ExportScreen(BenchModal[None]):
                 yield from self._columns(CHOSEN_AT_FIRST[one])
             with Horizontal(classes="export-field"):
                 yield Label("into")
-                yield Input(str(place_of(self.runs)), compact=True, id="export-into")
+                yield Input(str(default_folder(self.runs)), compact=True, id="export-into")
             yield Bar()
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")
@@ -245,7 +245,7 @@ class ExportScreen(BenchModal[None]):
         except PathError as error:
             self._say(str(error), wrong=True)
             return
-        if any(worker is not self._worker for worker in unfinished(self.app)):
+        if any(worker is not self._worker for worker in running_exports(self.app)):
             self._say("another export is still being written; its end is told", wrong=True)
             return
         author = request.author or None

@@ -114,11 +114,11 @@ class RunActions(BenchScreen[None]):
 
     def action_open_report(self) -> None:
         """The report over several marked runs, where those are exported; else the one among the run's own exports."""
-        from mnist_tui.tui.export.request import place_of, report_in
+        from mnist_tui.tui.export.request import default_folder, report_in
         from mnist_tui.tui.terminal.keymap import key_of
         from mnist_tui.tui.terminal.opener import show
 
-        places = [place_of([folder_of(run) for run in runs]) for runs in (self.targets, self.chosen) if runs]
+        places = [default_folder([folder_of(run) for run in runs]) for runs in (self.targets, self.chosen) if runs]
         found = next(filter(None, map(report_in, places)), None)
         if found is None:
             export = key_of("runs.export", RunActions, self.app.settings.keys)
