@@ -22,7 +22,7 @@ from mnist_tui.wording import count, counted, grouped
 
 
 def dataset(experiment: Experiment) -> str:
-    """``MNIST, validated on the test set``."""
+    """Return ``MNIST, validated on the test set``."""
     spec = experiment.dataset
     title = KNOWN[spec.name].title if spec.name in KNOWN else spec.name
     limited = f", first {spec.limit:,} training images" if spec.limit else ""
@@ -32,7 +32,7 @@ def dataset(experiment: Experiment) -> str:
 
 
 def features(experiment: Experiment) -> str:
-    """``raw pixels``, or HOG with its arguments."""
+    """Return ``raw pixels``, or HOG with its arguments."""
     chosen = experiment.features
     if not isinstance(chosen, HogFeatures):
         return "raw pixels"
@@ -42,19 +42,19 @@ def features(experiment: Experiment) -> str:
 
 
 def inputs(counts: Complexity) -> str:
-    """``392 = 7 × 7 cells × 8 orientations``."""
+    """Return ``392 = 7 × 7 cells × 8 orientations``."""
     formula, _, _ = counts.inputs_formula.rpartition(" = ")
     return f"{counts.inputs:,} = {formula}"
 
 
 def parameters(counts: Complexity) -> str:
-    """``80,610: 80,400 weights + 210 biases``."""
+    """Return ``80,610: 80,400 weights + 210 biases``."""
     other = f" + {counts.other:,} other" if counts.other else ""
     return f"{counts.total:,}: {counted(counts.weights, 'weight')} + {counted(counts.biases, 'bias')}{other}"
 
 
 def optimizer(experiment: Experiment) -> str:
-    """``rmsprop, learning rate 0.001``, with those further arguments that are not Keras' defaults."""
+    """Return ``rmsprop, learning rate 0.001``, and other arguments that differ from Keras' defaults."""
     chosen = experiment.optimizer
     if isinstance(chosen, Ridge):
         low, high = min(chosen.ridges), max(chosen.ridges)
@@ -68,7 +68,7 @@ def optimizer(experiment: Experiment) -> str:
 
 
 def training(experiment: Experiment) -> str:
-    """``100 epochs, batches of 512, seed 0``."""
+    """Return ``100 epochs, batches of 512, seed 0``."""
     spec = experiment.training
     if is_closed_form(experiment):
         return f"output layer solved at once, seed {spec.seed}"
@@ -83,7 +83,7 @@ FACTS = ("Dataset", "Features", "Inputs", "Parameters", "Published", "Optimizer"
 
 
 def facts(preset: Preset) -> dict[str, str]:
-    """What the preset screen tells of a preset beside its layers, by the names in FACTS."""
+    """Return what the presets screen says of a preset beside its layers, by the names in FACTS."""
     experiment = preset.experiment
     counts = complexity.of(experiment)
     values = (
@@ -99,7 +99,7 @@ def facts(preset: Preset) -> dict[str, str]:
 
 
 def searched(preset: Preset | BrokenPreset) -> str:
-    """The text that a preset is found by, in lower case."""
+    """Return the text in which the search looks for a preset, in lower case."""
     if isinstance(preset, BrokenPreset):
         return f"{preset.name} broken".lower()
     experiment = preset.experiment
@@ -119,7 +119,7 @@ def searched(preset: Preset | BrokenPreset) -> str:
 
 
 def matches(preset: Preset | BrokenPreset, query: str) -> bool:
-    """Whether every word of the query is found in the preset."""
+    """Return whether every word of the query is found in the preset."""
     text = searched(preset)
     return all(word in text for word in query.lower().split())
 
@@ -129,7 +129,7 @@ def matches(preset: Preset | BrokenPreset, query: str) -> bool:
 
 @dataclass(frozen=True)
 class LayerLine:
-    """One layer of a stack that may not fit; `counts` is None from the first layer on that does not."""
+    """One layer of a stack; `counts` is None from the first layer on that does not fit."""
 
     name: str
     configuration: str
@@ -137,7 +137,7 @@ class LayerLine:
 
 
 def layer_lines(experiment: Experiment) -> tuple[LayerLine, ...]:
-    """Every layer, the output last, as far as shapes can be told."""
+    """Return every layer, the output last, with shapes as far as they are known."""
     layers = experiment.layers
     fitting = len(layers)
     try:
@@ -171,7 +171,7 @@ READ_COLUMNS, EDITED_COLUMNS = _short_columns(27), _short_columns(17)
 
 
 def short_rows(lines: Sequence[LayerLine]) -> list[tuple[str, ...]]:
-    """A row of READ_COLUMNS or EDITED_COLUMNS for each layer."""
+    """Return a row of READ_COLUMNS or EDITED_COLUMNS for each layer."""
     return [
         (
             line.name,
@@ -196,7 +196,7 @@ WEIGHTS, OTHER, HOW = 3, 5, 7
 
 
 def full_rows(counts: Complexity) -> list[tuple[str, ...]]:
-    """A row of FULL_COLUMNS for each layer, and the totals."""
+    """Return a row of FULL_COLUMNS for each layer, and the totals."""
     rows = [
         (
             layer.name,
@@ -228,7 +228,7 @@ TOTALS = ("Inputs", "Total", "Dense part", "Trainable", "MACs", "Memory")
 
 
 def totals(counts: Complexity) -> dict[str, str]:
-    """What the editor tells beside the table of layers, by the names in TOTALS."""
+    """Return what the editor says beside the table of layers, by the names in TOTALS."""
     weights, biases = counted(counts.dense_weights, "weight"), counted(counts.dense_biases, "bias")
     connected = f"{counted(counts.dense_inputs, 'input')}, {weights}, {biases}"
     trained = f"{counts.trainable:,}; {counts.non_trainable:,} are not trained" if counts.non_trainable else ""
@@ -243,7 +243,7 @@ def totals(counts: Complexity) -> dict[str, str]:
 
 
 def summary(counts: Complexity) -> str:
-    """``392 inputs · 80,610 parameters``."""
+    """Return ``392 inputs · 80,610 parameters``."""
     return f"{counted(counts.inputs, 'input')} · {counted(counts.total, 'parameter')}"
 
 

@@ -66,16 +66,16 @@ class ValueAxis:
 
     @property
     def step(self) -> float:
-        """What a line covers."""
+        """Return the range of values of one line."""
         return (self.high - self.low) / self.lines
 
     def line_of(self, value: float) -> int:
-        """The line, from above, in which a value lies."""
+        """Return the line, from the top, in which a value lies."""
         return max(0, min(self.lines - 1, int((self.high - value) / self.step)))
 
 
 def drawable_spreads(told: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
-    """The distributions all of whose figures are finite, with values that can be computed with."""
+    """Return the distributions whose figures are all finite, with values that are safe to compute with."""
     found: list[EpochSpread] = []
     for one in told:
         names = ("low", "high", "mean", "deviation")
@@ -87,7 +87,7 @@ def drawable_spreads(told: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
 
 
 def value_axis(told: Sequence[EpochSpread], lines: int) -> ValueAxis:
-    """An axis for all epochs; few values far out do not press the others together."""
+    """Return an axis for all epochs, on which a few outliers do not press the other values together."""
     spreads = [one.spread for one in told]
     least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
     low = max(least, min(spread.mean - WIDEST * spread.deviation for spread in spreads))
@@ -101,7 +101,7 @@ def value_axis(told: Sequence[EpochSpread], lines: int) -> ValueAxis:
 
 
 def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
-    """The share of the values in each line of the axis, from above; a bin across lines is divided evenly."""
+    """Return the share of the values in each line, from the top; a bin across lines is divided evenly."""
     found, total = [0.0] * axis.lines, sum(spread.counts)
     if not total:
         return found
@@ -117,7 +117,7 @@ def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
 
 
 def _divide(found: list[float], begin: float, end: float, share: float) -> None:
-    """Adds a share that is spread evenly between two places, in lines from above; what lies beyond to the end lines."""
+    """Add a share that is spread evenly between two places; what lies outside goes to the end lines."""
     count, whole = len(found), end - begin
     if whole <= 0:  # too narrow for so far away
         found[0 if end < count else -1] += share
@@ -131,7 +131,7 @@ def _divide(found: list[float], begin: float, end: float, share: float) -> None:
 
 
 def epoch_columns(first: int, last: int, width: int) -> list[int]:
-    """The epoch of each column: equal bands where there are fewer epochs than columns, else evenly chosen ones."""
+    """Return the epoch of each column: equal bands for few epochs, evenly chosen ones for many."""
     count = last - first + 1
     if count <= width:
         return [first + column * count // width for column in range(width)]
@@ -139,7 +139,7 @@ def epoch_columns(first: int, last: int, width: int) -> list[int]:
 
 
 class DistributionView(Widget):
-    """The strip and the bars of one layer's weights or biases."""
+    """Show how the weights or biases of one layer are spread, epoch by epoch and at one epoch."""
 
     HELP = """
     **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
@@ -157,7 +157,7 @@ class DistributionView(Widget):
     """
 
     class EpochPicked(Message):
-        """A column was clicked."""
+        """Posted when a column is clicked."""
 
         def __init__(self, epoch: int) -> None:
             super().__init__()
@@ -173,7 +173,7 @@ class DistributionView(Widget):
         self._lines: list[list[Segment]] = []
 
     def show(self, told: tuple[EpochSpread, ...], epoch: int, nothing: str = "") -> None:
-        """Draws the distributions, in order of their epochs, with those at `epoch` as bars.
+        """Draw the distributions in the order of their epochs, and those at `epoch` as bars.
 
         Args:
             nothing: what is said where there are none.
@@ -185,7 +185,7 @@ class DistributionView(Widget):
 
     @property
     def looked_at(self) -> EpochSpread | None:
-        """The newest told of at the epoch that is looked at, or before it."""
+        """Return the newest distribution at the selected epoch or before it."""
         at = bisect_right(self._told, self._epoch, key=lambda one: one.epoch)
         return self._told[max(0, at - 1)] if self._told else None
 
@@ -229,7 +229,7 @@ class DistributionView(Widget):
         return lines
 
     def _of(self, epoch: int) -> int:
-        """The place of the distribution that holds at an epoch."""
+        """Return the place of the distribution that holds at an epoch."""
         return max(0, bisect_right(self._told, epoch, key=lambda one: one.epoch) - 1)
 
     def _head(self, columns: int, epoch: int, most: float) -> list[Segment]:
@@ -253,7 +253,7 @@ class DistributionView(Widget):
         ]
 
     def _pens(self, *, marked: bool = False) -> list[Pen]:
-        """Glyph and style of each tone: denser is nearer to the full colour, in finer steps than there are glyphs.
+        """Return glyph and style of each tone: the denser, the nearer to the full colour.
 
         Args:
             marked: those under the epoch cursor: on a ground of their own; without colours bold, and few values a line.
@@ -272,7 +272,7 @@ class DistributionView(Widget):
         ]
 
     def _foot(self, columns: Sequence[int], cursor: tuple[int, int]) -> list[Segment]:
-        """First and last epoch, and the cursor's under its column."""
+        """Return a line with the first and the last epoch, and the selected one under its column."""
         width, line = len(columns), [" "] * len(columns)
         middle, text = (cursor[0] + cursor[1] - 1) // 2, f"{'^' if self.glyphs == 'ascii' else '▲'} {self._epoch}"
         begin = max(0, min(middle, width - len(text)))
@@ -287,7 +287,7 @@ class DistributionView(Widget):
 
 
 def _value_at(line: int, axis: ValueAxis) -> str:
-    """The label of a line: its outer end at the two ends, 0 where that lies, else nothing."""
+    """Return a line's label: the value at its outer end for the two end lines, 0 where that lies, else nothing."""
     if axis.low < 0 < axis.high and axis.line_of(0.0) == line:
         return "0"
     if line == 0:
@@ -298,17 +298,16 @@ def _value_at(line: int, axis: ValueAxis) -> str:
 
 
 def _tone(share: float, most: float) -> int:
-    """The tone of a share: by its root, so that tails are seen; every share above none has one."""
+    """Return the tone of a share: by its square root, so that tails are seen; a share above 0 is never blank."""
     return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
 
 
 def _shaded(tones: Sequence[int], pens: Sequence[Pen]) -> list[Segment]:
-    """A stretch of a line of the strip."""
     return [Segment(pens[tone][0] * len(list(run)), pens[tone][1]) for tone, run in groupby(tones)]
 
 
 def _band(columns: Sequence[int], epoch: int) -> tuple[int, int]:
-    """The first column of an epoch, and the one behind its last."""
+    """Return the first column of an epoch, and the one after its last."""
     last = bisect_right(columns, epoch)
     shown = columns[max(0, last - 1)]
     return columns.index(shown), max(last, 1)
@@ -339,7 +338,7 @@ NONE = "–"
 def rows_of(
     layers: Sequence[LayerWeights], at_first: Sequence[LayerWeights], biases: bool, units: dict[str, int], chosen: int
 ) -> list[list[str]]:
-    """The table's cells.
+    """Return the cells of the table of layers.
 
     Args:
         layers: as told of at the epoch that is looked at. at_first: as told of before training; empty if not told.
@@ -365,7 +364,7 @@ def rows_of(
 
 
 def dead_units(layer: LayerWeights, units: int | None) -> str:
-    """``3 of 250, 1.2 %``; empty for a layer without ReLUs."""
+    """Return ``3 of 250, 1.2 %``; empty for a layer without ReLUs."""
     if layer.dead is None:
         return ""
     return f"{round(layer.dead * units)} of {units}, {percent(layer.dead, 1)}" if units else percent(layer.dead, 1)
@@ -376,7 +375,7 @@ def _spread(layer: LayerWeights, biases: bool) -> Distribution | None:
 
 
 class LayerTable(Widget):
-    """The table. Its columns give way where there is no room."""
+    """Show the layers with their figures; columns are left out if there is no room."""
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked
@@ -388,7 +387,7 @@ class LayerTable(Widget):
     """
 
     class LayerPicked(Message):
-        """A layer's line was clicked."""
+        """Posted when a layer's line is clicked."""
 
         def __init__(self, at: int) -> None:
             super().__init__()
@@ -400,7 +399,7 @@ class LayerTable(Widget):
         self._chosen = 0
 
     def show(self, rows: list[list[str]], chosen: int) -> None:
-        """Shows the rows of `rows_of`."""
+        """Show the rows of `rows_of`."""
         if rows != self._rows or chosen != self._chosen:
             layout = len(rows) != len(self._rows)
             self._rows, self._chosen = rows, chosen

@@ -34,7 +34,7 @@ GAP = 2
 
 
 def resampled(picture: Picture, width: int, height: int) -> list[list[float]]:
-    """The picture in that many columns and rows: means of what falls together, repetition where there are more."""
+    """Resize a picture: the mean of the values that fall together, or repeated values."""
     rows, columns = len(picture), len(picture[0])
     if (rows, columns) == (height, width):
         return [list(row) for row in picture]
@@ -57,7 +57,7 @@ def _mean(values: list[float]) -> float:
 
 
 def sign_of(weight: float, strong: float) -> str:
-    """``#`` and ``+`` for strongly and weakly positive, ``=`` and ``-`` for negative, a space near 0, ``?`` for NaN."""
+    """Return ``#`` or ``+`` for strong and weak positive weights, ``=`` or ``-`` for negative, a space near 0."""
     if math.isnan(weight):
         return "?"
     part = abs(weight) / strong if strong else 0.0
@@ -67,14 +67,14 @@ def sign_of(weight: float, strong: float) -> str:
 
 
 def sizes_of(edge: int) -> list[tuple[int, int]]:
-    """The sizes that pictures of that edge are drawn in, in columns and lines, largest first."""
+    """Return the sizes in which pictures of this edge are drawn, in columns and lines, largest first."""
     if edge > 8:
         return [(2 * edge, edge), (edge, -(-edge // 2)), (-(-edge // 2), -(-edge // 4))]
     return [(2 * scale * edge, scale * edge) for scale in (4, 3, 2, 1)]
 
 
 class WeightPictures(Widget):
-    """As many pictures as fit, from the first one shown on."""
+    """Show as many pictures as fit, from the first one shown on."""
 
     HELP = """
     **First-layer weights.** One picture a neuron or filter, its weights where the pixels are that they weigh. One
@@ -102,13 +102,13 @@ class WeightPictures(Widget):
         self._lines: list[list[Segment]] = []
 
     class Fitted(Message):
-        """The pictures have got another size to be drawn in."""
+        """Posted when the pictures are drawn in another size."""
 
     def on_resize(self) -> None:
         self.post_message(self.Fitted())
 
     def show(self, weights: FirstWeights | None, nothing: str = "") -> None:
-        """Draws the weights; `nothing` says why there are none."""
+        """Draw the weights; `nothing` says why there are none."""
         if weights is not self._weights or nothing != self._nothing:
             self._weights, self._nothing = weights, nothing
             self.first = min(self.first, max(0, self.count - 1))
@@ -116,12 +116,12 @@ class WeightPictures(Widget):
 
     @property
     def count(self) -> int:
-        """Pictures there are."""
+        """Return the number of pictures."""
         return 0 if self._weights is None else len(self._weights.pictures)
 
     @property
     def picture_size(self) -> tuple[int, int]:
-        """Columns and lines of a picture: the size that was chosen, else the largest that shows enough of them."""
+        """Return columns and lines of a picture: the chosen size, else the largest that shows enough of them."""
         sizes = sizes_of(0 if self._weights is None else self._weights.pictures.shape[2])
         if self._size_at is not None:
             return sizes[self._size_at % len(sizes)]
@@ -130,21 +130,21 @@ class WeightPictures(Widget):
 
     @property
     def shown(self) -> int:
-        """Pictures that fit at once."""
+        """Return how many pictures fit at once."""
         return max(1, self._fitting(self.picture_size))
 
     def _fitting(self, size: tuple[int, int]) -> int:
         return ((self.size.width + GAP) // (size[0] + GAP)) * (self.size.height // (size[1] + 1))
 
     def resize(self) -> None:
-        """The next size, from large to small and round again."""
+        """Change to the next smaller size; after the smallest comes the largest."""
         if self._weights is not None:
             sizes = sizes_of(self._weights.pictures.shape[2])
             self._size_at = (sizes.index(self.picture_size) + 1) % len(sizes)
             self.refresh()
 
     def turn(self, pages: int) -> None:
-        """So many pages on; it stops at the ends."""
+        """Go so many pages on, up to the ends."""
         last = max(0, (self.count - 1) // self.shown * self.shown)
         self.first = max(0, min(self.first // self.shown * self.shown + pages * self.shown, last))
         self.refresh()
@@ -197,7 +197,7 @@ class WeightPictures(Widget):
 
     @property
     def _palette(self) -> Palette | None:
-        """Shades of positive and of negative, weak to strong; None where signs are drawn."""
+        """Return shades of positive and negative, from weak to strong; None if signs are drawn."""
         positive = self.get_component_styles("picture--positive").color
         negative = self.get_component_styles("picture--negative").color
         ground = self.background_colors[1]
@@ -216,7 +216,7 @@ def _halves(drawn: list[list[float]], line: int, palette: Palette, strong: float
 
 
 def _level(weight: float, strong: float) -> int:
-    """The shade, below 0 for negative weights."""
+    """Return the shade of a weight, below 0 for a negative one."""
     part = min(1.0, abs(weight) / strong) if strong and not math.isnan(weight) else 0.0
     return round(math.copysign(part * (LEVELS - 1), weight))
 

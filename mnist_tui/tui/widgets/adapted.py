@@ -22,7 +22,7 @@ PALETTE_FROM = 78
 
 
 def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> list[bool]:
-    """Which of the keys are shown in so many columns: none that follows one for which there is no room.
+    """Return which keys are shown in so many columns: none after the first one that does not fit.
 
     Args:
         always: actions whose keys are never left out.
@@ -37,7 +37,7 @@ def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> l
 
 
 def ways_back(screen: Screen[Any]) -> set[str]:
-    """Actions that Escape is the key of by default, whatever the user's own keys are."""
+    """Return the actions that Escape has by default, even if the user has set other keys."""
     bindings = (binding for kind in type(screen).__mro__ for binding in kind.__dict__.get("BINDINGS", ()))
     return {each.action for each in bindings if isinstance(each, Binding) and "escape" in each.key.split(",")}
 
@@ -53,13 +53,12 @@ def _is_palette(key: FooterKey) -> bool:
 
 
 def _width(key: FooterKey) -> int:
-    """Columns that a key takes, with its padding."""
     frame = PALETTE_FRAME if _is_palette(key) else 0
     return cell_len(key.key_display) + KEY_PADDING + cell_len(key.description) + NAME_PADDING + frame
 
 
 class KeyFooter(Footer):
-    """Textual's footer without half a key at its end."""
+    """Show as many keys as fit, none of them cut; Textual's footer cuts the last one."""
 
     def compose(self) -> ComposeResult:
         keys = [key for key in super().compose() if isinstance(key, FooterKey)]
@@ -76,7 +75,7 @@ class KeyFooter(Footer):
 
 
 class KeyedCheckbox(Checkbox):
-    """Textual's checkbox shows its mark in either state, in another colour.
+    """Show a checkbox that is marked or empty; Textual's differs only in colour.
 
     Args:
         label: what is chosen.
@@ -97,7 +96,7 @@ class KeyedCheckbox(Checkbox):
 
 
 class SidePanel(VerticalScroll, inherit_bindings=False):
-    """Scrolls by line and by page; home, end, left and right stay the screen's."""
+    """Scroll by line and by page; home, end, left and right are left to the screen."""
 
     BINDINGS = [
         Binding("up", "scroll_up", "Scroll up", show=False),

@@ -53,7 +53,7 @@ NOTHING = "no epoch has ended yet"
 
 @dataclass(frozen=True)
 class Shown:
-    """What a matrix widget shows.
+    """Everything that a matrix widget shows.
 
     Attributes:
         caption: what was counted when, after the number of images.
@@ -68,7 +68,7 @@ class Shown:
 
 
 class ConfusionView(Widget):
-    """A matrix with the number of images that it counts. Posts `CellChosen` where a cell is clicked."""
+    """Show a confusion matrix and the number of its images. Posts `CellChosen` when a cell is clicked."""
 
     HELP = """
     **Confusion matrix.** Each row is a true class, each column what the network said; the diagonal is right.
@@ -90,7 +90,7 @@ class ConfusionView(Widget):
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
 
     class CellChosen(Message):
-        """A cell was chosen: class numbers."""
+        """Posted when a cell is chosen, with its class numbers."""
 
         def __init__(self, true: int, predicted: int) -> None:
             super().__init__()
@@ -114,7 +114,7 @@ class ConfusionView(Widget):
         view: View = "counts",
         base: Matrix | None = None,
     ) -> None:
-        """Draws the matrix, or what it is more and less than `base`.
+        """Show a matrix, or its difference from `base`.
 
         Args:
             caption: what was counted when, after the number of images.
@@ -134,7 +134,7 @@ class ConfusionView(Widget):
             self.border_title = Content.assemble(("confusion", "bold"), title)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """The heads, ten rows and the caption; where there is room also precision, and two lines a row."""
+        """Return the height: heads, ten rows and the caption; with enough room also precision, and two lines a row."""
         margins = self._sizes(width, 0).margins
         return (HEIGHT_DOUBLED if viewport.height >= ROOMY_SCREEN else HEIGHT) + margins
 
@@ -149,7 +149,7 @@ class ConfusionView(Widget):
             self.post_message(self.CellChosen(*cell))
 
     def draw(self) -> None:
-        """Brings what is seen up to date: the lines that have changed, as far as they have.
+        """Draw the matrix, and ask the terminal only for the lines that have changed.
 
         A stretch of a line that Textual sends begins at the widget's edge, so one a line is the cheapest.
         """
@@ -174,14 +174,13 @@ class ConfusionView(Widget):
         self.draw()
 
     def notify_style_update(self) -> None:
-        """The theme has changed: every line is drawn anew."""
+        """Draw every line again, because the theme has changed."""
         super().notify_style_update()
         self._styles.clear()
         self._lines = []
         self.refresh()
 
     def _drawn(self) -> list[Line]:
-        """The widget's lines."""
         sizes = self._sizes(*self.size)
         matrix = self.shown.matrix or ((0,) * 10,) * 10
         margins = sizes.margins and bool(self.shown.matrix)
@@ -196,12 +195,12 @@ class ConfusionView(Widget):
 
     @property
     def caption(self) -> str:
-        """``10,000 images evaluated after epoch 7``."""
+        """Return ``10,000 images evaluated after epoch 7``."""
         matrix = self.shown.matrix
         return f"{scores.total(matrix):,} images {self.shown.caption}" if matrix else self.shown.caption
 
     def _ratios(self, of: Callable[[Matrix], Sequence[float | None]], matrix: Matrix, digits: int = 1) -> list[str]:
-        """Recalls or precisions in percent; their change in percentage points (pp) where there is a base."""
+        """Return recalls or precisions in percent, or their change in percentage points (pp) if there is a base."""
         if self.shown.base is None:
             return [percent(value, digits) for value in of(matrix)]
         pairs = zip(of(matrix), of(self.shown.base), strict=True)
@@ -234,7 +233,7 @@ class ConfusionView(Widget):
         return (Segment(head.ljust(sizes.head) + "".join(texts) + tail, self._muted),)
 
     def _cell_style(self, cell: Cell) -> Style:
-        """Heat: the surface blended towards a token of the theme; bold and reverse where there are no colours."""
+        """Return a style by heat: the surface blended with a theme colour; bold and reverse without colours."""
         key = (cell.tone, round(cell.heat * HEATS) / HEATS, cell.strong)
         if key not in self._styles:
             self._styles[key] = self._heat_style(cell.tone, key[1], cell.strong)
@@ -258,12 +257,11 @@ class ConfusionView(Widget):
 
 
 def _joined(parts: list[Segment]) -> Line:
-    """The parts, neighbours of one style as one: each costs the terminal some forty bytes."""
+    """Join neighbours of one style, because each segment costs the terminal some forty bytes."""
     return tuple(Segment.simplify(parts))
 
 
 def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
-    """A cell, its number underlined where the confusion is one of the worst."""
     start = text.find(cell.text)
     if not cell.worst or start < 0:
         return [Segment(text, style)]
@@ -273,7 +271,7 @@ def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
 
 
 def differs_until(before: Line, after: Line) -> int:
-    """The place after the last character that differs in text or style; 0 where none does."""
+    """Return the place after the last character that differs in text or style; 0 if none does."""
     if before == after:
         return 0
     old, new = ([(part.style, letter) for part in line for letter in part.text] for line in (before, after))
@@ -281,7 +279,7 @@ def differs_until(before: Line, after: Line) -> int:
 
 
 class CellMatrix(ConfusionView, can_focus=True):
-    """A matrix in which one cell is looked at. Posts `CellSelected`; Enter posts `CellChosen` as a click does."""
+    """Show a matrix with a cell cursor. Posts `CellSelected`; Enter posts `CellChosen` as a click does."""
 
     HELP = f"""{ConfusionView.HELP}
     The arrow keys move the cell that is looked at, shown in brackets; Enter or a click opens its images. Comma and full
@@ -297,14 +295,14 @@ class CellMatrix(ConfusionView, can_focus=True):
     NARROWEST_WITH_MARGINS = NARROWEST_CELL
 
     class CellSelected(Message):
-        """Another cell is looked at."""
+        """Posted when the cursor is on another cell."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.cursor = self.cell = (0, 0)
 
     def look_at(self, cell: tuple[int, int]) -> None:
-        """Moves the cursor to a cell, given as true class and predicted class."""
+        """Move the cursor to a cell, given as true class and predicted class."""
         self.cursor = self.cell = cell
         self.draw()
         self.post_message(self.CellSelected())
@@ -322,7 +320,7 @@ GAP = 2
 
 
 class WorstConfusions(Widget):
-    """The worst confusions of a matrix, a line each; two beside each other where that saves lines."""
+    """List the worst confusions of a matrix, one a line, or two a line if there is room."""
 
     HELP = "**Worst confusions.** Those with the most images, largest first. `n` or a click looks at one in the matrix."
     DEFAULT_CSS = """
@@ -334,7 +332,7 @@ class WorstConfusions(Widget):
     """
 
     class ConfusionChosen(Message):
-        """One was clicked."""
+        """Posted when a confusion is clicked."""
 
         def __init__(self, confusion: Confusion) -> None:
             super().__init__()
@@ -347,7 +345,7 @@ class WorstConfusions(Widget):
         self._lines: list[str] = []
 
     def show(self, matrix: Matrix | None, names: Sequence[str], base: Matrix | None) -> None:
-        """Words the worst confusions of `matrix`, with their change since `base` where there is one."""
+        """List the worst confusions of `matrix`, with their change since `base` if there is one."""
         self.confusions = worst_confusions(matrix, names, WORST) if matrix else []
         lines = [in_words(pair) + _change(pair, base) for pair in self.confusions]
         if not lines:
@@ -382,7 +380,7 @@ class WorstConfusions(Widget):
         return 2 if len(self._lines) > 1 and 2 * (longest + GAP) - GAP <= width else 1
 
     def _rows(self, width: int) -> list[list[tuple[int, str]]]:
-        """The lines as they stand, each part with the number of its confusion; long ones go on in the next line."""
+        """Return the lines, each part with the number of its confusion; long ones are wrapped."""
         if self._columns(width) == 1:
             return [[(at, part)] for at, line in enumerate(self._lines) for part in wrap(line, max(width, 10))]
         numbered = list(enumerate(self._lines))

@@ -24,7 +24,7 @@ WORST = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """What one cell shows.
 
     Attributes:
         tone: right for the diagonal, wrong for errors; of a difference, right for better and wrong for worse.
@@ -44,7 +44,7 @@ EMPTY = Cell("·")
 
 
 def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None) -> list[list[Cell]]:
-    """The cells, row by row.
+    """Return the cells of a matrix, row by row.
 
     Args:
         width: characters that a cell has; decides about decimals.
@@ -140,17 +140,17 @@ class Sizes:
 
     @property
     def middle(self) -> int:
-        """The line of a row, from 0, that its numbers are on."""
+        """Return the line of a row, from 0, that has its numbers."""
         return (self.lines - 1) // 2
 
     def cell_at(self, x: int, y: int) -> tuple[int, int] | None:
-        """The row and column of the cell at a point of the matrix; None for heads and margins."""
+        """Return row and column of the cell at a point of the matrix; None for heads and margins."""
         row, column = (y - 1) // self.lines, (x - self.head) // self.cell
         return (row, column) if 0 <= row < 10 and 0 <= column < 10 else None
 
 
 def sizes_for(width: int, height: int, names: Sequence[str], narrowest_with_margins: int = NARROWEST_CELL + 1) -> Sizes:
-    """The most generous layout that fits; the narrowest where none does.
+    """Return the largest layout that fits, or the narrowest if none does.
 
     Args:
         narrowest_with_margins: the cell's width below which the margins are left out.
@@ -167,7 +167,7 @@ def sizes_for(width: int, height: int, names: Sequence[str], narrowest_with_marg
 
 
 def heads(names: Sequence[str], width: int) -> list[str]:
-    """The names cut to `width`, at the end of a word or with an ellipsis; by number where two would look the same."""
+    """Return the names cut to `width`, at the end of a word or with …; numbers if two would look the same."""
     cut = [_cut(name, width) for name in names]
     return cut if len(set(cut)) == len(cut) else [str(index)[:width] for index in range(len(names))]
 
@@ -182,12 +182,12 @@ def _cut(name: str, width: int) -> str:
 
 
 def row_texts(counts: Sequence[int], cell: int) -> list[str]:
-    """One row's counts, padded; zero as a dot."""
+    """Return the counts of one row, padded; zero as a dot."""
     return padded([f"{count}" if count else "·" for count in counts], cell)
 
 
 def padded(row: Sequence[str], cell: int) -> list[str]:
-    """Right-aligned with a space after; a full cell never touches the next number."""
+    """Align texts to the right with a space after them, so that a full cell never touches the next number."""
     texts: list[str] = []
     for text in row:
         if len(text) < cell:
@@ -199,7 +199,7 @@ def padded(row: Sequence[str], cell: int) -> list[str]:
 
 
 def bracketed(text: str) -> str:
-    """A padded cell with brackets where it has spaces, so that a cursor is seen without colour."""
+    """Put a padded cell into brackets, so that the cursor is seen without colour."""
     if text.startswith(" "):
         text = f"[{text[1:]}"
     return f"{text[:-1]}]" if text.endswith(" ") else text

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LiveText(Widget):
-    """Lines of plain text, as high as they are many and, where its width is auto, as wide.
+    """Show lines of plain text that change often; as high as their number and, if its width is auto, as wide.
 
     Args:
         cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
@@ -38,7 +38,7 @@ class LiveText(Widget):
         self._shown: list[str] = []
 
     def say(self, text: str) -> None:
-        """Shows the text."""
+        """Show another text."""
         if text == self.text:
             return
         before, self.text = self.text, text
@@ -59,15 +59,14 @@ class LiveText(Widget):
         return Strip([Segment(line.ljust(self.size.width), self.rich_style)])
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """The longest line."""
+        """Return the width of the longest line."""
         return _longest(self.text)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Lines that the text takes at that width."""
+        """Return the number of lines that the text takes at that width."""
         return len(self._fitted(width))
 
     def _own_width(self, text: str) -> int:
-        """The width that the text wants, where the widget's is up to it."""
         auto = self.styles.width is not None and self.styles.width.is_auto
         return _longest(text) if auto else 0
 
@@ -89,7 +88,7 @@ REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
 
 
 class Bar(Widget):
-    """A share from 0 to 1."""
+    """Show a share from 0 to 1 as a bar of one line."""
 
     COMPONENT_CLASSES = {"bar--full", "bar--rest"}
     DEFAULT_CSS = """
@@ -108,11 +107,11 @@ class Bar(Widget):
 
     @property
     def full(self) -> int:
-        """Characters that are full."""
+        """Return how many characters are filled."""
         return round(self.share * self.size.width)
 
     def show(self, share: float) -> None:
-        """Fills the bar so far."""
+        """Fill the bar up to a share."""
         before = self.full
         self.share = max(0.0, min(1.0, share))
         if before != self.full:

@@ -34,7 +34,7 @@ PLENTY = 9
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One place of the grid.
+    """What is shown at one place of the grid.
 
     Attributes:
         pictures: ``(28, 28)`` each, beside each other; None for one that is not there.
@@ -47,7 +47,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """How the tiles fit the room: `edge` pixels a side, so many columns and rows of tiles, a tile's size."""
+    """How the tiles fit: `edge` pixels a side, columns and rows of tiles, width and height of a tile."""
 
     edge: int
     columns: int
@@ -57,12 +57,12 @@ class GridLayout:
 
     @property
     def page(self) -> int:
-        """Tiles on a page."""
+        """Return the number of tiles on a page."""
         return self.columns * self.rows
 
 
 def layout_for(width: int, height: int, pictures: int, size: Size) -> GridLayout:
-    """The plan for tiles of so many pictures: in the size wanted or the next that fits, else in the smallest.
+    """Return the layout for tiles of so many pictures, in the wanted size or the next smaller one that fits.
 
     Automatically it is the largest size of which a page has plenty.
     """
@@ -81,7 +81,7 @@ def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
 
 
 class PictureGrid(Widget, can_focus=True):
-    """The page with the picture that is looked at. Posts `PictureSelected` when that is another one."""
+    """Show a page of pictures, one of which is selected. Posts `PictureSelected` when another one is."""
 
     HELP = """
     **Pictures.** The arrow keys look at the next picture, Page up and down turn the page, Home and End go to the first
@@ -107,7 +107,7 @@ class PictureGrid(Widget, can_focus=True):
     """
 
     class PictureSelected(Message):
-        """Another picture is looked at, or another page is shown."""
+        """Posted when another picture is selected, or another page is shown."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -122,7 +122,7 @@ class PictureGrid(Widget, can_focus=True):
     def show(
         self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: Size, ink: Ink
     ) -> None:
-        """Shows the page with the picture `selected` of `count`.
+        """Show the page with the picture `selected` of `count`.
 
         Args:
             tile: gives the tile of an index, its caption for a width in characters.
@@ -134,27 +134,27 @@ class PictureGrid(Widget, can_focus=True):
 
     @property
     def plan(self) -> GridLayout:
-        """How the tiles lie now."""
+        """Return the present layout of the tiles."""
         return layout_for(*self.size, self._beside, self._edge)
 
     @property
     def page(self) -> int:
-        """The page that is shown, from 0."""
+        """Return the number of the page that is shown, from 0."""
         return self.selected // self.plan.page
 
     @property
     def pages(self) -> int:
-        """How many there are."""
+        """Return the number of pages."""
         return -(-self.count // self.plan.page)
 
     @property
     def shown(self) -> range:
-        """The indices on the page."""
+        """Return the indices of the pictures on the page."""
         first, page = self.page * self.plan.page, self.plan.page
         return range(first, min(self.count, first + page))
 
     def look_at(self, index: int) -> None:
-        """Looks at a picture, or the nearest that there is."""
+        """Select a picture, or the nearest one that there is."""
         index = max(0, min(index, self.count - 1))
         if index != self.selected:
             self.selected = index
@@ -214,7 +214,6 @@ class PictureGrid(Widget, can_focus=True):
         return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
 
     def _drawn(self) -> list[Strip]:
-        """All lines of the page."""
         if self._tile is None or not self.count:
             return []
         plan, lines = self.plan, list[Strip]()
@@ -228,7 +227,7 @@ class PictureGrid(Widget, can_focus=True):
         return lines
 
     def _tile_lines(self, index: int, plan: GridLayout) -> list[list[Segment]]:
-        """A tile's lines, each as wide as the plan says."""
+        """Return a tile's lines, all as wide as the layout says."""
         tile = self._tile(index, plan.width) if self._tile else Tile((), ())
         blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
         drawn = [blank if picture is None else self._picture_lines(picture, plan) for picture in tile.pictures]

@@ -50,7 +50,7 @@ class Ink:
     glyphs: Glyphs = "block"
 
     def line(self, upper: bytes, lower: bytes) -> list[Segment]:
-        """One line of characters, from two rows of brightness values from 0 to 255."""
+        """Return one line of characters for two rows of brightness values (0 to 255)."""
         if self.glyphs == "ascii" or self.paper is None or self.ink is None:
             glyph = _ascii if self.glyphs == "ascii" else _shade
             return [Segment("".join(glyph(*pair) for pair in zip(upper, lower, strict=True)))]
@@ -61,7 +61,7 @@ class Ink:
         ]
 
     def lines(self, picture: NDArray[np.uint8]) -> tuple[list[Segment], ...]:
-        """A whole picture, its rows even in number: half as many lines as it has rows."""
+        """Return the lines of a picture with an even number of rows: half as many as it has rows."""
         return _lines(self, picture.tobytes(), picture.shape[1])
 
 
@@ -72,7 +72,7 @@ def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
 
 
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
-    """A square picture with fewer pixels: each the mean of the area it covers; as bright at its brightest as before."""
+    """Return a square picture with fewer pixels: means over the areas they cover, as bright at its brightest."""
     import numpy as np
 
     bounds = np.linspace(0, len(picture), edge + 1)
@@ -102,7 +102,7 @@ def _style(paper: Color, ink: Color, upper: int, lower: int) -> Style:
 
 
 class PixelView(Widget):
-    """Shows uint8 ``(edge, edge)`` from the theme's paper to its ink; doubled, a pixel is drawn as four."""
+    """Show a square picture (uint8) in the theme's colours; doubled, each pixel is drawn as four."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
@@ -124,7 +124,7 @@ class PixelView(Widget):
         self._fit()
 
     def show(self, pixels: NDArray[np.uint8]) -> None:
-        """Shows a picture, its edge even."""
+        """Show a picture with an even number of rows."""
         resized = len(pixels) != len(self.pixels)
         self.pixels = pixels
         if resized:
@@ -132,14 +132,14 @@ class PixelView(Widget):
         self.refresh()
 
     def double(self, doubled: bool) -> None:
-        """Draws every pixel as four, or no longer."""
+        """Draw every pixel as four, or as one again."""
         if doubled != self.doubled:
             self.doubled = doubled
             self._fit()
 
     @property
     def colours(self) -> tuple[Color, Color] | None:
-        """Of 0 and of 255; None where there are to be none, or the theme leaves them to the terminal."""
+        """Return the colours of 0 and 255; None if the theme leaves colours to the terminal, or there are none."""
         if self.app.no_color or self.app.native_ansi_color:
             return None
         paper, ink = self.background_colors[1], self.colors[3]

@@ -26,7 +26,7 @@ WIDEST = 60
 
 @dataclass(frozen=True)
 class RowColumn:
-    """One column.
+    """A column of a `RowTable`.
 
     Attributes:
         need: columns of lower need are left out first where the width is short; those of 0 stay.
@@ -44,7 +44,7 @@ class RowColumn:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One row: a text a column.
+    """A row of a `RowTable`: one text for each column.
 
     Attributes:
         tone: a component class of the table (``row-table--good``), for the toned columns.
@@ -57,7 +57,7 @@ class TableRow:
 
 
 class RowTable(ScrollView, can_focus=True):
-    """Rows with a cursor, marks, and heads that can be clicked."""
+    """Show rows with a cursor, marks, and column heads that can be clicked."""
 
     HELP = """
     **The list.** Arrow keys, page up and down, home and end move; a click chooses, a second one opens. A click at the
@@ -98,16 +98,16 @@ class RowTable(ScrollView, can_focus=True):
     ]
 
     class CursorMoved(Message):
-        """The cursor is on another row."""
+        """Posted when the cursor is on another row."""
 
     class Opened(Message):
-        """A row was clicked twice."""
+        """Posted when a row is clicked twice."""
 
     class Marked(Message):
-        """The place for a row's mark was clicked."""
+        """Posted when the place for a row's mark is clicked."""
 
     class HeadClicked(Message):
-        """A column's head was clicked."""
+        """Posted when a column's head is clicked."""
 
         def __init__(self, column: str) -> None:
             super().__init__()
@@ -124,12 +124,12 @@ class RowTable(ScrollView, can_focus=True):
 
     @property
     def chosen(self) -> str | None:
-        """The key of the row under the cursor; None where there are no rows."""
+        """Return the key of the row under the cursor; None if there are no rows."""
         return self._rows[self._cursor].key if self._rows else None
 
     @property
     def keys(self) -> list[str]:
-        """The keys of all rows, in order."""
+        """Return the keys of all rows, in order."""
         return [row.key for row in self._rows]
 
     def show(
@@ -140,7 +140,7 @@ class RowTable(ScrollView, can_focus=True):
         *,
         more: bool = False,
     ) -> None:
-        """Shows these rows; the cursor stays on its row while that is among them.
+        """Show these rows; the cursor stays on its row if that is still there.
 
         Args:
             sorted_by: a column's key, and whether its largest value comes first.
@@ -161,7 +161,7 @@ class RowTable(ScrollView, can_focus=True):
             self.post_message(self.CursorMoved())
 
     def choose(self, key: str) -> None:
-        """Moves the cursor to that row, if there is one."""
+        """Move the cursor to the row with this key, if there is one."""
         if key in self.keys:
             self._move_to(self.keys.index(key))
 

@@ -14,12 +14,12 @@ from mnist_tui.wording import seconds, size_of, ticking
 
 
 def sample_line(sample: bool) -> str:
-    """What the banner says of data that stands in for MNIST; empty for real data."""
+    """Return the banner's warning about data that stands in for MNIST; empty for real data."""
     return "The bundled digits sample of scikit-learn, not MNIST: scores do not compare" if sample else ""
 
 
 class StatusLine(Horizontal):
-    """State, name and id of a run."""
+    """Show the state, name and id of a run in one line."""
 
     DEFAULT_CSS = """
     StatusLine {
@@ -47,7 +47,7 @@ class StatusLine(Horizontal):
         yield Static(self._run_id, id="run-id", markup=False)
 
     def show(self, word: str, what: str) -> None:
-        """The state, in the word that the commands use, and what the run is."""
+        """Show the state, in the word that the commands use, and the name of the run."""
         self.word.say(word)
         self.what.say(what)
         for state in STATES:
@@ -55,7 +55,7 @@ class StatusLine(Horizontal):
 
 
 class Banner(Static):
-    """A line that stays while what it says is true; it takes no room when it says nothing."""
+    """Show a line as long as it is true; it takes no room when it is empty."""
 
     DEFAULT_CSS = """
     Banner {
@@ -94,7 +94,7 @@ PHASES = {
 
 
 def elapsed(run: RunState, now: float, live: bool) -> float | None:
-    """Seconds since the start, pauses left out; up to the last event for a run that has ended."""
+    """Return the seconds since the start without pauses; for a run that has ended, up to its last event."""
     if run.started is None:
         return None
     end = now if live else (run.updated or run.started)
@@ -104,7 +104,7 @@ def elapsed(run: RunState, now: float, live: bool) -> float | None:
 
 
 def phase_text(phase: Phase | None) -> str:
-    """What the worker is doing, in words; empty between phases."""
+    """Return what the worker is doing, in words; empty between phases."""
     if phase is None:
         return ""
     text = PHASES.get(phase.name, phase.name)
@@ -114,7 +114,7 @@ def phase_text(phase: Phase | None) -> str:
 
 
 def phase_numbers(phase: Phase) -> str:
-    """``3 of 4 files``, ``0.2 of 11.3 MB``; the phase's name where it does not count."""
+    """Return ``3 of 4 files`` or ``0.2 of 11.3 MB``; the phase's name if it has no numbers."""
     if not phase.total:
         return phase.name
     if phase.unit == "bytes":
@@ -123,12 +123,12 @@ def phase_numbers(phase: Phase) -> str:
 
 
 def in_training(run: RunState) -> bool:
-    """Whether the phase is the training itself."""
+    """Return whether the run is in the training phase itself."""
     return run.phase is None or run.phase.name == "training"
 
 
 def pace_text(run: RunState, word: str, now: float) -> str:
-    """Learning rate, images per second, elapsed time and time left: each with its unit, what is not known left out."""
+    """Return learning rate, images per second, elapsed time and time left, as far as they are known."""
     live = word in {"starting", "running", "paused"}
     parts = [] if in_training(run) or not live else [phase_text(run.phase)]
     last = run.history[-1] if run.history else None
@@ -150,7 +150,7 @@ def pace_text(run: RunState, word: str, now: float) -> str:
 
 
 class Meter(Horizontal):
-    """A name, a bar, and the numbers that the bar stands for."""
+    """Show a name, a bar, and the numbers that the bar stands for."""
 
     DEFAULT_CSS = """
     Meter {
@@ -173,14 +173,14 @@ class Meter(Horizontal):
         yield LiveText("", classes="meter--numbers")
 
     def show(self, name: str, share: float, numbers: str) -> None:
-        """`share` from 0 to 1."""
+        """Show a share from 0 to 1 and its numbers."""
         self.name_label.say(name)
         self.bar.show(share)
         self.numbers.say(numbers)
 
 
 class RunProgress(Vertical):
-    """Both bars and the line below them."""
+    """Show the progress of the epochs, of the batches, and the pace."""
 
     HELP = """
     **Progress.** Epochs of those planned, steps (batches) of the present epoch, pace, time. ETA is the time to the last
@@ -202,7 +202,7 @@ class RunProgress(Vertical):
         yield LiveText("", id="pace")
 
     def show(self, run: RunState, word: str, now: float, planned: int) -> None:
-        """Draws the run as it is at `now`, seconds since the Unix epoch; `planned` epochs until its events say so."""
+        """Show the run at `now` (seconds since 1970); `planned` epochs are used until its events say how many."""
         done, planned = len(run.history), run.epochs or planned
         progress = run.progress
         partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0

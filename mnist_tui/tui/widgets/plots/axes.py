@@ -31,7 +31,7 @@ class EpochAxis:
 
 @dataclass(frozen=True)
 class EpochWindow:
-    """What is seen of an axis.
+    """The epochs that a plot shows.
 
     Attributes:
         span: the epochs seen; None for all.
@@ -42,7 +42,7 @@ class EpochWindow:
     follows: bool = False
 
     def limits(self, axis: EpochAxis) -> Span:
-        """The epochs at the left and the right edge, now."""
+        """Return the epochs at the left and the right edge."""
         if self.span is None:
             return (0.0, axis.end)
         start, end = self.span
@@ -52,7 +52,7 @@ class EpochWindow:
         return (right - (end - start), right)
 
     def zoomed(self, factor: float, at: float, axis: EpochAxis) -> EpochWindow:
-        """A view `factor` times as wide in which the epoch `at` stays where it is; all, where it would be that wide."""
+        """Return a view `factor` times as wide in which the epoch `at` stays in place; all epochs if it is too wide."""
         start, end = self.limits(axis)
         width = max(NARROWEST, (end - start) * factor)
         if width >= axis.end:
@@ -62,7 +62,7 @@ class EpochWindow:
         return EpochWindow(_inside(left, width, axis.end), self.follows)
 
     def panned(self, share: float, axis: EpochAxis) -> EpochWindow:
-        """Moved by that share of its width. Moved right upon the newest epoch it follows it; moved left it stays."""
+        """Return the view moved by a share of its width; moved right to the newest epoch it follows that."""
         if self.span is None:
             return self
         start, end = self.limits(axis)
@@ -70,7 +70,7 @@ class EpochWindow:
         return EpochWindow(span, share > 0 and span[1] >= axis.newest)
 
     def showing(self, epoch: float, axis: EpochAxis) -> EpochWindow:
-        """Moved as little as makes the epoch seen."""
+        """Return the view moved as little as necessary to show an epoch."""
         start, end = self.limits(axis)
         if start <= epoch <= end:
             return self
@@ -78,7 +78,7 @@ class EpochWindow:
         return EpochWindow(_inside(left, end - start, axis.end))
 
     def following(self) -> EpochWindow:
-        """From now on with the newest epoch at its right edge."""
+        """Return a view of the same width that keeps the newest epoch at its right edge."""
         return self if self.span is None else EpochWindow(self.span, True)
 
 
@@ -95,7 +95,7 @@ EPOCH_ROOM = 12
 
 
 def ticks(limits: tuple[float, float], count: int) -> list[float]:
-    """Round values inside the limits, evenly spaced: at most `count`, unless that would leave fewer than two."""
+    """Return round values inside the limits, evenly spaced: at most `count`, but at least two."""
     low, high = limits
     if not high > low:
         return [low]
@@ -116,7 +116,7 @@ def ticks(limits: tuple[float, float], count: int) -> list[float]:
 
 
 def log_ticks(limits: tuple[float, float], count: int) -> list[float]:
-    """Values that are round on a logarithmic axis: powers of ten, with 2 and 5 between where there is room.
+    """Return round values on a logarithmic axis: powers of ten, with 2 and 5 between if there is room.
 
     Args:
         limits: as powers of ten; (-1, 2) for 0.1 to 100.
@@ -136,7 +136,7 @@ def log_ticks(limits: tuple[float, float], count: int) -> list[float]:
 
 
 def labels(values: Sequence[float], unit: str = "") -> list[str]:
-    """The values written with as many decimals as tell them apart."""
+    """Write the values with as many decimals as are needed to tell them apart."""
     largest = max(map(abs, values), default=0.0)
     if largest >= LONG_NUMBER or 0 < largest < SHORT_NUMBER:
         written = ([f"{value:.{digits}g}{unit}" for value in values] for digits in range(3, 18))
@@ -149,7 +149,7 @@ def labels(values: Sequence[float], unit: str = "") -> list[str]:
 
 
 def epoch_ticks(limits: tuple[float, float], columns: int) -> list[int]:
-    """Whole epochs for the axis, apart enough for their labels; the last one in view is always among them."""
+    """Return whole epochs with room for their labels; the last one in view is always among them."""
     first, last = math.ceil(limits[0]), math.floor(limits[1])
     if last <= first:
         return [first] if first <= limits[1] else []
@@ -179,11 +179,11 @@ class Plane:
     dots: tuple[int, int]
 
     def dot(self, x: float, y: float) -> Dot:
-        """The dot nearest to a point."""
+        """Return the dot nearest to a point."""
         return (_nearest(x, self.x, self.columns * self.dots[0]), _nearest(y, self.y, self.rows * self.dots[1]))
 
     def stroke(self, tone: str, points: Iterable[Point], mark: str = "") -> Stroke:
-        """Points as a stroke; those that fall on one dot, or with a mark on one character, become one."""
+        """Turn points into a stroke; those on one dot, or with a mark on one character, become one."""
         wide, high = self.dots if mark else (1, 1)
         kept: list[Dot] = []
         for x, y in points:
@@ -194,13 +194,13 @@ class Plane:
         return Stroke(tone, tuple(kept), mark)
 
     def column(self, x: float) -> int | None:
-        """The character column of an epoch; None where it is not in view."""
+        """Return the character column of an epoch; None if it is not in view."""
         if not self.x[0] <= x <= self.x[1]:
             return None
         return _nearest(x, self.x, self.columns * self.dots[0]) // self.dots[0]
 
     def at(self, column: float) -> float:
-        """The epoch in the middle of a character column; of one outside, that at the edge."""
+        """Return the epoch in the middle of a character column; outside the plot, the one at the edge."""
         share = min(1.0, max(0.0, (column + 0.5) / self.columns))
         return self.x[0] + share * (self.x[1] - self.x[0])
 
@@ -213,7 +213,7 @@ def _nearest(value: float, limits: Span, count: int) -> int:
 def plane_of(
     x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
 ) -> tuple[Plane, PlotPicture]:
-    """The plane, and the picture of its axes, that fit into so many columns and rows, labels included."""
+    """Return the plane and the picture of its axes that fit into so many columns and rows, labels included."""
     width, height = size
     rows = height - 2
     values = (log_ticks if log else ticks)(y, max(2, rows // 2 if rows < 12 else rows // 3))
@@ -231,7 +231,7 @@ def _power(value: float) -> str:
 
 
 def _epochs(plane: Plane) -> tuple[Tick, ...]:
-    """Labels of the epoch axis; the last one says what is counted."""
+    """Return the labels of the epoch axis; the last one says what is counted."""
     epochs = epoch_ticks(plane.x, plane.columns)
     texts = [*map(str, epochs[:-1]), *(f"epoch {epoch}" for epoch in epochs[-1:])]
     placed = ((plane.column(epoch), text) for epoch, text in zip(epochs, texts, strict=True))
@@ -239,5 +239,5 @@ def _epochs(plane: Plane) -> tuple[Tick, ...]:
 
 
 def _unique(found: Iterable[Tick]) -> tuple[Tick, ...]:
-    """No two labels in one row."""
+    """Keep one label for each row."""
     return tuple({at: (at, text) for at, text in found}.values())

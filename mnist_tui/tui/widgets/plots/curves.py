@@ -38,7 +38,7 @@ EARLY_STOPPING = "early stopping"
 
 @dataclass(frozen=True)
 class Legend:
-    """All that the words are made of.
+    """What the texts above and below a curve are made from.
 
     Attributes:
         cursor: the epoch looked at; None for the newest.
@@ -55,7 +55,7 @@ class Legend:
 
     @property
     def row(self) -> EpochRow | None:
-        """The epoch whose values are told."""
+        """Return the epoch whose values are shown."""
         rows = self.run.history
         if self.cursor is None:
             return rows[-1] if rows else None
@@ -63,7 +63,7 @@ class Legend:
         return rows[at] if at < len(rows) and rows[at].epoch == self.cursor else None
 
     def heading(self, width: int) -> Row:
-        """One line: the measure, and every series with its mark and its value at the epoch looked at."""
+        """Return one line: the measure, and each series with its mark and its value at the selected epoch."""
         for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
             found = self._heading(names, short=short)
             if row_length(found) <= width - (0 if short else 4):
@@ -97,7 +97,7 @@ class Legend:
         return tuple(parts)
 
     def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
-        """Of each series that has values: tone, name, mark, field. A lone one needs no name."""
+        """Return tone, name, mark and field of each series with values. A single one needs no name."""
         marks = (self.marks.line, self.marks.validation, self.marks.plain)
         fields = self.measure.fields
         found = list(zip(SERIES, names, marks, fields, strict=False))
@@ -106,7 +106,7 @@ class Legend:
         return [entry for entry in found if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
 
     def caption(self, width: int) -> Row:
-        """One line: what is seen, the best epoch, an early end, smallest and largest values; what fits."""
+        """Return one line: the view, best epoch, early stopping, smallest and largest values, as far as they fit."""
         best, newest = self.history.tracks["val_loss"].lowest, self.run.history[-1:]
         parts: list[Row] = [(("muted", self.span),)] if self.span else []
         if best is not None:
@@ -128,7 +128,7 @@ class Legend:
 
     @property
     def stopped(self) -> int | None:
-        """The epoch after which early stopping ended the run."""
+        """Return the epoch after which early stopping ended the run."""
         ended = self.run.ended
         early = ended is not None and ended.reason.startswith(EARLY_STOPPING)
         return self.run.history[-1].epoch if early and self.run.history else None
@@ -160,7 +160,7 @@ CURVE_HELP = """
 
 
 def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
-    """The curves' strokes, from back to front.
+    """Return the strokes of the curves, from back to front.
 
     Args:
         marked: points of the validation that carry its mark.
@@ -176,7 +176,7 @@ def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[P
 
 
 class Curve(Plot):
-    """One measure over the epochs.
+    """Show one measure of a run over its epochs.
 
     Attributes:
         window: the epochs in view.
@@ -203,7 +203,7 @@ class Curve(Plot):
         self._later: Timer | None = None
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draws the run as it is now; nothing where nothing of it concerns this curve.
+        """Draw the run as it is now; nothing is drawn if this curve has not changed.
 
         Args:
             cursor: the epoch looked at; None for the newest, without a line.
@@ -226,7 +226,7 @@ class Curve(Plot):
         super().draw()
 
     def _draw_running(self) -> None:
-        """At once, or as soon as a second has passed since the last time."""
+        """Draw at once, or one second after the last time."""
         wait = self._drawn + RUNNING_SECONDS - time.monotonic()
         if wait <= 0 or self._picture is None:
             self.draw()
@@ -261,7 +261,7 @@ class Curve(Plot):
         return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
 
     def _marked(self, curves: Curves) -> list[Point]:
-        """The points of the validation that are marked: at the best epoch, at the cursor and at the end."""
+        """Return the validation points that are marked: at the best epoch, at the cursor and at the end."""
         measure = MEASURES[self.metric]
         if len(measure.fields) < 2:
             return []
@@ -276,7 +276,6 @@ class Curve(Plot):
         return self.logarithmic and MEASURES[self.metric].log
 
     def _span(self, window: tuple[float, float]) -> str:
-        """The view in words, where it is not all."""
         if self.window.span is None:
             return ""
         of = f"epochs {window[0]:.3g} to {window[1]:.3g} of {axis_of(self._run).end:.0f}"
@@ -293,7 +292,7 @@ class Curve(Plot):
         return "waits for the first steps" if measure.running else "waits for the first epoch"
 
     def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
-        """The plot's lines; painted anew only where they would not look as they do."""
+        """Return the plot's lines; they are painted again only if they look different."""
         measure, marks = MEASURES[self.metric], self.marks
         plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=self._logarithmic)
         best = self._history.tracks["val_loss"].lowest
@@ -334,7 +333,7 @@ CURVE_KEYS = [
 
 
 class CurvePlots(Vertical):
-    """The curves of a run.
+    """Show the curves of a run, two at a time.
 
     Attributes:
         window: the epochs that all of them show.
@@ -360,7 +359,7 @@ class CurvePlots(Vertical):
                 yield curve
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
-        """Draws the run; a cursor that leaves the view takes it along, and one that follows again lets it follow."""
+        """Draw the run; if the cursor leaves the view, the view moves with it."""
         moved, self._run = cursor != self._cursor, run
         self._cursor = cursor
         if moved:
@@ -372,11 +371,11 @@ class CurvePlots(Vertical):
 
     @property
     def curves(self) -> list[Curve]:
-        """Those that are shown."""
+        """Return the curves that are shown."""
         return [curve for curve in self.query(Curve) if not curve.has_class("-other")]
 
     def act(self, what: str) -> None:
-        """Does what a key of CURVE_KEYS asks for."""
+        """Do what a key of CURVE_KEYS asks for."""
         axis = axis_of(self._run)
         match what:
             case "in" | "out":
@@ -398,7 +397,7 @@ class CurvePlots(Vertical):
                     curve.show(self._run, self._cursor)
 
     def _middle(self) -> float:
-        """What a zoom by key goes to: the cursor, else the newest epoch, else the middle; the first that is in view."""
+        """Return the centre of a zoom by key: the cursor, else the newest epoch, else the middle of the view."""
         axis = axis_of(self._run)
         start, end = self.window.limits(axis)
         wanted = [axis.newest] if self._cursor is None else [self._cursor, axis.newest]

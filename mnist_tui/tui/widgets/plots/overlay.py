@@ -24,7 +24,7 @@ LEAST_COLUMNS = 20
 
 @dataclass(frozen=True)
 class OverlaidSeries:
-    """One run's series, or a group's mean.
+    """The series of one run, or the mean of a group of seeds.
 
     Attributes:
         label: what it is called in the legend.
@@ -37,7 +37,7 @@ class OverlaidSeries:
     deviation: tuple[float | None, ...] = ()
 
     def edge(self, side: int) -> list[tuple[float, float | None]]:
-        """The band's lower (-1) or upper (1) edge."""
+        """Return the lower (-1) or upper (1) edge of the band."""
         found = zip(self.points, self.deviation, strict=True)
         return [(x, None if y is None or spread is None else y + side * spread) for (x, y), spread in found]
 
@@ -54,7 +54,7 @@ def overlay(
     top: float = float("inf"),
     cursor: float | None = None,
 ) -> tuple[Plane, PlotPicture]:
-    """The picture of up to MOST_SERIES series over each other; bands lie behind all lines.
+    """Draw up to MOST_SERIES series into one plot; bands lie behind all lines.
 
     Args:
         size: columns and rows, axes and labels included.
@@ -86,7 +86,7 @@ def _cut(points: Sequence[tuple[float, float | None]], span: Span, columns: int,
 
 
 def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> Stroke:
-    """A run's marks: every few columns, not where those of another run are; always one, at the last point."""
+    """Return a run's marks: every few columns, not where another run has one, and always at the last point."""
     kept: list[Point] = []
     for part in parts:
         wanted = -1
@@ -100,7 +100,7 @@ def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> St
 
 
 def _band(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: str) -> Stroke:
-    """Of every character column in view the lowest and the highest dot of a band."""
+    """Return the lowest and the highest dot of a band in each character column."""
     wide = plane.dots[0]
     below, above = _heights(plane, low), _heights(plane, high)
     bottom = plane.rows * plane.dots[1] // -1
@@ -113,7 +113,7 @@ def _band(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: s
 
 
 def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
-    """The dot row of a line in each character column that it crosses."""
+    """Return the dot row of a line in each character column that it crosses."""
     found: dict[int, int] = {}
     for part in parts:
         for (x0, y0), (x1, y1) in pairwise(part):
@@ -127,7 +127,7 @@ def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
 
 
 class OverlaidCurves(Plot):
-    """One measure of several runs over the epochs.
+    """Show one measure of several runs over the epochs.
 
     Attributes:
         metric: what is drawn.
@@ -166,14 +166,14 @@ class OverlaidCurves(Plot):
         self._painted: list[Row] = []
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
-        """Draws these series, MOST_SERIES of them; the cursor is an epoch that all are read at."""
+        """Draw the first MOST_SERIES of these series; the cursor is the epoch at which all are read."""
         if (tuple(series), cursor) != (self._series, self._cursor):
             self._series, self._cursor = tuple(series), cursor
             self.draw()
 
     @property
     def axis(self) -> EpochAxis:
-        """As long as the longest series."""
+        """Return an axis as long as the longest series."""
         end = max((one.points[-1][0] for one in self._series[:MOST_SERIES] if one.points), default=1.0)
         return EpochAxis(max(1.0, end), max(1.0, end))
 
@@ -209,7 +209,7 @@ class OverlaidCurves(Plot):
         return [heading, *self._painted, *legend]
 
     def _entry(self, number: int, one: OverlaidSeries, marks: Marks) -> Row:
-        """A legend entry: mark, label, the value at the cursor or the last one."""
+        """Return a legend entry: mark, label, and the value at the cursor or the last one."""
         found = [
             (value, spread)
             for (x, value), spread in zip(one.points, one.deviation or (None,) * len(one.points), strict=True)

@@ -38,7 +38,7 @@ PAN = 0.15
 
 
 class Plot(Widget):
-    """Lines of characters with tones; a subclass makes them in `lines`."""
+    """Show lines of characters with tones; a subclass makes them in `lines`."""
 
     COMPONENT_CLASSES = {f"plot--{tone}" for tone in TONES}
     DEFAULT_CSS = """
@@ -73,28 +73,28 @@ class Plot(Widget):
         app = getters.app(Bench)
 
     class EpochPointed(Message):
-        """A person points at an epoch."""
+        """Posted when a person points at an epoch."""
 
         def __init__(self, epoch: int) -> None:
             super().__init__()
             self.epoch = epoch
 
     class ZoomWanted(Message):
-        """Someone wants the view `factor` times as wide round an epoch."""
+        """Posted to make the view `factor` times as wide around an epoch."""
 
         def __init__(self, at: float, factor: float) -> None:
             super().__init__()
             self.at, self.factor = at, factor
 
     class PanWanted(Message):
-        """Someone wants the view moved by that share of its width."""
+        """Posted to move the view by a share of its width."""
 
         def __init__(self, share: float) -> None:
             super().__init__()
             self.share = share
 
     class WholeViewWanted(Message):
-        """Someone wants all epochs in view."""
+        """Posted to show all epochs."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -107,16 +107,16 @@ class Plot(Widget):
 
     @property
     def marks(self) -> Marks:
-        """The characters that the settings ask for."""
+        """Return the characters that the settings ask for."""
         settings = getattr(self.app, "settings", None)
         return MARKS[settings.glyphs if settings is not None else "braille"]
 
     def lines(self) -> Sequence[Row]:
-        """The lines as they should be now; also sets `plane` and `margin`."""
+        """Return the lines as they should be now, and set `plane` and `margin`."""
         raise NotImplementedError
 
     def draw(self) -> None:
-        """Brings what is seen up to date: asks the terminal for the characters that have changed, and no more."""
+        """Draw the plot, and ask the terminal only for the characters that have changed."""
         if not self._seen or self.size.area == 0:
             return
         self.redraws += 1
@@ -148,7 +148,6 @@ class Plot(Widget):
         self._seen = False
 
     def _epoch(self, event: events.MouseEvent) -> float | None:
-        """The epoch under the mouse."""
         if self.plane is None:
             return None
         return self.plane.at(event.get_content_offset_capture(self).x - self.margin)
@@ -169,7 +168,7 @@ class Plot(Widget):
         self.release_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """The left button takes the cursor along, another one the epochs."""
+        """Move the cursor with the left button, and the view with any other."""
         if self._held == 1 and not event.shift:
             self._look(event)
         elif self._held is not None and event.delta_x and self.plane is not None:

@@ -21,7 +21,7 @@ LABEL_ROOM = 10
 
 @dataclass(frozen=True)
 class ScatterPoint:
-    """One point.
+    """One point of a scatter plot.
 
     Attributes:
         series: number of its mark and colour; those beyond the marks get a dot.
@@ -36,7 +36,7 @@ class ScatterPoint:
 
 
 def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
-    """The points that have a place, with values that can be computed with."""
+    """Return the points that can be drawn, with values that are safe to compute with."""
     places = [(point, drawable(point.x), drawable(point.y)) for point in points]
     return [
         replace(point, x=x, y=y, deviation=drawable(point.deviation))
@@ -46,7 +46,7 @@ def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
 
 
 def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """The points, all drawable, with axes, in so many columns and rows."""
+    """Draw the points with axes into so many columns and rows."""
     least = min(point.x for point in points)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
     xs = [_placed(point.x, log) for point in points]
@@ -73,7 +73,7 @@ def _placed(value: float, log: bool) -> float:
 
 
 def limits_around(values: Sequence[float]) -> tuple[float, float]:
-    """An axis' ends, a little outside the values."""
+    """Return the ends of an axis, a little outside the values."""
     low, high = min(values), max(values)
     near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE)
     margin = (0.05 * abs(high) or 0.5) if near else 0.08 * (high - low)
@@ -81,7 +81,7 @@ def limits_around(values: Sequence[float]) -> tuple[float, float]:
 
 
 def at_row(value: float, limits: tuple[float, float], count: int) -> int:
-    """The character, of so many between the limits, that a value falls on."""
+    """Return the character, of so many between the limits, at which a value lies."""
     return round((count - 1) * (value - limits[0]) / (limits[1] - limits[0]))
 
 
@@ -91,7 +91,7 @@ def _x_ticks(limits: tuple[float, float], columns: int, log: bool) -> tuple[Tick
 
 
 def _short(value: float) -> str:
-    """``198,760`` → ``198.8k``."""
+    """Return ``198.8k`` for 198,760."""
     for unit, size in (("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.4g}{unit}"
@@ -107,7 +107,7 @@ def _mark(series: int, marks: Marks) -> str:
 
 
 class Scatter(Plot):
-    """Test accuracy against the number of parameters."""
+    """Show test accuracy against the number of parameters."""
 
     HELP = """
     **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
@@ -120,7 +120,7 @@ class Scatter(Plot):
         self._points: tuple[ScatterPoint, ...] = ()
 
     def show(self, points: Sequence[ScatterPoint]) -> None:
-        """Draws these points."""
+        """Draw these points."""
         drawn = tuple(drawable_points(points))
         if drawn != self._points:
             self._points = drawn
@@ -144,7 +144,7 @@ SIDE_BY_SIDE = 0.6
 
 @dataclass(frozen=True)
 class SeedScores:
-    """A group of seeds.
+    """The scores of a group of seeds.
 
     Attributes:
         series: number of its mark and colour.
@@ -161,7 +161,7 @@ class SeedScores:
 
 
 def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
-    """The groups whose mean has a place, with values that can be computed with."""
+    """Return the groups whose mean can be drawn, with values that are safe to compute with."""
     found: list[SeedScores] = []
     for group in groups:
         points = [(seed, known) for seed, accuracy in group.points if (known := drawable(accuracy)) is not None]
@@ -172,7 +172,7 @@ def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
 
 
 def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Up to MOST_SERIES drawable groups over all their seeds, in so many columns and rows, axes included."""
+    """Draw up to MOST_SERIES groups over all their seeds into so many columns and rows, axes included."""
     groups = groups[:MOST_SERIES]
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
@@ -204,14 +204,14 @@ def _band(plane: Plane, group: SeedScores) -> Stroke:
 
 
 def _seed_ticks(plane: Plane, places: dict[int, int]) -> tuple[Tick, ...]:
-    """As many seeds as there is room for, the last one always."""
+    """Return as many seeds as there is room for, always with the last one."""
     every = -(-len(places) * SEED_ROOM // max(1, plane.columns))
     shown = [(seed, at) for seed, at in places.items() if (len(places) - 1 - at) % every == 0]
     return tuple((column, str(seed)) for seed, at in shown if (column := plane.column(at)) is not None)
 
 
 class SeedPlot(Plot):
-    """The test accuracies of groups of seeds."""
+    """Show the test accuracies of groups of seeds."""
 
     HELP = """
     **Accuracy by seed.** Each mark is one run on the test set; groups that are compared stand side by side at each
@@ -224,7 +224,7 @@ class SeedPlot(Plot):
         self._groups: tuple[SeedScores, ...] = ()
 
     def show(self, groups: Sequence[SeedScores]) -> None:
-        """Draws these groups."""
+        """Draw these groups."""
         drawn = tuple(drawable_groups(groups))
         if drawn != self._groups:
             self._groups = drawn

@@ -25,7 +25,7 @@ BOX_TO_ASCII = str.maketrans("│─┤├┬┴┼└┘┌┐", "|-+++++++++")
 
 @dataclass(frozen=True)
 class Marks:
-    """One set of characters.
+    """The characters of one glyph setting.
 
     Attributes:
         bits: of a character's dots, by column from the left and row from the top; a line is drawn dot by dot.
@@ -53,17 +53,17 @@ class Marks:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Dots in a character: columns, rows."""
+        """Return the columns and rows of dots in a character."""
         return len(self.bits), len(self.bits[0])
 
     def character(self, bits: int) -> str:
-        """A character with those dots."""
+        """Return the character with these dots."""
         if len(self.bits[0]) == 4:
             return chr(BRAILLE + bits)
         return QUADRANTS[bits] if len(self.bits) == 2 else self.line[0]
 
     def framed(self, text: str) -> str:
-        """A line of the axes in this set."""
+        """Write a line of the axes in these characters."""
         return text.translate(BOX_TO_ASCII) if self.rule == "-" else text
 
 
@@ -86,7 +86,7 @@ plotext: Any = untyped_plotext
 
 @dataclass(frozen=True)
 class Stroke:
-    """One thing to draw.
+    """One thing to draw: a line, separate marks, or a band.
 
     Attributes:
         tone: names its colour.
@@ -104,7 +104,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class PlotPicture:
-    """All that is seen of a plot; two that are equal look the same.
+    """Everything that is seen of a plot; two equal pictures look the same.
 
     Attributes:
         columns, rows: characters inside the axes.
@@ -124,12 +124,12 @@ class PlotPicture:
 
     @property
     def margin(self) -> int:
-        """Characters left of the plot: labels and axis."""
+        """Return the characters left of the plot: labels and axis."""
         return max((len(label) for _, label in self.y_ticks), default=0) + 1
 
 
 def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
-    """The plot's lines, from the top: `picture.rows`, the axis, its labels."""
+    """Return the lines of a plot from the top: `picture.rows`, the axis, its labels."""
     frame = _frame(picture.columns, picture.rows, picture.x_ticks, picture.y_ticks)
     canvas = PlotCanvas([list(marks.framed(line)) for line in frame], picture, marks)
     for stroke in picture.strokes:
@@ -167,7 +167,7 @@ def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tic
 
 
 class PlotCanvas:
-    """The characters of one picture and the tone of each."""
+    """The characters of one picture, and the tone of each."""
 
     def __init__(self, characters: list[list[str]], picture: PlotPicture, marks: Marks) -> None:
         self.picture, self.marks = picture, marks
@@ -178,7 +178,7 @@ class PlotCanvas:
         self._behind: set[Dot] = set()
 
     def draw(self, stroke: Stroke) -> None:
-        """Sets a stroke's characters; what lies outside the plot is left out."""
+        """Draw a stroke; what lies outside the plot is left out."""
         if stroke.kind == "band":
             self._band(stroke)
         elif stroke.mark:
@@ -189,7 +189,7 @@ class PlotCanvas:
             self._line(stroke)
 
     def decorate(self) -> None:
-        """The cursor, where nothing else is, and the flags on the axis."""
+        """Draw the cursor, where nothing else is, and the flags on the axis."""
         picture, margin = self.picture, self.picture.margin
         if picture.cursor is not None:
             for y in range(picture.rows):
@@ -211,7 +211,7 @@ class PlotCanvas:
             self._behind.discard((column, row))
 
     def _line(self, stroke: Stroke) -> None:
-        """A polygon through the dots; dots of two lines in one character are seen together."""
+        """Draw a polygon through the dots; dots of two lines in one character are seen together."""
         wide, high = self.marks.size
         bits = self.marks.bits
         touched: set[Dot] = set()
@@ -224,7 +224,7 @@ class PlotCanvas:
             self._set(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
 
     def _band(self, stroke: Stroke) -> None:
-        """Both edges dotted and few dots between them; whole characters where the marks have one for that."""
+        """Draw both edges as dots with few dots between; or whole characters, if the marks have one for that."""
         wide, high = self.marks.size
         shades = self._shades.setdefault(stroke.tone, {})
         for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
@@ -238,7 +238,7 @@ class PlotCanvas:
 
 
 def joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:
-    """Every dot on the lines between the points."""
+    """Yield every dot on the lines between the points."""
     yield from dots[:1]
     for (x0, y0), (x1, y1) in pairwise(dots):
         steps = max(abs(x1 - x0), abs(y1 - y0))
@@ -247,7 +247,7 @@ def joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:
 
 
 def runs(cells: Iterable[tuple[str, str]]) -> Row:
-    """Tone and character of each cell, joined where the tone stays."""
+    """Join neighbouring characters of one tone."""
     return tuple(
         (tone, "".join(character for _, character in group)) for tone, group in groupby(cells, lambda cell: cell[0])
     )
@@ -258,7 +258,7 @@ def row_length(row: Row) -> int:
 
 
 def ruled(row: Row, width: int, marks: Marks) -> Row:
-    """A heading: words in a line that goes on to the right edge."""
+    """Return a heading whose line goes on to the right edge."""
     left = 2 if row_length(row) <= width - 4 else 0
     words = _cut(row, width - left)
     rest = max(0, width - left - row_length(words) - 1)
@@ -268,7 +268,7 @@ def ruled(row: Row, width: int, marks: Marks) -> Row:
 
 
 def fitting_parts(parts: Sequence[Row], width: int, between: str) -> Row:
-    """The first parts, as many as there is room for."""
+    """Return as many of the first parts as there is room for."""
     kept: Row = ()
     for part in parts:
         more = (*kept, ("muted", between), *part) if kept else part
@@ -288,7 +288,7 @@ def _cut(row: Row, width: int) -> Row:
 
 
 def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
-    """Entries side by side, as many as fit into each line."""
+    """Arrange entries side by side, as many as fit into each line."""
     if not entries:
         return []
     widest = min(width, max(map(row_length, entries)) + 2)
@@ -304,7 +304,7 @@ def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
 
 
 def changed(before: Row, after: Row) -> tuple[int, int] | None:
-    """The first and the one after the last character that differ in text or tone; None where none does."""
+    """Return the first character that differs in text or tone and the one after the last; None if none does."""
     if before == after:
         return None
     old, new = ([(tone, character) for tone, text in row for character in text] for row in (before, after))

@@ -23,7 +23,7 @@ Stretch = tuple[Point, ...]
 
 @dataclass
 class Track:
-    """One series: its finite points, x rising, and where they are broken.
+    """One series: its finite points with rising x, and the gaps between them.
 
     Attributes:
         breaks: indices of points that a gap goes before.
@@ -39,7 +39,7 @@ class Track:
     _gap: bool = False
 
     def add(self, x: float, y: float | None) -> None:
-        """One more point; None, and what is not finite, is a gap."""
+        """Add a point; None and values that are not finite make a gap."""
         y = drawable(y)
         if y is None:
             self._gap = bool(self.xs)
@@ -54,11 +54,11 @@ class Track:
             self.lowest = (float(x), y)
 
     def inside(self, start: float, end: float) -> tuple[int, int]:
-        """A range of indices: the points to draw for a stretch of x, one beyond each edge for lines to reach it."""
+        """Return the range of indices for a stretch of x, with one point beyond each edge so that lines reach it."""
         return max(0, bisect_left(self.xs, start) - 1), min(len(self.xs), bisect_right(self.xs, end) + 1)
 
     def split(self, indices: Sequence[int]) -> list[list[int]]:
-        """Indices in rising order, parted wherever a gap lies between two."""
+        """Divide rising indices at every gap."""
         parts: list[list[int]] = [[*indices[:1]]] if indices else []
         for before, here in pairwise(indices):
             if bisect_right(self.breaks, here) > bisect_right(self.breaks, before):
@@ -68,7 +68,7 @@ class Track:
 
 
 def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
-    """A series of given points."""
+    """Return a series of given points."""
     track = Track()
     for x, y in points:
         track.add(x, y)
@@ -76,7 +76,7 @@ def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
 
 
 class History:
-    """The tracks of some of an epoch row's fields."""
+    """Keep some fields of a run's epochs as tracks."""
 
     def __init__(self, fields: Iterable[str]) -> None:
         self._fields = tuple(fields)
@@ -85,7 +85,7 @@ class History:
         self.tracks = {name: Track() for name in self._fields}
 
     def take(self, history: tuple[EpochRow, ...]) -> None:
-        """Follows a run's history; of one that has only grown the new rows alone are read."""
+        """Add the new rows of a run's history; a history that has not only grown is read again."""
         grown = len(history) >= self._rows and (self._rows == 0 or history[self._rows - 1] is self._last)
         if not grown:
             self._rows = 0
@@ -98,7 +98,7 @@ class History:
 
 
 def bands(xs: Sequence[float], inside: tuple[int, int], span: Point, count: int) -> list[tuple[int, int]]:
-    """A range of indices parted by `count` equal stretches of x; empty parts are left out."""
+    """Divide a range of indices into `count` equal stretches of x; empty ones are left out."""
     (first, last), (start, end) = inside, span
     width = (end - start) / count
     borders = [first, *(bisect_left(xs, start + width * part, first, last) for part in range(1, count)), last]
@@ -106,13 +106,13 @@ def bands(xs: Sequence[float], inside: tuple[int, int], span: Point, count: int)
 
 
 def extremes(track: Track, low: int, high: int) -> tuple[int, int]:
-    """Of a range of points the indices of the lowest and the highest."""
+    """Return the indices of the lowest and the highest of a range of points."""
     ys = track.ys[low:high]
     return low + ys.index(min(ys)), low + ys.index(max(ys))
 
 
 def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
-    """Unbroken stretches for a line: of each column the first, lowest, highest and last point; cut off at the edges."""
+    """Return unbroken stretches of a line: the first, lowest, highest and last point of each column."""
     first, last = track.inside(start, end)
     if last - first <= 4 * columns:
         kept = list(range(first, last))
@@ -126,7 +126,7 @@ def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
 
 
 def marked(track: Track, start: float, end: float, columns: int, visible: float) -> list[Point]:
-    """Points for marks: of each column the last one, or the lowest and the highest where they differ by `visible`."""
+    """Return the points to mark: the last of each column, or two extremes that differ by more than `visible`."""
     first, last = bisect_left(track.xs, start), bisect_right(track.xs, end)
     if last - first <= columns:
         return list(zip(track.xs[first:last], track.ys[first:last], strict=True))
@@ -139,7 +139,7 @@ def marked(track: Track, start: float, end: float, columns: int, visible: float)
 
 
 def _clipped(points: list[Point], start: float, end: float) -> Stretch:
-    """The stretch between two edges; a line over an edge ends on it."""
+    """Cut a stretch at two edges; a line over an edge ends on it."""
     inside = [point for point in points if start <= point[0] <= end]
     before = [point for point in points if point[0] < start]
     after = [point for point in points if point[0] > end]
@@ -151,12 +151,12 @@ def _clipped(points: list[Point], start: float, end: float) -> Stretch:
 
 
 def _between(a: Point, b: Point, x: float) -> Point:
-    """Where the line from a to b is at x."""
+    """Return the point at x on the line from a to b."""
     return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
 
 
 def smoothed(points: Sequence[Point], share: float) -> Stretch:
-    """A debiased exponential average (Kingma and Ba 2015, section 3): its first value is the first point's.
+    """Return a bias-corrected exponential average (Kingma and Ba 2015, section 3), which starts at the first value.
 
     Args:
         share: of the former average in the next one, 0 to 1.
@@ -185,7 +185,7 @@ SERIES = ("training", "validation", "plain")
 
 @dataclass(frozen=True)
 class Measure:
-    """One of the quantities that are drawn over the epochs.
+    """A quantity that is drawn over the epochs.
 
     Attributes:
         title, short: its name, and one for narrow places.
@@ -207,7 +207,7 @@ class Measure:
     unit: str = ""
 
     def written(self, value: float | None, short: bool = False) -> str:
-        """A value as it stands in a row, in words."""
+        """Write a value of a row in words."""
         if self.running and value is None:
             return "nan" if short else "not finite"
         if value is None:
@@ -235,7 +235,7 @@ MEASURES: dict[Metric, Measure] = {
 
 @dataclass(frozen=True)
 class Curves:
-    """One measure's curves; x in epochs, y on the axis: percent for a share, powers of ten where it is logarithmic.
+    """The curves of one measure: x in epochs, y on the axis (percent for shares, powers of ten if logarithmic).
 
     Attributes:
         training, validation: unbroken stretches to be joined by lines.
@@ -259,7 +259,7 @@ class Curves:
 
 
 def history_of(metric: Metric) -> History:
-    """What remembers a run's history for the curves of a measure."""
+    """Return an empty history for the curves of a measure."""
     return History({*MEASURES[metric].fields, "val_loss"})
 
 
@@ -273,7 +273,7 @@ def curves_of(
     log: bool = False,
     history: History | None = None,
 ) -> Curves:
-    """The curves of a measure for a plot of that many characters: at most a few points a column.
+    """Return the curves of a measure for a plot of so many characters, with at most a few points a column.
 
     Args:
         span: the epochs seen; None for all.
@@ -313,7 +313,7 @@ def curves_of(
 def points_at(
     track: Track, epochs: Iterable[float], span: Span, *, factor: float = 1.0, log: bool = False
 ) -> list[Point]:
-    """A series' points at some epochs, those that are in view, on the axis' scale."""
+    """Return a series' points at those of the epochs that are in view, on the scale of the axis."""
     found: list[Point] = []
     for epoch in sorted(set(epochs)):
         at = bisect_left(track.xs, epoch)
@@ -323,7 +323,7 @@ def points_at(
 
 
 def axis_of(run: RunState) -> EpochAxis:
-    """The epoch axis: grows in steps with the training, up to the planned epochs."""
+    """Return the epoch axis, which grows in steps with the training, up to the planned epochs."""
     last: EpochRow | None = run.history[-1] if run.history else None
     newest = max(last.epoch if last else 0, run.progress.epoch if run.progress else 0, 1)
     planned = max(run.epochs, newest)
@@ -331,12 +331,12 @@ def axis_of(run: RunState) -> EpochAxis:
 
 
 def running_shown(run: RunState) -> bool:
-    """Whether the running means are drawn: early on, and in long epochs."""
+    """Return whether the running means are drawn: in the first epochs, and in long ones."""
     return len(run.history) < RUNNING_EPOCHS or (run.seconds_an_epoch or 0.0) > LONG_EPOCH_SECONDS
 
 
 def _running(run: RunState, measure: Measure) -> list[Track]:
-    """Running means, broken where an epoch ends, for each begins anew."""
+    """Return the running means, with a break at the end of each epoch, where they start again."""
     if not measure.running or not running_shown(run):
         return []
     done = len(run.history)
@@ -350,7 +350,7 @@ def _running(run: RunState, measure: Measure) -> list[Track]:
 
 @dataclass(frozen=True)
 class Scale:
-    """From a row's value to the axis; None for what has no place on it."""
+    """Convert a row's value to the axis; None if it has no place there."""
 
     factor: float = 1.0
     log: bool = False
@@ -362,7 +362,7 @@ class Scale:
 
 
 def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Stretch]:
-    """Stretches on the axis' scale; parted where a value has no place there."""
+    """Convert stretches to the scale of the axis, with a break at values that have no place there."""
     kept: list[Stretch] = []
     for part in parts:
         here: list[Point] = []
@@ -379,7 +379,7 @@ def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Stretch]:
 
 
 def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:
-    """The lowest and the highest point inside; on a logarithmic axis the lowest above 0."""
+    """Return the lowest and the highest point inside; on a logarithmic axis the lowest above 0."""
     ys = track.ys[bisect_left(track.xs, start) : bisect_right(track.xs, end)]
     if log and ys and min(ys) <= 0:
         ys = [y for y in ys if y > 0]
@@ -387,14 +387,14 @@ def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:
 
 
 def _round_up(value: float) -> int:
-    """The next of 1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, … that is not smaller."""
+    """Return the next of 1, 2, 3, 5, 10, 15, 20, 30, 50, 75, 100, 150, … that is not smaller."""
     scale = 10 ** math.floor(math.log10(value)) if value >= 1 else 1
     round_ones = (int(step * scale) for step in (1, 1.5, 2, 3, 5, 7.5, 10) if (step * scale) % 1 == 0)
     return next(number for number in round_ones if number >= value)
 
 
 def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> Span:
-    """What the axis spans: the values between round ends, which new values seldom move.
+    """Return the ends of an axis: round numbers around the values, which new values seldom move.
 
     It ends at 0 and at `top` where no value lies beyond. Each change of an end moves everything that is drawn, and all
     of it is sent to the terminal again.
@@ -412,6 +412,6 @@ def y_limits(values: list[float], top: float = math.inf, log: bool = False) -> S
 
 
 def _round_step(least: float) -> float:
-    """The next of …, 0.1, 0.2, 0.5, 1, 2, 5, … that is not smaller."""
+    """Return the next of …, 0.1, 0.2, 0.5, 1, 2, 5, … that is not smaller."""
     scale = 10.0 ** math.floor(math.log10(least))
     return next(part * scale for part in (1, 2, 5, 10, 20) if part * scale >= least)

@@ -16,7 +16,7 @@ from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, PlotPictu
 
 
 class TrialPlot(Plot):
-    """A plot of trials of which one is chosen.
+    """Show a plot of trials, one of which is chosen.
 
     Attributes:
         chosen: the key of the chosen trial; empty for none.
@@ -34,14 +34,14 @@ class TrialPlot(Plot):
     ]
 
     class TrialStep(Message):
-        """Someone wants the trial so many places further in the list's order."""
+        """Posted to choose the trial so many places further in the list."""
 
         def __init__(self, by: int) -> None:
             super().__init__()
             self.by = by
 
     class TrialPointed(Message):
-        """Someone points at a trial."""
+        """Posted when a person points at a trial."""
 
         def __init__(self, key: str) -> None:
             super().__init__()
@@ -53,11 +53,11 @@ class TrialPlot(Plot):
 
     @property
     def across(self) -> int:
-        """Trials beside each other: how far up and down go."""
+        """Return how many trials stand side by side: the step of the up and down keys."""
         return 1
 
     def key_at(self, x: int, y: int) -> str | None:
-        """The trial that is drawn at a place, in characters; None where none is."""
+        """Return the key of the trial at a place in characters; None if there is none."""
         raise NotImplementedError
 
     def action_step(self, way: str) -> None:
@@ -72,13 +72,13 @@ class TrialPlot(Plot):
 
 
 def blank(columns: int, rows: int, marks: Marks) -> PlotCanvas:
-    """A canvas without axes; strokes are placed in dots from its lower left corner."""
+    """Return a canvas without axes; dots are counted from its lower left corner."""
     picture = PlotPicture(columns, rows, (), ())
     return PlotCanvas([[" "] * (picture.margin + columns) for _ in range(rows)], picture, marks)
 
 
 def write_text(canvas: PlotCanvas, tone: str, column: int, row: int, words: str) -> None:
-    """Words from a character's place on; what does not fit is left out."""
+    """Write a text from a character's place on; what does not fit is left out."""
     wide, high = canvas.marks.size
     for at, character in enumerate(words):
         canvas.draw(Stroke(tone, (((column + at) * wide, row * high),), character))
@@ -91,7 +91,7 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Panel:
-    """One trial.
+    """The small plot of one trial.
 
     Attributes:
         title: its number and score; `about`: its values, where there is room.
@@ -106,7 +106,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Frame:
-    """The axes that all panels share, and how they are told."""
+    """The axes that all panels share."""
 
     title: str
     low: float
@@ -134,12 +134,12 @@ class PanelGrid:
         return self.across * self.down
 
     def page(self, at: int) -> int:
-        """The first panel of the page that has the one at a place."""
+        """Return the first panel of the page that has the panel at a place."""
         return at // self.count * self.count
 
 
 def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
-    """The grid with the largest panels that shows `count` of them, else as many as there is room for."""
+    """Return the grid with the largest panels that shows `count` of them, or as many as there is room for."""
     across, down = max(1, size[0] // WIDTH), max(1, size[1] // HEIGHT)
     while across > 1 and (across - 1) * down >= count:
         across -= 1
@@ -149,7 +149,7 @@ def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
 
 
 def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks, *, chosen: bool) -> list[Row]:
-    """One panel, exactly as large as `size`."""
+    """Return the lines of one panel, exactly as large as `size`."""
     width, height = size
     inner = width - GAP
     tone = "validation" if chosen else "title"
@@ -181,7 +181,7 @@ def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks,
 
 
 class MultiplesPlot(TrialPlot):
-    """The validation curves of a study's trials, one panel each."""
+    """Show the validation curves of a study's trials, one panel for each."""
 
     HELP = """
     **Small multiples.** Each panel is a trial's validation curve; all have the same axes, told in the heading. `>` is
@@ -195,7 +195,7 @@ class MultiplesPlot(TrialPlot):
         self._frame = Frame("", 0.0, 1.0, 1)
 
     def show(self, panels: Sequence[Panel], frame: Frame, chosen: str) -> None:
-        """Draws these trials, in their order."""
+        """Draw these trials in their order."""
         new = (tuple(panels), frame, chosen)
         if new != (self._panels, self._frame, self.chosen):
             self._panels, self._frame, self.chosen = new
@@ -211,7 +211,6 @@ class MultiplesPlot(TrialPlot):
 
     @property
     def _first(self) -> int:
-        """The place of the first panel that is seen."""
         at = next((at for at, panel in enumerate(self._panels) if panel.key == self.chosen), 0)
         return self._grid.page(at)
 
@@ -249,7 +248,7 @@ LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
 
 @dataclass(frozen=True)
 class ParallelAxis:
-    """One axis.
+    """One axis of the parallel coordinates.
 
     Attributes:
         ticks: heights from 0, at the bottom, to 1, each with its label.
@@ -261,7 +260,7 @@ class ParallelAxis:
 
 @dataclass(frozen=True)
 class TrialLine:
-    """One trial's line.
+    """The line of one trial.
 
     Attributes:
         heights: its height on each axis, 0 to 1; None where it has none (yet).
@@ -273,7 +272,7 @@ class TrialLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things lie in so many characters."""
+    """Where the axes lie in so many characters."""
 
     columns: int
     rows: int
@@ -281,17 +280,17 @@ class Layout:
     marks: Marks
 
     def dot(self, axis: int, height: float) -> Dot:
-        """The dot of a height on an axis."""
+        """Return the dot of a height on an axis."""
         wide, high = self.marks.size
         return self.places[axis] * wide, round(height * (self.rows * high - 1))
 
     def row(self, height: float) -> int:
-        """The character row, from the bottom, of a height."""
+        """Return the character row, from the bottom, of a height."""
         return round(height * (self.rows * self.marks.size[1] - 1)) // self.marks.size[1]
 
 
 def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks) -> Layout:
-    """The axes evenly spread; at the right of each is room for its labels, the last one's are at its left."""
+    """Spread the axes evenly; labels stand at the right of each, at the left of the last one."""
     columns, rows = size[0] - 1, size[1]
     last = columns - 1
     places = tuple(round(last * at / max(1, len(axes) - 1)) for at in range(len(axes)))
@@ -299,7 +298,7 @@ def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks)
 
 
 def line_strokes(strands: Sequence[TrialLine], layout: Layout) -> list[Stroke]:
-    """The lines of all strands as characters: what stays while another of them is chosen."""
+    """Return the lines of all trials as characters, which stay when another trial is chosen."""
     (wide, high), bits = layout.marks.size, layout.marks.bits
     cells: dict[Dot, int] = {}
     for piece in dict.fromkeys(piece for strand in strands for piece in _pieces(layout, strand)):
@@ -321,7 +320,7 @@ def parallel_rows(
     chosen: str = "",
     best: str = "",
 ) -> list[Row]:
-    """The axes with all lines; the chosen one, before the best, in front and marked at every axis.
+    """Return the axes with all lines; in front the best trial, then the chosen one, marked at every axis.
 
     Args:
         behind: what `line_strokes` made of the strands.
@@ -343,7 +342,6 @@ def parallel_rows(
 
 
 def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
-    """The line's straight pieces, from axis to axis."""
     return [
         (layout.dot(at, left), layout.dot(at + 1, right))
         for at, (left, right) in enumerate(pairwise(strand.heights))
@@ -352,7 +350,7 @@ def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
 
 
 def _in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, mark: str) -> None:
-    """A line of its own tone, with a mark in every second column so that it stands out without colour too."""
+    """Draw a line in its own tone, with a mark in every second column so that it stands out without colour."""
     wide, high = layout.marks.size
     for (x0, y0), (x1, y1) in _pieces(layout, strand):
         canvas.draw(Stroke(tone, ((x0, y0), (x1, y1))))
@@ -379,7 +377,7 @@ def _label(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> 
 
 
 def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
-    """The names of the axes, each above its own."""
+    """Return the names of the axes, each above its own."""
     line = [" "] * (layout.columns + 1)
     free = 0
     for at, axis in enumerate(axes):
@@ -397,7 +395,7 @@ def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
 
 
 class ParallelPlot(TrialPlot):
-    """Parallel coordinates of a study's trials."""
+    """Show a study's trials in parallel coordinates."""
 
     HELP = """
     **Parallel coordinates.** Each line is a trial: it crosses every parameter's axis at its value and ends at its
@@ -414,7 +412,7 @@ class ParallelPlot(TrialPlot):
         self._woven: tuple[tuple[TrialLine, ...], Layout | None, list[Stroke]] = ((), None, [])
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
-        """Draws these trials, the first MOST_LINES of them and the chosen one.
+        """Draw the first MOST_LINES of these trials, and the chosen one.
 
         Args:
             strands: best first.
@@ -444,7 +442,7 @@ class ParallelPlot(TrialPlot):
         return [heading, title_row(self._axes, layout), *body]
 
     def key_at(self, x: int, y: int) -> str | None:
-        """The line nearest to a place, on the axis nearest to it."""
+        """Return the trial whose line is nearest to a place, on the axis nearest to it."""
         rows = self.size.height - 2
         if len(self._axes) < 2 or y < 2 or rows < 1:
             return None
