@@ -1,1 +1,1 @@
-"""What several screens could show: each widget takes a frozen value and draws it."""
+"""Widgets that several screens show: each takes a frozen value and draws it."""

@@ -15,10 +15,10 @@ from textual.widgets import Checkbox, Footer
 from textual.widgets._footer import FooterKey
 
 ALWAYS = ("quit", "help")
-"""Actions whose keys are never left out."""
+"""Actions whose keys are always shown."""
 KEY_PADDING, NAME_PADDING, PALETTE_FRAME = 2, 1, 2
 PALETTE_FROM = 78
-"""Columns from which on the palette's key is shown; the help names it, too."""
+"""Columns from which the palette's key is shown; the help names it, too."""
 
 
 def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> list[bool]:

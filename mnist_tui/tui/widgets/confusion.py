@@ -47,7 +47,7 @@ Line = tuple[Segment, ...]
 DIGITS = tuple(map(str, range(10)))
 ROOMY_SCREEN = 40
 HEATS = 12
-"""Steps of heat: fewer than the eye would tell, so that a cell is drawn anew only where that matters."""
+"""Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
 NOTHING = "no epoch has ended yet"
 
 

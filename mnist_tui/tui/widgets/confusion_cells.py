@@ -16,9 +16,9 @@ VIEWS: tuple[View, ...] = get_args(View)
 VIEW_WORDS: dict[View, str] = {"counts": "images", "percent": "% of the true class", "errors": "wrong images only"}
 Tone = Literal["right", "wrong", "none"]
 NOTICEABLE = 0.05
-"""Share of a row from which an error is marked without colour; for a difference, change of the share."""
+"""Errors with at least this share of their row (or this change of it) are marked where there are no colours."""
 GAIN = 8
-"""Errors are rare: a share of one eighth is drawn as strongly as any."""
+"""Errors are rare, so a share of 1/8 already has the strongest colour."""
 WORST = 5
 
 
@@ -70,7 +70,7 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
 
 
 Part = tuple[int, int]
-"""So many images of so many."""
+"""Images of a cell, and of its row."""
 
 
 def _share(part: Part) -> float:
@@ -115,11 +115,11 @@ NARROWEST_CELL, WIDEST_CELL = 4, 10
 MARGIN = 9
 LONGEST_HEAD = 12
 ABBREVIATED = 3
-"""Names cut to so few letters are abbreviations: an ellipsis would take a third of them."""
+"""Names cut to so few letters have no ellipsis: it would take a third of them."""
 HEIGHT, HEIGHT_DOUBLED = 12, 22
-"""Lines for heads, rows and caption, with one line a row and with two."""
+"""Lines of the whole matrix, with one line for each row and with two."""
 HEIGHTS = (HEIGHT_DOUBLED, 33, 43)
-"""From so many lines on a row has two, three and four."""
+"""Lines from which a row has two, three and four."""
 
 
 @dataclass(frozen=True)

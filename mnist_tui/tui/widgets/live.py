@@ -1,4 +1,4 @@
-"""Text and bars that change often: only what differs is sent to the terminal, and nothing is laid out anew for it."""
+"""Text and bars that change often: only what differs is sent to the terminal, and the layout stays."""
 
 from __future__ import annotations
 

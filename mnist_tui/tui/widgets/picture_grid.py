@@ -1,4 +1,4 @@
-"""Pictures in rows, page by page, one of them looked at. What is in them and below them is told by the screen."""
+"""A grid of pictures, page by page, one of them selected. The screen says what is in them and below them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 Size = Literal["automatic", "large", "medium", "small"]
 EDGES: dict[Size, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
-"""Pixels a side, from the largest size to the smallest; even numbers, for a character has two."""
+"""Pixels along each side, from the largest size to the smallest; even, because a character shows two."""
 GAP = 2
 BESIDE = 1
 CAPTION_LINES = 2
 PLENTY = 9
-"""So many pictures on a page are worth more than larger ones."""
+"""The automatic size is the largest that shows at least so many pictures on a page."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 LEVELS = 32
-"""Shades drawn; finer ones cannot be told apart, and styles are made once for each pair."""
+"""Shades that are drawn; finer ones cannot be told apart, and each pair of shades needs a style."""
 KEPT = 256
-"""Drawn pictures that are kept: those of a few pages."""
+"""Drawn pictures that are kept in memory: those of a few pages."""
 UPPER, LOWER = "▀", "▄"
 SHADES, ASCII = " ░▒▓█", " .:-=+*#%@"
 EDGE_CONTRAST = 96
-"""Levels between two pixels of one character from which a half block says more than a shade."""
+"""If two pixels of a character differ by so much brightness, a half block is used instead of a shade."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A table of many rows of which only those that are seen are drawn: a thousand cost what twenty do."""
+"""A table of many rows that draws only the visible ones, so that a thousand rows cost no more than twenty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every screen of a run says of it: state, name and id, lines that stay while they are true, and how far it is."""
+"""What every screen of a run shows: its state, name and id, warnings, and its progress."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotPicture, Stroke, 
 Span = tuple[float, float]
 Point = tuple[float, float]
 NARROWEST = 1.0
-"""Epochs that a view shows at least: one, for its running line."""
+"""The smallest view is one epoch, with its running mean."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def epoch_ticks(limits: tuple[float, float], columns: int) -> list[int]:
 
 
 AXIS_COLUMNS = 8
-"""Room for the labels of the vertical axis while the curves are decimated; the plot itself takes what they need."""
+"""Columns kept for the labels of the upright axis when curves are reduced to the plot's width."""
 
 
 @dataclass(frozen=True)

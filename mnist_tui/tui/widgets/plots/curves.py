@@ -139,7 +139,7 @@ def _spaced(name: str) -> str:
 
 
 RUNNING_SECONDS = 1.0
-"""Between two redraws of which nothing but the running mean is new."""
+"""Seconds between two redraws if only the running mean has changed."""
 CAPTION_ROWS = 9
 LEAST_ROWS = 5
 LEAST_COLUMNS = 16
@@ -329,7 +329,7 @@ CURVE_KEYS = [
         ("u", "other", "Other curves", "Loss and accuracy, or learning rate and images per second"),
     )
 ]
-"""For the screen's bindings; its `action_plot` hands them on to `CurvePlots.act`."""
+"""Key bindings for a screen, whose `action_plot` passes them on to `CurvePlots.act`."""
 
 
 class CurvePlots(Vertical):

@@ -1,4 +1,4 @@
-"""A widget that shows a plot: redraws only what looks different, tells what the mouse wants of it."""
+"""The widget that all plots extend: it redraws only what looks different, and turns mouse events into messages."""
 
 from __future__ import annotations
 

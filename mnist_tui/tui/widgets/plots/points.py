@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
-from mnist_tui.tui.widgets.plots.axes import Plane, labels, log_ticks, ticks
+from mnist_tui.tui.widgets.plots.axes import Plane, Span, labels, log_ticks, ticks
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
 from mnist_tui.wording import percent_plus_minus, shortened
 
 LOG_FROM = 5.0
-"""Values that are this many times apart are spread over a logarithmic axis."""
+"""The axis is logarithmic if the largest value is at least so many times the smallest."""
 LEAST_COLUMNS, LEAST_ROWS = 24, 6
 LABEL_ROOM = 10
 
@@ -51,13 +51,7 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
     xs = [_placed(point.x, log) for point in points]
     ends = [100 * point.y + side * 100 * (point.deviation or 0.0) for point in points for side in (-1, 1)]
-    x_limits, y_limits = limits_around(xs), limits_around(ends)
-    rows = size[1] - 2
-    values = ticks(y_limits, max(2, rows // 3))
-    texts = labels(values, " %")
-    columns = size[0] - 1 - max(map(len, texts))
-    plane = Plane(x_limits, y_limits, columns, rows, marks.size)
-    y_ticks = tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
+    plane, y_ticks = _percent_plane(limits_around(xs), ends, size, marks)
     strokes: list[Stroke] = []
     for point, x in zip(points, xs, strict=True):
         y, spread = 100 * point.y, 100 * (point.deviation or 0.0)
@@ -65,7 +59,18 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
             strokes.append(plane.stroke(_tone(point.series), [(x, y - spread), (x, y + spread)]))
     for point, x in zip(points, xs, strict=True):
         strokes.append(plane.stroke(_tone(point.series), [(x, 100 * point.y)], _mark(point.series, marks)))
-    return PlotPicture(columns, rows, _x_ticks(x_limits, columns, log), y_ticks, tuple(strokes))
+    return PlotPicture(plane.columns, plane.rows, _x_ticks(plane.x, plane.columns, log), y_ticks, tuple(strokes))
+
+
+def _percent_plane(
+    x_limits: Span, heights: Sequence[float], size: tuple[int, int], marks: Marks
+) -> tuple[Plane, tuple[Tick, ...]]:
+    """Return the plane in so many columns and rows, axes included, and the ticks of its upright axis, in percent."""
+    y_limits, rows = limits_around(heights), size[1] - 2
+    values = ticks(y_limits, max(2, rows // 3))
+    texts = labels(values, " %")
+    plane = Plane(x_limits, y_limits, size[0] - 1 - max(map(len, texts)), rows, marks.size)
+    return plane, tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
 
 
 def _placed(value: float, log: bool) -> float:
@@ -177,23 +182,14 @@ def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
     heights = [100 * y for y in (*ends, *(y for group in groups for _, y in group.points))]
-    y_limits, x_limits = limits_around(heights), (-0.5, len(places) - 0.5)
-    rows = size[1] - 2
-    values = ticks(y_limits, max(2, rows // 3))
-    texts = labels(values, " %")
-    columns = size[0] - 1 - max(map(len, texts))
-    plane = Plane(x_limits, y_limits, columns, rows, marks.size)
+    plane, y_ticks = _percent_plane((-0.5, len(places) - 0.5), heights, size, marks)
     strokes = [_band(plane, group) for group in groups if group.deviation]
-    strokes += [
-        plane.stroke(f"run{group.series}", [(x_limits[0], 100 * group.mean), (x_limits[1], 100 * group.mean)])
-        for group in groups
-    ]
+    strokes += [plane.stroke(f"run{group.series}", [(x, 100 * group.mean) for x in plane.x]) for group in groups]
     for at, group in enumerate(groups):
         aside = SIDE_BY_SIDE * ((at + 0.5) / len(groups) - 0.5)
         points = [(places[seed] + aside, 100 * accuracy) for seed, accuracy in group.points]
         strokes.append(plane.stroke(f"run{group.series}", points, marks.runs[group.series]))
-    y_ticks = tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
-    return PlotPicture(columns, rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
+    return PlotPicture(plane.columns, plane.rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
 
 
 def _band(plane: Plane, group: SeedScores) -> Stroke:
