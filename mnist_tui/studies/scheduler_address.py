@@ -1,4 +1,4 @@
-"""Whether a Dask scheduler answers at an address: asked before a study is made, and answered within seconds.
+"""Check within seconds whether a Dask scheduler answers at an address, before a study is made.
 
 Dask's own client waits for minutes for something that accepts its connection and is no scheduler.
 """
@@ -24,10 +24,10 @@ STARTS = "`dask scheduler` starts one, and its first lines tell its address (tcp
 
 
 def check(address: str) -> None:
-    """Make sure that a Dask scheduler answers.
+    """Check that a Dask scheduler answers at an address.
 
     Raises:
-        RequestError: the address is none, nobody answers there, or what answers is no Dask scheduler.
+        RequestError: the address is not valid, nothing answers there, or what answers is not a Dask scheduler.
     """
     host, port = _parsed(address)
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()

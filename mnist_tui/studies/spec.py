@@ -1,6 +1,6 @@
 """The study: a frozen value that says which trainings belong together, and how they are chosen. `study.toml` holds it.
 
-Which experiments come of it is `trials`' job; nothing is trained or read here.
+The trials of a study are made in `trials`; nothing is trained or read here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Count = Annotated[int, Field(ge=1)]
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})(:log)?")
 SEARCH_TRIALS = 20
-"""Points that a search samples where it was not told how many."""
+"""Points that a search samples where no number was given."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class ValueRange:
     """All numbers between two ends.
 
     Attributes:
-        whole: whole numbers only; so where both ends were written as such.
-        log: sampled evenly in the logarithm.
+        whole: whether it has whole numbers only: where both ends were written as whole numbers.
+        log: whether it is sampled evenly in the logarithm.
     """
 
     low: float
@@ -90,7 +90,7 @@ class SearchSettings(ExperimentPart):
     Attributes:
         kind: every combination, random ones, or those that a tree-structured Parzen estimator expects most of
             (Bergstra et al., 2011).
-        trials: points to sample; None for SEARCH_TRIALS. A grid has none: it is its own number.
+        trials: points to sample; None for SEARCH_TRIALS. Not for a grid, which trains every combination.
         seed: of the sampling.
         prune: whether trials whose validation curve lies below the others' are stopped early.
         metric: what trials are compared by.
@@ -136,7 +136,7 @@ class StudyBase(ExperimentPart):
 
 
 class Study(ExperimentPart):
-    """Which trainings belong together, and where they run. `checked` makes one and tells what is wrong in sentences.
+    """Which trainings belong together, and where they run. `checked` makes one, or says in sentences what is wrong.
 
     Attributes:
         threads: of one TensorFlow operation in each trial; None for what suits the workers.
@@ -190,7 +190,7 @@ class Study(ExperimentPart):
 
     @property
     def compares(self) -> bool:
-        """Whether one of its trials is the best; seeds of one experiment and different experiments are no contest."""
+        """Whether one of its trials is the best; seeds and different experiments are not compared."""
         return self.kind == "sweep" and bool(self.axes)
 
     @property
@@ -199,26 +199,26 @@ class Study(ExperimentPart):
 
 
 def checked(**values: Any) -> Study:
-    """A study of these values.
+    """Return a study with these values.
 
     Raises:
-        SpecError: with every problem in a sentence.
+        SpecError: a value is not valid; the error has a sentence for every problem.
     """
     return _validated(values)
 
 
 def from_toml(text: str) -> Study:
-    """The study in its file's text.
+    """Read a study from the text of its file.
 
     Raises:
-        SpecError: with every problem and its place.
+        SpecError: a value is not valid; the error has every problem and its place.
         ValueError: it is not TOML.
     """
     return _validated(parse_toml(text))
 
 
 def to_toml(study: Study) -> str:
-    """The study's file, as text."""
+    """Return the text of a study's file."""
     import tomlkit
 
     return tomlkit.dumps(study.model_dump(mode="json", exclude_none=True))
