@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.settings import load_settings
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.commands import commands_of
@@ -121,7 +122,8 @@ async def test_every_key_says_what_it_is_for_and_is_there(run: RunFolder) -> Non
 async def test_a_format_without_its_extra_cannot_be_chosen_and_says_why(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_tui.report.export.EXTRAS", {"onnx": ("a_package_that_is_nowhere",)})
+    without = replace(WEIGHT_FORMATS["onnx"], writer_packages=("a_package_that_is_nowhere",))
+    monkeypatch.setitem(WEIGHT_FORMATS, "onnx", without)
     async with bench(run.path.parent).run_test(size=(140, 45)) as pilot:
         screen = await dialog(pilot, run)
         assert "onnx" not in {choice.key for choice in screen.query(KeyedCheckbox)}
