@@ -83,7 +83,7 @@ def withdraw(path: Path) -> bool:
     """Take a command back; return whether it was still there."""
     try:
         path.unlink()
-    except OSError:  # it has gone, is a folder, or may not be removed
+    except OSError:  # it is not there any more, is a folder, or may not be removed
         return False
     return True
 
@@ -108,7 +108,7 @@ def is_there(folder: ProcessFolder, command: Command) -> bool:
 def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
     """Remove the files of commands whose effect is on the disk, or that no longer apply."""
     for command in commands if not folder.control.is_symlink() else ():
-        with suppress(OSError):  # an `Inbox` does not give it again
+        with suppress(OSError):  # an `Inbox` does not return it again
             (folder.control / f"{command.id}{SUFFIX}").unlink(missing_ok=True)
 
 
@@ -127,7 +127,7 @@ class Inbox:
         """Return the commands that have arrived since the last call, oldest first."""
         try:
             paths = _entries(self._folder.control)
-        except OSError:  # not to be read at this moment
+        except OSError:  # it cannot be read at this moment
             return []
         self._known &= {path.name for path in paths}
         commands: list[Command] = []
@@ -136,7 +136,7 @@ class Inbox:
                 continue
             try:
                 command = _read(path)
-            except OSError:  # not to be read at this moment
+            except OSError:  # it cannot be read at this moment
                 continue
             self._known.add(path.name)
             if command is not None:
@@ -182,7 +182,7 @@ def _read(path: Path) -> Command | None:
 def _is_special(path: Path) -> bool:
     try:
         mode = path.lstat().st_mode
-    except OSError:  # it has gone by now
+    except OSError:  # it has been removed
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 

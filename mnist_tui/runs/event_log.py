@@ -56,7 +56,7 @@ def as_object(line: str | bytes) -> dict[str, Any]:
     """Return the JSON object on a line.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the line is not a JSON object.
     """
     doc = parse_json(line)
     if not isinstance(doc, dict):

@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Event):
-    """A worker took the run on; on disk before TensorFlow is imported.
+    """A worker has started on the run. Written before TensorFlow is imported.
 
     Attributes:
         epochs: epochs planned.
@@ -63,10 +63,10 @@ class Phase(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DataReady(Event):
-    """The data a run really has.
+    """The data that the run uses.
 
     Attributes:
-        train, validation, test: images in each part; validation is 0 where the test set plays it.
+        train, validation, test: images in each part; validation is 0 where the test set is used for it.
         sample: True for the bundled digits, which are never called MNIST.
         inputs: length of what enters the network for one image.
     """
@@ -120,7 +120,7 @@ class ModelBuilt(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """Where training stands inside an epoch.
+    """How far training is inside an epoch.
 
     Attributes:
         loss, accuracy: means over the epoch so far, on the training batches (dropout on).
@@ -209,7 +209,7 @@ class WeightsSeen(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU's load, as NVML tells it; None where it does not.
+    """One GPU's load, as NVML reports it; None where it does not.
 
     Attributes:
         utilization: percent. memory_used, memory_total: bytes. temperature: degrees Celsius. power: watts.
@@ -244,7 +244,7 @@ class DeviceLoad(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Paused(Event):
-    """Training waits."""
+    """Training is paused."""
 
     type: ClassVar[str] = "paused"
     epoch: int
@@ -253,7 +253,7 @@ class Paused(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Event):
-    """Training goes on after a pause, or, with `from_epoch`, in another worker: what lies beyond it is dropped.
+    """Training goes on after a pause or, with `from_epoch`, in another worker; later epochs are dropped.
 
     Attributes:
         from_epoch: whole epochs that are kept; None after a pause.
@@ -267,7 +267,7 @@ class Resumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Extended(Event):
-    """The plan has changed: `epochs` are planned now.
+    """The number of planned epochs has changed to `epochs`.
 
     Attributes:
         commands: ids of the commands that asked for it; none is obeyed again once it is named here.
@@ -289,7 +289,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Warned(Event):
-    """Something a person should know, in plain words."""
+    """A warning for the user, in plain words."""
 
     type: ClassVar[str] = "warning"
     text: str
@@ -304,7 +304,7 @@ class Ended(Event):
         reason: in words.
         test_loss, test_accuracy, macro_f1: the final evaluation; None where there was none.
         where: file and line of a failure.
-        refused: why the run could not be resumed; it is as it was when it was stopped, and so is the rest of this.
+        refused: why the run could not be resumed; the other fields are those of its earlier end.
     """
 
     type: ClassVar[str] = "ended"

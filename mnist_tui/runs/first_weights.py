@@ -171,7 +171,7 @@ def weights_of(path: Path, most: int) -> io.BytesIO:
 
     Raises:
         OSError: the file is not there, is a link, or cannot be read.
-        ValueError: it is no such archive, or larger.
+        ValueError: it is not such an archive, or larger.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -194,13 +194,13 @@ def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
 
     Raises:
         ValueError: it is not in this very file, or too large.
-        KeyError: there is none of that name.
+        KeyError: there is no array of that name.
     """
     import h5py
 
     found = file[name]
     if not isinstance(found, h5py.Dataset) or found.file.id != file.id or found.external or found.is_virtual:
-        raise ValueError(f"{name} is no array of this file")
+        raise ValueError(f"{name} is not an array of this file")
     if found.nbytes > most:
         raise ValueError(f"{name} is larger than {most:,} bytes")
     return np.asarray(found)

@@ -47,7 +47,7 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     """Return the run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
 
     Raises:
-        RunError: it means none.
+        RunError: it means no run.
         AmbiguousRunError: it means several.
     """
     as_path = typed_path(text)
@@ -93,7 +93,7 @@ def check_readable(runs_dir: Path) -> None:
     """Check that a runs folder can be listed; one that is not there yet can.
 
     Raises:
-        RunError: it is no folder, or may not be read.
+        RunError: it is not a folder, or may not be read.
     """
     try:
         with os.scandir(runs_dir):

@@ -175,7 +175,7 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
     """Check that a run can train that many epochs more.
 
     Raises:
-        RunError: there are none or too many of them, it has diverged, is solved in closed form, or has left
+        RunError: the number is out of bounds, or the run has diverged, is solved in closed form, or has left
             nothing to go on from.
     """
     if not 1 <= epochs <= MAX_EPOCHS:

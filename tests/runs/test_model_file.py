@@ -45,7 +45,7 @@ def test_an_array_in_another_file_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "model.keras", (tmp_path / "weights.h5").read_bytes())
     with h5py.File(weights_of(path, 100_000), "r") as file:
         for name in ("raw", "virtual"):
-            with pytest.raises(ValueError, match="is no array of this file"):
+            with pytest.raises(ValueError, match="is not an array of this file"):
                 array(file, name, 100)
         with pytest.raises((ValueError, KeyError)):
             array(file, "link", 100)
