@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets._toast import Toast
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
@@ -24,6 +25,7 @@ from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
+from mnist_tui.tui.widgets.adapted import KeyFooter
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 from tests.tui.sizes import at_sizes
 
@@ -339,3 +341,16 @@ def test_inside_tmux_a_copy_reaches_its_buffer_or_the_notice_says_what_would_let
             assert ask("show-buffer") == (run.folder.exports / "copied-summary.md").read_text()
         finally:
             ask("kill-server")
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (140, 45)])
+async def test_notices_do_not_cover_the_footer(size: tuple[int, int], until: Any, tmp_path: Path) -> None:
+    app = BenchApp(AppOptions(runs_dir=tmp_path))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        for place in ("presets", "runs", "studies", "draw", "settings"):
+            app.action_go(place)
+            app.notify("A run has ended,\nand something is said of it in two lines.")
+            await until(pilot, lambda: any(toast.region for toast in app.screen.query(Toast)))
+            (footer,) = app.screen.query(KeyFooter)
+            assert footer.region.bottom == size[1]
+            assert not any(toast.region.intersection(footer.region) for toast in app.screen.query(Toast))
