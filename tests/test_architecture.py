@@ -18,10 +18,12 @@ from mnist_tui.runs.state import replayed
 PACKAGE = Path(mnist_tui.__file__).parent
 MAP = (PACKAGE / "ARCHITECTURE.md").read_text()
 TREES = {path: ast.parse(path.read_bytes()) for path in sorted(PACKAGE.rglob("*.py"))}
-MOST_FILES, MOST_LINES = 295, 56_000
+MOST_FILES, MOST_LINES = 300, 56_000
 LARGEST_CYCLE = 6
 ONLY_IN = {"tensorflow": "training", "keras": "training", "textual": "tui", "typer": "cli"}
 """Libraries that one package alone imports."""
+KNOWN_TWICE: set[str] = set()
+"""Class names that exist more than once; to become none."""
 PRESET = """
 [dataset]
 name = "digits"
@@ -48,7 +50,7 @@ def test_the_program_is_no_larger_than_it_was() -> None:
 
 def test_no_class_name_exists_twice() -> None:
     classes = [node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    assert {name for name, count in Counter(classes).items() if count > 1} == set()
+    assert {name for name, count in Counter(classes).items() if count > 1} - KNOWN_TWICE == set()
 
 
 def test_a_heavy_library_is_imported_by_the_package_that_is_for_it() -> None:
