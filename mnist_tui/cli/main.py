@@ -21,7 +21,6 @@ from mnist_tui.cli import (
     predict,
     presets,
     reproduce,
-    resume,
     runs,
     serve,
     studies,
@@ -161,7 +160,7 @@ def guide(
 TRAINING, LOOKING, COMPARING = "Train", "Look at runs", "Compare and vary"
 TAKING_HOME, DATA, SYSTEM = "Take home", "Data and presets", "This machine and this program"
 COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
-    TRAINING: {"train": train.train, "resume": resume.resume, "extend": resume.extend, **control.COMMANDS},
+    TRAINING: {"train": train.train, "resume": control.resume, "extend": control.extend, **control.COMMANDS},
     LOOKING: {
         "runs": runs.runs,
         "show": runs.show,
