@@ -1,28 +1,26 @@
-"""Takes one study from where it is now to its end: which trial begins next, how each ended, when the study is over.
-
-Everything that happens is an event in the study's log; the coordinator knows the study through the same reducer as
-everybody else. The training itself is done by an executor.
-"""
+"""Take one study from where it is now to its end: which trial begins next, how each ended, when the study is over."""
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock
 from mnist_tui.experiment.problem import RequestError
+from mnist_tui.python_process import said
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
-from mnist_tui.runs.events import EpochEnded, Extended
+from mnist_tui.runs.events import EpochEnded, Event, Extended
 from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.runs.process_folder import Status
-from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.state import LIVE, EpochRow, replayed
 from mnist_tui.studies import trials
 from mnist_tui.studies.events import (
     StudyEvent,
@@ -39,13 +37,124 @@ from mnist_tui.studies.events import (
     WorkersSeen,
     is_logged,
 )
-from mnist_tui.studies.executor import Executor, TrialNews
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
+from mnist_tui.studies.spec import Metric
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
-from mnist_tui.studies.trial_result import failed_trial, finished_trial_events, read_trial_result
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
+
+
+@dataclass(frozen=True)
+class TrialNews:
+    """Something that happened to a run. The run's folder on this machine has it already.
+
+    Attributes:
+        kind: began (a worker took the run); event; ended (all its files are here); lost (it was given up).
+        worker: the worker's address; empty where no worker has the run.
+        attempt: from 1; one more each time a worker died with the run.
+        event: for the kind event.
+        reason: why the run ended or was lost.
+    """
+
+    run: str
+    kind: Literal["began", "event", "ended", "lost"]
+    worker: str = ""
+    attempt: int = 0
+    event: Event | None = None
+    reason: str = ""
+
+
+class Executor(Protocol):
+    """Trains runs on workers, each worker at most one at a time."""
+
+    @property
+    def threads(self) -> int | None:
+        """Threads of one TensorFlow operation in each trial; None where each worker has its own number."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """How many runs should be submitted at a time."""
+        ...
+
+    def workers(self) -> Sequence[Worker]:
+        """Return the workers that there are now."""
+        ...
+
+    def submit(self, folder: RunFolder) -> object:
+        """Have a run trained once a worker is free. Raises RequestError where that is not possible."""
+        ...
+
+    def poll(self, timeout: float) -> Sequence[TrialNews]:
+        """Return what has happened since the last call; wait at most `timeout` seconds for something."""
+        ...
+
+    def command(self, run: str, command: Command) -> object:
+        """Pass a command to the worker that trains a run."""
+        ...
+
+
+LOG_LINES = 3
+
+
+def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
+    """Return the event that says how a trial ended; failed where its run has no end in its log.
+
+    Args:
+        metric: what trials are compared by; the score is that of the epoch whose weights the run ended with.
+        seconds: how long the trial took.
+    """
+    try:
+        state, results = replayed(folder.events_file), folder.results() or {}
+    except (RequestError, OSError) as error:
+        return failed_trial(number, folder.id, str(error), seconds)
+    end, history = state.ended, state.history
+    if end is None or end.refused:
+        why = (end.refused if end else "") or said(folder.last_log_lines(LOG_LINES))
+        return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
+    last = history[-1] if history else None
+    losses = [row.val_loss for row in history if row.val_loss is not None]
+    accuracies = [row.val_accuracy for row in history if row.val_accuracy is not None]
+    return TrialEnded(
+        number=number,
+        run=folder.id,
+        state=end.state,
+        reason=end.reason,
+        epoch=last.epoch if last else 0,
+        score=_score(history, results, metric) if end.state == "finished" else None,
+        val_loss=last.val_loss if last else None,
+        val_accuracy=last.val_accuracy if last else None,
+        best_val_loss=min(losses, default=None),
+        best_val_accuracy=max(accuracies, default=None),
+        test_loss=end.test_loss,
+        test_accuracy=end.test_accuracy,
+        macro_f1=end.macro_f1,
+        seconds=seconds,
+    )
+
+
+def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:
+    """Yield all events of a trial whose run ended while the study had no process."""
+    state, results = replayed(folder.events_file), folder.results() or {}
+    yield TrialBegan(number=number, run=folder.id, attempt=1, worker="")
+    for row in state.history:
+        if is_logged(row.epoch):
+            yield TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
+    yield read_trial_result(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
+
+
+def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
+    """Return the event of a trial that failed without a result."""
+    return TrialEnded(number=number, run=run, state="failed", reason=reason, seconds=seconds)
+
+
+def _score(history: Sequence[EpochRow], results: dict[str, Any], metric: Metric) -> float | None:
+    """The metric after the epoch whose weights the model has: the last, unless the best were restored."""
+    at = results.get("weights_of_epoch")
+    row = next((row for row in history if row.epoch == at), history[-1] if history else None)
+    return None if row is None else getattr(row, metric)
+
 
 POLL_SECONDS = 0.2
 NO_WORKER_SECONDS = 10.0

@@ -13,9 +13,8 @@ from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Status, this_process
-from mnist_tui.studies.coordinator import Coordinator
+from mnist_tui.studies.coordinator import Coordinator, TrialNews
 from mnist_tui.studies.events import Worker
-from mnist_tui.studies.executor import TrialNews
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
 
