@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_hog_in_the_graph_is_scikit_images(pixels_per_cell: int, orientations: int, cells_per_block: int) -> None:
     from skimage.feature import hog as reference
 
-    from mnist_tui.training.export_whole import hog
+    from mnist_tui.training.export import hog
 
     noise = np.random.default_rng(7).integers(0, 256, (10, 28, 28), np.uint8)
     # steps of two levels: most gradients lie on the edge of a bin
