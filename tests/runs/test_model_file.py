@@ -28,7 +28,7 @@ def test_an_array_is_read(tmp_path: Path) -> None:
         assert array(file, "layers/dense/vars/0", 100).tolist() == [[0, 1, 2], [3, 4, 5]]
         with pytest.raises(ValueError, match="is larger than 40 bytes"):
             array(file, "layers/dense/vars/0", 40)
-        with pytest.raises(ValueError, match="is no array"):
+        with pytest.raises(ValueError, match="is not an array"):
             array(file, "layers/dense", 100)
 
 
