@@ -186,7 +186,7 @@ def data_line(run: RunState) -> str:
 
 
 def validation_line(run: RunState) -> str:
-    """What plays validation."""
+    """Return where the validation data come from: images held out of the training set, or the test images."""
     data = run.data
     if data is None:
         return ""
