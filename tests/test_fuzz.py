@@ -26,7 +26,7 @@ from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.names_and_notes import Label, write_label
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
-from mnist_tui.tui.runs.actions import open_run
+from mnist_tui.tui.run_commands import open_run
 from mnist_tui.tui.runs.screen import RunsScreen
 from tests.invoked import invoke
 from tests.mutations import mutated

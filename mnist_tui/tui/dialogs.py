@@ -56,7 +56,7 @@ class Dialog(BenchModal[ScreenResultType]):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Choice:
     """An answer to a question.
 
     Attributes:
@@ -74,7 +74,7 @@ class Answer:
     looks: Literal["default", "primary", "warning", "error"] = "default"
 
 
-def underlined(answer: Answer) -> Content:
+def underlined(answer: Choice) -> Content:
     """Return an answer's label with the letter underlined that is its key."""
     letters = (key for key in answer.keys.split(",") if len(key) == 1 and key in answer.label.lower())
     letter = next(letters, None)
@@ -84,7 +84,7 @@ def underlined(answer: Answer) -> Content:
     return Content(answer.label).stylize("underline", at, at + 1)
 
 
-def answer_keys(section: str, answers: Sequence[Answer]) -> list[Binding]:
+def answer_keys(section: str, answers: Sequence[Choice]) -> list[Binding]:
     """Return the keys of a question's answers; their ids begin with `section`."""
     return [
         Binding(one.keys, f"answer('{one.name}')", one.label, tooltip=one.about, id=f"{section}.{one.name}")
@@ -104,7 +104,7 @@ class Question(Dialog[str]):
         ANSWERS: in the order of their buttons; a subclass gets their keys by `answer_keys`.
     """
 
-    ANSWERS: tuple[Answer, ...] = ()
+    ANSWERS: tuple[Choice, ...] = ()
     MUST_BE_SEEN = True
     BINDINGS = [
         Binding("left", "app.focus_previous", "Previous button", show=False, id="dialog.previous"),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mnist_tui.tui.bench import Bench, Route
-from mnist_tui.tui.dialogs import Answer, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 from mnist_tui.tui.export import running_exports
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class LeaveQuestion(Question):
     `mnist-tui attach latest` shows it again. Stop and save: it ends after the present step, with its weights saved.
     """
     ANSWERS = (
-        Answer("detach", "d", "Detach", "Leave; the training goes on", "primary"),
-        Answer("stop", "s", "Stop and save", "Leave; the training stops and saves", "warning"),
-        Answer("stay", "escape,c", "Cancel", "Stay in the app"),
+        Choice("detach", "d", "Detach", "Leave; the training goes on", "primary"),
+        Choice("stop", "s", "Stop and save", "Leave; the training stops and saves", "warning"),
+        Choice("stay", "escape,c", "Cancel", "Stay in the app"),
     )
     BINDINGS = answer_keys("leave", ANSWERS)
 
@@ -49,9 +49,9 @@ class UnsavedQuestion(Question):
     TITLE = "Leave the editor?"
     HELP = "**Unsaved edits.** A preset keeps them under a name of your own; discarding them cannot be undone."
     ANSWERS = (
-        Answer("stay", "escape,k", "Keep editing", "Stay in the editor", "primary"),
-        Answer("save", "s", "Save …", "Save them as a preset, then leave"),
-        Answer("discard", "d", "Discard", "Leave without them", "warning"),
+        Choice("stay", "escape,k", "Keep editing", "Stay in the editor", "primary"),
+        Choice("save", "s", "Save …", "Save them as a preset, then leave"),
+        Choice("discard", "d", "Discard", "Leave without them", "warning"),
     )
     BINDINGS = answer_keys("confirm", ANSWERS)
 

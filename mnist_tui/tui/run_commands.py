@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import why_unwritten
+from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.state import LIVE
 from mnist_tui.tui.bench import Bench, Route
-from mnist_tui.tui.dialogs import Answer, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.unexpected import logged
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
-    from mnist_tui.runs.folder import RunFolder
+    from mnist_tui.runs.collection.summaries import RunSummary
     from mnist_tui.tui.starting import Starter
 
 
@@ -31,9 +34,9 @@ class BusyQuestion(Question):
     be stopped meanwhile, and it needs no window. There is no line behind processes that are not ours.
     """
     ANSWERS = (
-        Answer("wait", "w", "Wait in line", "Begin once the runs before this one have ended", "primary"),
-        Answer("now", "s", "Start now", "Train at the same time"),
-        Answer("cancel", "escape,c", "Cancel", "Start no training"),
+        Choice("wait", "w", "Wait in line", "Begin once the runs before this one have ended", "primary"),
+        Choice("now", "s", "Start now", "Train at the same time"),
+        Choice("cancel", "escape,c", "Cancel", "Start no training"),
     )
     BINDINGS = answer_keys("busy", ANSWERS)
 
@@ -124,3 +127,15 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         return why_unwritten(error)
     return str(error) if isinstance(error, RequestError) else logged(error)
+
+
+def open_run(bench: Bench, run: RunSummary) -> None:
+    """A run's screen: training while it lives, else its results."""
+    if run.state in LIVE:
+        bench.show(Route("training", run=folder_of(run)))
+    else:
+        bench.show(Route("results", run=folder_of(run)))
+
+
+def folder_of(run: RunSummary) -> RunFolder:
+    return RunFolder(Path(run.folder))

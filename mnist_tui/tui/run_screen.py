@@ -49,8 +49,7 @@ class RunScreen(BenchScreen[None]):
         return self.feed.snapshot
 
     def draw(self) -> None:
-        """Brings the screen up to `self.snapshot` and `self.feed.epoch`; called when something changed."""
-        raise NotImplementedError
+        """Show `self.snapshot` at `self.feed.epoch`; called when something has changed. Each screen has its own."""
 
     def tick(self) -> None:
         """Called at each redraw of a live run, changed or not: clocks."""

@@ -24,7 +24,7 @@ from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.export.screen import ExportScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
-from mnist_tui.tui.runs.actions import DeleteRunsQuestion
+from mnist_tui.tui.runs.screen import DeleteRunsQuestion
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse, screen_text
 from tests.tui.recorded_studies import RecordedStudy
@@ -185,7 +185,7 @@ class Fuzz:
         monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
         monkeypatch.setattr("mnist_tui.tui.export.screen.write_export", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.starting.discard_run", self._note)
-        monkeypatch.setattr("mnist_tui.tui.runs.actions.delete_run", self._note)
+        monkeypatch.setattr("mnist_tui.tui.runs.screen.delete_run", self._note)
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)
 
     def _no_export(self, *given: Any, **named: Any) -> Any:

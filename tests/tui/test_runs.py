@@ -20,9 +20,8 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.runs.actions import DeleteRunsQuestion
 from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, in_order
-from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.runs.screen import DeleteRunsQuestion, RunsScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.points import Scatter

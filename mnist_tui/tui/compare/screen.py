@@ -20,8 +20,8 @@ from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.compare import compare_series
 from mnist_tui.tui.export.request import default_folder
+from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
-from mnist_tui.tui.runs.actions import folder_of, open_run
 from mnist_tui.tui.terminal.clipboard import copy
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves

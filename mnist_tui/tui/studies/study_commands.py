@@ -13,7 +13,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder, delete_study
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
-from mnist_tui.tui.dialogs import Answer, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.wording import counted
@@ -28,8 +28,8 @@ class StopStudyQuestion(Question):
     the same command again, trains what is missing.
     """
     ANSWERS = (
-        Answer("keep", "escape,k,n", "Keep going", "Let it go on", "primary"),
-        Answer("stop", "x,s,y", "Stop", "Stop it now", "warning"),
+        Choice("keep", "escape,k,n", "Keep going", "Let it go on", "primary"),
+        Choice("stop", "x,s,y", "Stop", "Stop it now", "warning"),
     )
     BINDINGS = answer_keys("ask-stop", ANSWERS)
 
@@ -51,9 +51,9 @@ class DeleteStudyQuestion(Question):
     folders go too, with weights, results and exports. Neither can be undone.
     """
     ANSWERS = (
-        Answer("keep", "escape,k,n", "Keep", "Keep it", "primary"),
-        Answer("study", "d", "Study alone", "Delete the study, keep its runs", "warning"),
-        Answer("runs", "a", "All", "Delete the study and all its runs", "error"),
+        Choice("keep", "escape,k,n", "Keep", "Keep it", "primary"),
+        Choice("study", "d", "Study alone", "Delete the study, keep its runs", "warning"),
+        Choice("runs", "a", "All", "Delete the study and all its runs", "error"),
     )
     BINDINGS = answer_keys("ask-study", ANSWERS)
 

@@ -23,7 +23,7 @@ from mnist_tui.studies.trial_table import (
     spread_text,
 )
 from mnist_tui.tui.study_watch import StudySnapshot
-from mnist_tui.tui.widgets.live import FULL, REST
+from mnist_tui.tui.widgets.plots.raster import BAR_FULL, BAR_REST
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 
@@ -199,7 +199,7 @@ def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
     if row.state != "running" or not row.epochs:
         return text
     full = round(BAR * min(1.0, row.epoch / row.epochs))
-    return f"{FULL[glyphs] * full}{REST[glyphs] * (BAR - full)} {text}"
+    return f"{BAR_FULL[glyphs] * full}{BAR_REST[glyphs] * (BAR - full)} {text}"
 
 
 def host_of(address: str) -> str:

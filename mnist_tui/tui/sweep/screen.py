@@ -14,7 +14,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.dialogs import Answer, ChooseScreen, Question, TextScreen, answer_keys, too_long
+from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
 from mnist_tui.tui.sweep.request import (
     KINDS,
@@ -48,8 +48,8 @@ class ManyTrialsQuestion(Question):
     **Very many trials.** Each is a training of its own. A random or tpe search finds good values with far fewer.
     """
     ANSWERS = (
-        Answer("keep", "escape,k,n", "Back", "Back to the form", "primary"),
-        Answer("start", "s,y", "Start", "Start them all", "warning"),
+        Choice("keep", "escape,k,n", "Back", "Back to the form", "primary"),
+        Choice("start", "s,y", "Start", "Start them all", "warning"),
     )
     BINDINGS = answer_keys("ask-many", ANSWERS)
 

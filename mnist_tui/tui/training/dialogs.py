@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Label, Static
 
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.runs.watch import RunSnapshot
-from mnist_tui.tui.dialogs import Answer, Dialog, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, Dialog, Question, answer_keys
 from mnist_tui.wording import count, counted, seconds
 
 USUAL = 5
@@ -124,8 +124,8 @@ class DiscardQuestion(Question):
     its history and its checkpoint. It cannot be brought back.
     """
     ANSWERS = (
-        Answer("keep", "escape,k,n", "Keep it", "Leave the run as it is", "primary"),
-        Answer("discard", "x,y", "Discard (x)", "End it, save nothing, delete its files", "error"),
+        Choice("keep", "escape,k,n", "Keep it", "Leave the run as it is", "primary"),
+        Choice("discard", "x,y", "Discard (x)", "End it, save nothing, delete its files", "error"),
     )
     BINDINGS = answer_keys("discard", ANSWERS)
 

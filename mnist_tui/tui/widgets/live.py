@@ -11,7 +11,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.settings import Glyphs
+from mnist_tui.tui.widgets.plots.raster import BAR_FULL, BAR_REST
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench
@@ -83,10 +83,6 @@ def _longest(text: str) -> int:
     return max(map(len, text.splitlines()), default=0)
 
 
-FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
-REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
-
-
 class Bar(Widget):
     """Show a share from 0 to 1 as a bar of one line."""
 
@@ -123,7 +119,7 @@ class Bar(Widget):
         rest = self.size.width - self.full
         return Strip(
             [
-                Segment(FULL[glyphs] * self.full, self.get_component_rich_style("bar--full")),
-                Segment(REST[glyphs] * rest, self.get_component_rich_style("bar--rest")),
+                Segment(BAR_FULL[glyphs] * self.full, self.get_component_rich_style("bar--full")),
+                Segment(BAR_REST[glyphs] * rest, self.get_component_rich_style("bar--rest")),
             ]
         )
