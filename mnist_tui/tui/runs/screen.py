@@ -20,10 +20,9 @@ from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.names_and_notes import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
 from mnist_tui.runs.naming import PassedOver
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
-from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
-from mnist_tui.tui.run_commands import folder_of, open_run
+from mnist_tui.tui.run_commands import folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.adapted import KeyFooter
@@ -464,7 +463,7 @@ class RunsScreen(BenchScreen[None]):
             self._refuse("belongs to no study", str(error))
 
     def action_resume(self) -> None:
-        run_commands.resume(self.app, folder_of(self.chosen[0]))
+        resume(self.app, folder_of(self.chosen[0]))
         self.look_again()
 
     def action_note(self) -> None:
