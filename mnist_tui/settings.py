@@ -19,6 +19,9 @@ from mnist_tui.paths import NoHomeError, PathError, config_folder, path_in_varia
 
 DEFAULT_THEME = "textual-dark"
 Glyphs = Literal["braille", "block", "ascii"]
+BAR_FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
+BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
+"""The two characters of a progress bar, for each setting of the glyphs."""
 Refresh = Literal["auto", "normal", "slow"]
 LOCK_SECONDS = 2.0
 LOCK_RETRY_SECONDS = 0.005

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
-from mnist_tui.settings import Glyphs
+from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow
 from mnist_tui.studies.trial_table import (
     TableShape,
@@ -23,7 +23,6 @@ from mnist_tui.studies.trial_table import (
     spread_text,
 )
 from mnist_tui.tui.study_watch import StudySnapshot
-from mnist_tui.tui.widgets.plots.raster import BAR_FULL, BAR_REST
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 

@@ -11,7 +11,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.tui.widgets.plots.raster import BAR_FULL, BAR_REST
+from mnist_tui.settings import BAR_FULL, BAR_REST
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench

@@ -23,10 +23,6 @@ BLOCK_BITS = ((1, 4), (2, 8))
 BOX_TO_ASCII = str.maketrans("│─┤├┬┴┼└┘┌┐", "|-+++++++++")
 
 
-BAR_FULL: dict[Glyphs, str] = {"braille": "━", "block": "━", "ascii": "="}
-BAR_REST: dict[Glyphs, str] = {"braille": "─", "block": "─", "ascii": "-"}
-
-
 @dataclass(frozen=True)
 class Marks:
     """The characters of one glyph setting.
