@@ -91,7 +91,7 @@ def test_complexity_takes_a_study_as_its_runs(cli: Command, study: StudyFolder, 
 def test_a_study_without_runs_and_what_takes_one_run_say_so(cli: Command, runs_dir: Path, study: StudyFolder) -> None:
     empty = made.folder(runs_dir, made.study("hidden=5,6"))
     assert sentence(cli("compare", empty.id)) == f"study {empty.id} has no runs yet"
-    assert "one run is wanted here" in sentence(cli("show", study.id))
+    assert "is a study, and this command takes one run" in sentence(cli("show", study.id))
     assert "there is no run 'nothing'" in sentence(cli("compare", "nothing"))
 
 
