@@ -112,7 +112,7 @@ class LiveStudyTable:
 
 
 def standard() -> StudyDisplay:
-    """A teller for this process, on stderr."""
+    """Return what writes the progress of a study to the stderr of this process."""
     drawing = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
     return LiveStudyTable(sys.stderr) if drawing else StudyLines(sys.stderr)
 

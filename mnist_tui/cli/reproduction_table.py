@@ -179,7 +179,7 @@ def tally(table: ReproductionTable) -> str:
 
 def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, ...]:
     """Return what will be trained and how long it may take: a line for each experiment and one for all."""
-    there = f"; {counted(len(table.runs), 'finished run')} of before" if table.runs else ""
+    there = f"; {counted(len(table.runs), 'finished run')} from before" if table.runs else ""
     if not parts:
         return (f"nothing is missing{there}",)
     lines = [

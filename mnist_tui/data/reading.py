@@ -178,7 +178,7 @@ def _check_sums(location: Location, known: KnownDataset, sha256: Mapping[Part, s
         else:
             other, other_part = found
             what = f"{other.title}'s {PART_TITLES[other_part]}, not {known.title}'s {PART_TITLES[part]}"
-            cure = "put the right file there" if other is known else f"--dataset {other.name} would take it"
+            cure = "put the right file there" if other is known else f"it belongs to --dataset {other.name}"
         raise DataError(f"{_file(location, part)} is {what}; {cure}")
 
 

@@ -256,7 +256,7 @@ def cautions(experiment: Experiment) -> tuple[str, ...]:
     found: list[str] = []
     if experiment.training.early_stopping is not None and experiment.dataset.validation == "test":
         found.append(
-            "early stopping watches the test set, so the test accuracy is chosen by it and reads too well; "
+            "early stopping watches the test set, so the test accuracy is too optimistic; "
             "--validation 0.2 holds training images out instead"
         )
     if is_closed_form(experiment) and any(isinstance(layer, Dropout) for layer in experiment.layers):

@@ -58,7 +58,7 @@ def _parsed(address: str) -> tuple[str, int]:
 
 
 def _reach(host: str, port: int, *, greets: bool) -> str:
-    """Why no Dask server can be reached there; empty where one greets.
+    """Return why no Dask server can be reached at an address; an empty text if one answers.
 
     Args:
         greets: whether its greeting is seen here; over TLS it is not.

@@ -34,8 +34,10 @@ class BenchApp(Bench):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (78, "-normal"), (110, "-wide"), (170, "-huge")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (36, "-tall")]
     BINDINGS = [
-        Binding("ctrl+q", "quit", "Quit", tooltip="Leave; asks where a training goes on", show=False, priority=True),
-        Binding("q", "quit", "Quit", tooltip="Leave; asks where a training goes on", id="app.quit"),
+        Binding(
+            "ctrl+q", "quit", "Quit", tooltip="Leave; asks first while something is training", show=False, priority=True
+        ),
+        Binding("q", "quit", "Quit", tooltip="Leave; asks first while something is training", id="app.quit"),
         Binding("ctrl+c", "quit", "Quit", show=False, system=True),
         Binding("f1", "help", "Help", tooltip="Help for what has the focus, and all keys", id="app.help"),
         Binding("f2", "go('presets')", "Presets", tooltip="The presets", show=False, id="app.presets"),

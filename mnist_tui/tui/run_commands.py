@@ -70,7 +70,7 @@ async def ask_to_wait(bench: Bench) -> bool | None:
     busy = await asyncio.to_thread(bench.starter.busy)
     if busy is None:
         return False
-    line = "In line, the new run begins by itself once those before it have ended."
+    line = "If it waits, the new run starts by itself when the runs before it have ended."
     question = BusyQuestion(busy.text, line) if busy.line else BusyQuestion(busy.text, without=("wait",))
     choice = await bench.push_screen_wait(question)
     return None if choice == "cancel" else choice == "wait"

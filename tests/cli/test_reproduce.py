@@ -66,7 +66,7 @@ def test_a_dry_run_says_what_is_missing_and_about_how_long_it_takes(cli: Command
         "labo04-raw-tanh-250: 5 trainings, about 1 min 00 s by labo04-raw-sigmoid-250 each",
         "report-mlp5layers: 4 trainings, about 1 min 00 s each",
         "14 trainings to do: about 9 min 00 s one after the other, and 5 trainings whose time is not known; "
-        "6 finished runs of before",
+        "6 finished runs from before",
     ]
     doc = json.loads(cli("reproduce", "report-mlp5layers", "--dry-run", "--json").stdout)
     assert doc["missing"] == [
@@ -84,7 +84,7 @@ def test_a_dry_run_says_what_is_missing_and_about_how_long_it_takes(cli: Command
 def test_nothing_is_started_where_nothing_is_missing(cli: Command, some: Path) -> None:
     result = cli("reproduce", "various-mlp2")
     assert result.exit_code == 0
-    assert result.stderr.strip() == "nothing is missing; 5 finished runs of before"
+    assert result.stderr.strip() == "nothing is missing; 5 finished runs from before"
     assert "agrees" in result.stdout
     assert study_folders(some) == []
 

@@ -218,7 +218,7 @@ def _normalises(experiment: Experiment) -> bool:
 
 
 def _between(run: RunState) -> str:
-    """Return how the averaging shows: the epoch's mean lies between the losses before and after it."""
+    """Return a note that an epoch's training loss is a mean over the epoch, between the losses at its start and end."""
     if len(run.history) < 2:
         return ""
     before, row = run.history[-2], run.history[-1]

@@ -150,7 +150,7 @@ class RunsScreen(BenchScreen[None]):
     ]
 
     class Looked(Message):
-        """A part of a look at the folders; None at its end."""
+        """Some of the folders that a thread has read; None when it has read all of them."""
 
         def __init__(self, change: Change | None) -> None:
             super().__init__()

@@ -282,7 +282,7 @@ def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
         yield f"more than {MANY:,} trials: you are asked once more"
     if study.compares and request.preset.experiment.dataset.validation == "test":
         yield (
-            "trials are compared on the test set, so the best one's test accuracy is chosen by it and reads too well; "
+            "trials are compared on the test set, so the test accuracy of the best one is too optimistic; "
             "Validation 0.2 in the editor holds training images out"
         )
     if study.compares and study.search.kind != "grid" and not request.text("trials"):

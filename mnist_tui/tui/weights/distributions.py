@@ -341,7 +341,8 @@ def rows_of(
     """Return the cells of the table of layers.
 
     Args:
-        layers: as told of at the epoch that is looked at. at_first: as told of before training; empty if not told.
+        layers: the distributions at the chosen epoch.
+        at_first: those before training; empty if they were not recorded.
         units: of each layer, by name.
     """
     before = {layer.name: _spread(layer, biases) for layer in at_first}

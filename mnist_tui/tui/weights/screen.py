@@ -143,7 +143,7 @@ class WeightsScreen(RunScreen):
 
     @property
     def _seen(self) -> WeightsSeen | None:
-        """The newest told of at the epoch that is looked at, or before it."""
+        """Return the newest distributions that were recorded at the chosen epoch or before it."""
         return next((event for event in reversed(self._told) if event.epoch <= self.feed.epoch), None)
 
     def _nothing(self) -> str:
@@ -155,7 +155,7 @@ class WeightsScreen(RunScreen):
         known = self._layers.get(name)
         after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
         configuration = f", {known.configuration}" if known is not None and known.configuration else ""
-        older = f" (the newest told of at epoch {self.feed.epoch})" if seen.epoch != self.feed.epoch else ""
+        older = f" (the newest recorded at epoch {self.feed.epoch})" if seen.epoch != self.feed.epoch else ""
         return f"{what} of {name}{configuration}; {after}{older}"
 
     def _about_pictures(self) -> Content:

@@ -122,7 +122,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """How panels are laid out in so many characters."""
+    """How many panels stand in a row, and how large each is, in characters."""
 
     across: int
     down: int
