@@ -8,6 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psutil
 import pytest
@@ -55,14 +56,19 @@ def cluster(tmp_path, said=None, **more):
     return Cluster(**{**options, **more}, scratch=tmp_path / "scratch", log=tell)
 
 
+UNREAD = WeakKeyDictionary()
+"""News of each cluster that came with others and were not asked for yet."""
+
+
 def polled(cluster, until):
-    """All that is told up to the first of which `until` is true."""
-    told = []
+    """All that is told up to the first of which `until` is true; what came with it waits for the next call."""
+    told, unread = [], UNREAD.setdefault(cluster, [])
 
     def over():
-        for news in cluster.poll(1):
-            told.append(news)
-            if until(news):
+        unread.extend(() if unread else cluster.poll(1))
+        while unread:
+            told.append(unread.pop(0))
+            if until(told[-1]):
                 return True
         return False
 
