@@ -29,7 +29,7 @@ from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.slow
 
-LONG = 100
+LONG = 500
 """Epochs enough that a worker is killed before its trial is done."""
 ENDLESS = experiment(training={"epochs": 1_000_000, "batch_size": 7})
 
