@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import why_unwritten
+from mnist_tui.runs import start as run_start
+from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.tui.bench import Bench, Route
@@ -21,7 +23,6 @@ from mnist_tui.wording import counted
 if TYPE_CHECKING:
     from mnist_tui.experiment.presets import Preset
     from mnist_tui.runs.collection.summaries import RunSummary
-    from mnist_tui.tui.starting import Starter
 
 
 class BusyQuestion(Question):
@@ -79,7 +80,7 @@ async def ask_to_wait(bench: Bench) -> bool | None:
 def resume(bench: Bench, folder: RunFolder) -> None:
     """Have a worker continue a run; a notice says why if it cannot."""
     try:
-        bench.starter.resume(folder)
+        run_start.resume(folder)
         bench.following.follow_again(folder)
     except (RequestError, OSError) as error:
         bench.report_error("The training cannot go on", str(error))
@@ -90,13 +91,13 @@ def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
 
     It works in a thread: a live worker is given a moment to take the command.
     """
-    work = partial(_extend, bench, bench.starter, folder, epochs)
+    work = partial(_extend, bench, folder, epochs)
     bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
 
 
-def _extend(bench: Bench, starter: Starter, folder: RunFolder, epochs: int) -> None:
+def _extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
     try:
-        new_worker = starter.extend(folder, epochs)
+        new_worker = run_start.extend(folder, epochs)
     except Exception as error:  # a thread's last line of defence
         bench.call_from_thread(bench.report_error, "The run cannot be extended", _sentence(error))
         return
@@ -109,13 +110,13 @@ def discard(bench: Bench, folder: RunFolder) -> None:
     """Close a run's screens, end the run and delete it, in a thread; a notice says what came of it."""
     bench.following.forget(folder)
     bench.leave_run()
-    work = partial(_discard, bench, bench.starter, folder)
+    work = partial(_discard, bench, folder)
     bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
 
 
-def _discard(bench: Bench, starter: Starter, folder: RunFolder) -> None:
+def _discard(bench: Bench, folder: RunFolder) -> None:
     try:
-        starter.discard(folder)
+        discard_run(folder)
     except Exception as error:  # a thread's last line of defence
         bench.call_from_thread(bench.report_error, "The run is not discarded", _sentence(error))
         return

@@ -15,7 +15,6 @@ from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, start
-from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import Busy, busy
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import any_running_here
@@ -71,32 +70,6 @@ class Starter:
             wait=wait,
             standby=standby,
         )
-
-    def resume(self, folder: RunFolder) -> None:
-        """Start a worker that goes on with a run that was stopped, failed or crashed.
-
-        Raises:
-            RunError: it cannot be resumed.
-            OSError: no process can be started.
-        """
-        start.resume(folder)
-
-    def extend(self, folder: RunFolder, epochs: int) -> bool:
-        """Have a run train that many epochs more; return whether a new worker does it, for a run that had ended.
-
-        Raises:
-            RunError: it cannot be extended.
-            OSError: no process can be started.
-        """
-        return start.extend(folder, epochs)
-
-    def discard(self, folder: RunFolder) -> None:
-        """End a run, save nothing and delete its folder. Blocks until its worker has ended: for a thread.
-
-        Raises:
-            RunError: its worker does not answer, or the folder cannot be deleted.
-        """
-        discard_run(folder)
 
     def prepare(self) -> bool:
         """Start a worker that imports TensorFlow in advance, unless one waits already. For a thread.
