@@ -87,7 +87,7 @@ def _set_right(state: StudyState, standing: str, reason: str, folder: StudyFolde
         return replace(state, id=folder.id, rows=rows)
     died = standing == "crashed"
     rows = tuple(replace(row, state="stopped", reason=DIED) if row.state == "running" else row for row in rows)
-    workers = tuple(replace(worker, state="idle", run="") for worker in state.workers) if not died else ()
+    workers = tuple(replace(worker, run="") for worker in state.workers) if not died else ()
     said = reason or (DIED if died else "")
     return replace(state, id=folder.id, state=standing, rows=rows, workers=workers, reason=said)
 

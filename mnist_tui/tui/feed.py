@@ -51,7 +51,7 @@ class FolderFeed(ABC, Generic[SnapshotT]):
         self._viewers.append(viewer)
         if self._stop is None:
             self._stop = stop = threading.Event()
-            threading.Thread(target=follow, args=(self._watch(), self._see, stop), name="feed", daemon=True).start()
+            threading.Thread(target=self._follow, args=(stop,), name="feed", daemon=True).start()
         viewer.post_message(self._changed())
 
     def leave(self, viewer: MessagePump) -> None:
@@ -67,6 +67,14 @@ class FolderFeed(ABC, Generic[SnapshotT]):
         for viewer in tuple(self._viewers):
             viewer.post_message(self._changed())
 
+    def _follow(self, stop: threading.Event) -> None:
+        """In the reading thread. An unexpected error ends the app: a screen that stands still would mislead."""
+        try:
+            follow(self._watch(), self._see, stop)
+        except Exception as error:
+            for viewer in self._viewers[:1]:
+                viewer.call_later(_raise, error)
+
     def _see(self, snapshot: SnapshotT) -> None:
         """In the reading thread."""
         self.snapshot, self.read = snapshot, True
@@ -80,6 +88,10 @@ def follow(watch: FolderWatch[SnapshotT], show: Callable[[SnapshotT], object], s
         if snapshot is not None:
             show(snapshot)
         stop.wait(LOOK_SECONDS)
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 class RunFeed(FolderFeed[RunSnapshot]):

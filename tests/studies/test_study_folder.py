@@ -21,6 +21,8 @@ from mnist_tui.studies.events import (
     TrialBegan,
     TrialEnded,
     TrialPlanned,
+    Worker,
+    WorkersSeen,
 )
 from mnist_tui.studies.folder import StudyError, StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.start import StudyRequest, find_same_study
@@ -110,6 +112,17 @@ def test_a_study_whose_process_died_is_crashed_and_its_trials_under_way_are_stop
     seen = read_study(made)
     assert (seen.state, made.state(), seen.reason) == ("crashed", "crashed", DIED)
     assert [(row.state, row.reason) for row in seen.rows] == [("stopped", DIED), ("waiting", "")]
+
+
+def test_a_study_whose_status_is_ahead_of_its_log_has_workers_without_a_trial(tmp_path: Path) -> None:
+    made = folder(tmp_path, study("hidden=5,6"))
+    worker = Worker(address="tcp://a:1", host="a", name="0")
+    write(made, *begun(made), WorkersSeen(workers=(worker,)))
+    status(made, "running")
+    assert [worker.run for worker in read_study(made).workers] == ["r1"]
+    status(made, "stopped", reason="asked")
+    seen = read_study(made)
+    assert (seen.state, seen.reason, [worker.run for worker in seen.workers]) == ("stopped", "asked", [""])
 
 
 def test_a_study_that_goes_on_again_is_not_taken_for_over(tmp_path: Path) -> None:

@@ -214,6 +214,16 @@ async def test_stop_asks_and_resume_is_for_what_is_missing(
         await until(pilot, lambda: isinstance(pilot.app.screen, LeaveQuestion))
 
 
+async def test_an_unexpected_error_while_the_study_is_read_ends_the_app_and_is_not_silent(
+    under_way: RecordedStudy, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with bench(under_way.folder).run_test(size=(140, 45)) as pilot:
+            await shown(pilot, until, 6)
+            monkeypatch.setattr(StudySnapshots, "look", lambda watch: 1 / 0)
+            await until(pilot, lambda: pilot.app.return_code)
+
+
 async def test_seeds_have_a_row_each_then_mean_deviation_and_interval_and_a_band(
     place: Path, shows: Any, until: Any
 ) -> None:
