@@ -15,7 +15,7 @@ from pathlib import Path
 from mnist_tui import processes
 from mnist_tui.files import TEMPORARY, discard, is_abandoned
 from mnist_tui.locks import is_held
-from mnist_tui.runs.control import DISCARDED, Command, leave, withdraw
+from mnist_tui.runs.control import DISCARDED, Command, leave, waiting, withdraw
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.library import delete_run, remove_folder, run_folders
 from mnist_tui.runs.process_folder import Lock, is_worker
@@ -158,7 +158,7 @@ def _of_run(folder: RunFolder, before: float) -> list[Waste]:
 def _came_to_nothing(folder: RunFolder) -> str:
     """Return why a run is of no use any more; empty where it may be of use."""
     state = folder.state()
-    if state == "stopped" and folder.status().reason == DISCARDED:
+    if (state == "stopped" and folder.status().reason == DISCARDED) or waiting(folder, "discard"):
         return "discarded, but not deleted"
     if state in {"failed", "crashed"} and not folder.model_file.exists() and not folder.checkpoint_file.is_file():
         return f"{state}, left no model and no checkpoint"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs import control
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Lock, Status, this_process
@@ -71,6 +72,16 @@ def test_runs_that_came_to_nothing_are_listed_and_only_with_yes_deleted(
     assert not any(folder.path.exists() for folder in wasted)
     assert all(folder.path.exists() for folder in kept)
     assert "there is nothing to prune" in cli("prune").stderr
+
+
+def test_a_crashed_run_that_was_to_be_discarded_goes_though_it_has_a_checkpoint(
+    cli: Command, kept: list[RunFolder]
+) -> None:
+    crashed = kept[4]
+    assert crashed.state() == "crashed"
+    control.leave(crashed, control.Command("discard"))
+    assert cli("prune", "--yes").exit_code == 0
+    assert [folder for folder in kept if not folder.path.exists()] == [crashed]
 
 
 def test_stale_temporary_files_go_and_those_being_written_stay(cli: Command, runs_dir: Path) -> None:

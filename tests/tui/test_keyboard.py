@@ -168,6 +168,10 @@ KEYS = [
 BURST = 10
 
 
+DELETING = {"delete", "discard"}
+"""The groups of workers that delete runs, in threads: their deletions belong to the burst that asked for them."""
+
+
 class Fuzz:
     """Random keys in bursts; runs deleted without a question that stood there before the burst are noted."""
 
@@ -177,6 +181,7 @@ class Fuzz:
         self.unasked: list[object] = []
         self.deleted = 0
         self._asked = False
+        self._app: BenchApp | None = None
         self._sent: tuple[str, list[str]] = ("", [])
         """The screen that a burst began on, and its keys."""
         for name in ("mnist_tui.studies.start.start", "mnist_tui.studies.start.resume"):
@@ -194,17 +199,19 @@ class Fuzz:
         raise RequestError("no export here")
 
     def _note(self, folder: RunFolder) -> None:
+        """In the thread that deletes; a person may have switched the questions off with a key before."""
         self.deleted += 1
-        if not self._asked:
+        if not self._asked and self._app is not None and self._app.settings.confirm:
             self.unasked.append((folder.id, *self._sent))
 
     async def burst(self, app: BenchApp, pilot: Pilot[Any], keys: list[str], until: Any) -> None:
         asking = type(app.screen).__name__ in {"DeleteRunsQuestion", "DiscardQuestion"}
         self._asked = (asking and "elete" in screen_text(app)) or not app.settings.confirm
         self.seen.add(type(app.screen).__name__)
-        self._sent = type(app.screen).__name__, keys
+        self._app, self._sent = app, (type(app.screen).__name__, keys)
         send(app, keys)
         await until(pilot, lambda: app.keyboard.settled)
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group in DELETING))
         await pilot.pause()
         self.seen |= {type(screen).__name__ for screen in app.screen_stack}
         if not app.settings.confirm:
