@@ -1,4 +1,4 @@
-"""Read the files of a `Location` into a `Dataset`, and check them against the published checksums."""
+"""Read the files of a `Location`, or the bundled digits, into a `Dataset`, and check the published checksums."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mnist_tui.data.catalogue import (
     KNOWN,
     PART_TITLES,
     PARTS,
+    SIDE,
     DataError,
     DataProgress,
     KnownDataset,
@@ -23,7 +24,6 @@ from mnist_tui.data.catalogue import (
     Part,
     part_with_checksum,
 )
-from mnist_tui.data.digits import read_digits
 from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx, read_npz
 from mnist_tui.data.places import Location
 from mnist_tui.files import UnreadableFileError, read_text
@@ -219,3 +219,58 @@ def read_parts(location: Location, parts: Sequence[Part], on_progress: OnProgres
         found[part] = read_idx(file, "images" if part.endswith("images") else "labels", report)
         before += file.stat().st_size
     return [found[part] for part in parts]
+
+
+_SOURCE_SIDE: Final = 8
+_DIGIT_SIDE: Final = 20
+_DARKEST: Final = 16
+
+
+def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
+    """Return the sample as 1,437 training and 360 test images, always the same, the classes alike in both.
+
+    As in MNIST a digit takes 20×20 pixels of 28×28, strokes bright on black.
+    """
+    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+
+    pixels, classes = load_digits(return_X_y=True)
+    images = _enlarge(np.asarray(pixels, dtype=np.int64).reshape(-1, _SOURCE_SIDE, _SOURCE_SIDE))
+    labels = np.asarray(classes, dtype=np.uint8)
+    # every fifth of each class; RandomState's stream is frozen, so the split never changes (NEP 19)
+    shuffled = np.random.RandomState(0).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    test = np.sort(by_class[::5])
+    train = np.setdiff1d(np.arange(len(labels)), test)
+    parts: dict[Part, NDArray[np.uint8]] = {
+        "train_images": images[train],
+        "train_labels": labels[train],
+        "test_images": images[test],
+        "test_labels": labels[test],
+    }
+    for values in parts.values():
+        values.setflags(write=False)
+    return parts
+
+
+def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """(n, 8, 8) of 0…16 → (n, 28, 28) of 0…255, bilinear, in integers so that every machine gets the same."""
+    weights = _bilinear_tenths()
+    hundredths = np.einsum("ij,njk,lk->nil", weights, images, weights)
+    levels = (hundredths * 255 + 50 * _DARKEST) // (100 * _DARKEST)
+    margin = (SIDE - _DIGIT_SIDE) // 2
+    framed = np.zeros((len(images), SIDE, SIDE), np.uint8)
+    framed[:, margin:-margin, margin:-margin] = levels
+    return framed
+
+
+def _bilinear_tenths() -> NDArray[np.int64]:
+    """(20, 8): how many tenths each of 8 source pixels gives to each of 20, edges extended.
+
+    The centre of pixel i lies at (i + ½)·8/20 − ½ = (4·i − 3)/10 of the source.
+    """
+    weights = np.zeros((_DIGIT_SIDE, _SOURCE_SIDE), np.int64)
+    for pixel in range(_DIGIT_SIDE):
+        left, tenths = divmod(4 * pixel - 3, 10)
+        weights[pixel, max(left, 0)] += 10 - tenths
+        weights[pixel, min(left + 1, _SOURCE_SIDE - 1)] += tenths
+    return weights

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_tui.data.digits import read_digits
+from mnist_tui.data.reading import read_digits
 from mnist_tui.runs.folder import RunFolder
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import recorded_run

@@ -296,7 +296,7 @@ def test_enlarged_digits_look_like_scikit_image_enlarged_them() -> None:
     from skimage.transform import resize
     from sklearn.datasets import load_digits
 
-    from mnist_tui.data.digits import _enlarge
+    from mnist_tui.data.reading import _enlarge
 
     bundled: Any = load_digits()
     small = bundled.images[:20]

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from skimage.feature import hog
 
-from mnist_tui.data.digits import read_digits
+from mnist_tui.data.reading import read_digits
 from mnist_tui.runs import start
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictor import PredictionError, Predictor, class_names, has_model
