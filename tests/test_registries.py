@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.field_values import facts_of
+from mnist_tui.experiment.fields import facts_of
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Flatten, Layer
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS
 from mnist_tui.experiment.parameters import apply_texts, by_name, with_text

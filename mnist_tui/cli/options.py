@@ -22,8 +22,7 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import with_whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets
-from mnist_tui.experiment.field_paths import paths_of
-from mnist_tui.experiment.field_values import whole
+from mnist_tui.experiment.fields import paths_of, whole
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.paths import PathError, typed_path

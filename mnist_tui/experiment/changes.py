@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from mnist_tui.experiment.field_values import chosen, facts_of, sizes
+from mnist_tui.experiment.fields import chosen, facts_of, sizes
 from mnist_tui.experiment.layers import (
     Activation,
     BatchNormalization,

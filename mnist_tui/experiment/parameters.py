@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mnist_tui.experiment import field_paths
+from mnist_tui.experiment import fields
 from mnist_tui.experiment.changes import (
     ACTIVATIONS,
     Layers,
@@ -42,7 +42,7 @@ from mnist_tui.experiment.changes import (
     with_validation,
     with_values,
 )
-from mnist_tui.experiment.field_values import SWITCH, chosen, facts_of, pixels, sizes
+from mnist_tui.experiment.fields import SWITCH, chosen, facts_of, pixels, sizes
 from mnist_tui.experiment.layers import INITIALIZERS, Conv2D, Dense, Dropout
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SGD
 from mnist_tui.experiment.problem import RequestError
@@ -119,7 +119,7 @@ def apply_texts(experiment: Experiment, texts: Mapping[str, str], sets: Sequence
             experiment = changed(parameter, experiment, texts[parameter.name].strip())
     if not sets:
         return revalidated(experiment)
-    return field_paths.all_assigned(parsed(to_mapping(experiment)), sets)
+    return fields.all_assigned(parsed(to_mapping(experiment)), sets)
 
 
 def with_text(experiment: Experiment, name: str, text: str) -> Experiment:

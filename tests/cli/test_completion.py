@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.experiment.field_paths import assigned, paths_of
+from mnist_tui.experiment.fields import assigned, paths_of
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import to_mapping
 from tests.cli.conftest import Command

@@ -15,9 +15,9 @@ from typing import Any, Literal, cast
 from pydantic.fields import FieldInfo
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.experiment import field_paths, parameters
+from mnist_tui.experiment import fields, parameters
 from mnist_tui.experiment.changes import dense_layers
-from mnist_tui.experiment.field_values import FieldFacts, facts_in
+from mnist_tui.experiment.fields import FieldFacts, facts_in
 from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.problem import RequestError, SpecError, dotted
@@ -234,7 +234,7 @@ def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> 
         except RequestError as error:
             raise RequestError(f"{_short(path)}: {error}") from None
     doc = to_mapping(experiment)
-    field_paths.put(doc, path.split("."), value)
+    fields.put(doc, path.split("."), value)
     try:
         return parsed(doc)
     except SpecError as error:
