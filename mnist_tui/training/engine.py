@@ -22,8 +22,8 @@ from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer, Scores, scores
+from mnist_tui.training.inputs import learning_rate, order, steps_of
 from mnist_tui.training.program import Sums, TrainingProgram
-from mnist_tui.training.schedule import learning_rate, order, steps_of
 from mnist_tui.wording import counted
 
 

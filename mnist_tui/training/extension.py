@@ -15,8 +15,8 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Extended, Warned
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.training.inputs import learning_rate
 from mnist_tui.training.reporter import Reporter
-from mnist_tui.training.schedule import learning_rate
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

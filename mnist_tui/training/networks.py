@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten
 from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.training import device, models
-from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
+from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.program import GRAPH, XLA, LoopProgram, Sums
 
 NOT_COMPILED = ("kernel_initializer", "bias_initializer", "seed")

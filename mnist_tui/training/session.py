@@ -26,9 +26,8 @@ from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import go_on_if_asked
 from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
-from mnist_tui.training.dataset_cache import DatasetCache
 from mnist_tui.training.extension import recover
-from mnist_tui.training.inputs import Inputs, prepare
+from mnist_tui.training.inputs import DatasetCache, Inputs, prepare
 from mnist_tui.training.orders import LOOK_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
 

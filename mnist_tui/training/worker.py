@@ -24,7 +24,7 @@ from mnist_tui.files import open_append, why_unwritten
 from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
-from mnist_tui.training.dataset_cache import DatasetCache
+from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.orders import Signals
 from mnist_tui.training.session import DONE, FAILED, REFUSED, Session, in_words
 

@@ -9,8 +9,7 @@ from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.data.idx import idx_header
 from mnist_tui.experiment.spec import DatasetSpec, Experiment, HogFeatures, RawFeatures
 from mnist_tui.runs.folder import Launch
-from mnist_tui.training.dataset_cache import DatasetCache
-from mnist_tui.training.inputs import prepare
+from mnist_tui.training.inputs import DatasetCache, prepare
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import new_run
 

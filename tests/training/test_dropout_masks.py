@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from mnist_tui.training.schedule import order
+from mnist_tui.training.inputs import order
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.runs.events import EpochEnded, Progress
-from mnist_tui.training.schedule import learning_rate, order
+from mnist_tui.training.inputs import learning_rate, order
 from tests.present import present
 from tests.training.support import FLATTEN, digits, experiment, training
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tui.training.schedule import order
+from mnist_tui.training.inputs import order
 from tests.training.support import FLATTEN, digits, experiment
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.training.schedule import learning_rate, order, steps_of
+from mnist_tui.training.inputs import learning_rate, order, steps_of
 from tests.training.support import experiment
 
 EPOCHS = st.integers(0, 299)
