@@ -1,7 +1,8 @@
 """The fields of an experiment: what each declares (help, bounds, choices), and how to set one by its TOML path.
 
 A bound, a choice or a help text stands in the pydantic field alone; the command line, the editor and the changes of
-parameters read it here. Functions that parse a text raise ValueError with the end of a sentence that begins with it."""
+parameters read it here. Functions that parse a text raise ValueError with the end of a sentence that begins with it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The data of a run: its dataset, features, validation split and order, and the cache of a process that trains many runs.
 
-Without TensorFlow, which another thread may be importing at the same time."""
+Without TensorFlow, which another thread may be importing at the same time.
+"""
 
 from __future__ import annotations
 
