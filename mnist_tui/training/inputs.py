@@ -1,4 +1,4 @@
-"""The data of a run: its dataset, features, validation split and order, and the cache of a process that trains many runs.
+"""The data of a run (dataset, features, validation split, order of the images), and a cache of them for many runs.
 
 Without TensorFlow, which another thread may be importing at the same time.
 """
