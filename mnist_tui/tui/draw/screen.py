@@ -160,7 +160,7 @@ class DrawScreen(BenchScreen[None]):
             if self._subject is None:
                 self._model.status = why
             else:
-                self.notify(why, severity="error", markup=False)
+                self.notify(why, severity="error")
             self._say()
             return
         self._subject, self._images = subject, None
@@ -276,7 +276,7 @@ class DrawScreen(BenchScreen[None]):
         if got is not None:
             self._path, picture = got
             if not picture.pixels.any():
-                self.notify(f"{self._path} shows nothing", severity="warning", markup=False)
+                self.notify(f"{self._path} shows nothing", severity="warning")
             pixels = (centred if self._centring else fitted)(picture.pixels)
             self._put(pixels, f"{Path(self._path).name}, {picture.words}")
 
@@ -296,7 +296,7 @@ class DrawScreen(BenchScreen[None]):
         try:
             images = images or test_images(subject.folder, subject.data, (self.app.options.data_dir,))
         except (DataError, RequestError, OSError) as error:
-            self.app.call_from_thread(self.notify, str(error), severity="warning", markup=False)
+            self.app.call_from_thread(self.notify, str(error), severity="warning")
             return
         index = random.randrange(len(images.labels))
         if self.is_attached:
@@ -320,7 +320,7 @@ class DrawScreen(BenchScreen[None]):
     def _offer(self, folders: list[RunFolder], lines: list[str]) -> None:
 
         if not folders:
-            self.notify(NO_RUN, severity="warning", markup=False)
+            self.notify(NO_RUN, severity="warning")
             return
         now = self._subject.folder if self._subject else None
         chosen = next((index for index, folder in enumerate(folders) if now and folder.id == now.id), 0)

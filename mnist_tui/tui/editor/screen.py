@@ -329,7 +329,7 @@ class EditorScreen(BenchScreen[None]):
             return False
         self.draft.saved_as(saved)
         await self._follow()
-        self.notify(f"{saved.path}", title=f"Saved as {saved.name}", markup=False)
+        self.notify(f"{saved.path}", title=f"Saved as {saved.name}")
         return True
 
     @work(group=TAKES_KEYBOARD)
@@ -361,7 +361,7 @@ class EditorScreen(BenchScreen[None]):
         draft = self.draft
         if draft.ready:
             return True
-        self.notify("\n".join(draft.problems[:3]), title=f"Not {what}", severity="error", markup=False, timeout=8)
+        self.notify("\n".join(draft.problems[:3]), title=f"Not {what}", severity="error", timeout=8)
         wrong = next(iter(draft.state.wrong), None)
         for row in self.query(FieldRow):
             if row.entry.key == wrong:

@@ -293,7 +293,6 @@ class ExportScreen(BenchModal[None]):
                 title="Export",
                 severity="information" if good else "warning",
                 timeout=NOTICE_SECONDS,
-                markup=False,
             )
             return
         self._report = outcome.report

@@ -316,7 +316,7 @@ class GalleryScreen(RunScreen):
             self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")
         elif found[0] not in self.indices:
             words = answer_sentence(self.answers, found[0], self.names)
-            self.notify(f"{words}: not among those shown; x shows all", severity="warning", markup=False)
+            self.notify(f"{words}: not among those shown; x shows all", severity="warning")
         else:
             self.grid.look_at(self.indices.index(found[0]))
 

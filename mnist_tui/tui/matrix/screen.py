@@ -248,7 +248,7 @@ class MatrixScreen(RunScreen):
     def _read_base(self, folder: RunFolder) -> None:
         base = base_of_run(folder)
         if base is None:
-            self.app.call_from_thread(self.notify, f"{folder.id} has no matrix", severity="warning", markup=False)
+            self.app.call_from_thread(self.notify, f"{folder.id} has no matrix", severity="warning")
         else:
             self.app.call_from_thread(self._compare, base)
 

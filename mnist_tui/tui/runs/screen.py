@@ -249,7 +249,7 @@ class RunsScreen(BenchScreen[None]):
         if entries and set(entries) != set(self._passed_over):
             some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
             count = "An entry" if len(entries) == 1 else counted(entries, "entry")
-            self.notify(some, title=f"{count} of the runs folder passed over", severity="warning", markup=False)
+            self.notify(some, title=f"{count} of the runs folder passed over", severity="warning")
         self._passed_over = tuple(entries)
 
     @property
@@ -531,7 +531,7 @@ class RunsScreen(BenchScreen[None]):
         self.app.call_from_thread(self.look_again)
 
     def _refuse(self, what: str, why: str) -> None:
-        self.notify(why, title=f"The run {what}", severity="warning", timeout=10, markup=False)
+        self.notify(why, title=f"The run {what}", severity="warning", timeout=10)
 
 
 def _by_age(runs: Sequence[RunSummary]) -> list[RunSummary]:

@@ -424,5 +424,5 @@ class StudyScreen(BenchScreen[None]):
 
     def action_presets(self) -> None:
         if self.snapshot.live:
-            self.notify("The study goes on; F5 shows it again.", title="Detached", markup=False)
+            self.notify("The study goes on; F5 shows it again.", title="Detached")
         self.app.show(Route("presets"))

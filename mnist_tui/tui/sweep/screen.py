@@ -275,7 +275,7 @@ class SweepScreen(BenchScreen[None]):
             return
         app.call_from_thread(app.show, Route("study", study=folder))
         if told:
-            app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS, markup=False)
+            app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS)
 
     def _ask(self, request: SweepRequest, sentence: str) -> None:
         def answered(answer: str | None) -> None:
@@ -288,7 +288,7 @@ class SweepScreen(BenchScreen[None]):
 
     def _refused(self, why: str) -> None:
         self._starting = False
-        self.notify(why, title="The study cannot start", severity="error", timeout=NOTICE_SECONDS, markup=False)
+        self.notify(why, title="The study cannot start", severity="error", timeout=NOTICE_SECONDS)
 
 
 AXIS = "axis-"

@@ -53,9 +53,7 @@ def _say(app: App[Any], text: str, path: Path) -> None:
         kept, severity = f"not saved to {path} ({error.strerror or error})", "warning"
     kept_away = hindrance(app, text)
     said = f"{kept_away or 'Copied'}; {kept}"
-    app.call_from_thread(
-        app.notify, said, title="Copy", severity="warning" if kept_away else severity, timeout=10, markup=False
-    )
+    app.call_from_thread(app.notify, said, title="Copy", severity="warning" if kept_away else severity, timeout=10)
 
 
 def _holds(path: Path, text: str) -> bool:

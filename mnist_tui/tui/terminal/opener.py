@@ -53,7 +53,7 @@ def show(app: App[Any], path: Path, what: str) -> None:
     Args:
         what: the file is, as the notices' title.
     """
-    tell = partial(app.notify, title=what, timeout=NOTICE_SECONDS, markup=False)
+    tell = partial(app.notify, title=what, timeout=NOTICE_SECONDS)
     if not app.is_web:
         app.run_worker(partial(_show, app, path, tell), thread=True, group="opener", exit_on_error=False)
         return

@@ -160,7 +160,7 @@ class TrainingScreen(RunScreen):
         """Warnings that come while one watches also pop up; earlier ones stand in the panel."""
         if self._warned is not None:
             for text in warnings[self._warned :]:
-                self.notify(text, severity="warning", timeout=10, markup=False)
+                self.notify(text, severity="warning", timeout=10)
         self._warned = len(warnings)
 
     def tick(self) -> None:
@@ -242,7 +242,7 @@ class TrainingScreen(RunScreen):
         try:
             control.send(self.folder, command)
         except (RunError, OSError) as error:
-            self.notify(str(error), severity="warning", markup=False)
+            self.notify(str(error), severity="warning")
             return
         if command in {"stop", "checkpoint"}:
             self.notify("asked to stop and save" if command == "stop" else "checkpoint asked for", timeout=3)
@@ -287,7 +287,7 @@ class TrainingScreen(RunScreen):
         self.app.back_to_study()
 
     def action_detach(self) -> None:
-        self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached", markup=False)
+        self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached")
         self.app.show(Route("presets"))
 
     def action_presets(self) -> None:

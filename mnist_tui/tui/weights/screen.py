@@ -283,9 +283,9 @@ class WeightsScreen(RunScreen):
         if self.snapshot.live:
             try:
                 control.send(self.feed.folder, "checkpoint")
-                self.notify("A checkpoint was asked for; the pictures follow", markup=False)
+                self.notify("A checkpoint was asked for; the pictures follow")
             except (RunError, OSError) as error:
-                self.notify(str(error), severity="error", markup=False)
+                self.notify(str(error), severity="error")
         self._first_of = None
         self._changed_view()
 
