@@ -95,4 +95,4 @@ def test_every_python_process_is_started_by_the_one_module() -> None:
     """A new `Popen` of Python outside `python_process` would import from the current folder again."""
     package = ROOT / "mnist_tui"
     naming = [file for file in package.rglob("*.py") if "sys.executable" in file.read_text(encoding="utf-8")]
-    assert {file.relative_to(package).as_posix() for file in naming} == {"python_process.py", "cli/checks.py"}
+    assert {file.relative_to(package).as_posix() for file in naming} == {"python_process.py", "cli/doctor.py"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_tui.cli.checks import folders, kills_user_processes
+from mnist_tui.cli.doctor import folders, kills_user_processes
 from mnist_tui.data import feature_cache
 from mnist_tui.data.feature_cache import FeatureKey
 from tests.cli.conftest import Command, sentence

@@ -145,7 +145,7 @@ CLOSED_DOORS = {"print", "Console", "Table", "Live", "echo", "secho", "confirm",
 
 
 def test_nothing_but_the_one_module_prints() -> None:
-    """`print` and its kind are for `cli.output` alone; gpu_checks holds a program for another interpreter as text."""
+    """`print` and its kind are for `cli.output` alone; doctor holds a program for another interpreter as text."""
     found: list[str] = []
     for path in sorted((Path(mnist_tui.__file__).parent / "cli").glob("*.py")):
         if path.name == "output.py":

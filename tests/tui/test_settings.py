@@ -13,7 +13,7 @@ import pytest
 from textual.binding import Binding
 from textual.widgets import DataTable, Input, Select, TabbedContent
 
-from mnist_tui.cli import checks
+from mnist_tui.cli import doctor
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.settings import Settings, load_settings, save_settings, settings_file
@@ -159,7 +159,7 @@ def test_commands_say_what_of_the_settings_cannot_be_used(
     assert capsys.readouterr().err.startswith(f"warning: {settings_file()} is not TOML (")
     usual_runs_dir(tell=False)
     assert capsys.readouterr().err == ""
-    assert [(check.state, "is not TOML" in check.finding) for check in checks.settings()] == [("attention", True)]
+    assert [(check.state, "is not TOML" in check.finding) for check in doctor.settings()] == [("attention", True)]
 
 
 def test_what_is_not_ours_stays_in_the_file() -> None:

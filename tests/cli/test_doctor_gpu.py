@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.cli import gpu_checks
-from mnist_tui.cli.checks import Check
-from mnist_tui.cli.gpu_checks import Driver, GpuFacts, TensorFlowAnswer, ask, extra_packages, has_hardware, verdict
+from mnist_tui.cli import doctor
+from mnist_tui.cli.doctor import (
+    Check,
+    Driver,
+    GpuFacts,
+    TensorFlowAnswer,
+    ask_tensorflow,
+    extra_packages,
+    has_hardware,
+    verdict,
+)
 
 WORKING = GpuFacts(
     hardware=True,
@@ -174,7 +182,7 @@ def test_the_library_that_cannot_be_loaded_is_named_as_tensorflow_names_it(
     log: str, finding: str, advice: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
-    answer = ask(child(log, ["CPU:0"]))
+    answer = ask_tensorflow(child(log, ["CPU:0"]))
     assert isinstance(answer, TensorFlowAnswer)
     check = verdict(replace(WORKING, answer=answer))
     assert finding in check.finding
@@ -185,7 +193,7 @@ def test_the_library_that_cannot_be_loaded_is_named_as_tensorflow_names_it(
 
 
 def test_a_tensorflow_that_does_not_start_is_broken_and_its_last_word_is_passed_on() -> None:
-    asked = ask([sys.executable, "-c", "raise SystemError('no such instruction')"])
+    asked = ask_tensorflow([sys.executable, "-c", "raise SystemError('no such instruction')"])
     assert isinstance(asked, Check)
     assert (asked.state, asked.finding) == ("broken", "TensorFlow does not start: SystemError: no such instruction")
 
@@ -200,8 +208,8 @@ def test_the_extras_packages_are_those_that_tensorflow_names() -> None:
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_the_real_tensorflow_names_its_devices_its_cuda_and_what_it_could_not_load() -> None:
-    answer = ask([sys.executable, "-c", gpu_checks._ASK])
+    answer = ask_tensorflow([sys.executable, "-c", doctor.ASK_DEVICES])
     assert isinstance(answer, TensorFlowAnswer), answer
     assert answer.devices[0] == "CPU:0"
-    if answer.cuda and not answer.gpus and gpu_checks.ask_driver().problem:
-        assert "libcuda.so.1" in gpu_checks._UNLOADED.findall(answer.log)
+    if answer.cuda and not answer.gpus and doctor.ask_driver().problem:
+        assert "libcuda.so.1" in doctor.UNLOADED.findall(answer.log)
