@@ -15,7 +15,6 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long
-from mnist_tui.tui.editor.field_row import TextControl, ValueSelect
 from mnist_tui.tui.sweep.request import (
     KINDS,
     MANY,
@@ -30,6 +29,7 @@ from mnist_tui.tui.sweep.request import (
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import TextControl, ValueSelect
 from mnist_tui.tui.widgets.text import Line
 
 NOTICE_SECONDS = 12
