@@ -179,8 +179,49 @@ class ChooseScreen(Dialog[int | None]):
             self.dismiss(found[0])
 
 
-class TextScreen(Dialog[str | None]):
-    """A line of text; gives it, or None if nothing is to change.
+class FormDialog(Dialog[ScreenResultType | None]):
+    """A dialog with fields, a line that says what is wrong with them, and two buttons; gives None if it is cancelled.
+
+    Attributes:
+        ACCEPT: the label of the button that accepts the form, as Enter in a field does.
+    """
+
+    ACCEPT = "Keep"
+    BINDINGS = [Binding("down", "app.focus_within(1)", show=False), Binding("up", "app.focus_within(-1)", show=False)]
+    problem = getters.query_one(".problem", Static)
+    accept_button = getters.query_one("#accept", Button)
+
+    def fields(self) -> Iterable[Widget]:
+        """Yield what stands above the buttons."""
+        return ()
+
+    def accept(self) -> None:
+        """Dismiss the dialog with its answer, or show the problem."""
+
+    def body(self) -> Iterable[Widget]:
+        yield from self.fields()
+        yield Static(classes="problem", markup=False)
+        with Horizontal():
+            yield Button(Content(self.ACCEPT), variant="primary", id="accept")
+            yield Button("Cancel (esc)", id="cancel")
+
+    def show_problem(self, problem: str) -> None:
+        """Show what is wrong; an empty text if nothing is."""
+        self.problem.update(problem)
+        self.problem.set_class(bool(problem), "-shown")
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#accept")
+    def action_accept(self) -> None:
+        self.accept()
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+class TextScreen(FormDialog[str]):
+    """Asks for a line of text; gives it, or None if nothing is to change.
 
     Args:
         title: what is asked for.
@@ -193,13 +234,7 @@ class TextScreen(Dialog[str | None]):
     """
 
     HELP = "**A line of text.** Enter accepts it, Esc leaves everything as it was."
-    BINDINGS = [
-        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave everything as it was", id="ask.cancel"),
-        Binding("down", "app.focus_within(1)", show=False),
-        Binding("up", "app.focus_within(-1)", show=False),
-    ]
-    field = getters.query_one(Input)
-    said = getters.query_one(".problem", Static)
+    BINDINGS = [Binding("escape", "cancel", "Cancel", tooltip="Leave everything as it was", id="ask.cancel")]
 
     def __init__(
         self,
@@ -213,42 +248,31 @@ class TextScreen(Dialog[str | None]):
         keep: str = "Keep",
     ) -> None:
         super().__init__(title)
-        self._about, self._value, self._problem = about, value, problem
-        self._restrict, self._placeholder, self._keep_label = restrict, placeholder, keep
+        self.ACCEPT, self._about, self._problem_of = keep, about, problem
+        self.field = Input(value, placeholder, restrict=restrict, compact=True)
 
-    def body(self) -> Iterable[Widget]:
+    def fields(self) -> Iterable[Widget]:
         yield Static(self._about, markup=False)
-        yield Input(self._value, self._placeholder, restrict=self._restrict, compact=True)
-        yield Static(classes="problem", markup=False)
-        with Horizontal():
-            yield Button(Content(self._keep_label), variant="primary", id="keep")
-            yield Button("Cancel", id="cancel")
+        yield self.field
 
     @on(Input.Changed)
-    def _show_problem(self) -> None:
-        self.said.update(self._problem(self.field.value) if self.field.value else "")
-        self.said.set_class(bool(self.field.value) and bool(self._problem(self.field.value)), "-said")
+    def _check(self) -> None:
+        self.show_problem(self._problem_of(self.field.value) if self.field.value else "")
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#keep")
-    def _keep(self) -> None:
-        if self._problem(self.field.value):
+    def accept(self) -> None:
+        if self._problem_of(self.field.value):
             self.field.focus()
         else:
             self.dismiss(self.field.value)
-
-    @on(Button.Pressed, "#cancel")
-    def _cancel(self) -> None:
-        self.dismiss(None)
 
 
 def too_long(longest: int) -> Callable[[str], str]:
     """Return a check for `TextScreen` that says how many characters of a text have to go."""
 
     def problem(text: str) -> str:
-        typed = len(text)
-        if typed <= longest:
+        excess = len(text) - longest
+        if excess <= 0:
             return ""
-        return f"{typed:,} characters; {longest:,} are kept at most: {typed - longest:,} have to go."
+        return f"{len(text):,} characters; {longest:,} are kept at most: {excess:,} have to go."
 
     return problem

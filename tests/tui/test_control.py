@@ -117,7 +117,7 @@ class TestExtension:
                 assert on(pilot, ExtendScreen), typed
                 pilot.app.screen.query_one(Input).value = "7"
                 await shows(pilot, "27 epochs will be planned")
-            await pilot.click("#extend")
+            await pilot.click("#accept")
             await until(pilot, lambda: not on(pilot, ExtendScreen))
             assert await asked(pilot, run, until) == [control.Command("extend", 7)]
 

@@ -6,20 +6,19 @@ from collections.abc import Iterable
 
 from textual import getters, on
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Input, Label, Static
 
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.runs.watch import RunSnapshot
-from mnist_tui.tui.dialogs import Choice, Dialog, Question, answer_keys
+from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
 from mnist_tui.wording import count, counted, seconds
 
 USUAL = 5
 
 
-class ExtendScreen(Dialog[int | None]):
-    """A number of epochs; None to leave the plan as it is.
+class ExtendScreen(FormDialog[int]):
+    """Asks for a number of epochs; gives None to leave the plan as it is.
 
     Args:
         snapshot: the run as it is now.
@@ -27,6 +26,7 @@ class ExtendScreen(Dialog[int | None]):
     """
 
     TITLE = "Extend the run"
+    ACCEPT = "Extend (enter)"
     HELP = """
     **More epochs.** A run that trains only changes its plan; one that has ended goes on from its checkpoint, exactly as
     if it had been planned so. Where early stopping had ended it, its patience begins anew. A cosine schedule spans all
@@ -40,23 +40,18 @@ class ExtendScreen(Dialog[int | None]):
 
     number = getters.query_one(Input)
     plan = getters.query_one("#plan", Static)
-    problem = getters.query_one(".problem", Static)
 
     def __init__(self, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
         super().__init__()
         self._snapshot, self._experiment = snapshot, experiment
 
-    def body(self) -> Iterable[Widget]:
+    def fields(self) -> Iterable[Widget]:
         run = self._snapshot.run
         epochs = f"{count(len(run.history))} of {counted(self._planned(), 'epoch')} done"
         yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.state}, {epochs}", markup=False)
         yield Label("Epochs more:")
         yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
         yield Static("", id="plan", markup=False)
-        yield Static("", classes="problem", markup=False)
-        with Horizontal():
-            yield Button("Extend (enter)", variant="primary", id="extend")
-            yield Button("Cancel (esc)", id="cancel")
 
     def on_mount(self) -> None:
         self._show_plan()
@@ -78,13 +73,11 @@ class ExtendScreen(Dialog[int | None]):
     @on(Input.Changed)
     def _show_plan(self) -> None:
         epochs = self._epochs()
-        if epochs is None:
-            self.problem.update(f"A whole number from 1 to {MAX_EPOCHS - self._base():,} is needed.")
-        else:
+        if epochs is not None:
             self.plan.update("\n".join(self._lines(epochs)))
-        self.problem.set_class(epochs is None, "-said")
+        self.show_problem("" if epochs else f"A whole number from 1 to {MAX_EPOCHS - self._base():,} is needed.")
         self.plan.display = epochs is not None
-        self.query_one("#extend", Button).disabled = epochs is None
+        self.accept_button.disabled = epochs is None
 
     def _lines(self, epochs: int) -> Iterable[str]:
         run, total = self._snapshot.run, self._base() + epochs
@@ -98,9 +91,7 @@ class ExtendScreen(Dialog[int | None]):
         if training is not None and training.early_stopping is not None:
             yield "Early stopping may still end it sooner."
 
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#extend")
-    def action_extend(self) -> None:
+    def accept(self) -> None:
         epochs = self._epochs()
         if epochs is None:
             self.number.focus()
@@ -109,10 +100,6 @@ class ExtendScreen(Dialog[int | None]):
 
     def action_more(self, by: int) -> None:
         self.number.value = str(max(1, (self._epochs() or 1) + by))
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        self.dismiss(None)
 
 
 class DiscardQuestion(Question):
