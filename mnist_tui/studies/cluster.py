@@ -25,11 +25,10 @@ from mnist_tui.runs.folder import RunError, RunFolder
 from mnist_tui.runs.records import document
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.coordinator import TrialNews
-from mnist_tui.studies.dask_client import DaskClient
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import DatasetBundle, TrialRequest, find_dataset_bundle
-from mnist_tui.studies.workers import WorkerPool, plan_for_this_machine, start_local_cluster
+from mnist_tui.studies.workers import DaskClient, WorkerPool, plan_for_this_machine, start_local_cluster
 from mnist_tui.wording import counted
 
 MOST_ATTEMPTS = 3

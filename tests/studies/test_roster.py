@@ -13,9 +13,8 @@ from distributed import LocalCluster
 from tornado.ioloop import PeriodicCallback
 
 from mnist_tui.studies import trial_worker, workers
-from mnist_tui.studies.dask_client import DaskClient
 from mnist_tui.studies.trial_worker import WorkerFacts
-from mnist_tui.studies.workers import WorkerPool
+from mnist_tui.studies.workers import DaskClient, WorkerPool
 from tests.waiting import PATIENCE, wait_for
 
 may_answer, facts = threading.Event(), trial_worker.report_facts
