@@ -156,11 +156,11 @@ def follow(folder: StudyFolder, teller: StudyDisplay, signals: StopSignals) -> S
     while True:
         for number in signals.since_last():
             _stop(folder, teller, number)
-        live = watch.state.live
-        changed = watch.look()
-        teller.tell(watch.state)
+        live = watch.study.live
+        changed = watch.read()
+        teller.tell(watch.study)
         if not live and not changed:
-            return watch.state
+            return watch.study
         time.sleep(LOOK_SECONDS)
 
 

@@ -16,7 +16,7 @@ from mnist_tui.cli.study_results import print_results
 from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
-from mnist_tui.studies.state import LIVE, StudyState
+from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.trial_table import metric_text
 from mnist_tui.studies.watch import read_study
 from mnist_tui.wording import moment
@@ -74,9 +74,6 @@ def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: Runs
 def stop(ctx: typer.Context, study: Named, runs_dir: RunsDir = None) -> None:
     """Stop a study: the trials under way stop and are saved; `resume` trains what is missing. Twice ends it at once."""
     folder = find_study(_place(ctx, runs_dir), study)
-    state = folder.state()
-    if state not in LIVE:
-        raise RequestError(f"study {folder.id} is {state}; there is nothing to stop")
     how = "ends at once" if start.stop(folder) else "will stop"
     print_note(f"study {folder.id} {how}; `{PROGRAM} resume {folder.id}` trains what is missing")
 

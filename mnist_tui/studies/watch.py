@@ -1,52 +1,100 @@
-"""A study as front ends see it: what its log tells, set right by what its process and its runs really are."""
+"""Watch a study's folder that another process writes: its log, corrected by the state of its process and its runs."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from mnist_tui.errors import RequestError
+from mnist_tui.python_process import UNKNOWN_END
+from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.runs.event_log import MAX_READ
+from mnist_tui.runs.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS, FolderWatch
 from mnist_tui.studies.events import StudyTail
+from mnist_tui.studies.folder import StudyFolder
+from mnist_tui.studies.spec import Study
 from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState, TrialRow
-
-if TYPE_CHECKING:
-    from mnist_tui.studies.folder import StudyFolder
-
 
 DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
+LOG_LINES = 6
+SUMMED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1", "seconds")
+"""The figures of a trial's row that have a mean over seeds."""
+UNBOUNDED = ("val_loss", "test_loss", "seconds")
+"""Those of them that are not shares of 1."""
+
+
+@dataclass(frozen=True)
+class StudySnapshot:
+    """A study at one moment.
+
+    Attributes:
+        study: the state that the study's log and folders show.
+        asked: the study as it was requested; None while, or where, it cannot be read.
+        reason: why it ended, or cannot be read, in words; empty where there is nothing to say.
+        log: the log's last lines, for a study that failed or crashed.
+        summaries: over the seeds that finished, in a study of seeds alone, by the fields of SUMMED.
+    """
+
+    folder: StudyFolder
+    study: StudyState = field(default_factory=StudyState)
+    asked: Study | None = None
+    reason: str = ""
+    log: tuple[str, ...] = ()
+    summaries: Mapping[str, SeedStatistics] = field(default_factory=dict[str, SeedStatistics])
+
+    @property
+    def state(self) -> str:
+        return self.study.state
+
+    @property
+    def live(self) -> bool:
+        return self.study.live
 
 
 def read_study(folder: StudyFolder) -> StudyState:
-    """The study as it is now.
+    """Return the study as it is now.
 
     Raises:
         StudyError: it cannot be read.
     """
     watch = StudyWatch(folder)
-    while watch.look():
+    while watch.read():
         pass
-    return watch.state
+    return watch.study
 
 
-class StudyWatch:
-    """Follows a study: each look reads what has come since the last one.
+class StudyWatch(FolderWatch[StudySnapshot]):
+    """Follows a study: `look` returns snapshots and raises no error; `read` only brings `study` up to date.
+
+    Args:
+        clock: seconds, for how often the requested study is read.
 
     Attributes:
-        state: the study as it was last seen.
+        study: the study as it was when it was last read.
     """
 
-    def __init__(self, folder: StudyFolder) -> None:
+    def __init__(self, folder: StudyFolder, clock: Callable[[], float] = time.monotonic) -> None:
         self.folder = folder
-        self.state = StudyState(id=folder.id)
+        self.study = StudyState(id=folder.id)
+        self._clock = clock
         self._tail = StudyTail(folder.events_file)
-        self._reducer = Reducer(self.state)
-        self._told = self.state
-        self._seen = ("", -1, "")
+        self._reducer = Reducer(self.study)
+        self._logged = self.study
+        self._folder_seen: tuple[object, ...] = ()
+        self._asked: Study | None = None
+        self._unreadable = ""
+        self._checked: float | None = None
+        self._log: tuple[str, ...] = ()
+        self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
 
-    def look(self, limit: int = MAX_READ) -> bool:
-        """Reads at most `limit` bytes; whether `state` has changed.
+    def read(self, limit: int = MAX_READ) -> bool:
+        """Read at most `limit` bytes of the log, and the state of the study's process and runs.
+
+        Returns:
+            Whether `study` may have changed, or more of the log is left.
 
         Raises:
             StudyError: the study cannot be read.
@@ -54,43 +102,97 @@ class StudyWatch:
         events = self._tail.read(limit)
         for event in events:
             self._reducer.add(event)
-        standing, status = self.folder.state(), self.folder.status()
-        seen = (standing, _changed(self.folder), status.reason)
-        if not events and seen == self._seen:
+        state, reason = self.folder.state(), self.folder.status().reason
+        seen = (state, reason, self._runs_changed())
+        if not events and seen == self._folder_seen:
             return False
-        self._seen = seen
+        self._folder_seen = seen
         if events:
-            self._told = self._reducer.state()
-        state = _set_right(self._told, standing, status.reason, self.folder)
-        changed, self.state = state != self.state, state
+            self._logged = self._reducer.state()
+        study = self._corrected(state, reason)
+        changed, self.study = study != self.study, study
         return changed or bool(events)
 
+    def _runs_changed(self) -> int:
+        """Return when a run was last made or deleted, in nanoseconds since the Unix epoch."""
+        try:
+            return self.folder.runs_dir.stat().st_mtime_ns
+        except OSError:
+            return 0
 
-def _changed(folder: StudyFolder) -> int:
-    """When a run came or went, in nanoseconds since the Unix epoch."""
-    try:
-        return folder.runs_dir.stat().st_mtime_ns
-    except OSError:
-        return 0
+    def _corrected(self, state: str, reason: str) -> StudyState:
+        """Return the logged state with what only the folders show: a process that died, runs that were deleted."""
+        try:
+            runs = {entry.name for entry in os.scandir(self.folder.runs_dir)}
+        except OSError:
+            runs = set[str]()
+        study = replace(
+            self._logged,
+            id=self.folder.id,
+            rows=tuple(
+                _deleted(row) if row.run and row.run not in runs and row.state in ENDED else row
+                for row in self._logged.rows
+            ),
+        )
+        if state in LIVE and not study.live:  # a new process has not logged anything yet
+            return replace(study, state=state, reason="", ended=None)
+        if state in LIVE or not study.live:
+            return study
+        died = state == "crashed"
+        return replace(
+            study,
+            state=state,
+            rows=tuple(
+                replace(row, state="stopped", reason=DIED) if row.state == "running" else row for row in study.rows
+            ),
+            workers=() if died else tuple(replace(worker, run="") for worker in study.workers),
+            reason=reason or (DIED if died else ""),
+        )
+
+    def _snapshot(self) -> StudySnapshot:
+        try:
+            self._check()
+            for _ in range(CHUNKS):
+                if not self.read(CHUNK):
+                    break
+        except RequestError as error:
+            why = str(error) if self.folder.path.is_dir() else f"the study's folder {self.folder.path} is gone"
+            return StudySnapshot(self.folder, replace(self.study, state="crashed"), self._asked, why)
+        study, log = self.study, ()
+        if study.state in BROKEN:
+            log = self._log = self._log or tuple(self.folder.last_log_lines(LOG_LINES))
+        reason = study.reason
+        if study.state == "crashed":
+            reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
+        return StudySnapshot(self.folder, study, self._asked, self._unreadable or reason, log, self._summed())
+
+    def _check(self) -> None:
+        """Read the requested study until it is known, and the log of a study that failed, once a second."""
+        now = self._clock()
+        if self._checked is not None and now - self._checked < CHECK_SECONDS:
+            return
+        self._checked = now
+        if self._asked is None:
+            try:
+                self._asked, self._unreadable = self.folder.study(), ""
+            except RequestError as error:
+                self._unreadable = str(error)
+        if self.study.state in BROKEN:
+            self._log = tuple(self.folder.last_log_lines(LOG_LINES))
+
+    def _summed(self) -> Mapping[str, SeedStatistics]:
+        """Return the statistics over the seeds; computed here, in the reading thread, because SciPy is imported."""
+        study = self.study
+        rows = [row for row in study.rows if row.state == "finished"] if study.kind == "seeds" else []
+        if len(rows) != self._summaries[0]:
+            found: dict[str, SeedStatistics] = {}
+            for name in SUMMED:
+                bounds = LOSS if (study.metric if name == "score" else name) in UNBOUNDED else SHARE
+                if (statistics := summary((getattr(row, name) for row in rows), within=bounds)) is not None:
+                    found[name] = statistics
+            self._summaries = (len(rows), found)
+        return self._summaries[1]
 
 
-def _set_right(state: StudyState, standing: str, reason: str, folder: StudyFolder) -> StudyState:
-    """With what only the folders can tell: a process that died, runs that were deleted."""
-    try:
-        there = {entry.name for entry in os.scandir(folder.runs_dir)}
-    except OSError:
-        there = set[str]()
-    rows = tuple(_gone(row) if row.run and row.run not in there and row.state in ENDED else row for row in state.rows)
-    if standing in LIVE and state.state not in LIVE:  # a new process has not told of itself yet
-        return replace(state, id=folder.id, state=standing, rows=rows, reason="", ended=None)
-    if standing in LIVE or state.state not in LIVE:
-        return replace(state, id=folder.id, rows=rows)
-    died = standing == "crashed"
-    rows = tuple(replace(row, state="stopped", reason=DIED) if row.state == "running" else row for row in rows)
-    workers = tuple(replace(worker, run="") for worker in state.workers) if not died else ()
-    said = reason or (DIED if died else "")
-    return replace(state, id=folder.id, state=standing, rows=rows, workers=workers, reason=said)
-
-
-def _gone(row: TrialRow) -> TrialRow:
+def _deleted(row: TrialRow) -> TrialRow:
     return replace(row, deleted=True, reason="; ".join(filter(None, (row.reason, GONE))))

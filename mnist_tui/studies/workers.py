@@ -1,6 +1,7 @@
 """The workers of a cluster: reach them through a Dask scheduler, start those of this machine, and know which can train.
 
-A worker may hang. Whatever waits for a worker therefore runs in a thread of that worker's, which nobody waits for."""
+A worker may hang. Whatever waits for a worker therefore runs in a thread of that worker's, which nobody waits for.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import WeakValueDictionary
 
 from textual import events, getters
 from textual.app import App
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
     from mnist_tui.tui.feed import RunFeed
-    from mnist_tui.tui.following import Following
+    from mnist_tui.tui.following import Followed
     from mnist_tui.tui.starting import Starter
-    from mnist_tui.tui.study_feed import StudiesFollowed, StudyFeed
+    from mnist_tui.tui.study_feed import StudyFeed
     from mnist_tui.tui.terminal.keymap import Entry
 
 NOTICE_SECONDS = 15
@@ -143,8 +144,8 @@ class Bench(App[None]):
         self.window = Window(self, Pace())
         self._slow = False
         self._starter: Starter | None = None
-        self._following: Following | None = None
-        self._studies: StudiesFollowed | None = None
+        self._following: Followed[RunFeed] | None = None
+        self._studies: Followed[StudyFeed] | None = None
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
 
     # ── parts that are made when they are first needed ──
@@ -159,21 +160,23 @@ class Bench(App[None]):
         return self._starter
 
     @property
-    def following(self) -> Following:
+    def following(self) -> Followed[RunFeed]:
         """The runs that are followed: their end is announced on any screen."""
         if self._following is None:
-            from mnist_tui.tui.following import Following
+            from mnist_tui.tui.feed import RunFeed
+            from mnist_tui.tui.following import Followed
 
-            self._following = Following(self)
+            self._following = Followed(self, RunFeed, WeakValueDictionary())
         return self._following
 
     @property
-    def studies(self) -> StudiesFollowed:
+    def studies(self) -> Followed[StudyFeed]:
         """The studies that are followed: their end is announced on any screen."""
         if self._studies is None:
-            from mnist_tui.tui.study_feed import StudiesFollowed
+            from mnist_tui.tui.following import Followed
+            from mnist_tui.tui.study_feed import StudyFeed
 
-            self._studies = StudiesFollowed(self)
+            self._studies = Followed(self, StudyFeed, {})
         return self._studies
 
     # ── from screen to screen ──
@@ -231,14 +234,12 @@ class Bench(App[None]):
 
     def follow(self, folder: RunFolder) -> RunFeed:
         """Return a run's feed; its end will be announced, whatever is shown then."""
-        feed = self.following.feed(folder)
-        self.following.follow(folder)
-        return feed
+        return self.following.follow(folder)
 
     def on_run_feed_run_changed(self, message: RunFeed.RunChanged) -> None:
         """Put a followed run into the window's title, and announce its end."""
         message.stop()
-        snapshot, name = message.feed.snapshot, self.following.name(message.feed.folder)
+        snapshot, name = message.feed.snapshot, message.feed.name
         self.window.call(title_of(name, snapshot))
         if self.following.has_ended(message.feed):
             from mnist_tui.tui.following import end_of

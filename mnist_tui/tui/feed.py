@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs.events import EpochEnded
 from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunFolder
@@ -114,6 +116,14 @@ class RunFeed(FolderFeed[RunSnapshot]):
         self.cursor: int | None = None
         self.epochs = EpochReader(folder.events_file)
         self._cached: dict[int, EpochEnded] = {}
+
+    @cached_property
+    def name(self) -> str:
+        """The name of the run's preset; the run's id where that cannot be read."""
+        try:
+            return self.folder.preset().name
+        except PresetError:
+            return self.folder.id
 
     def _watch(self) -> RunWatch:
         return RunWatch(self.folder)

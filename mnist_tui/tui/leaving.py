@@ -82,7 +82,7 @@ async def leave_without_edits(bench: Bench) -> None:
         bench.announced_exports |= writing
         bench.warn(WRITING)
         return
-    studies = bench.studies.live
+    studies = [feed.folder for feed in bench.studies.followed if feed.snapshot.live]
     live = await asyncio.to_thread(_live_runs, bench, {study.id for study in studies})
     if live or studies:
         question = LeaveQuestion([folder.id for folder in live], [study.id for study in studies])
@@ -104,12 +104,13 @@ def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:
     """Return the followed runs that live, except the trials of these studies: they go where their study goes."""
     from mnist_tui.tui.starting import live
 
-    return [folder for folder in live(bench.following.folders) if folder.launch().study not in studies]
+    runs = live(feed.folder for feed in bench.following.followed)
+    return [run for run in runs if run.launch().study not in studies]
 
 
 def _leave_trainings(bench: Bench, live: list[RunFolder], studies: list[StudyFolder], choice: str | None) -> None:
-    from mnist_tui.tui.starting import left, left_studies
+    from mnist_tui.tui.starting import left
 
     if choice in {"detach", "stop"}:
         stop = choice == "stop"
-        bench.exit(message="\n".join([*left(live, stop=stop), *left_studies(studies, stop=stop)]))
+        bench.exit(message="\n".join(left([*live, *studies], stop=stop)))

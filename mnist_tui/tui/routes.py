@@ -142,7 +142,7 @@ def _editor(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
 def _study_screen(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
     """The screen of a study; of a run's study, with the run's trial chosen."""
     assert route.study is not None, route
-    feed = bench.studies.feed(route.study)
+    feed = bench.studies.follow(route.study)
     if route.run is not None:
         feed.choose(route.run.id)
     return screen_class(feed)

@@ -81,7 +81,7 @@ def resume(bench: Bench, folder: RunFolder) -> None:
     """Have a worker continue a run; a notice says why if it cannot."""
     try:
         run_start.resume(folder)
-        bench.following.follow_again(folder)
+        bench.following.follow(folder, resumed=True)
     except (RequestError, OSError) as error:
         bench.report_error("The training cannot go on", str(error))
 
@@ -102,7 +102,7 @@ def _extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
         bench.call_from_thread(bench.report_error, "The run cannot be extended", _sentence(error))
         return
     if new_worker:
-        bench.call_from_thread(bench.following.follow_again, folder)
+        bench.call_from_thread(bench.following.follow, folder, resumed=True)
     bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
 
 

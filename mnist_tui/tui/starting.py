@@ -118,35 +118,18 @@ def _is_live(folder: RunFolder) -> bool:
         return False
 
 
-def left(folders: Iterable[RunFolder], *, stop: bool) -> list[str]:
-    """Stop runs or leave them running; return a sentence for each."""
+def left(folders: Iterable[RunFolder | StudyFolder], *, stop: bool) -> list[str]:
+    """Stop runs and studies, or leave them running; return a sentence for each."""
     notes: list[str] = []
     for folder in folders:
-        if stop:
-            try:
+        try:
+            if stop and folder.state() != "stopping":  # twice would mean at once
                 control.send(folder, "stop")
-            except RunError as error:
-                notes.append(str(error))
-                continue
-        what = "stops and saves" if stop else "goes on"
-        notes.append(f"Run {folder.id} {what}; `mnist-tui attach {folder.id}` shows it.")
-    return notes
-
-
-def left_studies(folders: Iterable[StudyFolder], *, stop: bool) -> list[str]:
-    """Stop studies or leave them running; return a sentence for each."""
-    from mnist_tui.studies.start import stop as stop_study
-
-    notes: list[str] = []
-    for folder in folders:
-        if stop:
-            try:
-                if folder.state() != "stopping":  # twice would mean at once
-                    stop_study(folder)
-            except (RequestError, OSError) as error:
-                notes.append(str(error))
-                continue
-        what = "stops; `mnist-tui resume" if stop else "goes on; `mnist-tui attach"
-        does = "trains what is missing" if stop else "shows it"
-        notes.append(f"Study {folder.id} {what} {folder.id}` {does}.")
+        except (RequestError, OSError) as error:
+            notes.append(str(error))
+            continue
+        does, command = ("stops and saves" if stop else "goes on"), f"`mnist-tui attach {folder.id}` shows it"
+        if stop and folder.kind == "study":
+            does, command = "stops", f"`mnist-tui resume {folder.id}` trains what is missing"
+        notes.append(f"{folder.kind.capitalize()} {folder.id} {does}; {command}.")
     return notes

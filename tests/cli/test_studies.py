@@ -80,7 +80,7 @@ def test_seeds_of_a_sweep_are_told_together(cli: Command, runs_dir: Path) -> Non
 
 def test_what_no_longer_runs_cannot_be_stopped_and_what_runs_is_not_deleted(cli: Command, runs_dir: Path) -> None:
     done = finished(runs_dir)
-    assert sentence(cli("studies", "stop", done.id)) == f"study {done.id} is finished; there is nothing to stop"
+    assert sentence(cli("studies", "stop", done.id)) == f"study {done.id} is finished: there is nothing to stop"
     live = RecordedStudy(runs_dir, created=1_700_001_000.0).under_way().folder
     assert "is running; stop it first" in sentence(cli("studies", "delete", live.id, "-y"))
     assert cli("studies", "stop", "latest").exit_code == 0

@@ -152,9 +152,9 @@ def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
         lambda: study.end(2, "failed", "out of memory").finish(),
     ):
         step()
-        watch.look()
-        lines.tell(watch.state)
-        lines.tell(watch.state)
+        watch.read()
+        lines.tell(watch.study)
+        lines.tell(watch.study)
     told = stream.getvalue().splitlines()
     assert sum("trial 2 of 6" in line for line in told) == 1
     assert "note: trials are compared on the test set" in told

@@ -140,27 +140,27 @@ def test_a_run_that_was_deleted_leaves_a_row_that_says_so(tmp_path: Path) -> Non
     write(made, *begun(made, run.id), TrialEnded(number=1, run=run.id, state="finished", reason="all done", score=0.9))
     status(made, "running")
     watch = StudyWatch(made)
-    assert watch.look() and not watch.state.rows[0].deleted
-    assert not watch.look()
+    assert watch.read() and not watch.study.rows[0].deleted
+    assert not watch.read()
     for path in sorted(run.path.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
     run.path.rmdir()
-    assert watch.look()
-    row = watch.state.rows[0]
-    assert row.deleted and row.reason == f"all done; {GONE}" and row.score == 0.9 and watch.state.best == 1
+    assert watch.read()
+    row = watch.study.rows[0]
+    assert row.deleted and row.reason == f"all done; {GONE}" and row.score == 0.9 and watch.study.best == 1
 
 
 def test_a_watch_reads_on_and_waits_for_a_torn_line(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
     status(made, "running")
     watch = StudyWatch(made)
-    watch.look()
+    watch.read()
     write(made, *begun(made))
     whole = made.events_file.read_bytes()
     made.events_file.write_bytes(whole[:-10])
-    assert watch.look() and watch.state.rows[0].state == "waiting"
+    assert watch.read() and watch.study.rows[0].state == "waiting"
     made.events_file.write_bytes(whole)
-    assert watch.look() and watch.state.rows[0].state == "running"
+    assert watch.read() and watch.study.rows[0].state == "running"
 
 
 def test_a_study_is_deleted_with_its_runs_only_if_that_is_wanted(tmp_path: Path) -> None:

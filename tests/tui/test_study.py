@@ -16,6 +16,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs.folder import Launch
 from mnist_tui.studies import trial_table
 from mnist_tui.studies.folder import StudyFolder, study_folders
+from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.commands import commands_of
@@ -28,7 +29,6 @@ from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.trial_rows import TrialOrder, sorted_trials
-from mnist_tui.tui.study_watch import StudySnapshots
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
 from mnist_tui.tui.widgets.row_table import RowTable
@@ -88,7 +88,7 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 
 
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
-    study = (StudySnapshots(under_way.folder).look() or pytest.fail("nothing to see")).study
+    study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
     shape = trial_table.table_shape(study)
     for column in trial_rows.table_columns(shape):
         for descending in (False, True):
@@ -220,7 +220,7 @@ async def test_an_unexpected_error_while_the_study_is_read_ends_the_app_and_is_n
     with pytest.raises(ZeroDivisionError):
         async with bench(under_way.folder).run_test(size=(140, 45)) as pilot:
             await shown(pilot, until, 6)
-            monkeypatch.setattr(StudySnapshots, "look", lambda watch: 1 / 0)
+            monkeypatch.setattr(StudyWatch, "look", lambda watch: 1 / 0)
             await until(pilot, lambda: pilot.app.return_code)
 
 

@@ -16,10 +16,9 @@ from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.trial_table import metric_text
-from mnist_tui.studies.watch import StudyWatch
+from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, words
-from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
@@ -131,11 +130,11 @@ class StudiesScreen(BenchScreen[None]):
         try:
             if folder.path not in self._started:
                 self._started[folder.path] = folder.study().created
-            while watch.look():
+            while watch.read():
                 pass
         except RequestError as error:
             return KnownStudy(folder, problem=str(error))
-        return KnownStudy(folder, watch.state, started=self._started[folder.path])
+        return KnownStudy(folder, watch.study, started=self._started[folder.path])
 
     @on(StudiesRead)
     def _show_studies(self, message: StudiesRead) -> None:
@@ -207,7 +206,7 @@ class StudiesScreen(BenchScreen[None]):
     def action_stop(self) -> None:
         known = self._chosen
         if known is not None and known.state is not None:
-            study_commands.stop_study(self, StudySnapshot(known.folder, known.state, state=known.state.state))
+            study_commands.stop_study(self, StudySnapshot(known.folder, known.state))
 
     def action_resume(self) -> None:
         if self._chosen is not None:

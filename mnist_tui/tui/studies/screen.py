@@ -14,12 +14,12 @@ from textual.containers import Container, Vertical
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.studies.trial_table import TableShape, table_shape
+from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
-from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot

@@ -12,9 +12,9 @@ from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder, delete_study
 from mnist_tui.studies.state import TrialRow
+from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, answer_keys
-from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.wording import counted
 
@@ -187,7 +187,7 @@ def _resume(bench: Bench, folder: StudyFolder) -> None:
 
     start.resume(folder)
     bench.call_from_thread(bench.notify, "it goes on", title="Study", timeout=4)
-    bench.call_from_thread(bench.studies.resumed, folder)
+    bench.call_from_thread(bench.studies.follow, folder, resumed=True)
 
 
 def _why_no_run(trial: TrialRow) -> str:

@@ -22,7 +22,7 @@ from mnist_tui.studies.trial_table import (
     score_text,
     spread_text,
 )
-from mnist_tui.tui.study_watch import StudySnapshot
+from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
 from mnist_tui.studies.trial_table import METRIC_NAMES, metric_text, score_of
+from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.studies.trial_rows import host_of
-from mnist_tui.tui.study_watch import StudySnapshot
 from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
 
 ENDED_EARLY = ("failed", "diverged", "pruned")
