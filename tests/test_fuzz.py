@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from mnist_tui import settings
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import find_preset, read_presets
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.epoch_predictions import append
 from mnist_tui.runs.folder import RunFolder

@@ -15,8 +15,8 @@ from mnist_tui.cli.options import Request
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.data.catalogue import MissingDataError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.devices import device_of, live_on
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import checked

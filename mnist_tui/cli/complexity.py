@@ -20,7 +20,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_note, print_text
 from mnist_tui.cli.run_or_study import runs_of
-from mnist_tui.errors import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
@@ -28,7 +28,7 @@ from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, compl
 from mnist_tui.report.complexity.models import NamedModel, compared_models
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import AmbiguousRunError
 
 

@@ -28,8 +28,8 @@ from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.train import start_and_follow
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.fields import whole
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.control import CommandName, send

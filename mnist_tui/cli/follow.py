@@ -14,10 +14,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_tui.cli.output import LiveLine, print_line, print_note
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import SILENT_SECONDS, is_worker
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.runs.watch import LOOK_SECONDS, RunWatch

@@ -25,7 +25,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text
 from mnist_tui.cli.study_results import tell_detached
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.folder import StudyFolder

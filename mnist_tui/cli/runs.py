@@ -24,12 +24,11 @@ from mnist_tui.cli.options import (
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text, rendered
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import score_lines
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import Waste, discard_run, find_waste, remove_waste
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder

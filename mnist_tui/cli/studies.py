@@ -13,7 +13,7 @@ from mnist_tui.cli.group import BenchGroup
 from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder, delete_study, find_study, study_folders
 from mnist_tui.studies.state import StudyState

@@ -14,12 +14,12 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_text, rendered
 from mnist_tui.clocks import HeardClock
 from mnist_tui.columns import fit, shortened
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.folder import RunError
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
 from mnist_tui.studies.trial_table import (

@@ -21,9 +21,9 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.study_results import tell_detached
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
 from mnist_tui.studies.start import StudyRequest, absolute, base_of

@@ -26,7 +26,7 @@ from mnist_tui.cli.options import (
     with_experiment,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.python_process import said
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.devices import busy, usable_cores

@@ -16,7 +16,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mnist_tui.experiment.problem import RequestError, SpecError
+from mnist_tui.errors import RequestError
+from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment, from_mapping, parsed, to_mapping
 from mnist_tui.files import parse_toml

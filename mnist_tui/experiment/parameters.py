@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import fields
 from mnist_tui.experiment.changes import (
     ACTIVATIONS,
@@ -45,7 +46,6 @@ from mnist_tui.experiment.changes import (
 from mnist_tui.experiment.fields import SWITCH, chosen, facts_of, pixels, sizes
 from mnist_tui.experiment.layers import INITIALIZERS, Conv2D, Dense, Dropout
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SGD
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import (
     FEATURE_KINDS,
     DatasetSpec,

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mnist_tui.experiment.problem import Problem, RequestError, SpecError, problems_of
+from mnist_tui.errors import RequestError
+from mnist_tui.experiment.problem import Problem, SpecError, problems_of
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist_tui.arrays import read_arrays
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, PresetError
@@ -18,7 +19,7 @@ from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import diagnose
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.runs.fast_log_reader import EpochReader
-from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.names_and_notes import read_label
 from mnist_tui.runs.results import assemble_document
 from mnist_tui.runs.state import RunState, replayed

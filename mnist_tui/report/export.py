@@ -11,7 +11,7 @@ from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui import processes
+from mnist_tui.errors import RunError
 from mnist_tui.files import TEMPORARY, discard, is_abandoned
 from mnist_tui.locks import is_held
 from mnist_tui.runs.control import DISCARDED, Command, leave, waiting, withdraw
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import delete_run, remove_folder, run_folders
 from mnist_tui.runs.process_folder import Lock, is_worker
 from mnist_tui.runs.state import LIVE

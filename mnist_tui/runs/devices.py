@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.runs.folder import Launch, RunError, RunFolder
+from mnist_tui.errors import RunError
+from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.clocks import since_boot
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.naming import is_far, new_name, time_in_name
-from mnist_tui.runs.process_folder import Inside, ProcessFolder, RunError, made_here, read_object, read_record
+from mnist_tui.runs.process_folder import Inside, ProcessFolder, made_here, read_object, read_record
 from mnist_tui.runs.records import document
 from mnist_tui.runs.state import LIVE
 

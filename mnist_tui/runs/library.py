@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mnist_tui.errors import RunError
 from mnist_tui.files import temporary_name
 from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import LIVE

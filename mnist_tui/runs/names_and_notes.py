@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mnist_tui.errors import RunError
 from mnist_tui.files import write_json
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import read_record
 from mnist_tui.runs.records import document
 

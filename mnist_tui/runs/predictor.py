@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.python_process import end_words, telling
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.worker_jobs import start_job
 
 REFUSED = 2

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from mnist_tui import locks, processes, python_process
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
 from mnist_tui.locks import FileLock, HeldError
 from mnist_tui.python_process import known_end, noted, reap, telling, why_crashed
@@ -39,10 +39,6 @@ SCRATCH = "scratch"
 """A study's folder for its cluster, which other programs fill; only the folder itself is looked at."""
 
 Record = TypeVar("Record")
-
-
-class RunError(RequestError):
-    """A run that is not there or does not allow what was asked."""
 
 
 class WrittenError(RunError):

@@ -17,14 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui import python_process
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS, is_closed_form
 from mnist_tui.files import TEMPORARY, discard, why_unwritten
 from mnist_tui.python_process import reap
 from mnist_tui.runs.control import LASTING, Command, leave, settle, waiting, withdraw
 from mnist_tui.runs.folder import Launch, RunFolder, create
-from mnist_tui.runs.process_folder import Lock, RunError, status_of
+from mnist_tui.runs.process_folder import Lock, status_of
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 WORKER = "mnist_tui.training.worker"

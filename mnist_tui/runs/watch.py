@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Reference
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.process_folder import RunError
 from mnist_tui.runs.state import DAMAGED, LIVE, RunState, reduce
 
 LOOK_SECONDS = 0.1

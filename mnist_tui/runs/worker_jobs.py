@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from mnist_tui import python_process
+from mnist_tui.errors import RunError
 from mnist_tui.python_process import end_words, said
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.process_folder import RunError, last_lines, status_of
+from mnist_tui.runs.process_folder import last_lines, status_of
 from mnist_tui.runs.start import WORKER
 
 TICK_SECONDS = 0.2

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.control import DISCARDED, Command, Inbox
 from mnist_tui.runs.events import Event
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.records import document
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.coordinator import TrialNews

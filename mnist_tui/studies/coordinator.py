@@ -11,13 +11,13 @@ from typing import Any, Literal, Protocol
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.python_process import said
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import EpochEnded, Event, Extended
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.state import LIVE, EpochRow, replayed

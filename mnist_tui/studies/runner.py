@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.clocks import now
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
 from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, this_process

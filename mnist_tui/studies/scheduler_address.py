@@ -12,7 +12,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 REACH_SECONDS = 5.0
 """How long a connection may take to be made, then a scheduler to say that it is one."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.events import TrialPlanned
 from mnist_tui.studies.spec import Metric, Study, SweepAxis
 from mnist_tui.studies.state import Point, StudyState, TrialRow, Values

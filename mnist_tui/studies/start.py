@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mnist_tui import PROGRAM
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset, dump_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import discard, replacing_folder, why_unwritten, write_text
 from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command

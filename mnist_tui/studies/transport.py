@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.data.places import Location, find
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import TEMPORARY, replacing_folder
 from mnist_tui.wording import counted
 

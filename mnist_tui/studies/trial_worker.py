@@ -25,8 +25,8 @@ from typing import Any
 import mnist_tui
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.places import find
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import write_text
 from mnist_tui.python_process import said
 from mnist_tui.runs import control, devices

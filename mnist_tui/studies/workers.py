@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import mnist_tui
+from mnist_tui.errors import RunError
 from mnist_tui.runs import devices
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.folder import RunError
 from mnist_tui.studies import trial_worker
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.transport import DatasetFiles, DatasetKey, TrialRequest

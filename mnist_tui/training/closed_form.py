@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.optimizers import Ridge
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.training.backend import tf

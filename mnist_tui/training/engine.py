@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
-from mnist_tui.runs.folder import RunError
 from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data.hog import orientation_table
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_blocks, hog_cells, hog_length
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import replacing, replacing_folder
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.predictor import class_names
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, csv_name

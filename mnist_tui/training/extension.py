@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset, edited
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
 from mnist_tui.files import replacing, sync
 from mnist_tui.runs import control

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import Experiment, cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned

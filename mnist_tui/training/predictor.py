@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data.hog import hog_batch
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.folder import RunFolder

@@ -6,8 +6,9 @@ import time
 from typing import Any, Literal
 from zipfile import BadZipFile
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs import first_weights
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.training import checkpoint
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnist_tui.data.catalogue import DataError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of

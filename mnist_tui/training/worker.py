@@ -19,9 +19,9 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import open_append, why_unwritten
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.training.inputs import DatasetCache

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import why_unwritten
 from mnist_tui.runs import start as run_start
 from mnist_tui.runs.deletion import discard_run

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.places import validate_name, with_whole_name
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs import control, start
 from mnist_tui.runs.devices import Busy, busy
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import any_running_here
 from mnist_tui.runs.state import LIVE
 

@@ -11,7 +11,7 @@ import pytest
 
 from mnist_tui.cli.follow import StopSignals, Teller, follow
 from mnist_tui.cli.train import tell_outcome
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventLog, EventTail
 from mnist_tui.runs.events import Ended, EpochEnded, Resumed, RunStarted

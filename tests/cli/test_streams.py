@@ -9,7 +9,7 @@ import pytest
 
 from mnist_tui.cli.errors import FAILED, WRONG_REQUEST, guarded
 from mnist_tui.cli.output import LenientStream, lost_output
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 
 
 def writer(descriptor: int) -> io.TextIOWrapper:

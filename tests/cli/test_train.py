@@ -14,7 +14,7 @@ import pytest
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, Teller, epoch_line, follow
 from mnist_tui.cli.train import tell_outcome
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
 from mnist_tui.runs.state import LIVE, EpochRow

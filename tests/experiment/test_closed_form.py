@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.optimizers import ConstantSchedule, Ridge
 from mnist_tui.experiment.parameters import apply_texts, with_text
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.experiment.problem import RequestError, SpecError
+from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.spec import cautions, from_mapping, to_mapping
 from mnist_tui.report.complexity.breakdown import as_csv, as_table
 from mnist_tui.report.complexity.words import complexity_in_words

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_tui.errors import RunError
 from mnist_tui.report.contents.one_run import platform_facts
 from mnist_tui.report.evidence import UNKNOWN, read_evidence
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.results import run_document
 from tests.report.furnished import changed, furnished_run
 from tests.report.recorded import CREATED, matrix

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs import control, devices, start
 from mnist_tui.runs.control import Command, CommandName, Inbox
 from mnist_tui.runs.deletion import discard_run
 from mnist_tui.runs.devices import GpuMemory
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Paused, Phase, Progress, Resumed, RunStarted
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.process_folder import Lock, Status, status_of, this_process
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.runs.state import RunState, reduce

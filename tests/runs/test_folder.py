@@ -15,13 +15,14 @@ import psutil
 import pytest
 
 from mnist_tui import processes
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, library, process_folder
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, RunStarted
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import check_resumable

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.report.export import export
 from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.listing import CACHE, listed
@@ -17,7 +17,7 @@ from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.deletion import Waste, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, check_place_in_run
+from mnist_tui.runs.folder import Launch, RunFolder, check_place_in_run
 from mnist_tui.runs.library import delete_run, find_run, passed_over
 from mnist_tui.runs.names_and_notes import Label, write_label
 from mnist_tui.runs.process_folder import Lock, Status

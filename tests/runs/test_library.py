@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
@@ -22,7 +23,6 @@ from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.names_and_notes import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.runs.state import EpochRow, replayed

@@ -13,9 +13,9 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui import python_process
+from mnist_tui.errors import RunError
 from mnist_tui.runs import start
 from mnist_tui.runs.control import Command, leave, waiting
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.start import check_resumable, extend, resume
 from tests.runs.commands import taken
@@ -92,7 +92,8 @@ sys.stdin.readline()
 from pathlib import Path
 from mnist_tui.runs import start
 start.WORKER = "idle_worker"
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.errors import RunError
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.start import resume
 try:
     resume(RunFolder(Path({str(run.path)!r})))

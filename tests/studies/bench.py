@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted

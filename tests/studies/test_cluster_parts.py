@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 import pytest
 
 import mnist_tui
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail, encode
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState, reduce, replayed
 from mnist_tui.studies import transport

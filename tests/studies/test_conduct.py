@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command, leave
 from mnist_tui.runs.event_log import EventLog

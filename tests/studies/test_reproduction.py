@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.cli import reproduction_table as words
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, choose, pooled, sources

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.experiment.problem import RequestError
-from mnist_tui.runs.folder import Launch, RunError, RunFolder, create
+from mnist_tui.errors import RequestError, RunError
+from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.studies import start

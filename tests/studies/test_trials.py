@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import apply_texts, by_name
 from mnist_tui.experiment.presets import edited, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.spec import SweepAxis
 from mnist_tui.studies.trials import (
     command_of,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_tui.runs.folder import RunError
+from mnist_tui.errors import RunError
 from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from tests.present import present

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mnist_tui.data.datasets import validation_split
+from mnist_tui.errors import RunError
 from mnist_tui.report.contents.documents import run_summary
 from mnist_tui.report.export import history_csv
 from mnist_tui.runs import control, start
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.state import replayed
 from tests.present import present

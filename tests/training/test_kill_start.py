@@ -10,8 +10,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs import control
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.state import LIVE, RESUMABLE
 from mnist_tui.studies.folder import find_study

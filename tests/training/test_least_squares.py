@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.training.closed_form import COLDEST, HOTTEST, NormalEquations, temperature, with_ones
 from tests.training.support import digits
 

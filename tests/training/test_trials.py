@@ -10,11 +10,11 @@ from zipfile import ZipFile
 import psutil
 import pytest
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.devices import usable_cores
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady, EpochEnded, ModelBuilt, Phase, Progress
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import start_worker
 from mnist_tui.runs.worker_jobs import TrialServer

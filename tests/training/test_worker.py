@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from mnist_tui.data.catalogue import FILE_NAMES
+from mnist_tui.errors import RunError
 from mnist_tui.runs import control, start
 from mnist_tui.runs.events import CheckpointSaved, DeviceLoad, EpochEnded, Paused, Phase, Progress, Resumed, RunStarted
-from mnist_tui.runs.folder import RunError
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.training import checkpoint
 from tests.present import present

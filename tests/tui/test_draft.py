@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense
 from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_text
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.fields import (

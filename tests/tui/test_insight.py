@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.segment import Segment
 
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.files import replacing, write_json
 from mnist_tui.runs.events import CheckpointSaved, Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.first_weights import first_weights
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.results.diagnosis import DiagnosisScreen, FindingView

@@ -194,7 +194,7 @@ class Fuzz:
         monkeypatch.setattr(BenchApp, "exit", lambda app, *given, **named: None)
 
     def _no_export(self, *given: Any, **named: Any) -> Any:
-        from mnist_tui.experiment.problem import RequestError
+        from mnist_tui.errors import RequestError
 
         raise RequestError("no export here")
 

@@ -14,9 +14,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from mnist_tui.cli.main import app as command_line
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.trials import parse_over
 from mnist_tui.tui.app import AppOptions, BenchApp

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import STATES
 

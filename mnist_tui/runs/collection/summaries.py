@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, Reference, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, to_mapping
 from mnist_tui.runs.fast_log_reader import FiguresReader
 from mnist_tui.runs.folder import RunFolder

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import PresetError, mathematics
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 
 PACKAGES = ("tensorflow", "keras", "mnist-tui")

@@ -9,9 +9,9 @@ from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.presets import Preset, Reference, builtin_folder, list_presets, mathematics
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment, is_closed_form
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 

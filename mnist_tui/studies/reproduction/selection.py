@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset, mathematics
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.reproduction.table import ReproductionRow

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_tui.data.hog import hog_picture
 from mnist_tui.data.pictures import centred, centres
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.collection.listing import listed
 from mnist_tui.runs.events import DataReady

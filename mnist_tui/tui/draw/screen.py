@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.pictures import GreyPicture, centred, fitted
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.folder import RunFolder

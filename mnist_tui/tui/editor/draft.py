@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Flatten, Layer
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset, edited, sizes
-from mnist_tui.experiment.problem import RequestError, SpecError
+from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.spec import Experiment, checked
 from mnist_tui.tui.editor.fields import Field, layer_fields
 

@@ -15,12 +15,13 @@ from typing import Any, Literal, cast
 from pydantic.fields import FieldInfo
 
 from mnist_tui.data.catalogue import KNOWN
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import fields, parameters
 from mnist_tui.experiment.changes import dense_layers
 from mnist_tui.experiment.fields import FieldFacts, facts_in
 from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
-from mnist_tui.experiment.problem import RequestError, SpecError, dotted
+from mnist_tui.experiment.problem import SpecError, dotted
 from mnist_tui.experiment.spec import (
     EarlyStopping,
     Experiment,

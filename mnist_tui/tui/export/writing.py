@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.report.export import ExistsError, Progress, export
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
 from mnist_tui.tui.export.request import ExportOutcome, ExportRequest

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.data.catalogue import DataError, Part
 from mnist_tui.data.places import Location, search
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder

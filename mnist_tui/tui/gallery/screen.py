@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.dialogs import ChooseScreen, TextScreen

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs.events import Matrix
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import results_of
 from mnist_tui.runs.state import RunState, replayed
 

@@ -11,8 +11,8 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.worker import Worker
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.state import LIVE, StudyState
 from mnist_tui.studies.trial_table import metric_text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.folder import StudyFolder, delete_study

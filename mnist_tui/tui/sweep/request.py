@@ -13,11 +13,11 @@ from pathlib import Path
 
 from mnist_tui import PROGRAM
 from mnist_tui.data.places import validate_name, with_whole_name
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import SEARCH_TRIALS, Study, SweepAxis, checked

@@ -9,9 +9,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
+from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.problem import RequestError
 from mnist_tui.studies.start import absolute
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, ChooseScreen, Question, TextScreen, answer_keys, too_long

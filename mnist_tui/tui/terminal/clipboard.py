@@ -14,7 +14,7 @@ from typing import Any
 
 from textual.app import App
 
-from mnist_tui.experiment.problem import RequestError
+from mnist_tui.errors import RequestError
 from mnist_tui.files import read_text, write_text
 from mnist_tui.runs.folder import check_place_in_run
 

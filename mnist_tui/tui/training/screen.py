@@ -13,12 +13,13 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
 from mnist_tui.clocks import HeardClock
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis.finding import Finding
 from mnist_tui.runs.diagnosis.rules import diagnose
-from mnist_tui.runs.folder import RunError, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
