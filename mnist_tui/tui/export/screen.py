@@ -34,8 +34,7 @@ from mnist_tui.tui.export.request import (
 from mnist_tui.tui.export.writing import ExportCancelledError, write_export
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox
-from mnist_tui.tui.widgets.live import Bar
-from mnist_tui.tui.widgets.text import Line
+from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 
 CHOSEN_AT_FIRST = {True: ("pdf", "keras"), False: ("pdf",)}

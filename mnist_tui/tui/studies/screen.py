@@ -21,10 +21,10 @@ from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
-from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine
+from mnist_tui.tui.widgets.text import LiveText
 
 RESUMABLE = ("stopped", "failed", "crashed")
 PARTS = ("table", "plot", "notes")

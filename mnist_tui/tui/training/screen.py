@@ -30,10 +30,10 @@ from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
-from mnist_tui.tui.widgets.live import LiveText
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
+from mnist_tui.tui.widgets.text import LiveText
 
 VIEWS = ("-curves", "-matrix", "-device")
 ROOMY_LINES = 8

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import STATES, RunState
-from mnist_tui.tui.widgets.live import Bar, LiveText
+from mnist_tui.tui.widgets.text import Bar, LiveText
 from mnist_tui.wording import seconds, size_of, ticking
 
 

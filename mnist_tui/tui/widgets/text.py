@@ -1,17 +1,26 @@
-"""Plain text that is laid out again only if it has changed: a line, named facts, and a table that fits its width."""
+"""Plain text and bars that change: only what differs is sent to the terminal, and the layout stays where it can."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
 
+from rich.segment import Segment
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
 from mnist_tui.columns import Column, text_table
+from mnist_tui.settings import BAR_FULL, BAR_REST
+
+if TYPE_CHECKING:
+    from mnist_tui.tui.bench import Bench
 
 
 class Line(Static):
@@ -132,3 +141,111 @@ class TableView(Widget):
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return len(self.lines(width))
+
+
+class LiveText(Widget):
+    """Show lines of plain text that change often; as high as their number and, if its width is auto, as wide.
+
+    Args:
+        cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.
+    """
+
+    DEFAULT_CSS = """
+    LiveText {
+        width: 1fr;
+        height: auto;
+    }
+    """
+
+    def __init__(self, text: str = "", *, cut: bool = False, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.text = text
+        self._cut = cut
+        self._shown: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Show another text."""
+        if text == self.text:
+            return
+        before, self.text = self.text, text
+        width = self.size.width
+        size = (len(self._fitted(width)), self._own_width(text))
+        if size != (len(self._shown), self._own_width(before)) or not width:
+            self.refresh(layout=True)
+            return
+        old, self._shown = self._shown, self._fitted(width)
+        changed = [y for y, (was, now) in enumerate(zip(old, self._shown, strict=True)) if was != now]
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def render_line(self, y: int) -> Strip:
+        if y == 0 or len(self._shown) <= y:
+            self._shown = self._fitted(self.size.width)
+        line = self._shown[y] if y < len(self._shown) else ""
+        return Strip([Segment(line.ljust(self.size.width), self.rich_style)])
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """Return the width of the longest line."""
+        return _longest(self.text)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines that the text takes at that width."""
+        return len(self._fitted(width))
+
+    def _own_width(self, text: str) -> int:
+        auto = self.styles.width is not None and self.styles.width.is_auto
+        return _longest(text) if auto else 0
+
+    def _fitted(self, width: int) -> list[str]:
+        lines = self.text.splitlines() or [""]
+        if width < 1:
+            return lines
+        if self._cut:
+            return [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
+        return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.splitlines()), default=0)
+
+
+class Bar(Widget):
+    """Show a share from 0 to 1 as a bar of one line."""
+
+    COMPONENT_CLASSES = {"bar--full", "bar--rest"}
+    DEFAULT_CSS = """
+    Bar {
+        width: 1fr;
+        height: 1;
+        & > .bar--full { color: $primary; }
+        & > .bar--rest { color: $foreground 25%; }
+    }
+    """
+
+    if TYPE_CHECKING:
+        app = getters.app(Bench)
+
+    share = 0.0
+
+    @property
+    def full(self) -> int:
+        """Return how many characters are filled."""
+        return round(self.share * self.size.width)
+
+    def show(self, share: float) -> None:
+        """Fill the bar up to a share."""
+        before = self.full
+        self.share = max(0.0, min(1.0, share))
+        if before != self.full:
+            first, last = sorted((before, self.full))
+            self.refresh(Region(first, 0, last - first, 1))
+
+    def render_line(self, y: int) -> Strip:
+        glyphs = self.app.settings.glyphs
+        rest = self.size.width - self.full
+        return Strip(
+            [
+                Segment(BAR_FULL[glyphs] * self.full, self.get_component_rich_style("bar--full")),
+                Segment(BAR_REST[glyphs] * rest, self.get_component_rich_style("bar--rest")),
+            ]
+        )
