@@ -14,7 +14,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.confusion_cells import VIEWS, bracketed, cells_of, padded, sizes_for
+from mnist_tui.tui.widgets.confusion import VIEWS, bracketed, cells_of, padded, sizes_for
 from mnist_tui.wording import signed
 from tests.tui.conftest import confusion
 from tests.tui.sizes import at_sizes

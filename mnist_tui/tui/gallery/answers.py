@@ -18,7 +18,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.settings import Glyphs
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.images import Images, test_images, validation_images
-from mnist_tui.tui.widgets.confusion_cells import heads
+from mnist_tui.tui.widgets.confusion import heads
 from mnist_tui.wording import counted
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, fi
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
-from mnist_tui.tui.widgets.confusion import DIGITS, CellMatrix, ConfusionView, WorstConfusions
-from mnist_tui.tui.widgets.confusion_cells import VIEWS, View
+from mnist_tui.tui.widgets.confusion import DIGITS, VIEWS, CellMatrix, ConfusionView, View, WorstConfusions
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.wording import counted, percent, signed
 
