@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual import getters, on, work
@@ -10,21 +11,56 @@ from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 from textual.widgets import Static
 
+from mnist_tui.errors import RunError
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import list_runs
+from mnist_tui.runs.results import results_of
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
+from mnist_tui.runs.state import RunState, replayed
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.matrix.baseline_matrix import BaselineMatrix, base_of_run, final_of
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS, VIEWS, CellMatrix, ConfusionView, View, WorstConfusions
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.wording import counted, percent, signed
+
+
+@dataclass(frozen=True)
+class BaselineMatrix:
+    """A matrix of counts, rows true, columns predicted.
+
+    Attributes:
+        words: where it is from: ``epoch 3``, ``the final evaluation``.
+    """
+
+    matrix: Matrix
+    words: str
+
+
+def final_of(folder: RunFolder, run: RunState) -> BaselineMatrix | None:
+    """The matrix of the final evaluation on the test images; None where there was none, or it cannot be read."""
+    try:
+        results = results_of(folder, run)
+    except RunError:
+        return None
+    rows = (results or {}).get("confusion_matrix")
+    return BaselineMatrix(tuple(tuple(row) for row in rows), "the final evaluation") if rows else None
+
+
+def base_of_run(folder: RunFolder) -> BaselineMatrix | None:
+    """A run's final matrix, else its newest; None where no epoch of it has ended."""
+    run = replayed(folder.events_file)
+    final = final_of(folder, run)
+    if final is not None:
+        return BaselineMatrix(final.matrix, f"{folder.id}, final evaluation")
+    if run.confusion is None:
+        return None
+    return BaselineMatrix(run.confusion, f"{folder.id}, epoch {run.confusion_epoch}")
 
 
 class MatrixScreen(RunScreen):
