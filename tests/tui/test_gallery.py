@@ -23,8 +23,7 @@ from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswe
 from mnist_tui.tui.gallery.images import validation_images
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
-from mnist_tui.tui.widgets.picture_grid import layout_for
-from mnist_tui.tui.widgets.pixels import Ink, shrunk
+from mnist_tui.tui.widgets.pixels import Ink, layout_for, shrunk
 from tests.present import present
 from tests.tui.recorded_answers import counted, probabilities
 from tests.tui.sizes import at_sizes

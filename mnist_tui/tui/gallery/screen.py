@@ -33,8 +33,7 @@ from mnist_tui.tui.gallery.answers import (
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS
-from mnist_tui.tui.widgets.picture_grid import EDGES, PictureGrid, Size, Tile
-from mnist_tui.tui.widgets.pixels import Ink
+from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.wording import counted
 

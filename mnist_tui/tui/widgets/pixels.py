@@ -1,18 +1,21 @@
-"""Grey pictures in a terminal: two pixels a character, in the theme's colours, or in shades without any."""
+"""Grey pictures in a terminal, two pixels a character, in the theme's colours or in shades: one, or a grid of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
-from textual import getters
+from textual import events, getters
+from textual.binding import Binding
 from textual.color import Color
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -160,3 +163,235 @@ class PixelView(Widget):
     def _fit(self) -> None:
         edge = len(self.pixels) * (2 if self.doubled else 1)
         self.styles.width, self.styles.height = edge, edge // 2
+
+
+Size = Literal["automatic", "large", "medium", "small"]
+EDGES: dict[Size, int] = {"large": IMAGE_EDGE, "medium": 20, "small": IMAGE_EDGE // 2}
+"""Pixels along each side, from the largest size to the smallest; even, because a character shows two."""
+GAP = 2
+BESIDE = 1
+CAPTION_LINES = 2
+PLENTY = 9
+"""The automatic size is the largest that shows at least so many pictures on a page."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """What is shown at one place of the grid.
+
+    Attributes:
+        pictures: ``(28, 28)`` each, beside each other; None for one that is not there.
+        caption: CAPTION_LINES lines, for the width that was asked for.
+    """
+
+    pictures: tuple[NDArray[np.uint8] | None, ...]
+    caption: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GridLayout:
+    """How the tiles fit: `edge` pixels a side, columns and rows of tiles, width and height of a tile."""
+
+    edge: int
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+    @property
+    def page(self) -> int:
+        """Return the number of tiles on a page."""
+        return self.columns * self.rows
+
+
+def layout_for(width: int, height: int, pictures: int, size: Size) -> GridLayout:
+    """Return the layout for tiles of so many pictures, in the wanted size or the next smaller one that fits.
+
+    Automatically it is the largest size of which a page has plenty.
+    """
+    plans = [_plan(width, height, pictures, edge) for edge in EDGES.values()]
+    wanted = plans if size == "automatic" else plans[list(EDGES).index(size) :]
+    least = PLENTY if size == "automatic" else 1
+    fitting = (plan for plan in wanted if plan.width <= width and plan.height <= height)
+    return next((plan for plan in fitting if plan.page * pictures >= least), plans[-1])
+
+
+def _plan(width: int, height: int, pictures: int, edge: int) -> GridLayout:
+    tile_width, tile_height = pictures * (edge + BESIDE) - BESIDE, edge // 2 + CAPTION_LINES
+    columns = max(1, (width + GAP) // (tile_width + GAP))
+    rows = max(1, height // (tile_height + 1), (height + 1) // (tile_height + 1))
+    return GridLayout(edge, columns, rows, tile_width, tile_height)
+
+
+class PictureGrid(Widget, can_focus=True):
+    """Show a page of pictures, one of which is selected. Posts `PictureSelected` when another one is."""
+
+    HELP = """
+    **Pictures.** The arrow keys look at the next picture, Page up and down turn the page, Home and End go to the first
+    and the last; a click looks at one, the wheel turns the page. Comma and full stop look at the epoch before and
+    after.
+    """
+    BINDINGS = [
+        Binding("left", "move(-1)", "Previous", tooltip="The picture before", id="gallery.previous", show=False),
+        Binding("right", "move(1)", "Next", tooltip="The next picture", id="gallery.next", show=False),
+        Binding("up", "row(-1)", "Up", tooltip="Look at the picture above", id="gallery.up", show=False),
+        Binding("down", "row(1)", "Down", tooltip="Look at the picture below", id="gallery.down", show=False),
+        Binding("pageup", "page(-1)", "Page up", tooltip="The page before", id="gallery.page-up", show=False),
+        Binding("pagedown,space", "page(1)", "Page", tooltip="The next page", id="gallery.page-down"),
+        Binding("home", "first", "First", tooltip="Look at the first picture", id="gallery.first", show=False),
+        Binding("end", "last", "Last", tooltip="Look at the last picture", id="gallery.last", show=False),
+    ]
+    DEFAULT_CSS = """
+    PictureGrid {
+        height: 1fr;
+        background: $background;
+        color: $foreground;
+    }
+    """
+
+    class PictureSelected(Message):
+        """Posted when another picture is selected, or another page is shown."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.selected = 0
+        self.count = 0
+        self.ink = Ink()
+        self._beside = 1
+        self._edge: Size = "automatic"
+        self._tile: Callable[[int, int], Tile] | None = None
+        self._lines: list[Strip] | None = None
+
+    def show(
+        self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: Size, ink: Ink
+    ) -> None:
+        """Show the page with the picture `selected` of `count`.
+
+        Args:
+            tile: gives the tile of an index, its caption for a width in characters.
+            pictures: in each tile.
+        """
+        self.count, self._tile, self._beside, self._edge, self.ink = count, tile, pictures, size, ink
+        self.selected = max(0, min(selected, count - 1))
+        self._redraw()
+
+    @property
+    def plan(self) -> GridLayout:
+        """Return the present layout of the tiles."""
+        return layout_for(*self.size, self._beside, self._edge)
+
+    @property
+    def page(self) -> int:
+        """Return the number of the page that is shown, from 0."""
+        return self.selected // self.plan.page
+
+    @property
+    def pages(self) -> int:
+        """Return the number of pages."""
+        return -(-self.count // self.plan.page)
+
+    @property
+    def shown(self) -> range:
+        """Return the indices of the pictures on the page."""
+        first, page = self.page * self.plan.page, self.plan.page
+        return range(first, min(self.count, first + page))
+
+    def look_at(self, index: int) -> None:
+        """Select a picture, or the nearest one that there is."""
+        index = max(0, min(index, self.count - 1))
+        if index != self.selected:
+            self.selected = index
+            self._redraw()
+
+    def action_move(self, by: int) -> None:
+        self.look_at(self.selected + by)
+
+    def action_row(self, by: int) -> None:
+        to = self.selected + by * self.plan.columns
+        if to >= 0:
+            self.look_at(to)
+
+    def action_page(self, by: int) -> None:
+        to = self.page + by
+        if 0 <= to < self.pages:
+            self.look_at(to * self.plan.page)
+
+    def action_first(self) -> None:
+        self.look_at(0)
+
+    def action_last(self) -> None:
+        self.look_at(self.count - 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.action_page(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.action_page(-1)
+
+    def on_click(self, event: events.Click) -> None:
+        plan, offset = self.plan, event.get_content_offset(self)
+        if offset is None:
+            return
+        column, row = offset.x // (plan.width + GAP), offset.y // (plan.height + 1)
+        index = self.shown.start + row * plan.columns + column
+        if column < plan.columns and index in self.shown:
+            self.look_at(index)
+
+    def on_resize(self) -> None:
+        self._redraw()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._lines = None
+
+    def _redraw(self) -> None:
+        self._lines = None
+        self.refresh()
+        self.post_message(self.PictureSelected())
+
+    def render_line(self, y: int) -> Strip:
+        if self._lines is None:
+            self._lines = self._drawn()
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width, self.rich_style)
+
+    def _drawn(self) -> list[Strip]:
+        if self._tile is None or not self.count:
+            return []
+        plan, lines = self.plan, list[Strip]()
+        indices = self.shown
+        for start in range(indices.start, indices.stop, plan.columns):
+            row = [self._tile_lines(index, plan) for index in indices if start <= index < start + plan.columns]
+            for parts in zip(*row, strict=True):
+                segments = [segment for part in parts for segment in (*part, Segment(" " * GAP))]
+                lines.append(self._strip(segments))
+            lines.append(Strip.blank(self.size.width, self.rich_style))
+        return lines
+
+    def _tile_lines(self, index: int, plan: GridLayout) -> list[list[Segment]]:
+        """Return a tile's lines, all as wide as the layout says."""
+        tile = self._tile(index, plan.width) if self._tile else Tile((), ())
+        blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
+        drawn = [blank if picture is None else self._picture_lines(picture, plan) for picture in tile.pictures]
+        lines = [
+            [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
+            for parts in zip(*drawn, strict=True)
+        ]
+        style = Style(reverse=True, bold=True) if index == self.selected else None
+        lines += [[Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption]
+        return lines
+
+    def _picture_lines(self, picture: NDArray[np.uint8], plan: GridLayout) -> Sequence[list[Segment]]:
+        return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else shrunk(picture, plan.edge)))
+
+    def _strip(self, segments: list[Segment]) -> Strip:
+        base = self.rich_style
+        styled = [
+            part if part.style and part.style.bgcolor else Segment(part.text, self._on(base, part.style))
+            for part in segments
+        ]
+        return Strip(styled).adjust_cell_length(self.size.width, base)
+
+    def _on(self, base: Style, style: Style | None) -> Style:
+        return base + style if style else base
