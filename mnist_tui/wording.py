@@ -60,9 +60,9 @@ def grouped(text: str) -> str:
     return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}", text)
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Return ``a``, ``a and b`` or ``a, b and c``."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+def listed(parts: Sequence[str], word: str = "and") -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``; `word` may be ``or`` instead."""
+    return f" {word} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
 
 
 def shortened(text: str, width: int) -> str:

@@ -23,19 +23,16 @@ from mnist_tui.data.places import with_whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets
 from mnist_tui.experiment.fields import paths_of, whole
-from mnist_tui.experiment.parameters import PARAMETERS, Parameter, apply_texts
+from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import STARTERS, Preset
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.settings import Refresh
 from mnist_tui.studies.folder import StudyFolder, study_folders
+from mnist_tui.wording import listed
 
-STARTING_POINT, TRAINING = "Where to start", "Training"
-"""Headings of options in the help."""
 MAX_SEEDS = 1_000
-COMPLETED = {"dataset": tuple(KNOWN), "schedule": ("constant", "cosine", "exp:"), "validation": ("test",)}
-"""Completions of parameters that take other texts, too, by the parameter's name."""
 
 
 def among(choices: Iterable[str]) -> Callable[[str], list[str]]:
@@ -94,53 +91,33 @@ def complete_run_or_study(ctx: typer.Context, incomplete: str) -> list[str]:
 
 complete_device = among(("auto", "cpu", "gpu", "gpu:0"))
 
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        metavar="DIR",
-        parser=typed_path,
-        help="Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA).",
-    ),
-]
-RunsDir = Annotated[
-    Path | None,
-    typer.Option("--runs-dir", metavar="DIR", parser=typed_path, help="Folder of the runs (or MNIST_TUI_RUNS)."),
-]
-RefreshOption = Annotated[
-    Refresh | None,
-    typer.Option(
-        "--refresh", metavar="normal|slow|auto", help="How often live screens are redrawn; auto: by the terminal."
-    ),
-]
+DATA_HELP = "Folder that holds mnist/, fashion-mnist/ … (or MNIST_TUI_DATA)."
+DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", parser=typed_path, help=DATA_HELP)]
+RUNS_HELP = "Folder of the runs (or MNIST_TUI_RUNS)."
+RunsDir = Annotated[Path | None, typer.Option("--runs-dir", metavar="DIR", parser=typed_path, help=RUNS_HELP)]
+REFRESH_HELP = "How often live screens are redrawn; auto: by the terminal."
+RefreshOption = Annotated[Refresh | None, typer.Option("--refresh", metavar="normal|slow|auto", help=REFRESH_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal to ask on.")]
-Run = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN", help="A run's id, a unique beginning of one, its folder, or latest.", autocompletion=complete_run
-    ),
+AllowSample = Annotated[
+    bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
 ]
-
-RunOrStudy = Annotated[
-    str,
-    typer.Argument(
-        metavar="RUN|STUDY",
-        help="A run's or a study's id, a unique beginning of one, its folder, or latest: the newest run.",
-        autocompletion=complete_run_or_study,
-    ),
-]
+RUN_HELP = "A run's id, a unique beginning of one, its folder, or latest."
+Run = Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP, autocompletion=complete_run)]
+EITHER_HELP = "A run's or a study's id, a unique beginning of one, its folder, or latest: the newest run."
+RunOrStudy = Annotated[str, typer.Argument(metavar="RUN|STUDY", help=EITHER_HELP, autocompletion=complete_run_or_study)]
 
 
 def runs_folder(ctx: typer.Context, given: Path | None = None) -> Path:
     """Return the runs folder: that of the option after the command or before it, else the usual one."""
-    return given or _before(ctx, "runs_dir") or usual_runs_dir(tell=not ctx.resilient_parsing)
+    before = ctx.find_root().params.get("runs_dir")
+    return given or before or usual_runs_dir(tell=not ctx.resilient_parsing)
 
 
 def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
     """Return the data folder that an option after the command or before it names; None if none does."""
-    return given or _before(ctx, "data_dir")
+    return given or ctx.find_root().params.get("data_dir")
 
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
@@ -175,10 +152,6 @@ def may_delete(what: str, *, yes: bool) -> bool:
     if not agreed:
         print_note("kept")
     return agreed
-
-
-def _before(ctx: typer.Context, name: str) -> Path | None:
-    return ctx.find_root().params.get(name)
 
 
 @dataclass(frozen=True)
@@ -229,10 +202,8 @@ class Request:
         """
         if self.preset is None:
             why = f"{self.flags[0]} changes a preset" if self.flags else "an experiment starts from a preset"
-            names = ", ".join(STARTERS[:-1])
-            raise RequestError(
-                f"{why}: add --preset with {names} or {STARTERS[-1]} (`mnist-tui presets list` shows all)"
-            )
+            names = listed(STARTERS, "or")
+            raise RequestError(f"{why}: add --preset with {names} (`mnist-tui presets list` shows all)")
         return self.changed(presets.find_preset(self.preset))
 
     def changed(self, preset: Preset) -> Preset:
@@ -272,10 +243,9 @@ def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
 def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command every experiment option; it receives them as its argument `request`."""
     own = [entry for entry in inspect.signature(command, eval_str=True).parameters.values() if entry.name != "request"]
-    options = [_preset_option(), *map(_option, PARAMETERS), *_other_options()]
 
     def run(**values: Any) -> None:
-        texts = {parameter.name: values.pop(_variable(parameter)) for parameter in PARAMETERS}
+        texts = {parameter.name: values.pop(parameter.name.replace("-", "_")) for parameter in PARAMETERS}
         request = Request(
             preset=values.pop("preset"),
             texts={name: text for name, text in texts.items() if text is not None},
@@ -285,75 +255,50 @@ def with_experiment(command: Callable[..., None]) -> Callable[..., None]:
         )
         command(request=request, **values)
 
-    whole = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*options, *own)]
-    run.__signature__ = inspect.Signature(whole)  # pyright: ignore[reportFunctionMemberAccess]
-    run.__annotations__ = {entry.name: entry.annotation for entry in whole}
+    everything = [entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in (*_experiment_options(), *own)]
+    run.__signature__ = inspect.Signature(everything)  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {entry.name: entry.annotation for entry in everything}
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     return run
 
 
-def _variable(parameter: Parameter) -> str:
-    return parameter.name.replace("-", "_")
-
-
-def _help(parameter: Parameter) -> str:
-    text = parameter.help
-    if not text.startswith(tuple(KNOWN)):
-        text = f"{text[:1].upper()}{text[1:]}"
-    return f"{text} ({parameter.bounds})."
-
-
-def _option(parameter: Parameter) -> inspect.Parameter:
-    choices = parameter.choices or COMPLETED.get(parameter.name, ())
-    option = typer.Option(
-        parameter.flag,
-        metavar=parameter.metavar,
-        help=_help(parameter),
-        rich_help_panel=parameter.group,
-        autocompletion=among(choices) if choices else None,
-    )
-    return _keyword(_variable(parameter), str | None, option)
-
-
-def _preset_option() -> inspect.Parameter:
-    option = typer.Option(
-        "--preset",
-        metavar="NAME|FILE",
-        help="A built-in preset, a saved one, or a TOML file.",
-        rich_help_panel=STARTING_POINT,
-        autocompletion=complete_preset,
-    )
-    return _keyword("preset", str | None, option)
-
-
-def _other_options() -> list[inspect.Parameter]:
-    anything = typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated.",
-        rich_help_panel=STARTING_POINT,
-        autocompletion=complete_path,
-    )
-    device = typer.Option(
-        "--device",
-        metavar="auto|cpu|gpu[:N]",
-        help="Where to train.",
-        rich_help_panel=TRAINING,
-        show_default=True,
-        autocompletion=complete_device,
-    )
-    seeds = typer.Option(
-        "--seeds",
-        metavar="N",
-        help="Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1).",
-        rich_help_panel=TRAINING,
-    )
+def _experiment_options() -> list[inspect.Parameter]:
+    start, training = "Where to start", "Training"  # headings in the help
+    path_help = "Any other field of the experiment, by its TOML path, such as optimizer.rho=0.8; may be repeated."
+    options = [
+        _option("preset", "NAME|FILE", "A built-in preset, a saved one, or a TOML file.", start, complete_preset)
+    ]
+    for parameter in PARAMETERS:
+        choices = KNOWN if parameter.name == "dataset" else parameter.choices or parameter.suggestions
+        text = parameter.help
+        if not text.startswith(tuple(KNOWN)):
+            text = f"{text[:1].upper()}{text[1:]}"
+        text = f"{text} ({parameter.bounds})."
+        complete = among(choices) if choices else None
+        options.append(_option(parameter.name, parameter.metavar, text, parameter.group, complete))
     return [
-        _keyword("assignments", list[str] | None, anything),
-        _keyword("seeds", str | None, seeds),
-        _keyword("device", str, device, "auto"),
+        *options,
+        _option("set", "PATH=VALUE", path_help, start, complete_path, name="assignments", kind=list[str] | None),
+        _option("seeds", "N", "Train N seeds as one group: --seed, --seed + 1, … (N ≥ 1).", training),
+        _option("device", "auto|cpu|gpu[:N]", "Where to train.", training, complete_device, kind=str, default="auto"),
     ]
 
 
-def _keyword(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+def _option(
+    flag: str,
+    metavar: str,
+    text: str,
+    heading: str,
+    complete: Callable[..., list[str]] | None = None,
+    *,
+    name: str = "",
+    kind: Any = str | None,
+    default: str | None = None,
+) -> inspect.Parameter:
+    option = typer.Option(f"--{flag}", metavar=metavar, help=text, rich_help_panel=heading, autocompletion=complete)
+    return inspect.Parameter(
+        name or flag.replace("-", "_"),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, option],
+    )

@@ -314,7 +314,7 @@ def with_schedule(experiment: Experiment, text: str) -> Experiment:
     names = _arguments(kind) if kind in SCHEDULE_KINDS else []
     if kind not in SCHEDULE_KINDS or len(names) != len(values):
         examples = [each.EXAMPLE for each in SCHEDULE_KINDS.values() if ":" in each.EXAMPLE]
-        forms = listed(schedule_forms()).replace(" and ", " or ")
+        forms = listed(schedule_forms(), "or")
         raise ValueError(f"is not a schedule; give {forms} (such as {listed(examples)})")
     chosen_kind = SCHEDULE_KINDS[kind]
     try:

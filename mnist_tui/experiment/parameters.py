@@ -45,7 +45,7 @@ from mnist_tui.experiment.changes import (
 )
 from mnist_tui.experiment.fields import SWITCH, chosen, facts_of, pixels, sizes
 from mnist_tui.experiment.layers import INITIALIZERS, Conv2D, Dense, Dropout
-from mnist_tui.experiment.optimizers import OPTIMIZERS, SGD
+from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD
 from mnist_tui.experiment.spec import (
     FEATURE_KINDS,
     DatasetSpec,
@@ -70,6 +70,7 @@ class Parameter:
         group: Dataset, Features, Network, Optimizer or Training.
         choices: the values there are, where they can be listed.
         bounds: the values there are, in words.
+        suggestions: values to offer where any text may be typed.
         read: its value in an experiment, as text; empty where it does not apply.
         change: the experiment with another value, not validated as a whole; ValueError where the text is wrong,
             with a sentence that follows the option and its value.
@@ -84,6 +85,7 @@ class Parameter:
     read: Callable[[Experiment], str]
     change: Callable[[Experiment, str], Experiment]
     choices: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -160,7 +162,8 @@ def _field(name: str, path: str, label: str, *, letter: str = "N", metavar: str 
 
     choices = SWITCH if facts.kind == "switch" else facts.choices
     bounds = facts.bounds(letter)
-    return Parameter(name, metavar or letter, label, facts.help, part.capitalize(), bounds, read, change, choices)
+    group, suggestions = part.capitalize(), ("none",) if facts.optional else ()
+    return Parameter(name, metavar or letter, label, facts.help, group, bounds, read, change, choices, suggestions)
 
 
 def _hog_field(
@@ -222,6 +225,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         bounds="test, or 0 < P < 1",
         read=lambda e: f"{e.dataset.validation}",
         change=with_validation,
+        suggestions=("test", "0.1"),
     ),
     _field("limit", "dataset.limit", "Training images"),
     Parameter(
@@ -327,6 +331,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         bounds=", ".join(schedule_forms()),
         read=schedule_text,
         change=with_schedule,
+        suggestions=tuple(schedule.EXAMPLE for schedule in SCHEDULE_KINDS.values()),
     ),
     _field("batch-size", "training.batch_size", "Batch size"),
     _field("epochs", "training.epochs", "Epochs"),
@@ -340,6 +345,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         bounds=f"{facts_of(EarlyStopping, 'patience').bounds()}, or none",
         read=patience_text,
         change=with_patience,
+        suggestions=("none", "10"),
     ),
     _field("plain-loss", "training.plain_loss", "Plain loss", metavar="on|off"),
 )
