@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import DataDir, Json, among, data_folder
+from mnist_tui.cli.options import BenchGroup, DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN, DataProgress
 from mnist_tui.paths import typed_path

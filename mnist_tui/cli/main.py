@@ -29,8 +29,9 @@ from mnist_tui.cli import (
 )
 from mnist_tui.cli.begin_study import seeds_of
 from mnist_tui.cli.data_checks import check_named_data
-from mnist_tui.cli.group import BenchCommand, BenchGroup
 from mnist_tui.cli.options import (
+    BenchCommand,
+    BenchGroup,
     DataDir,
     RefreshOption,
     Request,

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import Json, Request, complete_preset, with_experiment
+from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, with_experiment
 from mnist_tui.cli.output import plain_table, print_data, print_json, print_line, print_note, print_table
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets as library

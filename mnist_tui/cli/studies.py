@@ -9,8 +9,7 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow import wait_until_known
-from mnist_tui.cli.group import BenchGroup
-from mnist_tui.cli.options import Json, RunsDir, Yes, complete_study, may_delete, runs_folder
+from mnist_tui.cli.options import BenchGroup, Json, RunsDir, Yes, complete_study, may_delete, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.errors import RequestError
