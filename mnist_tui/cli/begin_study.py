@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mnist_tui import PROGRAM
-from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.follow_study import follow_to_end
+from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import Request
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.study_results import tell_detached

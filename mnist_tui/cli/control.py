@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.follow_study import follow_to_end
+from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
     DataDir,
     Json,

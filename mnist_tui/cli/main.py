@@ -28,7 +28,7 @@ from mnist_tui.cli import (
     train,
 )
 from mnist_tui.cli.begin_study import seeds_of
-from mnist_tui.cli.data_checks import check_named_data
+from mnist_tui.cli.open_app import check_named_data
 from mnist_tui.cli.options import (
     BenchCommand,
     BenchGroup,

@@ -1,7 +1,6 @@
-"""Open the app, once its terminal, its folders and its data have been checked.
+"""Open the app, and check beforehand its terminal, its folders and its data; commands without screens check their data here, too.
 
-No typer here: the app starts without it.
-"""
+No typer here: the app starts without it."""
 
 from __future__ import annotations
 
@@ -12,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mnist_tui.cli.data_checks import check_named_data
 from mnist_tui.cli.output import print_note
+from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.paths import typed_path
@@ -151,3 +150,43 @@ def usual_runs_dir(*, tell: bool = True) -> Path:
     for problem in problems if tell else ():
         print_note(f"warning: {problem}")
     return typed_path(settings.runs_dir) if settings.runs_dir else default_runs_dir()
+
+
+SAMPLE_STANDS_FOR = "mnist"
+"""The only dataset that the bundled digits may replace."""
+
+
+def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
+    """Check that a dataset is on this machine, or could be downloaded; a folder that was named is read and verified.
+
+    Without a network this takes under three seconds.
+
+    Raises:
+        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
+        MissingDataError: the data are not on this machine, and no mirror answers.
+    """
+    sample_will_do = allow_sample and name == SAMPLE_STANDS_FOR
+    if check_named_data(name, data_dir) or sample_will_do or name not in KNOWN:
+        return
+
+    from mnist_tui.data.datasets import MissingDataError, missing_message
+    from mnist_tui.data.download import reachable
+
+    if not reachable(KNOWN[name].mirrors):
+        raise MissingDataError(missing_message(name, data_dir, reason="and no mirror can be reached to download it"))
+
+
+def check_named_data(name: str, data_dir: Path | None) -> bool:
+    """Return whether a dataset is on this machine; read and verify it if its folder was named.
+
+    Raises:
+        DataError: there is no such dataset, or the files in a folder that was named cannot be used.
+    """
+    from mnist_tui.data.places import find
+
+    found = find(name, data_dir)
+    if found is not None and found.binding:
+        from mnist_tui.data.datasets import load
+
+        load(name, data_dir, download=False)
+    return found is not None

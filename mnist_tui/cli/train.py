@@ -12,9 +12,9 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.begin_study import seeds_of, train_seeds
-from mnist_tui.cli.data_checks import check_data
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals, follow, standard
+from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
     DataDir,
     Json,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui import unexpected
-from mnist_tui.cli import data_checks, errors
+from mnist_tui.cli import errors, open_app
 from mnist_tui.data import download
 from tests.cli.conftest import Command, sentence
 
@@ -186,8 +186,8 @@ def test_the_sample_may_stand_in_for_mnist_only_where_that_was_allowed(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("MNIST_TUI_DATA", str(tmp_path))
     monkeypatch.setattr(download, "reachable", lambda _: pytest.fail("the network was asked"))
-    data_checks.check_data("mnist", None, allow_sample=True)
-    data_checks.check_data("digits", None, allow_sample=False)
+    open_app.check_data("mnist", None, allow_sample=True)
+    open_app.check_data("digits", None, allow_sample=False)
 
 
 def test_what_nobody_expected_goes_whole_into_a_log_whose_path_is_shown(
