@@ -54,6 +54,6 @@ def _open_app() -> int:
     """Open the app. It turns the garbage collector on once it has settled: 7 % of the time to the first frame."""
     gc.disable()
 
-    from mnist_tui.cli.open_app import open_bench, usual_runs_dir
+    from mnist_tui.cli.open_app import open_app, usual_runs_dir
 
-    return open_bench(None, edit=False, runs_dir=usual_runs_dir(tell=False), data_dir=None)
+    return open_app(usual_runs_dir(tell=False))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,38 +23,23 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 
 
+def _formats(flag: str, metavar: str, what: str, names: Iterable[str]) -> Any:
+    text = f"{what}: {', '.join(names)}."
+    return typer.Option(flag, metavar=metavar, help=text, autocompletion=among_several(names))
+
+
 def export(
     ctx: typer.Context,
     *,
     run: RunOrStudy,
     weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            metavar="FORMAT[,FORMAT…]",
-            help=f"The model's weights: {', '.join(WEIGHT_FORMATS)}.",
-            autocompletion=among_several(WEIGHT_FORMATS),
-        ),
+        str | None, _formats("--weights", "FORMAT[,FORMAT…]", "The model's weights", WEIGHT_FORMATS)
     ] = None,
     complexity: Annotated[
-        str | None,
-        typer.Option(
-            "--complexity",
-            metavar="FORMAT[,…]",
-            help=f"The layers' counts: {', '.join(COMPLEXITY_FORMATS)}.",
-            autocompletion=among_several(COMPLEXITY_FORMATS),
-        ),
+        str | None, _formats("--complexity", "FORMAT[,…]", "The layers' counts", COMPLEXITY_FORMATS)
     ] = None,
     summary: Annotated[bool, typer.Option("--summary", help="A summary for a lab report, in Markdown.")] = False,
-    history: Annotated[
-        str | None,
-        typer.Option(
-            "--history",
-            metavar="csv",
-            help="Every epoch's figures: csv.",
-            autocompletion=among_several(HISTORY_FORMATS),
-        ),
-    ] = None,
+    history: Annotated[str | None, _formats("--history", "csv", "Every epoch's figures", HISTORY_FORMATS)] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -87,7 +71,9 @@ def export(
     for folder in folders:
         out = folder.exports if output is None else output / folder.id if len(folders) > 1 else output
         with _failures("-o DIR"):
-            paths = export_items(folder, items, out, overwrite=force, progress=_note_progress)
+            paths = export_items(
+                folder, items, out, overwrite=force, progress=lambda what, *_: print_note(f"writing {what} …")
+            )
         for path in paths:
             print_data(f"{path}\n")
 
@@ -111,17 +97,13 @@ def _with_weights(folders: list[RunFolder]) -> list[RunFolder]:
     Raises:
         RequestError: no run has weights.
     """
-    there = [folder for folder in folders if folder.model_file.exists() or folder.checkpoint.exists()]
+    usable = [folder for folder in folders if folder.model_file.exists() or folder.checkpoint.exists()]
     for folder in folders:
-        if folder not in there:
+        if folder not in usable:
             print_note(f"note: run {folder.id} is left out: it is {folder.state()} and has no weights")
-    if not there:
+    if not usable:
         raise RequestError(f"none of the {len(folders)} runs has weights")
-    return there
-
-
-def _note_progress(what: str, done: int, of: int) -> None:
-    print_note(f"writing {what} …")
+    return usable
 
 
 def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:
@@ -179,48 +161,38 @@ def report(
 ) -> None:
     """Write a report about runs, ready to hand in; print the files' paths."""
     from mnist_tui.report.document import write_report
+    from mnist_tui.report.formats.pandoc import parse_time
 
     if not outputs and figures is None:
         raise RequestError(
             "nowhere to write to: give -o report.pdf (or .md, .tex, .html, .docx), --figures DIR, or both"
         )
     folder = runs_folder(ctx, runs_dir)
-    named = [run for text in runs for run in runs_of(folder, text)]
-    chosen = list({run.path.resolve(): run for run in named}.values())
+    chosen = {run.path.resolve(): run for text in runs for run in runs_of(folder, text)}
+    try:
+        moment = None if timestamp is None else parse_time(timestamp)
+    except (ValueError, OverflowError):
+        raise RequestError(
+            f"--timestamp {timestamp} is not a time such as 2026-03-01T14:05 or 2026-03-01T14:05+01:00"
+        ) from None
+    line = LiveLine(sys.stderr)
     warnings: list[str] = []
     try:
         with _failures("another -o"):
             paths = write_report(
-                chosen,
+                list(chosen.values()),
                 outputs or [],
                 title=title,
                 author=author,
-                timestamp=_moment(timestamp),
+                timestamp=moment,
                 figures=figures,
                 overwrite=force,
-                progress=_report_progress,
+                progress=lambda what, done, of: line.show(f"{what}: {done} of {of}") if sys.stderr.isatty() else None,
                 warn=warnings.append,
             )
     finally:
-        if sys.stderr.isatty():
-            LiveLine(sys.stderr).show("")
+        line.clear()
     for text in warnings:
         print_note(f"warning: {text}")
     for path in paths:
         print_data(f"{path}\n")
-
-
-def _moment(text: str | None) -> datetime | None:
-    from mnist_tui.report.formats.pandoc import parse_time
-
-    try:
-        return None if text is None else parse_time(text)
-    except (ValueError, OverflowError):
-        raise RequestError(
-            f"--timestamp {text} is not a time such as 2026-03-01T14:05 or 2026-03-01T14:05+01:00"
-        ) from None
-
-
-def _report_progress(what: str, done: int, of: int) -> None:
-    if sys.stderr.isatty():
-        LiveLine(sys.stderr).show(f"{what}: {done} of {of}")

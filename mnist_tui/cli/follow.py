@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_tui.cli.output import LiveLine, print_line, print_note
@@ -37,34 +35,33 @@ class StopSignals:
 
     CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
         self.count = 0
         self._passed_on = 0
-        self._say = say
+        self._note = note
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> StopSignals:
         for number in self.CAUGHT:
-            self._before[number] = signal.signal(number, self._caught)
+            self._before[number] = signal.signal(number, self._catch)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # pyright: ignore[reportArgumentType]
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+    def _catch(self, *_: object) -> None:
         self.count += 1
 
     def pass_on(self, folder: RunFolder) -> None:
         """Pass the signals since the last call on to the worker."""
         for number in self.since_last():
             if number == 1:
-                self._say("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
+                self._note("stopping: the worker finishes its step, evaluates and saves; once more ends it now")
                 with contextlib.suppress(RunError):
                     send(folder, "stop")
             elif number == 2:
-                self._say("ending now")
+                self._note("ending now")
                 end_worker(folder)
 
     def since_last(self) -> Iterator[int]:
@@ -97,7 +94,7 @@ def end_worker(folder: RunFolder) -> None:
             os.kill(status.pid, signal.SIGTERM)
 
 
-def follow(folder: RunFolder, teller: Teller, signals: StopSignals, watch: RunWatch | None = None) -> RunState:
+def follow(folder: RunFolder, printer: EventPrinter, signals: StopSignals, watch: RunWatch | None = None) -> RunState:
     """Wait for the run's end, and print what happens.
 
     Args:
@@ -107,13 +104,13 @@ def follow(folder: RunFolder, teller: Teller, signals: StopSignals, watch: RunWa
         The run's last state, whose `state` is crashed where its worker died without a word.
     """
     watch = watch or RunWatch(folder)
-    watch.on_events = teller.tell
-    teller.has_told(watch.run)
+    watch.on_events = printer.show
+    printer.begin_after(watch.run)
     (last,) = deque(watch.follow(lambda: signals.pass_on(folder)), maxlen=1)
     return replace(last.run, state=last.state)
 
 
-class Teller:
+class EventPrinter:
     """Prints a run's events in lines.
 
     Args:
@@ -125,71 +122,61 @@ class Teller:
         self._lines, self._notes, self._line = lines, notes, LiveLine(notes)
         self._live = notes.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._drawn = 0.0
-        self._told = RunState()
-        self._rate: float | None = None
+        self._state = RunState()
         self._phases: set[str] = set()
 
-    def say(self, text: str) -> None:
-        """Print one note."""
+    def note(self, text: str) -> None:
+        """Print a line to the notes."""
         self._line.clear()
         print_line(text, self._notes)
 
-    def has_told(self, state: RunState) -> None:
-        """Take all of `state` as printed already."""
-        self._told = state
-        self._rate = state.history[-1].learning_rate if state.history else None
+    def begin_after(self, state: RunState) -> None:
+        """Print nothing of what `state` holds already."""
+        self._state = state
 
-    def tell(self, state: RunState, events: list[Event]) -> None:
-        """Print what is new in `state`."""
-        before, self._told = self._told, state
+    def show(self, state: RunState, events: list[Event]) -> None:
+        """Print what is new in `state`, after these events."""
+        before, self._state = self._state, state
+        rate = before.history[-1].learning_rate if before.history else None
         if state.start is not None and state.start is not before.start:
-            self.say(f"run {state.run}: {counted(state.start.total, 'parameter')}, {counted(state.epochs, 'epoch')}")
-        if state.data is not None and state.data is not before.data:
-            self.say(_data_line(state))
-        if state.model is not None and state.model is not before.model:
-            model = state.model
-            self.say(f"on {model.device_name or model.device} ({model.device}): {computation(model)}")
+            self.note(f"run {state.run}: {counted(state.start.total, 'parameter')}, {counted(state.epochs, 'epoch')}")
+        if (data := state.data) is not None and data is not before.data:
+            sample = " (the bundled sample, not MNIST)" if data.sample else ""
+            validation = f", {count(data.validation)} validation" if data.validation else ""
+            parts = f"{count(data.train)} training{validation} and {count(data.test)} test images"
+            self.note(f"{data.title}{sample}: {parts}")
+        if (model := state.model) is not None and model is not before.model:
+            self.note(f"on {model.device_name or model.device} ({model.device}): {computation(model)}")
         for text in state.warnings[len(before.warnings) :]:
-            self.say(f"warning: {text}")
+            self.note(f"warning: {text}")
         if state.state == "paused" and before.state != "paused":
-            self.say("paused; `mnist-tui continue` lets it go on")
+            self.note("paused; `mnist-tui continue` lets it go on")
         for event in events:
-            self._happened(event, state)
-        if events:
-            self._draw(state)
+            match event:
+                case Phase() if event.name != "training" and event.name not in self._phases:
+                    self._phases.add(event.name)
+                    self.note(f"{_phase_text(event)} …")
+                case Resumed(from_epoch=int(epoch)):
+                    self.note(_resumed_line(epoch, event.step, state))
+                case Extended(epochs=epochs):
+                    self.note(f"extended: {counted(epochs, 'epoch')} are planned now")
+                case EpochEnded():
+                    self._line.clear()
+                    print_line(epoch_line(event, state.epochs, rate), self._lines)
+                    rate = event.learning_rate
+                case _:
+                    pass
+        now, text = time.monotonic(), _live_line(state)
+        if events and text and self._live and state.ended is None and now - self._drawn >= LIVE_LINE_SECONDS:
+            self._drawn = now
+            self._line.show(text[: max(20, _width(self._notes) - 1)])
 
     def end(self) -> None:
         """Clear the terminal's last line."""
         self._line.clear()
 
-    def _happened(self, event: Event, state: RunState) -> None:
-        match event:
-            case Phase() if event.name != "training" and event.name not in self._phases:
-                self._phases.add(event.name)
-                self.say(f"{_phase_words(event)} …")
-            case Resumed(from_epoch=int(epoch)):
-                self.say(resumed_line(epoch, event.step, state))
-            case Extended(epochs=epochs):
-                self.say(f"extended: {counted(epochs, 'epoch')} are planned now")
-            case EpochEnded():
-                self._line.clear()
-                print_line(epoch_line(event, state.epochs, self._rate), self._lines)
-                self._rate = event.learning_rate
-            case _:
-                pass
 
-    def _draw(self, state: RunState) -> None:
-        now = time.monotonic()
-        if not self._live or state.ended is not None or now - self._drawn < LIVE_LINE_SECONDS:
-            return
-        text = _live_line(state)
-        if text:
-            self._drawn = now
-            self._line.show(text[: max(20, _columns(self._notes) - 1)])
-
-
-def resumed_line(epoch: int, step: int, state: RunState) -> str:
-    """Return from where a resumed run goes on."""
+def _resumed_line(epoch: int, step: int, state: RunState) -> str:
     if not epoch and not step:
         return "it was not yet saved: it begins again with its first epoch"
     steps = f" and step {count(step)} of {count(state.model.steps)} of the next" if step and state.model else ""
@@ -207,14 +194,6 @@ def epoch_line(row: EpochRow | EpochEnded, epochs: int, rate_before: float | Non
     )
 
 
-def _data_line(state: RunState) -> str:
-    data = state.data
-    assert data is not None
-    validation = f", {count(data.validation)} validation" if data.validation else ""
-    said = " (the bundled sample, not MNIST)" if data.sample else ""
-    return f"{data.title}{said}: {count(data.train)} training{validation} and {count(data.test)} test images"
-
-
 def _live_line(state: RunState) -> str:
     progress, phase = state.progress, state.phase
     if progress is not None and (phase is None or phase.name == "training"):
@@ -225,21 +204,16 @@ def _live_line(state: RunState) -> str:
             f"{progress.images_per_second:,.0f} images/s{left}"
         )
     if phase is not None and phase.total:
-        return f"{_phase_words(phase)} {100 * phase.done / phase.total:.0f} %"
+        return f"{_phase_text(phase)} {100 * phase.done / phase.total:.0f} %"
     return ""
 
 
-def _phase_words(phase: Phase) -> str:
+def _phase_text(phase: Phase) -> str:
     return phase.text if phase.text.startswith(phase.name) else f"{phase.name} {phase.text}".strip()
 
 
-def _columns(stream: TextIO) -> int:
+def _width(stream: TextIO) -> int:
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return 80
-
-
-def standard(as_json: bool) -> Teller:
-    """Return a teller that prints epochs on stdout, or, where a JSON document is printed there, on stderr."""
-    return Teller(sys.stderr if as_json else sys.stdout, sys.stderr)

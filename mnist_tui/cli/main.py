@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +27,7 @@ from mnist_tui.cli import (
     train,
 )
 from mnist_tui.cli.begin_study import seeds_of
-from mnist_tui.cli.open_app import check_named_data
+from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     BenchCommand,
     BenchGroup,
@@ -43,9 +42,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_line, print_markdown
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.presets import Preset
 from mnist_tui.guide import TOPICS, page, title
-from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.start import begin_study
 
 WITH_EXPERIMENT = ("train", "sweep", "complexity", "presets")
@@ -98,28 +95,23 @@ def bench(
         own = [*(["--edit"] if edit else []), *(["--refresh"] if refresh else [])]
         _refuse_options_before(ctx.invoked_subcommand, [*request.flags, *own])
         return
-    from mnist_tui.cli.open_app import open_bench, open_study
-
     preset = request.chosen() if request.flags or edit else None
     runs_dir, data_dir = runs_folder(ctx, runs_dir), data_folder(ctx, data_dir)
+    study = None
     if preset is not None and request.seeds is not None:
         if edit:
             raise RequestError("--seeds does not go with --edit, which opens one experiment")
-        begin = _seeds_of(request, preset, runs_dir, data_dir)
-        raise typer.Exit(
-            open_study(begin, runs_dir=runs_dir, data_dir=data_dir, device=request.device, refresh=refresh)
-        )
-    raise typer.Exit(
-        open_bench(preset, edit=edit, runs_dir=runs_dir, data_dir=data_dir, device=request.device, refresh=refresh)
+        study = seeds_of(request, preset, data_dir=data_dir, allow_sample=True)
+    code = open_app(
+        runs_dir,
+        preset=preset,
+        edit=edit,
+        begin=(lambda: begin_study(runs_dir, study)[0]) if study else None,
+        data_dir=data_dir,
+        device=request.device,
+        refresh=refresh,
     )
-
-
-def _seeds_of(request: Request, preset: Preset, runs_dir: Path, data_dir: Path | None) -> Callable[[], StudyFolder]:
-    """Return the function that begins the study of `--seeds`, or resumes the unfinished one that asks for the same."""
-    asked = seeds_of(request, preset, data_dir=data_dir, allow_sample=True)
-    if data_dir is not None:
-        check_named_data(preset.experiment.dataset.name, data_dir)
-    return lambda: begin_study(runs_dir, asked)[0]
+    raise typer.Exit(code)
 
 
 def _refuse_options_before(command: str, flags: list[str]) -> None:
@@ -130,39 +122,31 @@ def _refuse_options_before(command: str, flags: list[str]) -> None:
             raise RequestError(f"{flag} is for the app; leave it out before {command}, or leave {command} out")
     if command not in WITH_EXPERIMENT:
         raise RequestError(f"{flags[0]} does not go with {command}: `{PROGRAM} {command} --help` shows its options")
-    raise RequestError(f"{flags[0]} belongs after its command: `{_in_order(command, sys.argv[1:])}`")
-
-
-def _in_order(command: str, arguments: list[str]) -> str:
-    """Return the command line with the options that stood before the command after it."""
-    if command not in arguments:
-        return f"{PROGRAM} {command} --preset NAME"
-    at = arguments.index(command)
-    return shlex.join([PROGRAM, *arguments[at:], *arguments[:at]])
+    arguments = sys.argv[1:]
+    in_order = f"{PROGRAM} {command} --preset NAME"
+    if command in arguments:
+        at = arguments.index(command)
+        in_order = shlex.join([PROGRAM, *arguments[at:], *arguments[:at]])
+    raise RequestError(f"{flags[0]} belongs after its command: `{in_order}`")
 
 
 def guide(
     topic: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TOPIC]", help="The name of a page; without it the pages are listed.", autocompletion=among(TOPICS)
-        ),
+        str | None, typer.Argument(metavar="[TOPIC]", help="A page; without it, a list.", autocompletion=among(TOPICS))
     ] = None,
 ) -> None:
     """Read a page of the user's guide, or list its pages."""
-    if topic is None:
-        width = max(map(len, TOPICS))
-        for name in TOPICS:
-            print_line(f"{name:<{width}}  {title(name)}")
+    if topic is not None:
+        print_markdown(page(topic))
         return
-    print_markdown(page(topic))
+    width = max(map(len, TOPICS))
+    for name in TOPICS:
+        print_line(f"{name:<{width}}  {title(name)}")
 
 
-TRAINING, LOOKING, COMPARING = "Train", "Look at runs", "Compare and vary"
-TAKING_HOME, DATA, SYSTEM = "Take home", "Data and presets", "This machine and this program"
 COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
-    TRAINING: {"train": train.train, "resume": control.resume, "extend": control.extend, **control.COMMANDS},
-    LOOKING: {
+    "Train": {"train": train.train, "resume": control.resume, "extend": control.extend, **control.COMMANDS},
+    "Look at runs": {
         "runs": runs.runs,
         "show": runs.show,
         "logs": runs.logs,
@@ -171,15 +155,15 @@ COMMANDS: dict[str, dict[str, Callable[..., None] | typer.Typer]] = {
         "delete": runs.delete,
         "prune": runs.prune,
     },
-    COMPARING: {
+    "Compare and vary": {
         "compare": compare.compare,
         "sweep": sweep.sweep,
         "studies": studies.app,
         "reproduce": reproduce.reproduce,
     },
-    TAKING_HOME: {"report": export.report, "export": export.export, "complexity": complexity.complexity},
-    DATA: {"presets": presets.app, "data": data.app},
-    SYSTEM: {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide},
+    "Take home": {"report": export.report, "export": export.export, "complexity": complexity.complexity},
+    "Data and presets": {"presets": presets.app, "data": data.app},
+    "This machine and this program": {"doctor": doctor.doctor, "serve": serve.serve, "guide": guide},
 }
 """Every command by its name, under the heading that the help gives it."""
 for heading, group in COMMANDS.items():

@@ -1,6 +1,7 @@
-"""Open the app, and check beforehand its terminal, its folders and its data; commands without screens check their data here, too.
+"""Open the app, after a check of its terminal, folders and data. Commands without screens check their data here, too.
 
-No typer here: the app starts without it."""
+No typer here: the app starts without it.
+"""
 
 from __future__ import annotations
 
@@ -23,90 +24,58 @@ from mnist_tui.settings import load_settings
 if TYPE_CHECKING:
     from mnist_tui.settings import Refresh
     from mnist_tui.studies.folder import StudyFolder
-    from mnist_tui.tui.app import AppOptions
 
 
-def open_bench(
-    preset: Preset | None,
-    *,
-    edit: bool,
+def open_app(
     runs_dir: Path,
-    data_dir: Path | None,
+    *,
+    preset: Preset | None = None,
+    edit: bool = False,
+    begin: Callable[[], StudyFolder] | None = None,
+    run: RunFolder | None = None,
+    data_dir: Path | None = None,
     device: str = "auto",
     refresh: Refresh | None = None,
 ) -> int:
-    """Open the app on its list of presets, or with a preset in the editor or in training, and return its exit code.
+    """Open the app on its list of presets, or on what the arguments name, and return its exit code.
 
     Args:
+        preset: is trained, or with `edit` opened in the editor.
+        begin: begins or finds the study to show; called once there is a terminal to show it on.
+        run: is shown on its training screen.
         data_dir: the data folder that an option names; None if none does.
         refresh: how often live screens are redrawn; None: as the settings say.
 
     Raises:
         RequestError: there is no terminal, or a folder or the data cannot be used.
     """
-    require_terminal()
-    require_writable(runs_dir)
+    _require_terminal()
+    if run is None:
+        _require_writable(runs_dir)
     if preset is not None and data_dir is not None:
         check_named_data(preset.experiment.dataset.name, data_dir)
-    action = "browse" if preset is None else "edit" if edit else "train"
+    study = begin() if begin else None
+    action = "watch" if run else "study" if study else "browse" if preset is None else "edit" if edit else "train"
 
-    from mnist_tui.tui.app import AppOptions
+    from mnist_tui.tui.app import AppOptions, BenchApp
 
-    return _run(
-        AppOptions(preset=preset, action=action, runs_dir=runs_dir, data_dir=data_dir, device=device, refresh=refresh)
+    bench = BenchApp(
+        AppOptions(
+            preset=preset,
+            action=action,
+            run=run,
+            study=study,
+            runs_dir=runs_dir,
+            data_dir=data_dir,
+            device=device,
+            refresh=refresh,
+        )
     )
-
-
-def open_study(
-    begin: Callable[[], StudyFolder],
-    *,
-    runs_dir: Path,
-    data_dir: Path | None = None,
-    device: str = "auto",
-    refresh: Refresh | None = None,
-) -> int:
-    """Open the app on the screen of a study, and return its exit code.
-
-    Args:
-        begin: begins or finds the study; called once there is a terminal to show it on.
-
-    Raises:
-        RequestError: there is no terminal, or the runs folder cannot be used.
-    """
-    require_terminal()
-    require_writable(runs_dir)
-    study = begin()
-
-    from mnist_tui.tui.app import AppOptions
-
-    return _run(
-        AppOptions(action="study", study=study, runs_dir=runs_dir, data_dir=data_dir, device=device, refresh=refresh)
-    )
-
-
-def open_watching(run: RunFolder, refresh: Refresh | None = None) -> int:
-    """Open the app on the training screen of a run, and return its exit code."""
-    require_terminal()
-
-    from mnist_tui.tui.app import AppOptions
-
-    return _run(AppOptions(action="watch", run=run, runs_dir=run.path.parent, refresh=refresh))
-
-
-def _run(options: AppOptions) -> int:
-    from mnist_tui.tui.app import BenchApp
-
-    bench = BenchApp(options)
     bench.run()
     return bench.return_code or 0
 
 
-def require_terminal() -> None:
-    """Check that there is a terminal to draw on.
-
-    Raises:
-        RequestError: stdout, stdin or stderr is not a terminal, or the terminal cannot draw screens.
-    """
+def _require_terminal() -> None:
     if os.environ.get("TEXTUAL_DRIVER"):
         return
     instead = "for training without screens there is `mnist-tui train --preset NAME`"
@@ -121,12 +90,7 @@ def require_terminal() -> None:
         raise RequestError(f"{why}; set TERM (to xterm-256color, say), or {instead}")
 
 
-def require_writable(runs_dir: Path) -> None:
-    """Make the runs folder, and check that files can be made in it.
-
-    Raises:
-        RunError: they cannot.
-    """
+def _require_writable(runs_dir: Path) -> None:
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=runs_dir):
@@ -152,10 +116,6 @@ def usual_runs_dir(*, tell: bool = True) -> Path:
     return typed_path(settings.runs_dir) if settings.runs_dir else default_runs_dir()
 
 
-SAMPLE_STANDS_FOR = "mnist"
-"""The only dataset that the bundled digits may replace."""
-
-
 def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
     """Check that a dataset is on this machine, or could be downloaded; a folder that was named is read and verified.
 
@@ -165,7 +125,7 @@ def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
         DataError: there is no such dataset, or the files in a folder that was named cannot be used.
         MissingDataError: the data are not on this machine, and no mirror answers.
     """
-    sample_will_do = allow_sample and name == SAMPLE_STANDS_FOR
+    sample_will_do = allow_sample and name == "mnist"  # the only dataset that the bundled digits may replace
     if check_named_data(name, data_dir) or sample_will_do or name not in KNOWN:
         return
 

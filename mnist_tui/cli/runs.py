@@ -10,6 +10,7 @@ import typer
 
 from mnist_tui.cli.errors import FAILED
 from mnist_tui.cli.follow import wait_until_known
+from mnist_tui.cli.open_app import open_app
 from mnist_tui.cli.options import (
     Json,
     RefreshOption,
@@ -112,13 +113,10 @@ def logs(
 
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
     """Open the app on a run's training screen, or on a study's screen for a study's id."""
-    place = runs_folder(ctx, runs_dir)
-    from mnist_tui.cli.open_app import open_study, open_watching
-
-    found = run_or_study(place, run)
+    found = run_or_study(runs_folder(ctx, runs_dir), run)
     if isinstance(found, StudyFolder):
-        raise typer.Exit(open_study(lambda: found, runs_dir=found.runs_dir, refresh=refresh))
-    raise typer.Exit(open_watching(found, refresh))
+        raise typer.Exit(open_app(found.runs_dir, begin=lambda: found, refresh=refresh))
+    raise typer.Exit(open_app(found.path.parent, run=found, refresh=refresh))
 
 
 def delete(

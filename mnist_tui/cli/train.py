@@ -13,9 +13,10 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.begin_study import seeds_of, train_seeds
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.follow import StopSignals, follow, standard
+from mnist_tui.cli.follow import EventPrinter, StopSignals, follow
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import (
+    AllowSample,
     DataDir,
     Json,
     Request,
@@ -62,9 +63,7 @@ def train(
         ),
     ] = None,
     as_json: Json = False,
-    allow_sample: Annotated[
-        bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
-    ] = False,
+    allow_sample: AllowSample = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -108,26 +107,22 @@ def start_and_follow(
         WorkFailedError: the work failed or the worker died.
     """
     if detach:
-        tell_detached(begin(), as_json=as_json)
-        return
-    teller = standard(as_json)
-    with StopSignals(teller.say) as signals:
         folder = begin()
-        state = follow(folder, teller, signals, watch)
-    teller.end()
-    tell_outcome(folder, state, as_json=as_json)
+        if as_json:
+            print_json({"run": folder.id, "folder": str(folder.path)})
+        else:
+            print_line(folder.id)
+        print_note(f"training goes on; `{PROGRAM} attach {folder.id}` shows it")
+        return
+    printer = EventPrinter(sys.stderr if as_json else sys.stdout, sys.stderr)
+    with StopSignals(printer.note) as signals:
+        folder = begin()
+        state = follow(folder, printer, signals, watch)
+    printer.end()
+    print_result(folder, state, as_json=as_json)
 
 
-def tell_detached(folder: RunFolder, *, as_json: bool) -> None:
-    """Print the id of a run that a worker trains now."""
-    if as_json:
-        print_json({"run": folder.id, "folder": str(folder.path)})
-    else:
-        print_line(folder.id)
-    print_note(f"training goes on; `{PROGRAM} attach {folder.id}` shows it")
-
-
-def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
+def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     """Print the result of a run on stdout.
 
     Raises:
@@ -143,7 +138,12 @@ def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
     if as_json:
         print_json(doc)
     else:
-        print_line("\n".join(_result_lines(folder, state, doc)))
+        spent = (doc["timings"] or {}).get("train", sum(row.seconds for row in state.history))
+        head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
+        epochs = f"{len(state.history)} of {counted(state.epochs, 'epoch')}"
+        print_line(f"{head} ({epochs}, {seconds(spent)} of training)")
+        for line in (*score_lines(doc), f"run        {folder.id}", f"folder     {folder.path}"):
+            print_line(line)
     if state.state in ("failed", "crashed"):
         if state.state == "crashed":
             what = f"crashed: its worker {folder.why_crashed()}"
@@ -153,43 +153,30 @@ def tell_outcome(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         raise WorkFailedError(f"run {folder.id} {what}; its log is {folder.log_file}")
 
 
-def _result_lines(folder: RunFolder, state: RunState, doc: dict[str, Any]) -> list[str]:
-    spent = (doc["timings"] or {}).get("train", sum(row.seconds for row in state.history))
-    reason = state.ended.reason if state.ended else ""
-    head = reason if reason.startswith(state.state) else ": ".join(filter(None, (state.state, reason)))
-    lines = [f"{head} ({len(state.history)} of {counted(state.epochs, 'epoch')}, {seconds(spent)} of training)"]
-    lines += score_lines(doc)
-    return [*lines, f"run        {folder.id}", f"folder     {folder.path}"]
-
-
 def score_lines(doc: dict[str, Any]) -> list[str]:
-    """Return lines with the scores of a run that was evaluated, and what its source published."""
+    """Return lines with the scores of a run that was evaluated, and what its source published.
+
+    The published scores are given where the experiment is still the source's, with the distance of ours from them.
+    """
     lines: list[str] = []
-    test = doc["test"]
-    if test is not None:
+    if (test := doc["test"]) is not None:
         macro = percent(test["macro_f1"])
         lines.append(f"test       accuracy {percent(test['accuracy'])}  loss {loss(test['loss'])}  macro F1 {macro}")
     if doc["train"] is not None:
         lines.append(f"training   accuracy {percent(doc['train']['accuracy'])}  loss {loss(doc['train']['loss'])}")
-    return lines + _published_lines(doc)
-
-
-def _published_lines(doc: dict[str, Any]) -> list[str]:
-    """Return what the source published, where the experiment is still the source's, and how far ours is from it."""
-    lines: list[str] = []
     for of in ("test", "training"):
-        found = [one for one in published_scores(doc) if one.of == of]
-        if not found:
+        scores = [score for score in published_scores(doc) if score.of == of]
+        if not scores:
             continue
         kind = "" if of == "test" else "training "
-        where = f"in {citation(doc['reference'])}" if of == "test" else f"({found[0].how})"
-        lines.append(f"published  {kind}{_scores(found, lambda one: one.written(one.published))}  {where}")
-        if alike := [one for one in found if one.ours is not None]:
-            running = found[0].how == MEASURED["running"]
-            ours = f"  (ours alike: {_scores(alike, lambda one: one.written(one.ours))})" if running else ""
-            lines.append(f"difference {kind}{_scores(alike, lambda one: one.difference)}{ours}")
+        where = f"in {citation(doc['reference'])}" if of == "test" else f"({scores[0].how})"
+        lines.append(f"published  {kind}{_row(scores, lambda score: score.written(score.published))}  {where}")
+        if alike := [score for score in scores if score.ours is not None]:
+            running = scores[0].how == MEASURED["running"]
+            ours = f"  (ours alike: {_row(alike, lambda score: score.written(score.ours))})" if running else ""
+            lines.append(f"difference {kind}{_row(alike, lambda score: score.difference)}{ours}")
     return lines
 
 
-def _scores(found: list[PublishedScore], written: Callable[[PublishedScore], str]) -> str:
-    return "  ".join(f"{one.score} {written(one)}" for one in found)
+def _row(scores: list[PublishedScore], text_of: Callable[[PublishedScore], str]) -> str:
+    return "  ".join(f"{score.score} {text_of(score)}" for score in scores)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.cli.follow import StopSignals, Teller, follow
-from mnist_tui.cli.train import tell_outcome
+from mnist_tui.cli.follow import EventPrinter, StopSignals, follow
+from mnist_tui.cli.train import print_result
 from mnist_tui.errors import RequestError
 from mnist_tui.runs.control import send
 from mnist_tui.runs.event_log import EventLog, EventTail
@@ -71,8 +71,8 @@ def test_what_was_told_before_is_not_told_again(stopped: RunFolder, capsys: pyte
         log.append(event)
     log.close()
     stopped.write_status(Status("finished"))
-    teller = Teller(sys.stdout, sys.stdout)
-    state = follow(stopped, teller, StopSignals(teller.say), watch)
+    printer = EventPrinter(sys.stdout, sys.stdout)
+    state = follow(stopped, printer, StopSignals(printer.note), watch)
     said = capsys.readouterr().out.splitlines()
     assert said[1] == "goes on after epoch 2 of 9 and step 59 of 118 of the next"
     assert [line[:25] for line in said[2:]] == ["epoch 3/9  loss 0.5000 (v", "epoch 4/9  loss 0.4000 (v"]
@@ -85,7 +85,7 @@ def test_a_refusal_by_the_worker_is_the_requests_and_names_the_run(stopped: RunF
     ended = Ended(state="stopped", reason="as asked", refused="the data are other ones")
     state = reduce(RunState(), [ended])
     with pytest.raises(RequestError, match="was not resumed and is as it was: the data are other ones"):
-        tell_outcome(stopped, state, as_json=True)
+        print_result(stopped, state, as_json=True)
 
 
 @pytest.mark.exhaustive

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.follow import StopSignals, Teller, epoch_line, follow
-from mnist_tui.cli.train import tell_outcome
+from mnist_tui.cli.follow import EventPrinter, StopSignals, epoch_line, follow
+from mnist_tui.cli.train import print_result
 from mnist_tui.errors import RequestError
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
@@ -26,8 +26,8 @@ from tests.waiting import PATIENCE, wait_for
 
 
 def ended(folder: RunFolder, lines: Any) -> Any:
-    teller = Teller(lines, lines)
-    return follow(folder, teller, StopSignals(teller.say))
+    printer = EventPrinter(lines, lines)
+    return follow(folder, printer, StopSignals(printer.note))
 
 
 def test_an_epoch_is_one_line_a_person_can_read() -> None:
@@ -44,7 +44,7 @@ def test_an_epochs_line_fits_80_columns() -> None:
 def test_a_run_is_told_phase_by_phase_and_epoch_by_epoch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recorded_run(tmp_path)
     state = ended(folder, sys.stdout)
-    tell_outcome(folder, state, as_json=False)
+    print_result(folder, state, as_json=False)
     text = capsys.readouterr().out
     assert [line[:9] for line in text.splitlines() if line.startswith("epoch")] == [
         "epoch 1/3",
@@ -57,11 +57,11 @@ def test_a_run_is_told_phase_by_phase_and_epoch_by_epoch(tmp_path: Path, capsys:
 
 def test_diverged_is_no_failure_but_failed_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diverged = recorded_run(tmp_path, state="diverged", reason="diverged in epoch 3: the loss is not finite")
-    tell_outcome(diverged, ended(diverged, sys.stderr), as_json=True)
+    print_result(diverged, ended(diverged, sys.stderr), as_json=True)
     assert json.loads(capsys.readouterr().out)["state"] == "diverged"
     failed = recorded_run(tmp_path, state="failed", reason="there was not enough memory")
     with pytest.raises(WorkFailedError, match=r"failed \(there was not enough memory\); its log is .*worker\.log"):
-        tell_outcome(failed, ended(failed, sys.stderr), as_json=True)
+        print_result(failed, ended(failed, sys.stderr), as_json=True)
     assert json.loads(capsys.readouterr().out)["state"] == "failed"
 
 
@@ -72,7 +72,7 @@ def test_a_failure_without_a_place_in_the_code_was_the_requests(
     text = folder.events_file.read_text(encoding="utf-8").replace('"where":"job.py:1"', '"where":""')
     folder.events_file.write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match=r"^there is no gpu:7 here$"):
-        tell_outcome(folder, ended(folder, sys.stderr), as_json=True)
+        print_result(folder, ended(folder, sys.stderr), as_json=True)
     assert capsys.readouterr().out == ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.cli.errors import WorkFailedError
-from mnist_tui.cli.train import tell_outcome
+from mnist_tui.cli.train import print_result
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.python_process import end_words, noted, reap, telling, why_crashed
 from mnist_tui.runs.folder import Launch, RunFolder, create
@@ -67,7 +67,7 @@ def test_a_killed_worker_is_told_by_its_signal_everywhere(tmp_path: Path) -> Non
     assert folder.last_log_lines() == [f"mnist-tui: the process {end_words(-9)}"]
     assert run_document(folder)["reason"] == f"the worker {end_words(-9)}"
     with pytest.raises(WorkFailedError, match=r"crashed: its worker was killed \(SIGKILL\)") as told:
-        tell_outcome(folder, RunState(state="crashed"), as_json=True)
+        print_result(folder, RunState(state="crashed"), as_json=True)
     assert "cuInit" not in str(told.value)
 
 
