@@ -9,13 +9,13 @@ import typer
 from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder
 from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
 from mnist_tui.cli.run_or_study import runs_of
+from mnist_tui.cli.runs import figure_columns
 from mnist_tui.errors import RequestError
 from mnist_tui.report import result_words
 from mnist_tui.runs.collection.seed_groups import SeedGroup, differing, pairs, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.wording import DASH, count, loss, percent, seconds
+from mnist_tui.wording import DASH
 
-SCORES = ("test accuracy", "macro F1", "test loss", "parameters", "time")
 OVER_SEEDS = (
     ("test accuracy (%)", "test_accuracy", 100, 2),
     ("macro F1 (%)", "macro_f1", 100, 2),
@@ -43,20 +43,17 @@ def compare(
     folders = {folder.id: folder for text in runs for folder in runs_of(place, text)}
     if len(folders) < 2:
         raise RequestError("compare needs at least two different runs; `mnist-tui runs` lists them")
-    found = [summary_of(folder) for folder in folders.values()]
+    summaries = [summary_of(folder) for folder in folders.values()]
     if as_json:
-        print_json(document(found))
+        print_json(document(summaries))
         return
-    names = differing(found)
-    published = ("published",) if any(run.published_accuracy is not None for run in found) else ()
-    scores = (SCORES[0], *published, *SCORES[1:])
-    table = plain_table("run", "name", "state", *names, "epochs", *scores, right=("epochs", *scores))
-    for at, run in enumerate(found):
+    names, figures = differing(summaries), figure_columns(summaries)
+    table = plain_table("run", "name", "state", *names, *figures, right=tuple(figures))
+    for at, run in enumerate(summaries):
         own = (texts[at] or DASH for texts in names.values())
-        epochs = f"{run.epochs_done:,}/{run.epochs:,}"
-        table.add_row(run.run, run.shown_name, run.state, *own, epochs, *_scores(run, published))
+        table.add_row(run.run, run.shown_name, run.state, *own, *(text_of(run) for text_of in figures.values()))
     print_table(table)
-    if groups := seed_groups(found):
+    if groups := seed_groups(summaries):
         _print_groups(groups)
 
 
@@ -85,21 +82,15 @@ def _print_groups(groups: list[SeedGroup]) -> None:
     table = plain_table("over seeds", "figure", *FIGURES, right=FIGURES)
     for group in groups:
         for heading, field, scale, digits in OVER_SEEDS:
-            if (found := group.summary(field)) is not None:
-                each = (found.mean, found.std, found.minimum, found.maximum)
+            if (summary := group.summary(field)) is not None:
                 mean, deviation, low, high = (
-                    DASH if value is None else f"{scale * value:.{digits}f}" for value in each
+                    DASH if value is None else f"{scale * value:.{digits}f}"
+                    for value in (summary.mean, summary.std, summary.minimum, summary.maximum)
                 )
-                around = result_words.interval_in_words(found, scale, digits)
-                table.add_row(names[group.group], heading, str(found.n), mean, deviation, around, low, high)
+                interval = result_words.interval_in_words(summary, scale, digits)
+                table.add_row(names[group.group], heading, str(summary.n), mean, deviation, interval, low, high)
     if table.row_count:
         print_line()
         print_table(table)
     for sentence in result_words.seed_sentences(groups):
         print_line(f"\n{sentence}")
-
-
-def _scores(run: RunSummary, published: tuple[str, ...]) -> tuple[str, ...]:
-    cost = loss(run.test_loss) if run.test_loss is not None else DASH
-    theirs = (percent(run.published_accuracy) for _ in published)
-    return percent(run.test_accuracy), *theirs, percent(run.macro_f1), cost, count(run.parameters), seconds(run.seconds)

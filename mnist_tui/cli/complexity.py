@@ -28,8 +28,8 @@ from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, compl
 from mnist_tui.report.complexity.models import NamedModel, compared_models
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import AmbiguousRunError
+from mnist_tui.wording import listed
 
 
 def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -37,33 +37,29 @@ def complete_model(ctx: typer.Context, incomplete: str) -> list[str]:
     return [*complete_preset(incomplete), *complete_run_or_study(ctx, incomplete)]
 
 
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        metavar="|".join(FORMATS),
-        help="The format to print; text: in words.",
-        autocompletion=among(FORMATS),
-    ),
-]
-Models = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[MODEL…]",
-        help="Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy.",
-        autocompletion=complete_model,
-        show_default=False,
-    ),
-]
-
-
 @with_experiment
 def complexity(
     ctx: typer.Context,
     *,
     request: Request,
-    models: Models = None,
-    form: Format = "table",
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL…]",
+            help="Presets, TOML files, runs or a study for its runs, side by side; runs with their test accuracy.",
+            autocompletion=complete_model,
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="The format to print; text: in words.",
+            autocompletion=among(FORMATS),
+        ),
+    ] = "table",
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", parser=typed_path, help="Write to a file instead of stdout."),
@@ -78,8 +74,8 @@ def complexity(
     request.one_seed("the counts are the same for every seed")
     form = FORMAT_ALIASES.get(form, form)
     if form not in FORMATS:
-        raise RequestError(f"--format {form} is not known; it is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    named = [one for name in dict.fromkeys(models or ()) for one in _chosen(ctx, request, name, runs_dir)]
+        raise RequestError(f"--format {form} is not known; it is {listed(FORMATS, 'or')}")
+    named = [model for name in dict.fromkeys(models or ()) for model in _models(ctx, request, name, runs_dir)]
     if request.preset is not None or not named:
         named.insert(0, NamedModel(request.chosen()))
     compared = compared_models(named)
@@ -90,10 +86,20 @@ def complexity(
         from mnist_tui.report.complexity.comparison import comparison_in_format
 
         text = comparison_in_format(compared, form)
-    _put(text, output, force=force)
+    if output is None:
+        print_text(text)
+        return
+    try:
+        if output.exists() and not force:
+            raise RequestError(f"{ExistsError([output])}; --force replaces, another -o writes elsewhere")
+        write_text(output, text)
+    except OSError as error:
+        problem = f"{output} cannot be written: {error.strerror or error}"
+        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(problem) from None
+    print_note(f"wrote {output}")
 
 
-def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
+def _models(ctx: typer.Context, request: Request, name: str, runs_dir: Path | None) -> list[NamedModel]:
     """Return the preset, the file or the run of that name, or the runs of that study or group of seeds."""
     try:
         return [NamedModel(request.changed(find_preset(name)))]
@@ -104,24 +110,9 @@ def _chosen(ctx: typer.Context, request: Request, name: str, runs_dir: Path | No
             raise
         except RunError:
             raise error from None
-    return [_of_run(request, folder) for folder in folders]
-
-
-def _of_run(request: Request, folder: RunFolder) -> NamedModel:
-    preset = folder.preset()
-    changed = request.changed(preset)
-    return NamedModel(changed, summary_of(folder) if changed.experiment == preset.experiment else None)
-
-
-def _put(text: str, output: Path | None, *, force: bool) -> None:
-    if output is None:
-        print_text(text)
-        return
-    try:
-        if output.exists() and not force:
-            raise RequestError(f"{ExistsError([output])}; --force replaces, another -o writes elsewhere")
-        write_text(output, text)
-    except OSError as error:
-        said = f"{output} cannot be written: {error.strerror or error}"
-        raise (WorkFailedError if error.errno in NO_ROOM else RequestError)(said) from None
-    print_note(f"wrote {output}")
+    models: list[NamedModel] = []
+    for folder in folders:
+        preset = folder.preset()
+        changed = request.changed(preset)
+        models.append(NamedModel(changed, summary_of(folder) if changed.experiment == preset.experiment else None))
+    return models

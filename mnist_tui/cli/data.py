@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from mnist_tui.cli.options import BenchGroup, DataDir, Json, among, data_folder
 from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN, DataProgress
 from mnist_tui.paths import typed_path
-from mnist_tui.wording import size
+from mnist_tui.wording import counted, size
 
 app = typer.Typer(cls=BenchGroup)
 DOWNLOADABLE = tuple(name for name, known in KNOWN.items() if not known.sample)
@@ -30,44 +30,39 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
     """Show where each dataset is, whether its checksums are the published ones, and the size of the feature cache."""
     from mnist_tui.data import datasets, feature_cache
 
-    kept = feature_cache.status()
-    found = datasets.status(data_folder(ctx, data_dir))
+    features = feature_cache.status()
+    statuses = datasets.status(data_folder(ctx, data_dir))
     if as_json:
-        print_json(
-            [
-                {
-                    "name": one.name,
-                    "title": one.title,
-                    "state": one.state,
-                    "place": one.location.place if one.location else None,
-                    "source": one.location.source if one.location else None,
-                    "bytes": one.size,
-                    "problem": one.problem or None,
-                }
-                for one in found
-            ]
-            + [
-                {
-                    "name": "features",
-                    "title": "HOG features",
-                    "state": "kept" if kept.files else "none",
-                    "place": "feature cache",
-                    "source": str(kept.folder) if kept.folder else None,
-                    "bytes": kept.size,
-                    "problem": None,
-                    "files": kept.files,
-                }
-            ]
-        )
+        docs: list[dict[str, Any]] = [
+            {
+                "name": dataset.name,
+                "title": dataset.title,
+                "state": dataset.state,
+                "place": dataset.location.place if dataset.location else None,
+                "source": dataset.location.source if dataset.location else None,
+                "bytes": dataset.size,
+                "problem": dataset.problem or None,
+            }
+            for dataset in statuses
+        ]
+        kept = {
+            "name": "features",
+            "title": "HOG features",
+            "state": "kept" if features.files else "none",
+            "place": "feature cache",
+            "source": str(features.folder) if features.folder else None,
+            "bytes": features.size,
+            "problem": None,
+            "files": features.files,
+        }
+        print_json([*docs, kept])
         return
     table = plain_table("name", "dataset", "state", "size", "where", right=("size",))
-    for one in found:
-        where = one.problem or (
-            one.location.source if one.location else f"`mnist-tui data get {one.name}` downloads it"
-        )
-        table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", where)
-    files = f"{kept.files} file{'s' * (kept.files != 1)}" if kept.files else "none"
-    table.add_row("", "HOG features", files, size(kept.size) if kept.size else "", str(kept.folder or ""))
+    for one in statuses:
+        where = one.location.source if one.location else f"`mnist-tui data get {one.name}` downloads it"
+        table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", one.problem or where)
+    files = counted(features.files, "file") if features.files else "none"
+    table.add_row("", "HOG features", files, size(features.size) if features.size else "", str(features.folder or ""))
     print_table(table)
 
 
@@ -112,20 +107,19 @@ def clear() -> None:
 
 
 class _ProgressPrinter:
-    """Print a download's progress on stderr: a line that is replaced on a terminal, elsewhere a line for each phase."""
+    """Prints a download's progress on stderr: one line that changes on a terminal, else a line for each phase."""
 
     def __init__(self) -> None:
-        self._line = LiveLine(sys.stderr) if sys.stderr.isatty() else None
-        self._said = ""
+        self._line = LiveLine(sys.stderr)
+        self._text = ""
 
     def __call__(self, progress: DataProgress) -> None:
-        if self._line:
+        if sys.stderr.isatty():
             share = f" {100 * progress.done / progress.total:3.0f} %" if progress.total else ""
             self._line.show(f"{progress.text}{share}")
-        elif progress.text != self._said:
+        elif progress.text != self._text:
             print_note(progress.text)
-        self._said = progress.text
+        self._text = progress.text
 
     def end(self) -> None:
-        if self._line:
-            self._line.clear()
+        self._line.clear()

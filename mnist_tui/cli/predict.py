@@ -12,11 +12,8 @@ from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.paths import typed_path
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predictor import Loaded, PredictionError, Predictor, PredictorAnswer, class_names
+from mnist_tui.runs.predictor import PredictionError, Predictor, class_names
 from mnist_tui.wording import percent
-
-LOADING = "loading the model (TensorFlow takes some seconds) …"
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,16 @@ class Prediction:
     label: int | None
     probabilities: tuple[float | None, ...]
 
+    @property
+    def probability(self) -> float | None:
+        return None if self.label is None else self.probabilities[self.label]
+
     def to_document(self, names: tuple[str, ...]) -> dict[str, Any]:
         return {
             "file": str(self.file),
             "class": None if self.label is None else names[self.label],
             "label": self.label,
-            "probability": None if self.label is None else self.probabilities[self.label],
+            "probability": self.probability,
             "probabilities": dict(zip(names, self.probabilities, strict=True)),
         }
 
@@ -76,8 +77,15 @@ def predict(
         if not pixels.any():
             print_note(f"warning: {path} shows nothing")
     frames = [(centred if centre else fitted)(pixels).tobytes() for pixels in pictures]
-    loaded, answer = _asked(folder, frames)
-    found = [_prediction(path, row) for path, row in zip(images, answer.probabilities, strict=True)]
+    print_note("loading the model (TensorFlow takes some seconds) …")
+    try:
+        with Predictor(folder) as predictor:
+            loaded, answer = predictor.wait_ready(), predictor.ask(frames)
+    except PredictionError as error:
+        if error.refused:
+            raise
+        raise WorkFailedError(str(error)) from None
+    predictions = [_prediction(path, row) for path, row in zip(images, answer.probabilities, strict=True)]
     if as_json:
         print_json(
             {
@@ -85,29 +93,17 @@ def predict(
                 "weights": loaded.weights,
                 "epoch": loaded.epoch,
                 "centred": centre,
-                "predictions": [one.to_document(names) for one in found],
+                "predictions": [prediction.to_document(names) for prediction in predictions],
             }
         )
         return
     placed = "centred as MNIST's digits are" if centre else "as they are, fitted into 28×28 pixels"
     print_note(f"asked {loaded.words}; the images are {placed}")
     table = plain_table("file", "class", "probability", *names, right=("probability", *names))
-    for one in found:
+    for one in predictions:
         label = "not a number" if one.label is None else names[one.label]
-        best = None if one.label is None else one.probabilities[one.label]
-        table.add_row(str(one.file), label, percent(best), *map(percent, one.probabilities))
+        table.add_row(str(one.file), label, percent(one.probability), *map(percent, one.probabilities))
     print_table(table)
-
-
-def _asked(folder: RunFolder, frames: list[bytes]) -> tuple[Loaded, PredictorAnswer]:
-    print_note(LOADING)
-    try:
-        with Predictor(folder) as predictor:
-            return predictor.wait_ready(), predictor.ask(frames)
-    except PredictionError as error:
-        if error.refused:
-            raise
-        raise WorkFailedError(str(error)) from None
 
 
 def _prediction(path: Path, probabilities: tuple[float | None, ...]) -> Prediction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Container
 from typing import Annotated, Any
 
 import typer
@@ -43,14 +44,14 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
     """List all runs, newest first."""
     place = runs_folder(ctx, runs_dir)
     check_readable(place)
-    found = list_runs(place)
+    summaries = list_runs(place)
     if as_json:
-        print_json([run.to_document() for run in found])
-    elif found:
-        _print_runs(found)
+        print_json([run.to_document() for run in summaries])
+    elif summaries:
+        _print_runs(summaries)
     else:
         print_note(f"there are no runs in {place}; `mnist-tui train --preset raw` makes one")
-    for run in found:
+    for run in summaries:
         if run.damaged:
             print_note(f"damaged: run {run.run}: {run.damaged}")
     if left_out := passed_over(place):
@@ -58,23 +59,33 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
         print_note(f"{entries} passed over: {', '.join(map(str, left_out))}")
 
 
-def _print_runs(found: list[RunSummary]) -> None:
-    published = ["published"] if any(run.published_accuracy is not None for run in found) else []
-    right = ("epochs", "test accuracy", *published, "macro F1", "parameters")
-    own = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in found)]
-    table = plain_table("run", "state", "preset", "changed", "started", *right, *own, right=right)
-    for run in found:
-        epochs = f"{run.epochs_done:,}/{run.epochs:,}"
-        theirs = (percent(run.published_accuracy) for _ in published)
-        figures = (epochs, percent(run.test_accuracy), *theirs, percent(run.macro_f1), count(run.parameters))
-        mine = (_short(run.study) if title == "study" else getattr(run, title) for title in own)
-        table.add_row(run.run, run.state, run.preset, run.differs, moment(run.started), *figures, *mine)
+def _print_runs(summaries: list[RunSummary]) -> None:
+    figures = figure_columns(summaries, without=("test loss", "time"))
+    optional = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in summaries)]
+    table = plain_table("run", "state", "preset", "changed", "started", *figures, *optional, right=tuple(figures))
+    for run in summaries:
+        texts_of_figures = (text_of(run) for text_of in figures.values())
+        # A study's id without its time is an ending of the id, which the command line accepts.
+        texts = {"name": run.name, "note": run.note, "study": run.study.split("-", 2)[-1]}
+        own = (texts[title] for title in optional)
+        table.add_row(run.run, run.state, run.preset, run.differs, moment(run.started), *texts_of_figures, *own)
     print_table(table)
 
 
-def _short(study: str) -> str:
-    """Return a study's id without its time: an ending of the id, which the command line accepts."""
-    return study.split("-", 2)[-1]
+def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
+    """Return the columns of a table of runs that hold figures: what makes a cell's text, by the column's title."""
+    columns: dict[str, Callable[[RunSummary], str]] = {
+        "epochs": lambda run: f"{run.epochs_done:,}/{run.epochs:,}",
+        "test accuracy": lambda run: percent(run.test_accuracy),
+        "published": lambda run: percent(run.published_accuracy),
+        "macro F1": lambda run: percent(run.macro_f1),
+        "test loss": lambda run: DASH if run.test_loss is None else loss(run.test_loss),
+        "parameters": lambda run: count(run.parameters),
+        "time": lambda run: seconds(run.seconds),
+    }
+    if all(run.published_accuracy is None for run in summaries):
+        del columns["published"]
+    return {title: text_of for title, text_of in columns.items() if title not in without}
 
 
 def show(ctx: typer.Context, run: Run, as_json: Json = False, runs_dir: RunsDir = None) -> None:
@@ -157,12 +168,12 @@ def as_text(doc: dict[str, Any]) -> str:
         f"epochs     {len(epochs)} of {doc['experiment']['training']['epochs']}",
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
-    if found := doc["closed_form"]:
+    if solution := doc["closed_form"]:
         lines += [
-            f"ridge      {result_words.ridge_in_words(found)}",
-            f"solved     over {result_words.solved_images(found)}",
+            f"ridge      {result_words.ridge_in_words(solution)}",
+            f"solved     over {result_words.solved_images(solution)}",
+            f"softmax    of the scores over the temperature {result_words.temperature_in_words(solution)}",
         ]
-        lines.append(f"softmax    of the scores over the temperature {result_words.temperature_in_words(found)}")
     lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []
@@ -192,28 +203,24 @@ def _per_class(rows: list[dict[str, Any]]) -> str:
     return rendered(table)
 
 
-def _rate(value: float | None) -> str:
-    return DASH if value is None else f"{value:.4g}"
-
-
 def _history(epochs: list[dict[str, Any]]) -> str:
-    right = ("epoch", "loss", "accuracy", "val loss", "val accuracy", "learning rate", "time")
-    table = plain_table(*right, right=right)
+    def rate(value: float | None) -> str:
+        return DASH if value is None else f"{value:.4g}"
+
+    columns: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "epoch": ("epoch", str),
+        "loss": ("loss", loss),
+        "accuracy": ("accuracy", percent),
+        "val loss": ("val_loss", loss),
+        "val accuracy": ("val_accuracy", percent),
+        "learning rate": ("learning_rate", rate),
+        "time": ("seconds", seconds),
+    }
+    table = plain_table(*columns, right=tuple(columns))
     for row in epochs[-HISTORY:]:
-        table.add_row(
-            str(row["epoch"]),
-            loss(row["loss"]),
-            percent(row["accuracy"]),
-            loss(row["val_loss"]),
-            percent(row["val_accuracy"]),
-            _rate(row["learning_rate"]),
-            seconds(row["seconds"]),
-        )
+        table.add_row(*(text_of(row[key]) for key, text_of in columns.values()))
     left_out = len(epochs) - HISTORY
     return rendered(table) + (f"\n({left_out} earlier epochs: --json has them)" if left_out > 0 else "")
-
-
-DAY = 86_400.0
 
 
 def prune(
@@ -232,53 +239,49 @@ def prune(
     if not (math.isfinite(older_than) and older_than >= 0):
         raise RequestError(f"--older-than must be a number of days, 0 or more (got {older_than:g})")
     place = runs_folder(ctx, runs_dir)
-    found = find_waste(place, place / PLACE, older_than=older_than * DAY)
-    kept = _delete(found) if yes else found
-    gone = [one for one in found if one not in kept]
+    waste = find_waste(place, place / PLACE, older_than=older_than * 86_400)
+    deleted = [entry for entry in waste if yes and _removed(entry)]
     if as_json:
         print_json(
             [
                 {
-                    "path": str(one.path),
-                    "run": one.run.id if one.run else None,
-                    "why": one.why,
-                    "bytes": one.size,
-                    "deleted": one in gone,
+                    "path": str(entry.path),
+                    "run": entry.run.id if entry.run else None,
+                    "why": entry.why,
+                    "bytes": entry.size,
+                    "deleted": entry in deleted,
                 }
-                for one in found
+                for entry in waste
             ]
         )
-    elif found:
+    elif waste:
         table = plain_table("what", "why", "size", right=("size",))
-        for one in found:
-            table.add_row(one.run.id if one.run else str(one.path), one.why, size(one.size))
+        for entry in waste:
+            table.add_row(entry.run.id if entry.run else str(entry.path), entry.why, size(entry.size))
         print_table(table)
-    print_note(_told(found, gone, yes=yes) if found else f"there is nothing to prune in {place}")
-    if yes and kept:
+    if not waste:
+        print_note(f"there is nothing to prune in {place}")
+    elif yes:
+        print_note(f"deleted {_counted(deleted)}")
+    else:
+        print_note(f"{_counted(waste)}; nothing was deleted, the same command with --yes does it")
+    if yes and len(deleted) < len(waste):
         raise typer.Exit(FAILED)
 
 
-def _delete(found: list[Waste]) -> list[Waste]:
-    """Delete what was found; return what could not be deleted, after a note for each."""
-    kept: list[Waste] = []
-    for one in found:
-        try:
-            remove_waste(one)
-        except RunError as error:
-            print_note(f"kept: {error}")
-            kept.append(one)
-    return kept
+def _removed(entry: Waste) -> bool:
+    """Delete an entry; print a note and return False if that is not possible."""
+    try:
+        remove_waste(entry)
+    except RunError as error:
+        print_note(f"kept: {error}")
+        return False
+    return True
 
 
-def _told(found: list[Waste], gone: list[Waste], *, yes: bool) -> str:
-    if yes:
-        return f"deleted {_counted(gone)}"
-    return f"{_counted(found)}; nothing was deleted, the same command with --yes does it"
-
-
-def _counted(found: list[Waste]) -> str:
-    """``2 runs and 1 temporary file, 12.6 MB``."""
-    runs = sum(one.run is not None for one in found)
-    numbers = ((runs, "run"), (len(found) - runs, "temporary file"))
+def _counted(waste: list[Waste]) -> str:
+    """Return ``2 runs and 1 temporary file, 12.6 MB``."""
+    runs = sum(entry.run is not None for entry in waste)
+    numbers = ((runs, "run"), (len(waste) - runs, "temporary file"))
     parts = [counted(number, name) for number, name in numbers if number]
-    return f"{listed(parts) or 'nothing'}, {size(sum(one.size for one in found))}"
+    return f"{listed(parts) or 'nothing'}, {size(sum(entry.size for entry in waste))}"
