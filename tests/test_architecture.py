@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import mnist_tui
-from mnist_tui.runs.state import replayed
+from mnist_tui.runs.event_log import replayed
 
 PACKAGE = Path(mnist_tui.__file__).parent
 MAP = (PACKAGE / "ARCHITECTURE.md").read_text()

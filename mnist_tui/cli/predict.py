@@ -12,7 +12,7 @@ from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
 from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
 from mnist_tui.paths import typed_path
-from mnist_tui.runs.predictor import PredictionError, Predictor, class_names
+from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names
 from mnist_tui.wording import percent
 
 

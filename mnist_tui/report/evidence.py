@@ -15,14 +15,12 @@ from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
-from mnist_tui.runs.diagnosis.finding import Finding
-from mnist_tui.runs.diagnosis.rules import diagnose
+from mnist_tui.runs.diagnosis import Finding, diagnose
+from mnist_tui.runs.event_log import EpochReader, replayed
 from mnist_tui.runs.events import WeightsSeen
-from mnist_tui.runs.fast_log_reader import EpochReader
-from mnist_tui.runs.folder import Launch, RunFolder
-from mnist_tui.runs.names_and_notes import read_label
+from mnist_tui.runs.folder import Launch, RunFolder, read_label
 from mnist_tui.runs.results import assemble_document
-from mnist_tui.runs.state import RunState, replayed
+from mnist_tui.runs.state import RunState
 
 if TYPE_CHECKING:
     import numpy as np

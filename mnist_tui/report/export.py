@@ -16,8 +16,9 @@ from mnist_tui.files import move, temporary_prefix, write_text
 from mnist_tui.python_process import end_words, telling
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.report.tabular import csv_text
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
-from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.state import EpochRow
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.runs.worker_jobs import run_job
 from mnist_tui.wording import listed

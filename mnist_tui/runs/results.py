@@ -15,10 +15,11 @@ from mnist_tui.experiment.presets import Preset, Reference
 from mnist_tui.experiment.problem import problems_of
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import to_mapping
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LARGEST
-from mnist_tui.runs.state import RunState, replayed
+from mnist_tui.runs.state import RunState
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
-from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import (
     CheckpointSaved,
     DataReady,
@@ -149,11 +147,6 @@ def reduce(state: RunState, events: Iterable[Event]) -> RunState:
     for event in events:
         state = replace(_after(state, event), updated=event.time)
     return state
-
-
-def replayed(log: Path) -> RunState:
-    """Return the state after all events of a log, read from its beginning."""
-    return reduce(RunState(), EventTail(log).read_all())
 
 
 def _after(state: RunState, event: Event) -> RunState:

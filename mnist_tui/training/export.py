@@ -24,9 +24,9 @@ from mnist_tui.experiment.shapes import IMAGE_EDGE, hog_blocks, hog_cells, hog_l
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.files import replacing, replacing_folder
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predictor import class_names
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.weight_formats import IMAGES, PROBABILITIES, WEIGHT_FORMATS, csv_name
+from mnist_tui.runs.worker_jobs import class_names
 from mnist_tui.training import checkpoint, models
 from mnist_tui.training.backend import tf
 

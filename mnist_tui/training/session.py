@@ -20,11 +20,11 @@ from mnist_tui.experiment import complexity
 from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import go_on_if_asked
-from mnist_tui.runs.state import replayed
 from mnist_tui.training import machine
 from mnist_tui.training.extension import recover
 from mnist_tui.training.inputs import DatasetCache, Inputs, prepare

@@ -12,8 +12,8 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from mnist_tui.experiment.presets import PresetError
+from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import EpochEnded
-from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import FolderWatch, RunSnapshot, RunWatch
 

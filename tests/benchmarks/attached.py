@@ -21,9 +21,10 @@ from pathlib import Path
 import psutil
 
 from mnist_tui.runs.control import send
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run
-from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.state import EpochRow
 from tests.benchmarks import results
 from tests.benchmarks.pairs import ratio
 from tests.terminal import COMMAND, Terminal

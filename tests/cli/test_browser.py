@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from mnist_tui.runs import control
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import run_folders
-from mnist_tui.runs.state import LIVE, replayed
+from mnist_tui.runs.state import LIVE
 from tests.browser import CHROMIUM, browser
 from tests.cli.test_serve import served
 from tests.waiting import PATIENCE, wait_for

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import Label, write_label
+from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.cli.conftest import Command, sentence
 from tests.runs.synthetic import BEGIN, finished_run
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.runs import control
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import find_run, run_folders
 from mnist_tui.runs.process_folder import this_process
-from mnist_tui.runs.state import replayed
 from tests.cli.conftest import Command, sentence
 from tests.cli.test_process import command, environment
 from tests.cli.test_train import started

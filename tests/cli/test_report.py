@@ -10,8 +10,7 @@ import pytest
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import Preset, edited, find_preset
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import Label, write_label
+from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.cli.conftest import Command, sentence
 from tests.report.recorded import CREATED, recorded_run
 from tests.report.sample_report import TITLE

@@ -20,8 +20,8 @@ from mnist_tui.cli.follow_study import StudyLeftError, StudyLines, check_outcome
 from mnist_tui.cli.study_results import fitted, trial_columns
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.library import run_folders
-from mnist_tui.runs.state import replayed
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import find_study
 from mnist_tui.studies.start import StudyRequest

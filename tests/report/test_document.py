@@ -17,8 +17,7 @@ from mnist_tui.report import document
 from mnist_tui.report.document import write_report
 from mnist_tui.report.export import ExistsError, ExportError
 from mnist_tui.report.formats import pandoc
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import Label, write_label
+from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.report.furnished import changed, furnished_run, seed_runs
 from tests.report.reading import READ, dense, pdf_text
 from tests.report.recorded import recorded_run

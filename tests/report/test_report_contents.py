@@ -18,8 +18,7 @@ from markdown_it import MarkdownIt
 from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.markdown import Report, run_numbers
-from mnist_tui.runs.folder import Launch, RunFolder, create
-from mnist_tui.runs.names_and_notes import Label, write_label
+from mnist_tui.runs.folder import Label, Launch, RunFolder, create, write_label
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import CREATED
 

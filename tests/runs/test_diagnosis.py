@@ -15,8 +15,7 @@ from mnist_tui.experiment.layers import Dense, Dropout, Flatten, PlainInitialize
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import EarlyStopping, Experiment
-from mnist_tui.runs.diagnosis.curve_rules import fall, jumps, noise, trend
-from mnist_tui.runs.diagnosis.rules import diagnose, headlines
+from mnist_tui.runs.diagnosis import diagnose, fall, headlines, jumps, noise, trend
 from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.state import RunState, reduce
 from tests.present import present

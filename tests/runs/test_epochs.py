@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs.event_log import EventLog, encode
+from mnist_tui.runs.event_log import EpochReader, EventLog, encode
 from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Progress, Resumed, WeightsSeen
-from mnist_tui.runs.fast_log_reader import EpochReader
 from tests.present import present
 from tests.runs.epochs_of import epochs_of
 

@@ -20,12 +20,11 @@ from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.listing import CACHE, RunListing, listed
 from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups, spread
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.event_log import EventLog, encode
+from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
-from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.names_and_notes import LONGEST_NAME, Label, read_label, write_label
+from mnist_tui.runs.folder import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.process_folder import Status, this_process
-from mnist_tui.runs.state import EpochRow, replayed
+from mnist_tui.runs.state import EpochRow
 from tests.present import present
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
 

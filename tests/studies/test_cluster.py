@@ -18,9 +18,9 @@ from mnist_tui.data.idx import idx_header
 from mnist_tui.errors import RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import EpochEnded, Resumed
 from mnist_tui.runs.library import run_folders
-from mnist_tui.runs.state import replayed
 from mnist_tui.studies.cluster import MOST_ATTEMPTS, Cluster
 from tests.present import present
 from tests.studies.dask_processes import DaskProcesses, listening

@@ -14,10 +14,10 @@ import mnist_tui
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.event_log import EventTail, encode
+from mnist_tui.runs.event_log import EventTail, encode, replayed
 from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
 from mnist_tui.runs.process_folder import Lock
-from mnist_tui.runs.state import RunState, reduce, replayed
+from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.studies import transport
 from mnist_tui.studies.cluster import Cluster
 from mnist_tui.studies.run_mirror import RunMirror

@@ -8,9 +8,8 @@ from typing import TypeVar
 import numpy as np
 
 from mnist_tui.runs.epoch_predictions import PredictionsReader
-from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.event_log import EpochReader, EventTail
 from mnist_tui.runs.events import Event
-from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training import checkpoint
 from tests.present import present

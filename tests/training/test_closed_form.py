@@ -10,9 +10,9 @@ from mnist_tui.errors import RunError
 from mnist_tui.report.contents.documents import run_summary
 from mnist_tui.report.export import history_csv
 from mnist_tui.runs import control, start
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
 from mnist_tui.runs.results import run_document
-from mnist_tui.runs.state import replayed
 from tests.present import present
 from tests.training.support import FLATTEN, Watch, digits, experiment, new_run, training
 from tests.waiting import wait_for

@@ -13,6 +13,7 @@ import pytest
 
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import control, start
+from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import (
     CheckpointSaved,
     Ended,
@@ -27,7 +28,6 @@ from mnist_tui.runs.events import (
 )
 from mnist_tui.runs.folder import Launch
 from mnist_tui.runs.process_folder import Lock, status_of, this_process
-from mnist_tui.runs.state import replayed
 from mnist_tui.training import checkpoint, session
 from mnist_tui.training.orders import Orders
 from mnist_tui.tui.feed import RunFeed

@@ -13,8 +13,8 @@ from mnist_tui.data.datasets import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
 from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.epoch_predictions import PredictionsReader
+from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import Paused, Warned, WeightsSeen
-from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.training import checkpoint
 from tests.present import present
 from tests.runs.epochs_of import epochs_of

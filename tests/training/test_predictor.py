@@ -18,8 +18,8 @@ from skimage.feature import hog
 from mnist_tui.data.reading import read_digits
 from mnist_tui.runs import start
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predictor import PredictionError, Predictor, class_names, has_model
 from mnist_tui.runs.process_folder import Status
+from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names, has_model
 from mnist_tui.training.predictor import answer
 from mnist_tui.training.session import Session
 from tests.training.support import experiment, new_run

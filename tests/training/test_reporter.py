@@ -3,9 +3,8 @@
 import random
 import time
 
-from mnist_tui.runs.event_log import EventTail
+from mnist_tui.runs.event_log import EventTail, replayed
 from mnist_tui.runs.events import Ended, Paused, Resumed
-from mnist_tui.runs.state import replayed
 from mnist_tui.training.reporter import Reporter
 from tests.training.support import experiment, new_run
 

@@ -179,7 +179,7 @@ async def test_the_results_are_copied_by_one_key(record: Any, app_on: Any, shows
 
 
 def snapshot(recording: Any, word: str, epochs: int) -> RunSnapshot:
-    from mnist_tui.runs.state import replayed
+    from mnist_tui.runs.event_log import replayed
 
     for number in range(1, epochs + 1):
         recording.epoch(number, steps=False, val_accuracy=0.976)

@@ -47,7 +47,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors))
         return started[-1]
 
-    monkeypatch.setattr("mnist_tui.runs.predictor.start_job", start)
+    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_job", start)
     return started
 
 

@@ -11,8 +11,7 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import Label, read_label
+from mnist_tui.runs.folder import Label, RunFolder, read_label
 from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route

@@ -174,7 +174,7 @@ def at_home(place: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     if "no-colour" in request.node.name:
         monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr("mnist_tui.runs.predictor.start_job", start)
+    monkeypatch.setattr("mnist_tui.runs.worker_jobs.start_job", start)
     monkeypatch.setattr("mnist_tui.tui.draw.model_reader.time", SimpleNamespace(perf_counter=lambda: 0.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")

@@ -22,9 +22,8 @@ from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.files import parse_json, read_text, write_text
 from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, damage_of, damaged_run, fixed_of, summed_up
-from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import read_label
+from mnist_tui.runs.event_log import FiguresReader
+from mnist_tui.runs.folder import RunFolder, read_label
 from mnist_tui.runs.naming import PassedOver, look_through
 from mnist_tui.runs.records import record
 from mnist_tui.runs.state import DAMAGED, LIVE

@@ -14,9 +14,8 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
 from mnist_tui.experiment.presets import Preset, PresetError, Reference, find_preset
 from mnist_tui.experiment.spec import Experiment, to_mapping
-from mnist_tui.runs.fast_log_reader import FiguresReader
-from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.names_and_notes import Label, checked_label, read_label
+from mnist_tui.runs.event_log import FiguresReader
+from mnist_tui.runs.folder import Label, RunFolder, checked_label, read_label
 from mnist_tui.runs.process_folder import foreign_file
 from mnist_tui.runs.records import LATEST
 from mnist_tui.runs.state import DAMAGED, RunState

@@ -15,7 +15,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.report.result_words import seed_sentences
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
-from mnist_tui.runs.fast_log_reader import FiguresReader
+from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.compare import compare_series

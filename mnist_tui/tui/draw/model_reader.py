@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.predictor import Loaded, PredictionError, Predictor
+from mnist_tui.runs.worker_jobs import Loaded, PredictionError, Predictor
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,8 +16,8 @@ from mnist_tui.runs.collection.listing import listed
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
-from mnist_tui.runs.predictor import class_names, data_of, has_model
 from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.worker_jobs import class_names, data_of, has_model
 from mnist_tui.wording import percent
 
 

@@ -11,8 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.runs.diagnosis.finding import SEVERITIES, Finding
-from mnist_tui.runs.diagnosis.rules import diagnose
+from mnist_tui.runs.diagnosis import SEVERITIES, Finding, diagnose
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen

@@ -17,8 +17,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.runs import control
-from mnist_tui.runs.diagnosis.finding import Finding
-from mnist_tui.runs.diagnosis.rules import diagnose
+from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.state import EXTENDABLE, RESUMABLE, EpochRow
 from mnist_tui.runs.watch import BROKEN

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mnist_tui.report.result_words import score_difference
-from mnist_tui.runs.diagnosis.finding import Finding
-from mnist_tui.runs.diagnosis.rules import headlines
+from mnist_tui.runs.diagnosis import Finding, headlines
 from mnist_tui.runs.events import DeviceLoad, Gpu, computation
 from mnist_tui.runs.state import RunState
 from mnist_tui.runs.watch import BROKEN, RunSnapshot

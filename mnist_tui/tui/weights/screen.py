@@ -17,8 +17,8 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import LayerComplexity, of
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
+from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
-from mnist_tui.runs.fast_log_reader import EpochReader
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of

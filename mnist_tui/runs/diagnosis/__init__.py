@@ -1,1 +1,0 @@
-"""The diagnosis of a run: rules that say in plain words what its figures mean."""
