@@ -355,7 +355,7 @@ class Bench(App[None]):
         """Copy text; inside tmux a second time, wrapped for the terminal in which tmux runs."""
         super().copy_to_clipboard(text)
         if os.environ.get("TMUX"):
-            from mnist_tui.tui.terminal.clipboard import sequence, through_tmux
+            from mnist_tui.tui.terminal.desktop import sequence, through_tmux
 
             self.window.write(through_tmux(sequence(text)))
 

@@ -22,7 +22,7 @@ from mnist_tui.tui import routes
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.terminal.clipboard import MOST, copy, sequence, through_tmux
+from mnist_tui.tui.terminal.desktop import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
 from mnist_tui.tui.widgets.adapted import KeyFooter

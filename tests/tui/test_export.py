@@ -24,7 +24,7 @@ from mnist_tui.tui.export import running_exports
 from mnist_tui.tui.export.request import REPORTS, ExportRequest, sections
 from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.export.writing import write_export
-from mnist_tui.tui.terminal.opener import show
+from mnist_tui.tui.terminal.desktop import show
 from mnist_tui.tui.widgets.adapted import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
 from tests.report.recorded import CREATED, recorded_run

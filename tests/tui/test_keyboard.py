@@ -187,7 +187,7 @@ class Fuzz:
         for name in ("mnist_tui.studies.start.start", "mnist_tui.studies.start.resume"):
             monkeypatch.setattr(name, lambda *given, **named: None)
         monkeypatch.setattr("mnist_tui.studies.start.stop", lambda folder: False)
-        monkeypatch.setattr("mnist_tui.tui.terminal.opener.opener", lambda: None)
+        monkeypatch.setattr("mnist_tui.tui.terminal.desktop.opener", lambda: None)
         monkeypatch.setattr("mnist_tui.tui.export.screen.write_export", self._no_export)
         monkeypatch.setattr("mnist_tui.tui.run_commands.discard_run", self._note)
         monkeypatch.setattr("mnist_tui.tui.runs.screen.delete_run", self._note)

@@ -22,7 +22,7 @@ from mnist_tui.tui.compare import compare_series
 from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
-from mnist_tui.tui.terminal.clipboard import copy
+from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
 from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot

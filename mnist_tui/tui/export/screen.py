@@ -226,7 +226,7 @@ class ExportScreen(BenchModal[None]):
 
     def action_open(self) -> None:
         """Open the report with the desktop's program for it."""
-        from mnist_tui.tui.terminal.opener import show
+        from mnist_tui.tui.terminal.desktop import show
 
         if self._report is not None:
             show(self.app, self._report, REPORT)
@@ -258,7 +258,7 @@ class ExportScreen(BenchModal[None]):
 
     def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
         """Write the files. Runs in a thread of the app's, so that it goes on after the dialog is closed."""
-        from mnist_tui.tui.terminal.clipboard import hindrance
+        from mnist_tui.tui.terminal.desktop import hindrance
 
         worker = get_current_worker()
 

@@ -146,7 +146,7 @@ class ResultsScreen(BenchScreen[None]):
     def action_copy(self) -> None:
         """The summary for a lab report, by the clipboard and by a file beside the run's exports."""
         from mnist_tui.report.export import item_text
-        from mnist_tui.tui.terminal.clipboard import copy
+        from mnist_tui.tui.terminal.desktop import copy
 
         try:
             text = item_text(self.folder, "summary.md")

@@ -428,8 +428,8 @@ class RunsScreen(BenchScreen[None]):
     def action_open_report(self) -> None:
         """The report over several marked runs, where those are exported; else the one among the run's own exports."""
         from mnist_tui.tui.export.request import default_folder, report_in
+        from mnist_tui.tui.terminal.desktop import show
         from mnist_tui.tui.terminal.keymap import key_of
-        from mnist_tui.tui.terminal.opener import show
 
         places = [default_folder([folder_of(run) for run in runs]) for runs in (self.targets, self.chosen) if runs]
         found = next(filter(None, map(report_in, places)), None)

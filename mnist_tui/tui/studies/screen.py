@@ -405,7 +405,7 @@ class StudyScreen(BenchScreen[None]):
         study_commands.export_trials(self.app, self.feed.folder, self.targets)
 
     def action_copy(self) -> None:
-        from mnist_tui.tui.terminal.clipboard import copy
+        from mnist_tui.tui.terminal.desktop import copy
 
         if self.snapshot.asked is not None:
             copy(self.app, self.snapshot.asked.command, self.feed.folder.path / "copied-command.txt")

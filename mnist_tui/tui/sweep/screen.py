@@ -249,7 +249,7 @@ class SweepScreen(BenchScreen[None]):
         self.dismiss()
 
     def action_copy(self) -> None:
-        from mnist_tui.tui.terminal.clipboard import copy
+        from mnist_tui.tui.terminal.desktop import copy
 
         if self._plan is not None:
             place = self.app.options.runs_dir / "studies" / "copied-command.txt"

@@ -1,13 +1,15 @@
-"""Copies text to the clipboard of the terminal's own machine (OSC 52), and names a file that holds the same text.
+"""Hand text to the clipboard of the person's terminal (OSC 52), and files to the person's desktop.
 
-A terminal never says whether it took the text, so nobody is left with the clipboard alone.
-"""
+A terminal never says whether it took a text, so a file always holds the text, too, and a notice names it."""
 
 from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
+import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,58 @@ def _tmux_option(flags: str, name: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return asked.stdout.strip()
+
+
+REFUSAL_SECONDS = 3.0
+"""An opener that cannot open says so sooner than this; one that still runs has opened."""
+NOTICE_SECONDS = 10
+
+
+def opener() -> str | None:
+    """The system's command that opens a file; None where nothing could be seen of it (a login from elsewhere)."""
+    if sys.platform == "darwin":
+        return None if os.environ.get("SSH_CONNECTION") else shutil.which("open")
+    seen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return shutil.which("xdg-open") if seen else None
+
+
+def open_file(path: Path) -> bool:
+    """Whether the file was opened. Waits for the opener's refusal, so for a thread."""
+    command = opener()
+    if command is None:
+        return False
+    try:
+        started = subprocess.Popen(
+            [command, str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    try:
+        return started.wait(REFUSAL_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        return True
+
+
+def show(app: App[Any], path: Path, what: str) -> None:
+    """Opens the file, or says where it is; a visitor of the web page gets it into the browser.
+
+    Args:
+        what: the file is, as the notices' title.
+    """
+    tell = partial(app.notify, title=what, timeout=NOTICE_SECONDS)
+    if not app.is_web:
+        app.run_worker(partial(_show, app, path, tell), thread=True, group="opener", exit_on_error=False)
+        return
+    try:
+        app.deliver_binary(path, open_method="browser")
+    except OSError as error:
+        tell(f"{path} cannot be opened: {error.strerror or error}", severity="warning")
+
+
+def _show(app: App[Any], path: Path, tell: Callable[[str], None]) -> None:
+    said = f"{path.name} is opened" if open_file(path) else f"There is no desktop here that opens it; it is {path}"
+    app.call_from_thread(tell, said)
