@@ -34,7 +34,7 @@ from mnist_tui import PROGRAM, python_process
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.serve import LOOPBACK
 from mnist_tui.files import parse_json
-from mnist_tui.tui.terminal.page_size import bounded
+from mnist_tui.tui.terminal.window import bounded
 from mnist_tui.unexpected import logged
 
 ANY_ADDRESS = ("0.0.0.0", "::", "")

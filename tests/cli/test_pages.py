@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from mnist_tui.cli import web
 from mnist_tui.cli import web as pages_module
 from mnist_tui.cli.web import pages, served_names
-from mnist_tui.tui.terminal.page_size import MOST_COLUMNS, MOST_ROWS
+from mnist_tui.tui.terminal.window import MOST_COLUMNS, MOST_ROWS
 from tests.waiting import PATIENCE
 
 NAMES = served_names("127.0.0.1")

@@ -16,7 +16,7 @@ from textual import messages
 from textual.app import App
 from textual.drivers.web_driver import WebDriver
 
-from mnist_tui.tui.terminal.page_size import bounded
+from mnist_tui.tui.terminal.window import bounded
 
 LEAVING_SECONDS = 10.0
 """How long the app may take to leave once its connection has ended; then its process is ended."""

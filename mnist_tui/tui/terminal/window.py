@@ -142,3 +142,12 @@ def waiting_output(app: App[Any]) -> int:
     writer: Any = getattr(app._driver, "_writer_thread", None)  # pyright: ignore[reportPrivateUsage]
     queue: Any = getattr(writer, "_queue", None)
     return queue.qsize() if queue is not None else 0
+
+
+MOST_COLUMNS, MOST_ROWS = 1_000, 400
+"""More than a 4K screen shows in the smallest type. An app draws every cell: a page that claims more is cut to this."""
+
+
+def bounded(columns: int, rows: int) -> tuple[int, int]:
+    """The size nearest to the one asked for that the app is drawn in."""
+    return max(1, min(columns, MOST_COLUMNS)), max(1, min(rows, MOST_ROWS))
