@@ -101,7 +101,7 @@ class BenchApp(Bench):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield a command for every key of the present screen, then the app's own."""
-        from mnist_tui.tui.commands import commands_of
+        from mnist_tui.tui.terminal.keymap import commands_of
 
         names: set[str] = set()
         for command in commands_of(screen):

@@ -36,8 +36,8 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import this_process
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Bench, Route
-from mnist_tui.tui.commands import ScreenCommand
 from mnist_tui.tui.runs.screen import RunsScreen
+from mnist_tui.tui.terminal.keymap import ScreenCommand
 from tests import waiting
 from tests.tui.recorded_studies import RecordedStudy
 

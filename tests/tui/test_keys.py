@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
-from mnist_tui.tui.commands import commands_of
+from mnist_tui.tui.terminal.keymap import commands_of
 from tests.tui.conftest import exists, screen_text
 
 Open = Callable[[Pilot[Any], Any], Awaitable[None]]

@@ -19,7 +19,6 @@ from mnist_tui.studies.folder import StudyFolder, study_folders
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
-from mnist_tui.tui.commands import commands_of
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.leaving import LeaveQuestion
@@ -29,6 +28,7 @@ from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
 from mnist_tui.tui.studies.trial_rows import TrialOrder, sorted_trials
+from mnist_tui.tui.terminal.keymap import commands_of
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
 from mnist_tui.tui.widgets.row_table import RowTable

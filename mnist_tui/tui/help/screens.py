@@ -22,8 +22,7 @@ from textual.widgets.option_list import Option
 
 from mnist_tui import guide
 from mnist_tui.tui.bench import BenchModal
-from mnist_tui.tui.commands import commands_of
-from mnist_tui.tui.terminal.keymap import key_of, shown
+from mnist_tui.tui.terminal.keymap import commands_of, key_of, shown
 from mnist_tui.tui.widgets.adapted import KeyFooter
 
 ABOUT = """
