@@ -17,8 +17,7 @@ from mnist_tui.runs.events import Paused, Phase
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.run_commands import BusyQuestion
-from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
+from mnist_tui.tui.run_commands import BusyQuestion, DiscardQuestion, ExtendScreen
 from tests.runs.commands import taken
 from tests.tui.conftest import screen_text
 from tests.tui.sizes import at_sizes

@@ -24,8 +24,8 @@ from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.run_commands import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.training.dialogs import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
