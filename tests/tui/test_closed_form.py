@@ -11,7 +11,7 @@ from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui import experiment_words
 from mnist_tui.tui.editor.draft import Draft
 from mnist_tui.tui.editor.fields import Field, layer_fields, optimizer_fields, parameter_fields
-from mnist_tui.tui.results.tables import solution_lines
+from mnist_tui.tui.results.screen import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}
 DOCUMENT = {

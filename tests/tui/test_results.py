@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.tui.results.tables import aligned, score_lines
+from mnist_tui.tui.results.screen import aligned, score_lines
 from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
