@@ -240,7 +240,7 @@ class Bench(App[None]):
         """Put a followed run into the window's title, and announce its end."""
         message.stop()
         snapshot, name = message.feed.snapshot, message.feed.name
-        self.window.call(title_of(name, snapshot))
+        self.window.set_title(title_of(name, snapshot))
         if self.following.has_ended(message.feed):
             from mnist_tui.tui.following import end_of
 
@@ -331,7 +331,7 @@ class Bench(App[None]):
         for screen in self.screen_stack:
             self.keyboard.watch(screen)
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
-        self.window.call(PROGRAM)
+        self.window.set_title(PROGRAM)
         self.set_interval(LOOK_SECONDS, self._watch_pace)
         self.set_timer(FREEZE_SECONDS, gc.enable if self.is_headless else _freeze_garbage_collection)
         for problem in self._problems:
@@ -341,7 +341,7 @@ class Bench(App[None]):
             self.call_after_refresh(self._fit_keys)
 
     def on_unmount(self) -> None:
-        self.window.restore()
+        self.window.restore_title()
         for followed in (self._following, self._studies):
             if followed is not None:
                 followed.leave_all()
@@ -360,12 +360,12 @@ class Bench(App[None]):
             self.window.write(through_tmux(sequence(text)))
 
     def on_terminal_supports_synchronized_output(self) -> None:
-        self.window.answered()
+        self.window.add_answer()
 
     def _watch_pace(self) -> None:
         """Redraw less often while the terminal is slow, if the settings leave that to the app."""
         if self.settings.refresh == "auto":
-            self.window.look()
+            self.window.measure_pace()
         slow = self.settings.refresh == "auto" and self.window.pace.slow
         if slow and not self._slow:
             from mnist_tui.tui.terminal.keymap import key_of

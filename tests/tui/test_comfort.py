@@ -226,13 +226,13 @@ def test_a_terminal_is_slow_where_output_waits_look_after_look_and_for_a_while_a
     clock = Clock()
     pace = Pace(clock)
     for waiting in (5, 0, 5, 5, 0):
-        pace.looked(waiting)
+        pace.add_waiting(waiting)
     assert not pace.slow, "a frame just being written is met now and then"
     for _ in range(WAITING_LOOKS):
-        pace.looked(2)
+        pace.add_waiting(2)
     assert pace.slow
     clock.now += KEPT_SECONDS - 1
-    pace.looked(0)
+    pace.add_waiting(0)
     assert pace.slow
     clock.now += 2
     assert not pace.slow
@@ -242,19 +242,19 @@ def test_a_terminal_is_slow_where_output_waits_look_after_look_and_for_a_while_a
 def test_a_terminal_is_slow_where_its_answer_is_late(seconds: float, slow: bool) -> None:
     clock = Clock()
     pace = Pace(clock)
-    assert pace.asks()
-    assert not pace.asks(), "one question at a time"
+    assert pace.start_question()
+    assert not pace.start_question(), "one question at a time"
     clock.now += seconds
-    pace.answered()
+    pace.add_answer()
     assert pace.slow is slow
 
 
 def test_a_terminal_is_slow_where_its_answer_does_not_come() -> None:
     clock = Clock()
     pace = Pace(clock)
-    pace.asks()
+    pace.start_question()
     clock.now += SLOW_ANSWER_SECONDS * 2
-    pace.looked(0)
+    pace.add_waiting(0)
     assert pace.slow
 
 

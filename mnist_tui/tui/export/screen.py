@@ -258,7 +258,7 @@ class ExportScreen(BenchModal[None]):
 
     def _write(self, app: Bench, request: ExportRequest, overwrite: bool) -> None:
         """Write the files. Runs in a thread of the app's, so that it goes on after the dialog is closed."""
-        from mnist_tui.tui.terminal.desktop import hindrance
+        from mnist_tui.tui.terminal.desktop import clipboard_problem
 
         worker = get_current_worker()
 
@@ -271,7 +271,7 @@ class ExportScreen(BenchModal[None]):
             outcome = write_export(request, overwrite=overwrite, progress=progress)
         except ExportCancelledError:
             return
-        kept_away = hindrance(app, str(request.out))
+        kept_away = clipboard_problem(app, str(request.out))
         if not worker.is_cancelled:
             app.call_from_thread(self._done, app, request, outcome, kept_away)
 

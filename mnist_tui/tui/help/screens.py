@@ -112,7 +112,7 @@ class HelpScreen(BenchModal[None]):
 
         own = self.app.settings.keys
         sections = [
-            (section, [(shown(entry.now(own)), entry.about or entry.name) for entry in found])
+            (section, [(shown(entry.current_keys(own)), entry.about or entry.name) for entry in found])
             for section, found in groupby(self.app.key_entries(), lambda entry: entry.section)
         ]
         self.app.call_from_thread(self._show, _table(sections))

@@ -136,7 +136,7 @@ class SettingsScreen(BenchScreen[None]):
         for entry in self.app.key_entries():
             mark = OWN if entry.ids[0] in own else ""
             what = f"{entry.name}: {entry.about}" if entry.about and entry.name else entry.about or entry.name
-            cells = (entry.section, f"{shown(entry.now(own))}{mark}", what)
+            cells = (entry.section, f"{shown(entry.current_keys(own))}{mark}", what)
             self.table.add_row(*map(Text, cells), key=entry.ids[0])
         self.table.move_cursor(row=row)
 
@@ -263,7 +263,7 @@ class PressKeyScreen(BenchModal[str | None]):
             box.border_title = Content(f"A key for {entry.name or entry.about}")
             box.border_subtitle = "Esc keeps it · Backspace: default"
             yield Static(f"{entry.section}: {entry.about or entry.name}", markup=False)
-            yield Static(f"Now {shown(entry.now(self._own))}; by default {shown(entry.keys)}.", markup=False)
+            yield Static(f"Now {shown(entry.current_keys(self._own))}; by default {shown(entry.keys)}.", markup=False)
             yield Static("Press the new key.", id="press-said", markup=False)
 
     def on_key(self, event: events.Key) -> None:

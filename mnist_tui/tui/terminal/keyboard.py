@@ -1,7 +1,7 @@
-"""Keys in their order: each is handled once all that the one before it began is done. No screen knows of it.
+"""Handle keys one after another: each waits until everything is done that the key before it started.
 
-Textual decides who gets a key when the key arrives. Keys of one packet (a slow line, a macro, a pasted command) would
-all go to the widget that had the focus before the first of them was handled.
+Textual decides which widget gets a key when the key arrives. Keys of one packet (a slow line, a macro, a pasted
+command) would all go to the widget that had the focus before the first of them was handled.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from textual.screen import Screen
 from textual.worker import WorkerState
 
 TAKES_KEYBOARD = "takes-keyboard"
-"""The group of workers that end with another screen or ask on the way: keys wait for them."""
+"""The group of workers that show another screen or ask a question: keys wait for them."""
 STEP_SECONDS = 0.005
 PATIENCE = 400
-"""Steps that a key waits at most for the one before it: a hung handler does not make the app deaf."""
+"""The most steps that a key waits for the one before it, so that a handler that hangs does not block all keys."""
 TURNS = 50
-"""Looks at what is under way before a wait begins to sleep between them."""
+"""How often a wait checks what is under way before it begins to sleep between checks."""
 HOPS = 12
-"""Turns of the event loop between two looks: about the widgets that a key passes on its way up."""
+"""Turns of the event loop between two checks: about as many as a key passes widgets on its way up."""
 FRAME_SECONDS = 0.1
-"""Between two frames while keys wait."""
+"""The time between two frames while keys wait."""
 UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
 """Events that do not move the focus or open a screen; the next one need not wait for them."""
 
 
 class Keyboard:
-    """Hands an app its keys, clicks and pastes one at a time.
+    """Gives an app its keys, clicks and pastes one at a time.
 
     A screen with `MUST_BE_SEEN = True` never gets one that arrived before the screen was drawn for the first time.
 
     Attributes:
-        acting: actions that are under way.
-        asking: workers that wait for a person's answer.
+        acting: how many actions are under way.
+        asking: how many workers wait for the user's answer.
     """
 
     def __init__(self, app: App[Any]) -> None:
@@ -57,12 +57,12 @@ class Keyboard:
 
     @property
     def settled(self) -> bool:
-        """Whether a key that arrived now would be handled at once, by a screen that has been drawn."""
+        """Whether a key would be handled at once, by a screen that has been drawn."""
         idle = self._settling is None and self._released is None and not self._waiting
         return idle and bool(self._app.screen_stack) and self._app.screen in self._drawn
 
     def admits(self, event: events.Event) -> bool:
-        """Whether the app is to handle an event now; if not, it comes again later or is dropped."""
+        """Return whether the app is to handle an event now; if not, the event is sent again later or dropped."""
         if event is self._released:
             self._released = None
         elif self._settling is not None or self._released is not None or self._waiting:
@@ -78,34 +78,34 @@ class Keyboard:
         return True
 
     def handled(self, event: events.Event) -> None:
-        """Notes that the app has handed an event on; the next ones wait until all is done that it began."""
+        """The app has dispatched an event; the next ones wait until everything is done that it started."""
         if isinstance(event, UNHURRIED):
             self._release()
         else:
             self._settling = asyncio.create_task(self._settle(), name="keyboard")
 
     def watch(self, screen: Screen[Any]) -> None:
-        """Notes when a screen that was not shown before is drawn."""
+        """Remember when a new screen is first drawn."""
         if screen not in self._drawn:
-            screen.call_after_refresh(self._note, screen)
+            screen.call_after_refresh(self._remember_drawn, screen)
 
-    def _note(self, screen: Screen[Any]) -> None:
+    def _remember_drawn(self, screen: Screen[Any]) -> None:
         if screen is self._app.screen:
             self._drawn.setdefault(screen, time.monotonic())
 
     def _keep(self, event: events.Event) -> None:
-        """Keeps an event for later; of movements of the mouse in a row only the last counts."""
+        """Keep an event for later; of mouse movements in a row only the last one."""
         if isinstance(event, events.MouseMove) and self._waiting and isinstance(self._waiting[-1], events.MouseMove):
             self._waiting.pop()
         self._waiting.append(event)
 
     def _too_early(self, event: events.Event) -> bool:
-        """Whether an event came before there was anything to answer on a question."""
+        """Return whether an event came before the question that it would answer was drawn."""
         screen = self._app.screen
         return getattr(screen, "MUST_BE_SEEN", False) and event.time <= self._drawn.get(screen, float("inf"))
 
     def _release(self) -> None:
-        """Has the next event come to the app again; without one, redraws are held back no longer."""
+        """Send the next event to the app again; if there is none, redraws are no longer held back."""
         self._pace()
         if self._waiting:
             self._released = self._waiting.popleft()
@@ -114,10 +114,10 @@ class Keyboard:
                 self._waiting.clear()
 
     async def _settle(self) -> None:
-        """Wait until nothing is under way, then have the next event come.
+        """Wait until nothing is under way, then send the next event.
 
-        A message passes from a widget to its parent in one turn of the event loop, so that after some turns with empty
-        queues only what sleeps is left: handlers that wait for something, which a message behind them waits for, too.
+        A message passes from a widget to its parent in one turn of the event loop. After some turns with empty queues,
+        only handlers that wait for something are left; a message sent to their widget waits for them, too.
         """
         try:
             patience, turns, seen = PATIENCE, 0, None
@@ -142,7 +142,7 @@ class Keyboard:
             self._release()
 
     def _pace(self) -> None:
-        """Holds redraws back while keys wait, but for a frame now and then: a frame takes longer than most keys."""
+        """Hold redraws back while keys wait, except for a frame now and then: a frame takes longer than most keys."""
         new = time.monotonic() - self._frame < FRAME_SECONDS
         if self._waiting and new and self._app.screen in self._drawn:
             if self._held is None:
@@ -155,12 +155,12 @@ class Keyboard:
             self._app.screen.call_after_refresh(self._framed)
 
     def _show_frame(self) -> None:
-        """Let the screen draw what it was kept from drawing."""
+        """End the holding back of redraws."""
         if self._held is not None:
             self._held.close()
             self._held = None
             if self._app.screen_stack:
-                self._app.screen.check_idle()  # what it has to draw it was not asked for meanwhile
+                self._app.screen.check_idle()  # it was not asked to draw meanwhile
 
     async def _laid_out(self, patience: int) -> int:
         """Wait until the widget with the focus has a size: an option list that has none fails on Page Up."""
@@ -179,17 +179,12 @@ class Keyboard:
         self._frame, self._frame_due = time.monotonic(), False
 
     def _quiet(self) -> bool:
-        """Whether no message waits on the way of a key."""
-        return all(pump.message_queue_size == 0 for pump in self._chain())
-
-    def _chain(self) -> list[MessagePump]:
-        """Where a key passes: from the widget with the focus up to the app."""
-        if not self._app.screen_stack:
-            return [self._app]
-        return list((self._app.focused or self._app.screen).ancestors_with_self)
+        """Return whether no message waits between the focused widget and the app, where a key passes."""
+        lowest = (self._app.focused or self._app.screen) if self._app.screen_stack else self._app
+        return all(node.message_queue_size == 0 for node in lowest.ancestors_with_self)
 
     def _unfinished(self) -> bool:
-        """Whether something is under way that may yet take the keyboard."""
+        """Return whether something is under way that may still move the focus or show a screen."""
         workers = [worker for worker in self._app.workers if worker.group == TAKES_KEYBOARD]
         busy = sum(worker.state in {WorkerState.PENDING, WorkerState.RUNNING} for worker in workers)
         shown = self._app.screen_stack
@@ -212,7 +207,7 @@ async def _through(pump: MessagePump, patience: int) -> int:
 
 
 def focus_within(screen: Screen[Any], by: int) -> None:
-    """Move the focus to the next field (1) or the one before (-1); it stays at the form's ends."""
+    """Move the focus to the next field (1) or the previous one (-1); it stops at the form's ends."""
     chain = screen.focus_chain
     if screen.focused not in chain:
         screen.focus_next()

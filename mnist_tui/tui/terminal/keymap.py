@@ -1,4 +1,4 @@
-"""All keys of the app as one table, the user's own keys among them; and what can be done on a screen right now."""
+"""All keys of the app as one table, with the user's own keys; and the commands that work on a screen right now."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from textual.screen import ModalScreen, Screen
 
 @dataclass(frozen=True)
 class Entry:
-    """One action of one class, or several that share their keys and of which one works at a time (pause, continue).
+    """An action of a class, or several that share their keys and of which one works at a time (pause, continue).
 
     Attributes:
-        ids: of the bindings. owner: the class that binds them.
-        keys: by default.
+        ids: the ids of the bindings.
+        owner: the class that binds them.
+        keys: the default keys.
     """
 
     ids: tuple[str, ...]
@@ -32,35 +33,31 @@ class Entry:
 
     @property
     def section(self) -> str:
-        """Where it works, as a heading."""
+        """The heading in the list of keys: where the keys work."""
         return self.ids[0].partition(".")[0].replace("-", " ").replace("_", " ").capitalize()
 
-    def now(self, own: Mapping[str, str]) -> tuple[str, ...]:
-        """Its keys with the user's own."""
+    def current_keys(self, own: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the user's keys for the action if there are any, else the default keys."""
         return split(own[self.ids[0]]) if self.ids[0] in own else self.keys
 
 
 def split(keys: str) -> tuple[str, ...]:
-    """Keys joined by commas, each by the name that Textual has for it."""
+    """Split keys that are joined by commas; each gets the name that Textual has for it."""
     parts = ",".join(part for part in keys.split(",") if part.strip())
     return tuple(binding.key for binding in Binding.make_bindings([Binding(parts, "")])) if parts else ()
 
 
 def shown(keys: str | tuple[str, ...]) -> str:
-    """Keys as the footer writes them."""
-    return ", ".join(map(_shown, split(keys) if isinstance(keys, str) else keys))
-
-
-def _shown(key: str) -> str:
-    modifiers, _, bare = key.rpartition("+")
-    return f"{modifiers}+".removeprefix("+").replace("ctrl+", "^") + format_key(bare)
+    """Return keys as the footer writes them, joined by commas."""
+    parts = (key.rpartition("+") for key in (split(keys) if isinstance(keys, str) else keys))
+    return ", ".join(f"{mods}{plus}".replace("ctrl+", "^") + format_key(bare) for mods, plus, bare in parts)
 
 
 def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
-    """The key of an action, of several the first, as the footer writes it: the user's own, else that of its binding.
+    """Return an action's first key as the footer writes it: the user's own key, else the default one.
 
     Args:
-        name: id of one of `owner`'s bindings.
+        name: the id of one of `owner`'s bindings.
         own: the user's keys by such ids.
     """
     named = (binding for binding in owner.BINDINGS if isinstance(binding, Binding) and binding.id == name)
@@ -68,23 +65,23 @@ def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
 
 
 def labelled(label: str, key: str) -> Content:
-    """A button's label with its key."""
+    """Return a button's label with its key."""
     return Content.assemble(f"{label} ", (key, "underline"))
 
 
 @cache
 def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
     """Return every action of these classes that has a key and an id; the app's own first, then by section."""
-    found = [entry for owner in classes for entry in _entries_of(owner)]
-    return tuple(sorted(found, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
+    table = [entry for owner in classes for entry in _entries_of(owner)]
+    return tuple(sorted(table, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
 
 
 def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
-    alike: dict[str, list[Binding]] = {}
+    by_keys: dict[str, list[Binding]] = {}
     for binding in owner.__dict__.get("BINDINGS", ()):
         if isinstance(binding, Binding) and binding.id:
-            alike.setdefault(binding.key, []).append(binding)
-    for keys, bindings in alike.items():
+            by_keys.setdefault(binding.key, []).append(binding)
+    for keys, bindings in by_keys.items():
         ids = tuple(dict.fromkeys(str(binding.id) for binding in bindings))
         names = dict.fromkeys(binding.description for binding in bindings if binding.description)
         abouts = dict.fromkeys(binding.tooltip for binding in bindings if binding.tooltip)
@@ -92,58 +89,63 @@ def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
 
 
 def keymap(own: Mapping[str, str], table: tuple[Entry, ...]) -> dict[str, str]:
-    """What Textual is told: the user's keys and, where classes have changed ones, the keys of all else in them.
+    """Return the keymap for Textual: the user's keys, and all other keys of the classes in which keys have changed.
 
-    Textual takes a changed action's old keys from every action that shares them, and moves what it is told of to the
-    end of the footer: told of all, it keeps both.
+    Textual takes a changed action's old keys from every action that shares them, and moves the actions of a keymap to
+    the end of the footer. With all keys of a class in the keymap, other actions keep their keys and their order.
     """
     changed = {entry.owner for entry in table if any(name in own for name in entry.ids)}
-    told: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for entry in table:
         if any(issubclass(entry.owner, owner) or issubclass(owner, entry.owner) for owner in changed):
-            told |= {name: ",".join(split(own[name]) if name in own else entry.keys) for name in entry.ids}
-    return told
+            keys |= {name: ",".join(split(own[name]) if name in own else entry.keys) for name in entry.ids}
+    return keys
 
 
-def _meet(one: type[DOMNode], other: type[DOMNode]) -> bool:
-    """Whether keys of both classes can work at the same moment, as far as the classes tell."""
-    if issubclass(one, App) or issubclass(other, App):
-        return not issubclass(one, ModalScreen) and not issubclass(other, ModalScreen)
-    return issubclass(one, other) or issubclass(other, one)
+def _work_together(first: type[DOMNode], second: type[DOMNode]) -> bool:
+    """Return whether keys of both classes can work at the same moment, as far as the classes show it."""
+    if issubclass(first, App) or issubclass(second, App):
+        return not issubclass(first, ModalScreen) and not issubclass(second, ModalScreen)
+    return issubclass(first, second) or issubclass(second, first)
 
 
 def taken(entry: Entry, key: str, own: Mapping[str, str], table: tuple[Entry, ...]) -> Entry | None:
-    """Who has that key already where `entry` works; those that share keys by default do not count."""
+    """Return the action that has the key already where `entry` works; those that share keys by default do not count."""
     for other in table:
         shares = set(entry.keys) & set(other.keys)
-        if other is not entry and _meet(entry.owner, other.owner) and not shares and key in other.now(own):
-            return other
+        if other is not entry and _work_together(entry.owner, other.owner) and not shares:
+            if key in other.current_keys(own):
+                return other
     return None
 
 
 def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> list[str]:
-    """A sentence for each of the user's keys that means nothing or is taken."""
+    """Return a sentence for each of the user's keys whose action is unknown or whose key is taken.
+
+    Args:
+        path: the settings file.
+    """
     by_id = {name: entry for entry in table for name in entry.ids}
-    found = [f"{path}: [keys] {name} is no action's name; F12 shows all" for name in own if name not in by_id]
-    told: set[frozenset[str]] = set()
+    unknown = [f"{path}: [keys] {name} is no action's name; F12 shows all" for name in own if name not in by_id]
+    conflicts: dict[frozenset[str], str] = {}
     for name, entry in by_id.items():
         for key in split(own.get(name, "")):
-            other = taken(entry, key, own, table)
-            if other is not None and frozenset((name, other.ids[0])) not in told:
-                told.add(frozenset((name, other.ids[0])))
-                found.append(f"{path}: [keys] {name} = {key!r} is also {other.ids[0]}'s key ({other.name})")
-    return found
+            if (other := taken(entry, key, own, table)) is not None:
+                conflict = f"{path}: [keys] {name} = {key!r} is also {other.ids[0]}'s key ({other.name})"
+                conflicts.setdefault(frozenset((name, other.ids[0])), conflict)
+    return [*unknown, *conflicts.values()]
 
 
 @dataclass(frozen=True)
 class ScreenCommand:
-    """One thing that a key does.
+    """An action that a key of the present screen starts.
 
     Attributes:
-        keys: every key that does it, as the footer writes them.
-        name: as the footer says it. about: in more words, where there are such.
+        keys: every key of the action, as the footer writes them.
+        name: its name in the footer.
+        about: a longer description; may be empty.
         own: whether it is this program's, not the scrolling and focusing that every Textual screen has.
-        shown: whether the footer has it.
+        shown: whether the footer shows it.
     """
 
     node: DOMNode
@@ -156,32 +158,23 @@ class ScreenCommand:
 
 
 def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
-    """What works now, the program's own commands first, and of those the footer's."""
-    found = [_command(screen, node, binding) for node, binding in _active(screen)]
+    """Return what works now: the program's own commands first, and of those the footer's first."""
     merged: dict[tuple[str, str], ScreenCommand] = {}
-    for command in found:
-        key = (command.action, command.name)
-        known = merged.get(key)
-        keys = (*known.keys, *command.keys) if known else command.keys
-        first = known or command
-        merged[key] = replace(first, keys=tuple(dict.fromkeys(keys)))
+    for active in screen.active_bindings.values():
+        node, binding = active.node, active.binding
+        if active.enabled and binding.description:
+            key, own = screen.app.get_key_display(binding), _is_own(node, binding.action)
+            command = ScreenCommand(
+                node, binding.action, (), binding.description, binding.tooltip, own, shown=binding.show
+            )
+            command = merged.get((command.action, command.name), command)
+            if key not in command.keys:
+                merged[command.action, command.name] = replace(command, keys=(*command.keys, key))
     return sorted(merged.values(), key=lambda command: (not command.own, not command.shown))
 
 
-def _active(screen: Screen[Any]) -> Iterator[tuple[DOMNode, Binding]]:
-    for active in screen.active_bindings.values():
-        if active.enabled and active.binding.description:
-            yield active.node, active.binding
-
-
-def _command(screen: Screen[Any], node: DOMNode, binding: Binding) -> ScreenCommand:
-    shown = screen.app.get_key_display(binding)
-    own = _own(node, binding.action)
-    return ScreenCommand(node, binding.action, (shown,), binding.description, binding.tooltip, own, binding.show)
-
-
-def _own(node: DOMNode, action: str) -> bool:
-    """Whether the class that binds the action is not Textual's."""
+def _is_own(node: DOMNode, action: str) -> bool:
+    """Return whether the class that binds the action is not Textual's."""
     for kind in type(node).__mro__:
         for entry in kind.__dict__.get("BINDINGS", ()):
             if (entry.action if isinstance(entry, Binding) else entry[1]) == action:

@@ -1,4 +1,4 @@
-"""Filters of what the screens draw: text stays text, and ASCII alone where the settings ask for it."""
+"""Filters for every drawn line: control characters are made visible, and all text ASCII if the settings say so."""
 
 from __future__ import annotations
 
@@ -47,10 +47,9 @@ UNKNOWN = "?"
 
 
 class AsciiText(LineFilter):
-    """Replace every other character by one that looks like it; a line stays as wide as it was."""
+    """Replaces each character that is not ASCII by one that looks like it; the width of a line stays the same."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the segments of a line as they may be drawn."""
         if all(segment.text.isascii() for segment in segments):
             return segments
         return [Segment("".join(map(ascii_of, text)), style, control) for text, style, control in segments]
@@ -58,62 +57,57 @@ class AsciiText(LineFilter):
 
 @lru_cache(1024)
 def ascii_of(char: str) -> str:
-    """The ASCII characters that stand for one character, as many as it is wide."""
+    """Return ASCII characters that stand for a character, as many as it is wide."""
     if char.isascii():
         return char
     if BRAILLE_BLANK <= ord(char) <= BRAILLE_LAST:
         return " " if ord(char) == BRAILLE_BLANK else "*"
-    found = LOOKALIKES.get(char)
-    if found is None:
-        plain = [part for part in unicodedata.normalize("NFKD", char) if part.isascii()]
-        found = plain[0] if plain else UNKNOWN
-    return found * cell_len(char)
+    without_accents = (part for part in unicodedata.normalize("NFKD", char) if part.isascii())
+    return (LOOKALIKES.get(char) or next(without_accents, UNKNOWN)) * cell_len(char)
 
 
 FILLING = " ─━═▔▁"
+"""Characters that a longer text before them may replace."""
 
 
 class SafeText(LineFilter):
-    """Show control characters, and isolate words from right to left; a line stays as wide as it was.
+    """Makes control characters visible and isolates right-to-left words; the width of a line stays the same.
 
-    Control characters are of no width, what stands for them is: blanks or a border's line after the text give way,
-    else its last letters.
+    A control character has no width but what stands for it has. The room comes from the blanks or the border's line
+    after the text, else from the text's last letters.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """Return the segments of a line as they may be drawn."""
         if not any(needs_care(segment.text) for segment in segments):
             return segments
-        made: list[Segment] = []
+        filtered: list[Segment] = []
         excess = 0
         for text, style, control in segments:
-            left = text
+            rest = text
             if excess:
-                left = text[min(excess, _filling(text)) :]
-                excess -= len(text) - len(left)
-                _shorten(made, excess)
+                rest = text[min(excess, _filling(text)) :]
+                _shorten_last(filtered, excess - len(text) + len(rest))
                 excess = 0
-            if needs_care(left):
-                seen = visible_line(left)
-                excess = cell_len(seen) - cell_len(left)
-                blanks = len(seen) - len(seen.rstrip(" "))
-                left = seen[: len(seen) - min(excess, blanks)]
-                excess -= len(seen) - len(left)
-                left = isolated(left)
-            made.append(Segment(left, style, control))
-        _shorten(made, excess)
-        return made
+            if needs_care(rest):
+                safe = visible_line(rest)
+                excess = cell_len(safe) - cell_len(rest)
+                blanks = len(safe) - len(safe.rstrip(" "))
+                rest = safe[: len(safe) - min(excess, blanks)]
+                excess -= len(safe) - len(rest)
+                rest = isolated(rest)
+            filtered.append(Segment(rest, style, control))
+        _shorten_last(filtered, excess)
+        return filtered
 
 
 def _filling(text: str) -> int:
-    """Return how many of the first characters are blanks, or a border's line, of which one stays."""
+    """Return how many blanks the text begins with, or how many characters of a border's line but one."""
     first = text[:1]
     run = len(text) - len(text.lstrip(first)) if first and first in FILLING else 0
     return run if first == " " else max(0, run - 1)
 
 
-def _shorten(made: list[Segment], excess: int) -> None:
-    """Take that many cells from the end of the last segment."""
-    if excess and made:
-        text, style, control = made.pop()
-        made.append(Segment(set_cell_size(text, max(0, cell_len(text) - excess)), style, control))
+def _shorten_last(segments: list[Segment], excess: int) -> None:
+    if excess and segments:
+        text, style, control = segments.pop()
+        segments.append(Segment(set_cell_size(text, max(0, cell_len(text) - excess)), style, control))

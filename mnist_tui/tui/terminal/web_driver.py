@@ -1,4 +1,4 @@
-"""The app's terminal where it runs for a web page: Textual's packets on stdin and stdout.
+"""The driver of an app that is shown on a web page: Textual's packets on stdin and stdout.
 
 The page's server holds the other end of both. The app ends with its connection: stdin ends when the visitor leaves and
 when the server dies, of SIGKILL too.
@@ -25,7 +25,7 @@ CUT_OFF = 1
 
 
 class PageDriver(WebDriver):
-    """Textual's web driver, for an app that ends with its connection and is never drawn beyond a size."""
+    """Textual's web driver, for an app that ends with its connection and whose size is bounded."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -34,16 +34,18 @@ class PageDriver(WebDriver):
         width, height = self._size or (80, 24)
         self._size = bounded(int(width), int(height))
         self._loop = asyncio.get_running_loop()
-        self._write = self._write_or_leave
+        self._write = self._write_if_connected
 
     def run_input_thread(self) -> None:
         """Handle input until the connection ends, then have the app leave."""
         super().run_input_thread()
-        threading.Thread(target=_cut_off, name="cut-off", daemon=True).start()
-        self._leave()
+        threading.Thread(target=_end_process, name="cut-off", daemon=True).start()
+        if not self.exit_event.is_set() and not self._loop.is_closed():
+            leaving = self._app._post_message(messages.ExitApp())  # pyright: ignore[reportPrivateUsage]
+            asyncio.run_coroutine_threadsafe(leaving, self._loop)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
-        """Handle a packet that is not input, with a page's size bounded."""
+        """Handle a packet that is not input; a page's size is bounded."""
         if packet_type == "resize":
             columns, rows = payload.get("width"), payload.get("height")
             if not isinstance(columns, int) or not isinstance(rows, int):
@@ -52,19 +54,14 @@ class PageDriver(WebDriver):
             payload = {**payload, "width": width, "height": height}
         super().on_meta(packet_type, payload)
 
-    def _write_or_leave(self, data: bytes, /) -> int:
-        """Write to the server; where it has gone there is nobody to write to, and the end of stdin ends the app."""
+    def _write_if_connected(self, data: bytes, /) -> int:
+        """Write to the server; if it has gone, the end of stdin ends the app."""
         try:
             return os.write(self.fileno, data)
         except OSError:
             return len(data)
 
-    def _leave(self) -> None:
-        if not self.exit_event.is_set() and not self._loop.is_closed():
-            leaving = self._app._post_message(messages.ExitApp())  # pyright: ignore[reportPrivateUsage]
-            asyncio.run_coroutine_threadsafe(leaving, self._loop)
 
-
-def _cut_off() -> None:
+def _end_process() -> None:
     time.sleep(LEAVING_SECONDS)
     os._exit(CUT_OFF)

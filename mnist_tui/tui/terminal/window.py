@@ -1,6 +1,6 @@
-"""What the terminal's window is told beside the screens: its title, and questions about how quickly it draws.
+"""The terminal's window: its title, its size on a web page, and how quickly it draws.
 
-Only a terminal of one's own is: no test's, no web page's.
+Nothing of Textual is imported: the server of the web page imports this module.
 """
 
 from __future__ import annotations
@@ -16,18 +16,34 @@ from mnist_tui.wording import percent
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.driver import Driver
 
     from mnist_tui.runs.watch import RunSnapshot
-
 
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 """The terminal's stack of titles (XTWINOPS)."""
 WITHOUT_TITLE = ("linux",)
 """Terminals that have no window, and may print what is meant for its title."""
+QUESTION = "\x1b[?2026$p"
+"""Ask whether synchronized output is known (DECRQM). Textual asks at the start, too, and reports every answer."""
+LOOK_SECONDS = 1.0
+SLOW_ANSWER_SECONDS = 0.8
+"""Longer than any line takes: what was drawn before the question has delayed the answer."""
+WAITING_LOOKS = 3
+"""How many times in a row output must be waiting; a single time may be a frame that is being written."""
+KEPT_SECONDS = 60.0
+"""How long a terminal counts as slow after the last sign of it: less is sent then, so that the signs end."""
+MOST_COLUMNS, MOST_ROWS = 1_000, 400
+"""More than a 4K screen shows in the smallest type. An app draws every cell: a page that claims more is cut to this."""
+
+
+def bounded(columns: int, rows: int) -> tuple[int, int]:
+    """Return the size that the app is drawn in for a web page that asks for this one."""
+    return max(1, min(columns, MOST_COLUMNS)), max(1, min(rows, MOST_ROWS))
 
 
 def title_of(name: str, snapshot: RunSnapshot) -> str:
-    """A run's title: `mnist-tui · raw · epoch 7 of 20 · 97.6 %`, validation accuracy after the last whole epoch."""
+    """Return a run's title: `mnist-tui · raw · epoch 7 of 20 · 97.6 %`, with the last validation accuracy."""
     run = snapshot.run
     epochs = len(run.history)
     parts = [PROGRAM, name]
@@ -41,10 +57,11 @@ def title_of(name: str, snapshot: RunSnapshot) -> str:
 
 
 class Window:
-    """The window of an app's terminal; does nothing where the app has none of its own.
+    """The window of the app's terminal. Nothing is sent if it is not a terminal of its own (in tests, on a web page).
 
     Args:
-        app: whose. pace: told of every look at the terminal.
+        app: the app.
+        pace: is updated with what is seen of the terminal.
     """
 
     def __init__(self, app: App[Any], pace: Pace) -> None:
@@ -53,54 +70,43 @@ class Window:
         self._answers = False
 
     @property
-    def _own(self) -> bool:
-        return self._app._driver is not None and not self._app.is_headless and not self._app.is_web  # pyright: ignore[reportPrivateUsage]
+    def _driver(self) -> Driver | None:
+        is_own = not (self._app.is_headless or self._app.is_web)
+        return self._app._driver if is_own else None  # pyright: ignore[reportPrivateUsage]
 
-    def write(self, sequence: str) -> bool:
-        """Sends a sequence to the terminal; whether there is one."""
-        if self._own:
-            self._app._driver.write(sequence)  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
-        return self._own
+    def write(self, sequence: str) -> None:
+        """Send a sequence to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
 
-    def call(self, title: str) -> None:
-        """Gives the window a title; the one that it had is kept for `restore`."""
+    def set_title(self, title: str) -> None:
+        """Set the window's title; the previous one is kept for `restore_title`."""
         if os.environ.get("TERM") in WITHOUT_TITLE or title == self._title:
             return
         self.write(f"{SAVE_TITLE if self._title is None else ''}\x1b]2;{visible_line(title)}\x1b\\")
         self._title = title
 
-    def restore(self) -> None:
-        """The title from before `call`."""
+    def restore_title(self) -> None:
+        """Bring back the title from before `set_title`."""
         if self._title is not None:
             self.write(RESTORE_TITLE)
             self._title = None
 
-    def look(self) -> None:
-        """Sees how quickly the terminal takes what is drawn; asks it where it is known to answer."""
-        if self._own:
-            self.pace.looked(waiting_output(self._app))
-            if self._answers and self.pace.asks():
+    def measure_pace(self) -> None:
+        """See how quickly the terminal takes what is drawn; send it a question if it is known to answer."""
+        if self._driver is not None:
+            self.pace.add_waiting(waiting_output(self._app))
+            if self._answers and self.pace.start_question():
                 self.write(QUESTION)
 
-    def answered(self) -> None:
-        """The terminal has answered a question, the first time Textual's own."""
+    def add_answer(self) -> None:
+        """The terminal has answered a question; the first one is Textual's own."""
         self._answers = True
-        self.pace.answered()
-
-
-QUESTION = "\x1b[?2026$p"
-"""Whether synchronized output is known (DECRQM): Textual asks it at the start and tells of every answer."""
-LOOK_SECONDS = 1.0
-SLOW_ANSWER_SECONDS = 0.8
-"""Longer than any line's way there and back: what was drawn before the question has held it up."""
-WAITING_LOOKS = 3
-"""Looks in a row at which output waits; one alone may have met a frame just being written."""
-KEPT_SECONDS = 60.0
-"""How long a terminal counts as slow after the last sign of it: less is sent then, so that signs go away."""
+        self.pace.add_answer()
 
 
 class Pace:
-    """Whether the terminal is slow, from what was seen of it.
+    """Decides whether the terminal is slow.
 
     Args:
         clock: seconds.
@@ -116,38 +122,31 @@ class Pace:
     def slow(self) -> bool:
         return self._last_sign is not None and self._clock() - self._last_sign < KEPT_SECONDS
 
-    def looked(self, waiting: int) -> None:
-        """At one look so many pieces of output waited to be written."""
-        self._waiting = self._waiting + 1 if waiting else 0
-        late = self._asked is not None and self._clock() - self._asked > SLOW_ANSWER_SECONDS
-        if late or self._waiting >= WAITING_LOOKS:
+    def add_waiting(self, pieces: int) -> None:
+        """Take note of how many pieces of output wait to be written now."""
+        self._waiting = self._waiting + 1 if pieces else 0
+        if self._is_answer_late() or self._waiting >= WAITING_LOOKS:
             self._last_sign = self._clock()
 
-    def asks(self) -> bool:
-        """Whether to ask now: not while an answer is awaited."""
+    def start_question(self) -> bool:
+        """Return whether to ask the terminal now: not while an answer is awaited."""
         if self._asked is not None:
             return False
         self._asked = self._clock()
         return True
 
-    def answered(self) -> None:
-        """The terminal's answer is here."""
-        if self._asked is not None and self._clock() - self._asked > SLOW_ANSWER_SECONDS:
+    def add_answer(self) -> None:
+        """Take note of the terminal's answer."""
+        if self._is_answer_late():
             self._last_sign = self._clock()
         self._asked = None
 
+    def _is_answer_late(self) -> bool:
+        return self._asked is not None and self._clock() - self._asked > SLOW_ANSWER_SECONDS
+
 
 def waiting_output(app: App[Any]) -> int:
-    """Pieces of output that the driver's writing thread has not got rid of; 0 where there is no such thread."""
+    """Return how many pieces of output the driver's writing thread has still to write; 0 without such a thread."""
     writer: Any = getattr(app._driver, "_writer_thread", None)  # pyright: ignore[reportPrivateUsage]
     queue: Any = getattr(writer, "_queue", None)
     return queue.qsize() if queue is not None else 0
-
-
-MOST_COLUMNS, MOST_ROWS = 1_000, 400
-"""More than a 4K screen shows in the smallest type. An app draws every cell: a page that claims more is cut to this."""
-
-
-def bounded(columns: int, rows: int) -> tuple[int, int]:
-    """The size nearest to the one asked for that the app is drawn in."""
-    return max(1, min(columns, MOST_COLUMNS)), max(1, min(rows, MOST_ROWS))
