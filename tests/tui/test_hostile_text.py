@@ -88,7 +88,7 @@ def _text(app: BenchApp) -> str:
 def test_the_windows_title_shows_control_characters() -> None:
     written: list[str] = []
     app: Any = SimpleNamespace(_driver=SimpleNamespace(write=written.append), is_headless=False, is_web=False)
-    Window(app, Pace()).call("raw \x1b]2;owned\x07\n\x9c")
+    Window(app, Pace()).set_title("raw \x1b]2;owned\x07\n\x9c")
     assert written == ["\x1b[22;0t\x1b]2;raw ␛]2;owned␇␊�\x1b\\"]
 
 

@@ -111,12 +111,17 @@ def _work_together(first: type[DOMNode], second: type[DOMNode]) -> bool:
 
 def taken(entry: Entry, key: str, own: Mapping[str, str], table: tuple[Entry, ...]) -> Entry | None:
     """Return the action that has the key already where `entry` works; those that share keys by default do not count."""
-    for other in table:
-        shares = set(entry.keys) & set(other.keys)
-        if other is not entry and _work_together(entry.owner, other.owner) and not shares:
-            if key in other.current_keys(own):
-                return other
-    return None
+    return next(
+        (
+            other
+            for other in table
+            if other is not entry
+            and not set(entry.keys) & set(other.keys)
+            and _work_together(entry.owner, other.owner)
+            and key in other.current_keys(own)
+        ),
+        None,
+    )
 
 
 def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> list[str]:
