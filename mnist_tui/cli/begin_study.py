@@ -13,7 +13,6 @@ from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.open_app import check_data
 from mnist_tui.cli.options import Request
 from mnist_tui.cli.output import print_note
-from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
@@ -103,10 +102,7 @@ def train_seeds(
     if wait:
         _wait_in_line(runs_dir, asked.study.device)
     folder = begin(runs_dir, asked, new=new, hint=NEW_HINT)
-    if detach:
-        tell_detached(folder, as_json=as_json)
-    else:
-        follow_to_end(folder, as_json=as_json)
+    follow_to_end(folder, as_json=as_json, detach=detach)
 
 
 def _wait_in_line(runs_dir: Path, device: str) -> None:

@@ -27,7 +27,6 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_note
 from mnist_tui.cli.run_or_study import run_or_study
-from mnist_tui.cli.study_results import tell_detached as tell_study_detached
 from mnist_tui.cli.train import start_and_follow
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import MAX_EPOCHS
@@ -105,10 +104,7 @@ def _resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
     study_start.require_extra()
     wait_until_known(folder)
     study_start.resume(folder)
-    if detach:
-        tell_study_detached(folder, as_json=as_json)
-    else:
-        follow_to_end(folder, as_json=as_json)
+    follow_to_end(folder, as_json=as_json, detach=detach)
 
 
 def extend(

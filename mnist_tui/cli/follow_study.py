@@ -1,4 +1,4 @@
-"""Follows a study without screens: a live table on a terminal, else a line a trial; signals are passed on to it."""
+"""Follow a study without screens: a live table on a terminal, else a line for each trial; pass signals on to it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -14,137 +13,144 @@ from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.follow import StopSignals
 from mnist_tui.cli.output import LiveView, print_line
-from mnist_tui.cli.study_results import STYLES, fitted, metric_words, print_results, table_of, trial_columns
+from mnist_tui.cli.study_results import (
+    STYLES,
+    fitted,
+    metric_words,
+    print_detached,
+    print_results,
+    table_of,
+    trial_columns,
+)
 from mnist_tui.clocks import HeardClock
 from mnist_tui.shown_text import visible_line
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
-from mnist_tui.studies.trial_table import in_rank_order, metric_text, reason_text
+from mnist_tui.studies.trial_table import counts, in_rank_order, metric_text, reason_text, values_text, workers_text
 from mnist_tui.studies.watch import StudyWatch
-from mnist_tui.wording import count, counted, percent, seconds
+from mnist_tui.wording import counted, percent, seconds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-
 LOOK_SECONDS = 0.2
 REDRAW_SECONDS = 0.3
+OTHER_LINES = 6
+"""Lines beside the trials: title, bar, workers, the table's head and its rule, what is left out."""
+LEAST_ROWS = 3
 
 
 class StudyLeftError(WorkFailedError):
-    """The person has left a study that has yet to stop."""
+    """The person left a study before it had stopped."""
 
 
 class StudyDisplay(Protocol):
-    """What shows a study that is followed."""
+    """Shows a study that is followed."""
 
     def say(self, text: str) -> None:
-        """One note."""
+        """Show a note."""
         ...
 
-    def tell(self, state: StudyState) -> None:
-        """How the study stands now."""
+    def show(self, study: StudyState) -> None:
+        """Show the study as it is now."""
         ...
 
-    def end(self) -> None:
-        """Leaves the terminal clean."""
+    def close(self) -> None:
+        """Leave the terminal clean."""
         ...
 
 
 class StudyLines:
-    """A line for each trial that has ended, and one where the workers change."""
+    """Prints a line for each trial that has ended, and one where the number of workers changes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._told = StudyState()
+        self._shown = StudyState()
         self._first = True
 
     def say(self, text: str) -> None:
         print_line(text, self._stream)
 
-    def tell(self, state: StudyState) -> None:
-        before, self._told = self._told, state
+    def show(self, study: StudyState) -> None:
+        before, self._shown = self._shown, study
         known = {row.number: row for row in before.rows}
-        if self._first and state.rows:
+        if self._first and study.rows:
             self._first = False
-            known = {row.number: row for row in state.rows}
-            if settled := sum(row.settled for row in state.rows):
-                self.say(f"{settled:,} of {counted(state.total, 'trial')} are there already")
-        for note in state.notes[len(before.notes) :]:
+            known = {row.number: row for row in study.rows}
+            if settled := sum(row.settled for row in study.rows):
+                self.say(f"{settled:,} of {counted(study.total, 'trial')} are there already")
+        for note in study.notes[len(before.notes) :]:
             self.say(f"note: {note}")
-        if state.workers and len(state.workers) != len(before.workers):
-            self.say(workers_line(state).partition(":")[0])
-        ended = [row for row in state.rows if row.state in ENDED and not _same_end(row, known.get(row.number))]
-        for row in sorted(ended, key=lambda row: row.number):
-            self.say(trial_line(state, row))
+        if study.workers and len(study.workers) != len(before.workers):
+            self.say(workers_text(study).partition(" · ")[0])
+        for row in sorted(study.rows, key=lambda row: row.number):
+            earlier = known.get(row.number)
+            if row.state in ENDED and (earlier is None or (earlier.state, earlier.run) != (row.state, row.run)):
+                self.say(trial_line(study, row))
 
-    def end(self) -> None:
-        """Nothing is left to clean."""
+    def close(self) -> None:
+        pass
 
 
 class LiveStudyTable:
-    """A table that is drawn again and again where it stands."""
+    """Draws a table of the trials again and again in the same place."""
 
     def __init__(self, stream: TextIO) -> None:
         self._live = LiveView(stream)
         self._drawn = 0.0
-        self._noted = 0
-        self._heard = HeardClock()
+        self._notes = 0
+        self._clock = HeardClock()
 
     def say(self, text: str) -> None:
         self._live.note(text)
 
-    def tell(self, state: StudyState) -> None:
-        for note in state.notes[self._noted :]:
+    def show(self, study: StudyState) -> None:
+        for note in study.notes[self._notes :]:
             self.say(f"note: {note}")
-        self._noted = len(state.notes)
+        self._notes = len(study.notes)
         now = time.monotonic()
-        if now - self._drawn < REDRAW_SECONDS:
-            return
-        self._drawn = now
-        width, height = shutil.get_terminal_size()
-        drawn = view(state, width=width - 1, height=height - 1, now=self._heard(state.updated))
-        self._live.show(drawn)
+        if now - self._drawn >= REDRAW_SECONDS:
+            self._drawn = now
+            width, height = shutil.get_terminal_size()
+            self._live.show(view(study, width=width - 1, height=height - 1, now=self._clock(study.updated)))
 
-    def end(self) -> None:
+    def close(self) -> None:
         self._live.clear()
 
 
-def standard() -> StudyDisplay:
-    """Return what writes the progress of a study to the stderr of this process."""
-    drawing = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
-    return LiveStudyTable(sys.stderr) if drawing else StudyLines(sys.stderr)
-
-
-def follow_to_end(folder: StudyFolder, *, as_json: bool) -> None:
-    """Shows the study until it has ended, then what came out of it.
+def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -> None:
+    """Show the study until it has ended, then print its results; to detach, print its id at once.
 
     Raises:
-        WorkFailedError: it failed, its process died, or none of its trials came to anything.
+        WorkFailedError: it failed, its process died, or all of its trials failed.
         StudyLeftError: a second signal came before it had stopped.
     """
-    state = shown_to_end(folder)
-    print_results(folder, state, as_json=as_json)
-    check_outcome(folder, state)
+    if detach:
+        print_detached(folder, as_json=as_json)
+        return
+    study = shown_to_end(folder)
+    print_results(folder, study, as_json=as_json)
+    check_outcome(folder, study)
 
 
 def shown_to_end(folder: StudyFolder) -> StudyState:
-    """Shows the study on stderr until it has ended; its last state.
+    """Show the study on stderr until it has ended, and return its last state.
 
     Raises:
         StudyLeftError: a second signal came before it had stopped.
     """
-    teller = standard()
+    live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
+    display = LiveStudyTable(sys.stderr) if live else StudyLines(sys.stderr)
     try:
-        with StopSignals(teller.say) as signals:
-            return follow(folder, teller, signals)
+        with StopSignals(display.say) as signals:
+            return follow(folder, display, signals)
     finally:
-        teller.end()
+        display.close()
 
 
-def follow(folder: StudyFolder, teller: StudyDisplay, signals: StopSignals) -> StudyState:
-    """Waits for the study's end, telling how it stands.
+def follow(folder: StudyFolder, display: StudyDisplay, signals: StopSignals) -> StudyState:
+    """Wait for the study's end, and show how far it is.
 
     Returns:
         Its last state, whose `state` is crashed where its process died without a word.
@@ -155,65 +161,51 @@ def follow(folder: StudyFolder, teller: StudyDisplay, signals: StopSignals) -> S
     watch = StudyWatch(folder)
     while True:
         for number in signals.since_last():
-            _stop(folder, teller, number)
+            if number > 1:
+                raise StudyLeftError(
+                    f"left study {folder.id} while it stops; `{PROGRAM} studies show {folder.id}` shows how far it is"
+                )
+            display.say("stopping: the trials under way stop and are saved; once more leaves at once")
+            start.stop(folder)
         live = watch.study.live
         changed = watch.read()
-        teller.tell(watch.study)
+        display.show(watch.study)
         if not live and not changed:
             return watch.study
         time.sleep(LOOK_SECONDS)
 
 
-def _stop(folder: StudyFolder, teller: StudyDisplay, number: int) -> None:
-    if number > 1:
-        raise StudyLeftError(
-            f"left study {folder.id} while it stops; `{PROGRAM} studies show {folder.id}` shows how far it is"
-        )
-    teller.say("stopping: the trials under way stop and are saved; once more leaves at once")
-    start.stop(folder)
-
-
-def check_outcome(folder: StudyFolder, state: StudyState) -> None:
-    """Tells of a study that came to nothing.
+def check_outcome(folder: StudyFolder, study: StudyState) -> None:
+    """Check that a study that has ended came to something.
 
     Raises:
         WorkFailedError: it failed, its process died, or every trial failed.
     """
-    if state.state == "crashed":
+    if study.state == "crashed":
         raise WorkFailedError(
             f"study {folder.id} crashed: its process {folder.why_crashed()}; its log is {folder.log_file}, and"
             f" `{PROGRAM} resume {folder.id}` trains what is missing"
         )
-    if state.state == "failed":
-        raise WorkFailedError(f"study {folder.id} failed ({state.reason}); its log is {folder.log_file}")
-    if state.rows and all(row.state == "failed" for row in state.rows):
-        raise WorkFailedError(f"none of the trials of study {folder.id} finished: {state.rows[0].reason}")
+    if study.state == "failed":
+        raise WorkFailedError(f"study {folder.id} failed ({study.reason}); its log is {folder.log_file}")
+    if study.rows and all(row.state == "failed" for row in study.rows):
+        raise WorkFailedError(f"none of the trials of study {folder.id} finished: {study.rows[0].reason}")
 
 
-def trial_line(state: StudyState, row: TrialRow) -> str:
-    """``trial 3 of 24: hidden 150, seed 1: finished, val accuracy 97.12 %, test accuracy 97.30 %, 12.3 s``."""
-    words = [f"{name} {value}" for name, value in row.values] or [row.base]
-    words += [f"seed {row.seed}"] if len({each.seed for each in state.rows}) > 1 else []
-    head = f"trial {row.number} of {state.total}: {', '.join(words)}: "
-    if row.state != "finished":
-        return head + reason_text(row)
-    figures = [f"{metric_words(state.metric)} {metric_text(row, state.metric)}"]
-    figures += [f"test accuracy {percent(row.test_accuracy)}"] if row.test_accuracy is not None else []
-    figures += [seconds(row.seconds)] if row.seconds is not None else []
-    return head + ", ".join(["finished", *figures])
+def trial_line(study: StudyState, row: TrialRow) -> str:
+    """Return ``trial 3 of 24: hidden 150, seed 1: finished, val accuracy 97.12 %, test accuracy 97.30 %, 12.3 s``."""
+    values = values_text(row, base=not row.values, seed=len({each.seed for each in study.rows}) > 1)
+    result = reason_text(row)
+    if row.state == "finished":
+        figures = [f"{metric_words(study.metric)} {metric_text(row, study.metric)}"]
+        figures += [f"test accuracy {percent(row.test_accuracy)}"] if row.test_accuracy is not None else []
+        figures += [seconds(row.seconds)] if row.seconds is not None else []
+        result = ", ".join(["finished", *figures])
+    return f"trial {row.number} of {study.total}: {values}: {result}"
 
 
-def _same_end(row: TrialRow, before: TrialRow | None) -> bool:
-    return before is not None and (before.state, before.run) == (row.state, row.run)
-
-
-AROUND = 6
-"""Lines beside the trials: title, bar, workers, the table's head and its rule, what is left out."""
-LEAST_ROWS = 3
-
-
-def view(state: StudyState, *, width: int, height: int, now: float) -> RenderableType:
-    """The study in at most `height` lines, but never without its first trials.
+def view(study: StudyState, *, width: int, height: int, now: float) -> RenderableType:
+    """Return the study in at most `height` lines, but never without its first trials.
 
     Args:
         width, height: of the terminal, in cells.
@@ -224,13 +216,14 @@ def view(state: StudyState, *, width: int, height: int, now: float) -> Renderabl
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
-    ordered = in_rank_order(state.rows, state.metric, compares=state.compares)
-    shown = chosen(ordered, max(LEAST_ROWS, height - AROUND))
-    columns = [column for column in fitted(trial_columns(state, shown), width) if column.title != "run"]
+    ordered = in_rank_order(study.rows, study.metric, compares=study.compares)
+    shown = _shortened(ordered, max(LEAST_ROWS, height - OTHER_LINES))
+    columns = [column for column in fitted(trial_columns(study, shown), width) if column.title != "run"]
+    workers = workers_text(study) or ("no worker yet" if study.live else "")
     parts: list[RenderableType] = [
-        Text(visible_line(progress_line(state, now)), no_wrap=True, overflow="ellipsis", style="bold"),
-        Padding(ProgressBar(total=max(1, state.total), completed=state.progress, width=min(width, 60)), expand=False),
-        Text(visible_line(workers_line(state)), no_wrap=True, overflow="ellipsis", style="dim"),
+        Text(visible_line(progress_line(study, now)), no_wrap=True, overflow="ellipsis", style="bold"),
+        Padding(ProgressBar(total=max(1, study.total), completed=study.progress, width=min(width, 60)), expand=False),
+        Text(visible_line(workers), no_wrap=True, overflow="ellipsis", style="dim"),
     ]
     if shown:
         parts.append(table_of(columns, [STYLES.get(row.state, "") for row in shown]).table)
@@ -239,36 +232,19 @@ def view(state: StudyState, *, width: int, height: int, now: float) -> Renderabl
     return Group(*parts)
 
 
-def chosen(ordered: Sequence[TrialRow], room: int) -> list[TrialRow]:
-    """As many rows as there is room for: those that run, then the first of the others; their order is kept."""
-    if len(ordered) <= room:
-        return list(ordered)
-    running = [row for row in ordered if row.state == "running"][:room]
-    others = [row for row in ordered if row.state != "running"][: room - len(running)]
-    kept = {row.number for row in (*running, *others)}
+def _shortened(ordered: Sequence[TrialRow], room: int) -> list[TrialRow]:
+    """Return as many rows as there is room for: running ones, then the first of the others, in the same order."""
+    first = sorted(ordered, key=lambda row: row.state != "running")[:room]
+    kept = {row.number for row in first}
     return [row for row in ordered if row.number in kept]
 
 
-def progress_line(state: StudyState, now: float) -> str:
-    """``7 of 24 trials, 2 running, 1 failed · about 3 min 12 s left · raw over hidden``."""
-    if not state.rows:
-        return "the study's process starts" if state.live else state.state
-    parts = [f"{state.done:,} of {counted(state.total, 'trial')}"]
-    parts += [f"{number:,} {word}" for word in ("running", "pruned", "failed") if (number := state.count(word))]
-    left = state.seconds_left(now)
+def progress_line(study: StudyState, now: float) -> str:
+    """Return ``7 of 24 trials, 2 running, 1 failed · about 3 min 12 s left · raw over hidden``."""
+    if not study.rows:
+        return "the study's process starts" if study.live else study.state
+    parts = [f"{study.done:,} of {counted(study.total, 'trial')}", *counts(study, ("running", "pruned", "failed"))]
+    left = study.seconds_left(now)
     about = f" · about {seconds(round(left))} left" if left is not None else ""
-    doing = "" if state.state == "running" else f" · {state.state}"
-    return f"{', '.join(parts)}{doing}{about} · {state.title}"
-
-
-def workers_line(state: StudyState) -> str:
-    """``2 workers on 1 machine, 1 thread each: 2 busy``."""
-    if not state.workers:
-        return "no worker yet" if state.live else ""
-    hosts = Counter(worker.host for worker in state.workers)
-    busy = sum(bool(worker.run) for worker in state.workers)
-    gpus = sum(worker.gpu is not None for worker in state.workers)
-    threads = sorted({worker.threads for worker in state.workers})
-    each = f", {counted(threads[0], 'thread')} each" if len(threads) == 1 else ""
-    on = f"on {counted(len(hosts), 'machine')}{f', {count(gpus)} with a GPU' if gpus else ''}{each}"
-    return f"{counted(len(state.workers), 'worker')} {on}: {busy:,} busy"
+    state = "" if study.state == "running" else f" · {study.state}"
+    return f"{', '.join(parts)}{state}{about} · {study.title}"

@@ -24,7 +24,7 @@ from mnist_tui.cli.options import (
     runs_folder,
 )
 from mnist_tui.cli.output import print_json, print_line, print_note, print_text
-from mnist_tui.cli.study_results import tell_detached
+from mnist_tui.cli.study_results import print_detached
 from mnist_tui.errors import RequestError
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.devices import usable_cores
@@ -158,7 +158,7 @@ def reproduce(
         return
     folder = _begun(look.runs_dir, ask, missing_trainings(parts))
     if detach:
-        tell_detached(folder, as_json=as_json)
+        print_detached(folder, as_json=as_json)
         return
     _followed(folder, look, output, as_json=as_json)
 

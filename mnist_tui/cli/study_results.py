@@ -7,8 +7,9 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_text, rendered
@@ -23,8 +24,10 @@ from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
 from mnist_tui.studies.trial_table import (
+    counts,
     epochs_text,
     in_rank_order,
+    known_values,
     mean_rows,
     metric_text,
     reason_text,
@@ -32,17 +35,29 @@ from mnist_tui.studies.trial_table import (
     spread_text,
     state_text,
     table_shape,
+    values_text,
 )
-from mnist_tui.wording import DASH, count, counted, listed, percent, seconds
+from mnist_tui.wording import DASH, count, counted, percent, seconds
 
-TROUBLES = ("failed", "diverged", "pruned")
-TOLD = 8
-"""Trials whose trouble is told in words."""
+PROBLEMS = ("failed", "diverged", "pruned")
+MOST_PROBLEMS = 8
+"""Trials of which it is printed why they failed."""
 OPTIONS = frozenset(parameter.name for parameter in PARAMETERS)
+GAP = 3
+"""Cells between two columns."""
+STYLES = {
+    "running": "cyan",
+    "finished": "green",
+    "pruned": "yellow",
+    "stopped": "yellow",
+    "diverged": "magenta",
+    "failed": "red",
+    "waiting": "dim",
+}
 
 
-def tell_detached(folder: StudyFolder, *, as_json: bool) -> None:
-    """The id of a study whose process goes on by itself."""
+def print_detached(folder: StudyFolder, *, as_json: bool) -> None:
+    """Print the id of a study whose process goes on by itself."""
     if as_json:
         print_json({"study": folder.id, "folder": str(folder.path)})
     else:
@@ -51,7 +66,7 @@ def tell_detached(folder: StudyFolder, *, as_json: bool) -> None:
 
 
 def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
-    """The study as the JSON document that scripts read; one of seeds with its group's scores."""
+    """Return the study as the JSON document that scripts read; a study of seeds with its group's scores."""
     study = folder.study()
     best = state.best_row
     doc: dict[str, Any] = {
@@ -98,33 +113,23 @@ def _trial(row: TrialRow) -> dict[str, Any]:
 
 def _group_document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:
     group = _group(folder, state)
-    runs = [row.run for row in state.rows if row.run and not row.deleted]
-    if group is None:
-        return {"group": None, "runs": runs, "test": None}
-    doc = group.to_document()
-    return {"group": doc["group"], "runs": runs, "test": doc["test"], "per_seed": doc["per_seed"]}
+    doc: dict[str, Any] = {"group": None, "test": None} if group is None else group.to_document()
+    kept = {name: doc[name] for name in ("group", "test", "per_seed") if name in doc}
+    return {**kept, "runs": [row.run for row in state.rows if row.run and not row.deleted]}
 
 
 def _group(folder: StudyFolder, state: StudyState) -> SeedGroup | None:
-    """The runs of a study of seeds, taken together; None while there is none."""
-    found = grouped(_summaries(folder, state))
-    return found[0] if found else None
-
-
-def _summaries(folder: StudyFolder, state: StudyState) -> list[RunSummary]:
+    """Return the runs of a study of seeds as a group; None while there is none."""
     found: list[RunSummary] = []
     for row in state.rows:
-        if not row.run:
-            continue
-        try:
-            found.append(summary_of(folder.run(row.run)))
-        except (RunError, PresetError, TypeError):
-            continue
-    return found
+        with suppress(RunError, PresetError, TypeError):
+            if row.run:
+                found.append(summary_of(folder.run(row.run)))
+    return next(iter(grouped(found)), None)
 
 
 def command_of(folder: StudyFolder, row: TrialRow) -> str:
-    """The command line that trains a trial alone."""
+    """Return the command line that trains a trial alone."""
     try:
         return folder.run(row.run).launch().command
     except (RunError, TypeError):
@@ -134,37 +139,36 @@ def command_of(folder: StudyFolder, row: TrialRow) -> str:
         return shlex.join([*words, "--seed", str(row.seed)])
 
 
-def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) -> str:
-    """The study in lines and tables.
-
-    Args:
-        width: of the terminal; None for as wide as the tables are.
-    """
-    seeds = folder.study().kind == "seeds"
-    parts = [_head(state)]
-    if state.rows:
-        rows = in_rank_order(state.rows, state.metric, compares=state.compares)
-        columns = _seed_columns(rows) if seeds else trial_columns(state, rows)
-        parts.append(rendered(table_of(fitted(columns, width)), width))
-    if not seeds and (columns := point_columns(state)):
-        parts.append(rendered(table_of(fitted(columns, width)), width))
-    if troubles := _troubles(state):
-        parts.append(
-            "\n".join(textwrap.fill(line, width, subsequent_indent="  ") if width else line for line in troubles)
-        )
-    if seeds and (group := _group(folder, state)) is not None:
-        said = _sentences(folder, group)
-        parts.append(textwrap.fill(said, width) if width else said)
-    parts.append("\n".join([*_best_lines(folder, state), f"study      {folder.id}", f"folder     {folder.path}"]))
-    return "\n\n".join(parts) + "\n"
-
-
 def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> None:
-    """The study on stdout."""
+    """Print the study on stdout."""
     if as_json:
         print_json(document(folder, state))
     else:
         print_text(as_text(folder, state, shutil.get_terminal_size().columns if sys.stdout.isatty() else None))
+
+
+def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) -> str:
+    """Return the study in lines and tables.
+
+    Args:
+        width: of the terminal; None for no limit.
+    """
+    seeds = folder.study().kind == "seeds"
+    rows = in_rank_order(state.rows, state.metric, compares=state.compares)
+    tables = [_seed_columns(rows)] if seeds else [trial_columns(state, rows), point_columns(state)]
+    parts = [_head(state), *(rendered(table_of(fitted(table, width)), width) for table in tables if table and rows)]
+    if problems := _problems(state):
+        parts.append("\n".join(filled(line, width) for line in problems))
+    if seeds and (group := _group(folder, state)) is not None:
+        sentences = _sentences(folder, group)
+        parts.append(textwrap.fill(sentences, width) if width else sentences)
+    parts.append("\n".join([*_best_lines(folder, state), f"study      {folder.id}", f"folder     {folder.path}"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def filled(line: str, width: int | None) -> str:
+    """Return a line broken at a width, the further lines indented; as it is for None."""
+    return textwrap.fill(line, width, subsequent_indent="  ") if width else line
 
 
 def _head(state: StudyState) -> str:
@@ -172,75 +176,39 @@ def _head(state: StudyState) -> str:
     if state.started is not None:
         end = state.ended or (HeardClock()(state.updated) if state.live else state.updated or state.started)
         took = f", {seconds(max(0.0, end - state.started))}"
-    said = f": {state.reason}" if state.reason and state.state in ("failed", "crashed") else ""
-    return f"{state.title}: {state.state}{said} ({counts(state)}{took})"
+    reason = f": {state.reason}" if state.reason and state.state in ("failed", "crashed") else ""
+    parts = counts(state, (*ENDED, "running")) + ([f"{state.to_come:,} missing"] if state.to_come else [])
+    return f"{state.title}: {state.state}{reason} ({counted(state.total, 'trial')}: {', '.join(parts)}{took})"
 
 
-def counts(state: StudyState) -> str:
-    """``24 trials: 22 finished, 1 pruned, 1 failed``."""
-    total = state.total
-    parts = [f"{number:,} {word}" for word in (*ENDED, "running") if (number := state.count(word))]
-    waiting = state.to_come
-    return f"{counted(total, 'trial')}: {', '.join([*parts, *([f'{waiting:,} missing'] if waiting else [])])}"
-
-
-def _troubles(state: StudyState) -> list[str]:
-    """Why trials came to nothing or to little, the failed ones first."""
-    rows = [row for word in TROUBLES for row in state.rows if row.state == word and row.reason]
-    lines = [f"trial {row.number}: {reason_text(row)}" for row in rows[:TOLD]]
-    return lines + ([f"… and {counted(len(rows) - TOLD, 'trial')} more: --json has them"] if len(rows) > TOLD else [])
-
-
-def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
-    return [
-        TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
-        TextColumn("state", tuple(state_text(row) for row in rows)),
-        TextColumn("epochs", tuple(epochs_text(row) for row in rows), right=True, need=6),
-        TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
-        TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
-        TextColumn("test loss", tuple(score_text("test_loss", row.test_loss) for row in rows), right=True, need=8),
-        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
-        TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
-    ]
+def _problems(state: StudyState) -> list[str]:
+    """Return a line for each trial that failed, diverged or was pruned, in this order."""
+    rows = [row for problem in PROBLEMS for row in state.rows if row.state == problem and row.reason]
+    lines = [f"trial {row.number}: {reason_text(row)}" for row in rows[:MOST_PROBLEMS]]
+    left = len(rows) - len(lines)
+    return lines + ([f"… and {counted(left, 'trial')} more: --json has them"] if left else [])
 
 
 def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
-    """What the seeds reached, and what the source published, where experiment and data are still its."""
-    said = [result_words.group_sentence(group.called, group)]
+    """Compare the seeds' accuracy with what the source published, where experiment and data are still its."""
+    sentences = [result_words.group_sentence(group.called, group)]
     found = group.summary("test_accuracy")
     (preset,) = folder.bases().values()
     reference = None if any(run.sample for run in group.scored) else preset.reference
     if found is not None and reference is not None:
-        said.append(
+        sentences.append(
             result_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
         )
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, sentences))
 
 
 def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
     best = state.best_row
     if best is None:
         return []
-    values = [f"{name} {value}" for name, value in best.values]
-    values += [f"seed {best.seed}"] if len({row.seed for row in state.rows}) > 1 else []
-    said = f"trial {best.number}: {listed(values)} ({metric_words(state.metric)} {metric_text(best, state.metric)})"
-    return [f"best       {said}", f"command    {command_of(folder, best)}"]
-
-
-if TYPE_CHECKING:
-    pass
-
-GAP = 3
-"""Cells between two columns."""
-STYLES = {
-    "running": "cyan",
-    "finished": "green",
-    "pruned": "yellow",
-    "stopped": "yellow",
-    "diverged": "magenta",
-    "failed": "red",
-    "waiting": "dim",
-}
+    score = f"{metric_words(state.metric)} {metric_text(best, state.metric)}"
+    values = values_text(best, seed=len({row.seed for row in state.rows}) > 1)
+    return [f"best       trial {best.number}: {values} ({score})", f"command    {command_of(folder, best)}"]
 
 
 @dataclass(frozen=True)
@@ -267,22 +235,30 @@ class TextColumn:
         return self.width if self.cut else 0
 
     def within(self, width: int) -> TextColumn:
-        """The column with its texts cut to a width."""
+        """Return the column with its texts cut to a width."""
         return replace(self, title=shortened(self.title, width), cells=tuple(shortened(t, width) for t in self.cells))
+
+
+def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
+    return [
+        TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
+        TextColumn("state", tuple(map(state_text, rows))),
+        TextColumn("epochs", tuple(map(epochs_text, rows)), right=True, need=6),
+        TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
+        TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
+        TextColumn("test loss", tuple(score_text("test_loss", row.test_loss) for row in rows), right=True, need=8),
+        TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
+        TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
+    ]
 
 
 def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
     """Return the columns of a table of trials."""
-    shape = table_shape(state)
-    columns = [TextColumn("trial", tuple(str(row.number) for row in rows), right=True)]
-    if shape.bases:
-        columns.append(TextColumn("preset", tuple(row.base for row in rows), cut=True))
-    for axis in shape.axes:
-        columns.append(TextColumn(axis, tuple(dict(row.values).get(axis, DASH) for row in rows), cut=True))
-    if shape.seeds:
-        columns.append(TextColumn("seed", tuple(str(row.seed) for row in rows), right=True))
+    seeds = [TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)] if table_shape(state).seeds else []
     return [
-        *columns,
+        TextColumn("trial", tuple(str(row.number) for row in rows), right=True),
+        *_point_columns(state, rows),
+        *seeds,
         TextColumn("state", tuple(map(state_text, rows))),
         TextColumn("epoch", tuple(map(epochs_text, rows)), right=True, need=8 if state.live else 6),
         TextColumn(metric_words(state.metric), tuple(metric_text(row, state.metric) for row in rows), right=True),
@@ -293,44 +269,35 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
     ]
 
 
-def metric_words(metric: str) -> str:
-    """``val_accuracy`` → ``val accuracy``."""
-    return metric.replace("_", " ")
-
-
 def point_columns(state: StudyState) -> list[TextColumn]:
     """Return the columns of a table of points, each over its seeds, best first; none where there is one seed."""
-    points = {
-        mean.number: (mean, [row for row in rows if row.state == "finished"]) for mean, rows in mean_rows(state.rows)
-    }
-    shown = [
-        points[mean.number] for mean in _best_first([mean for mean, rows in points.values() if rows], state.metric)
-    ]
-    if all(len(rows) < 2 for _, rows in shown):
+    sign = -1 if state.metric == "val_accuracy" else 1
+    points = [(mean, [row for row in rows if row.state == "finished"]) for mean, rows in mean_rows(state.rows)]
+    points = [(mean, rows) for mean, rows in points if rows]
+    points.sort(key=lambda point: float("inf") if point[0].score is None else sign * point[0].score)
+    if all(len(rows) < 2 for _, rows in points):
         return []
-    shape, means = table_shape(state), [mean for mean, _ in shown]
-    columns: list[TextColumn] = []
-    if shape.bases:
-        columns.append(TextColumn("preset", tuple(mean.base for mean in means), cut=True))
-    for axis in shape.axes:
-        columns.append(TextColumn(axis, tuple(dict(mean.values).get(axis, DASH) for mean in means), cut=True))
-    scores = tuple(spread_text(state.metric, _values(rows, "score")) for _, rows in shown)
-    tested = tuple(spread_text("test_accuracy", _values(rows, "test_accuracy")) for _, rows in shown)
+    scores = tuple(spread_text(state.metric, known_values(rows, "score")) for _, rows in points)
+    tested = tuple(spread_text("test_accuracy", known_values(rows, "test_accuracy")) for _, rows in points)
     return [
-        *columns,
-        TextColumn("seeds", tuple(str(len(rows)) for _, rows in shown), right=True),
+        *_point_columns(state, [mean for mean, _ in points]),
+        TextColumn("seeds", tuple(str(len(rows)) for _, rows in points), right=True),
         TextColumn(f"mean {metric_words(state.metric)}", scores, right=True),
         TextColumn("mean test accuracy", tested, right=True, need=8),
     ]
 
 
-def _best_first(means: Sequence[TrialRow], metric: str) -> list[TrialRow]:
-    sign = -1 if metric == "val_accuracy" else 1
-    return sorted(means, key=lambda mean: float("inf") if mean.score is None else sign * mean.score)
+def _point_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
+    """Return the columns of preset and values, where trials differ in them."""
+    shape = table_shape(state)
+    texts = {"preset": tuple(row.base for row in rows)} if shape.bases else {}
+    texts |= {axis: tuple(dict(row.values).get(axis, DASH) for row in rows) for axis in shape.axes}
+    return [TextColumn(title, cells, cut=True) for title, cells in texts.items()]
 
 
-def _values(rows: Sequence[TrialRow], field: str) -> list[float]:
-    return [value for row in rows if (value := getattr(row, field)) is not None]
+def metric_words(metric: str) -> str:
+    """Return ``val accuracy`` for ``val_accuracy``."""
+    return metric.replace("_", " ")
 
 
 def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]:
@@ -341,7 +308,7 @@ def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]
 
 
 def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:
-    """The table.
+    """Return the columns as a table.
 
     Args:
         styles: of each row; none for plain text.

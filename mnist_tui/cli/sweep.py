@@ -20,7 +20,6 @@ from mnist_tui.cli.options import (
     runs_folder,
     with_experiment,
 )
-from mnist_tui.cli.study_results import tell_detached
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
@@ -150,10 +149,7 @@ def sweep(
     presets = _planned(asked, yes=yes)
     check_supply(asked, presets)
     folder = begin(runs_folder(ctx, runs_dir), asked, new=new, hint=NEW_HINT)
-    if detach:
-        tell_detached(folder, as_json=as_json)
-        return
-    follow_to_end(folder, as_json=as_json)
+    follow_to_end(folder, as_json=as_json, detach=detach)
 
 
 def _axes(over: list[str] | None) -> tuple[SweepAxis, ...]:

@@ -15,7 +15,7 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.python_process import said
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
-from mnist_tui.runs.event_log import EventTail, replayed
+from mnist_tui.runs.event_log import EventLog, EventTail, replayed
 from mnist_tui.runs.events import EpochEnded, Event, Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
@@ -24,7 +24,6 @@ from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.studies import trials
 from mnist_tui.studies.events import (
     StudyEvent,
-    StudyLog,
     StudyNoted,
     StudyStarted,
     StudyStopping,
@@ -194,7 +193,7 @@ class Coordinator:
         self._unlogged_runs = [
             run for run in run_folders(folder.runs_dir) if run.id not in logged and self._is_own(run)
         ]
-        self._log = StudyLog(folder.events_file)
+        self._log = EventLog(folder.events_file)
         self._running: dict[str, int] = {}
         self._prune_reasons: dict[int, str] = {}
         self._workers: tuple[Worker, ...] = ()

@@ -9,37 +9,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from mnist_tui.runs.event_log import EventLog, Tail, as_object, finite
+from mnist_tui.runs.event_log import Tail, as_object, finite
 from mnist_tui.runs.events import Event
 from mnist_tui.runs.records import record
 
 
-@dataclass(frozen=True, kw_only=True)
 class StudyEvent(Event):
     """An event in a study's log."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyStarted(StudyEvent):
-    """A process began with the study, for the first time or again; trials that are not done wait from now on.
+class StudyFacts:
+    """Facts of a study that its log says first.
 
     Attributes:
         metric: what trials are compared by.
         axes: names of the parameters that differ.
-        trials: how many rows the study will have.
+        trials: how many rows the study will have; a search adds them one by one.
         compares: whether one trial is the best.
         threads: of one TensorFlow operation in each trial; 0 while it is not known.
     """
 
-    type: ClassVar[str] = "study_started"
-    study: str
-    title: str
-    kind: str
-    metric: str
+    title: str = ""
+    kind: str = "sweep"
+    metric: str = "val_accuracy"
     axes: tuple[str, ...] = ()
     trials: int = 0
     compares: bool = False
     threads: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyStarted(StudyFacts, StudyEvent):
+    """A process began with the study, for the first time or again; trials that are not done wait from now on."""
+
+    type: ClassVar[str] = "study_started"
+    study: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +104,30 @@ class TrialEpoch(StudyEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialEnded(StudyEvent):
+class TrialScores:
+    """The scores of a trial.
+
+    Attributes:
+        score: the study's metric, by which trials are compared, of the model that the trial ended with.
+        val_loss, val_accuracy: of the newest epoch. best_val_loss, best_val_accuracy: of the best epoch for each.
+    """
+
+    score: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    best_val_loss: float | None = None
+    best_val_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    macro_f1: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEnded(TrialScores, StudyEvent):
     """A trial has ended; the last event of the trial, unless it is trained again.
 
     Attributes:
         state: finished, stopped, pruned, failed or diverged.
-        score: the study's metric of the model that the trial ended with.
-        val_loss, val_accuracy: of the last epoch. best_val_loss, best_val_accuracy: of the best epoch for each.
         seconds: from the beginning on a worker to the arrival of the run's files.
     """
 
@@ -115,14 +137,6 @@ class TrialEnded(StudyEvent):
     state: str
     reason: str = ""
     epoch: int = 0
-    score: float | None = None
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    best_val_loss: float | None = None
-    best_val_accuracy: float | None = None
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    macro_f1: float | None = None
     seconds: float = 0.0
 
 
@@ -180,21 +194,7 @@ class StudyEnded(StudyEvent):
     reason: str = ""
 
 
-EVENTS: dict[str, type[StudyEvent]] = {
-    kind.type: kind
-    for kind in (
-        StudyStarted,
-        TrialPlanned,
-        TrialSubmitted,
-        TrialBegan,
-        TrialEpoch,
-        TrialEnded,
-        WorkersSeen,
-        StudyNoted,
-        StudyStopping,
-        StudyEnded,
-    )
-}
+EVENTS: dict[str, type[StudyEvent]] = {kind.type: kind for kind in StudyEvent.__subclasses__()}
 ALL_LOGGED = 8
 """So many first epochs are all logged; later, as many for each doubling of the number."""
 
@@ -226,7 +226,3 @@ class StudyTail(Tail[StudyEvent]):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, decode)
-
-
-class StudyLog(EventLog):
-    """Appends to a study's log; only for the process of the study."""

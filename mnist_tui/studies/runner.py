@@ -24,9 +24,10 @@ from mnist_tui.clocks import now
 from mnist_tui.errors import RequestError
 from mnist_tui.files import FULL, why_unwritten
 from mnist_tui.runs import control
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, this_process
 from mnist_tui.studies.coordinator import Coordinator
-from mnist_tui.studies.events import StudyEnded, StudyLog
+from mnist_tui.studies.events import StudyEnded
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
 from mnist_tui.studies.start import lock_study
@@ -165,7 +166,7 @@ def _failed(folder: StudyFolder, beat: StatusWriter, reason: str) -> int:
 
 def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str) -> None:
     try:
-        log = StudyLog(folder.events_file)
+        log = EventLog(folder.events_file)
         when = max(now(), replayed(folder.events_file).updated or 0.0)
         log.append(StudyEnded(time=when, state=state, reason=reason))
         log.close()

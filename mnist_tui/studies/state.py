@@ -6,25 +6,13 @@ Any beginning of a log can be reduced, and a trial has one row however many even
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
-from mnist_tui.studies.events import (
-    StudyEnded,
-    StudyEvent,
-    StudyNoted,
-    StudyStarted,
-    StudyStopping,
-    StudyTail,
-    TrialBegan,
-    TrialEnded,
-    TrialEpoch,
-    TrialPlanned,
-    TrialSubmitted,
-    Worker,
-    WorkersSeen,
-)
+from mnist_tui.studies import events
+from mnist_tui.studies.events import StudyEvent, StudyFacts, StudyTail, TrialEpoch, TrialScores, Worker
 
 LIVE = ("starting", "running", "stopping")
 """States of a study whose process lives."""
@@ -40,7 +28,7 @@ Point = tuple[str, Values]
 
 
 @dataclass(frozen=True)
-class TrialRow:
+class TrialRow(TrialScores):
     """One trial.
 
     Attributes:
@@ -54,8 +42,6 @@ class TrialRow:
         began: when this attempt began, in seconds since the Unix epoch.
         epoch: the newest epoch in the study's log, which does not have every epoch.
         epochs: planned.
-        score: the study's metric, by which trials are compared, of the model that the trial ended with.
-        val_loss, val_accuracy: of the newest epoch. best_val_loss, best_val_accuracy: of the best epoch for each.
         curve: pairs of an epoch and the study's metric after it; not every epoch.
         parameters: of the network.
         seconds: from the beginning on a worker to the arrival of the run's files; None before.
@@ -73,15 +59,7 @@ class TrialRow:
     began: float | None = None
     epoch: int = 0
     epochs: int = 0
-    score: float | None = None
-    val_loss: float | None = None
-    val_accuracy: float | None = None
-    best_val_loss: float | None = None
-    best_val_accuracy: float | None = None
     curve: tuple[tuple[int, float], ...] = ()
-    test_loss: float | None = None
-    test_accuracy: float | None = None
-    macro_f1: float | None = None
     parameters: int = 0
     seconds: float | None = None
     reason: str = ""
@@ -113,16 +91,11 @@ class WorkerRow(Worker):
 
 
 @dataclass(frozen=True)
-class StudyState:
+class StudyState(StudyFacts):
     """All that a front end knows of a study at one moment.
 
     Attributes:
         state: one of STATES except crashed, which only the folder can tell (`watch.read_study`).
-        metric: what trials are compared by.
-        axes: names of the parameters that differ.
-        trials: how many rows there will be; a search adds them one by one.
-        compares: whether one trial is the best.
-        threads: of one TensorFlow operation in each trial; 0 while it is not known.
         rows: by number.
         workers: the workers that there are now.
         best: the number of the best row by the metric; with several seeds, of the best row of the point with the best
@@ -134,14 +107,7 @@ class StudyState:
     """
 
     id: str = ""
-    title: str = ""
-    kind: str = "sweep"
     state: str = "starting"
-    metric: str = "val_accuracy"
-    axes: tuple[str, ...] = ()
-    trials: int = 0
-    compares: bool = False
-    threads: int = 0
     rows: tuple[TrialRow, ...] = ()
     workers: tuple[WorkerRow, ...] = ()
     best: int | None = None
@@ -154,6 +120,11 @@ class StudyState:
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its process can be started again, to train what is missing."""
+        return not self.live and (self.state != "finished" or any(not row.settled for row in self.rows))
 
     @property
     def best_row(self) -> TrialRow | None:
@@ -181,12 +152,8 @@ class StudyState:
         return self.total - self.done - self.count("running") - self.count("stopped")
 
     @property
-    def points(self) -> dict[Point, tuple[TrialRow, ...]]:
-        """The rows, taken together where they differ in their seed alone; in order."""
-        found: dict[Point, list[TrialRow]] = {}
-        for row in self.rows:
-            found.setdefault(row.point, []).append(row)
-        return {point: tuple(rows) for point, rows in found.items()}
+    def points(self) -> dict[Point, list[TrialRow]]:
+        return by_point(self.rows)
 
     def row(self, number: int) -> TrialRow | None:
         """Return the row of that number; None where there is none (yet)."""
@@ -217,6 +184,14 @@ class StudyState:
         return max(0.0, (waiting + len(running)) * per_trial - elapsed) / max(1, len(self.workers), len(running))
 
 
+def by_point(rows: Iterable[TrialRow]) -> dict[Point, list[TrialRow]]:
+    """Group rows that differ in their seed alone; groups and rows stay in order."""
+    points: dict[Point, list[TrialRow]] = {}
+    for row in rows:
+        points.setdefault(row.point, []).append(row)
+    return points
+
+
 def ranked(rows: Iterable[TrialRow], metric: str) -> list[TrialRow]:
     """Return the rows that finished with a score, best first; equal ones by validation loss, then by number."""
     scored = [row for row in rows if row.state == "finished" and row.score is not None]
@@ -233,26 +208,21 @@ def best_of(rows: Iterable[TrialRow], metric: str) -> int | None:
 
     Points count whose trials have all finished; while there is none, points of which some trials have finished.
     """
-    points: dict[Point, list[TrialRow]] = {}
-    for row in rows:
-        points.setdefault(row.point, []).append(row)
-    whole = [found for found in points.values() if all(row.state == "finished" for row in found)]
-    groups = [good for found in (whole or points.values()) if (good := ranked(found, metric))]
-    if not groups:
-        return None
-    best = min(groups, key=lambda found: (*_mean_cost(found, metric), found[0].number))
-    return best[0].number
+    points = list(by_point(rows).values())
+    whole = [members for members in points if all(row.state == "finished" for row in members)]
+    groups = [good for members in (whole or points) if (good := ranked(members, metric))]
+
+    def mean_cost(members: list[TrialRow]) -> tuple[float, float, int]:
+        costs = [_cost(row, metric) for row in members]
+        return fmean(cost for cost, _ in costs), fmean(loss for _, loss in costs), members[0].number
+
+    return min(groups, key=mean_cost)[0].number if groups else None
 
 
-def _mean_cost(rows: list[TrialRow], metric: str) -> tuple[float, float]:
-    costs = [_cost(row, metric) for row in rows]
-    return fmean(cost for cost, _ in costs), fmean(loss for _, loss in costs)
-
-
-def reduced(state: StudyState, events: Iterable[StudyEvent]) -> StudyState:
+def reduced(state: StudyState, new: Iterable[StudyEvent]) -> StudyState:
     """Return the state after more events."""
     reducer = Reducer(state)
-    for event in events:
+    for event in new:
         reducer.add(event)
     return reducer.state()
 
@@ -284,9 +254,15 @@ class Reducer:
         )
 
     def row(self, number: int) -> TrialRow:
-        """Return the row of that number. Raises KeyError where there is none."""
-        self._take_epochs(number)
-        return self._rows[number]
+        """Return the row of that number, with the epochs added since the last call. Raises KeyError without one."""
+        row = self._rows[number]
+        if newer := self._epochs.pop(number, None):
+            last = newer[-1]
+            curve = tuple((event.epoch, value) for event in newer if (value := self._metric(event)) is not None)
+            self._rows[number] = row = replace(
+                row, epoch=last.epoch, val_loss=last.val_loss, val_accuracy=last.val_accuracy, curve=row.curve + curve
+            )
+        return row
 
     @property
     def states(self) -> dict[int, str]:
@@ -300,132 +276,89 @@ class Reducer:
     def add(self, event: StudyEvent) -> None:
         self._updated = event.time or self._updated
         match event:
-            case TrialEpoch():
-                self._epoch(event)
-            case TrialPlanned():
-                self._planned(event)
-            case TrialSubmitted():
-                self._submitted(event)
-            case TrialBegan():
-                self._began(event)
-            case TrialEnded():
-                self._ended(event)
-            case StudyStarted():
-                self._started(event)
-            case WorkersSeen():
+            case events.TrialEpoch():
+                self._add_epoch(event)
+            case events.TrialPlanned() if event.number not in self._rows:
+                self._rows[event.number] = TrialRow(
+                    event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters
+                )
+            case events.TrialSubmitted():
+                self._begin_again(event.number, run=event.run)
+            case events.TrialBegan():
+                self._begin_again(
+                    event.number,
+                    run=event.run,
+                    state="running",
+                    attempt=event.attempt,
+                    worker=event.worker,
+                    began=event.time,
+                )
+            case events.TrialEnded() if event.state in ENDED and self._is_open(event.number):
+                self._end_trial(event)
+            case events.StudyStarted():
+                self._start(event)
+            case events.WorkersSeen():
                 seen = tuple(WorkerRow(**vars(worker)) for worker in event.workers)
                 self._state = replace(self._state, workers=seen)
-            case StudyNoted():
-                if event.text not in self._state.notes:
-                    self._state = replace(self._state, notes=(*self._state.notes, event.text))
-            case StudyStopping():
+            case events.StudyNoted() if event.text not in self._state.notes:
+                self._state = replace(self._state, notes=(*self._state.notes, event.text))
+            case events.StudyStopping():
                 self._state = replace(self._state, state="stopping")
-            case StudyEnded():
-                self._over(event)
+            case events.StudyEnded():
+                self._end(event)
             case _:
                 pass
 
-    def _started(self, event: StudyStarted) -> None:
-        self._state = replace(
-            self._state,
-            id=event.study,
-            title=event.title,
-            kind=event.kind,
-            state="running",
-            metric=event.metric,
-            axes=event.axes,
-            trials=event.trials,
-            compares=event.compares,
-            threads=event.threads,
-            started=event.time,
-            ended=None,
-            reason="",
-            workers=(),
-        )
+    def _start(self, event: events.StudyStarted) -> None:
+        facts = _values_of(StudyFacts, event)
+        begun: dict[str, Any] = {"id": event.study, "state": "running", "started": event.time}
+        self._state = replace(self._state, **facts, **begun, ended=None, reason="", workers=())
         for number, row in self._rows.items():
             if not row.settled:
                 self._rows[number] = _as_planned(row)
         self._epochs.clear()
 
-    def _over(self, event: StudyEnded) -> None:
+    def _end(self, event: events.StudyEnded) -> None:
         self._state = replace(self._state, state=event.state, reason=event.reason, ended=event.time, workers=())
         for number in list(self._rows):
             if (row := self.row(number)).state == "running":
                 self._rows[number] = replace(row, state="stopped", reason=event.reason)
 
-    def _planned(self, event: TrialPlanned) -> None:
-        if event.number not in self._rows:
-            self._rows[event.number] = TrialRow(
-                event.number, event.base, event.values, event.seed, epochs=event.epochs, parameters=event.parameters
-            )
+    def _is_open(self, number: int) -> bool:
+        """Whether there is a row that may still change."""
+        return number in self._rows and not self._rows[number].settled
 
-    def _open(self, number: int) -> TrialRow | None:
-        """The row, where there is one that may still change."""
-        row = self._rows.get(number)
-        return None if row is None or row.settled else row
+    def _begin_again(self, number: int, **changes: Any) -> None:
+        if self._is_open(number):
+            self._rows[number] = replace(_as_planned(self._rows[number]), **changes)
+            self._epochs.pop(number, None)
 
-    def _submitted(self, event: TrialSubmitted) -> None:
-        if (row := self._open(event.number)) is not None:
-            self._rows[event.number] = replace(_as_planned(row), run=event.run)
-            self._epochs.pop(event.number, None)
-
-    def _began(self, event: TrialBegan) -> None:
-        if (row := self._open(event.number)) is None:
-            return
-        self._epochs.pop(event.number, None)
-        self._rows[event.number] = replace(
-            _as_planned(row),
-            run=event.run,
-            state="running",
-            attempt=event.attempt,
-            worker=event.worker,
-            began=event.time,
-        )
-
-    def _epoch(self, event: TrialEpoch) -> None:
+    def _add_epoch(self, event: TrialEpoch) -> None:
         row = self._rows.get(event.number)
-        if row is None or row.state != "running":
-            return
-        newer = self._epochs.setdefault(event.number, [])
-        if event.epoch > (newer[-1].epoch if newer else row.epoch):
-            newer.append(event)
+        if row is not None and row.state == "running":
+            newer = self._epochs.setdefault(event.number, [])
+            if event.epoch > (newer[-1].epoch if newer else row.epoch):
+                newer.append(event)
 
-    def _take_epochs(self, number: int) -> None:
-        """Take the epochs that were added since the last call into the trial's row."""
-        if newer := self._epochs.pop(number, None):
-            row, last = self._rows[number], newer[-1]
-            points = tuple((event.epoch, value) for event in newer if (value := self._metric(event)) is not None)
-            self._rows[number] = replace(
-                row, epoch=last.epoch, val_loss=last.val_loss, val_accuracy=last.val_accuracy, curve=row.curve + points
-            )
-
-    def _metric(self, event: TrialEpoch | TrialEnded) -> float | None:
+    def _metric(self, event: TrialEpoch | events.TrialEnded) -> float | None:
         return event.val_accuracy if self._state.metric == "val_accuracy" else event.val_loss
 
-    def _ended(self, event: TrialEnded) -> None:
-        self._take_epochs(event.number)
-        row = self._open(event.number)
-        if row is None or event.state not in ENDED:
-            return
-        last = self._metric(event)
-        curve = row.curve if last is None or event.epoch <= row.epoch else (*row.curve, (event.epoch, last))
+    def _end_trial(self, event: events.TrialEnded) -> None:
+        row, last = self.row(event.number), self._metric(event)
         self._rows[event.number] = replace(
             row,
+            **_values_of(TrialScores, event),
             run=event.run,
             state=event.state,
             reason=event.reason,
             epoch=max(row.epoch, event.epoch),
-            curve=curve,
-            score=event.score,
-            val_loss=event.val_loss,
-            val_accuracy=event.val_accuracy,
-            best_val_loss=event.best_val_loss,
-            best_val_accuracy=event.best_val_accuracy,
-            test_loss=event.test_loss,
-            test_accuracy=event.test_accuracy,
-            macro_f1=event.macro_f1,
+            curve=row.curve if last is None or event.epoch <= row.epoch else (*row.curve, (event.epoch, last)),
             seconds=event.seconds,
         )
+
+
+def _values_of(kind: type[StudyFacts | TrialScores], event: StudyEvent) -> dict[str, Any]:
+    return {entry.name: getattr(event, entry.name) for entry in fields(kind)}
 
 
 def _as_planned(row: TrialRow) -> TrialRow:

@@ -1,4 +1,4 @@
-"""What every table of trials says, in the terminal and in the app: order, columns, scores, states, means over seeds."""
+"""Texts and order of trials in every table, in the terminal and the app: scores, states, means over seeds, workers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from mnist_tui.studies.state import Point, StudyState, TrialRow, ranked
-from mnist_tui.wording import DASH, loss, percent, percent_plus_minus, plus_minus
+from mnist_tui.studies.state import StudyState, TrialRow, by_point, ranked
+from mnist_tui.wording import DASH, counted, listed, loss, percent, percent_plus_minus, plus_minus
 
 METRIC_NAMES = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
 STATE_ORDER = ("running", "pruned", "stopped", "diverged", "failed", "waiting")
@@ -18,7 +18,7 @@ AVERAGED = ("score", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "
 
 @dataclass(frozen=True)
 class TableShape:
-    """What of a study decides which columns its table has.
+    """The facts of a study that decide which columns its table has.
 
     Attributes:
         metric: val_accuracy or val_loss, by which trials are compared.
@@ -58,9 +58,7 @@ def score_of(row: TrialRow, field: str, metric: str) -> float | None:
         field: of the row, such as val_loss.
         metric: by which trials are compared.
     """
-    if field == metric and row.score is not None:
-        return row.score
-    return getattr(row, field)
+    return row.score if field == metric and row.score is not None else getattr(row, field)
 
 
 def metric_text(row: TrialRow, metric: str) -> str:
@@ -70,9 +68,7 @@ def metric_text(row: TrialRow, metric: str) -> str:
 
 def score_text(field: str, value: float | None) -> str:
     """Return a loss or an accuracy as text: ``97.12 %``, ``0.0923``."""
-    if value is None:
-        return DASH
-    return loss(value) if field.endswith("loss") else percent(value)
+    return DASH if value is None else loss(value) if field.endswith("loss") else percent(value)
 
 
 def spread_text(field: str, values: Sequence[float]) -> str:
@@ -83,20 +79,49 @@ def spread_text(field: str, values: Sequence[float]) -> str:
     return plus_minus(mean, deviation, loss) if field.endswith("loss") else percent_plus_minus(mean, deviation)
 
 
+def values_text(row: TrialRow, *, base: bool = False, seed: bool = True) -> str:
+    """Return what the trial was made from: ``hidden 250, activation tanh, seed 3``.
+
+    Args:
+        base, seed: whether the name of the base and the seed belong to it.
+    """
+    values = [f"{name} {value}" for name, value in row.values]
+    return ", ".join([*([row.base] if base else []), *values, *([f"seed {row.seed}"] if seed else [])])
+
+
 def epochs_text(row: TrialRow) -> str:
-    """``5/20``: the newest epoch and how many are planned."""
+    """Return the newest epoch and how many are planned: ``5/20``."""
     return f"{row.epoch:,}/{row.epochs:,}" if row.epochs else DASH
 
 
 def state_text(row: TrialRow) -> str:
-    """``running``, ``running, attempt 2``, ``finished, deleted``."""
+    """Return ``running``, ``running, attempt 2``, ``finished, deleted``."""
     again = f", attempt {row.attempt}" if row.state == "running" and row.attempt > 1 else ""
     return f"{row.state}{again}{', deleted' if row.deleted else ''}"
 
 
 def reason_text(row: TrialRow) -> str:
-    """``failed: out of memory``; a reason that begins with the state says it once."""
+    """Return ``failed: out of memory``; a reason that begins with the state is returned alone."""
     return row.reason if row.reason.startswith(row.state) else ": ".join(filter(None, (row.state, row.reason)))
+
+
+def counts(study: StudyState, states: Iterable[str]) -> list[str]:
+    """Return how many trials are in each of these states, without zeros: ``["2 running", "1 failed"]``."""
+    return [f"{number:,} {state}" for state in states if (number := study.count(state))]
+
+
+def workers_text(study: StudyState) -> str:
+    """Return all workers in one line: ``2 workers on lab-1, 4 threads each · 1 busy with #3``; empty without any."""
+    workers = study.workers
+    if not workers:
+        return ""
+    hosts = sorted({worker.host for worker in workers})
+    where = listed(hosts) if len(hosts) <= 3 else f"{len(hosts)} machines"
+    threads = {worker.threads for worker in workers}
+    each = f", {counted(next(iter(threads)), 'thread')} each" if len(threads) == 1 else ""
+    numbers = [f"#{row.number}" for row in study.rows if row.state == "running"]
+    trials = f" with {', '.join(numbers)}" if 0 < len(numbers) <= 8 else ""
+    return f"{counted(workers, 'worker')} on {where}{each} · {sum(bool(one.run) for one in workers)} busy{trials}"
 
 
 def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
@@ -105,26 +130,24 @@ def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, 
     Returns:
         Pairs of a row, whose number is that of the first trial, and the trials that it stands for.
     """
-    points: dict[Point, list[TrialRow]] = {}
-    for row in rows:
-        points.setdefault(row.point, []).append(row)
-    return [(_mean(members), tuple(members)) for members in points.values()]
+    return [(_mean(members), tuple(members)) for members in by_point(rows).values()]
 
 
 def _mean(rows: Sequence[TrialRow]) -> TrialRow:
     finished = [row for row in rows if row.state == "finished"]
     states = [row.state for row in rows]
     continues = "running" in states or (finished and "waiting" in states)
+    means = {field: known_values(finished, field) for field in AVERAGED}
     return replace(
         rows[0],
         state="running" if continues else "finished" if finished else states[0],
         epoch=round(statistics.fmean(row.epoch for row in rows)),
         worker="",
         seconds=sum(row.seconds or 0.0 for row in finished) or None,
-        **{field: _mean_of(finished, field) for field in AVERAGED},
+        **{field: statistics.fmean(values) if values else None for field, values in means.items()},
     )
 
 
-def _mean_of(rows: Sequence[TrialRow], field: str) -> float | None:
-    values = [value for row in rows if (value := getattr(row, field)) is not None]
-    return statistics.fmean(values) if values else None
+def known_values(rows: Iterable[TrialRow], field: str) -> list[float]:
+    """Return a field's values of the rows that have one."""
+    return [value for row in rows if (value := getattr(row, field)) is not None]

@@ -9,8 +9,9 @@ import pytest
 
 from mnist_tui.runs.collection.filters import filtered
 from mnist_tui.runs.collection.listing import listed
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.studies.events import StudyLog, TrialEnded, TrialPlanned, TrialSubmitted
+from mnist_tui.studies.events import TrialEnded, TrialPlanned, TrialSubmitted
 from mnist_tui.studies.folder import StudyFolder
 from tests.cli.conftest import Command, sentence
 from tests.runs.synthetic import BEGIN, finished_run
@@ -26,7 +27,7 @@ def runs(runs_dir: Path) -> list[RunFolder]:
 @pytest.fixture
 def study(runs_dir: Path, runs: list[RunFolder]) -> StudyFolder:
     folder = made.folder(runs_dir, made.study(seeds=3))
-    log = StudyLog(folder.events_file)
+    log = EventLog(folder.events_file)
     for number, run in enumerate([*(run.id for run in reversed(runs[1:])), "20260101-000000-gone-0000"], 1):
         log.append(TrialPlanned(number=number, base="raw", values=(), seed=number, epochs=3, parameters=100))
         log.append(TrialSubmitted(number=number, run=run))

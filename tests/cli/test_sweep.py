@@ -153,8 +153,8 @@ def test_without_a_terminal_each_trial_has_one_line(tmp_path: Path) -> None:
     ):
         step()
         watch.read()
-        lines.tell(watch.study)
-        lines.tell(watch.study)
+        lines.show(watch.study)
+        lines.show(watch.study)
     told = stream.getvalue().splitlines()
     assert sum("trial 2 of 6" in line for line in told) == 1
     assert "note: trials are compared on the test set" in told

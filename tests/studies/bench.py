@@ -139,7 +139,7 @@ class Bench:
 
 def conducted(folder: StudyFolder, bench: Bench, stops: Callable[[], int] = lambda: 0) -> tuple[str, str]:
     """Conducts the study as its process does, and tells of its end."""
-    from mnist_tui.studies.events import StudyEnded, StudyLog
+    from mnist_tui.studies.events import StudyEnded
 
     def beat(state: str) -> None:
         folder.write_status(this_process(state))
@@ -148,7 +148,7 @@ def conducted(folder: StudyFolder, bench: Bench, stops: Callable[[], int] = lamb
     state, reason = Coordinator(folder, bench, stops=stops, beat=beat).run()
     for flight in bench.flights.values():
         flight.folder.write_status(Status("stopped"))
-    log = StudyLog(folder.events_file)
+    log = EventLog(folder.events_file)
     log.append(StudyEnded(state=state, reason=reason))
     log.close()
     folder.write_status(Status(state, reason=reason))

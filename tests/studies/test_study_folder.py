@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.errors import RequestError, RunError
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Lock, Status, this_process
@@ -16,7 +17,6 @@ from mnist_tui.studies import start
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
-    StudyLog,
     StudyStarted,
     TrialBegan,
     TrialEnded,
@@ -31,7 +31,7 @@ from tests.studies.made import CREATED, base, folder, study
 
 
 def write(to: StudyFolder, *events: StudyEvent) -> None:
-    log = StudyLog(to.events_file)
+    log = EventLog(to.events_file)
     for event in events:
         log.append(event)
     log.close()

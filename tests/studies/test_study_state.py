@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
-    StudyLog,
     StudyNoted,
     StudyStarted,
     StudyStopping,
@@ -126,7 +126,7 @@ def test_any_beginning_of_a_log_reduces_to_what_its_whole_lines_say(
     tmp_path_factory: pytest.TempPathFactory, events: list[StudyEvent], cut: int
 ) -> None:
     path = tmp_path_factory.mktemp("log") / "events.jsonl"
-    log = StudyLog(path)
+    log = EventLog(path)
     for event in events:
         log.append(event)
     log.close()
@@ -138,7 +138,7 @@ def test_any_beginning_of_a_log_reduces_to_what_its_whole_lines_say(
 @given(EVENTS)
 def test_an_event_comes_back_from_its_line(tmp_path_factory: pytest.TempPathFactory, event: StudyEvent) -> None:
     path = tmp_path_factory.mktemp("log") / "events.jsonl"
-    log = StudyLog(path)
+    log = EventLog(path)
     log.append(event)
     log.close()
     assert StudyTail(path).read() == [event]
@@ -244,7 +244,7 @@ def test_few_epochs_of_many_are_told_and_the_same_for_all() -> None:
 
 def test_a_thousand_trials_of_a_hundred_epochs_keep_a_log_that_is_soon_read(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
-    log = StudyLog(file)
+    log = EventLog(file)
     log.append(STARTED)
     for event in rows_planned(1000):
         log.append(event)

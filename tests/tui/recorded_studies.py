@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mnist_tui.experiment.presets import find_preset
+from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.process_folder import this_process
 from mnist_tui.studies.events import (
     StudyEnded,
     StudyEvent,
-    StudyLog,
     StudyNoted,
     StudyStarted,
     TrialBegan,
@@ -69,7 +69,7 @@ class RecordedStudy:
         self.clock = BEGIN
 
     def write(self, *events: StudyEvent) -> None:
-        log = StudyLog(self.folder.events_file)
+        log = EventLog(self.folder.events_file)
         for event in events:
             self.clock += 0.1
             log.append(replace(event, time=event.time or self.clock))

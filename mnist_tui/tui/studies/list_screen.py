@@ -14,11 +14,11 @@ from textual.worker import Worker
 
 from mnist_tui.errors import RequestError
 from mnist_tui.studies.folder import StudyFolder, study_folders
-from mnist_tui.studies.state import LIVE, StudyState
-from mnist_tui.studies.trial_table import metric_text
+from mnist_tui.studies.state import StudyState
+from mnist_tui.studies.trial_table import metric_text, values_text
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.studies import study_commands, words
+from mnist_tui.tui.studies import study_commands
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
@@ -38,23 +38,18 @@ TONES = {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "
 
 
 @dataclass(frozen=True)
-class KnownStudy:
+class ListedStudy:
     """A study of the list.
 
     Attributes:
-        state: None if the study cannot be read.
-        problem: why it cannot be read.
-        started: seconds since the Unix epoch; None if the study cannot be read.
+        study: None if it cannot be read; then `problem` says why.
+        created: seconds since the Unix epoch; None if the study cannot be read.
     """
 
     folder: StudyFolder
-    state: StudyState | None = None
+    study: StudyState | None = None
     problem: str = ""
-    started: float | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.state is not None and self.state.state in LIVE
+    created: float | None = None
 
 
 class StudiesScreen(BenchScreen[None]):
@@ -80,22 +75,22 @@ class StudiesScreen(BenchScreen[None]):
     class StudiesRead(Message):
         """The studies' folders have been read."""
 
-        def __init__(self, found: list[KnownStudy]) -> None:
+        def __init__(self, listed: list[ListedStudy]) -> None:
             super().__init__()
-            self.found = found
+            self.listed = listed
 
     table = getters.query_one(RowTable)
     found = getters.query_one("#found", Line)
     nothing = getters.query_one("#nothing", Line)
-    told = getters.query_one("#told", Line)
+    details = getters.query_one("#details", Line)
 
     def __init__(self) -> None:
         super().__init__()
-        self._known: dict[str, KnownStudy] = {}
+        self._listed: dict[str, ListedStudy] = {}
         self._watches: dict[Path, StudyWatch] = {}
-        self._started: dict[Path, float] = {}
-        self._looking = False
-        self._kind: tuple[object, ...] = ()
+        self._created: dict[Path, float] = {}
+        self._reading = False
+        self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="top"):
@@ -103,110 +98,102 @@ class StudiesScreen(BenchScreen[None]):
             yield Line("reading …", id="found")
         yield Line(id="nothing")
         yield RowTable()
-        yield Line(id="told")
+        yield Line(id="details")
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._look_again()
-        self.set_interval(LOOK_SECONDS, self._look_again)
+        self._read_again()
+        self.set_interval(LOOK_SECONDS, self._read_again)
 
-    def _look_again(self) -> None:
-        if self.is_current and not self._looking:
-            self._looking = True
-            self._look()
+    def _read_again(self) -> None:
+        if self.is_current and not self._reading:
+            self._reading = True
+            self._read_all()
 
     @work(thread=True, group="look", exit_on_error=False)
-    def _look(self) -> None:
-        found: list[KnownStudy] = []
+    def _read_all(self) -> None:
+        listed: list[ListedStudy] = []
         try:
             for folder in study_folders(self.app.options.runs_dir):
-                found.append(self._read(folder))
+                listed.append(self._read(folder))
         finally:
-            self.post_message(self.StudiesRead(found))
+            self.post_message(self.StudiesRead(listed))
 
-    def _read(self, folder: StudyFolder) -> KnownStudy:
+    def _read(self, folder: StudyFolder) -> ListedStudy:
         """Read what has been added to a study since the last time. Runs in a thread."""
         watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
-            if folder.path not in self._started:
-                self._started[folder.path] = folder.study().created
+            if folder.path not in self._created:
+                self._created[folder.path] = folder.study().created
             while watch.read():
                 pass
         except RequestError as error:
-            return KnownStudy(folder, problem=str(error))
-        return KnownStudy(folder, watch.study, started=self._started[folder.path])
+            return ListedStudy(folder, problem=str(error))
+        return ListedStudy(folder, watch.study, created=self._created[folder.path])
 
     @on(StudiesRead)
     def _show_studies(self, message: StudiesRead) -> None:
         message.stop()
-        self._looking = False
+        self._reading = False
         if not (self.is_attached and self.app.is_running):
             return
-        self._known = {known.folder.id: known for known in message.found}
-        self.table.show(COLUMNS, [_row(known) for known in self._known.values()])
-        self.found.say(counted(self._known, "study"))
-        self.set_class(not self._known, "-empty")
-        if not self._known:
+        self._listed = {listed.folder.id: listed for listed in message.listed}
+        self.table.show(COLUMNS, list(map(_row, message.listed)))
+        self.found.say(counted(self._listed, "study"))
+        self.set_class(not self._listed, "-empty")
+        if not self._listed:
             self.nothing.say(f"there are no studies in {self.app.options.runs_dir}; Esc, then w on a preset makes one")
         self._show_details()
 
     @property
-    def _chosen(self) -> KnownStudy | None:
-        return self._known.get(self.table.chosen or "")
+    def _chosen(self) -> ListedStudy | None:
+        return self._listed.get(self.table.chosen or "")
+
+    @property
+    def _chosen_study(self) -> StudyState | None:
+        return self._chosen.study if self._chosen else None
 
     @on(RowTable.CursorMoved)
     def _show_details(self) -> None:
-        known = self._chosen
-        state = known.state if known else None
-        if known is None:
-            text = ""
-        elif state is None:
-            text = known.problem
-        else:
-            finished = state.best_row
-            best = f"best #{finished.number}: {words.values_text(finished)}" if finished else ""
-            parts = [known.folder.id, best, state.reason, *state.notes[:1]]
-            text = " · ".join(part for part in parts if part)
-        self.told.say(text)
-        kind = (known is None, state.state if state else "")
-        if kind != self._kind:
-            self._kind = kind
+        chosen, study = self._chosen, self._chosen_study
+        text = chosen.problem if chosen else ""
+        if chosen is not None and study is not None:
+            best = f"best #{study.best_row.number}: {values_text(study.best_row)}" if study.best_row else ""
+            text = " · ".join(filter(None, [chosen.folder.id, best, study.reason, *study.notes[:1]]))
+        self.details.say(text)
+        possible = (chosen is None, study.state if study else "")
+        if possible != self._possible:
+            self._possible = possible
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enable the keys that can be used on the chosen study."""
         if not self.is_mounted:
             return True
-        known = self._chosen
-        state = known.state if known else None
+        study = self._chosen_study
         match action:
             case "open":
-                return state is not None
+                return study is not None
             case "delete":
-                return known is not None
+                return self._chosen is not None
             case "stop":
-                return state is not None and state.state in {"starting", "running"}
+                return study is not None and study.state in {"starting", "running"}
             case "resume":
-                return (
-                    state is not None
-                    and not state.live
-                    and (state.state != "finished" or any(not row.settled for row in state.rows))
-                )
+                return study is not None and study.resumable
             case _:
                 return True
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
-        if self._chosen is not None and self._chosen.state is not None:
+        if self._chosen is not None and self._chosen.study is not None:
             self.app.show(Route("study", study=self._chosen.folder))
 
     def action_presets(self) -> None:
         self.app.show(Route("presets"))
 
     def action_stop(self) -> None:
-        known = self._chosen
-        if known is not None and known.state is not None:
-            study_commands.stop_study(self, StudySnapshot(known.folder, known.state))
+        if self._chosen is not None and self._chosen.study is not None:
+            study_commands.stop_study(self, StudySnapshot(self._chosen.folder, self._chosen.study))
 
     def action_resume(self) -> None:
         if self._chosen is not None:
@@ -214,44 +201,40 @@ class StudiesScreen(BenchScreen[None]):
 
     def action_delete(self) -> None:
         """Ask what to delete; a running study has to be stopped first."""
-        known = self._chosen
-        if known is None:
+        chosen = self._chosen
+        if chosen is None:
             return
-        if known.live:
+        study = chosen.study
+        if study is not None and study.live:
             self.notify("It is running; stop it first (x).", title="The study is not deleted", severity="warning")
             return
-        state = known.state
-        runs = len({row.run for row in state.rows if row.run and not row.deleted}) if state else 0
+        runs = len({row.run for row in study.rows if row.run and not row.deleted}) if study else 0
 
         def answered(choice: str | None) -> None:
             if choice in {"study", "runs"}:
-                study_commands.delete_study_and_runs(self, known.folder, runs=choice == "runs")
+                study_commands.delete_study_and_runs(self, chosen.folder, runs=choice == "runs")
 
-        title = state.title if state and state.title else known.folder.id
+        title = study.title if study and study.title else chosen.folder.id
         self.app.push_screen(study_commands.DeleteStudyQuestion(title, runs), answered)
 
     @on(Worker.StateChanged)
     def _command_ended(self, event: Worker.StateChanged) -> None:
         if event.worker.group == "order" and event.worker.is_finished:
-            self._look_again()
+            self._read_again()
 
 
-def _row(known: KnownStudy) -> TableRow:
-    state = known.state
-    if state is None:
-        cells = ("broken", known.folder.id, "", "", "", "", known.folder.id)
-        return TableRow(known.folder.id, cells, tone="row-table--bad")
-    planned = state.total
-    best = state.best_row
-    failed = state.count("failed")
+def _row(listed: ListedStudy) -> TableRow:
+    study, name = listed.study, listed.folder.id
+    if study is None:
+        return TableRow(name, ("broken", name, "", "", "", "", name), tone="row-table--bad")
+    failed = study.count("failed")
     cells = (
-        state.state,
-        state.title or known.folder.id,
-        f"{state.done:,}/{planned:,}",
-        metric_text(best, state.metric) if best else "",
+        study.state,
+        study.title or name,
+        f"{study.done:,}/{study.total:,}",
+        metric_text(study.best_row, study.metric) if study.best_row else "",
         count(failed) if failed else "",
-        moment(known.started),
-        known.folder.id,
+        moment(listed.created),
+        name,
     )
-    tone = "row-table--live" if state.state in LIVE else TONES.get(state.state, "row-table--odd")
-    return TableRow(known.folder.id, cells, tone=tone)
+    return TableRow(name, cells, tone="row-table--live" if study.live else TONES.get(study.state, "row-table--odd"))

@@ -13,7 +13,7 @@ from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
-from mnist_tui.studies.trial_table import TableShape, table_shape
+from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, trial_rows, words
@@ -26,7 +26,6 @@ from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine
 from mnist_tui.tui.widgets.text import LiveText
 
-RESUMABLE = ("stopped", "failed", "crashed")
 PARTS = ("table", "plot", "notes")
 """The parts of the screen; a small window shows one at a time."""
 PLOT_SECONDS = 0.08
@@ -83,13 +82,13 @@ class StudyScreen(BenchScreen[None]):
     status = getters.query_one(StatusLine)
     meter = getters.query_one(Meter)
     pace = getters.query_one("#study-pace", LiveText)
-    crew = getters.query_one("#study-workers", LiveText)
-    why = getters.query_one("#study-why", LiveText)
+    workers_line = getters.query_one("#study-workers", LiveText)
+    reason = getters.query_one("#study-reason", LiveText)
     table = getters.query_one(RowTable)
     plots = getters.query_one(PlotPane)
     panel = getters.query_one(SidePanel)
     side = getters.query_one("#study-notes", LiveText)
-    told = getters.query_one("#study-told", LiveText)
+    trial_text = getters.query_one("#study-trial", LiveText)
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__()
@@ -107,13 +106,13 @@ class StudyScreen(BenchScreen[None]):
             yield Meter("Trials")
             yield LiveText(id="study-pace", cut=True)
             yield LiveText(id="study-workers", cut=True)
-            yield LiveText(id="study-why")
+            yield LiveText(id="study-reason")
         with Container(id="study-body"):
             yield RowTable()
             yield PlotPane()
             with SidePanel(id="study-panel"):
                 yield LiveText(id="study-notes")
-        yield LiveText(id="study-told")
+        yield LiveText(id="study-trial")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -162,14 +161,14 @@ class StudyScreen(BenchScreen[None]):
     def _draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
         self.status.show(snapshot.state, words.study_title(snapshot))
-        self.crew.say(words.workers_line(study))
-        self.crew.display = bool(study.workers)
+        self.workers_line.say(workers_text(study))
+        self.workers_line.display = bool(study.workers)
         why = snapshot.reason if snapshot.state != "finished" else ""
-        self.why.say(why)
-        self.why.display = bool(why)
+        self.reason.say(why)
+        self.reason.display = bool(why)
         seeds = words.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
         command = [snapshot.asked.command] if snapshot.asked is not None else []
-        parts = [seeds, [*words.notes(snapshot), *words.workers(study)], command]
+        parts = [seeds, [*study.notes, *snapshot.log, *words.worker_lines(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
         shape = table_shape(study)
         self._list(shape)
@@ -204,7 +203,7 @@ class StudyScreen(BenchScreen[None]):
             lines = words.seed_lines(self.snapshot.summaries, self.snapshot.study)
         if not self.table.keys:
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
-        self.told.say("\n".join(lines))
+        self.trial_text.say("\n".join(lines))
         state = chosen.state if chosen else ""
         possible = (
             chosen is None,
@@ -272,8 +271,7 @@ class StudyScreen(BenchScreen[None]):
             case "stop":
                 return self.snapshot.live
             case "resume":
-                missing = any(not row.settled for row in self.snapshot.study.rows)
-                return self.snapshot.state in RESUMABLE or (self.snapshot.state == "finished" and missing)
+                return self.snapshot.study.resumable
             case "copy":
                 return self.snapshot.asked is not None and bool(self.snapshot.asked.command)
             case _:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
@@ -24,12 +23,13 @@ from mnist_tui.studies.trial_table import (
 )
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
-from mnist_tui.wording import DASH, count, counted, loss, percent, seconds
+from mnist_tui.wording import DASH, count, counted, loss, seconds
 
 AXIS = "axis:"
 """The key of an axis' column is this and the axis' name."""
 BAR = 6
 """Width of a running trial's bar in characters."""
+SCORES = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
 FIRST_DESCENDING = {"val_accuracy", "test_accuracy", "macro_f1", "epochs", "parameters"}
 """Columns that are sorted from the largest value down at first."""
 
@@ -93,7 +93,7 @@ def _best_is_low(shape: TableShape) -> bool:
     return shape.metric == "val_loss"
 
 
-KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
+SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
     "number": lambda row: row.number,
     "state": lambda row: ROW_STATES.index(row.state) if row.state in ROW_STATES else len(ROW_STATES),
     "base": lambda row: row.base,
@@ -108,36 +108,29 @@ KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
 def sorted_trials(rows: Iterable[TrialRow], order: TrialOrder, shape: TableShape) -> list[TrialRow]:
     """Return the sorted trials; trials without a value come last, equal ones are sorted by number."""
     by_number = sorted(rows, key=lambda row: row.number)
-    if order.column == "rank":
+    column = order.column
+    if column == "rank":
         return in_rank_order(by_number, shape.metric)
-    if order.column.startswith(AXIS):
-        key = _by_axis(order.column.removeprefix(AXIS))
-    elif order.column in KEYS:
-        key = KEYS[order.column]
+    keys: list[Any]
+    if column.startswith(AXIS):
+        keys = [_axis_key(dict(row.values).get(column.removeprefix(AXIS))) for row in by_number]
+    elif column in SORT_KEYS:
+        keys = list(map(SORT_KEYS[column], by_number))
     else:
-        key = partial(_figure_of, order.column, shape.metric)
-    having = [(value, row) for row in by_number if (value := key(row)) is not None]
-    having.sort(key=lambda pair: pair[0], reverse=order.descending)
-    return [row for _, row in having] + [row for row in by_number if key(row) is None]
+        keys = [score_of(row, column, shape.metric) for row in by_number]
+    pairs = list(zip(keys, by_number, strict=True))
+    having = sorted((pair for pair in pairs if pair[0] is not None), key=lambda pair: pair[0], reverse=order.descending)
+    return [row for _, row in having] + [row for key, row in pairs if key is None]
 
 
-def _figure_of(column: str, metric: str, row: TrialRow) -> float | None:
-    return score_of(row, column, metric)
-
-
-def _by_axis(name: str) -> Callable[[TrialRow], Any]:
-    """Sort numbers by size, then texts; ``200x100`` by its parts."""
-
-    def key(row: TrialRow) -> Any:
-        text = dict(row.values).get(name)
-        if text is None:
-            return None
-        try:
-            return (0, tuple(float(part) for part in text.split("x")), "")
-        except ValueError:
-            return (1, (), text)
-
-    return key
+def _axis_key(text: str | None) -> Any:
+    """Return a key that sorts numbers by size, then texts; ``200x100`` by its parts."""
+    if text is None:
+        return None
+    try:
+        return (0, tuple(float(part) for part in text.split("x")), "")
+    except ValueError:
+        return (1, (), text)
 
 
 def tone(state: str) -> str:
@@ -151,48 +144,44 @@ class RowCache:
     """Makes the table's rows, and keeps the row of each trial that has not changed."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[TrialRow, tuple[object, ...], TableRow]] = {}
+        self._rows: dict[int, tuple[TrialRow, tuple[object, ...], TableRow]] = {}
 
     def of(
-        self, rows: Sequence[TrialRow], shape: TableShape, marked: Container[int], best: int | None, glyphs: Glyphs
+        self, trials: Sequence[TrialRow], shape: TableShape, marked: Container[int], best: int | None, glyphs: Glyphs
     ) -> list[TableRow]:
         """Return a row for each trial, in their order."""
-        found: list[TableRow] = []
-        for row in rows:
-            asked = (shape, row.number in marked, row.number == best, glyphs)
-            known = self._made.get(row.number)
-            if known is None or known[0] is not row or known[1] != asked:
-                made = TableRow(
-                    str(row.number), cells_of(row, shape, row.number == best, glyphs), asked[1], tone(row.state)
-                )
-                self._made[row.number] = known = (row, asked, made)
-            found.append(known[2])
-        return found
+        rows: list[TableRow] = []
+        for trial in trials:
+            is_marked, is_best = trial.number in marked, trial.number == best
+            look = (shape, is_marked, is_best, glyphs)
+            cached = self._rows.get(trial.number)
+            if cached is None or cached[0] is not trial or cached[1] != look:
+                cells = cells_of(trial, shape, is_best, glyphs)
+                row = TableRow(str(trial.number), cells, is_marked, tone(trial.state))
+                self._rows[trial.number] = cached = (trial, look, row)
+            rows.append(cached[2])
+        return rows
 
 
 def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tuple[str, ...]:
     """Return a trial's cells, one for each column."""
     values = dict(row.values)
-    figures: dict[str, str] = {
+    texts = {
         "number": f"{'best ' if best else ''}{row.number}",
         "state": row.state,
         "base": row.base,
         "seed": str(row.seed),
-        "epochs": epochs_of(row, glyphs),
-        "val_accuracy": score_text("val_accuracy", score_of(row, "val_accuracy", shape.metric)),
-        "val_loss": score_text("val_loss", score_of(row, "val_loss", shape.metric)),
-        "test_accuracy": percent(row.test_accuracy),
-        "test_loss": score_text("test_loss", row.test_loss),
-        "macro_f1": percent(row.macro_f1),
+        "epochs": epochs_with_bar(row, glyphs),
         "parameters": count(row.parameters or None),
         "seconds": seconds(row.seconds or None),
         "worker": host_of(row.worker),
+        **{field: score_text(field, score_of(row, field, shape.metric)) for field in SCORES},
+        **{f"{AXIS}{name}": values.get(name, DASH) for name in shape.axes},
     }
-    figures |= {f"{AXIS}{name}": values.get(name, DASH) for name in shape.axes}
-    return tuple(figures[column.key] for column in table_columns(shape))
+    return tuple(texts[column.key] for column in table_columns(shape))
 
 
-def epochs_of(row: TrialRow, glyphs: Glyphs) -> str:
+def epochs_with_bar(row: TrialRow, glyphs: Glyphs) -> str:
     """Return ``5/20``, with a bar while the trial runs."""
     text = epochs_text(row)
     if row.state != "running" or not row.epochs:
@@ -218,52 +207,50 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
         cells[1] = name
         return TableRow(key, tuple(cells), tone="row-table--marked")
 
-    rows = [row("mean", f"mean, n={n}", lambda key, found: _figure(key, found.mean))]
-    if n > 1:
-        rows += [
-            row("std", "± std", lambda key, found: _deviation(key, found.std)),
-            row("interval", "95 %", lambda key, found: _span(key, found.low, found.high) if key != "seconds" else ""),
-            row("range", "min–max", lambda key, found: _span(key, found.minimum, found.maximum)),
-        ]
-    return rows
+    mean = row("mean", f"mean, n={n}", lambda key, found: _mean_text(key, found.mean))
+    if n == 1:
+        return [mean]
+    return [
+        mean,
+        row("std", "± std", lambda key, found: deviation_text(key, found.std)),
+        row("interval", "95 %", lambda key, found: "" if key == "seconds" else _span_text(key, found.low, found.high)),
+        row("range", "min–max", lambda key, found: _span_text(key, found.minimum, found.maximum)),
+    ]
 
 
-def _figure(key: str, value: float | None) -> str:
+def _mean_text(key: str, value: float) -> str:
+    return seconds(value) if key == "seconds" else score_text(key, value)
+
+
+def deviation_text(key: str, value: float | None) -> str:
+    """Return a deviation as text: seconds, a loss, or percentage points; empty for None."""
     if value is None:
         return ""
-    return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else percent(value)
+    return _mean_text(key, value) if key == "seconds" or key.endswith("loss") else f"{100 * value:.2f} points"
 
 
-def _deviation(key: str, value: float | None) -> str:
-    if value is None:
-        return ""
-    return seconds(value) if key == "seconds" else loss(value) if key.endswith("loss") else f"{100 * value:.2f} points"
-
-
-def _span(key: str, low: float | None, high: float | None) -> str:
+def _span_text(key: str, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
     if key == "seconds":
         return f"{low:.1f}–{high:.1f} s"
-    if key.endswith("loss"):
-        return f"{loss(low)}–{loss(high)}"
-    return f"{100 * low:.2f}–{100 * high:.2f} %"
+    return f"{loss(low)}–{loss(high)}" if key.endswith("loss") else f"{100 * low:.2f}–{100 * high:.2f} %"
 
 
 def points(
     rows: Sequence[TrialRow], order: TrialOrder, shape: TableShape
 ) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Join the trials that differ in their seed alone; figures are means over the finished ones.
+    """Join the trials that differ in their seed alone; scores are means over the finished ones.
 
     Returns:
         For each point, sorted: a row with the number of its first trial, and its trials.
     """
-    together = {one.number: (one, members) for one, members in mean_rows(rows)}
-    return [together[row.number] for row in sorted_trials((one for one, _ in together.values()), order, shape)]
+    pairs = {mean.number: (mean, members) for mean, members in mean_rows(rows)}
+    return [pairs[row.number] for row in sorted_trials((mean for mean, _ in pairs.values()), order, shape)]
 
 
 def point_rows(
-    found: Sequence[tuple[TrialRow, tuple[TrialRow, ...]]],
+    pairs: Sequence[tuple[TrialRow, tuple[TrialRow, ...]]],
     shape: TableShape,
     marked: Container[int],
     best: int | None,
@@ -272,29 +259,28 @@ def point_rows(
     """Return a row for each point, with scores as mean ± standard deviation over its seeds."""
     keys = [column.key for column in table_columns(shape)]
     rows: list[TableRow] = []
-    for one, members in found:
+    for mean, members in pairs:
         done = [row for row in members if row.state == "finished"]
-        is_best = any(row.number == best for row in members)
-        cells = list(cells_of(one, shape, is_best, glyphs))
-        cells[keys.index("state")] = f"{len(done)}/{counted(members, 'seed')}"
-        if "seed" in keys:
-            cells[keys.index("seed")] = f"n={len(done)}"
+        cells = dict(zip(keys, cells_of(mean, shape, any(row.number == best for row in members), glyphs), strict=True))
+        cells["state"] = f"{len(done)}/{counted(members, 'seed')}"
+        if "seed" in cells:
+            cells["seed"] = f"n={len(done)}"
         for key in (shape.metric, "test_accuracy"):
             values = [value for row in done if (value := score_of(row, key, shape.metric)) is not None]
             if len(values) > 1:
-                cells[keys.index(key)] = spread_text(key, values)
-        whole = all(row.number in marked for row in members)
-        rows.append(TableRow(str(one.number), tuple(cells), whole, tone(one.state)))
+                cells[key] = spread_text(key, values)
+        all_marked = all(row.number in marked for row in members)
+        rows.append(TableRow(str(mean.number), tuple(cells.values()), all_marked, tone(mean.state)))
     return rows
 
 
 @dataclass(frozen=True)
 class StudyView:
-    """How a person looks at a study; kept while one of its runs is shown.
+    """What the person chose on a study's screen; kept while one of the study's runs is shown.
 
     Attributes:
         chosen: the key of the chosen row; empty for the first.
-        wanted: the run whose trial is to be chosen next; empty for none.
+        wanted: the run whose trial will be chosen once it is there; empty for none.
         marked: numbers of the marked trials, in the order in which they were marked.
         together: whether trials that differ in their seed alone are one row.
         plot: the plot that is shown; empty for the default.
@@ -338,21 +324,21 @@ class TrialListing:
 def listing(
     snapshot: StudySnapshot, view: StudyView, cache: RowCache, shape: TableShape, glyphs: Glyphs
 ) -> TrialListing:
-    """Return what the table shows; unchanged rows are taken from the cache."""
+    """Return the contents of the table; unchanged rows are taken from the cache."""
     study, marked = snapshot.study, set(view.marked)
     order = shown_order(study, view.order)
     if view.together:
-        found = points(study.rows, order, shape)
-        members = {str(one.number): trials for one, trials in found}
-        rows = point_rows(found, shape, marked, study.best, glyphs)
-        return TrialListing([one for one, _ in found], members, rows, order)
+        pairs = points(study.rows, order, shape)
+        members = {str(mean.number): trials for mean, trials in pairs}
+        rows = point_rows(pairs, shape, marked, study.best, glyphs)
+        return TrialListing([mean for mean, _ in pairs], members, rows, order)
     trials = sorted_trials(study.rows, order, shape)
     rows = cache.of(trials, shape, marked, study.best, glyphs)
     return TrialListing(trials, {}, [*rows, *seed_rows(snapshot.summaries, shape)], order)
 
 
-def shown_order(study: StudyState, asked: TrialOrder) -> TrialOrder:
+def shown_order(study: StudyState, requested: TrialOrder) -> TrialOrder:
     """Return the order of the rows: the requested one; by default the best first, or by seed or number."""
-    if study.compares or asked != TrialOrder():
-        return asked
+    if study.compares or requested != TrialOrder():
+        return requested
     return TrialOrder("seed" if study.kind == "seeds" else "number")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
-from mnist_tui.studies.state import StudyState, TrialRow, WorkerRow
-from mnist_tui.studies.trial_table import METRIC_NAMES, metric_text, score_of
+from mnist_tui.studies.state import StudyState, TrialRow
+from mnist_tui.studies.trial_table import METRIC_NAMES, counts, metric_text, score_of, score_text, values_text
 from mnist_tui.studies.watch import StudySnapshot
-from mnist_tui.tui.studies.trial_rows import host_of
-from mnist_tui.wording import counted, listed, loss, percent, seconds, ticking
+from mnist_tui.tui.studies.trial_rows import deviation_text, host_of
+from mnist_tui.wording import counted, loss, percent, seconds, ticking
 
 ENDED_EARLY = ("failed", "diverged", "pruned")
 ENDS = (*ENDED_EARLY, "stopped")
@@ -27,12 +27,11 @@ def progress_text(snapshot: StudySnapshot, now: float) -> str:
     study = snapshot.study
     stopped, running = study.count("stopped"), study.count("running")
     if snapshot.live:
-        ends, parts = ENDS, [f"{running:,} running", *([f"{study.to_come:,} waiting"] if study.to_come else [])]
+        parts = [f"{running:,} running", *([f"{study.to_come:,} waiting"] if study.to_come else [])]
     else:
-        ends, missing = ENDED_EARLY, study.to_come + stopped + running
-        of_them = f" ({stopped:,} stopped)" if stopped else ""
+        missing, of_them = study.to_come + stopped + running, f" ({stopped:,} stopped)" if stopped else ""
         parts = [f"{missing:,} missing{of_them}"] if missing else []
-    parts += [f"{found:,} {state}" for state in ends if (found := study.count(state))]
+    parts += counts(study, ENDS if snapshot.live else ENDED_EARLY)
     if (best := study.best_row) is not None:
         parts.append(f"best #{best.number} {metric_text(best, study.metric)}")
     if snapshot.live and (left := study.seconds_left(now)) is not None:
@@ -44,57 +43,26 @@ def progress_text(snapshot: StudySnapshot, now: float) -> str:
     return " · ".join(parts)
 
 
-def workers(study: StudyState) -> list[str]:
+def worker_lines(study: StudyState) -> list[str]:
     """Return a line for each worker that says what it does."""
-    rows = {row.run: row for row in study.rows if row.run and row.state == "running"}
-    return [f"{_named(worker)}: {_doing(rows.get(worker.run), worker)}" for worker in study.workers]
-
-
-def workers_line(study: StudyState) -> str:
-    """Return all workers in one line."""
-    found = study.workers
-    if not found:
-        return ""
-    hosts = sorted({worker.host for worker in found})
-    busy = sum(1 for worker in found if worker.run)
-    where = f" on {listed(hosts)}" if len(hosts) <= 3 else f" on {len(hosts)} machines"
-    numbers = [f"#{row.number}" for row in study.rows if row.state == "running"]
-    does = f" with {', '.join(numbers)}" if numbers and len(numbers) <= 8 else ""
-    threads = {worker.threads for worker in found}
-    each = f", {counted(next(iter(threads)), 'thread')} each" if len(threads) == 1 else ""
-    return f"{counted(len(found), 'worker')}{where}{each} · {busy} busy{does}"
-
-
-def _named(worker: WorkerRow) -> str:
-    gpu = f" GPU {worker.gpu}" if worker.gpu is not None else ""
-    return f"{worker.name or host_of(worker.address)} on {worker.host}{gpu}"
-
-
-def _doing(row: TrialRow | None, worker: WorkerRow) -> str:
-    if row is None:
-        return worker.state
-    return f"#{row.number}, epoch {row.epoch:,} of {row.epochs:,}"
-
-
-def values_text(row: TrialRow, *, seed: bool = True, base: bool = False) -> str:
-    """Return ``hidden 250, activation tanh, seed 3``."""
-    parts = [row.base] if base else []
-    parts += [f"{name} {value}" for name, value in row.values]
-    return ", ".join([*parts, *([f"seed {row.seed}"] if seed else [])])
+    lines: list[str] = []
+    running = {row.run: row for row in study.rows if row.run and row.state == "running"}
+    for worker in study.workers:
+        gpu = f" GPU {worker.gpu}" if worker.gpu is not None else ""
+        row = running.get(worker.run)
+        does = worker.state if row is None else f"#{row.number}, epoch {row.epoch:,} of {row.epochs:,}"
+        lines.append(f"{worker.name or host_of(worker.address)} on {worker.host}{gpu}: {does}")
+    return lines
 
 
 def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
     """Return everything that is known about a trial, in lines."""
     marked = "the best · " if row.number == study.best else ""
-    base = len({each.base for each in study.rows}) > 1
-    where = [row.run or "no run yet"]
-    if row.worker:
-        where.append(f"worker {host_of(row.worker)}")
-    if row.attempt > 1:
-        where.append(f"attempt {row.attempt}, as workers were lost")
+    values = values_text(row, base=len({each.base for each in study.rows}) > 1)
+    epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""
     scores = [f"validation accuracy {percent(score_of(row, 'val_accuracy', study.metric))}"]
-    if (cost := score_of(row, "val_loss", study.metric)) is not None:
-        scores.append(f"validation loss {loss(cost)}")
+    if (value := score_of(row, "val_loss", study.metric)) is not None:
+        scores.append(f"validation loss {loss(value)}")
     if row.test_accuracy is not None:
         scores.append(f"test accuracy {percent(row.test_accuracy)}")
     if row.macro_f1 is not None:
@@ -102,10 +70,13 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
     scores.append(counted(row.parameters, "parameter"))
     if row.seconds:
         scores.append(seconds(row.seconds))
-    epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""
-    lines = [f"#{row.number} {marked}{values_text(row, base=base)} · {row.state}{epochs}"]
-    lines += [row.reason] if row.reason and (row.state != "finished" or row.deleted) else []
-    return [*lines, " · ".join(scores), " · ".join(where)]
+    where = [row.run or "no run yet"]
+    if row.worker:
+        where.append(f"worker {host_of(row.worker)}")
+    if row.attempt > 1:
+        where.append(f"attempt {row.attempt}, as workers were lost")
+    reason = [row.reason] if row.reason and (row.state != "finished" or row.deleted) else []
+    return [f"#{row.number} {marked}{values} · {row.state}{epochs}", *reason, " · ".join(scores), " · ".join(where)]
 
 
 def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
@@ -113,32 +84,27 @@ def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> li
     found = summaries.get("test_accuracy") or summaries.get("score")
     if found is None:
         return ["mean and deviation come with the first seed that has finished"]
-    what = "test accuracy" if "test_accuracy" in summaries else METRIC_NAMES[study.metric]
-    share = what != "validation loss"
-
-    def figure_text(value: float) -> str:
-        return percent(value) if share else loss(value)
-
-    lines = [f"{what} {figure_text(found.mean)} over {counted(found.n, 'seed')}"]
-    if found.std is not None and found.low is not None and found.high is not None:
-        around = f"{100 * found.std:.2f} points" if share else loss(found.std)
-        lines[0] += f", standard deviation {around}"
-        lines.append(f"95 % interval of the mean {figure_text(found.low)} to {figure_text(found.high)}")
-        lines.append(f"lowest {figure_text(found.minimum)}, highest {figure_text(found.maximum)}")
-    else:
-        lines.append("one seed has no deviation")
-    return lines
+    tested = "test_accuracy" in summaries
+    key, name = ("test_accuracy", "test accuracy") if tested else (study.metric, METRIC_NAMES[study.metric])
+    mean, minimum, maximum = (score_text(key, value) for value in (found.mean, found.minimum, found.maximum))
+    line = f"{name} {mean} over {counted(found.n, 'seed')}"
+    if found.std is None:
+        return [line, "one seed has no deviation"]
+    return [
+        f"{line}, standard deviation {deviation_text(key, found.std)}",
+        f"95 % interval of the mean {score_text(key, found.low)} to {score_text(key, found.high)}",
+        f"lowest {minimum}, highest {maximum}",
+    ]
 
 
 def end_sentence(title: str, snapshot: StudySnapshot) -> str:
     """Return a sentence that says how a study ended."""
     study = snapshot.study
-    finished = study.count("finished")
-    others = [f"{found:,} {state}" for state in ENDS if (found := study.count(state))]
+    ends = ", ".join([f"{study.count('finished'):,} finished", *counts(study, ENDS)])
     best = study.best_row
     tail = f", best #{best.number} with {METRIC_NAMES[study.metric]} {metric_text(best, study.metric)}" if best else ""
     reason = f": {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else ""
-    return f"{title} {snapshot.state}: {', '.join([f'{finished:,} finished', *others])}{tail}{reason}"
+    return f"{title} {snapshot.state}: {ends}{tail}{reason}"
 
 
 def study_title(snapshot: StudySnapshot) -> str:
@@ -146,12 +112,4 @@ def study_title(snapshot: StudySnapshot) -> str:
     asked = snapshot.asked
     if asked is None:
         return snapshot.study.title or snapshot.folder.id
-    parts = [asked.title]
-    if asked.search.kind != "grid" and asked.axes:
-        parts.append(f"{asked.search.kind} search")
-    return " · ".join(parts)
-
-
-def notes(snapshot: StudySnapshot) -> Sequence[str]:
-    """Return the study's notes, and the last lines of its log if it crashed."""
-    return [*snapshot.study.notes, *snapshot.log]
+    return f"{asked.title} · {asked.search.kind} search" if asked.search.kind != "grid" and asked.axes else asked.title
