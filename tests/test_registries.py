@@ -14,13 +14,14 @@ import pytest
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import facts_of
 from mnist_tui.experiment.layers import LAYER_KINDS, Dense, Flatten, Layer
-from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS
+from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, Schedule
 from mnist_tui.experiment.parameters import apply_texts, by_name, with_text
-from mnist_tui.experiment.presets import find_preset
+from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
 from mnist_tui.tui.editor.draft import Draft
 from mnist_tui.tui.editor.fields import layer_fields, optimizer_fields, parameter_fields
+from tests.report.recorded import recorded_run
 from tests.training.support import digits, new_run
 
 kinds = pytest.mark.parametrize("kind", LAYER_KINDS)
@@ -126,18 +127,42 @@ def test_a_schedule_is_typed_as_it_is_read_and_starts_with_the_optimizers_rate(k
     assert kind in field.bounds
 
 
-@schedules
-def test_a_schedule_is_told_of_in_a_report(kind: str) -> None:
-    from mnist_tui.report.contents.training import schedule_in_words
+def report_and_card(experiment: Experiment, tmp_path: Path) -> tuple[str, str]:
+    """The report on a recorded run of the experiment, and the card beside its weights."""
+    from mnist_tui.report.contents.documents import run_summary
+    from mnist_tui.report.model_card import card
 
+    folder = recorded_run(tmp_path, Preset("own", experiment, origin="run"))
+    (tmp_path / WEIGHT_FORMATS["npz"].file).write_bytes(b"weights")
+    return run_summary(folder), card(folder, ["npz"], tmp_path)
+
+
+@optimizers
+def test_an_optimizer_is_described_in_a_report_with_all_its_arguments_and_named_in_the_model_card(
+    name: str, tmp_path: Path
+) -> None:
+    report, model_card = report_and_card(with_optimizer(name), tmp_path)
+    kind = OPTIMIZERS[name]
+    assert kind.about().partition(" (")[0].lower() in report.replace("\n", " ").lower()
+    if kind.TRAINS_IN_EPOCHS:
+        for field in set(kind.model_fields) - {"name"}:
+            assert field.replace("_", " ").capitalize() in report, field
+    assert "softmax" in model_card
+
+
+@schedules
+def test_a_schedule_is_described_in_a_report_as_no_other_is(kind: str, tmp_path: Path) -> None:
     experiment = with_text(with_layer("dense"), "schedule", SCHEDULE_KINDS[kind].EXAMPLE)
-    told = str(schedule_in_words(experiment))
-    others = {
-        str(schedule_in_words(with_text(experiment, "schedule", each.EXAMPLE)))
-        for name, each in SCHEDULE_KINDS.items()
-        if name != kind
-    }
-    assert told and told not in others
+    words = experiment.training.schedule.in_words(0.001, 1)
+    report, model_card = report_and_card(experiment, tmp_path)
+    assert words in report and model_card
+    assert [each for each in SCHEDULE_KINDS.values() if example(each).in_words(0.001, 1) == words] == [
+        SCHEDULE_KINDS[kind]
+    ]
+
+
+def example(kind: type[Schedule]) -> Schedule:
+    return with_text(with_layer("dense"), "schedule", kind.EXAMPLE).training.schedule
 
 
 # ── with TensorFlow, in this process ──
@@ -194,11 +219,33 @@ def test_a_training_step_through_a_layer_kind_is_kerass(kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, each in OPTIMIZERS.items() if not each.SOLVES])
+@pytest.mark.parametrize("name", [name for name, each in OPTIMIZERS.items() if each.TRAINS_IN_EPOCHS])
 def test_a_training_step_of_an_optimizer_is_kerass(name: str) -> None:
     experiment = with_optimizer(name)
     for ours, theirs in zip(stepped(experiment), stepped_by_keras(experiment), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.slow
+@optimizers
+def test_a_model_file_holds_the_optimizer_and_is_exported_with_it(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mnist_tui.training import models
+    from mnist_tui.training.backend import keras
+    from mnist_tui.training.export import export
+
+    experiment = with_optimizer(name)
+    model = models.compiled(models.build(experiment), models.optimizer(experiment))
+    model.optimizer.build(model.trainable_variables)
+    folder = new_run(tmp_path / "runs", experiment)
+    model.save(folder.model_file)
+    export(folder, ["keras"], tmp_path)
+    assert capsys.readouterr().out
+    again = keras.models.load_model(tmp_path / WEIGHT_FORMATS["keras"].file)
+    (kept, config) = ({**each.optimizer.get_config(), "name": ""} for each in (again, model))
+    assert kept == config
+    assert len(again.optimizer.variables) == len(model.optimizer.variables)
 
 
 def exported(kind: str, tmp_path: Path, formats: list[str]) -> tuple[Experiment, np.ndarray, Path]:

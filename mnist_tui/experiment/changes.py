@@ -32,7 +32,6 @@ from mnist_tui.experiment.spec import (
     HogFeatures,
     RawFeatures,
     TrainingSpec,
-    is_closed_form,
 )
 from mnist_tui.wording import listed
 
@@ -220,12 +219,12 @@ def with_optimizer(experiment: Experiment, text: str) -> Experiment:
     if name == experiment.optimizer.name:
         return experiment
     after = experiment.model_copy(update={"optimizer": OPTIMIZERS[name]()})
-    if is_closed_form(after):
+    if not after.trains_in_epochs:
         after = with_part(
             after, "training", epochs=1, schedule=ConstantSchedule(), early_stopping=None, plain_loss=False
         )
         return with_part(after, "dataset", validation=HELD_OUT) if after.dataset.validation == "test" else after
-    if is_closed_form(experiment):
+    if not experiment.trains_in_epochs:
         return with_part(after, "training", epochs=TrainingSpec().epochs)
     return after
 

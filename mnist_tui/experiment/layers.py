@@ -38,6 +38,11 @@ class ExperimentPart(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def about(cls) -> str:
+        """Return the first line of the class' docstring without its full stop, to describe the part on screens."""
+        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
+
 
 class PlainInitializer(ExperimentPart):
     """An initialiser without arguments of its own."""
@@ -196,11 +201,6 @@ class LayerPart(ExperimentPart):
             name: the layer's.
         """
         return name
-
-    @classmethod
-    def about(cls) -> str:
-        """Return what layers of this kind do, a sentence without its full stop."""
-        return (cls.__doc__ or "").partition("\n")[0].rstrip(".")
 
     @classmethod
     def suggested(cls, like: LayerPart | None) -> Self:

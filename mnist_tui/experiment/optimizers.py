@@ -1,7 +1,7 @@
 """The optimizers of an experiment and the schedules of its learning rate, each with its own arguments.
 
 Names and defaults are those of Keras 3. One optimizer is not Keras': `Ridge` solves the output layer instead of
-training it step by step. `OPTIMIZERS` and `SCHEDULE_KINDS` are the registries: a class is declared, and listed in the
+training it in epochs. `OPTIMIZERS` and `SCHEDULE_KINDS` are the registries: a class is declared, and listed in the
 union above its registry.
 """
 
@@ -24,15 +24,22 @@ class OptimizerPart(ExperimentPart):
     """The base of all optimizers.
 
     Attributes:
-        SOLVES: whether the output layer is solved in closed form instead of trained step by step.
+        TRAINS_IN_EPOCHS: whether it takes steps, epoch by epoch; if not, it solves the output layer in closed form.
+        SLOTS: values that it always keeps for each trainable parameter.
     """
 
-    SOLVES: ClassVar[bool] = False
+    TRAINS_IN_EPOCHS: ClassVar[bool] = True
+    SLOTS: ClassVar[int] = 0
 
     @property
     def slots(self) -> int:
         """Values that the optimizer keeps for each trainable parameter, as Keras 3 allocates them."""
-        return 0
+        return self.SLOTS + sum(bool(getattr(self, option, 0)) for option in ("momentum", "centered", "amsgrad"))
+
+    @property
+    def regularisation(self) -> str:
+        """How the optimizer works against overfitting, for reports, with its paper; empty if it does not."""
+        return ""
 
 
 class GradientOptimizerPart(OptimizerPart):
@@ -44,34 +51,29 @@ class GradientOptimizerPart(OptimizerPart):
 class RMSprop(GradientOptimizerPart):
     """RMSprop (Tieleman and Hinton, 2012)."""
 
+    SLOTS = 1
     name: Literal["rmsprop"] = "rmsprop"
     rho: Share = Field(default=0.9, description="decay of the mean square of the gradients")
     momentum: Share = Field(default=0.0, description="momentum")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
     centered: bool = Field(default=False, description="normalise by the variance rather than the mean square")
 
-    @property
-    def slots(self) -> int:
-        return 1 + (self.momentum > 0) + self.centered
-
 
 class Adam(GradientOptimizerPart):
     """Adam (Kingma and Ba, 2015)."""
 
+    SLOTS = 2
     name: Literal["adam"] = "adam"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
-    @property
-    def slots(self) -> int:
-        return 2 + self.amsgrad
-
 
 class AdamW(GradientOptimizerPart):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
 
+    SLOTS = 2
     name: Literal["adamw"] = "adamw"
     weight_decay: Decay = Field(
         default=0.004, description="share of the weights taken off at each step, times the rate"
@@ -82,58 +84,46 @@ class AdamW(GradientOptimizerPart):
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
     @property
-    def slots(self) -> int:
-        return 2 + self.amsgrad
+    def regularisation(self) -> str:
+        return f"weight decay {self.weight_decay:g}, decoupled (Loshchilov and Hutter, 2019)"
 
 
 class Nadam(GradientOptimizerPart):
     """Adam with Nesterov momentum (Dozat, 2016)."""
 
+    SLOTS = 2
     name: Literal["nadam"] = "nadam"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
-    @property
-    def slots(self) -> int:
-        return 2
-
 
 class Adamax(GradientOptimizerPart):
     """Adam by the infinity norm (Kingma and Ba, 2015)."""
 
+    SLOTS = 2
     name: Literal["adamax"] = "adamax"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the infinity norm")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
 
-    @property
-    def slots(self) -> int:
-        return 2
-
 
 class Adagrad(GradientOptimizerPart):
     """Adagrad (Duchi et al., 2011)."""
 
+    SLOTS = 1
     name: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: Decay = Field(default=0.1, description="start of the sum of squared gradients")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
-
-    @property
-    def slots(self) -> int:
-        return 1
 
 
 class Adadelta(GradientOptimizerPart):
     """Adadelta (Zeiler, 2012)."""
 
+    SLOTS = 2
     name: Literal["adadelta"] = "adadelta"
     rho: Share = Field(default=0.95, description="decay of the running means")
     epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
-
-    @property
-    def slots(self) -> int:
-        return 2
 
 
 class SGD(GradientOptimizerPart):
@@ -144,21 +134,14 @@ class SGD(GradientOptimizerPart):
     momentum: Share = Field(default=0.0, description="momentum")
     nesterov: bool = Field(default=False, description="look ahead before the gradient (Nesterov)")
 
-    @property
-    def slots(self) -> int:
-        return int(self.momentum > 0)
-
 
 class Lion(GradientOptimizerPart):
     """Lion: the sign of an interpolated momentum (Chen et al., 2023)."""
 
+    SLOTS = 1
     name: Literal["lion"] = "lion"
     beta_1: Share = Field(default=0.9, description="weight of the momentum in the update")
     beta_2: Share = Field(default=0.99, description="decay of the momentum")
-
-    @property
-    def slots(self) -> int:
-        return 1
 
 
 class Ridge(OptimizerPart):
@@ -170,7 +153,7 @@ class Ridge(OptimizerPart):
     biases are not penalised.
     """
 
-    SOLVES = True
+    TRAINS_IN_EPOCHS = False
     name: Literal["ridge"] = "ridge"
     ridges: tuple[Rate, ...] = Field(
         default=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0),
@@ -195,7 +178,7 @@ OPTIMIZERS: dict[str, type[GradientOptimizer | Ridge]] = {**GRADIENT_OPTIMIZERS,
 
 
 class SchedulePart(ExperimentPart):
-    """The base of all schedules.
+    """The base of all schedules: the optimizer's learning rate throughout.
 
     Attributes:
         EXAMPLE: a text that ``--schedule`` takes.
@@ -215,6 +198,10 @@ class SchedulePart(ExperimentPart):
         """
         return first
 
+    def in_words(self, first: float, epochs: int) -> str:
+        """Return the learning rates for reports, in Markdown: words, and a formula in TeX where they change."""
+        return f"constant, {first:g}"
+
 
 class ConstantSchedule(SchedulePart):
     """The optimizer's learning rate throughout."""
@@ -233,6 +220,11 @@ class CosineSchedule(SchedulePart):
     def rate_of(self, first: float, epoch: int, epochs: int) -> float:
         return first * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
 
+    def in_words(self, first: float, epochs: int) -> str:
+        part = rf"\frac{{1}}{{2}} (1 + \cos(\pi e / {epochs}))"
+        paper = "half a cosine towards 0 (Loshchilov and Hutter, 2017)"
+        return rf"{paper}: $\eta_e = {in_tex(first)} \cdot {part}$, epochs $e$ counted from 0"
+
 
 class ExponentialSchedule(SchedulePart):
     """``lr`` before epoch `start` (counted from 0), then ``lr · exp(rate · (start − epoch))``."""
@@ -245,9 +237,20 @@ class ExponentialSchedule(SchedulePart):
     def rate_of(self, first: float, epoch: int, epochs: int) -> float:
         return first if epoch < self.start else first * math.exp(self.rate * (self.start - epoch))
 
+    def in_words(self, first: float, epochs: int) -> str:
+        fall = rf"\exp({in_tex(self.rate)} \cdot ({self.start} - e))"
+        before = rf"$\eta_e = {in_tex(first)}$ for the epochs $e < {self.start}$ (counted from 0)"
+        return rf"{before}, then $\eta_e = {in_tex(first)} \cdot {fall}$"
+
 
 Schedule = Annotated[ConstantSchedule | CosineSchedule | ExponentialSchedule, Field(discriminator="kind")]
 SCHEDULE_KINDS: dict[str, type[Schedule]] = {
     each.model_fields["kind"].default: each for each in get_args(get_args(Schedule)[0])
 }
 """The registry of schedules by kind."""
+
+
+def in_tex(value: float) -> str:
+    """Return a number in TeX, powers of ten written out."""
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -145,6 +145,16 @@ class Experiment(ExperimentPart):
         """Shapes before the first layer, after each layer, and of the output."""
         return [*shapes_through(self.input_shape, self.layers), (CLASSES,)]
 
+    @property
+    def trains_in_epochs(self) -> bool:
+        """Whether the network is trained step by step; if not, its output layer is solved in closed form."""
+        return self.optimizer.TRAINS_IN_EPOCHS
+
+    def learning_rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch (counted from 0) of an experiment that trains in epochs."""
+        assert not isinstance(self.optimizer, Ridge), "a closed form has no learning rate"
+        return self.training.schedule.rate_of(self.optimizer.learning_rate, epoch, self.training.epochs)
+
 
 def from_mapping(doc: dict[str, Any]) -> Experiment:
     """Return an experiment from its TOML form.
@@ -186,11 +196,6 @@ def checked(experiment: Experiment) -> Experiment:
 
 HELD_OUT = 0.2
 """Share of the training images that chooses among ridges where nobody says otherwise."""
-
-
-def is_closed_form(experiment: Experiment) -> bool:
-    """Return whether the output layer is solved in closed form, not trained step by step."""
-    return experiment.optimizer.SOLVES
 
 
 def _closed_form_problems(experiment: Experiment) -> list[Problem]:
@@ -259,6 +264,6 @@ def cautions(experiment: Experiment) -> tuple[str, ...]:
             "early stopping watches the test set, so the test accuracy is too optimistic; "
             "--validation 0.2 holds training images out instead"
         )
-    if is_closed_form(experiment) and any(isinstance(layer, Dropout) for layer in experiment.layers):
+    if not experiment.trains_in_epochs and any(isinstance(layer, Dropout) for layer in experiment.layers):
         found.append("dropout changes nothing here: the output layer is solved on what the layers give without it")
     return tuple(found)

@@ -14,8 +14,7 @@ from typing import Literal
 
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Constant, Conv2D, Dense, Dropout, PlainInitializer
-from mnist_tui.experiment.optimizers import Ridge
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.wording import counted, percent
 
@@ -342,9 +341,8 @@ def _largest_class(run: RunState) -> float:
 
 def learning_rate(run: RunState, experiment: Experiment) -> float:
     """Return the newest epoch's learning rate; before the first epoch has ended, the initial one."""
-    assert not isinstance(experiment.optimizer, Ridge)
     newest = run.history[-1].learning_rate if run.history else None
-    return experiment.optimizer.learning_rate if newest is None else newest
+    return experiment.learning_rate(0) if newest is None else newest
 
 
 WORSE, LEAST = 1.25, 0.01
@@ -438,7 +436,7 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
         run: as the reducer has it.
         experiment: what it trains.
     """
-    if is_closed_form(experiment):
+    if not experiment.trains_in_epochs:
         return (solved(run),)
     found: list[Finding] = []
     for rule in RULES:

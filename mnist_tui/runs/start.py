@@ -19,7 +19,7 @@ from pathlib import Path
 from mnist_tui import python_process
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.experiment.spec import MAX_EPOCHS, is_closed_form
+from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.files import TEMPORARY, discard, why_unwritten
 from mnist_tui.python_process import reap
 from mnist_tui.runs.control import LASTING, Command, leave, settle, waiting, withdraw
@@ -187,7 +187,7 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
             f"run {folder.id} has {state}{why}; more epochs would not mend its weights, "
             "a new run with a lower learning rate may"
         )
-    if is_closed_form(folder.preset().experiment):
+    if not folder.preset().experiment.trains_in_epochs:
         raise RunError(f"run {folder.id} is solved in closed form, once: more epochs would change nothing")
     if state == "finished" and not folder.checkpoint_file.is_file():
         raise RunError(f"run {folder.id} has {state} and left no checkpoint to go on from")

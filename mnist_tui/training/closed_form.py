@@ -1,15 +1,13 @@
 """Solve the output layer in closed form: ridge least squares, the ridge chosen on held-out images.
 
-Like `engine.Training` it has no files, no commands and no clock of its own, and yields between blocks of images. The
-network's output stays softmax: the solved weights and biases are divided by a temperature, which makes probabilities
-of the linear scores and leaves every image's most probable class as it is.
+The network's output stays softmax: the solved weights and biases are divided by a temperature, which makes
+probabilities of the linear scores and leaves every image's most probable class as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +16,12 @@ from numpy.typing import NDArray
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.backend import tf
 from mnist_tui.training.checkpoint import Position
 from mnist_tui.training.device import Resident
-from mnist_tui.training.engine import TrainingOutcome
-from mnist_tui.training.evaluation import Scorer, Scores, scores
+from mnist_tui.training.evaluation import Scores
+from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 Solution = NDArray[np.float64]
@@ -110,60 +107,31 @@ BLOCK = 2048
 PROGRAM = "closed-form"
 
 Tell = Callable[[int, int, str, str], None]
-"""Told of progress: done, total, unit, and what is being done."""
-Moments = Generator[None, None, None]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The ridge and the temperature of a closed form, and how they were chosen.
-
-    Attributes:
-        ridge: the penalty used. validation: accuracy on the held-out images by ridge; empty where none are held out.
-        temperature: what the linear scores are divided by. tempered_on: the images with the least cross-entropy at it.
-        images: training images that the weights were solved over in the end.
-    """
-
-    ridge: float
-    validation: tuple[tuple[float, float], ...]
-    temperature: float
-    tempered_on: str
-    images: int
+"""Receives progress: done, total, unit, and what is being done."""
 
 
 @dataclass
-class ClosedForm:
-    """Solve one experiment's output layer; a `trainer.Trainer`, whose members are described there.
+class ClosedForm(Trainer):
+    """Solve the output layer of an experiment; the optimizer is saved with the model, never used.
 
     Args:
-        optimizer: saved with the model, never used.
         train, held_out: the training images without and with a part in the choice; None where none are held out.
-        validation: what the epoch's figures are measured on: `held_out`, else the test images.
         threads: of numpy's and scipy's linear algebra.
+        tell: receives the progress.
     """
 
     RESUMABLE: ClassVar[bool] = False
-    NO_MORE_EPOCHS: ClassVar[str] = "its output layer is solved in closed form, once: more epochs would change nothing"
-    experiment: Experiment
-    model: Any
-    optimizer: Any
-    scorer: Scorer
     train: Resident
     held_out: Resident | None
-    validation: Resident
     threads: int
-    clock: Callable[[], float]
     tell: Tell
-    position: Position = field(default_factory=Position)
-    outcome: TrainingOutcome | None = None
-    best_epoch: int = 0
-    probabilities: list[Any] = field(default_factory=list[Any])
-    found: Found | None = None
+    _results: dict[str, Any] = field(init=False, default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         self.optimizer.build(self.model.trainable_variables)
         *self._hidden, self._output = self.model.layers
         self._block = min(BLOCK, self.scorer.block)
+        self._images = self.train.count + (self.held_out.count if self.held_out else 0)
         self._features = tf.function(self._hidden_output, autograph=False).get_concrete_function(self.train.row_spec)
 
     @property
@@ -183,31 +151,9 @@ class ClosedForm:
         with threadpool_limits(self.threads, "blas"):
             yield from self._solved()
 
-    def snapshot(self) -> None:
-        return None
-
-    def resume(self, folder: Path) -> None:
-        return None
-
-    def extend(self, experiment: Experiment) -> None:
-        raise RequestError(self.NO_MORE_EPOCHS)
-
-    def restore_best(self) -> int:
-        return 0
-
     def further_results(self) -> dict[str, Any]:
         """Return the ridge, how it was chosen, and the temperature, under the key ``closed_form``."""
-        found = self.found
-        if found is None:
-            return {}
-        document = {
-            "ridge": found.ridge,
-            "validation": [{"ridge": ridge, "accuracy": accuracy} for ridge, accuracy in found.validation],
-            "temperature": found.temperature,
-            "tempered_on": found.tempered_on,
-            "images": found.images,
-        }
-        return {"closed_form": document}
+        return self._results
 
     def _solved(self) -> Iterator[EpochEnded | None]:
         began = self.clock()
@@ -229,25 +175,38 @@ class ClosedForm:
         chosen = optimizer.ridges.index(ridge)
         degrees = temperature(linear[chosen], labels)
         self._set(solutions[chosen], degrees)
-        train, _ = yield from self._scored(self.train, "solving: training scores")
-        validation, self.probabilities = yield from self._scored(self.validation, "solving: validation scores")
+        train, _ = yield from self._scored(self.train, "training")
+        validation, self.probabilities = yield from self._scored(self.validation, "validation")
         if self.held_out is not None:
             yield from self._add(equations, self.held_out, self.train.count)
             self._set(equations.solution(ridge), degrees)
-        tempered_on = "validation" if self.held_out else "training"
-        self.found = Found(ridge, tuple(ridges) if self.held_out else (), degrees, tempered_on, self._images)
+        held_out = [{"ridge": each, "accuracy": accuracy} for each, accuracy in ridges] if self.held_out else []
+        self._results["closed_form"] = {
+            "ridge": ridge,
+            "validation": held_out,
+            "temperature": degrees,
+            "tempered_on": "validation" if self.held_out else "training",
+            "images": self._images,
+        }
         self.position, self.best_epoch = Position(1), 1
         among = f", the best of {len(ridges)} on the validation images" if len(ridges) > 1 else ""
-        self.outcome = TrainingOutcome(
-            "finished", f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}"
+        text = f"solved over {counted(self._images, 'image')} with ridge {ridge:g}{among}"
+        self.outcome = TrainingOutcome("finished", text)
+        seconds = max(self.clock() - began, 1e-9)
+        # the figures of the one epoch are those of the solution without the held-out images
+        yield EpochEnded(
+            epoch=1,
+            loss=train.loss,
+            accuracy=train.accuracy,
+            val_loss=validation.loss,
+            val_accuracy=validation.accuracy,
+            learning_rate=None,
+            seconds=seconds,
+            images_per_second=self._images / seconds,
+            confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
         )
-        yield self._ended(train, validation, max(self.clock() - began, 1e-9))
 
-    @property
-    def _images(self) -> int:
-        return self.train.count + (self.held_out.count if self.held_out else 0)
-
-    def _add(self, equations: NormalEquations, examples: Resident, before: int) -> Moments:
+    def _add(self, equations: NormalEquations, examples: Resident, before: int) -> Generator[None, None, None]:
         """Add the examples to the equations, which hold `before` images already."""
         for features, labels, done in self._blocks(examples):
             equations.add(features, labels)
@@ -282,26 +241,6 @@ class ClosedForm:
         tempered = (solution / degrees).astype(np.float32)
         self._output.set_weights([tempered[:-1], tempered[-1]])
 
-    def _scored(self, examples: Resident, text: str) -> Generator[None, None, tuple[Scores, list[Any]]]:
-        loss, confusion, blocks = 0.0, np.zeros((CLASSES, CLASSES), np.int64), list[Any]()
-        for block_loss, counts, probabilities in self.scorer.blocks(examples):
-            loss += block_loss
-            confusion += counts
-            blocks.append(probabilities)
-            self.tell(int(confusion.sum()), examples.count, "images", text)
-            yield None
-        return scores(loss, confusion), blocks
-
-    def _ended(self, train: Scores, validation: Scores, seconds: float) -> EpochEnded:
-        """Return the figures of the one epoch; they are those of the solution without the held-out images."""
-        return EpochEnded(
-            epoch=1,
-            loss=train.loss,
-            accuracy=train.accuracy,
-            val_loss=validation.loss,
-            val_accuracy=validation.accuracy,
-            learning_rate=None,
-            seconds=seconds,
-            images_per_second=self._images / seconds,
-            confusion=tuple(tuple(row) for row in validation.confusion.tolist()),
-        )
+    def _scored(self, examples: Resident, what: str) -> Generator[None, None, tuple[Scores, list[Any]]]:
+        text = f"solving: {what} scores"
+        return self.scorer.score(examples, lambda done: self.tell(done, examples.count, "images", text))

@@ -1,13 +1,9 @@
-"""The epoch loop: chunks of steps, validation, early stopping, divergence. No files, no commands, no clock of its own.
-
-`Training.run` is a generator. Between two of its values the caller decides whether to continue, to wait, to take a
-snapshot or to stop. It yields several times a second unless a single step takes longer.
-"""
+"""The epoch loop: chunks of steps, validation, early stopping, divergence."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,10 +17,16 @@ from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training import checkpoint
 from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident
-from mnist_tui.training.evaluation import Scorer, Scores, scores
-from mnist_tui.training.inputs import learning_rate, order, steps_of
+from mnist_tui.training.evaluation import Scores
+from mnist_tui.training.inputs import order
 from mnist_tui.training.program import Sums, TrainingProgram
+from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
+
+CHUNK_SECONDS = 0.12
+GROWTH = 4
+DIVERGED_LOSS = 100 * math.log(CLASSES)
+"""A hundred times the loss of guessing: saturated units can be this wrong for ever without reaching nan."""
 
 
 class EarlyStop:
@@ -48,65 +50,32 @@ class EarlyStop:
         return self.best.waited >= self.spec.patience
 
     @property
-    def reason(self) -> str:
-        """The reason for stopping, in words."""
+    def outcome(self) -> TrainingOutcome:
+        """The end of a training that this rule has stopped."""
         assert self.best is not None
         name = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}[self.spec.monitor]
         kept = ", whose weights were restored" if self.best.weights else ""
-        epochs = counted(self.spec.patience, "epoch")
-        return f"early stopping: the {name} has not improved for {epochs} since epoch {self.best.epoch}{kept}"
-
-
-CHUNK_SECONDS = 0.12
-GROWTH = 4
-DIVERGED_LOSS = 100 * math.log(CLASSES)
-"""A hundred times the loss of guessing: saturated units can be this wrong for ever without reaching nan."""
-
-
-@dataclass(frozen=True)
-class TrainingOutcome:
-    """How a training ended: its state (finished, diverged, stopped) and the reason in words."""
-
-    state: str
-    reason: str
+        text = f"the {name} has not improved for {counted(self.spec.patience, 'epoch')} since epoch {self.best.epoch}"
+        return TrainingOutcome("finished", f"early stopping: {text}{kept}")
 
 
 @dataclass
-class Training:
-    """Train one experiment along gradients, epoch by epoch; a `trainer.Trainer`.
+class Training(Trainer):
+    """Train an experiment along gradients, epoch by epoch.
 
     Args:
-        model, optimizer: Keras' own, the optimizer built (by the program).
-        program, scorer: the device programs over `validation` and the training examples.
+        program: runs the steps; it has built the optimizer.
         train_count: training images.
-        clock: seconds, standing still during pauses.
         plain: training examples to score after each epoch, dropout off; None for none.
-
-    Attributes:
-        position: where it stands; true whenever the generator has yielded.
-        outcome: None until it has come to its own end.
-        best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before there is one.
-        probabilities: of the validation images after the newest epoch, in order: tensors ``(rows, 10)``.
     """
 
     RESUMABLE: ClassVar[bool] = True
-    NO_MORE_EPOCHS: ClassVar[str] = ""
-    experiment: Experiment
-    model: Any
-    optimizer: Any
     program: TrainingProgram
-    scorer: Scorer
-    validation: Resident
     train_count: int
-    clock: Callable[[], float]
     plain: Resident | None = None
-    position: Position = field(default_factory=Position)
-    outcome: TrainingOutcome | None = None
-    best_epoch: int = 0
-    probabilities: list[Any] = field(default_factory=list[Any])
-    _rate: float | None = None
-    _best_loss: float = math.inf
-    _chunk: float = 1.0
+    _rate: float | None = field(init=False, default=None)
+    _best_loss: float = field(init=False, default=math.inf)
+    _chunk: float = field(init=False, default=1.0)
     _early: EarlyStop | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -115,19 +84,14 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch."""
-        return steps_of(self.train_count, self.experiment.training.batch_size)
+        return -(-self.train_count // self.experiment.training.batch_size)
 
     @property
     def program_name(self) -> str:
         return self.program.name
 
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Train from `position` to the last epoch, or until it diverges or early stopping ends it.
-
-        Yields:
-            Progress after each chunk of steps, EpochEnded after each epoch; None where there is nothing to tell.
-        """
+        """Train from `position` to the last epoch, or until it diverges or early stopping ends it."""
         while self.position.epoch < self.experiment.training.epochs and self.outcome is None:
             yield from self._epoch(self.position.epoch)
         if self.outcome is None:
@@ -141,8 +105,7 @@ class Training:
         began = self.clock() - self.position.seconds
         self.program.begin_epoch(epoch, order(self.experiment.training.seed, epoch, self.train_count), rate)
         while self.position.step < self.steps:
-            progress = self._run_chunk(epoch, began, rate)
-            yield progress
+            yield self._run_chunk(epoch, began, rate)
             if self.outcome is not None:
                 return
         trained = max(self.clock() - began, 1e-9)
@@ -150,67 +113,10 @@ class Training:
         plain = None
         if self.plain is not None:
             plain, _ = yield from self._scored(self.plain, began)
-        yield self._ended(epoch, rate, validation, trained, self.clock() - began, plain=plain)
-
-    def _rate_of(self, epoch: int) -> float:
-        """Return the learning rate of an epoch; an epoch that was begun under another plan keeps its rate."""
-        planned = learning_rate(self.experiment, epoch)
-        if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
-            return planned
-        return self._rate
-
-    def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
-        """Score examples block by block; return their scores and probabilities."""
-        confusion = np.zeros((CLASSES, CLASSES), np.int64)
-        loss, blocks = 0.0, list[Any]()
-        for block_loss, counts, probabilities in self.scorer.blocks(examples):
-            loss += block_loss
-            confusion += counts
-            blocks.append(probabilities)
-            self.position = replace(self.position, seconds=self.clock() - began)
-            yield None
-        return scores(loss, confusion), blocks
-
-    def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
-        before, start = self.position, self.clock()
-        last = min(before.step + int(self._chunk), self.steps)
-        sums = self.program.run(before.step, last, Sums(before.loss, before.correct, before.images))
-        seconds = max(self.clock() - start, 1e-9)
-        self._chunk = max(1.0, min(self._chunk * GROWTH, CHUNK_SECONDS * (last - before.step) / seconds))
-        here = Position(before.epoch, last, sums.loss, sums.correct, sums.images, self.clock() - began)
-        self.position = here
-        if not math.isfinite(sums.loss):
-            what = "not a number" if math.isnan(sums.loss) else "infinite"
-            where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
-            self.outcome = TrainingOutcome("diverged", f"the loss became {what} {where}")
-        return Progress(
-            epoch=epoch + 1,
-            step=last,
-            steps=self.steps,
-            images_per_second=(sums.images - before.images) / seconds,
-            loss=here.loss / here.images,
-            accuracy=here.correct / here.images,
-            learning_rate=rate,
-        )
-
-    def _ended(
-        self, epoch: int, rate: float, validation: Scores, trained: float, seconds: float, *, plain: Scores | None
-    ) -> EpochEnded:
-        done = self.position
+        done, seconds = self.position, self.clock() - began
         loss = done.loss / done.images
-        self.position = Position(epoch + 1)
-        if validation.loss < self._best_loss:
-            self._best_loss, self.best_epoch = validation.loss, epoch + 1
-        if self._early is not None and self._early.update(epoch + 1, validation, self.model):
-            self.outcome = TrainingOutcome("finished", self._early.reason)
-        if loss > DIVERGED_LOSS:
-            text = f"the mean loss of epoch {epoch + 1} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
-            self.outcome = TrainingOutcome("diverged", text)
-        elif not math.isfinite(validation.loss):
-            self.outcome = TrainingOutcome(
-                "diverged", f"the validation loss of epoch {epoch + 1} is not a finite number"
-            )
-        return EpochEnded(
+        self._end_epoch(epoch + 1, loss, validation)
+        yield EpochEnded(
             epoch=epoch + 1,
             loss=loss,
             accuracy=done.correct / done.images,
@@ -224,29 +130,69 @@ class Training:
             plain_accuracy=plain.accuracy if plain else None,
         )
 
+    def _rate_of(self, epoch: int) -> float:
+        """Return the learning rate of an epoch; an epoch that was begun under another plan keeps its rate."""
+        planned = self.experiment.learning_rate(epoch)
+        if not self.position.step or self._rate is None or np.float32(self._rate) == np.float32(planned):
+            return planned
+        return self._rate
+
+    def _scored(self, examples: Resident, began: float) -> Generator[None, None, tuple[Scores, list[Any]]]:
+        def count_seconds(_: int) -> None:
+            self.position = replace(self.position, seconds=self.clock() - began)
+
+        return self.scorer.score(examples, count_seconds)
+
+    def _run_chunk(self, epoch: int, began: float, rate: float) -> Progress:
+        before, start = self.position, self.clock()
+        last = min(before.step + int(self._chunk), self.steps)
+        sums = self.program.run(before.step, last, Sums(before.loss, before.correct, before.images))
+        seconds = max(self.clock() - start, 1e-9)
+        self._chunk = max(1.0, min(self._chunk * GROWTH, CHUNK_SECONDS * (last - before.step) / seconds))
+        self.position = Position(before.epoch, last, sums.loss, sums.correct, sums.images, self.clock() - began)
+        if not math.isfinite(sums.loss):
+            what = "not a number" if math.isnan(sums.loss) else "infinite"
+            where = f"in epoch {epoch + 1}, by step {last} of {self.steps}"
+            self.outcome = TrainingOutcome("diverged", f"the loss became {what} {where}")
+        return Progress(
+            epoch=epoch + 1,
+            step=last,
+            steps=self.steps,
+            images_per_second=(sums.images - before.images) / seconds,
+            loss=sums.loss / sums.images,
+            accuracy=sums.correct / sums.images,
+            learning_rate=rate,
+        )
+
+    def _end_epoch(self, epoch: int, loss: float, validation: Scores) -> None:
+        self.position = Position(epoch)
+        if validation.loss < self._best_loss:
+            self._best_loss, self.best_epoch = validation.loss, epoch
+        if self._early is not None and self._early.update(epoch, validation, self.model):
+            self.outcome = self._early.outcome
+        if loss > DIVERGED_LOSS:
+            text = f"the mean loss of epoch {epoch} is {loss:.4g}, more than 100 · ln 10 = {DIVERGED_LOSS:.0f}"
+            self.outcome = TrainingOutcome("diverged", text)
+        elif not math.isfinite(validation.loss):
+            self.outcome = TrainingOutcome("diverged", f"the validation loss of epoch {epoch} is not a finite number")
+
     def extend(self, experiment: Experiment) -> None:
         """Train up to the last epoch of `experiment`, which differs in nothing else.
 
         Early stopping that had ended the training begins to wait anew; the best weights so far stay the best.
         """
-        self.experiment = experiment
         if self.outcome is not None and self._early is not None and self._early.best is not None:
             self._early.best = replace(self._early.best, waited=0)
-        self.outcome = None
+        super().extend(experiment)
 
     def restore_best(self) -> int:
-        """Put the best epoch's weights back if early stopping is to do so; return that epoch, else 0."""
         best = self._early.best if self._early else None
         if best is None or not best.weights:
             return 0
         self.model.set_weights(best.weights)
         return best.epoch
 
-    def further_results(self) -> dict[str, Any]:
-        return {}
-
     def snapshot(self) -> TrainingSnapshot:
-        """Return the values that a checkpoint keeps, copied off the device."""
         model, optimizer = self.model.variables, self.optimizer.variables
         return TrainingSnapshot(
             position=self.position,
@@ -261,11 +207,6 @@ class Training:
         )
 
     def resume(self, folder: Path) -> TrainingSnapshot | None:
-        """Go on from the checkpoint in a folder, and return it; do nothing and return None if there is none.
-
-        Raises:
-            RunError: the checkpoint cannot be read, or is another model's.
-        """
         if not checkpoint.exists(folder):
             return None
         snapshot = checkpoint.load(folder)
@@ -278,14 +219,13 @@ class Training:
         self.restore(snapshot)
         # a worker may have died between early stopping and the run's last event
         if self._early is not None and snapshot.best is not None and snapshot.best.waited >= self._early.spec.patience:
-            self.outcome = TrainingOutcome("finished", self._early.reason)
+            self.outcome = self._early.outcome
         return snapshot
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
         """Continue where `snapshot` was taken, of the same experiment or of one with another number of epochs."""
-        for variable, value in zip(self.model.variables, snapshot.model, strict=True):
-            variable.assign(value)
-        for variable, value in zip(self.optimizer.variables, snapshot.optimizer, strict=True):
+        variables = (*self.model.variables, *self.optimizer.variables)
+        for variable, value in zip(variables, (*snapshot.model, *snapshot.optimizer), strict=True):
             variable.assign(value)
         self.position = snapshot.position
         self._rate = snapshot.learning_rate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,18 +23,11 @@ MOST_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Scores:
-    """Loss and accuracy (means), counts (rows true, columns predicted) of `images` images, dropout off."""
+    """Loss and accuracy (means) and counts (rows true, columns predicted) of some images, dropout off."""
 
     loss: float
     accuracy: float
     confusion: NDArray[np.int64]
-    images: int
-
-
-def scores(loss: float, confusion: NDArray[np.int64]) -> Scores:
-    """Return the means that follow from a summed loss and the counts."""
-    images = int(confusion.sum())
-    return Scores(loss / images, int(confusion.trace()) / images, confusion, images)
 
 
 class Scorer:
@@ -53,16 +46,37 @@ class Scorer:
         labels = tf.TensorSpec((None,), tf.int32)
         self._score = tf.function(self._scored, autograph=False).get_concrete_function(like.row_spec, labels)
 
-    def blocks(self, examples: Resident) -> Iterator[tuple[float, NDArray[np.int64], Any]]:
-        """Score the examples block by block, in their order.
+    def score(
+        self, examples: Resident, on_images: Callable[[int], None]
+    ) -> Generator[None, None, tuple[Scores, list[Any]]]:
+        """Score the examples block by block, in their order, and yield after each block.
 
-        Yields:
-            The block's loss (summed over its images), its 10×10 counts, its probabilities (a tensor ``(rows, 10)``).
+        Args:
+            on_images: receives the number of images scored so far, before each yield.
+
+        Returns:
+            The scores, and the probabilities: tensors ``(rows, 10)``.
         """
+        loss, confusion, blocks = 0.0, np.zeros((CLASSES, CLASSES), np.int64), list[Any]()
         for first in range(0, examples.count, self.block):
             last = first + self.block
-            loss, counts, probabilities = self._score(examples.rows[first:last], examples.labels[first:last])
-            yield float(loss), counts.numpy().astype(np.int64), probabilities
+            block_loss, counts, probabilities = self._score(examples.rows[first:last], examples.labels[first:last])
+            loss += float(block_loss)
+            confusion += counts.numpy().astype(np.int64)
+            blocks.append(probabilities)
+            on_images(min(last, examples.count))
+            yield
+        return Scores(loss / examples.count, int(confusion.trace()) / examples.count, confusion), blocks
+
+    def score_all(self, examples: Resident, on_images: Callable[[int], None]) -> tuple[Scores, NDArray[np.float32]]:
+        """Do the same as `score` without interruption; the probabilities are one array ``(n, 10)``."""
+        scoring = self.score(examples, on_images)
+        while True:
+            try:
+                next(scoring)
+            except StopIteration as end:
+                scores, blocks = end.value
+                return scores, np.concatenate([block.numpy() for block in blocks])
 
     def _scored(self, rows: Any, labels: Any) -> Any:
         probabilities = self._model(self._inputs(rows), training=False)
@@ -120,11 +134,8 @@ class Evaluation:
     def _f1(self) -> list[float | None]:
         """Return each class's F1, the harmonic mean of precision and recall; None if it does not occur."""
         matrix = np.array(self.confusion())
-        occurrences = matrix.sum(axis=0) + matrix.sum(axis=1)
-        return [
-            2 * hits / both if both else None
-            for hits, both in zip(matrix.diagonal().tolist(), occurrences.tolist(), strict=True)
-        ]
+        hits, occurrences = matrix.diagonal().tolist(), (matrix.sum(axis=0) + matrix.sum(axis=1)).tolist()
+        return [2 * hit / both if both else None for hit, both in zip(hits, occurrences, strict=True)]
 
 
 def evaluate(
@@ -138,24 +149,12 @@ def evaluate(
 
     Args:
         labels: the test images' classes.
-        on_progress: told of images done and images altogether, after each block.
+        on_progress: receives the images done and the images altogether, after each block.
     """
     total = test.count + train.count
-    test_scores, probabilities = _score(scorer, test, lambda done: on_progress(done, total))
-    train_scores, _ = _score(scorer, train, lambda done: on_progress(test.count + done, total))
-    return Evaluation(test_scores, train_scores, np.concatenate(probabilities), labels)
-
-
-def _score(
-    scorer: Scorer, examples: Resident, on_progress: Callable[[int], None]
-) -> tuple[Scores, list[NDArray[np.float32]]]:
-    loss, counts, probabilities = 0.0, np.zeros((CLASSES, CLASSES), np.int64), []
-    for block_loss, block_counts, block in scorer.blocks(examples):
-        loss += block_loss
-        counts += block_counts
-        probabilities.append(block.numpy())
-        on_progress(int(counts.sum()))
-    return scores(loss, counts), probabilities
+    test_scores, probabilities = scorer.score_all(test, lambda done: on_progress(done, total))
+    train_scores, _ = scorer.score_all(train, lambda done: on_progress(test.count + done, total))
+    return Evaluation(test_scores, train_scores, probabilities, labels)
 
 
 def save_predictions(path: Path, evaluation: Evaluation, images: NDArray[np.uint8]) -> None:

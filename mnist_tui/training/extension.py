@@ -15,7 +15,6 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import Extended, Warned
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.training.inputs import learning_rate
 from mnist_tui.training.reporter import Reporter
 from mnist_tui.wording import counted
 
@@ -31,12 +30,12 @@ def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: S
     event that names the commands is on the disk before it: `recover` mends what a kill between the two leaves.
 
     Raises:
-        RequestError: the trainer can train no more epochs.
+        RequestError: the experiment does not train in epochs.
         OSError: it cannot be written; then nothing has changed.
     """
-    if training.NO_MORE_EPOCHS:
-        raise RequestError(training.NO_MORE_EPOCHS)
     before = training.experiment
+    if not before.trains_in_epochs:
+        raise RequestError("its output layer is solved in closed form, once: more epochs would change nothing")
     over = training.outcome is not None
     more = sum(command.epochs for command in commands)
     epochs = min((training.position.epoch if over else before.training.epochs) + more, MAX_EPOCHS)
@@ -92,8 +91,8 @@ def stretched(before: Experiment, after: Experiment, begun: int) -> str:
     """
     if not after.training.schedule.SPANS_EPOCHS or before.training.epochs == after.training.epochs:
         return ""
-    rate = learning_rate(after, begun)
-    last = learning_rate(before, begun - 1) if begun else rate
+    rate = after.learning_rate(begun)
+    last = before.learning_rate(begun - 1) if begun else rate
     return (
         f"the cosine schedule spans all epochs: stretched from {before.training.epochs} to {after.training.epochs}, "
         f"it goes on in epoch {begun + 1} with learning rate {rate:.4g} after {last:.4g}; "

@@ -24,7 +24,6 @@ from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError, 
 from mnist_tui.data.datasets import validation_split
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
-from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch
@@ -272,13 +271,6 @@ class DatasetCache:
                 self._values.popitem(last=False)
 
 
-def learning_rate(experiment: Experiment, epoch: int) -> float:
-    """Return the learning rate of an epoch (counted from 0), as the experiment's schedule has it."""
-    assert not isinstance(experiment.optimizer, Ridge), "a closed form has no learning rate"
-    training = experiment.training
-    return training.schedule.rate_of(experiment.optimizer.learning_rate, epoch, training.epochs)
-
-
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """Return the order in which an epoch visits the training images: a permutation of ``range(count)``.
 
@@ -287,8 +279,3 @@ def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     """
     generator = np.random.Generator(np.random.Philox(key=np.array([seed, epoch], np.uint64)))
     return generator.permutation(count).astype(np.int64, copy=False)
-
-
-def steps_of(count: int, batch_size: int) -> int:
-    """Return the number of steps of an epoch; the last step takes the images that are left."""
-    return -(-count // batch_size)

@@ -16,16 +16,18 @@ from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models
 from mnist_tui.training.checkpoint import CheckpointWriter, Spent, TrainingSnapshot
+from mnist_tui.training.closed_form import ClosedForm
 from mnist_tui.training.device import Resident
-from mnist_tui.training.engine import TrainingOutcome
+from mnist_tui.training.engine import Training
 from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, save_predictions
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
-from mnist_tui.training.networks import network_of
+from mnist_tui.training.networks import Network, network_of
+from mnist_tui.training.program import kind_for
 from mnist_tui.training.session import Session
-from mnist_tui.training.trainer import trainer_of
+from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
 
@@ -98,27 +100,9 @@ class TrainingJob:
         self._test_set = Resident(inputs.test.features, inputs.test.labels)
         held_out = inputs.validation
         validation = Resident(held_out.features, held_out.labels) if held_out else None
-        plain = None
-        if experiment.training.plain_loss:
-            count = plain_count(self._train_set.count, (validation or self._test_set).count)
-            plain = self._part_of(inputs.train, count)
         self._reporter.phase("compiling")
-        earlier = self._session.earlier
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
-        self._training = trainer_of(
-            experiment,
-            network,
-            self._scorer,
-            train=self._train_set,
-            held_out=validation,
-            test=self._test_set,
-            plain=plain,
-            kind=earlier.program if earlier else None,
-            on_gpu=self._device.is_gpu,
-            threads=device.threads(),
-            clock=self._stopwatch,
-            tell=partial(self._reporter.phase, "solving"),
-        )
+        self._training = self._trainer(network, validation)
         looked_at = self._part_of(held_out or inputs.test, LOOKED_AT)
         self._measures = Measures(self._folder, self._reporter, self._model, looked_at, self._scorer.block)
         versions = self._session.platform["versions"]
@@ -138,6 +122,20 @@ class TrainingJob:
             deterministic=device.deterministic(self._device),
         )
         self._reporter.emit(self._built)
+
+    def _trainer(self, network: Network, held_out: Resident | None) -> Trainer:
+        experiment, scorer, train = self._experiment, self._scorer, self._train_set
+        model, optimizer, validation = network.model, network.optimizer, held_out or self._test_set
+        common = experiment, model, optimizer, scorer, validation, self._stopwatch
+        if not experiment.trains_in_epochs:
+            return ClosedForm(*common, train, held_out, device.threads(), partial(self._reporter.phase, "solving"))
+        plain, settings = None, experiment.training
+        if settings.plain_loss:
+            plain = self._part_of(self._inputs.train, plain_count(train.count, validation.count))
+        earlier = self._session.earlier
+        kind = earlier.program if earlier else kind_for(experiment, self._device.is_gpu)
+        program = network.program(kind, train, batch_size=settings.batch_size, seed=settings.seed)
+        return Training(*common, program, train.count, plain)
 
     def _part_of(self, examples: Examples, count: int) -> Resident:
         part = examples.rows(spread(count, len(examples.labels)))
@@ -161,7 +159,7 @@ class TrainingJob:
         if training.RESUMABLE:
             orders.start_training()
         else:
-            orders.start_solving()
+            orders.stop_reason = "stopped before the output layer was solved"
         self._checkpoints = CheckpointWriter(self._folder, self._reporter, self._snapshot)
         self._reporter.phase("training")
         self._reporter.state("running")

@@ -9,7 +9,6 @@ import numpy as np
 
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.layers import Initializer, Layer
-from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training.backend import keras
@@ -82,7 +81,7 @@ def optimizer(experiment: Experiment) -> Any:
     With mixed_float16 it scales the loss, so that small gradients do not vanish (Micikevicius et al., 2018).
     """
     spec = experiment.optimizer
-    if isinstance(spec, Ridge):
+    if not experiment.trains_in_epochs:
         return keras.optimizers.RMSprop()
     plain = getattr(keras.optimizers, type(spec).__name__)(**spec.model_dump())
     if experiment.training.precision == "mixed_float16":

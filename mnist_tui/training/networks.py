@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.experiment.layers import Dense, Dropout, Flatten
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.training import device, models
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scorer
@@ -85,7 +85,7 @@ def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
     Args:
         kept: where the process keeps networks; None where it trains one run.
     """
-    if kept is None or is_closed_form(experiment):
+    if kept is None or not experiment.trains_in_epochs:
         return Network(experiment)
     key = structure(experiment)
     network: Network | None = kept.get(key)
@@ -128,5 +128,4 @@ def warm() -> None:
     for kind in (XLA, GRAPH):
         model, optimizer = models.build(experiment), models.optimizer(experiment)
         LoopProgram(kind, model, optimizer, examples, batch_size=2, seed=0).run(0, 1, Sums())
-    for _ in Scorer(model, examples, 784).blocks(examples):
-        pass
+    Scorer(model, examples, 784).score_all(examples, lambda _: None)

@@ -30,6 +30,7 @@ class Orders:
             discard, and for a second signal. It may end the process; where it does not, `stay` tells.
 
     Attributes:
+        stop_reason: the reason for a stop while there is nothing to save.
         paused, stopping: what is asked for now.
         left: set once the run has ended so.
     """
@@ -42,7 +43,7 @@ class Orders:
         self._watcher: threading.Thread | None = None
         self._signals = 0
         self._worth_saving = False
-        self._stop_reason = "stopped before training began"
+        self.stop_reason = "stopped before training began"
         self._stepping = False
         self._folder: RunFolder | None = None
         self._open: list[Command] = []
@@ -107,7 +108,7 @@ class Orders:
                 case "stop":
                     self.stopping = True
                     if not self._worth_saving:
-                        self._end(self._stop_reason)
+                        self._end(self.stop_reason)
             self._changed.set()
 
     def _end(self, reason: str) -> None:
@@ -132,10 +133,6 @@ class Orders:
         with self._lock:
             self.raise_if_ended()
             self._worth_saving = True
-
-    def start_solving(self) -> None:
-        """Let a stop end the run at once: a closed form has nothing to save until `start_training` is called."""
-        self._stop_reason = "stopped before the output layer was solved"
 
     def checkpoints(self) -> list[Command]:
         """Return the checkpoints that were asked for since the last call."""

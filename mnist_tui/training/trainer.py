@@ -1,29 +1,43 @@
-"""The trainer that a job runs: the epoch engine, which takes steps along gradients, or the closed form."""
+"""The base of the trainers: what a job needs of a way to find an experiment's weights."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.training.checkpoint import Position, TrainingSnapshot
-from mnist_tui.training.closed_form import ClosedForm, Tell
 from mnist_tui.training.device import Resident
-from mnist_tui.training.engine import Training, TrainingOutcome
 from mnist_tui.training.evaluation import Scorer
-from mnist_tui.training.networks import Network
-from mnist_tui.training.program import kind_for
 
 
-class Trainer(Protocol):
-    """A way to find an experiment's weights; `engine.Training` and `closed_form.ClosedForm` implement it.
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """How a training ended: its state (finished, diverged, stopped) and the reason in words."""
+
+    state: str
+    reason: str
+
+
+@dataclass
+class Trainer(ABC):
+    """A way to find an experiment's weights: `engine.Training` or `closed_form.ClosedForm`.
+
+    A trainer has no files, no commands and no clock of its own. `run` is a generator that yields several times a
+    second; between two of its values the caller decides whether to continue, to wait, to take a snapshot or to stop.
+
+    Args:
+        model, optimizer: Keras' own; the optimizer is saved with the model.
+        scorer: of the model.
+        validation: images that the figures of an epoch are measured on.
+        clock: seconds, standing still during pauses.
 
     Attributes:
         RESUMABLE: whether it can go on from a checkpoint; without that a stop before its end leaves nothing to save.
-        NO_MORE_EPOCHS: why it cannot train more epochs than planned; empty if it can.
-        optimizer: Keras' own, saved with the model.
         position: how far it is; true whenever `run` has yielded.
         outcome: None until it has come to its own end.
         best_epoch: the epoch with the lowest validation loss so far, from 1; 0 before there is one.
@@ -31,31 +45,42 @@ class Trainer(Protocol):
     """
 
     RESUMABLE: ClassVar[bool]
-    NO_MORE_EPOCHS: ClassVar[str]
     experiment: Experiment
+    model: Any
     optimizer: Any
-    position: Position
-    outcome: TrainingOutcome | None
-    best_epoch: int
-    probabilities: list[Any]
+    scorer: Scorer
+    validation: Resident
+    clock: Callable[[], float]
+    position: Position = field(init=False, default_factory=Position)
+    outcome: TrainingOutcome | None = field(init=False, default=None)
+    best_epoch: int = field(init=False, default=0)
+    probabilities: list[Any] = field(init=False, default_factory=list[Any])
 
     @property
+    @abstractmethod
     def steps(self) -> int:
         """Steps of an epoch."""
-        ...
 
     @property
+    @abstractmethod
     def program_name(self) -> str:
         """How it is computed, for `ModelBuilt`."""
-        ...
 
+    @abstractmethod
     def run(self) -> Iterator[Progress | EpochEnded | None]:
-        """Train from `position` to the end; yield progress, each epoch's end, and None where nothing is to be told."""
-        ...
+        """Train from `position` to the end.
+
+        Yields:
+            Progress after some steps, EpochEnded after each epoch; None where there is nothing to report.
+        """
+
+    def extend(self, experiment: Experiment) -> None:
+        """Train up to the last epoch of `experiment`, which differs from the present one in nothing else."""
+        self.experiment, self.outcome = experiment, None
 
     def snapshot(self) -> TrainingSnapshot | None:
-        """Return the values that a checkpoint keeps; None if it is not resumable."""
-        ...
+        """Return the values that a checkpoint keeps, copied off the device; None if it is not resumable."""
+        return None
 
     def resume(self, folder: Path) -> TrainingSnapshot | None:
         """Go on from the checkpoint in a folder, and return it; do nothing and return None if there is none.
@@ -63,54 +88,12 @@ class Trainer(Protocol):
         Raises:
             RunError: the checkpoint cannot be read, or is another model's.
         """
-        ...
-
-    def extend(self, experiment: Experiment) -> None:
-        """Train up to the last epoch of `experiment`, which differs from the present one in nothing else.
-
-        Raises:
-            RequestError: it can train no more epochs (`NO_MORE_EPOCHS`).
-        """
-        ...
+        return None
 
     def restore_best(self) -> int:
-        """Put the best epoch's weights back where early stopping asks for it; return that epoch, else 0."""
-        ...
+        """Put the best epoch's weights back if early stopping is to do so; return that epoch, else 0."""
+        return 0
 
     def further_results(self) -> dict[str, Any]:
-        """Return what the results hold beyond what every run has, under keys of its own."""
-        ...
-
-
-def trainer_of(
-    experiment: Experiment,
-    network: Network,
-    scorer: Scorer,
-    *,
-    train: Resident,
-    held_out: Resident | None,
-    test: Resident,
-    plain: Resident | None,
-    kind: str | None,
-    on_gpu: bool,
-    threads: int,
-    clock: Callable[[], float],
-    tell: Tell,
-) -> Trainer:
-    """Return the trainer that an experiment's optimizer asks for.
-
-    Args:
-        held_out: the validation images; None if the test images are the validation data.
-        plain: training images whose loss is measured without dropout after each epoch; None for none.
-        kind: of the program that an earlier session used; None if there was none.
-        threads: for linear algebra outside TensorFlow.
-        tell: receives the progress of a closed form.
-    """
-    training = experiment.training
-    model, optimizer = network.model, network.optimizer
-    validation = held_out or test
-    if is_closed_form(experiment):
-        return ClosedForm(experiment, model, optimizer, scorer, train, held_out, validation, threads, clock, tell)
-    kind = kind or kind_for(experiment, on_gpu)
-    program = network.program(kind, train, batch_size=training.batch_size, seed=training.seed)
-    return Training(experiment, model, optimizer, program, scorer, validation, train.count, clock, plain)
+        """Return the results that only this trainer has, under keys of its own."""
+        return {}

@@ -14,7 +14,7 @@ from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.parameters import by_name
 from mnist_tui.experiment.presets import BrokenPreset, Preset
 from mnist_tui.experiment.shapes import written
-from mnist_tui.experiment.spec import Experiment, HogFeatures, is_closed_form
+from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.report.result_words import reference_in_words
 from mnist_tui.wording import count, counted, grouped
 
@@ -70,7 +70,7 @@ def optimizer(experiment: Experiment) -> str:
 def training(experiment: Experiment) -> str:
     """Return ``100 epochs, batches of 512, seed 0``."""
     spec = experiment.training
-    if is_closed_form(experiment):
+    if not experiment.trains_in_epochs:
         return f"output layer solved at once, seed {spec.seed}"
     stopping = spec.early_stopping
     early = (

@@ -49,7 +49,7 @@ def main() -> None:
 
     session = Session(RunFolder(Path(sys.argv[1])), importing=True)
 
-    from mnist_tui.training import checkpoint, trainer
+    from mnist_tui.training import checkpoint, job
     from mnist_tui.training.engine import Training
 
     copying: list[float] = []
@@ -105,9 +105,9 @@ def main() -> None:
             copying.append(time.perf_counter() - began)
             return taken
 
-    assert trainer.Training is Training, "the trainer is made in another way now, so no turns can be taken"
+    assert job.Training is Training, "the trainer is made in another way now, so no turns can be taken"
     checkpoint.save = timed_save
-    trainer.Training = TakingTurns
+    job.Training = TakingTurns
     sys.exit(session.train())
 
 

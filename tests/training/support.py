@@ -58,7 +58,7 @@ def training(of: Experiment) -> Any:
     batch_size, seed = of.training.batch_size, of.training.seed
     program = LoopProgram(kind, model, optimizer, train, batch_size=batch_size, seed=seed)
     scorer = Scorer(model, validation, 784)
-    return Training(of, model, optimizer, program, scorer, validation, train.count, time.perf_counter)
+    return Training(of, model, optimizer, scorer, validation, time.perf_counter, program, train.count)
 
 
 def new_run(runs_dir: Path, of: Experiment, **launch: Any) -> RunFolder:

@@ -53,10 +53,10 @@ class Solved:
     """A closed form run to its end in this process, on the digits."""
 
     def __init__(self, of):
+        from mnist_tui.training.closed_form import ClosedForm
         from mnist_tui.training.device import Resident
         from mnist_tui.training.evaluation import Scorer
         from mnist_tui.training.networks import network_of
-        from mnist_tui.training.trainer import trainer_of
 
         data, share = digits(), of.dataset.validation
         network, self.said = network_of(of, None), []
@@ -70,18 +70,16 @@ class Solved:
         )
         assert train is not None
         test = Resident(data.test_images, data.test_labels)
-        self.course = trainer_of(
+        self.course = ClosedForm(
             of,
-            network,
+            self.model,
+            network.optimizer,
             Scorer(self.model, test, 784),
+            held_out or test,
+            time.perf_counter,
             train=train,
             held_out=held_out,
-            test=test,
-            plain=None,
-            kind=None,
-            on_gpu=False,
             threads=1,
-            clock=time.perf_counter,
             tell=lambda *progress: self.said.append(progress),
         )
         (moment,) = [moment for moment in self.course.run() if moment is not None]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_tui.runs.events import EpochEnded, Progress
-from mnist_tui.training.inputs import learning_rate, order
+from mnist_tui.training.inputs import order
 from tests.present import present
 from tests.training.support import FLATTEN, digits, experiment, training
 
@@ -35,7 +35,7 @@ def by_bare_keras(of, epochs):
     images, test = (x[..., None].astype("float32") / 255 for x in (data.train_images, data.test_images))
     figures = []
     for epoch in range(epochs):
-        model.optimizer.learning_rate = learning_rate(of, epoch)
+        model.optimizer.learning_rate = of.learning_rate(epoch)
         places = order(of.training.seed, epoch, len(images))
         sums = np.zeros(2)
         for first in range(0, len(places), batch):
@@ -63,7 +63,7 @@ def test_two_epochs_equal_a_bare_keras_loop(of):
     theirs = by_bare_keras(of, 2)
     figures = [(row.loss, row.accuracy, row.val_loss, row.val_accuracy) for row in ours]
     assert np.allclose(np.array(figures, float), theirs, atol=1e-4), (figures, theirs)
-    assert [row.learning_rate for row in ours] == [learning_rate(of, 0), learning_rate(of, 1)]
+    assert [row.learning_rate for row in ours] == [of.learning_rate(0), of.learning_rate(1)]
 
 
 def test_the_last_partial_batch_is_trained_and_counted():

@@ -19,7 +19,7 @@ def test_scores_are_scikit_learns_also_for_classes_that_do_not_occur(pairs):
     from mnist_tui.training.evaluation import Evaluation, Scores
 
     true, predicted = (np.array(column) for column in zip(*pairs, strict=True))
-    unused = Scores(0.0, 0.0, np.zeros((10, 10), np.int64), len(pairs))
+    unused = Scores(0.0, 0.0, np.zeros((10, 10), np.int64))
     ours = Evaluation(unused, unused, np.eye(10, dtype=np.float32)[predicted], true.astype(np.uint8))
     assert ours.confusion() == METRICS.confusion_matrix(true, predicted, labels=range(10)).tolist()
     macro_f1 = METRICS.f1_score(true, predicted, average="macro", zero_division=0)

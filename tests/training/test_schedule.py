@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.training.inputs import learning_rate, order, steps_of
+from mnist_tui.training.inputs import order
 from tests.training.support import experiment
 
 EPOCHS = st.integers(0, 299)
@@ -19,25 +19,25 @@ def scheduled(**schedule):
 
 @given(EPOCHS)
 def test_a_constant_rate_stays(epoch):
-    assert learning_rate(scheduled(kind="constant"), epoch) == 0.2
+    assert scheduled(kind="constant").learning_rate(epoch) == 0.2
 
 
 @given(EPOCHS, st.integers(0, 100), st.floats(0.001, 2))
 def test_the_exponential_schedule_decays_from_its_start_on(epoch, start, rate):
     expected = 0.2 if epoch < start else 0.2 * math.exp(rate * (start - epoch))
-    assert learning_rate(scheduled(kind="exp", start=start, rate=rate), epoch) == pytest.approx(expected)
+    assert scheduled(kind="exp", start=start, rate=rate).learning_rate(epoch) == pytest.approx(expected)
 
 
 def test_the_exponential_schedule_is_continuous_at_its_start():
     schedule = scheduled(kind="exp", start=15, rate=0.05)
-    assert learning_rate(schedule, 14) == learning_rate(schedule, 15) == 0.2
-    assert learning_rate(schedule, 16) == pytest.approx(0.2 * math.exp(-0.05))
+    assert schedule.learning_rate(14) == schedule.learning_rate(15) == 0.2
+    assert schedule.learning_rate(16) == pytest.approx(0.2 * math.exp(-0.05))
 
 
 @given(EPOCHS)
 def test_the_cosine_schedule_is_half_a_cosine(epoch):
     expected = 0.2 * 0.5 * (1 + math.cos(math.pi * epoch / 300))
-    assert learning_rate(scheduled(kind="cosine"), epoch) == pytest.approx(expected)
+    assert scheduled(kind="cosine").learning_rate(epoch) == pytest.approx(expected)
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(0, 10_000), st.integers(1, 500))
@@ -50,10 +50,3 @@ def test_an_epochs_order_visits_every_image_once_and_depends_on_seed_and_epoch_a
 def test_epochs_and_seeds_have_orders_of_their_own():
     orders = {order(seed, epoch, 1000).tobytes() for seed in range(5) for epoch in range(5)}
     assert len(orders) == 25
-
-
-@pytest.mark.parametrize(
-    ("count", "batch", "steps"), [(60_000, 4096, 15), (60_000, 100, 600), (1, 128, 1), (129, 128, 2)]
-)
-def test_the_last_step_takes_what_is_left(count, batch, steps):
-    assert steps_of(count, batch) == steps

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.report.complexity.words import complexity_in_words
 from mnist_tui.report.contents import overview, sections
 from mnist_tui.report.contents.one_run import (
@@ -161,7 +160,7 @@ def section_figures(section: ReportSection) -> dict[str, Drawing]:
         found["seeds"] = seed_figure(
             f"{section.anchor}-seeds", seed_scores(section), SEED_SCORE_HEADINGS, published=published_by_seed(section)
         )
-    if evidence.state.history and not is_closed_form(evidence.experiment):
+    if evidence.state.history and evidence.experiment.trains_in_epochs:
         found["history"] = _history(f"{stem}-history", evidence)
     if classes := evidence.test.get("per_class"):
         found["per_class"] = class_score_figure(f"{stem}-classes", classes)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.experiment.spec import HogFeatures, is_closed_form
+from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.report.contents import training
 from mnist_tui.report.contents.training import CROSS_ENTROPY, batch_size_text, epochs_text, training_facts
 from mnist_tui.report.evidence import UNKNOWN, Evidence
@@ -228,7 +228,7 @@ def worst_confusions_in_words(evidence: Evidence) -> list[str]:
 
 def run_contents(evidence: Evidence) -> dict[str, Any]:
     """Return everything that the templates lay out for one run."""
-    preset, closed = evidence.preset, is_closed_form(evidence.experiment)
+    preset, closed = evidence.preset, not evidence.experiment.trains_in_epochs
     return {
         "preset": preset.name,
         "about": preset.about,
@@ -253,7 +253,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
 
 def history_table(evidence: Evidence) -> MarkdownTable | None:
     """Return the training history, one row an epoch; None without an epoch, and for a closed form."""
-    if is_closed_form(evidence.experiment):
+    if not evidence.experiment.trains_in_epochs:
         return None
     rows = [
         (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 
 from mnist_tui.experiment.layers import LAYER_KINDS
-from mnist_tui.experiment.optimizers import AdamW, CosineSchedule, ExponentialSchedule, Ridge
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.optimizers import Ridge
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import result_words
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import Facts, MarkdownTable, MarkdownText, value_in_words
@@ -67,34 +67,17 @@ def stopped_early(evidence: Evidence) -> bool:
 def optimizer_facts(experiment: Experiment) -> Facts:
     """Describe the optimizer with its paper, and each of its arguments."""
     chosen = experiment.optimizer
-    words = (type(chosen).__doc__ or "").strip().splitlines()[0].rstrip(".")
     names = [name for name in type(chosen).model_fields if name != "name"]
     return [
-        ("Optimizer", words),
+        ("Optimizer", chosen.about()),
         *((name.replace("_", " ").capitalize(), value_in_words(getattr(chosen, name))) for name in names),
     ]
 
 
-def schedule_in_words(experiment: Experiment) -> object:
+def schedule_in_words(experiment: Experiment) -> MarkdownText:
     """Describe the learning rate over the epochs, as a formula where it changes."""
-    assert not isinstance(experiment.optimizer, Ridge)
-    rate, chosen = experiment.optimizer.learning_rate, experiment.training.schedule
-    first = _tex_number(rate)
-    match chosen:
-        case ExponentialSchedule():
-            start = chosen.start
-            return MarkdownText(
-                rf"$\eta_e = {first}$ for the epochs $e < {start}$ (counted from 0), then "
-                rf"$\eta_e = {first} \cdot \exp({_tex_number(chosen.rate)} \cdot ({start} - e))$"
-            )
-        case CosineSchedule():
-            part = rf"\frac{{1}}{{2}} (1 + \cos(\pi e / {experiment.training.epochs}))"
-            return MarkdownText(
-                "half a cosine towards 0 (Loshchilov and Hutter, 2017): "
-                rf"$\eta_e = {first} \cdot {part}$, epochs $e$ counted from 0"
-            )
-        case _:
-            return f"constant, {rate:g}"
+    training = experiment.training
+    return MarkdownText(training.schedule.in_words(experiment.learning_rate(0), training.epochs))
 
 
 def early_stopping_in_words(experiment: Experiment) -> str:
@@ -114,14 +97,12 @@ def regularisation_in_words(evidence: Evidence) -> str:
         if kind.EFFECT and any(used):
             name, paper = kind.EFFECT
             found.append(f"{name}, {', '.join(filter(None, used))} ({paper})")
-    if isinstance(experiment.optimizer, AdamW):
-        found.append(f"weight decay {experiment.optimizer.weight_decay:g}, decoupled (Loshchilov and Hutter, 2019)")
-    return "; ".join(found) or "none"
+    return "; ".join(filter(None, (*found, experiment.optimizer.regularisation))) or "none"
 
 
 def batch_size_text(experiment: Experiment) -> str:
     """Return the number of images a step; a dash where there are no steps."""
-    return DASH if is_closed_form(experiment) else count(experiment.training.batch_size)
+    return count(experiment.training.batch_size) if experiment.trains_in_epochs else DASH
 
 
 def time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
@@ -143,12 +124,6 @@ def time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
         f"{word} {seconds(timings[key])}" for key, word in OTHER_TIMES.items() if timings.get(key) is not None
     )
     return [*facts, *([("Other times", rest)] if rest else [])]
-
-
-def _tex_number(value: float) -> str:
-    """Return a number in TeX, powers of ten written out."""
-    mantissa, _, exponent = f"{value:g}".partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
 LEAST_SQUARES = (

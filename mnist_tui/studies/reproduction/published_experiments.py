@@ -12,7 +12,7 @@ from typing import Literal
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.layers import Dense
 from mnist_tui.experiment.presets import Preset, Reference, builtin_folder, list_presets, mathematics
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 
 ALL = "all"
@@ -198,7 +198,7 @@ class Verdict:
 
 def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
     """Return the rule for an experiment whose published accuracy is the mean of so many trainings."""
-    if is_closed_form(experiment):
+    if not experiment.trains_in_epochs:
         frozen = any(isinstance(layer, Dense) for layer in experiment.layers)
         return AgreementRule("machine", 5) if frozen else AgreementRule("linear", 1)
     return AgreementRule("several", published_seeds) if published_seeds > 1 else AgreementRule("one", 5)

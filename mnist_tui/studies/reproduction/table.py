@@ -12,7 +12,7 @@ from statistics import median
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Conv2D
 from mnist_tui.experiment.presets import builtin_folder
-from mnist_tui.experiment.spec import Experiment, is_closed_form
+from mnist_tui.experiment.spec import Experiment
 from mnist_tui.files import read_text
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.studies.reproduction.finished_runs import DivergedSeeds, FinishedRun, FinishedRuns, Machine
@@ -191,7 +191,7 @@ def _family(experiment: Experiment) -> tuple[object, ...]:
     kinds = {type(layer) for layer in experiment.layers}
     held = experiment.dataset.validation
     return (
-        is_closed_form(experiment),
+        experiment.trains_in_epochs,
         experiment.training.batch_size,
         Conv2D in kinds,
         BatchNormalization in kinds,

@@ -22,15 +22,7 @@ from mnist_tui.experiment.fields import FieldFacts, facts_in
 from mnist_tui.experiment.layers import INITIALIZERS, ExperimentPart
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.problem import SpecError, dotted
-from mnist_tui.experiment.spec import (
-    EarlyStopping,
-    Experiment,
-    HogFeatures,
-    OutputSpec,
-    is_closed_form,
-    parsed,
-    to_mapping,
-)
+from mnist_tui.experiment.spec import EarlyStopping, Experiment, HogFeatures, OutputSpec, parsed, to_mapping
 
 Control = Literal["text", "choice", "switch"]
 GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
@@ -125,11 +117,11 @@ def _needs_hidden(experiment: Experiment) -> str:
 
 
 def _needs_steps(experiment: Experiment) -> str:
-    return "solved at once" if is_closed_form(experiment) else ""
+    return "" if experiment.trains_in_epochs else "solved at once"
 
 
 def _needs_rate(experiment: Experiment) -> str:
-    return "no learning rate" if is_closed_form(experiment) else ""
+    return "" if experiment.trains_in_epochs else "no learning rate"
 
 
 def _needs_momentum(experiment: Experiment) -> str:

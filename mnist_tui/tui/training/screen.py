@@ -15,7 +15,6 @@ from textual.content import Content
 from mnist_tui.clocks import HeardClock
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.experiment.spec import is_closed_form
 from mnist_tui.runs import control
 from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.folder import RunFolder
@@ -229,7 +228,7 @@ class TrainingScreen(RunScreen):
             case "resume", _:
                 return word in RESUMABLE
             case "extend", _:
-                return word in EXTENDABLE and not (live and self._trained) and not self._is_closed_form
+                return word in EXTENDABLE and not (live and self._trained) and self._trains_in_epochs
             case "presets" | "results", _:
                 return not live
             case "view", _:
@@ -254,8 +253,8 @@ class TrainingScreen(RunScreen):
         return phase is not None and phase.name in {"evaluating", "saving"}
 
     @property
-    def _is_closed_form(self) -> bool:
-        return self._preset is not None and is_closed_form(self._preset.experiment)
+    def _trains_in_epochs(self) -> bool:
+        return self._preset is None or self._preset.experiment.trains_in_epochs
 
     def action_extend(self) -> None:
         """Asks for how many epochs."""
