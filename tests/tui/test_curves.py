@@ -19,6 +19,7 @@ from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow
 from mnist_tui.tui.widgets.plots.curves import curve_strokes
 from mnist_tui.tui.widgets.plots.raster import MARKS
 
+LOSS = series.MEASURES["loss"]
 finite = st.floats(0, 1e6, allow_nan=False).map(lambda value: drawable(value) or 0.0)
 
 
@@ -82,10 +83,10 @@ def test_on_a_logarithmic_axis_lie_the_powers_of_ten_of_what_is_above_zero(losse
 def test_a_history_that_grew_is_the_same_as_one_read_at_once(losses: list[float | None], data: st.DataObject) -> None:
     run = history(losses)
     run = replace(run, history=tuple(replace(one, val_loss=one.loss) for one in run.history))
-    kept = series.History(("loss", "val_loss"))
+    kept = series.History("loss")
     ends = data.draw(st.lists(st.integers(0, len(losses)), max_size=5))
     for end in [*sorted(ends), len(losses)]:
-        kept.take(run.history[:end])
+        kept.update(run.history[:end])
     assert kept.tracks["loss"] == series.track_of((one.epoch, one.loss) for one in run.history)
     best = run.best
     assert kept.tracks["val_loss"].lowest == (None if best is None else (best.epoch, best.val_loss))
@@ -93,9 +94,9 @@ def test_a_history_that_grew_is_the_same_as_one_read_at_once(losses: list[float 
 
 def test_a_history_that_a_resumption_cut_is_read_anew() -> None:
     run = history([5.0, 4.0, 3.0, 2.0])
-    kept = series.History(("loss",))
-    kept.take(run.history)
-    kept.take((*run.history[:2], row(3, 9.0), row(4, 8.0), row(5, 7.0)))
+    kept = series.History("loss")
+    kept.update(run.history)
+    kept.update((*run.history[:2], row(3, 9.0), row(4, 8.0), row(5, 7.0)))
     assert kept.tracks["loss"].ys == [5.0, 4.0, 9.0, 8.0, 7.0]
 
 
@@ -105,8 +106,8 @@ def test_a_redraw_of_ten_thousand_epochs_reads_only_the_new_one() -> None:
             raise AssertionError("all rows were walked")
 
     run = history([1.0 + 1 / epoch for epoch in range(1, 10_001)])
-    kept = series.history_of("loss")
-    kept.take(run.history[:-1])
+    kept = series.History("loss")
+    kept.update(run.history[:-1])
     curves = series.curves_of(replace(run, history=Counted(run.history)), "loss", 52, 10, history=kept)
     assert curves.training[0][-1] == (10_000.0, run.history[-1].loss)
     assert sum(map(len, curves.training)) <= 4 * 53
@@ -236,8 +237,8 @@ def test_a_view_moves_just_so_far_that_the_cursor_is_seen() -> None:
 
 
 def words(run: RunState, metric: series.Metric = "loss", cursor: int | None = None) -> curves.Legend:
-    kept = series.history_of(metric)
-    kept.take(run.history)
+    kept = series.History(metric)
+    kept.update(run.history)
     return curves.Legend(run, series.MEASURES[metric], kept, MARKS["braille"], cursor)
 
 
@@ -317,7 +318,7 @@ def test_two_lines_in_one_character_are_both_seen() -> None:
 
 @given(st.lists(st.sampled_from("ab "), max_size=30), st.lists(st.sampled_from("ab "), max_size=30))
 def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) -> None:
-    rows = [raster.runs([("tone", character) for character in line]) for line in (before, after)]
+    rows = [(("tone", "".join(line)),) if line else () for line in (before, after)]
     span = raster.changed(rows[0], rows[1])
     if span is None:
         assert before == after
@@ -336,19 +337,19 @@ def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: An
         )
         for n in range(8)
     ]
-    _, picture = overlay.overlay(runs, (90, 30), marks, span=(0.0, 50.0))
+    _, picture = overlay.overlay(runs, (90, 30), marks, LOSS, span=(0.0, 50.0))
     text = "\n".join(text_of(line) for line in raster.paint(picture, marks))
     for mark in marks.runs:
         assert mark in text
     band = marks.band or "⡂"
     assert text.count(band) > 20
-    _, alone = overlay.overlay(runs[1:2], (90, 30), marks, span=(0.0, 50.0))
+    _, alone = overlay.overlay(runs[1:2], (90, 30), marks, LOSS, span=(0.0, 50.0))
     assert band not in "".join(text_of(line) for line in raster.paint(alone, marks))
 
 
 def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
     marks = MARKS["braille"]
-    line, band = raster.Stroke("run0", ((0, 1), (19, 1))), raster.Stroke("run0", ((0, 0), (0, 3)), kind="band")
+    line, band = raster.Stroke("run0", ((0, 1), (19, 1))), raster.Stroke("run0", ((0, 0), (0, 3)), band=True)
     picture = raster.PlotPicture(10, 2, ((0, "0"),), ((0, "0"),), (band, line))
     painted = text_of(raster.paint(picture, marks)[1])
     assert painted[picture.margin :].startswith("⡧⠤")
@@ -364,7 +365,7 @@ def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], l
         )
         for ys, band in runs
     ]
-    _, picture = overlay.overlay(given_runs, (60, 14), MARKS["ascii"], span=(0.0, 40.0), log=log)
+    _, picture = overlay.overlay(given_runs, (60, 14), MARKS["ascii"], LOSS, span=(0.0, 40.0), log=log)
     lines = [text_of(line) for line in raster.paint(picture, MARKS["ascii"])]
     assert {len(line) for line in lines} == {60}
     assert len(lines) == 14

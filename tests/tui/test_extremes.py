@@ -29,7 +29,7 @@ from mnist_tui.tui.widgets.plots.points import (
     scatter,
 )
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
-from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, curves_of, history_of
+from mnist_tui.tui.widgets.plots.series import MEASURES, History, Metric, curves_of
 from mnist_tui.tui.widgets.plots.trials import layout_of, line_strokes, panel_lines, parallel_rows
 
 TINY, HUGE = 5e-324, 1.7976931348623157e308
@@ -73,8 +73,8 @@ def run_of(values: Sequence[float | None]) -> RunState:
 def test_a_curve_takes_any_values(metric: Metric, values: list[float | None], log: bool, marks: Marks) -> None:
     run, measure = run_of(values), MEASURES[metric]
     log = log and measure.log
-    history = history_of(metric)
-    history.take(run.history)
+    history = History(metric)
+    history.update(run.history)
     curves = curves_of(run, metric, WIDTH - 8, HEIGHT - 2, log=log, history=history)
     plane, axes = plane_of(curves.x_limits, curves.y_limits, (WIDTH, HEIGHT), marks, unit=measure.unit, log=log)
     strokes = curve_strokes(curves, plane, marks)
@@ -94,7 +94,7 @@ def test_overlaid_runs_take_any_values_and_deviations(
         OverlaidSeries("run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (spread,) * len(ys) if at % 2 else ())
         for at, (ys, spread) in enumerate(runs)
     ]
-    _, picture = overlay(series, (WIDTH, HEIGHT), marks, span=(0.0, 9.0), log=log, factor=100.0, top=100.0)
+    _, picture = overlay(series, (WIDTH, HEIGHT), marks, MEASURES["accuracy"], span=(0.0, 9.0), log=log)
     fit(paint(picture, marks))
 
 
@@ -145,7 +145,7 @@ def test_the_plots_of_a_study_take_any_values(values: list[float | None], metric
     for panel in panels:
         fit(panel_lines(panel, frame, (22, 6), marks, chosen=True), 22, 6)
     series = plots.seeds(trials, "1")
-    _, picture = overlay(series, (WIDTH, HEIGHT), marks, span=(0.0, 9.0))
+    _, picture = overlay(series, (WIDTH, HEIGHT), marks, MEASURES["loss"], span=(0.0, 9.0))
     fit(paint(picture, marks))
 
 

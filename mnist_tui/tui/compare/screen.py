@@ -26,7 +26,7 @@ from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
-from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
+from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.points import Scatter, ScatterPoint, SeedPlot, SeedScores
 from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
@@ -241,26 +241,7 @@ class CompareScreen(BenchScreen[None]):
         Binding("y", "copy", "Copy", tooltip="The sentences to the clipboard, and into a file", id="compare.copy"),
         *epoch_keys("compare", "Read"),
         Binding("f", "last", "Last values", tooltip="Read the last epoch of each again", id="compare.last", show=False),
-        Binding("plus,equals_sign", f"both('zoom', {WHEEL**2})", "Zoom in", tooltip="Fewer epochs", id="compare.in"),
-        Binding("minus", f"both('zoom', {WHEEL**-2})", "Zoom out", tooltip="More epochs", id="compare.out", show=False),
-        Binding(
-            "left_square_bracket",
-            f"both('pan', -{PAN})",
-            "Pan left",
-            tooltip="Earlier epochs",
-            id="compare.left",
-            show=False,
-        ),
-        Binding(
-            "right_square_bracket",
-            f"both('pan', {PAN})",
-            "Pan right",
-            tooltip="Later epochs",
-            id="compare.right",
-            show=False,
-        ),
-        Binding("0", "both('whole')", "All epochs", tooltip="All epochs in view again", id="compare.all", show=False),
-        Binding("l", "log", "Log scale", tooltip="Logarithmic axis for the loss", id="compare.log"),
+        *view_keys("compare", "plot", shown=("in", "log")),
     ]
 
     class LogsRead(Message):
@@ -427,13 +408,10 @@ class CompareScreen(BenchScreen[None]):
     def _newest(self) -> int:
         return max((rows[-1].epoch for rows in self._histories.values() if rows), default=0)
 
-    def action_both(self, action: str, *arguments: float) -> None:
-        """Zoom or pan both curves."""
+    def action_plot(self, what: str) -> None:
+        """Zoom, pan or scale both curves."""
         for plot in (self.accuracy, self.loss):
-            getattr(plot, f"action_{action}")(*arguments)
-
-    def action_log(self) -> None:
-        self.loss.action_log()
+            plot.action_view(what)
 
 
 def _updated(run: RunSummary) -> RunSummary:

@@ -297,8 +297,8 @@ class TrainingScreen(RunScreen):
         self.app.show(Route(what, run=self.folder))
 
     def action_plot(self, what: str) -> None:
-        """Zoom, pan, scale or choice of the curves."""
-        self.plots.act(what)
+        """Zoom, pan, scale or choose the curves."""
+        self.plots.action_view(what)
 
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:

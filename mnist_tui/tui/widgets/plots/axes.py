@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotPicture, Stroke, Tick
+from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotPicture, Stroke
 
 Span = tuple[float, float]
 Point = tuple[float, float]
@@ -94,7 +94,7 @@ EPOCH_ROOM = 12
 """Columns between two labels of the epoch axis."""
 
 
-def ticks(limits: tuple[float, float], count: int) -> list[float]:
+def ticks(limits: Span, count: int) -> list[float]:
     """Return round values inside the limits, evenly spaced: at most `count`, but at least two."""
     low, high = limits
     if not high > low:
@@ -115,7 +115,7 @@ def ticks(limits: tuple[float, float], count: int) -> list[float]:
     return finer or [low, high]
 
 
-def log_ticks(limits: tuple[float, float], count: int) -> list[float]:
+def log_ticks(limits: Span, count: int) -> list[float]:
     """Return round values on a logarithmic axis: powers of ten, with 2 and 5 between if there is room.
 
     Args:
@@ -148,7 +148,7 @@ def labels(values: Sequence[float], unit: str = "") -> list[str]:
     return [f"{value:.{digits}f}{unit}" for value in values]
 
 
-def epoch_ticks(limits: tuple[float, float], columns: int) -> list[int]:
+def epoch_ticks(limits: Span, columns: int) -> list[int]:
     """Return whole epochs with room for their labels; the last one in view is always among them."""
     first, last = math.ceil(limits[0]), math.floor(limits[1])
     if last <= first:
@@ -213,31 +213,23 @@ def _nearest(value: float, limits: Span, count: int) -> int:
 def plane_of(
     x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
 ) -> tuple[Plane, PlotPicture]:
-    """Return the plane and the picture of its axes that fit into so many columns and rows, labels included."""
+    """Return the plane and the picture of its axes that fit into so many columns and rows, labels included.
+
+    The last epoch's label says what is counted.
+    """
     width, height = size
     rows = height - 2
     values = (log_ticks if log else ticks)(y, max(2, rows // 2 if rows < 12 else rows // 3))
-    texts = [_power(value) for value in values] if log else labels(values, unit)
-    count = rows * marks.size[1]
-    heights = [_nearest(math.log10(value) if log else value, y, count) // marks.size[1] for value in values]
-    labelled = _unique(zip(heights, texts, strict=True))
-    columns = width - 1 - max((len(text) for _, text in labelled), default=0)
-    plane = Plane(x, y, columns, rows, marks.size)
-    return plane, PlotPicture(columns, rows, _epochs(plane), labelled)
-
-
-def _power(value: float) -> str:
-    return f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}"
-
-
-def _epochs(plane: Plane) -> tuple[Tick, ...]:
-    """Return the labels of the epoch axis; the last one says what is counted."""
-    epochs = epoch_ticks(plane.x, plane.columns)
-    texts = [*map(str, epochs[:-1]), *(f"epoch {epoch}" for epoch in epochs[-1:])]
-    placed = ((plane.column(epoch), text) for epoch, text in zip(epochs, texts, strict=True))
-    return tuple((column, text) for column, text in placed if column is not None)
-
-
-def _unique(found: Iterable[Tick]) -> tuple[Tick, ...]:
-    """Keep one label for each row."""
-    return tuple({at: (at, text) for at, text in found}.values())
+    texts = (
+        [f"{value:g}" if 1e-3 <= value < 1e5 else f"{value:.0e}" for value in values] if log else labels(values, unit)
+    )
+    dots = rows * marks.size[1]
+    at = [_nearest(math.log10(value) if log else value, y, dots) // marks.size[1] for value in values]
+    y_ticks = tuple(dict(zip(at, texts, strict=True)).items())
+    plane = Plane(x, y, width - 1 - max((len(text) for _, text in y_ticks), default=0), rows, marks.size)
+    epochs = epoch_ticks(x, plane.columns)
+    names = [*map(str, epochs[:-1]), *(f"epoch {epoch}" for epoch in epochs[-1:])]
+    x_ticks = tuple(
+        (column, name) for epoch, name in zip(epochs, names, strict=True) if (column := plane.column(epoch)) is not None
+    )
+    return plane, PlotPicture(plane.columns, rows, x_ticks, y_ticks)

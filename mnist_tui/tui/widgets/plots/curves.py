@@ -7,26 +7,23 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.timer import Timer
 
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochWindow, Plane, Point, plane_of
-from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
-from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, fitting_parts, paint, row_length, ruled
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, plane_of
+from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
+from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, fitting_parts, row_length, ruled
 from mnist_tui.tui.widgets.plots.series import (
     MEASURES,
-    SERIES,
     Curves,
     History,
     Measure,
     Metric,
     axis_of,
     curves_of,
-    history_of,
     points_at,
     running_shown,
 )
@@ -65,9 +62,9 @@ class Legend:
     def heading(self, width: int) -> Row:
         """Return one line: the measure, and each series with its mark and its value at the selected epoch."""
         for names, short in ((LONG, False), (SHORT, False), (SHORT, True)):
-            found = self._heading(names, short=short)
-            if row_length(found) <= width - (0 if short else 4):
-                return ruled(found, width, self.marks)
+            words = self._heading(names, short=short)
+            if row_length(words) <= width - (0 if short else 4):
+                return ruled(words, width, self.marks)
         return ruled(self._heading(("", "", ""), short=True), width, self.marks)
 
     def _heading(self, names: Sequence[str], *, short: bool) -> Row:
@@ -82,12 +79,8 @@ class Legend:
         if row is None:
             return tuple(parts)
         if self.cursor is not None:
-            parts.append(
-                (
-                    "cursor",
-                    f"{self.marks.cursor}{row.epoch}" if short else f"{gap}{self.marks.cursor} epoch {row.epoch}",
-                )
-            )
+            mark = self.marks.cursor
+            parts.append(("cursor", f"{mark}{row.epoch}" if short else f"{gap}{mark} epoch {row.epoch}"))
         elif names is LONG:
             parts.append(("muted", f"{gap}epoch {row.epoch}"))
         for series, name, mark, field in self._series(names):
@@ -98,12 +91,12 @@ class Legend:
 
     def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
         """Return tone, name, mark and field of each series with values. A single one needs no name."""
-        marks = (self.marks.line, self.marks.validation, self.marks.plain)
         fields = self.measure.fields
-        found = list(zip(SERIES, names, marks, fields, strict=False))
         if len(fields) == 1:
             return [("training", "", self.marks.line, fields[0])]
-        return [entry for entry in found if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
+        marks = (self.marks.line, self.marks.validation, self.marks.plain)
+        series = zip(("training", "validation", "plain"), names, marks, fields, strict=True)
+        return [entry for entry in series if entry[0] != "plain" or self.history.tracks[entry[3]].xs]
 
     def caption(self, width: int) -> Row:
         """Return one line: the view, best epoch, early stopping, smallest and largest values, as far as they fit."""
@@ -196,9 +189,7 @@ class Curve(Plot):
         self._run = RunState()
         self._read = False
         self._cursor: int | None = None
-        self._history = history_of(metric)
-        self._picture: tuple[PlotPicture, Marks] | None = None
-        self._painted: list[Row] = []
+        self._history = History(metric)
         self._drawn = 0.0
         self._later: Timer | None = None
 
@@ -206,16 +197,16 @@ class Curve(Plot):
         """Draw the run as it is now; nothing is drawn if this curve has not changed.
 
         Args:
-            cursor: the epoch looked at; None for the newest, without a line.
+            cursor: the selected epoch; None for the newest, without a line.
         """
         before, self._run = self._run, run
         first, self._read = not self._read, True
         moved, self._cursor = cursor != self._cursor, cursor
-        other = self._picture is not None and self._picture[1] is not self.marks
+        other_marks = self.painted is not None and self.painted[1] is not self.marks
         new = run.history is not before.history or run.epochs != before.epochs or run.ended != before.ended
-        if first or new or moved or other:
+        if first or new or moved or other_marks:
             self.draw()
-        elif run.running is not before.running and (running_shown(run) or self._picture is None):
+        elif run.running is not before.running and (running_shown(run) or self.painted is None):
             self._draw_running()
 
     def draw(self) -> None:
@@ -228,48 +219,53 @@ class Curve(Plot):
     def _draw_running(self) -> None:
         """Draw at once, or one second after the last time."""
         wait = self._drawn + RUNNING_SECONDS - time.monotonic()
-        if wait <= 0 or self._picture is None:
+        if wait <= 0 or self.painted is None:
             self.draw()
         elif self._later is None:
             self._later = self.set_timer(wait, self.draw)
 
     def lines(self) -> list[Row]:
         width, height = self.size
-        measure = MEASURES[self.metric]
-        self._history.take(self._run.history)
+        measure, log = MEASURES[self.metric], self._logarithmic
+        self._history.update(self._run.history)
         window = self.window.limits(axis_of(self._run))
-        legend = Legend(
-            self._run, measure, self._history, self.marks, self._cursor, self._logarithmic, self._span(window)
-        )
+        legend = Legend(self._run, measure, self._history, self.marks, self._cursor, log, self._span(window))
         heading = legend.heading(width)
         if width < LEAST_COLUMNS or height < LEAST_ROWS:
             return [heading]
         captions = [legend.caption(width)] if height >= CAPTION_ROWS else []
         rows = height - 1 - len(captions)
         curves = curves_of(
-            self._run,
-            self.metric,
-            width - AXIS_COLUMNS,
-            rows - 2,
-            span=window,
-            log=self._logarithmic,
-            history=self._history,
+            self._run, self.metric, width - AXIS_COLUMNS, rows - 2, span=window, log=log, history=self._history
         )
         if curves.empty:
-            self.plane, self._picture = None, None
+            self.plane = self.painted = None
             return [heading, (("muted", ""),), (("muted", f" {self._waiting()}"),)]
         return [heading, *self._plotted(curves, (width, rows), legend.stopped), *captions]
 
-    def _marked(self, curves: Curves) -> list[Point]:
-        """Return the validation points that are marked: at the best epoch, at the cursor and at the end."""
-        measure = MEASURES[self.metric]
-        if len(measure.fields) < 2:
-            return []
-        track, best = self._history.tracks[measure.fields[1]], self._history.tracks["val_loss"].lowest
-        epochs = [track.xs[-1]] if track.xs else []
-        epochs += [best[0]] if best is not None else []
-        epochs += [float(self._cursor)] if self._cursor is not None else []
-        return points_at(track, epochs, curves.x_limits, factor=measure.factor, log=self._logarithmic)
+    def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
+        """Return the lines of the plot and its axes."""
+        measure, marks, log = MEASURES[self.metric], self.marks, self._logarithmic
+        plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=log)
+        best = self._history.tracks["val_loss"].lowest
+        flags = [(best[0], marks.best)] if best is not None else []
+        flags += [(float(stopped), marks.stopped)] if stopped is not None else []
+        marked: list[Point] = []
+        if len(measure.fields) > 1:
+            track = self._history.tracks[measure.fields[1]]
+            epochs = track.xs[-1:]
+            epochs += [best[0]] if best is not None else []
+            epochs += [self._cursor] if self._cursor is not None else []
+            marked = points_at(track, epochs, curves.x_limits, factor=measure.factor, log=log)
+        self.plane = plane
+        return self.paint(
+            replace(
+                axes,
+                strokes=curve_strokes(curves, plane, marks, marked),
+                cursor=None if self._cursor is None else plane.column(self._cursor),
+                flags=tuple((x, mark, "best") for at, mark in flags if (x := plane.column(at)) is not None),
+            )
+        )
 
     @property
     def _logarithmic(self) -> bool:
@@ -291,53 +287,24 @@ class Curve(Plot):
             return f"no finite {measure.title} to draw"
         return "waits for the first steps" if measure.running else "waits for the first epoch"
 
-    def _plotted(self, curves: Curves, size: tuple[int, int], stopped: int | None) -> list[Row]:
-        """Return the plot's lines; they are painted again only if they look different."""
-        measure, marks = MEASURES[self.metric], self.marks
-        plane, axes = plane_of(curves.x_limits, curves.y_limits, size, marks, unit=measure.unit, log=self._logarithmic)
-        best = self._history.tracks["val_loss"].lowest
-        flags = [(best[0], marks.best)] if best is not None else []
-        flags += [(float(stopped), marks.stopped)] if stopped is not None else []
-        placed = ((plane.column(epoch), mark, "best") for epoch, mark in flags)
-        picture = replace(
-            axes,
-            strokes=curve_strokes(curves, plane, marks, self._marked(curves)),
-            cursor=None if self._cursor is None else plane.column(self._cursor),
-            flags=tuple((column, mark, tone) for column, mark, tone in placed if column is not None),
-        )
-        self.plane, self.margin = plane, picture.margin
-        if (picture, marks) != self._picture:
-            self._picture, self._painted = (picture, marks), paint(picture, marks)
-        return self._painted
-
 
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
 CURVE_KEYS = [
-    Binding(key, f"plot('{what}')", name, tooltip=tooltip, id=f"curves.{what}", show=False)
-    for key, what, name, tooltip in (
-        ("plus,equals_sign", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
-        ("minus", "out", "Zoom out", "More epochs in the curves"),
-        ("left_square_bracket", "left", "Pan left", "Earlier epochs in the curves"),
-        (
-            "right_square_bracket",
-            "right",
-            "Pan right",
-            "Later epochs in the curves; at the newest one the view follows the training",
-        ),
-        ("0", "all", "All epochs", "All epochs in the curves again"),
-        ("l", "log", "Log scale", "Logarithmic axis for loss and learning rate"),
-        ("u", "other", "Other curves", "Loss and accuracy, or learning rate and images per second"),
-    )
+    *view_keys("curves", "plot"),
+    Binding(
+        "u",
+        "plot('other')",
+        "Other curves",
+        tooltip="Loss and accuracy, or learning rate and images per second",
+        id="curves.other",
+        show=False,
+    ),
 ]
-"""Key bindings for a screen, whose `action_plot` passes them on to `CurvePlots.act`."""
+"""Key bindings for a screen, whose `action_plot` passes them on to `CurvePlots.action_view`."""
 
 
-class CurvePlots(Vertical):
-    """Show the curves of a run, two at a time.
-
-    Attributes:
-        window: the epochs that all of them show.
-    """
+class CurvePlots(Vertical, EpochView):
+    """Show the curves of a run, two at a time, all in the same view."""
 
     DEFAULT_CSS = """
     CurvePlots { width: 1fr; height: 1fr; }
@@ -345,8 +312,6 @@ class CurvePlots(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.window = EpochWindow()
-        self.logarithmic = False
         self._shown = 0
         self._run = RunState()
         self._cursor: int | None = None
@@ -360,12 +325,9 @@ class CurvePlots(Vertical):
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
         """Draw the run; if the cursor leaves the view, the view moves with it."""
-        moved, self._run = cursor != self._cursor, run
-        self._cursor = cursor
+        moved, self._run, self._cursor = cursor != self._cursor, run, cursor
         if moved:
-            axis = axis_of(run)
-            window = self.window.following() if cursor is None else self.window.showing(cursor, axis)
-            self._view(window)
+            self.look_at(self.window.following() if cursor is None else self.window.showing(cursor, self.axis))
         for curve in self.curves:
             curve.show(run, cursor)
 
@@ -374,56 +336,27 @@ class CurvePlots(Vertical):
         """Return the curves that are shown."""
         return [curve for curve in self.query(Curve) if not curve.has_class("-other")]
 
-    def act(self, what: str) -> None:
-        """Do what a key of CURVE_KEYS asks for."""
-        axis = axis_of(self._run)
-        match what:
-            case "in" | "out":
-                factor = WHEEL**2 if what == "in" else WHEEL**-2
-                self._view(self.window.zoomed(factor, self._middle(), axis))
-            case "left" | "right":
-                self._view(self.window.panned(-PAN if what == "left" else PAN, axis))
-            case "all":
-                self._view(EpochWindow())
-            case "log":
-                self.logarithmic = not self.logarithmic
-                self._change()
-                if not any(MEASURES[curve.metric].log for curve in self.curves):
-                    self.notify("neither of these has a logarithmic axis")
-            case _:
-                self._shown = (self._shown + 1) % len(PAIRS)
-                for curve in self.query(Curve):
-                    curve.set_class(curve.metric not in PAIRS[self._shown], "-other")
-                    curve.show(self._run, self._cursor)
+    @property
+    def axis(self) -> EpochAxis:
+        return axis_of(self._run)
 
-    def _middle(self) -> float:
-        """Return the centre of a zoom by key: the cursor, else the newest epoch, else the middle of the view."""
-        axis = axis_of(self._run)
-        start, end = self.window.limits(axis)
-        wanted = [axis.newest] if self._cursor is None else [self._cursor, axis.newest]
-        return next((float(epoch) for epoch in wanted if start <= epoch <= end), (start + end) / 2)
+    @property
+    def anchors(self) -> Sequence[float]:
+        newest = self.axis.newest
+        return [newest] if self._cursor is None else [self._cursor, newest]
 
-    def _view(self, window: EpochWindow) -> None:
-        if window != self.window:
-            self.window = window
-            self._change()
+    def action_view(self, what: str) -> None:
+        if what == "other":
+            self._shown = (self._shown + 1) % len(PAIRS)
+            for curve in self.query(Curve):
+                curve.set_class(curve.metric not in PAIRS[self._shown], "-other")
+                curve.show(self._run, self._cursor)
+            return
+        super().action_view(what)
+        if what == "log" and not any(MEASURES[curve.metric].log for curve in self.curves):
+            self.notify("neither of these has a logarithmic axis")
 
-    def _change(self) -> None:
+    def draw(self) -> None:
         for curve in self.query(Curve):
             curve.window, curve.logarithmic = self.window, self.logarithmic
             curve.draw()
-
-    @on(Plot.ZoomWanted)
-    def _zoomed(self, message: Plot.ZoomWanted) -> None:
-        message.stop()
-        self._view(self.window.zoomed(message.factor, message.at, axis_of(self._run)))
-
-    @on(Plot.PanWanted)
-    def _panned(self, message: Plot.PanWanted) -> None:
-        message.stop()
-        self._view(self.window.panned(message.share, axis_of(self._run)))
-
-    @on(Plot.WholeViewWanted)
-    def _whole(self, message: Plot.WholeViewWanted) -> None:
-        message.stop()
-        self._view(EpochWindow())

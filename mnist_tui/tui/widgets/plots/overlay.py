@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from textual import on
-from textual.binding import Binding
-
-from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, Span, plane_of
-from mnist_tui.tui.widgets.plots.plot import PAN, WHEEL, Plot
-from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, paint, ruled, side_by_side
-from mnist_tui.tui.widgets.plots.series import MEASURES, Metric, Scale, Stretch, line, scaled, track_of, y_limits
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, Plane, Point, Span, plane_of
+from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
+from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, ruled, side_by_side
+from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Stretch, line, scaled, track_of, y_limits
 from mnist_tui.wording import shortened
 
 MOST_SERIES = 8
@@ -38,20 +35,20 @@ class OverlaidSeries:
 
     def edge(self, side: int) -> list[tuple[float, float | None]]:
         """Return the lower (-1) or upper (1) edge of the band."""
-        found = zip(self.points, self.deviation, strict=True)
-        return [(x, None if y is None or spread is None else y + side * spread) for (x, y), spread in found]
+        return [
+            (x, None if y is None or deviation is None else y + side * deviation)
+            for (x, y), deviation in zip(self.points, self.deviation, strict=True)
+        ]
 
 
 def overlay(
     series: Sequence[OverlaidSeries],
     size: tuple[int, int],
     marks: Marks,
+    measure: Measure,
     *,
     span: Span,
-    factor: float = 1.0,
     log: bool = False,
-    unit: str = "",
-    top: float = float("inf"),
     cursor: float | None = None,
 ) -> tuple[Plane, PlotPicture]:
     """Draw up to MOST_SERIES series into one plot; bands lie behind all lines.
@@ -59,30 +56,27 @@ def overlay(
     Args:
         size: columns and rows, axes and labels included.
         span: the epochs in view.
-        factor, unit, top: from values to the axis, as in a `Measure`.
     """
-    scale, columns = Scale(factor, log), size[0] - AXIS_COLUMNS
-    series = series[:MOST_SERIES]
-    lines = [_cut(one.points, span, columns, scale) for one in series]
-    bands = [
-        [(_cut(one.edge(-1), span, columns, scale), _cut(one.edge(1), span, columns, scale))] if one.deviation else []
-        for one in series
-    ]
-    edges = [part for band in bands for pair in band for edge in pair for part in edge]
+
+    def reduced(points: Sequence[tuple[float, float | None]]) -> list[Stretch]:
+        return scaled(line(track_of(points), *span, size[0] - AXIS_COLUMNS), measure.factor, log)
+
+    lines = [reduced(one.points) for one in series[:MOST_SERIES]]
+    bands = {
+        at: (reduced(one.edge(-1)), reduced(one.edge(1)))
+        for at, one in enumerate(series[:MOST_SERIES])
+        if one.deviation
+    }
     heights = [y for parts in lines for part in parts for _, y in part]
-    least, most = min([0.0, *heights]), max([top, *heights])
-    heights += [y if log else min(max(y, least), most) for part in edges for _, y in part]
-    plane, axes = plane_of(span, y_limits(heights, top, log), size, marks, unit=unit, log=log)
-    strokes = [_band(plane, low, high, f"run{at}") for at, band in enumerate(bands) for low, high in band]
-    for at, parts in enumerate(lines):
-        strokes += [plane.stroke(f"run{at}", part) for part in parts]
+    least, most = min([0.0, *heights]), max([measure.top, *heights])
+    edges = [y for band in bands.values() for edge in band for part in edge for _, y in part]
+    heights += edges if log else [min(max(y, least), most) for y in edges]
+    plane, axes = plane_of(span, y_limits(heights, measure.top, log), size, marks, unit=measure.unit, log=log)
+    strokes = [_band(plane, low, high, f"run{at}") for at, (low, high) in bands.items()]
+    strokes += [plane.stroke(f"run{at}", part) for at, parts in enumerate(lines) for part in parts]
     strokes += [_spaced(plane, parts, at, marks) for at, parts in enumerate(lines)]
     column = None if cursor is None else plane.column(cursor)
     return plane, replace(axes, strokes=tuple(stroke for stroke in strokes if stroke.dots), cursor=column)
-
-
-def _cut(points: Sequence[tuple[float, float | None]], span: Span, columns: int, scale: Scale) -> list[Stretch]:
-    return scaled(line(track_of(points), *span, columns), scale)
 
 
 def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> Stroke:
@@ -101,15 +95,9 @@ def _spaced(plane: Plane, parts: Sequence[Stretch], at: int, marks: Marks) -> St
 
 def _band(plane: Plane, low: Sequence[Stretch], high: Sequence[Stretch], tone: str) -> Stroke:
     """Return the lowest and the highest dot of a band in each character column."""
-    wide = plane.dots[0]
     below, above = _heights(plane, low), _heights(plane, high)
-    bottom = plane.rows * plane.dots[1] // -1
-    dots = [
-        dot
-        for column in sorted(above)
-        for dot in ((column * wide, below.get(column, bottom)), (column * wide, above[column]))
-    ]
-    return Stroke(tone, tuple(dots), kind="band")
+    ends = ((column * plane.dots[0], (below.get(column, -1), above[column])) for column in sorted(above))
+    return Stroke(tone, tuple((x, y) for x, heights in ends for y in heights), band=True)
 
 
 def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
@@ -126,13 +114,11 @@ def _heights(plane: Plane, parts: Sequence[Stretch]) -> dict[int, int]:
     return found
 
 
-class OverlaidCurves(Plot):
+class OverlaidCurves(Plot, EpochView):
     """Show one measure of several runs over the epochs.
 
     Attributes:
-        metric: what is drawn.
-        validation: whether it is the validation's (for the heading).
-        window: the epochs in view.
+        metric: what is drawn, of the validation.
     """
 
     HELP = """
@@ -141,29 +127,14 @@ class OverlaidCurves(Plot):
     the first eight are drawn, in the order in which they were marked. `+` `-` and the wheel zoom,
     `[` `]` and shift with the wheel pan, `0` shows all epochs, `l` changes to a logarithmic axis.
     """
-    BINDINGS = [
-        Binding(key, action, name, tooltip=tooltip, id=f"overlay.{id}", show=False)
-        for key, action, id, name, tooltip in (
-            ("plus,equals_sign", f"zoom({WHEEL**2})", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
-            ("minus", f"zoom({WHEEL**-2})", "out", "Zoom out", "More epochs in the curves"),
-            ("left_square_bracket", f"pan(-{PAN})", "left", "Pan left", "Earlier epochs in the curves"),
-            ("right_square_bracket", f"pan({PAN})", "right", "Pan right", "Later epochs in the curves"),
-            ("0", "whole", "all", "All epochs", "All epochs in the curves again"),
-            ("l", "log", "log", "Log scale", "Logarithmic axis, for a loss"),
-        )
-    ]
+    BINDINGS = [*view_keys("overlay", "view")]
     can_focus = True
 
-    def __init__(self, metric: Metric = "loss", *, validation: bool = True, id: str | None = None) -> None:
+    def __init__(self, metric: Metric = "loss", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
-        self.validation = validation
-        self.window = EpochWindow()
-        self.logarithmic = False
         self._series: tuple[OverlaidSeries, ...] = ()
         self._cursor: float | None = None
-        self._picture: tuple[PlotPicture, Marks] | None = None
-        self._painted: list[Row] = []
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
         """Draw the first MOST_SERIES of these series; the cursor is the epoch at which all are read."""
@@ -177,82 +148,42 @@ class OverlaidCurves(Plot):
         end = max((one.points[-1][0] for one in self._series[:MOST_SERIES] if one.points), default=1.0)
         return EpochAxis(max(1.0, end), max(1.0, end))
 
+    @property
+    def anchors(self) -> Sequence[float]:
+        return () if self._cursor is None else (self._cursor,)
+
     def lines(self) -> list[Row]:
         width, height = self.size
         measure, marks = MEASURES[self.metric], self.marks
         shown = self._series[:MOST_SERIES]
-        title = f"{'validation ' if self.validation else ''}{measure.title}"
         more = f", {MOST_SERIES} of {len(self._series)} drawn" if len(self._series) > MOST_SERIES else ""
         at = f" at epoch {self._cursor:.0f}" if self._cursor is not None else ""
         log = self.logarithmic and measure.log
-        heading = ruled((("title", title + (" (logarithmic)" if log else "")), ("muted", at + more)), width, marks)
-        entries = [self._entry(number, one, marks) for number, one in enumerate(shown)]
-        legend = side_by_side(entries, width)[: max(0, (height - 1) // 3)]
+        title = f"validation {measure.title}{' (logarithmic)' if log else ''}"
+        heading = ruled((("title", title), ("muted", at + more)), width, marks)
+        legend = side_by_side([self._entry(number, one) for number, one in enumerate(shown)], width)
+        legend = legend[: max(0, (height - 1) // 3)]
         rows = height - 1 - len(legend)
-        if width < LEAST_COLUMNS or rows < LEAST_ROWS or not any(one.points for one in shown):
-            nothing: Row = (("muted", " no values to draw" if not any(one.points for one in shown) else ""),)
-            return [heading, nothing, *legend][:height]
-        self.plane, picture = overlay(
-            shown,
-            (width, rows),
-            marks,
-            span=self.window.limits(self.axis),
-            factor=measure.factor,
-            log=log,
-            unit=measure.unit,
-            top=measure.top,
-            cursor=self._cursor,
-        )
-        self.margin = picture.margin
-        if (picture, marks) != self._picture:
-            self._picture, self._painted = (picture, marks), paint(picture, marks)
-        return [heading, *self._painted, *legend]
+        if not any(one.points for one in shown):
+            return [heading, (("muted", " no values to draw"),), *legend][:height]
+        if width < LEAST_COLUMNS or rows < LEAST_ROWS:
+            return [heading, (("muted", ""),), *legend][:height]
+        view = self.window.limits(self.axis)
+        self.plane, picture = overlay(shown, (width, rows), marks, measure, span=view, log=log, cursor=self._cursor)
+        return [heading, *self.paint(picture), *legend]
 
-    def _entry(self, number: int, one: OverlaidSeries, marks: Marks) -> Row:
+    def _entry(self, number: int, one: OverlaidSeries) -> Row:
         """Return a legend entry: mark, label, and the value at the cursor or the last one."""
-        found = [
-            (value, spread)
-            for (x, value), spread in zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
+        values = [
+            (value, deviation)
+            for (x, value), deviation in zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
             if value is not None and (self._cursor is None or x == self._cursor)
         ]
-        value, spread = found[-1] if found else (None, None)
-        written = MEASURES[self.metric].written(value, True) if found else "–"
-        around = f" ± {MEASURES[self.metric].written(spread)}" if spread is not None else ""
-        figures = f" {written}{around}"
-        label = shortened(one.label, self.size.width - len(marks.runs[number]) - 1 - len(figures))
-        return ((f"run{number}", marks.runs[number]), ("text", f" {label}{figures}"))
-
-    def _view(self, window: EpochWindow) -> None:
-        if window != self.window:
-            self.window = window
-            self.draw()
-
-    def action_zoom(self, factor: float) -> None:
-        start, end = self.window.limits(self.axis)
-        at = self._cursor if self._cursor is not None and start <= self._cursor <= end else (start + end) / 2
-        self._view(self.window.zoomed(factor, at, self.axis))
-
-    def action_pan(self, share: float) -> None:
-        self._view(self.window.panned(share, self.axis))
-
-    def action_whole(self) -> None:
-        self._view(EpochWindow())
-
-    def action_log(self) -> None:
-        self.logarithmic = not self.logarithmic
-        self.draw()
-
-    @on(Plot.ZoomWanted)
-    def _zoomed(self, message: Plot.ZoomWanted) -> None:
-        message.stop()
-        self._view(self.window.zoomed(message.factor, message.at, self.axis))
-
-    @on(Plot.PanWanted)
-    def _panned(self, message: Plot.PanWanted) -> None:
-        message.stop()
-        self.action_pan(message.share)
-
-    @on(Plot.WholeViewWanted)
-    def _whole(self, message: Plot.WholeViewWanted) -> None:
-        message.stop()
-        self.action_whole()
+        figures = " –"
+        if values:
+            value, deviation = values[-1]
+            written = MEASURES[self.metric].written
+            figures = f" {written(value, True)}{f' ± {written(deviation)}' if deviation is not None else ''}"
+        mark = self.marks.runs[number]
+        label = shortened(one.label, self.size.width - 2 - len(figures))
+        return ((f"run{number}", mark), ("text", f" {label}{figures}"))

@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from textual import events, getters
+from textual.binding import Binding
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.tui.widgets.plots.axes import Plane
-from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, changed
+from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
+from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, PlotPicture, Row, changed, paint
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench
 
-TONES = (
-    "title",
-    "text",
-    "muted",
-    "rule",
-    "axis",
-    "training",
-    "validation",
-    "plain",
-    "running",
-    "average",
-    "cursor",
-    "best",
-    *(f"run{number}" for number in range(8)),
-)
+TONES = {
+    "title": "$foreground; text-style: bold",
+    "text": "$foreground",
+    "muted": "$foreground-muted",
+    "rule": "$primary-muted",
+    "axis": "$foreground-muted",
+    "training": "$text-primary",
+    "validation": "$text-accent",
+    "plain": "$text-success",
+    "running": "$foreground-muted",
+    "average": "$text-warning",
+    "cursor": "$foreground; text-style: bold",
+    "best": "$text-success; text-style: bold",
+    "run0": "$text-primary",
+    "run1": "$text-accent",
+    "run2": "$text-success",
+    "run3": "$text-error",
+    "run4": "$foreground",
+    "run5": "$text-secondary",
+    "run6": "$text-warning",
+    "run7": "$foreground-muted",
+}
 WHEEL = 1 / 1.25
 PAN = 0.15
 
@@ -41,32 +49,9 @@ class Plot(Widget):
     """Show lines of characters with tones; a subclass makes them in `lines`."""
 
     COMPONENT_CLASSES = {f"plot--{tone}" for tone in TONES}
-    DEFAULT_CSS = """
-    Plot {
-        width: 1fr;
-        height: 1fr;
-        & > .plot--title { color: $foreground; text-style: bold; }
-        & > .plot--text { color: $foreground; }
-        & > .plot--muted { color: $foreground-muted; }
-        & > .plot--rule { color: $primary-muted; }
-        & > .plot--axis { color: $foreground-muted; }
-        & > .plot--training { color: $text-primary; }
-        & > .plot--validation { color: $text-accent; }
-        & > .plot--plain { color: $text-success; }
-        & > .plot--running { color: $foreground-muted; }
-        & > .plot--average { color: $text-warning; }
-        & > .plot--cursor { color: $foreground; text-style: bold; }
-        & > .plot--best { color: $text-success; text-style: bold; }
-        & > .plot--run0 { color: $text-primary; }
-        & > .plot--run1 { color: $text-accent; }
-        & > .plot--run2 { color: $text-success; }
-        & > .plot--run3 { color: $text-error; }
-        & > .plot--run4 { color: $foreground; }
-        & > .plot--run5 { color: $text-secondary; }
-        & > .plot--run6 { color: $text-warning; }
-        & > .plot--run7 { color: $foreground-muted; }
-    }
-    """
+    DEFAULT_CSS = "Plot { width: 1fr; height: 1fr; }\n" + "\n".join(
+        f"Plot > .plot--{tone} {{ color: {color}; }}" for tone, color in TONES.items()
+    )
     ALLOW_SELECT = False
 
     if TYPE_CHECKING:
@@ -79,28 +64,19 @@ class Plot(Widget):
             super().__init__()
             self.epoch = epoch
 
-    class ZoomWanted(Message):
-        """Posted to make the view `factor` times as wide around an epoch."""
+    class ViewWanted(Message):
+        """Posted when the mouse zooms or pans, with the function that makes the new view out of the present one."""
 
-        def __init__(self, at: float, factor: float) -> None:
+        def __init__(self, change: Callable[[EpochWindow, EpochAxis], EpochWindow]) -> None:
             super().__init__()
-            self.at, self.factor = at, factor
-
-    class PanWanted(Message):
-        """Posted to move the view by a share of its width."""
-
-        def __init__(self, share: float) -> None:
-            super().__init__()
-            self.share = share
-
-    class WholeViewWanted(Message):
-        """Posted to show all epochs."""
+            self.change = change
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.plane: Plane | None = None
         self.margin = 0
         self.redraws = 0
+        self.painted: tuple[PlotPicture, Marks, list[Row]] | None = None
         self._lines: list[Row] = []
         self._held: int | None = None
         self._seen = True
@@ -112,8 +88,15 @@ class Plot(Widget):
         return MARKS[settings.glyphs if settings is not None else "braille"]
 
     def lines(self) -> Sequence[Row]:
-        """Return the lines as they should be now, and set `plane` and `margin`."""
+        """Return the lines as they should be now, and set `plane` if epochs can be pointed at."""
         raise NotImplementedError
+
+    def paint(self, picture: PlotPicture) -> list[Row]:
+        """Return the lines of a picture; they are painted again only if they look different."""
+        self.margin, marks = picture.margin, self.marks
+        if self.painted is None or self.painted[:2] != (picture, marks):
+            self.painted = (picture, marks, paint(picture, marks))
+        return self.painted[2]
 
     def draw(self) -> None:
         """Draw the plot, and ask the terminal only for the characters that have changed."""
@@ -152,7 +135,7 @@ class Plot(Widget):
             return None
         return self.plane.at(event.get_content_offset_capture(self).x - self.margin)
 
-    def _look(self, event: events.MouseEvent) -> None:
+    def _point(self, event: events.MouseEvent) -> None:
         epoch = self._epoch(event)
         if epoch is not None:
             self.post_message(self.EpochPointed(max(1, round(epoch))))
@@ -161,7 +144,7 @@ class Plot(Widget):
         self._held = event.button
         self.capture_mouse()
         if event.button == 1 and not event.shift:
-            self._look(event)
+            self._point(event)
 
     def on_mouse_up(self) -> None:
         self._held = None
@@ -170,13 +153,13 @@ class Plot(Widget):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Move the cursor with the left button, and the view with any other."""
         if self._held == 1 and not event.shift:
-            self._look(event)
+            self._point(event)
         elif self._held is not None and event.delta_x and self.plane is not None:
-            self.post_message(self.PanWanted(-event.delta_x / self.plane.columns))
+            self._pan(-event.delta_x / self.plane.columns)
 
     def on_click(self, event: events.Click) -> None:
         if event.chain == 2:
-            self.post_message(self.WholeViewWanted())
+            self.post_message(self.ViewWanted(lambda window, axis: EpochWindow()))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._wheel(event, WHEEL, -PAN)
@@ -185,15 +168,97 @@ class Plot(Widget):
         self._wheel(event, 1 / WHEEL, PAN)
 
     def on_mouse_scroll_left(self, event: events.MouseScrollLeft) -> None:
-        self._wheel(event, 1.0, -PAN)
+        event.stop()
+        self._pan(-PAN)
 
     def on_mouse_scroll_right(self, event: events.MouseScrollRight) -> None:
-        self._wheel(event, 1.0, PAN)
+        event.stop()
+        self._pan(PAN)
 
     def _wheel(self, event: events.MouseEvent, factor: float, share: float) -> None:
         event.stop()
         at = self._epoch(event)
-        if event.shift or factor == 1.0:
-            self.post_message(self.PanWanted(share))
+        if event.shift:
+            self._pan(share)
         elif at is not None:
-            self.post_message(self.ZoomWanted(at, factor))
+            self.post_message(self.ViewWanted(lambda window, axis: window.zoomed(factor, at, axis)))
+
+    def _pan(self, share: float) -> None:
+        self.post_message(self.ViewWanted(lambda window, axis: window.panned(share, axis)))
+
+
+def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Binding]:
+    """Return the keys that zoom, pan and scale curves.
+
+    Args:
+        section: begins the ids of the keys.
+        action: is called with what an `EpochView` does.
+        shown: those in the footer.
+    """
+    return [
+        Binding(key, f"{action}('{what}')", name, tooltip=tooltip, id=f"{section}.{what}", show=what in shown)
+        for key, what, name, tooltip in (
+            ("plus,equals_sign", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
+            ("minus", "out", "Zoom out", "More epochs in the curves"),
+            ("left_square_bracket", "left", "Pan left", "Earlier epochs in the curves"),
+            (
+                "right_square_bracket",
+                "right",
+                "Pan right",
+                "Later epochs in the curves; at the newest one the view follows the training",
+            ),
+            ("0", "all", "All epochs", "All epochs in the curves again"),
+            ("l", "log", "Log scale", "Logarithmic axis for loss and learning rate"),
+        )
+    ]
+
+
+class EpochView:
+    """What a widget of curves over epochs adds to its other base class: keys and mouse choose the epochs in view.
+
+    Attributes:
+        window: the epochs in view.
+        logarithmic: whether the axis is logarithmic, where the measure has such an axis.
+    """
+
+    window = EpochWindow()
+    logarithmic = False
+
+    @property
+    def axis(self) -> EpochAxis:
+        """Return the axis for all epochs."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Draw the curves in the present view."""
+        raise NotImplementedError
+
+    @property
+    def anchors(self) -> Sequence[float]:
+        """Return epochs of which the first one in view stays in place when a key zooms; else it is the middle."""
+        raise NotImplementedError
+
+    def action_view(self, what: str) -> None:
+        """Zoom in or out, go left or right, show all epochs, or change to and from a logarithmic axis (log)."""
+        match what:
+            case "in" | "out":
+                start, end = self.window.limits(self.axis)
+                at = next((epoch for epoch in self.anchors if start <= epoch <= end), (start + end) / 2)
+                self.look_at(self.window.zoomed(WHEEL ** (2 if what == "in" else -2), at, self.axis))
+            case "left" | "right":
+                self.look_at(self.window.panned(-PAN if what == "left" else PAN, self.axis))
+            case "all":
+                self.look_at(EpochWindow())
+            case _:
+                self.logarithmic = not self.logarithmic
+                self.draw()
+
+    def look_at(self, window: EpochWindow) -> None:
+        """Show these epochs."""
+        if window != self.window:
+            self.window = window
+            self.draw()
+
+    def on_plot_view_wanted(self, message: Plot.ViewWanted) -> None:
+        message.stop()
+        self.look_at(message.change(self.window, self.axis))

@@ -37,11 +37,10 @@ class ScatterPoint:
 
 def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
     """Return the points that can be drawn, with values that are safe to compute with."""
-    places = [(point, drawable(point.x), drawable(point.y)) for point in points]
     return [
         replace(point, x=x, y=y, deviation=drawable(point.deviation))
-        for point, x, y in places
-        if x is not None and y is not None
+        for point in points
+        if (x := drawable(point.x)) is not None and (y := drawable(point.y)) is not None
     ]
 
 
@@ -49,17 +48,27 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
     """Draw the points with axes into so many columns and rows."""
     least = min(point.x for point in points)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
-    xs = [_placed(point.x, log) for point in points]
-    ends = [100 * point.y + side * 100 * (point.deviation or 0.0) for point in points for side in (-1, 1)]
-    plane, y_ticks = _percent_plane(limits_around(xs), ends, size, marks)
-    strokes: list[Stroke] = []
-    for point, x in zip(points, xs, strict=True):
-        y, spread = 100 * point.y, 100 * (point.deviation or 0.0)
-        if spread:
-            strokes.append(plane.stroke(_tone(point.series), [(x, y - spread), (x, y + spread)]))
-    for point, x in zip(points, xs, strict=True):
-        strokes.append(plane.stroke(_tone(point.series), [(x, 100 * point.y)], _mark(point.series, marks)))
-    return PlotPicture(plane.columns, plane.rows, _x_ticks(plane.x, plane.columns, log), y_ticks, tuple(strokes))
+    placed = [
+        (point.series, math.log10(point.x) if log else point.x, 100 * point.y, 100 * (point.deviation or 0.0))
+        for point in points
+    ]
+    ends = [end for _, _, y, deviation in placed for end in (y - deviation, y + deviation)]
+    plane, y_ticks = _percent_plane(limits_around([x for _, x, _, _ in placed]), ends, size, marks)
+    tones = [f"run{series}" if series < MOST_SERIES else "muted" for series, *_ in placed]
+    strokes = [
+        plane.stroke(tone, [(x, y - deviation), (x, y + deviation)])
+        for tone, (_, x, y, deviation) in zip(tones, placed, strict=True)
+        if deviation
+    ]
+    strokes += [
+        plane.stroke(tone, [(x, y)], marks.runs[series] if series < MOST_SERIES else marks.running)
+        for tone, (series, x, y, _) in zip(tones, placed, strict=True)
+    ]
+    values = (log_ticks if log else ticks)(plane.x, max(2, plane.columns // LABEL_ROOM))
+    x_ticks = tuple(
+        (at_row(math.log10(value) if log else value, plane.x, plane.columns), _short(value)) for value in values
+    )
+    return PlotPicture(plane.columns, plane.rows, x_ticks, y_ticks, tuple(strokes))
 
 
 def _percent_plane(
@@ -73,11 +82,7 @@ def _percent_plane(
     return plane, tuple((at_row(value, y_limits, rows), text) for value, text in zip(values, texts, strict=True))
 
 
-def _placed(value: float, log: bool) -> float:
-    return math.log10(value) if log else value
-
-
-def limits_around(values: Sequence[float]) -> tuple[float, float]:
+def limits_around(values: Sequence[float]) -> Span:
     """Return the ends of an axis, a little outside the values."""
     low, high = min(values), max(values)
     near = high - low <= max(1e-9 * max(abs(low), abs(high)), SMALLEST_DRAWABLE)
@@ -85,14 +90,9 @@ def limits_around(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def at_row(value: float, limits: tuple[float, float], count: int) -> int:
+def at_row(value: float, limits: Span, count: int) -> int:
     """Return the character, of so many between the limits, at which a value lies."""
     return round((count - 1) * (value - limits[0]) / (limits[1] - limits[0]))
-
-
-def _x_ticks(limits: tuple[float, float], columns: int, log: bool) -> tuple[Tick, ...]:
-    values = (log_ticks if log else ticks)(limits, max(2, columns // LABEL_ROOM))
-    return tuple((at_row(_placed(value, log), limits, columns), _short(value)) for value in values)
 
 
 def _short(value: float) -> str:
@@ -101,14 +101,6 @@ def _short(value: float) -> str:
         if value >= size:
             return f"{value / size:.4g}{unit}"
     return f"{value:g}"
-
-
-def _tone(series: int) -> str:
-    return f"run{series}" if series < 8 else "muted"
-
-
-def _mark(series: int, marks: Marks) -> str:
-    return marks.runs[series] if series < len(marks.runs) else marks.running
 
 
 class Scatter(Plot):
@@ -194,9 +186,8 @@ def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -
 
 def _band(plane: Plane, group: SeedScores) -> Stroke:
     low, high = (plane.dot(0.0, 100 * (group.mean + side * (group.deviation or 0.0)))[1] for side in (-1, 1))
-    wide = plane.dots[0]
-    dots = [dot for column in range(plane.columns) for dot in ((column * wide, low), (column * wide, high))]
-    return Stroke(f"run{group.series}", tuple(dots), kind="band")
+    dots = tuple((column * plane.dots[0], y) for column in range(plane.columns) for y in (low, high))
+    return Stroke(f"run{group.series}", dots, band=True)
 
 
 def _seed_ticks(plane: Plane, places: dict[int, int]) -> tuple[Tick, ...]:

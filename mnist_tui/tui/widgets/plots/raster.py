@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count, groupby, pairwise, zip_longest
-from typing import Any, Literal
+from typing import Any
 
 import plotext as untyped_plotext
 
@@ -31,10 +31,10 @@ class Marks:
         bits: of a character's dots, by column from the left and row from the top; a line is drawn dot by dot.
         line: how a line looks, for legends.
         validation, plain, running: marks of the series that are no lines.
-        cursor, best, stopped: of the epoch looked at, the best one, and the one after which early stopping ended it.
+        cursor, best, stopped: of the selected epoch, the best one, and the one at which early stopping ended the run.
         rule: what a heading's line is made of.
         dot: between two parts of a caption.
-        band: the mean's surroundings, a deviation wide; empty where they are shaded dot by dot.
+        band: fills the band around a mean; empty where it is shaded dot by dot.
         runs: one for each of the runs laid over each other.
     """
 
@@ -62,10 +62,6 @@ class Marks:
             return chr(BRAILLE + bits)
         return QUADRANTS[bits] if len(self.bits) == 2 else self.line[0]
 
-    def framed(self, text: str) -> str:
-        """Write a line of the axes in these characters."""
-        return text.translate(BOX_TO_ASCII) if self.rule == "-" else text
-
 
 _SHAPES = "●▲■◆○△□◇"
 MARKS: dict[Glyphs, Marks] = {
@@ -92,14 +88,14 @@ class Stroke:
         tone: names its colour.
         dots: column from the left and row from the bottom, in dots of the mark set.
         mark: the character for each point; empty where the points are joined by a line.
-        kind: a band shades what lies between each two of its dots, the lower and the upper end of a column of
-            characters, and is seen behind the line of its own tone.
+        band: whether it shades what lies between each two of its dots, the lower and the upper end of a column of
+            characters, behind the line of its own tone.
     """
 
     tone: str
     dots: tuple[Dot, ...]
     mark: str = ""
-    kind: Literal["curve", "band"] = "curve"
+    band: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,10 +127,17 @@ class PlotPicture:
 def paint(picture: PlotPicture, marks: Marks) -> list[Row]:
     """Return the lines of a plot from the top: `picture.rows`, the axis, its labels."""
     frame = _frame(picture.columns, picture.rows, picture.x_ticks, picture.y_ticks)
-    canvas = PlotCanvas([list(marks.framed(line)) for line in frame], picture, marks)
+    if marks.rule == "-":
+        frame = tuple(line.translate(BOX_TO_ASCII) for line in frame)
+    margin = picture.margin
+    canvas = PlotCanvas(picture.columns, picture.rows, marks, margin, frame)
     for stroke in picture.strokes:
         canvas.draw(stroke)
-    canvas.decorate()
+    if picture.cursor is not None:
+        canvas.draw_cursor(picture.cursor)
+    for column, mark, tone in picture.flags:
+        canvas.characters[picture.rows][margin + column] = mark
+        canvas.tones[picture.rows][margin + column] = tone
     return canvas.lines()
 
 
@@ -167,50 +170,60 @@ def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tic
 
 
 class PlotCanvas:
-    """The characters of one picture, and the tone of each."""
+    """The characters of a plot, and the tone of each.
 
-    def __init__(self, characters: list[list[str]], picture: PlotPicture, marks: Marks) -> None:
-        self.picture, self.marks = picture, marks
-        self._characters = characters
-        self._tones = [["axis"] * len(line) for line in characters]
+    Args:
+        margin: columns left of the plot.
+        frame: lines with axes to draw into; without it there are none.
+    """
+
+    def __init__(
+        self, columns: int, rows: int, marks: Marks, margin: int = 1, frame: Sequence[str] | None = None
+    ) -> None:
+        self.columns, self.rows, self.marks, self.margin = columns, rows, marks, margin
+        self.characters = [list(line) for line in frame or [" " * (margin + columns)] * rows]
+        self.tones = [["axis"] * len(line) for line in self.characters]
         self._bits: dict[Dot, int] = {}
         self._shades: dict[str, dict[Dot, int]] = {}
         self._behind: set[Dot] = set()
 
     def draw(self, stroke: Stroke) -> None:
         """Draw a stroke; what lies outside the plot is left out."""
-        if stroke.kind == "band":
-            self._band(stroke)
+        if stroke.band:
+            self._draw_band(stroke)
         elif stroke.mark:
             wide, high = self.marks.size
             for x, y in stroke.dots:
-                self._set(x // wide, y // high, stroke.mark, stroke.tone)
+                self.put(x // wide, y // high, stroke.mark, stroke.tone)
         else:
-            self._line(stroke)
+            self._draw_line(stroke)
 
-    def decorate(self) -> None:
-        """Draw the cursor, where nothing else is, and the flags on the axis."""
-        picture, margin = self.picture, self.picture.margin
-        if picture.cursor is not None:
-            for y in range(picture.rows):
-                blank = self._characters[picture.rows - 1 - y][margin + picture.cursor] == " "
-                if blank or (picture.cursor, y) in self._behind:
-                    self._set(picture.cursor, y, self.marks.cursor, "cursor")
-        for column, mark, tone in picture.flags:
-            self._characters[picture.rows][margin + column] = mark
-            self._tones[picture.rows][margin + column] = tone
+    def draw_cursor(self, column: int) -> None:
+        """Draw a vertical line where nothing but a band is."""
+        for row in range(self.rows):
+            if self.characters[self.rows - 1 - row][self.margin + column] == " " or (column, row) in self._behind:
+                self.put(column, row, self.marks.cursor, "cursor")
 
     def lines(self) -> list[Row]:
-        return [runs(zip(tones, line, strict=True)) for tones, line in zip(self._tones, self._characters, strict=True)]
+        """Return the lines from the top, neighbouring characters of one tone joined."""
+        return [
+            tuple(
+                (tone, "".join(character for _, character in group))
+                for tone, group in groupby(zip(tones, line, strict=True), lambda cell: cell[0])
+            )
+            for tones, line in zip(self.tones, self.characters, strict=True)
+        ]
 
-    def _set(self, column: int, row: int, character: str, tone: str) -> None:
-        picture = self.picture
-        if 0 <= column < picture.columns and 0 <= row < picture.rows:
-            at, line = picture.margin + column, picture.rows - 1 - row
-            self._characters[line][at], self._tones[line][at] = character, tone
-            self._behind.discard((column, row))
+    def put(self, column: int, row: int, text: str, tone: str) -> None:
+        """Write characters from a place on, counted from the lower left; what lies outside the plot is left out."""
+        line, left = self.rows - 1 - row, self.margin
+        if 0 <= row < self.rows:
+            for at, character in enumerate(text, column):
+                if 0 <= at < self.columns:
+                    self.characters[line][left + at], self.tones[line][left + at] = character, tone
+                    self._behind.discard((at, row))
 
-    def _line(self, stroke: Stroke) -> None:
+    def _draw_line(self, stroke: Stroke) -> None:
         """Draw a polygon through the dots; dots of two lines in one character are seen together."""
         wide, high = self.marks.size
         bits = self.marks.bits
@@ -221,19 +234,19 @@ class PlotCanvas:
             touched.add(cell)
         shades = {} if self.marks.band else self._shades.get(stroke.tone, {})
         for cell in touched:
-            self._set(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
+            self.put(*cell, self.marks.character(self._bits[cell] | shades.get(cell, 0)), stroke.tone)
 
-    def _band(self, stroke: Stroke) -> None:
+    def _draw_band(self, stroke: Stroke) -> None:
         """Draw both edges as dots with few dots between; or whole characters, if the marks have one for that."""
         wide, high = self.marks.size
         shades = self._shades.setdefault(stroke.tone, {})
         for (x, low), (_, top) in zip(stroke.dots[::2], stroke.dots[1::2], strict=True):
-            for y in range(max(0, low), min(self.picture.rows * high - 1, top) + 1):
+            for y in range(max(0, low), min(self.rows * high - 1, top) + 1):
                 if y in {low, top} or y % 2 == 0:
                     cell = (x // wide, y // high)
                     shades[cell] = shades.get(cell, 0) | self.marks.bits[0][high - 1 - y % high]
         for cell, bits in shades.items():
-            self._set(*cell, self.marks.band or self.marks.character(bits), stroke.tone)
+            self.put(*cell, self.marks.band or self.marks.character(bits), stroke.tone)
             self._behind.add(cell)
 
 
@@ -244,13 +257,6 @@ def joined(dots: tuple[Dot, ...]) -> Iterable[Dot]:
         steps = max(abs(x1 - x0), abs(y1 - y0))
         for step in range(1, steps + 1):
             yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
-
-
-def runs(cells: Iterable[tuple[str, str]]) -> Row:
-    """Join neighbouring characters of one tone."""
-    return tuple(
-        (tone, "".join(character for _, character in group)) for tone, group in groupby(cells, lambda cell: cell[0])
-    )
 
 
 def row_length(row: Row) -> int:
@@ -267,40 +273,34 @@ def ruled(row: Row, width: int, marks: Marks) -> Row:
     return (*lead, *words, *tail)
 
 
-def fitting_parts(parts: Sequence[Row], width: int, between: str) -> Row:
-    """Return as many of the first parts as there is room for."""
+def fitting_parts(parts: Iterable[Row], width: int, between: str) -> Row:
+    """Join those of the parts that there is room for, each tried in turn."""
     kept: Row = ()
     for part in parts:
         more = (*kept, ("muted", between), *part) if kept else part
-        if row_length(more) > width:
-            continue
-        kept = more
+        if row_length(more) <= width:
+            kept = more
     return kept
 
 
 def _cut(row: Row, width: int) -> Row:
     kept: list[tuple[str, str]] = []
     for tone, text in row:
-        room = width - sum(len(known) for _, known in kept)
-        if room > 0:
-            kept.append((tone, text[:room]))
+        if width > 0:
+            kept.append((tone, text[:width]))
+        width -= len(text)
     return tuple(kept)
 
 
 def side_by_side(entries: Sequence[Row], width: int) -> list[Row]:
     """Arrange entries side by side, as many as fit into each line."""
-    if not entries:
-        return []
-    widest = min(width, max(map(row_length, entries)) + 2)
+    widest = min(width, max(map(row_length, entries), default=0) + 2)
+    padded = [(*cut, ("text", " " * (widest - row_length(cut)))) for cut in (_cut(entry, widest) for entry in entries)]
     across = max(1, width // widest)
-    lines: list[Row] = []
-    for first in range(0, len(entries), across):
-        line: list[tuple[str, str]] = []
-        for entry in entries[first : first + across]:
-            cut = _cut(entry, widest)
-            line += [*cut, ("text", " " * (widest - row_length(cut)))]
-        lines.append(tuple(line))
-    return lines
+    return [
+        tuple(part for entry in padded[first : first + across] for part in entry)
+        for first in range(0, len(padded), across)
+    ]
 
 
 def changed(before: Row, after: Row) -> tuple[int, int] | None:

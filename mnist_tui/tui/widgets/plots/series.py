@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Literal
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
@@ -53,10 +53,6 @@ class Track:
         if self.lowest is None or y < self.lowest[1]:
             self.lowest = (float(x), y)
 
-    def inside(self, start: float, end: float) -> tuple[int, int]:
-        """Return the range of indices for a stretch of x, with one point beyond each edge so that lines reach it."""
-        return max(0, bisect_left(self.xs, start) - 1), min(len(self.xs), bisect_right(self.xs, end) + 1)
-
     def split(self, indices: Sequence[int]) -> list[list[int]]:
         """Divide rising indices at every gap."""
         parts: list[list[int]] = [[*indices[:1]]] if indices else []
@@ -75,54 +71,31 @@ def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
     return track
 
 
-class History:
-    """Keep some fields of a run's epochs as tracks."""
+def bands(track: Track, inside: tuple[int, int], span: Span, count: int) -> Iterator[tuple[int, int, int, int]]:
+    """Divide a range of indices into `count` equal stretches of x.
 
-    def __init__(self, fields: Iterable[str]) -> None:
-        self._fields = tuple(fields)
-        self._rows = 0
-        self._last: EpochRow | None = None
-        self.tracks = {name: Track() for name in self._fields}
-
-    def take(self, history: tuple[EpochRow, ...]) -> None:
-        """Add the new rows of a run's history; a history that has not only grown is read again."""
-        grown = len(history) >= self._rows and (self._rows == 0 or history[self._rows - 1] is self._last)
-        if not grown:
-            self._rows = 0
-            self.tracks = {name: Track() for name in self._fields}
-        for row in history[self._rows :]:
-            for name in self._fields:
-                self.tracks[name].add(row.epoch, getattr(row, name))
-        self._rows = len(history)
-        self._last = history[-1] if history else None
-
-
-def bands(xs: Sequence[float], inside: tuple[int, int], span: Point, count: int) -> list[tuple[int, int]]:
-    """Divide a range of indices into `count` equal stretches of x; empty ones are left out."""
+    Yields:
+        The first index, those of the lowest and the highest point, and the last index of each that is not empty.
+    """
     (first, last), (start, end) = inside, span
     width = (end - start) / count
-    borders = [first, *(bisect_left(xs, start + width * part, first, last) for part in range(1, count)), last]
-    return [(low, high) for low, high in pairwise(borders) if high > low]
-
-
-def extremes(track: Track, low: int, high: int) -> tuple[int, int]:
-    """Return the indices of the lowest and the highest of a range of points."""
-    ys = track.ys[low:high]
-    return low + ys.index(min(ys)), low + ys.index(max(ys))
+    borders = [first, *(bisect_left(track.xs, start + width * part, first, last) for part in range(1, count)), last]
+    for low, high in pairwise(borders):
+        if high > low:
+            ys = track.ys[low:high]
+            yield low, low + ys.index(min(ys)), low + ys.index(max(ys)), high - 1
 
 
 def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
     """Return unbroken stretches of a line: the first, lowest, highest and last point of each column."""
-    first, last = track.inside(start, end)
+    # one point beyond each edge, so that the line reaches it
+    first, last = max(0, bisect_left(track.xs, start) - 1), min(len(track.xs), bisect_right(track.xs, end) + 1)
     if last - first <= 4 * columns:
         kept = list(range(first, last))
     else:
-        kept = []
-        for low, high in bands(track.xs, (first, last), (start, end), columns):
-            kept += sorted({low, *extremes(track, low, high), high - 1})
-    parts = ([(track.xs[at], track.ys[at]) for at in part] for part in track.split(kept))
-    clipped = (_clipped(part, start, end) for part in parts)
-    return [part for part in clipped if part]
+        kept = [at for band in bands(track, (first, last), (start, end), columns) for at in sorted(set(band))]
+    parts = (_clipped([(track.xs[at], track.ys[at]) for at in part], start, end) for part in track.split(kept))
+    return [part for part in parts if part]
 
 
 def marked(track: Track, start: float, end: float, columns: int, visible: float) -> list[Point]:
@@ -131,10 +104,9 @@ def marked(track: Track, start: float, end: float, columns: int, visible: float)
     if last - first <= columns:
         return list(zip(track.xs[first:last], track.ys[first:last], strict=True))
     kept: list[int] = []
-    for low, high in bands(track.xs, (first, last), (start, end), columns):
-        lowest, highest = extremes(track, low, high)
+    for _, lowest, highest, newest in bands(track, (first, last), (start, end), columns):
         apart = track.ys[highest] - track.ys[lowest] > visible
-        kept += sorted({lowest, highest}) if apart else [high - 1]
+        kept += sorted({lowest, highest}) if apart else [newest]
     return [(track.xs[at], track.ys[at]) for at in kept]
 
 
@@ -151,11 +123,10 @@ def _clipped(points: list[Point], start: float, end: float) -> Stretch:
 
 
 def _between(a: Point, b: Point, x: float) -> Point:
-    """Return the point at x on the line from a to b."""
     return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
 
 
-def smoothed(points: Sequence[Point], share: float) -> Stretch:
+def smoothed(points: Iterable[Point], share: float) -> Stretch:
     """Return a bias-corrected exponential average (Kingma and Ba 2015, section 3), which starts at the first value.
 
     Args:
@@ -180,7 +151,6 @@ FIRST_EPOCHS = 5
 """That the epoch axis has room for from the beginning, where so many are planned."""
 END_STEPS = 16
 """An axis' ends are multiples of a step, of which the values take up to so many."""
-SERIES = ("training", "validation", "plain")
 
 
 @dataclass(frozen=True)
@@ -233,6 +203,25 @@ MEASURES: dict[Metric, Measure] = {
 }
 
 
+class History:
+    """The tracks of a measure over a run's epochs, and of the validation loss, whose lowest point is the best epoch."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.tracks = {name: Track() for name in (*MEASURES[metric].fields, "val_loss")}
+        self._rows: tuple[EpochRow, ...] = ()
+
+    def update(self, rows: tuple[EpochRow, ...]) -> None:
+        """Add the new rows of a run's history; a history that has not only grown is read again."""
+        done = len(self._rows)
+        if done and (len(rows) < done or rows[done - 1] is not self._rows[-1]):
+            self.tracks = {name: Track() for name in self.tracks}
+            done = 0
+        for row in rows[done:]:
+            for name, track in self.tracks.items():
+                track.add(row.epoch, getattr(row, name))
+        self._rows = rows
+
+
 @dataclass(frozen=True)
 class Curves:
     """The curves of one measure: x in epochs, y on the axis (percent for shares, powers of ten if logarithmic).
@@ -258,11 +247,6 @@ class Curves:
         return not (self.training or self.validation or self.plain or self.running)
 
 
-def history_of(metric: Metric) -> History:
-    """Return an empty history for the curves of a measure."""
-    return History({*MEASURES[metric].fields, "val_loss"})
-
-
 def curves_of(
     run: RunState,
     metric: Metric,
@@ -281,29 +265,27 @@ def curves_of(
         history: kept from one call to the next it makes the next one cheap.
     """
     measure = MEASURES[metric]
-    history = history or history_of(metric)
-    history.take(run.history)
+    history = history or History(metric)
+    history.update(run.history)
     start, end = span = span or (0.0, axis_of(run).end)
-    scale = Scale(measure.factor, log)
+
+    def lines(tracks: Iterable[Track]) -> list[Stretch]:
+        return scaled((part for track in tracks for part in line(track, start, end, columns)), measure.factor, log)
+
     tracks = [history.tracks[name] for name in measure.fields]
-    training = scaled(line(tracks[0], start, end, columns), scale)
-    raw = _running(run, measure)
-    running = scaled((part for track in raw for part in line(track, start, end, columns)), scale)
-    smooth = (track_of(smoothed(list(zip(track.xs, track.ys, strict=True)), SMOOTHING)) for track in raw)
-    average = scaled((part for track in smooth for part in line(track, start, end, columns)), scale)
-    heights = [y for part in (*training, *running, *average) for _, y in part]
-    for track in tracks[1:]:
-        heights += [y for part in scaled([_range(track, start, end, log)], scale) for _, y in part]
-    limits = y_limits(heights, measure.top, log)
-    row = (limits[1] - limits[0]) / max(1, rows)
-    validation = [scaled(line(track, start, end, columns), scale) for track in tracks[1:2]]
-    visible = 0.0 if log else row / measure.factor
-    marks = [marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:]]
+    training, validation = lines(tracks[:1]), lines(tracks[1:2])
+    epochs = _running(run, measure)
+    running = lines(epochs)
+    average = lines(track_of(smoothed(zip(track.xs, track.ys, strict=True), SMOOTHING)) for track in epochs)
+    ranges = scaled((_range(track, start, end, log) for track in tracks[1:]), measure.factor, log)
+    limits = y_limits([y for part in (*training, *running, *average, *ranges) for _, y in part], measure.top, log)
+    visible = 0.0 if log else (limits[1] - limits[0]) / max(1, rows) / measure.factor
+    marks = (marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:])
     return Curves(
         training=tuple(training),
-        validation=tuple(part for parts in validation for part in parts),
-        plain=tuple(point for part in scaled(marks, scale) for point in part),
-        running=tuple(point for part in running for point in part),
+        validation=tuple(validation),
+        plain=tuple(chain(*scaled(marks, measure.factor, log))),
+        running=tuple(chain(*running)),
         average=tuple(part for part in average if len(part) > 1),
         x_limits=span,
         y_limits=limits,
@@ -314,18 +296,18 @@ def points_at(
     track: Track, epochs: Iterable[float], span: Span, *, factor: float = 1.0, log: bool = False
 ) -> list[Point]:
     """Return a series' points at those of the epochs that are in view, on the scale of the axis."""
-    found: list[Point] = []
+    points: list[Point] = []
     for epoch in sorted(set(epochs)):
         at = bisect_left(track.xs, epoch)
         if span[0] <= epoch <= span[1] and at < len(track.xs) and track.xs[at] == epoch:
-            found.append((epoch, track.ys[at]))
-    return [point for part in scaled([[point] for point in found], Scale(factor, log)) for point in part]
+            points.append((epoch, track.ys[at]))
+    return list(chain(*scaled([points], factor, log)))
 
 
 def axis_of(run: RunState) -> EpochAxis:
     """Return the epoch axis, which grows in steps with the training, up to the planned epochs."""
-    last: EpochRow | None = run.history[-1] if run.history else None
-    newest = max(last.epoch if last else 0, run.progress.epoch if run.progress else 0, 1)
+    last = run.history[-1].epoch if run.history else 1
+    newest = max(last, run.progress.epoch if run.progress else 1)
     planned = max(run.epochs, newest)
     return EpochAxis(float(min(planned, _round_up(max(newest * 1.1, FIRST_EPOCHS)))), float(newest))
 
@@ -339,8 +321,7 @@ def _running(run: RunState, measure: Measure) -> list[Track]:
     """Return the running means, with a break at the end of each epoch, where they start again."""
     if not measure.running or not running_shown(run):
         return []
-    done = len(run.history)
-    since = 0 if done < RUNNING_EPOCHS else run.history[-1].epoch
+    since = 0 if len(run.history) < RUNNING_EPOCHS else run.history[-1].epoch
     epochs: dict[int, Track] = {}
     for point in run.running:
         if point.at > since:
@@ -348,28 +329,17 @@ def _running(run: RunState, measure: Measure) -> list[Track]:
     return list(epochs.values())
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Convert a row's value to the axis; None if it has no place there."""
-
-    factor: float = 1.0
-    log: bool = False
-
-    def __call__(self, y: float) -> float | None:
-        if not self.log:
-            return y * self.factor
-        return math.log10(y * self.factor) if y * self.factor > 0 else None
-
-
-def scaled(parts: Iterable[Iterable[Point]], scale: Scale) -> list[Stretch]:
-    """Convert stretches to the scale of the axis, with a break at values that have no place there."""
+def scaled(parts: Iterable[Iterable[Point]], factor: float = 1.0, log: bool = False) -> list[Stretch]:
+    """Convert stretches to the scale of the axis; on a logarithmic one values that are not above 0 break them."""
     kept: list[Stretch] = []
     for part in parts:
         here: list[Point] = []
         for x, y in part:
-            height = scale(y)
-            if height is not None:
+            height = y * factor
+            if not log:
                 here.append((x, height))
+            elif height > 0:
+                here.append((x, math.log10(height)))
             elif here:
                 kept.append(tuple(here))
                 here = []

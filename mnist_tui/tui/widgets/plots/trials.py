@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.message import Message
 
 from mnist_tui.tui.widgets.plots.plot import Plot
-from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, PlotPicture, Row, Stroke, joined, ruled
+from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
 
 
 class TrialPlot(Plot):
@@ -27,10 +27,10 @@ class TrialPlot(Plot):
     TrialPlot:focus { background: $surface; }
     """
     BINDINGS: ClassVar = [
-        Binding("up,k", "step('up')", "Up", tooltip="The trial above", id="trials.up", show=False),
-        Binding("down,j", "step('down')", "Down", tooltip="The trial below", id="trials.down", show=False),
-        Binding("left", "step('left')", "Left", tooltip="The trial at the left", id="trials.left", show=False),
-        Binding("right", "step('right')", "Right", tooltip="The trial at the right", id="trials.right", show=False),
+        Binding("up,k", "row(-1)", "Up", tooltip="The trial above", id="trials.up", show=False),
+        Binding("down,j", "row(1)", "Down", tooltip="The trial below", id="trials.down", show=False),
+        Binding("left", "step(-1)", "Left", tooltip="The trial at the left", id="trials.left", show=False),
+        Binding("right", "step(1)", "Right", tooltip="The trial at the right", id="trials.right", show=False),
     ]
 
     class TrialStep(Message):
@@ -60,28 +60,17 @@ class TrialPlot(Plot):
         """Return the key of the trial at a place in characters; None if there is none."""
         raise NotImplementedError
 
-    def action_step(self, way: str) -> None:
-        by = {"up": -self.across, "down": self.across, "left": -1, "right": 1}[way]
+    def action_step(self, by: int) -> None:
         self.post_message(self.TrialStep(by))
+
+    def action_row(self, by: int) -> None:
+        self.action_step(by * self.across)
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         key = self.key_at(offset.x, offset.y) if offset is not None else None
         if key is not None:
             self.post_message(self.TrialPointed(key))
-
-
-def blank(columns: int, rows: int, marks: Marks) -> PlotCanvas:
-    """Return a canvas without axes; dots are counted from its lower left corner."""
-    picture = PlotPicture(columns, rows, (), ())
-    return PlotCanvas([[" "] * (picture.margin + columns) for _ in range(rows)], picture, marks)
-
-
-def write_text(canvas: PlotCanvas, tone: str, column: int, row: int, words: str) -> None:
-    """Write a text from a character's place on; what does not fit is left out."""
-    wide, high = canvas.marks.size
-    for at, character in enumerate(words):
-        canvas.draw(Stroke(tone, (((column + at) * wide, row * high),), character))
 
 
 WIDTH, HEIGHT = 22, 6
@@ -151,33 +140,30 @@ def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
 def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks, *, chosen: bool) -> list[Row]:
     """Return the lines of one panel, exactly as large as `size`."""
     width, height = size
-    inner = width - GAP
-    tone = "validation" if chosen else "title"
-    title = f"{'>' if chosen else ' '}{panel.title}"
-    room = max(0, inner - len(title) - 1)
-    about = f" {panel.about if len(panel.about) <= room else panel.about[: max(0, room - 1)] + '…'}"
-    heading: Row = ((tone, title[:inner]), ("muted", about.ljust(width - len(title[:inner]))))
-    columns, rows = inner - 1, height - 1
-    canvas = blank(columns, rows, marks)
+    title = f"{'>' if chosen else ' '}{panel.title}"[: width - GAP]
+    room = max(0, width - GAP - len(title) - 1)
+    about = f" {_cut(panel.about, room)}".ljust(width - len(title))
+    heading: Row = (("validation" if chosen else "title", title), ("muted", about))
+    columns, rows = width - GAP - 1, height - 1
     wide, high = marks.size
-    bottom = ((0, 0), (columns * wide - 1, 0))
-    canvas.draw(Stroke("axis", bottom))
+    canvas = PlotCanvas(columns, rows, marks)
+    canvas.draw(Stroke("axis", ((0, 0), (columns * wide - 1, 0))))
     if panel.points:
-        span = max(1, frame.epochs - 1)
-        rise = (frame.high - frame.low) or 1.0
+        right, top = columns * wide - 1, rows * high - 1
+        span, rise = max(1, frame.epochs - 1), (frame.high - frame.low) or 1.0
         dots = tuple(
-            (
-                round((x - 1) / span * (columns * wide - 1)),
-                max(0, min(rows * high - 1, round((y - frame.low) / rise * (rows * high - 1)))),
-            )
+            (round((x - 1) / span * right), max(0, min(top, round((y - frame.low) / rise * top))))
             for x, y in panel.points
         )
         colour, mark = ("validation", marks.validation) if chosen else ("training", marks.plain)
         canvas.draw(Stroke(colour, dots))
         x, y = dots[-1]
-        last = (min(x // wide, columns - 1) * wide, y // high * high)
-        canvas.draw(Stroke(colour, (last,), mark))
+        canvas.put(min(x // wide, columns - 1), y // high, mark, colour)
     return [heading, *((*line, ("text", " " * GAP)) for line in canvas.lines())]
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"
 
 
 class MultiplesPlot(TrialPlot):
@@ -218,9 +204,9 @@ class MultiplesPlot(TrialPlot):
         width, height = self.size
         grid, first, marks = self._grid, self._first, self.marks
         seen = self._panels[first : first + grid.count]
-        pages = f" {marks.dot} {first + 1} to {first + len(seen)} of {len(self._panels):,}"
-        more = pages if len(seen) < len(self._panels) else ""
-        words = f" {marks.dot} {self._frame.words}{more}" if seen else ""
+        words = f" {marks.dot} {self._frame.words}" if seen else ""
+        if len(seen) < len(self._panels):
+            words += f" {marks.dot} {first + 1} to {first + len(seen)} of {len(self._panels):,}"
         heading = ruled((("title", self._frame.title), ("muted", words)), width, marks)
         if not seen:
             return [heading, (("muted", " no trial has ended an epoch yet"),)][:height]
@@ -242,7 +228,7 @@ class MultiplesPlot(TrialPlot):
 
 
 MOST_LINES = 200
-"""Lines that are parallel_rows; more would be a solid block, and take long."""
+"""Lines that are drawn; more would be a solid block, and take long."""
 LEAST_PARALLEL_COLUMNS, LEAST_PARALLEL_ROWS = 24, 7
 
 
@@ -272,7 +258,11 @@ class TrialLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the axes lie in so many characters."""
+    """Where the axes lie in so many characters: evenly spread, labels at the right, the last one's at the left.
+
+    Attributes:
+        places: the column of each axis.
+    """
 
     columns: int
     rows: int
@@ -284,17 +274,11 @@ class Layout:
         wide, high = self.marks.size
         return self.places[axis] * wide, round(height * (self.rows * high - 1))
 
-    def row(self, height: float) -> int:
-        """Return the character row, from the bottom, of a height."""
-        return round(height * (self.rows * self.marks.size[1] - 1)) // self.marks.size[1]
-
 
 def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks) -> Layout:
-    """Spread the axes evenly; labels stand at the right of each, at the left of the last one."""
-    columns, rows = size[0] - 1, size[1]
-    last = columns - 1
-    places = tuple(round(last * at / max(1, len(axes) - 1)) for at in range(len(axes)))
-    return Layout(columns, rows, places, marks)
+    """Return the layout of axes in so many columns and rows."""
+    places = tuple(round((size[0] - 2) * at / max(1, len(axes) - 1)) for at in range(len(axes)))
+    return Layout(size[0] - 1, size[1], places, marks)
 
 
 def line_strokes(strands: Sequence[TrialLine], layout: Layout) -> list[Stroke]:
@@ -326,13 +310,12 @@ def parallel_rows(
         behind: what `line_strokes` made of the strands.
     """
     marks = layout.marks
-    canvas = blank(layout.columns, layout.rows, marks)
+    canvas = PlotCanvas(layout.columns, layout.rows, marks)
     for stroke in behind:
         canvas.draw(stroke)
-    for at in range(len(axes)):
-        wide, high = marks.size
-        up = tuple((layout.places[at] * wide, row * high) for row in range(layout.rows))
-        canvas.draw(Stroke("axis", up, marks.cursor))
+    for place in layout.places:
+        for row in range(layout.rows):
+            canvas.put(place, row, marks.cursor, "axis")
     named = {strand.key: strand for strand in strands}
     for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
         if key in named:
@@ -367,31 +350,23 @@ def _label(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> 
         room = (layout.places[at + 1] - layout.places[at] if not last else layout.columns) - 3
         taken: set[int] = set()
         for height, words in axis.ticks:
-            row = layout.row(height)
-            if row in taken:
-                continue
-            taken.add(row)
-            cut = words if len(words) <= room else f"{words[: max(0, room - 1)]}…"
-            column = layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2
-            write_text(canvas, "text", column, row, cut)
+            row = layout.dot(at, height)[1] // layout.marks.size[1]
+            if row not in taken:
+                taken.add(row)
+                cut = _cut(words, room)
+                canvas.put(layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2, row, cut, "text")
 
 
 def title_row(axes: Sequence[ParallelAxis], layout: Layout) -> Row:
     """Return the names of the axes, each above its own."""
-    line = [" "] * (layout.columns + 1)
-    free = 0
-    for at, axis in enumerate(axes):
-        place = layout.places[at] + 1
-        end = layout.places[at + 1] if at + 1 < len(axes) else layout.columns + 1
-        words = axis.title
-        if at == len(axes) - 1:
-            words = words[: max(0, layout.columns + 1 - free)]
-            place = layout.columns + 1 - len(words)
-        else:
-            words = words if len(words) < end - place else f"{words[: max(0, end - place - 2)]}…"
-        line[place : place + len(words)] = list(words)
-        free = place + len(words) + 1
-    return (("title", "".join(line)),)
+    line = ""
+    for axis, place, following in zip(axes, layout.places, layout.places[1:], strict=False):
+        room = following - place - 1
+        title = axis.title if len(axis.title) < room else f"{axis.title[: max(0, room - 2)]}…"
+        line = f"{line.ljust(place + 1)}{title}"
+    width = layout.columns + 1
+    last = axes[-1].title[: max(0, width - len(line) - 1)]
+    return (("title", f"{line.ljust(width - len(last))}{last}"),)
 
 
 class ParallelPlot(TrialPlot):
@@ -449,5 +424,5 @@ class ParallelPlot(TrialPlot):
         layout = layout_of(self._axes, (self.size.width, rows), self.marks)
         axis = min(range(len(self._axes)), key=lambda at: abs(layout.places[at] + 1 - x))
         height = 1 - (y - 2 + 0.5) / rows
-        found = [(abs(at - height), strand.key) for strand in self._strands if (at := strand.heights[axis]) is not None]
-        return min(found)[1] if found else None
+        places = [(at, strand.key) for strand in self._strands if (at := strand.heights[axis]) is not None]
+        return min(((abs(at - height), key) for at, key in places), default=(0.0, None))[1]
