@@ -94,7 +94,7 @@ def test_every_cell_is_found_where_it_is_drawn(width: int, names: tuple[str, ...
         sizes = sizes_for(width, height, names)
         for row in range(10):
             for column in range(10):
-                x, y = sizes.head + column * sizes.cell, 1 + row * sizes.lines + sizes.middle
+                x, y = sizes.head + column * sizes.cell, 1 + row * sizes.lines + (sizes.lines - 1) // 2
                 assert sizes.cell_at(x, y) == (row, column)
                 assert sizes.cell_at(x + sizes.cell - 1, y) == (row, column)
         assert sizes.cell_at(0, 3) is None

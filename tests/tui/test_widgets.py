@@ -14,14 +14,14 @@ from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.tui.training import training_text
 from mnist_tui.tui.widgets import run_status
-from mnist_tui.tui.widgets.confusion import heads, row_texts, sizes_for
+from mnist_tui.tui.widgets.confusion import heads, padded, sizes_for
 
 
 @given(st.lists(st.integers(0, 999), min_size=9, max_size=9), st.integers(0, 9), st.integers(0, 1999))
 def test_no_two_numbers_of_a_row_touch_in_the_narrowest_cells(others: list[int], place: int, right: int) -> None:
     others = [count if sum(others) < 2000 else count % 100 for count in others]
     counts = [*others[:place], right, *others[place:]]
-    texts = row_texts(counts, 4)
+    texts = padded([str(count) for count in counts], 4)
     if right < 1000 or sum(count >= 100 for count in others) < 2:
         assert [0 if word == "·" else int(word) for word in "".join(texts).split()] == counts
     assert {len(text) for text in texts} == {4}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 from typing import Literal, get_args
@@ -34,6 +34,7 @@ NOTICEABLE = 0.05
 GAIN = 8
 """Errors are rare, so a share of 1/8 already has the strongest colour."""
 WORST = 5
+DIGITS = tuple(map(str, range(10)))
 
 
 @dataclass(frozen=True)
@@ -64,20 +65,18 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
         width: characters that a cell has; decides about decimals.
         base: what is taken away; cells then say the difference, with its sign.
     """
-    worst = {(pair.true, pair.predicted) for pair in scores.worst_confusions(matrix, "0123456789", WORST)}
-    totals = [sum(row) for row in matrix]
-    if base is None:
-        return [
-            [
-                replace(_cell(true == column, view, (count, totals[true]), width), worst=(true, column) in worst)
-                for column, count in enumerate(row)
-            ]
-            for true, row in enumerate(matrix)
-        ]
+    worst = {(pair.true, pair.predicted) for pair in worst_confusions(matrix, DIGITS, WORST)} if base is None else set()
     return [
         [
-            _difference(true == column, view, (count, totals[true]), (base[true][column], sum(base[true])), width)
-            for column, count in enumerate(row)
+            _cell(
+                view,
+                width,
+                (count, sum(row)),
+                None if base is None else (base[true][predicted], sum(base[true])),
+                right=true == predicted,
+                worst=(true, predicted) in worst,
+            )
+            for predicted, count in enumerate(row)
         ]
         for true, row in enumerate(matrix)
     ]
@@ -87,42 +86,35 @@ Part = tuple[int, int]
 """Images of a cell, and of its row."""
 
 
+def _cell(view: View, width: int, now: Part, base: Part | None, *, right: bool, worst: bool) -> Cell:
+    if right and view == "errors":
+        return Cell("")
+    digits = 1 if view == "percent" and width >= 6 else 0
+    share = _share(now)
+    if base is not None:
+        change = share - _share(base)
+        value = round(100 * change, digits) if view == "percent" else now[0] - base[0]
+        if not value:
+            return EMPTY
+        better = (value > 0) == right
+        noticeable = not better and abs(change) >= NOTICEABLE
+        return Cell(signed(value, digits), "right" if better else "wrong", _heat(abs(change)), strong=noticeable)
+    if not now[0]:
+        return EMPTY
+    text = f"{100 * share:.{digits}f}" if view == "percent" else f"{now[0]}"
+    if not float(text):
+        text = f"<{'0.1' if digits else '1'}"
+    if right:
+        return Cell(text, "right", 0.1 + 0.6 * share, strong=True, worst=worst)
+    return Cell(text, "wrong", _heat(share), strong=share >= NOTICEABLE, worst=worst)
+
+
 def _share(part: Part) -> float:
     return part[0] / part[1] if part[1] else 0.0
 
 
-def _cell(right: bool, view: View, part: Part, width: int) -> Cell:
-    if right and view == "errors":
-        return Cell("")
-    if not part[0]:
-        return EMPTY
-    share = _share(part)
-    text = _percent(share, width) if view == "percent" else f"{part[0]}"
-    if right:
-        return Cell(text, "right", 0.1 + 0.6 * share, strong=True)
-    return Cell(text, "wrong", _heat(share), strong=share >= NOTICEABLE)
-
-
-def _difference(right: bool, view: View, new: Part, old: Part, width: int) -> Cell:
-    if right and view == "errors":
-        return Cell("")
-    change = _share(new) - _share(old)
-    digits = 1 if view == "percent" and width >= 6 else 0
-    value = round(100 * change, digits) if view == "percent" else new[0] - old[0]
-    if not value:
-        return EMPTY
-    tone: Tone = "right" if (value > 0) == right else "wrong"
-    return Cell(signed(value, digits), tone, _heat(abs(change)), strong=tone == "wrong" and abs(change) >= NOTICEABLE)
-
-
-def _heat(part: float) -> float:
-    return 0.12 + 0.6 * min(1.0, part * GAIN) ** 0.5
-
-
-def _percent(part: float, width: int) -> str:
-    digits = 1 if width >= 6 else 0
-    text = f"{100 * part:.{digits}f}"
-    return f"<{'0.1' if digits else '1'}" if not float(text) else text
+def _heat(share: float) -> float:
+    return 0.12 + 0.6 * min(1.0, share * GAIN) ** 0.5
 
 
 NARROWEST_CELL, WIDEST_CELL = 4, 10
@@ -151,11 +143,6 @@ class Sizes:
     cell: int
     lines: int
     margins: bool
-
-    @property
-    def middle(self) -> int:
-        """Return the line of a row, from 0, that has its numbers."""
-        return (self.lines - 1) // 2
 
     def cell_at(self, x: int, y: int) -> tuple[int, int] | None:
         """Return row and column of the cell at a point of the matrix; None for heads and margins."""
@@ -195,11 +182,6 @@ def _cut(name: str, width: int) -> str:
     return f"{name[: width - 1]}…" if width > ABBREVIATED else name[:width]
 
 
-def row_texts(counts: Sequence[int], cell: int) -> list[str]:
-    """Return the counts of one row, padded; zero as a dot."""
-    return padded([f"{count}" if count else "·" for count in counts], cell)
-
-
 def padded(row: Sequence[str], cell: int) -> list[str]:
     """Align texts to the right with a space after them, so that a full cell never touches the next number."""
     texts: list[str] = []
@@ -219,10 +201,7 @@ def bracketed(text: str) -> str:
     return f"{text[:-1]}]" if text.endswith(" ") else text
 
 
-__all__ = ["DIGITS", "ConfusionView", "heads", "row_texts", "sizes_for"]
-
 Line = tuple[Segment, ...]
-DIGITS = tuple(map(str, range(10)))
 ROOMY_SCREEN = 40
 HEATS = 12
 """Steps of heat: few, so that a cell is drawn again only if the change can be seen."""
@@ -304,9 +283,9 @@ class ConfusionView(Widget):
             self.draw()
 
     def _entitle(self) -> None:
-        words = f"{'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}"
-        plain = self.shown.view == "counts" and not self.shown.base
-        title = f"{'' if plain else f', {words}'}  true ↓  predicted →"
+        title = "  true ↓  predicted →"
+        if self.shown.base or self.shown.view != "counts":
+            title = f", {'change of ' if self.shown.base else ''}{VIEW_WORDS[self.shown.view]}{title}"
         if title != self._title:
             self._title = title
             self.border_title = Content.assemble(("confusion", "bold"), title)
@@ -382,7 +361,7 @@ class ConfusionView(Widget):
         if self.shown.base is None:
             return [percent(value, digits) for value in of(matrix)]
         pairs = zip(of(matrix), of(self.shown.base), strict=True)
-        return [DASH if new is None or old is None else f"{signed(100 * (new - old), digits)} pp" for new, old in pairs]
+        return [DASH if now is None or old is None else f"{signed(100 * (now - old), digits)} pp" for now, old in pairs]
 
     def _head_line(self, sizes: Sizes) -> Line:
         columns = "".join(f"{head.rjust(sizes.cell - 1)} " for head in heads(self.shown.names, sizes.cell - 1))
@@ -398,17 +377,17 @@ class ConfusionView(Widget):
             at = self.cursor[1]
             texts[at], styles[at] = bracketed(texts[at]), styles[at] + Style(bold=True, reverse=True)
         parts = [part for cell in zip(texts, styles, row, strict=True) for part in _cell_parts(*cell)]
-        line = _joined([Segment(head, muted), *parts, Segment(margin, muted)])
-        blank = _joined([Segment(" " * sizes.head, muted), *(Segment(" " * sizes.cell, style) for style in styles)])
-        return [*[blank] * sizes.middle, line, *[blank] * (sizes.lines - 1 - sizes.middle)]
+        blanks = [Segment(" " * sizes.head, muted), *(Segment(" " * sizes.cell, style) for style in styles)]
+        lines: list[Line] = [tuple(Segment.simplify(blanks))] * sizes.lines  # each segment costs some forty bytes
+        lines[(sizes.lines - 1) // 2] = tuple(Segment.simplify([Segment(head, muted), *parts, Segment(margin, muted)]))
+        return lines
 
     def _precision_line(self, matrix: Matrix, sizes: Sizes) -> Line:
         digits = 1 if sizes.cell >= 6 else 0
         texts = padded([value.split(" ")[0] for value in self._ratios(scores.precisions, matrix, digits)], sizes.cell)
-        unit = "pp" if self.shown.base else "%"
-        head = "precision" if sizes.head > len("precision") else ""
-        tail = f" {unit}" if head else f" prec. {unit}"
-        return (Segment(head.ljust(sizes.head) + "".join(texts) + tail, self._muted),)
+        head, tail = ("precision", "") if sizes.head > len("precision") else ("", " prec.")
+        text = f"{head.ljust(sizes.head)}{''.join(texts)}{tail} {'pp' if self.shown.base else '%'}"
+        return (Segment(text, self._muted),)
 
     def _cell_style(self, cell: Cell) -> Style:
         """Return a style by heat: the surface blended with a theme colour; bold and reverse without colours."""
@@ -432,11 +411,6 @@ class ConfusionView(Widget):
     @property
     def _muted(self) -> Style:
         return self.get_component_rich_style("confusion--head")
-
-
-def _joined(parts: list[Segment]) -> Line:
-    """Join neighbours of one style, because each segment costs the terminal some forty bytes."""
-    return tuple(Segment.simplify(parts))
 
 
 def _cell_parts(text: str, style: Style, cell: Cell) -> list[Segment]:
@@ -525,7 +499,10 @@ class WorstConfusions(Widget):
     def show(self, matrix: Matrix | None, names: Sequence[str], base: Matrix | None) -> None:
         """List the worst confusions of `matrix`, with their change since `base` if there is one."""
         self.confusions = worst_confusions(matrix, names, WORST) if matrix else []
-        lines = [in_words(pair) + _change(pair, base) for pair in self.confusions]
+        lines = [
+            in_words(pair) + (f" ({signed(pair.count - base[pair.true][pair.predicted], 0)})" if base else "")
+            for pair in self.confusions
+        ]
         if not lines:
             lines = ["no image was confused" if matrix else "no epoch has ended yet"]
         if lines != self._lines:
@@ -563,7 +540,3 @@ class WorstConfusions(Widget):
             return [[(at, part)] for at, line in enumerate(self._lines) for part in wrap(line, max(width, 10))]
         numbered = list(enumerate(self._lines))
         return [numbered[at : at + 2] for at in range(0, len(numbered), 2)]
-
-
-def _change(pair: Confusion, base: Matrix | None) -> str:
-    return f" ({signed(pair.count - base[pair.true][pair.predicted], 0)})" if base else ""

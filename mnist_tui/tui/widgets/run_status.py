@@ -5,11 +5,10 @@ from __future__ import annotations
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
 
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import STATES, RunState
-from mnist_tui.tui.widgets.text import Bar, LiveText
+from mnist_tui.tui.widgets.text import Bar, Line, LiveText
 from mnist_tui.wording import seconds, size_of, ticking
 
 
@@ -44,7 +43,7 @@ class StatusLine(Horizontal):
     def compose(self) -> ComposeResult:
         yield LiveText("reading …", id="word")
         yield LiveText(self._what, cut=True, id="what")
-        yield Static(self._run_id, id="run-id", markup=False)
+        yield Line(self._run_id, id="run-id")
 
     def show(self, word: str, what: str) -> None:
         """Show the state, in the word that the commands use, and the name of the run."""
@@ -54,7 +53,7 @@ class StatusLine(Horizontal):
             self.word.set_class(state == word, f"-{state}")
 
 
-class Banner(Static):
+class Banner(Line):
     """Show a line as long as it is true; it takes no room when it is empty."""
 
     DEFAULT_CSS = """
@@ -69,13 +68,9 @@ class Banner(Static):
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("", id=id, markup=False)
-
     def say(self, text: str) -> None:
-        if text != str(self.content):
-            self.update(text)
-            self.set_class(bool(text), "-said")
+        super().say(text)
+        self.set_class(bool(text), "-said")
 
 
 PHASES = {
@@ -131,17 +126,16 @@ def pace_text(run: RunState, word: str, now: float) -> str:
     """Return learning rate, images per second, elapsed time and time left, as far as they are known."""
     live = word in {"starting", "running", "paused"}
     parts = [] if in_training(run) or not live else [phase_text(run.phase)]
-    last = run.history[-1] if run.history else None
-    rate = run.progress.learning_rate if run.progress else None
-    rate = rate if rate is not None else (last.learning_rate if last else None)
+    progress, last = run.progress, run.history[-1] if run.history else None
+    rates = [newest.learning_rate for newest in (progress, last) if newest is not None]
+    rate = next((rate for rate in rates if rate is not None), None)
     if rate is not None:
         parts.append(f"learning rate {rate:.4g}")
-    if run.progress is not None and word == "running":
-        parts.append(f"{run.progress.images_per_second:,.0f} images/s")
-    elif last is not None and not live:
-        parts.append(f"{last.images_per_second:,.0f} images/s")
+    pace = progress if word == "running" else last if not live else None
+    if pace is not None:
+        parts.append(f"{pace.images_per_second:,.0f} images/s")
     spent = elapsed(run, now, live)
-    begun = run.history or (run.progress is not None and run.progress.step > 1)
+    begun = run.history or (progress is not None and progress.step > 1)
     if live and begun and run.seconds_left is not None and in_training(run):
         parts.append(f"ETA {ticking(run.seconds_left)}")
     if spent is not None:
