@@ -159,10 +159,10 @@ async def test_weights_follow_the_cursor_the_layer_and_the_kind(
     async with app.run_test(size=size) as pilot:
         screen = await on_screen(app, pilot, WeightsScreen)
         text = await shows(pilot, "weights of dense_1", "after epoch 6", "52 of 250, 20.8 %")
-        assert f"{screen.view.looked_at.spread.deviation:.4f}" in text
+        assert f"{screen.view.selected.spread.deviation:.4f}" in text
         await pilot.press("down", "b", "home")
         await shows(pilot, "biases of output", "after epoch 1", "> ")
-        assert screen.view.looked_at.spread.counts == screen._told[1].layers[1].biases.counts
+        assert screen.view.selected.spread.counts == screen._recorded[1].layers[1].biases.counts
         await pilot.press("down", "down", "up", "b")
         await shows(pilot, "weights of dense_1")
         await pilot.click(LayerTable, offset=(5, 2))
@@ -177,7 +177,7 @@ async def test_a_run_without_weights_says_so(record: Any, app_on: Any, shows: An
     app = app_on(record().begin().epoch(1, steps=False).finish().folder)
     async with app.run_test(size=(80, 24)) as pilot:
         await on_screen(app, pilot, WeightsScreen)
-        await shows(pilot, "This run told nothing of its weights.")
+        await shows(pilot, "This run recorded no weights.")
         await pilot.press("p")
         await shows(pilot, "There is no checkpoint yet")
 
@@ -279,8 +279,8 @@ def test_columns_go_from_the_first_epoch_to_the_last(first: int, more: int, widt
 def test_pictures_are_means_when_made_smaller_and_repeated_when_larger() -> None:
     picture = RNG.normal(size=(28, 28))
     half = picture.reshape(14, 2, 14, 2).mean(axis=(1, 3))
-    assert np.allclose(resampled(picture.tolist(), 14, 14), half)
-    assert np.allclose(resampled(picture.tolist(), 56, 56), picture.repeat(2, 0).repeat(2, 1))
+    assert np.allclose(resampled(picture, 14, 14), half)
+    assert np.allclose(resampled(picture, 56, 56), picture.repeat(2, 0).repeat(2, 1))
     assert sizes_of(28) == [(56, 28), (28, 14), (14, 7)]
     assert sizes_of(3)[-1] == (6, 3)
 

@@ -14,16 +14,15 @@ from itertools import groupby
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.content import Content
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.columns import Column, text_table
+from mnist_tui.columns import Column
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Distribution, LayerWeights
 from mnist_tui.settings import Glyphs
+from mnist_tui.tui.widgets.text import TableView
 from mnist_tui.wording import percent
 
 Pen = tuple[str, Style]
@@ -35,6 +34,7 @@ HEAD, FOOT, PERCENT = 1, 1, 7
 TONES = 16
 SMALLEST = 1e-12
 """Values that lie no further apart are one."""
+FIGURES = ("low", "high", "mean", "deviation")
 LARGEST = 1e100
 """Values beyond lie here: a line of the axis may be as narrow as SMALLEST."""
 CURSOR_TINT = 0.25
@@ -74,21 +74,20 @@ class ValueAxis:
         return max(0, min(self.lines - 1, int((self.high - value) / self.step)))
 
 
-def drawable_spreads(told: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
+def drawable_spreads(spreads: Sequence[EpochSpread]) -> tuple[EpochSpread, ...]:
     """Return the distributions whose figures are all finite, with values that are safe to compute with."""
-    found: list[EpochSpread] = []
-    for one in told:
-        names = ("low", "high", "mean", "deviation")
-        known = {name: value for name in names if (value := drawable(getattr(one.spread, name))) is not None}
-        if len(known) == len(names):
-            bounded = {name: min(max(value, -LARGEST), LARGEST) for name, value in known.items()}
-            found.append(replace(one, spread=replace(one.spread, **bounded)))
-    return tuple(found)
+    kept: list[EpochSpread] = []
+    for one in spreads:
+        figures = [drawable(getattr(one.spread, name)) for name in FIGURES]
+        bounded = [min(max(value, -LARGEST), LARGEST) for value in figures if value is not None]
+        if len(bounded) == len(FIGURES):
+            kept.append(replace(one, spread=replace(one.spread, **dict(zip(FIGURES, bounded, strict=True)))))
+    return tuple(kept)
 
 
-def value_axis(told: Sequence[EpochSpread], lines: int) -> ValueAxis:
+def value_axis(epochs: Sequence[EpochSpread], lines: int) -> ValueAxis:
     """Return an axis for all epochs, on which a few outliers do not press the other values together."""
-    spreads = [one.spread for one in told]
+    spreads = [one.spread for one in epochs]
     least, most = min(spread.low for spread in spreads), max(spread.high for spread in spreads)
     low = max(least, min(spread.mean - WIDEST * spread.deviation for spread in spreads))
     high = min(most, max(spread.mean + WIDEST * spread.deviation for spread in spreads))
@@ -102,32 +101,28 @@ def value_axis(told: Sequence[EpochSpread], lines: int) -> ValueAxis:
 
 def shares(spread: Distribution, axis: ValueAxis) -> list[float]:
     """Return the share of the values in each line, from the top; a bin across lines is divided evenly."""
-    found, total = [0.0] * axis.lines, sum(spread.counts)
-    if not total:
-        return found
-    if spread.high - spread.low <= SMALLEST * max(1.0, axis.step):
-        found[axis.line_of(spread.low)] = 1.0
-        return found
+    lines, total = [0.0] * axis.lines, sum(spread.counts)
+    if total and spread.high - spread.low <= SMALLEST * max(1.0, axis.step):
+        lines[axis.line_of(spread.low)] = 1.0
+        return lines
     width = (spread.high - spread.low) / len(spread.counts)
     for number, count in enumerate(spread.counts):
         if count:
             upper = (axis.high - (spread.low + number * width)) / axis.step
-            _divide(found, upper - width / axis.step, upper, count / total)
-    return found
+            _divide(lines, upper - width / axis.step, upper, count / total)
+    return lines
 
 
-def _divide(found: list[float], begin: float, end: float, share: float) -> None:
+def _divide(lines: list[float], begin: float, end: float, share: float) -> None:
     """Add a share that is spread evenly between two places; what lies outside goes to the end lines."""
-    count, whole = len(found), end - begin
+    count, whole = len(lines), end - begin
     if whole <= 0:  # too narrow for so far away
-        found[0 if end < count else -1] += share
+        lines[0 if end < count else -1] += share
         return
-    found[0] += share * max(0.0, min(end, 0) - begin) / whole
-    found[-1] += share * max(0.0, end - max(begin, count)) / whole
-    first, last = max(0, int(begin)), min(len(found) - 1, int(end))
-    for line in range(first, last + 1):
-        overlap = min(end, line + 1) - max(begin, line)
-        found[line] += share * max(0.0, overlap) / whole
+    lines[0] += share * max(0.0, min(end, 0) - begin) / whole
+    lines[-1] += share * max(0.0, end - max(begin, count)) / whole
+    for line in range(max(0, int(begin)), min(count, int(end) + 1)):
+        lines[line] += share * max(0.0, min(end, line + 1) - max(begin, line)) / whole
 
 
 def epoch_columns(first: int, last: int, width: int) -> list[int]:
@@ -166,71 +161,69 @@ class DistributionView(Widget):
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs: Glyphs = glyphs
-        self._told: tuple[EpochSpread, ...] = ()
+        self._spreads: tuple[EpochSpread, ...] = ()
         self._epoch = 0
         self._nothing = ""
         self._drawn: tuple[object, ...] = ()
         self._lines: list[list[Segment]] = []
 
-    def show(self, told: tuple[EpochSpread, ...], epoch: int, nothing: str = "") -> None:
+    def show(self, spreads: Sequence[EpochSpread], epoch: int, nothing: str = "") -> None:
         """Draw the distributions in the order of their epochs, and those at `epoch` as bars.
 
         Args:
-            nothing: what is said where there are none.
+            nothing: is shown if there are none.
         """
-        told = drawable_spreads(told)
-        if (told, epoch, nothing) != (self._told, self._epoch, self._nothing):
-            self._told, self._epoch, self._nothing = told, epoch, nothing
+        shown = (drawable_spreads(spreads), epoch, nothing)
+        if shown != (self._spreads, self._epoch, self._nothing):
+            self._spreads, self._epoch, self._nothing = shown
             self.refresh()
 
     @property
-    def looked_at(self) -> EpochSpread | None:
+    def selected(self) -> EpochSpread | None:
         """Return the newest distribution at the selected epoch or before it."""
-        at = bisect_right(self._told, self._epoch, key=lambda one: one.epoch)
-        return self._told[max(0, at - 1)] if self._told else None
+        return self._spreads[self._place(self._epoch)] if self._spreads else None
+
+    def _place(self, epoch: int) -> int:
+        return max(0, bisect_right(self._spreads, epoch, key=lambda one: one.epoch) - 1)
 
     @property
     def _columns(self) -> list[int]:
         bars = BARS if self.size.width >= LABEL + FEWEST_COLUMNS + GAP + BARS else BARS // 2
-        return epoch_columns(self._told[0].epoch, self._told[-1].epoch, max(1, self.size.width - LABEL - GAP - bars))
+        first, last = self._spreads[0].epoch, self._spreads[-1].epoch
+        return epoch_columns(first, last, max(1, self.size.width - LABEL - GAP - bars))
 
     def on_click(self, event: events.Click) -> None:
-        if self._told and 0 <= event.x - LABEL < len(columns := self._columns):
+        if self._spreads and 0 <= event.x - LABEL < len(columns := self._columns):
             self.post_message(self.EpochPicked(columns[event.x - LABEL]))
 
     def render_line(self, y: int) -> Strip:
-        wanted = (self._told, self._epoch, self._nothing, self.size, self.glyphs, self.rich_style, self.app.theme)
+        wanted = (self._spreads, self._epoch, self._nothing, self.size, self.glyphs, self.rich_style, self.app.theme)
         if wanted != self._drawn:
             self._drawn, self._lines = wanted, self._draw()
         segments = self._lines[y] if y < len(self._lines) else []
-        strip = Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
-        return strip.apply_style(self.rich_style)
+        return Strip(segments).adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)
 
     def _draw(self) -> list[list[Segment]]:
-        looked_at = self.looked_at
-        if looked_at is None:
+        selected = self.selected
+        if selected is None:
             return [[Segment(self._nothing)]]
         columns = self._columns
-        axis = value_axis(self._told, self.size.height - HEAD - FOOT)
+        axis = value_axis(self._spreads, self.size.height - HEAD - FOOT)
         cursor = _band(columns, self._epoch)
-        places = [self._of(epoch) for epoch in columns]
-        densities = {place: shares(self._told[place].spread, axis) for place in set(places)}
+        places = [self._place(epoch) for epoch in columns]
+        densities = {place: shares(self._spreads[place].spread, axis) for place in set(places)}
         most = max(map(max, densities.values())) or 1.0
         tones = {place: [_tone(share, most) for share in density] for place, density in densities.items()}
         pens, marked = self._pens(), self._pens(marked=True)
         begin, end = cursor if cursor[1] - cursor[0] < len(columns) else (0, 0)
-        bars = shares(looked_at.spread, axis)
-        lines = [self._head(len(columns), looked_at.epoch, most)]
+        bars = shares(selected.spread, axis)
+        lines = [self._head(len(columns), selected.epoch, most)]
         for line in range(axis.lines):
             row = [tones[place][line] for place in places]
             shaded = [*_shaded(row[:begin], pens), *_shaded(row[begin:end], marked), *_shaded(row[end:], pens)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
         lines.append(self._foot(columns, cursor))
         return lines
-
-    def _of(self, epoch: int) -> int:
-        """Return the place of the distribution that holds at an epoch."""
-        return max(0, bisect_right(self._told, epoch, key=lambda one: one.epoch) - 1)
 
     def _head(self, columns: int, epoch: int, most: float) -> list[Segment]:
         label = self.get_component_rich_style("spread--label")
@@ -332,7 +325,6 @@ COLUMNS = (
     Column("largest", right=True, need=3),
     Column("dead units", right=True, need=6),
 )
-NONE = "–"
 
 
 def rows_of(
@@ -345,18 +337,21 @@ def rows_of(
         at_first: those before training; empty if they were not recorded.
         units: of each layer, by name.
     """
-    before = {layer.name: _spread(layer, biases) for layer in at_first}
+
+    def spread_of(layer: LayerWeights) -> Distribution | None:
+        return layer.biases if biases else layer.weights
+
+    before = {layer.name: first.deviation for layer in at_first if (first := spread_of(layer)) is not None}
     rows: list[list[str]] = []
     for at, layer in enumerate(layers):
-        spread, first = _spread(layer, biases), before.get(layer.name)
-        figures = [NONE] * 6
+        spread = spread_of(layer)
+        figures = ["–"] * 6
         if spread is not None:
-            was = NONE if first is None else f"{first.deviation:.4f}"
             figures = [
                 f"{sum(spread.counts):,}",
                 f"{spread.mean:+.4f}",
                 f"{spread.deviation:.4f}",
-                was,
+                f"{before[layer.name]:.4f}" if layer.name in before else "–",
                 f"{spread.low:+.3f}",
                 f"{spread.high:+.3f}",
             ]
@@ -371,20 +366,13 @@ def dead_units(layer: LayerWeights, units: int | None) -> str:
     return f"{round(layer.dead * units)} of {units}, {percent(layer.dead, 1)}" if units else percent(layer.dead, 1)
 
 
-def _spread(layer: LayerWeights, biases: bool) -> Distribution | None:
-    return layer.biases if biases else layer.weights
-
-
-class LayerTable(Widget):
+class LayerTable(TableView):
     """Show the layers with their figures; columns are left out if there is no room."""
 
     HELP = """
     **Layers.** Number, mean, standard deviation and range of a layer's weights or biases at the epoch that is looked
     at; *at first* is the deviation before training. Dead units are ReLUs whose output was zero for every image looked
     at. The arrow keys or a click choose a layer.
-    """
-    DEFAULT_CSS = """
-    LayerTable { height: auto; }
     """
 
     class LayerPicked(Message):
@@ -395,31 +383,8 @@ class LayerTable(Widget):
             self.at = at
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._rows: list[list[str]] = []
-        self._chosen = 0
-
-    def show(self, rows: list[list[str]], chosen: int) -> None:
-        """Show the rows of `rows_of`."""
-        if rows != self._rows or chosen != self._chosen:
-            layout = len(rows) != len(self._rows)
-            self._rows, self._chosen = rows, chosen
-            self.refresh(layout=layout)
+        super().__init__(COLUMNS, id=id)
 
     def on_click(self, event: events.Click) -> None:
-        if 0 < event.y <= len(self._rows):
+        if 0 < event.y <= len(self.rows):
             self.post_message(self.LayerPicked(event.y - 1))
-
-    def render(self) -> Content:
-        if not self._rows:
-            return Content("")
-        fitted = text_table(COLUMNS, self._rows, self.content_size.width)
-        lines = [Content.styled(fitted.header, "bold $foreground-muted")]
-        lines += [
-            Content.styled(line, "bold") if at == self._chosen else Content(line)
-            for at, line in enumerate(fitted.lines)
-        ]
-        return Content("\n").join(lines)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._rows) + 1 if self._rows else 0

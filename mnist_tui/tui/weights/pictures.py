@@ -6,7 +6,7 @@ Without colour, or where signs are wanted, ``+ #`` are positive and ``- =`` nega
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mnist_tui.runs.first_weights import FirstWeights
 
 
-Picture = Sequence[Sequence[float]]
 Palette = tuple[list[Color], list[Color]]
 UPPER_HALF = "▀"
 LEVELS = 16
@@ -33,27 +35,20 @@ FEW = 6
 GAP = 2
 
 
-def resampled(picture: Picture, width: int, height: int) -> list[list[float]]:
+def resampled(picture: NDArray[np.floating], width: int, height: int) -> NDArray[np.float64]:
     """Resize a picture: the mean of the values that fall together, or repeated values."""
-    rows, columns = len(picture), len(picture[0])
-    if (rows, columns) == (height, width):
-        return [list(row) for row in picture]
-    return [
-        [
-            _mean([value for row in picture[begin:end] for value in row[left:right]])
-            for left, right in _parts(columns, width)
-        ]
-        for begin, end in _parts(rows, height)
-    ]
+    import numpy as np
 
-
-def _parts(size: int, count: int) -> list[tuple[int, int]]:
-    starts = [at * size // count for at in range(count)]
-    return [(start, max(start + 1, (at + 1) * size // count)) for at, start in enumerate(starts)]
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
+    values = picture.astype(float)
+    for axis, count in enumerate((height, width)):
+        size = values.shape[axis]
+        starts = np.arange(count) * size // count
+        if count >= size:
+            values = values.take(starts, axis)
+        else:
+            lengths = np.diff(starts, append=size)
+            values = np.add.reduceat(values, starts, axis) / (lengths if axis else lengths[:, None])
+    return values
 
 
 def sign_of(weight: float, strong: float) -> str:
@@ -171,29 +166,23 @@ class WeightPictures(Widget):
         lines: list[list[Segment]] = []
         for begin in range(0, len(numbers), across):
             row = numbers[begin : begin + across]
-            lines += self._row([self._weights.pictures[number].tolist() for number in row], width, height)
+            lines += self._row([self._weights.pictures[number] for number in row], width, height)
             caption = "".join(f"{number + 1}".center(width + GAP) for number in row)
             lines.append([Segment(caption, self.get_component_rich_style("picture--caption"))])
         return lines
 
-    def _row(self, pictures: list[list[list[float]]], width: int, height: int) -> list[list[Segment]]:
+    def _row(self, pictures: Iterable[NDArray[np.float32]], width: int, height: int) -> list[list[Segment]]:
         lines: list[list[Segment]] = [[] for _ in range(height)]
-        palette = self._palette
+        palette, strong = self._palette, self._weights.strong if self._weights else 0.0
         for picture in pictures:
-            drawn = resampled(picture, width, height if palette is None else 2 * height)
-            for line in range(height):
-                lines[line] += (
-                    self._signs(drawn[line]) if palette is None else _halves(drawn, line, palette, self._strong)
-                )
-                lines[line].append(Segment(" " * GAP))
+            if palette is None:
+                rows = resampled(picture, width, height).tolist()
+                drawn = [[Segment("".join(sign_of(weight, strong) for weight in row))] for row in rows]
+            else:
+                drawn = _half_blocks(resampled(picture, width, 2 * height), palette, strong)
+            for line, segments in zip(lines, drawn, strict=True):
+                line += [*segments, Segment(" " * GAP)]
         return lines
-
-    def _signs(self, row: list[float]) -> list[Segment]:
-        return [Segment("".join(sign_of(weight, self._strong) for weight in row))]
-
-    @property
-    def _strong(self) -> float:
-        return self._weights.strong if self._weights is not None else 0.0
 
     @property
     def _palette(self) -> Palette | None:
@@ -207,18 +196,19 @@ class WeightPictures(Widget):
         return [ground.blend(positive, share) for share in shares], [ground.blend(negative, share) for share in shares]
 
 
-def _halves(drawn: list[list[float]], line: int, palette: Palette, strong: float) -> list[Segment]:
-    upper, lower = ([_level(weight, strong) for weight in drawn[2 * line + half]] for half in (0, 1))
+def _half_blocks(picture: NDArray[np.float64], palette: Palette, strong: float) -> list[list[Segment]]:
+    """Return lines of half blocks, each with the shades of two rows of weights."""
+    import numpy as np
+
+    shares = np.nan_to_num(np.abs(picture) / strong).clip(0, 1) if strong else np.zeros_like(picture)
+    levels = np.rint(np.copysign(shares * (LEVELS - 1), picture)).astype(int).tolist()
     return [
-        Segment(UPPER_HALF * len(list(run)), Style(color=_shade(pair[0], palette), bgcolor=_shade(pair[1], palette)))
-        for pair, run in groupby(zip(upper, lower, strict=True))
+        [
+            Segment(UPPER_HALF * len(list(run)), Style(color=_shade(high, palette), bgcolor=_shade(low, palette)))
+            for (high, low), run in groupby(zip(upper, lower, strict=True))
+        ]
+        for upper, lower in zip(levels[::2], levels[1::2], strict=True)
     ]
-
-
-def _level(weight: float, strong: float) -> int:
-    """Return the shade of a weight, below 0 for a negative one."""
-    part = min(1.0, abs(weight) / strong) if strong and not math.isnan(weight) else 0.0
-    return round(math.copysign(part * (LEVELS - 1), weight))
 
 
 def _shade(level: int, palette: Palette) -> RichColor:

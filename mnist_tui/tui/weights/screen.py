@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.widgets import Static
 
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.complexity import LayerComplexity, of
+from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
 from mnist_tui.runs.event_log import EpochReader
@@ -34,11 +34,7 @@ READING = "reading …"
 
 
 class WeightsScreen(RunScreen):
-    """The distributions of one run's parameters.
-
-    Args:
-        feed: the run's.
-    """
+    """The distributions of a run's parameters."""
 
     CSS_PATH = "weights.tcss"
     HELP = """
@@ -49,10 +45,12 @@ class WeightsScreen(RunScreen):
     BINDINGS = [
         Binding("up,k", "layer(-1)", "Layer", tooltip="The layer before", key_display="↑↓", id="weights.layer-before"),
         Binding("down,j", "layer(1)", "Next layer", tooltip="The next layer", show=False, id="weights.layer-after"),
-        Binding("b", "biases", "Biases", tooltip="The biases instead of the weights", id="weights.biases"),
-        Binding("b", "weights", "Weights", tooltip="The weights instead of the biases", id="weights.weights"),
-        Binding("p", "pictures", "Pictures", tooltip="The first layer's weights as pictures", id="weights.pictures"),
-        Binding("p", "distributions", "Spread", tooltip="How the values are spread", id="weights.distributions"),
+        Binding("b", "kind('biases')", "Biases", tooltip="The biases instead of the weights", id="weights.biases"),
+        Binding("b", "kind('weights')", "Weights", tooltip="The weights instead of the biases", id="weights.weights"),
+        Binding(
+            "p", "pictures(True)", "Pictures", tooltip="The first layer's weights as pictures", id="weights.pictures"
+        ),
+        Binding("p", "pictures(False)", "Spread", tooltip="How the values are spread", id="weights.distributions"),
         Binding(
             "pageup", "turn(-1)", "Page", tooltip="The pictures before", key_display="PgUp/Dn", id="weights.page-up"
         ),
@@ -72,21 +70,19 @@ class WeightsScreen(RunScreen):
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
         self._file = EpochReader(feed.folder.events_file)
-        self._told: tuple[WeightsSeen, ...] = ()
+        self._recorded: tuple[WeightsSeen, ...] = ()
         self._read_for: WeightsSeen | None = None
         self._read_once = self._reading = False
         self._chosen = 0
-        self._biases = False
+        self._kind = "weights"
         self._first: FirstWeights | None = None
         self._first_why = READING
         self._first_of: object = None
-        self._layers: dict[str, LayerComplexity] = {}
         try:
             self._experiment = feed.folder.preset().experiment
         except PresetError:
             self._experiment = None
-        if self._experiment is not None:
-            self._layers = {layer.name: layer for layer in of(self._experiment).layers}
+        self._layers = {layer.name: layer for layer in of(self._experiment).layers} if self._experiment else {}
 
     def compose(self) -> ComposeResult:
         glyphs = self.app.settings.glyphs
@@ -99,7 +95,7 @@ class WeightsScreen(RunScreen):
         yield KeyFooter()
 
     @on(WeightPictures.Fitted)
-    def _tell_what_fits(self) -> None:
+    def _update_range(self) -> None:
         """Say anew which neurons are in view: pictures that were hidden have only now got their room."""
         if self._picturing:
             self.about.update(self._about_pictures())
@@ -109,54 +105,52 @@ class WeightsScreen(RunScreen):
         return self.has_class("-pictures")
 
     def draw(self) -> None:
-        self.status.show(self.snapshot.state, "weights" if not self._biases else "biases")
-        self._read_if_new()
+        self.status.show(self.snapshot.state, self._kind)
+        newest = self.snapshot.run.weights
+        if not self._reading and (newest is not self._read_for or not self._read_once):
+            self._reading, self._read_for = True, newest
+            self._read()
         if self._picturing:
-            self._read_first_if_new()
-            self.pictures.show(self._first, self._first_why)
-            self.about.update(self._about_pictures())
+            self._draw_pictures()
         else:
             self._draw_distributions()
 
+    def _draw_pictures(self) -> None:
+        newest = (self.snapshot.run.checkpoint, self.snapshot.state)
+        if newest != self._first_of:
+            self._first_of = newest
+            self._read_first()
+        self.pictures.show(self._first, self._first_why)
+        self.about.update(self._about_pictures())
+
     def _draw_distributions(self) -> None:
-        seen = self._seen
+        """Show the newest distributions that were recorded at the selected epoch or before it."""
+        epoch, what = self.feed.epoch, self._kind
+        seen = next((event for event in reversed(self._recorded) if event.epoch <= epoch), None)
         if seen is None:
-            self.view.show((), 0, self._nothing())
+            nothing = "No weights have been recorded yet." if self.snapshot.live else "This run recorded no weights."
+            self.view.show((), 0, nothing if self._read_once else READING)
             self.about.update("")
-            self.table.show([], 0)
+            self.table.show([])
             return
         self._chosen = max(0, min(self._chosen, len(seen.layers) - 1))
         layer = seen.layers[self._chosen].name
-        told = tuple(
+        spreads = [
             EpochSpread(event.epoch, spread)
-            for event in self._told
+            for event in self._recorded
             for part in event.layers
-            if part.name == layer and (spread := part.biases if self._biases else part.weights) is not None
-        )
-        what = "biases" if self._biases else "weights"
-        self.view.show(told, self.feed.epoch, f"{layer} has no {what} that could be drawn")
-        self.about.update(self._about_layer(layer, seen, what))
-        at_first = self._told[0].layers if self._told[0].epoch == 0 else ()
-        units = {name: known.output_shape[-1] for name, known in self._layers.items()}
-        self.table.show(rows_of(seen.layers, at_first, self._biases, units, self._chosen), self._chosen)
-        self.query_one("#layers").scroll_to_region(Region(0, self._chosen + 1, 1, 1), animate=False)
-
-    @property
-    def _seen(self) -> WeightsSeen | None:
-        """Return the newest distributions that were recorded at the chosen epoch or before it."""
-        return next((event for event in reversed(self._told) if event.epoch <= self.feed.epoch), None)
-
-    def _nothing(self) -> str:
-        if not self._read_once:
-            return READING
-        return "Nothing was told of weights yet." if self.snapshot.live else "This run told nothing of its weights."
-
-    def _about_layer(self, name: str, seen: WeightsSeen, what: str) -> str:
-        known = self._layers.get(name)
-        after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
+            if part.name == layer and (spread := part.biases if what == "biases" else part.weights) is not None
+        ]
+        self.view.show(spreads, epoch, f"{layer} has no {what} that could be drawn")
+        known = self._layers.get(layer)
         configuration = f", {known.configuration}" if known is not None and known.configuration else ""
-        older = f" (the newest recorded at epoch {self.feed.epoch})" if seen.epoch != self.feed.epoch else ""
-        return f"{what} of {name}{configuration}; {after}{older}"
+        after = "before training" if seen.epoch == 0 else f"after epoch {seen.epoch}"
+        older = f" (the newest recorded at epoch {epoch})" if seen.epoch != epoch else ""
+        self.about.update(f"{what} of {layer}{configuration}; {after}{older}")
+        at_first = self._recorded[0].layers if self._recorded[0].epoch == 0 else ()
+        units = {name: known.output_shape[-1] for name, known in self._layers.items()}
+        self.table.show(rows_of(seen.layers, at_first, what == "biases", units, self._chosen), self._chosen)
+        self.query_one("#layers").scroll_to_region(Region(0, self._chosen + 1, 1, 1), animate=False)
 
     def _about_pictures(self) -> Content:
         first = self._first
@@ -173,58 +167,41 @@ class WeightsScreen(RunScreen):
             return Content(f"{what}+ # positive, - = negative")
         return Content.assemble(what, ("██", "$primary"), " positive, ", ("██", "$accent"), " negative")
 
-    def _read_if_new(self) -> None:
-        """Reads the log again where it tells of weights that are not here yet."""
-        newest = self.snapshot.run.weights
-        if not self._reading and (newest is not self._read_for or not self._read_once):
-            self._reading, self._read_for = True, newest
-            self._read()
-
     @work(thread=True, exit_on_error=False, group="weights")
     def _read(self) -> None:
-        told = tuple(self._file.all_weights())
-        self.app.call_from_thread(self._took_weights, told)
+        self.app.call_from_thread(self._show_recorded, tuple(self._file.all_weights()))
 
-    def _took_weights(self, told: tuple[WeightsSeen, ...]) -> None:
-        self._told, self._reading, self._read_once = told, False, True
+    def _show_recorded(self, recorded: tuple[WeightsSeen, ...]) -> None:
+        self._recorded, self._reading, self._read_once = recorded, False, True
         self._dirty = True
         self.redraw()
-
-    def _read_first_if_new(self) -> None:
-        newest = (self.snapshot.run.checkpoint, self.snapshot.state)
-        if newest != self._first_of:
-            self._first_of = newest
-            self._read_first()
 
     @work(thread=True, exit_on_error=False, group="first", exclusive=True)
     def _read_first(self) -> None:
         from mnist_tui.runs.first_weights import first_weights
 
-        if self._experiment is None:
-            self.app.call_from_thread(self._took_first, None, "experiment.toml cannot be read")
-            return
-        try:
-            self.app.call_from_thread(self._took_first, first_weights(self.feed.folder, self._experiment), "")
-        except RunError as error:
-            self.app.call_from_thread(self._took_first, None, str(error))
+        first, why = None, "experiment.toml cannot be read"
+        if self._experiment is not None:
+            try:
+                first, why = first_weights(self.feed.folder, self._experiment), ""
+            except RunError as error:
+                why = str(error)
+        self.app.call_from_thread(self._show_first, first, why)
 
-    def _took_first(self, first: FirstWeights | None, why: str) -> None:
+    def _show_first(self, first: FirstWeights | None, why: str) -> None:
         self._first, self._first_why = first, why
         self._dirty = True
         self.redraw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
         match action:
             case "layer":
                 return not self._picturing
-            case "biases":
-                return not self._picturing and not self._biases
-            case "weights":
-                return not self._picturing and self._biases
+            case "kind":
+                return not self._picturing and parameters != (self._kind,)
             case "pictures":
-                return not self._picturing
-            case "distributions" | "turn" | "signs" | "resize" | "renew":
+                return parameters != (self._picturing,)
+            case "turn" | "signs" | "resize" | "renew":
                 return self._picturing
             case _:
                 return True
@@ -249,20 +226,12 @@ class WeightsScreen(RunScreen):
         message.stop()
         self.look_at(message.epoch)
 
-    def action_biases(self) -> None:
-        self._biases = True
+    def action_kind(self, kind: str) -> None:
+        self._kind = kind
         self._changed_view()
 
-    def action_weights(self) -> None:
-        self._biases = False
-        self._changed_view()
-
-    def action_pictures(self) -> None:
-        self.add_class("-pictures")
-        self._changed_view()
-
-    def action_distributions(self) -> None:
-        self.remove_class("-pictures")
+    def action_pictures(self, pictures: bool) -> None:
+        self.set_class(pictures, "-pictures")
         self._changed_view()
 
     def action_turn(self, pages: int) -> None:
@@ -279,7 +248,7 @@ class WeightsScreen(RunScreen):
         self._changed_view()
 
     def action_renew(self) -> None:
-        """Has a live run write a checkpoint; the pictures follow when it is there."""
+        """Make a live run write a checkpoint; the pictures follow when it is there."""
         if self.snapshot.live:
             try:
                 control.send(self.feed.folder, "checkpoint")

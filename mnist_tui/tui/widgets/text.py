@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Line(Static):
-    """Text without markup.
+    """Text without markup, which changes seldom.
 
     Args:
         fixed: whether the size does not depend on the text, so that a change needs no new layout.
@@ -34,12 +34,12 @@ class Line(Static):
         self, text: str = "", *, fixed: bool = False, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(text, id=id, classes=classes, markup=False)
-        self._said, self._fixed = text, fixed
+        self.text, self._fixed = text, fixed
 
     def say(self, text: str) -> None:
-        """Show a text."""
-        if text != self._said:
-            self._said = text
+        """Show another text."""
+        if text != self.text:
+            self.text = text
             self.update(text, layout=not self._fixed)
 
 
@@ -81,14 +81,10 @@ class FactGrid(Grid):
             self._values[name].say(text)
 
 
-Rows = Sequence[Sequence[str]]
-
-
 class TableView(Widget):
-    """Shows rows of text below a header.
+    """Show rows of text below a header; columns are left out if there is no room.
 
     Args:
-        columns: the columns, if there is room for them.
         total: whether the last row is a total.
         below: a column that is written below its row if it does not fit, and the columns of which one must have a value
             for that.
@@ -108,24 +104,25 @@ class TableView(Widget):
     ) -> None:
         super().__init__(id=id)
         self._columns, self._total, self._below = columns, total, below
-        self._rows: Rows = ()
+        self.rows: Sequence[Sequence[str]] = ()
+        self._bold: int | None = None
 
-    def show(self, rows: Rows) -> None:
-        """Show rows."""
-        if rows != self._rows:
+    def show(self, rows: Sequence[Sequence[str]], bold: int | None = None) -> None:
+        """Show rows, one of them in bold type."""
+        bold = len(rows) - 1 if self._total else bold
+        if (rows, bold) != (self.rows, self._bold):
             lines = len(self.lines(self.content_size.width))
-            self._rows = rows
+            self.rows, self._bold = rows, bold
             self.refresh(layout=len(self.lines(self.content_size.width)) != lines)
 
     def lines(self, width: int) -> list[Content]:
         """Return the lines for a width."""
-        if not self._rows:
+        if not self.rows:
             return []
-        fitted = text_table(self._columns, self._rows, width)
+        fitted = text_table(self._columns, self.rows, width)
         lines = [Content.styled(fitted.header, "bold $foreground-muted")]
-        for at, (line, row) in enumerate(zip(fitted.lines, self._rows, strict=True)):
-            last = self._total and at == len(self._rows) - 1
-            lines.append(Content.styled(line, "bold") if last else Content(line))
+        for at, (line, row) in enumerate(zip(fitted.lines, self.rows, strict=True)):
+            lines.append(Content.styled(line, "bold") if at == self._bold else Content(line))
             if text := self._text_below(row, fitted.shown):
                 lines.append(Content.styled(f"  {text}", "$foreground-muted"))
         return lines
