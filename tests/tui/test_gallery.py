@@ -141,7 +141,6 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
         classes,
         (levels / 255).astype(np.float32),
         np.arange(1, n + 1),
-        None,
         np.zeros((n, 28, 28), np.uint8),
         np.arange(n),
     )

@@ -1,17 +1,17 @@
-"""What a run's network said of which images: of an epoch, or in the final evaluation. Reads files: for a thread."""
+"""The predictions of a run's network for single images, after an epoch or in the final evaluation. Reads files."""
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from mnist_tui.data.catalogue import DataError
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.report.evidence import read_predictions
+from mnist_tui.report.evidence import Predictions, read_predictions
 from mnist_tui.runs.epoch_predictions import EpochPredictions, PredictionsReader
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
 Failure = str
 """Why something is not there, as a sentence."""
-FINAL_KEYS = ("probabilities", "labels", "misclassified", "misclassified_images")
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Predictions on images, image by image.
+    """Predictions for images, image by image.
 
     Attributes:
         epoch: after which epoch; None for the final evaluation.
@@ -41,8 +40,8 @@ class Answers:
         labels, classes: uint8 ``(n,)``, the true class and the most probable one.
         probabilities: float32 ``(n,)``, of the most probable class.
         numbers: int64 ``(n,)``, each image's number in its file, from 1.
-        distributions: float32 ``(n, 10)`` where all ten probabilities are known.
         pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is not there.
+        distributions: float32 ``(n, 10)`` where all ten probabilities are known.
         missing: why images are not there; empty where all are.
     """
 
@@ -52,19 +51,19 @@ class Answers:
     classes: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
     numbers: NDArray[np.int64]
-    distributions: NDArray[np.float32] | None
     pixels: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    distributions: NDArray[np.float32] | None = None
     missing: Failure = ""
 
     def picture(self, index: int) -> NDArray[np.uint8] | None:
-        """An image, ``(28, 28)``; None where it is not there."""
+        """Return an image, ``(28, 28)``; None where it is not there."""
         row = int(self.rows[index])
         return None if row < 0 else self.pixels[row]
 
 
 class RunAnswers:
-    """A run's answers; what was read is kept. Its methods may be called by any one thread at a time.
+    """Reads the predictions and images of a run, and keeps what was read. Only one thread at a time may call it.
 
     Args:
         data_dirs: data folders to look in, after the run's own.
@@ -75,74 +74,89 @@ class RunAnswers:
         self.lock = threading.Lock()
         self._data_dirs = tuple(data_dirs)
         self._file = PredictionsReader(folder.predicted_file)
-        self._images: dict[str, Images | Failure] = {}
-        self._final: tuple[float, dict[str, NDArray[Any]]] | None = None
+        self._images: dict[bool, Images | Failure] = {}
+        self._final: tuple[float, Predictions] | None = None
 
     def of_epoch(self, epoch: int, data: DataReady) -> Answers | Failure:
-        """What the network said of the validation images after an epoch, or after the nearest whose answers were kept.
-
-        Returns:
-            The answers, whose `epoch` says after which; or why there are none.
-        """
+        """Return the predictions for the validation images after the epoch that was kept and is nearest, or why not."""
         kept = self._file.epochs()
         if not kept:
             return "this run keeps no predictions of single epochs"
         nearest = min(kept, key=lambda number: (abs(number - epoch), number))
-        found = self._file.read(nearest)
-        if found is None:
+        predictions = self._file.read(nearest)
+        if predictions is None:
             return f"the predictions of epoch {nearest} cannot be read"
-        images = self._validation(data)
-        if isinstance(images, Images):
-            return _of_epoch(found, images)
-        if data.validation or (final := self._predictions()) is None:
-            return images
-        return _without_images(found, final, data, images)
+        return self._with_images(predictions, data, validation=bool(data.validation))
 
     def final(self, data: DataReady) -> Answers | Failure:
-        """What the network said of the test images after training; or why that is not known."""
-        final = self._predictions()
+        """Return the predictions for the test images after training; or why they are not known."""
+        final = self._read_final()
         if final is None:
             return "this run has no final evaluation"
-        distributions = final["probabilities"]
-        found = EpochPredictions(0, distributions.argmax(axis=1).astype("uint8"), distributions.max(axis=1))
-        images = self._test(data)
-        if isinstance(images, Images):
-            answers = _of_epoch(found, images)
-        else:
-            answers = _without_images(found, final, data, images)
+        best = final.probabilities.argmax(axis=1).astype("uint8")
+        answers = self._with_images(EpochPredictions(0, best, final.probabilities.max(axis=1)), data, validation=False)
         if not isinstance(answers, Answers):
             return answers
-        return replace(answers, epoch=None, distributions=distributions)
+        return replace(answers, epoch=None, distributions=final.probabilities)
 
-    def _validation(self, data: DataReady) -> Images | Failure:
-        return self._read("validation" if data.validation else "test", validation_images, data)
+    def _with_images(self, predictions: EpochPredictions, data: DataReady, *, validation: bool) -> Answers | Failure:
+        """Add the images; if the data are gone, those that the run's folder keeps: the misclassified test images."""
+        import numpy as np
 
-    def _test(self, data: DataReady) -> Images | Failure:
-        return self._read("test", test_images, data)
+        epoch, classes, probabilities = predictions.epoch, predictions.classes, predictions.probabilities
+        images = self._read_images(data, validation=validation)
+        if isinstance(images, Images):
+            count = len(images.labels)
+            if len(classes) != count:
+                return f"there are predictions of {counted(classes, 'image')}, but {count:,} {images.what}"
+            return Answers(
+                epoch,
+                images.what,
+                images.labels,
+                classes,
+                probabilities,
+                images.numbers,
+                images.pixels,
+                np.arange(count),
+            )
+        final = None if validation else self._read_final()
+        if final is None or len(final.labels) != len(classes):
+            return images
+        rows = np.full(len(classes), -1, np.int64)
+        rows[final.misclassified] = np.arange(len(final.misclassified))
+        return Answers(
+            epoch,
+            f"{data.title} test images",
+            final.labels,
+            classes,
+            probabilities,
+            np.arange(1, len(classes) + 1),
+            final.images,
+            rows,
+            missing=f"{images}; only the images that were wrong in the end are kept in the run's folder",
+        )
 
-    def _read(
-        self, part: str, read: Callable[[RunFolder, DataReady, Iterable[Path | None]], Images], data: DataReady
-    ) -> Images | Failure:
-        if part not in self._images:
+    def _read_images(self, data: DataReady, *, validation: bool) -> Images | Failure:
+        if validation not in self._images:
+            read = validation_images if validation else test_images
             try:
-                self._images[part] = read(self.folder, data, self._data_dirs)
+                self._images[validation] = read(self.folder, data, self._data_dirs)
             except DataError as error:
-                self._images[part] = str(error)
-        return self._images[part]
+                self._images[validation] = str(error)
+        return self._images[validation]
 
-    def _predictions(self) -> dict[str, NDArray[Any]] | None:
-        """`predictions.npz`, read anew where it has changed."""
+    def _read_final(self) -> Predictions | None:
+        """Return what `predictions.npz` says, read anew if it has changed."""
         path = self.folder.predictions_file
         try:
             changed = path.stat().st_mtime
-            if self._final is None or self._final[0] != changed:
-                found = read_predictions(path)
-                if found is None:
-                    return None
-                arrays = (found.probabilities, found.labels, found.misclassified, found.images)
-                self._final = (changed, dict(zip(FINAL_KEYS, arrays, strict=True)))
         except OSError:
             return None
+        if self._final is None or self._final[0] != changed:
+            predictions = read_predictions(path)
+            if predictions is None:
+                return None
+            self._final = (changed, predictions)
         return self._final[1]
 
 
@@ -150,54 +164,10 @@ _kept: weakref.WeakKeyDictionary[RunFeed, RunAnswers] = weakref.WeakKeyDictionar
 
 
 def answers_of(feed: RunFeed, data_dir: Path | None) -> RunAnswers:
-    """The answers of a feed's run, the same ones as long as the feed lives."""
+    """Return the predictions of a feed's run, the same ones as long as the feed lives."""
     if feed not in _kept:
         _kept[feed] = RunAnswers(feed.folder, (data_dir,))
     return _kept[feed]
-
-
-def _of_epoch(found: EpochPredictions, images: Images) -> Answers | Failure:
-    import numpy as np
-
-    if len(found.classes) != len(images.labels):
-        return f"there are predictions of {counted(found.classes, 'image')}, but {len(images.labels):,} {images.what}"
-    rows = np.arange(len(images.labels))
-    return Answers(
-        found.epoch,
-        images.what,
-        images.labels,
-        found.classes,
-        found.probabilities,
-        images.numbers,
-        None,
-        images.pixels,
-        rows,
-    )
-
-
-def _without_images(
-    found: EpochPredictions, final: dict[str, NDArray[Any]], data: DataReady, why: Failure
-) -> Answers | Failure:
-    """Answers on the test images where the data are gone: the run's folder keeps those misclassified in the end."""
-    import numpy as np
-
-    labels = final["labels"]
-    if len(labels) != len(found.classes):
-        return why
-    rows = np.full(len(labels), -1, np.int64)
-    rows[final["misclassified"]] = np.arange(len(final["misclassified"]))
-    return Answers(
-        found.epoch,
-        f"{data.title} test images",
-        labels,
-        found.classes,
-        found.probabilities,
-        np.arange(1, len(labels) + 1),
-        None,
-        final["misclassified_images"],
-        rows,
-        f"{why}; only the images that were wrong in the end are kept in the run's folder",
-    )
 
 
 ImageOrder = Literal["worst", "surest", "doubtful", "number"]
@@ -212,14 +182,14 @@ ORDER_WORDS: dict[ImageOrder, str] = {
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Which images: those of a true class, read as a class, wrong ones; None and False do not choose."""
+    """Selects images by true class, predicted class, and whether they are wrong; None and False select all."""
 
     true: int | None = None
     predicted: int | None = None
     errors: bool = False
 
     def words(self, names: tuple[str, ...]) -> str:
-        """``4 read as 9``, ``wrong images read as Shirt``, ``all images``."""
+        """Return ``4 read as 9``, ``wrong images read as Shirt`` or ``all images``."""
         if self.true is not None and self.predicted is not None:
             return f"{names[self.true]} read as {names[self.predicted]}"
         what = "wrong images" if self.errors else "all images" if self == ImageFilter() else "images"
@@ -229,7 +199,7 @@ class ImageFilter:
 
 
 def picked(answers: Answers, chosen: ImageFilter, order: ImageOrder) -> NDArray[np.int64]:
-    """Indices of the images, in order; ties go by index.
+    """Return the indices of the selected images in order; ties go by index.
 
     ``worst`` has the wrong ones first, the surest of them before the others, then the right ones, the most doubtful
     before the others.
@@ -244,18 +214,15 @@ def picked(answers: Answers, chosen: ImageFilter, order: ImageOrder) -> NDArray[
         mask &= answers.classes == chosen.predicted
     if chosen.errors:
         mask &= wrong
-    found = np.flatnonzero(mask)
-    sure = answers.probabilities[found]
-    match order:
-        case "worst":
-            key = np.where(wrong[found], -sure, 1 + sure)
-        case "surest":
-            key = -sure
-        case "doubtful":
-            key = sure
-        case "number":
-            key = answers.numbers[found]
-    return found[np.argsort(key, kind="stable")]
+    indices = np.flatnonzero(mask)
+    sure = answers.probabilities[indices]
+    keys = {
+        "worst": np.where(wrong[indices], -sure, 1 + sure),
+        "surest": -sure,
+        "doubtful": sure,
+        "number": answers.numbers[indices],
+    }
+    return indices[np.argsort(keys[order], kind="stable")]
 
 
 KEPT = 2000
@@ -269,11 +236,11 @@ class HogDrawings:
         self._drawn: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
     def get(self, answers: Answers, index: int) -> NDArray[np.uint8] | None:
-        """An image's drawing, ``(28, 28)``; None while there is none."""
+        """Return an image's drawing, ``(28, 28)``; None while there is none."""
         return self._drawn.get((answers.what, index))
 
     def draw(self, answers: Answers, indices: Iterable[int]) -> bool:
-        """Draws those that are not drawn yet; whether there were such."""
+        """Draw those that are not drawn yet, and return whether there were any."""
         from mnist_tui.data.hog import hog_picture
 
         wanted = [index for index in indices if (answers.what, index) not in self._drawn]
@@ -291,34 +258,30 @@ BAR = 12
 
 
 def epoch_words(epoch: int | None) -> str:
-    """``after epoch 7``, ``final evaluation``."""
+    """Return ``after epoch 7`` or ``final evaluation``."""
     return f"after epoch {epoch}" if epoch is not None else "final evaluation"
 
 
 def certainty(answers: Answers, index: int) -> str:
-    """``91.3 %``; without decimals where it was kept in steps of 1/255."""
+    """Return ``91.3 %``; without decimals if it was kept in steps of 1/255."""
     return f"{100 * float(answers.probabilities[index]):.{0 if answers.distributions is None else 1}f} %"
 
 
 def picture_caption(
     answers: Answers, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs
 ) -> tuple[str, str]:
-    """Two lines of at most `width` characters: mark, true class, predicted class; certainty, number."""
+    """Return two lines of at most `width` characters: mark, true class, predicted class; certainty, number."""
     true, predicted = int(answers.labels[index]), int(answers.classes[index])
-    right, wrong = ("=", "x") if glyphs == "ascii" else ("✓", "✗")
-    mark = right if true == predicted else wrong
-    between = " read as "
-    if len(names[true]) + len(names[predicted]) + len(between) + 2 > width:
-        between = " > " if glyphs == "ascii" else " → "
-        cut = heads(names, (width - 2 - len(between)) // 2)
-        first = f"{cut[true]}{between}{cut[predicted]}"
-    else:
-        first = f"{names[true]}{between}{names[predicted]}"
-    return f"{mark} {first}", f"{certainty(answers, index)} #{int(answers.numbers[index])}"
+    right, wrong, arrow = ("=", "x", ">") if glyphs == "ascii" else ("✓", "✗", "→")
+    line = f"{right if true == predicted else wrong} {names[true]} read as {names[predicted]}"
+    if len(line) > width:
+        cut = heads(names, (width - 5) // 2)
+        line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
+    return line, f"{certainty(answers, index)} #{int(answers.numbers[index])}"
 
 
 def answer_sentence(answers: Answers, index: int, names: tuple[str, ...]) -> str:
-    """``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
+    """Return ``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
     true, predicted = names[int(answers.labels[index])], names[int(answers.classes[index])]
     return (
         f"image {int(answers.numbers[index]):,} of the {answers.what}: {true} read as {predicted}, "
@@ -327,7 +290,7 @@ def answer_sentence(answers: Answers, index: int, names: tuple[str, ...]) -> str
 
 
 def probability_lines(answers: Answers, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
-    """A line for each class with its probability, largest first; empty where only the largest is known."""
+    """Return a line for each class with its probability, largest first; empty if only the largest is known."""
     if answers.distributions is None:
         return []
     shares = answers.distributions[index].tolist()

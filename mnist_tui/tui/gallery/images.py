@@ -1,4 +1,4 @@
-"""The images that a run's network was tested on, with their true classes. Reads files: for a thread.
+"""Finds the images that a run's network was tested on, with their true classes. Reads files: for a thread.
 
 They are looked for where the run had its data, and taken only if their SHA-256 is the one that the run recorded.
 """
@@ -41,7 +41,7 @@ class Images:
 
 
 def validation_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Path | None] = (None,)) -> Images:
-    """The images that each epoch of a run was validated on, in the order of its predictions.
+    """Return the images that each epoch of a run was validated on, in the order of its predictions.
 
     Args:
         data: what the run recorded of its data.
@@ -57,17 +57,17 @@ def validation_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Pa
     experiment = _experiment(folder)
     limit, share = experiment.dataset.limit, experiment.dataset.validation
     pixels, labels = _parts(experiment, folder, data, data_dirs, ("train_images", "train_labels"))
-    aside = None
+    held_out = None
     if share != "test":
         with suppress(ValueError):
-            _, aside = validation_split(len(labels[:limit]), share, experiment.training.seed)
-    if aside is None or len(aside) != data.validation:
+            _, held_out = validation_split(len(labels[:limit]), share, experiment.training.seed)
+    if held_out is None or len(held_out) != data.validation:
         raise DataError(f"experiment.toml of {folder.id} does not say which training images were held out")
-    return Images(f"held-out {data.title} training images", pixels[aside], labels[aside], aside + 1)
+    return Images(f"held-out {data.title} training images", pixels[held_out], labels[held_out], held_out + 1)
 
 
 def test_images(folder: RunFolder, data: DataReady, data_dirs: Iterable[Path | None] = (None,)) -> Images:
-    """The images of a run's final evaluation; arguments and errors as for `validation_images`."""
+    """Return the images of a run's final evaluation; arguments and errors as for `validation_images`."""
     import numpy as np
 
     pixels, labels = _parts(_experiment(folder), folder, data, data_dirs, ("test_images", "test_labels"))
@@ -88,7 +88,7 @@ def _parts(
     data_dirs: Iterable[Path | None],
     parts: tuple[Part, Part],
 ) -> list[NDArray[np.uint8]]:
-    """Images and labels from the first place whose checksums are the recorded ones."""
+    """Return images and labels from the first place whose checksums are the recorded ones."""
     from mnist_tui.data.reading import read_parts
 
     why = f"the run's data ({data.title}, {data.source}) are not on this machine any more"
@@ -105,7 +105,7 @@ def _parts(
 
 
 def _locations(name: str, folder: RunFolder, data_dirs: Iterable[Path | None]) -> Iterator[Location]:
-    """Where the dataset lies, whole: first where the run had it."""
+    """Yield the places where the whole dataset is, the run's own first."""
     with suppress(RequestError, TypeError):
         own = folder.launch().data_dir
         data_dirs = (Path(own) if own else None, *data_dirs)

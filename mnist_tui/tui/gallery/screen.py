@@ -8,7 +8,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
@@ -35,6 +34,7 @@ from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS
 from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
 SIZES: tuple[Size, ...] = ("automatic", *EDGES)
@@ -43,11 +43,11 @@ FINAL = 0
 
 
 class GalleryScreen(RunScreen):
-    """Images of a run.
+    """The images of a run.
 
     Args:
-        cell: opens on the images of that true class read as that class; without it on all wrong ones.
-        final: opens on the final evaluation, not on an epoch.
+        cell: true and predicted class of the images to show first; None for all wrong ones.
+        final: whether to show the final evaluation first, not an epoch.
     """
 
     CSS_PATH = "gallery.tcss"
@@ -76,10 +76,10 @@ class GalleryScreen(RunScreen):
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
     missing = getters.query_one("#missing", Banner)
-    head = getters.query_one("#head", Static)
+    head = getters.query_one("#head", Line)
     grid = getters.query_one(PictureGrid)
-    detail = getters.query_one("#detail", Static)
-    bars = getters.query_one("#bars", Static)
+    detail = getters.query_one("#detail", Line)
+    bars = getters.query_one("#bars", Line)
 
     def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, *, final: bool = False) -> None:
         super().__init__(feed)
@@ -99,16 +99,16 @@ class GalleryScreen(RunScreen):
         yield StatusLine("images", self.feed.folder.id)
         yield Banner(id="sample")
         yield Banner(id="missing")
-        yield Static("", id="head", markup=False)
+        yield Line(id="head")
         with Horizontal(id="body"):
             yield PictureGrid()
-            yield Static("", id="bars", markup=False)
-        yield Static("", id="detail", markup=False)
+            yield Line(id="bars")
+        yield Line(id="detail")
         yield KeyFooter()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes."""
+        """Return the names of the classes."""
         data = self.snapshot.run.data
         return data.class_names if data else DIGITS
 
@@ -125,65 +125,50 @@ class GalleryScreen(RunScreen):
             self._read_for = self.answers = None
             self._pick()
         self._newest = self.feed.newest
-        if run.data is not None and (wanted or run.ended) and self._outdated(wanted):
+        is_shown = isinstance(self.answers, Answers) and self.answers.epoch == wanted
+        outdated = wanted != self._read_for or (self.snapshot.live and not is_shown)
+        if run.data is not None and (wanted or run.ended) and outdated:
             self._read_for = wanted
             self._read(wanted, run.data)
         self._draw_head()
 
-    def _outdated(self, wanted: int) -> bool:
-        """Whether what is shown is not what is wanted, or was not there yet when it was last looked for."""
-        there = isinstance(self.answers, Answers) and self.answers.epoch == wanted
-        return wanted != self._read_for or (self.snapshot.live and not there)
-
     @work(thread=True, group="answers", exit_on_error=False)
     def _read(self, wanted: int, data: DataReady) -> None:
-        """In a thread: the answers, and the images when they are first asked for."""
         source = answers_of(self.feed, self.app.options.data_dir)
         with source.lock:
             answers = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
             if isinstance(answers, str) and wanted != FINAL and self.snapshot.run.ended is not None:
                 final = source.final(data)
                 if isinstance(final, Answers):
-                    answers = replace(
-                        final, missing=f"{answers}: this is the final evaluation. {final.missing}".strip()
-                    )
+                    why = f"{answers}: this is the final evaluation. {final.missing}".strip()
+                    answers = replace(final, missing=why)
         if self.is_attached:
-            self.app.call_from_thread(self._take, wanted, answers)
+            self.app.call_from_thread(self._show_answers, wanted, answers)
 
-    def _take(self, wanted: int, answers: Answers | Failure) -> None:
-        """Shows the answers; the picture that is looked at stays it, unless that is the first."""
-        shown = self.answers
+    def _show_answers(self, wanted: int, answers: Answers | Failure) -> None:
+        """Show the answers; the selected picture stays selected, unless that is the first."""
+        shown, keep = self.answers, None
         if wanted != self._read_for:
             return
         if isinstance(shown, Answers) and isinstance(answers, Answers) and shown.what == answers.what:
             if shown.epoch == answers.epoch:
                 return
-            keep = self._looked_at() if self.grid.selected else None
-        else:
-            keep = None
+            keep = self._selected() if self.grid.selected else None
         self.answers = answers
         self._pick(keep)
 
     def _pick(self, keep: int | None = None) -> None:
-        """Chooses and orders anew; the picture with index `keep` stays the one that is looked at."""
+        """Select and order anew; the picture with index `keep` stays selected."""
         answers = self.answers
-        if isinstance(answers, Answers):
-            self.indices = picked(answers, self.chosen, self.order).tolist()
-        else:
-            self.indices = []
+        self.indices = picked(answers, self.chosen, self.order).tolist() if isinstance(answers, Answers) else []
         self._show_pictures(self.indices.index(keep) if keep in self.indices else 0)
 
     def _show_pictures(self, selected: int) -> None:
-        beside = 2 if self._hog else 1
-        self.grid.show(
-            len(self.indices), self._tile, selected=selected, pictures=beside, size=self._edge, ink=self._ink()
-        )
-
-    def _ink(self) -> Ink:
-        glyphs = self.app.settings.glyphs
-        if self.app.no_color or self.app.native_ansi_color:
-            return Ink(glyphs=glyphs)
-        return Ink(self.grid.background_colors[1], self.grid.colors[3], glyphs)
+        grid, glyphs = self.grid, self.app.settings.glyphs
+        plain = self.app.no_color or self.app.native_ansi_color
+        ink = Ink(glyphs=glyphs) if plain else Ink(grid.background_colors[1], grid.colors[3], glyphs)
+        pictures = 2 if self._hog else 1
+        grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=self._edge, ink=ink)
 
     def _tile(self, at: int, width: int) -> Tile:
         assert isinstance(self.answers, Answers)
@@ -196,25 +181,25 @@ class GalleryScreen(RunScreen):
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
-        """What is shown, in words; and the HOG pictures of the page where they are not drawn yet."""
+        """Say what is shown, and draw the HOG pictures of the page that are not drawn yet."""
         answers = self.answers
         self.missing.say(answers.missing if isinstance(answers, Answers) else "")
         self.status.show(self.snapshot.state, f"images, {self._when()}")
         if not isinstance(answers, Answers):
-            self.head.update(answers or self._waiting())
-            self.detail.update("")
-            self.bars.update("")
+            self.head.say(answers or self._waiting())
+            self.detail.say("")
+            self.bars.say("")
             return
-        self.head.update(self._what_is_shown(answers))
+        self.head.say(self._what_is_shown(answers))
         if self.indices:
             index = self.indices[self.grid.selected]
             lines = probability_lines(answers, index, self.names, self.app.settings.glyphs)
-            self.detail.update(answer_sentence(answers, index, self.names))
-            self.bars.update("\n".join(["probability of each class", *lines] if lines else []))
+            self.detail.say(answer_sentence(answers, index, self.names))
+            self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
             self.bars.set_class(not lines, "-empty")
         else:
-            self.detail.update("x shows all images")
-            self.bars.update("")
+            self.detail.say("x shows all images")
+            self.bars.say("")
         if self._hog and self._drawings is not None:
             self._draw_hog(self._drawings, answers, [self.indices[at] for at in self.grid.shown])
 
@@ -238,16 +223,14 @@ class GalleryScreen(RunScreen):
 
     @work(thread=True, exclusive=True, group="hog", exit_on_error=False)
     def _draw_hog(self, drawings: HogDrawings, answers: Answers, indices: list[int]) -> None:
-        """In a thread: the HOG pictures of a page."""
         if drawings.draw(answers, indices) and self.is_attached:
-            self.app.call_from_thread(self._has_hog, answers)
+            self.app.call_from_thread(self._show_hog, answers)
 
-    def _has_hog(self, answers: Answers) -> None:
+    def _show_hog(self, answers: Answers) -> None:
         if answers is self.answers:
             self._show_pictures(self.grid.selected)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
         match action:
             case "hog":
                 return self._drawings is not None
@@ -260,12 +243,12 @@ class GalleryScreen(RunScreen):
         self.final = False
         super().look_at(epoch)
 
-    def _looked_at(self) -> int | None:
+    def _selected(self) -> int | None:
         return self.indices[self.grid.selected] if self.indices else None
 
     def _choose(self, chosen: ImageFilter) -> None:
         self.chosen = chosen
-        self._pick(self._looked_at())
+        self._pick(self._selected())
 
     def action_order(self) -> None:
         self.order = ORDERS[(ORDERS.index(self.order) + 1) % len(ORDERS)]
@@ -278,7 +261,7 @@ class GalleryScreen(RunScreen):
         self._choose(ImageFilter())
 
     def action_choose(self, which: str) -> None:
-        """Asks for the true or the predicted class."""
+        """Ask for the true or the predicted class."""
         now: int | None = getattr(self.chosen, which)
         lines = [*(f"{at} {name}" if name != str(at) else name for at, name in enumerate(self.names)), "any class"]
         title = "True class" if which == "true" else "Read as"
@@ -291,7 +274,7 @@ class GalleryScreen(RunScreen):
         self.app.push_screen(screen, take)
 
     def action_jump(self) -> None:
-        """Asks for the number of an image: its place in the dataset's file, counted from 1."""
+        """Ask for the number of an image: its place in the dataset's file, counted from 1."""
         if not isinstance(self.answers, Answers):
             return
         most = int(self.answers.numbers.max())
@@ -337,7 +320,6 @@ class GalleryScreen(RunScreen):
 
 
 def _hog_drawings(feed: RunFeed) -> HogDrawings | None:
-    """None where the run has other features."""
     try:
         features = feed.folder.preset().experiment.features
     except RequestError:

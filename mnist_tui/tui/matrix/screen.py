@@ -9,7 +9,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
-from textual.widgets import Static
 
 from mnist_tui.errors import RunError
 from mnist_tui.runs.collection.summaries import RunSummary
@@ -28,40 +27,35 @@ from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import DIGITS, VIEWS, CellMatrix, ConfusionView, View, WorstConfusions
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
+from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, percent, signed
 
 
 @dataclass(frozen=True)
-class BaselineMatrix:
-    """A matrix of counts, rows true, columns predicted.
-
-    Attributes:
-        words: where it is from: ``epoch 3``, ``the final evaluation``.
-    """
+class NamedMatrix:
+    """A matrix of counts, and the words for where it is from: ``epoch 3``, ``the final evaluation``."""
 
     matrix: Matrix
     words: str
 
 
-def final_of(folder: RunFolder, run: RunState) -> BaselineMatrix | None:
-    """The matrix of the final evaluation on the test images; None where there was none, or it cannot be read."""
+def final_of(folder: RunFolder, run: RunState) -> NamedMatrix | None:
+    """Return the matrix of the final evaluation on the test images; None if there is none that can be read."""
     try:
         results = results_of(folder, run)
     except RunError:
         return None
     rows = (results or {}).get("confusion_matrix")
-    return BaselineMatrix(tuple(tuple(row) for row in rows), "the final evaluation") if rows else None
+    return NamedMatrix(tuple(tuple(row) for row in rows), "the final evaluation") if rows else None
 
 
-def base_of_run(folder: RunFolder) -> BaselineMatrix | None:
-    """A run's final matrix, else its newest; None where no epoch of it has ended."""
+def base_of_run(folder: RunFolder) -> NamedMatrix | None:
+    """Return a run's final matrix, else its newest; None if no epoch of it has ended. Reads files: for a thread."""
     run = replayed(folder.events_file)
     final = final_of(folder, run)
     if final is not None:
-        return BaselineMatrix(final.matrix, f"{folder.id}, final evaluation")
-    if run.confusion is None:
-        return None
-    return BaselineMatrix(run.confusion, f"{folder.id}, epoch {run.confusion_epoch}")
+        return NamedMatrix(final.matrix, f"{folder.id}, final evaluation")
+    return NamedMatrix(run.confusion, f"{folder.id}, epoch {run.confusion_epoch}") if run.confusion else None
 
 
 class MatrixScreen(RunScreen):
@@ -95,18 +89,17 @@ class MatrixScreen(RunScreen):
     status = getters.query_one(StatusLine)
     sample = getters.query_one("#sample", Banner)
     matrix = getters.query_one(CellMatrix)
-    cell = getters.query_one("#cell", Static)
+    cell = getters.query_one("#cell", Line)
     worst = getters.query_one(WorstConfusions)
-    facts = getters.query_one("#facts", Static)
+    facts = getters.query_one("#facts", Line)
 
     def __init__(self, feed: RunFeed) -> None:
         super().__init__(feed)
         self.view: View = "counts"
-        self.base: BaselineMatrix | None = None
+        self.base: NamedMatrix | None = None
         self.final = False
-        self._final: BaselineMatrix | None = None
-        self._asked = False
-        self._candidates: list[RunSummary] = []
+        self._final: NamedMatrix | None = None
+        self._final_requested = False
 
     def compose(self) -> ComposeResult:
         yield StatusLine("confusion matrix", self.feed.folder.id)
@@ -114,62 +107,53 @@ class MatrixScreen(RunScreen):
         with Container(id="body"):
             yield CellMatrix()
             with VerticalScroll(id="words", can_focus=False):
-                yield Static("", id="cell", markup=False)
+                yield Line(id="cell")
                 yield WorstConfusions()
-                yield Static("", id="facts", markup=False)
+                yield Line(id="facts")
         yield KeyFooter()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes."""
+        """Return the names of the classes."""
         data = self.snapshot.run.data
         return data.class_names if data else DIGITS
 
-    def shown(self) -> BaselineMatrix | None:
-        """The matrix that is looked at; None before the first epoch has ended."""
+    def shown(self) -> NamedMatrix | None:
+        """Return the matrix that is shown; None before the first epoch has ended."""
         if self.final and self._final is not None:
             return self._final
         run, epoch = self.snapshot.run, self.feed.epoch
         if epoch == run.confusion_epoch:
-            return BaselineMatrix(run.confusion, f"epoch {epoch}") if run.confusion else None
+            return NamedMatrix(run.confusion, f"epoch {epoch}") if run.confusion else None
         ended = self.feed.ended(epoch)
-        return BaselineMatrix(ended.confusion, f"epoch {epoch}") if ended else None
+        return NamedMatrix(ended.confusion, f"epoch {epoch}") if ended else None
 
     def took(self) -> None:
         if self.snapshot.live:
-            self.final, self._final, self._asked = False, None, False
-        elif not self._asked and self.snapshot.run.ended is not None:
-            self._asked = True
+            self.final, self._final, self._final_requested = False, None, False
+        elif not self._final_requested and self.snapshot.run.ended is not None:
+            self._final_requested = True
             self._read_final()
 
     def draw(self) -> None:
         run, shown = self.snapshot.run, self.shown()
-        matrix = shown.matrix if shown else None
+        matrix, base = shown and shown.matrix, self.base and self.base.matrix
+        what, caption = "confusion matrix", ""
+        if shown is not None:
+            newest = self.feed.cursor is None and not self.final and self.snapshot.live
+            what = f"confusion, {shown.words}{', the newest' if newest else ''}"
+            caption = "of the test set, evaluated after training" if self.final else f"evaluated after {shown.words}"
+            if self.base is not None:
+                caption = f"of {shown.words} against {self.base.words}"
         self.sample.say(sample_line(run.data is not None and run.data.sample))
-        self.status.show(self.snapshot.state, self._what(shown))
-        self.matrix.show(matrix, self.names, self._caption(shown), view=self.view, base=self._base_matrix())
-        self.worst.show(matrix, self.names, self._base_matrix())
-        self.facts.update("\n".join(self._facts(shown)))
+        self.status.show(self.snapshot.state, what)
+        self.matrix.show(matrix, self.names, caption, view=self.view, base=base)
+        self.worst.show(matrix, self.names, base)
+        self.facts.say("\n".join(self._facts(shown)))
         self._draw_cell()
 
-    def _what(self, shown: BaselineMatrix | None) -> str:
-        if shown is None:
-            return "confusion matrix"
-        newest = self.feed.cursor is None and not self.final and self.snapshot.live
-        return f"confusion, {shown.words}{', the newest' if newest else ''}"
-
-    def _base_matrix(self) -> Matrix | None:
-        return self.base.matrix if self.base else None
-
-    def _caption(self, shown: BaselineMatrix | None) -> str:
-        if shown is None:
-            return ""
-        if self.base is not None:
-            return f"of {shown.words} against {self.base.words}"
-        return "of the test set, evaluated after training" if self.final else f"evaluated after {shown.words}"
-
-    def _facts(self, shown: BaselineMatrix | None) -> list[str]:
-        """The accuracy, the base, and a warning where two matrices do not count the same images."""
+    def _facts(self, shown: NamedMatrix | None) -> list[str]:
+        """Return the accuracy, the base, and a warning if the two matrices do not count the same images."""
         if shown is None:
             return []
         lines = [f"accuracy {percent(accuracy(shown.matrix), 2)} of {counted(total(shown.matrix), 'image')}"]
@@ -181,17 +165,17 @@ class MatrixScreen(RunScreen):
 
     @on(CellMatrix.CellSelected)
     def _draw_cell(self) -> None:
-        """The cell that is looked at, in words."""
+        """Describe the selected cell in words."""
         shown, (true, predicted) = self.shown(), self.matrix.cell
         if shown is None:
-            self.cell.update("")
+            self.cell.say("")
             return
         row, names = shown.matrix[true], self.names
         words = in_words(Confusion(true, predicted, names[true], names[predicted], row[predicted], sum(row)))
         if self.base is not None:
             before = self.base.matrix[true][predicted]
             words += f"; in the base {before:,} ({signed(row[predicted] - before, 0)})"
-        self.cell.update(f"[ ] {words}")
+        self.cell.say(f"[ ] {words}")
 
     @on(ConfusionView.CellChosen)
     def _open_cell(self, message: ConfusionView.CellChosen) -> None:
@@ -203,7 +187,6 @@ class MatrixScreen(RunScreen):
         self.matrix.look_at((message.confusion.true, message.confusion.predicted))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
         match action:
             case "no_base":
                 return self.base is not None
@@ -221,7 +204,7 @@ class MatrixScreen(RunScreen):
         self.draw()
 
     def action_base(self) -> None:
-        """The matrix looked at becomes the base; it is none any more where it was."""
+        """Make the present matrix the base; if it is the base, end the comparison."""
         shown = self.shown()
         self._compare(None if shown == self.base else shown)
         if self.base is not None:
@@ -230,7 +213,7 @@ class MatrixScreen(RunScreen):
     def action_no_base(self) -> None:
         self._compare(None)
 
-    def _compare(self, base: BaselineMatrix | None) -> None:
+    def _compare(self, base: NamedMatrix | None) -> None:
         self.base = base
         self.refresh_bindings()
         self.draw()
@@ -249,36 +232,34 @@ class MatrixScreen(RunScreen):
         self._open(None)
 
     def _open(self, cell: tuple[int, int] | None) -> None:
-
         self.app.show(Route("gallery", run=self.feed.folder, cell=cell, final=self.final))
 
     def action_back(self) -> None:
         self.app.pop_screen()
 
     def action_other(self) -> None:
-        self._list_runs(self.app.options.runs_dir)
+        data = self.snapshot.run.data
+        self._list_runs(self.app.options.runs_dir, data.name if data else "")
 
     @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def _list_runs(self, runs_dir: Path) -> None:
-        """In a thread: the other runs on the same data of which an epoch has ended."""
-        data = self.snapshot.run.data
-        name = data.name if data else ""
+    def _list_runs(self, runs_dir: Path, dataset: str) -> None:
+        """List the other runs on the same data of which an epoch has ended."""
         own = self.feed.folder.id
-        found = [run for run in list_runs(runs_dir) if run.run != own and run.dataset == name and run.epochs_done]
-        self.app.call_from_thread(self._ask_for_run, found)
+        runs = [run for run in list_runs(runs_dir) if run.run != own and run.dataset == dataset and run.epochs_done]
+        self.app.call_from_thread(self._choose_run, runs)
 
-    def _ask_for_run(self, found: list[RunSummary]) -> None:
+    def _choose_run(self, runs: list[RunSummary]) -> None:
         if not self.is_current:
             return
-        if not found:
+        if not runs:
             self.notify("there is no other run on the same data of which an epoch has ended", severity="warning")
             return
-        self._candidates = found
-        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in found]), self._read_chosen)
 
-    def _read_chosen(self, at: int | None) -> None:
-        if at is not None:
-            self._read_base(RunFolder(Path(self._candidates[at].folder)))
+        def read(at: int | None) -> None:
+            if at is not None:
+                self._read_base(RunFolder(Path(runs[at].folder)))
+
+        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in runs]), read)
 
     @work(thread=True, exclusive=True, group="base", exit_on_error=False)
     def _read_base(self, folder: RunFolder) -> None:
@@ -291,9 +272,9 @@ class MatrixScreen(RunScreen):
     @work(thread=True, exclusive=True, group="final", exit_on_error=False)
     def _read_final(self) -> None:
         final = final_of(self.feed.folder, self.snapshot.run)
-        self.app.call_from_thread(self._has_final, final)
+        self.app.call_from_thread(self._offer_final, final)
 
-    def _has_final(self, final: BaselineMatrix | None) -> None:
+    def _offer_final(self, final: NamedMatrix | None) -> None:
         self._final = final
         self.refresh_bindings()
 
