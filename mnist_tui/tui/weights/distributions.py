@@ -151,21 +151,21 @@ class DistributionView(Widget):
     }
     """
 
+    @dataclass
     class EpochPicked(Message):
         """Posted when a column is clicked."""
 
-        def __init__(self, epoch: int) -> None:
-            super().__init__()
-            self.epoch = epoch
+        epoch: int
+
+    _spreads: tuple[EpochSpread, ...] = ()
+    _epoch = 0
+    _nothing = ""
+    _drawn: tuple[object, ...] = ()
+    _lines: Sequence[list[Segment]] = ()
 
     def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs: Glyphs = glyphs
-        self._spreads: tuple[EpochSpread, ...] = ()
-        self._epoch = 0
-        self._nothing = ""
-        self._drawn: tuple[object, ...] = ()
-        self._lines: list[list[Segment]] = []
 
     def show(self, spreads: Sequence[EpochSpread], epoch: int, nothing: str = "") -> None:
         """Draw the distributions in the order of their epochs, and those at `epoch` as bars.
@@ -375,12 +375,11 @@ class LayerTable(TableView):
     at. The arrow keys or a click choose a layer.
     """
 
+    @dataclass
     class LayerPicked(Message):
         """Posted when a layer's line is clicked."""
 
-        def __init__(self, at: int) -> None:
-            super().__init__()
-            self.at = at
+        at: int
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(COLUMNS, id=id)

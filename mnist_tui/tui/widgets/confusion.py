@@ -246,12 +246,12 @@ class ConfusionView(Widget):
     """
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
 
+    @dataclass
     class CellChosen(Message):
         """Posted when a cell is chosen, with its class numbers."""
 
-        def __init__(self, true: int, predicted: int) -> None:
-            super().__init__()
-            self.true, self.predicted = true, predicted
+        true: int
+        predicted: int
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -483,12 +483,11 @@ class WorstConfusions(Widget):
     }
     """
 
+    @dataclass
     class ConfusionChosen(Message):
         """Posted when a confusion is clicked."""
 
-        def __init__(self, confusion: Confusion) -> None:
-            super().__init__()
-            self.confusion = confusion
+        confusion: Confusion
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

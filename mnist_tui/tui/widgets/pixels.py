@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -23,9 +23,6 @@ from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.settings import Glyphs
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mnist_tui.tui.bench import Bench
 
 
@@ -41,7 +38,7 @@ EDGE_CONTRAST = 96
 
 @dataclass(frozen=True)
 class Ink:
-    """How pictures are drawn.
+    """The colours and glyphs of pictures.
 
     Attributes:
         paper, ink: the colours of 0 and of 255; None for shades that need no colours.
@@ -75,9 +72,12 @@ def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
 
 
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
-    """Return a square picture with fewer pixels: means over the areas they cover, as bright at its brightest."""
-    import numpy as np
+    """Return a square picture with so many pixels a side, none more than it has: means over the areas they cover.
 
+    It is as bright at its brightest as the picture.
+    """
+    if edge == len(picture):
+        return picture
     bounds = np.linspace(0, len(picture), edge + 1)
     starts = np.arange(len(picture))
     upper, lower = np.minimum(bounds[1:, None], starts + 1), np.maximum(bounds[:-1, None], starts)
@@ -177,7 +177,7 @@ PLENTY = 9
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """What is shown at one place of the grid.
+    """One place of the grid.
 
     Attributes:
         pictures: ``(28, 28)`` each, beside each other; None for one that is not there.
@@ -190,7 +190,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class GridLayout:
-    """How the tiles fit: `edge` pixels a side, columns and rows of tiles, width and height of a tile."""
+    """The tiles that fit: `edge` pixels a side, columns and rows of tiles, width and height of a tile."""
 
     edge: int
     columns: int
@@ -238,8 +238,8 @@ class PictureGrid(Widget, can_focus=True):
         Binding("down", "row(1)", "Down", tooltip="Look at the picture below", id="gallery.down", show=False),
         Binding("pageup", "page(-1)", "Page up", tooltip="The page before", id="gallery.page-up", show=False),
         Binding("pagedown,space", "page(1)", "Page", tooltip="The next page", id="gallery.page-down"),
-        Binding("home", "first", "First", tooltip="Look at the first picture", id="gallery.first", show=False),
-        Binding("end", "last", "Last", tooltip="Look at the last picture", id="gallery.last", show=False),
+        Binding("home", "to(0)", "First", tooltip="Look at the first picture", id="gallery.first", show=False),
+        Binding("end", "to(-1)", "Last", tooltip="Look at the last picture", id="gallery.last", show=False),
     ]
     DEFAULT_CSS = """
     PictureGrid {
@@ -252,15 +252,13 @@ class PictureGrid(Widget, can_focus=True):
     class PictureSelected(Message):
         """Posted when another picture is selected, or another page is shown."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.selected = 0
-        self.count = 0
-        self.ink = Ink()
-        self._beside = 1
-        self._edge: Size = "automatic"
-        self._tile: Callable[[int, int], Tile] | None = None
-        self._lines: list[Strip] | None = None
+    selected = 0
+    count = 0
+    ink = Ink()
+    _beside = 1
+    _edge: Size = "automatic"
+    _tile: Callable[[int, int], Tile] | None = None
+    _lines: list[Strip] | None = None
 
     def show(
         self, count: int, tile: Callable[[int, int], Tile], *, selected: int, pictures: int, size: Size, ink: Ink
@@ -316,11 +314,8 @@ class PictureGrid(Widget, can_focus=True):
         if 0 <= to < self.pages:
             self.look_at(to * self.plan.page)
 
-    def action_first(self) -> None:
-        self.look_at(0)
-
-    def action_last(self) -> None:
-        self.look_at(self.count - 1)
+    def action_to(self, index: int) -> None:
+        self.look_at(index if index >= 0 else self.count - 1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
@@ -359,39 +354,26 @@ class PictureGrid(Widget, can_focus=True):
     def _drawn(self) -> list[Strip]:
         if self._tile is None or not self.count:
             return []
-        plan, lines = self.plan, list[Strip]()
-        indices = self.shown
-        for start in range(indices.start, indices.stop, plan.columns):
-            row = [self._tile_lines(index, plan) for index in indices if start <= index < start + plan.columns]
+        plan, base, shown = self.plan, self.rich_style, self.shown
+        lines: list[Strip] = []
+        for start in range(shown.start, shown.stop, plan.columns):
+            indices = range(start, min(start + plan.columns, shown.stop))
+            row = [self._tile_lines(self._tile(index, plan.width), plan, index == self.selected) for index in indices]
             for parts in zip(*row, strict=True):
-                segments = [segment for part in parts for segment in (*part, Segment(" " * GAP))]
-                lines.append(self._strip(segments))
-            lines.append(Strip.blank(self.size.width, self.rich_style))
+                strip = Strip([segment for part in parts for segment in (*part, Segment(" " * GAP))])
+                lines.append(strip.apply_style(base).adjust_cell_length(self.size.width, base))
+            lines.append(Strip.blank(self.size.width, base))
         return lines
 
-    def _tile_lines(self, index: int, plan: GridLayout) -> list[list[Segment]]:
+    def _tile_lines(self, tile: Tile, plan: GridLayout, selected: bool) -> list[list[Segment]]:
         """Return a tile's lines, all as wide as the layout says."""
-        tile = self._tile(index, plan.width) if self._tile else Tile((), ())
         blank = [[Segment(" " * plan.edge)]] * (plan.edge // 2)
-        drawn = [blank if picture is None else self._picture_lines(picture, plan) for picture in tile.pictures]
+        pictures = [
+            blank if picture is None else self.ink.lines(shrunk(picture, plan.edge)) for picture in tile.pictures
+        ]
         lines = [
             [segment for part in parts for segment in (*part, Segment(" " * BESIDE))][:-1]
-            for parts in zip(*drawn, strict=True)
+            for parts in zip(*pictures, strict=True)
         ]
-        style = Style(reverse=True, bold=True) if index == self.selected else None
-        lines += [[Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption]
-        return lines
-
-    def _picture_lines(self, picture: NDArray[np.uint8], plan: GridLayout) -> Sequence[list[Segment]]:
-        return list(self.ink.lines(picture if plan.edge == IMAGE_EDGE else shrunk(picture, plan.edge)))
-
-    def _strip(self, segments: list[Segment]) -> Strip:
-        base = self.rich_style
-        styled = [
-            part if part.style and part.style.bgcolor else Segment(part.text, self._on(base, part.style))
-            for part in segments
-        ]
-        return Strip(styled).adjust_cell_length(self.size.width, base)
-
-    def _on(self, base: Style, style: Style | None) -> Style:
-        return base + style if style else base
+        style = Style(reverse=True, bold=True) if selected else None
+        return [*lines, *([Segment(line[: plan.width].ljust(plan.width), style)] for line in tile.caption)]

@@ -106,21 +106,18 @@ class RowTable(ScrollView, can_focus=True):
     class Marked(Message):
         """Posted when the place for a row's mark is clicked."""
 
+    @dataclass
     class HeadClicked(Message):
         """Posted when a column's head is clicked."""
 
-        def __init__(self, column: str) -> None:
-            super().__init__()
-            self.column = column
+        column: str
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._columns: Sequence[RowColumn] = ()
-        self._rows: Sequence[TableRow] = ()
-        self._wanted: list[int] = []
-        self._sorted: tuple[str, bool] = ("", False)
-        self._cursor = 0
-        self._moved = False
+    _columns: Sequence[RowColumn] = ()
+    _rows: Sequence[TableRow] = ()
+    _wanted: Sequence[int] = ()
+    _sorted: tuple[str, bool] = ("", False)
+    _cursor = 0
+    _moved = False
 
     @property
     def chosen(self) -> str | None:

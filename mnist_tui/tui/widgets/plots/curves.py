@@ -310,11 +310,9 @@ class CurvePlots(Vertical, EpochView):
     CurvePlots { width: 1fr; height: 1fr; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._shown = 0
-        self._run = RunState()
-        self._cursor: int | None = None
+    _shown = 0
+    _run = RunState()
+    _cursor: int | None = None
 
     def compose(self) -> ComposeResult:
         for number, pair in enumerate(PAIRS):

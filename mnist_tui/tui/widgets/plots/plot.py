@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -57,29 +58,25 @@ class Plot(Widget):
     if TYPE_CHECKING:
         app = getters.app(Bench)
 
+    @dataclass
     class EpochPointed(Message):
         """Posted when a person points at an epoch."""
 
-        def __init__(self, epoch: int) -> None:
-            super().__init__()
-            self.epoch = epoch
+        epoch: int
 
+    @dataclass
     class ViewWanted(Message):
         """Posted when the mouse zooms or pans, with the function that makes the new view out of the present one."""
 
-        def __init__(self, change: Callable[[EpochWindow, EpochAxis], EpochWindow]) -> None:
-            super().__init__()
-            self.change = change
+        change: Callable[[EpochWindow, EpochAxis], EpochWindow]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.plane: Plane | None = None
-        self.margin = 0
-        self.redraws = 0
-        self.painted: tuple[PlotPicture, Marks, list[Row]] | None = None
-        self._lines: list[Row] = []
-        self._held: int | None = None
-        self._seen = True
+    plane: Plane | None = None
+    margin = 0
+    redraws = 0
+    painted: tuple[PlotPicture, Marks, list[Row]] | None = None
+    _lines: Sequence[Row] = ()
+    _held: int | None = None
+    _seen = True
 
     @property
     def marks(self) -> Marks:
@@ -103,7 +100,7 @@ class Plot(Widget):
         if not self._seen or self.size.area == 0:
             return
         self.redraws += 1
-        before, self._lines = self._lines, list(self.lines())
+        before, self._lines = self._lines, self.lines()
         regions = [
             Region(span[0], y, span[1] - span[0], 1)
             for y, (old, new) in enumerate(zip(before, self._lines, strict=False))

@@ -110,11 +110,7 @@ class Scatter(Plot):
     **Accuracy against size.** Each run is a mark at its number of parameters and its accuracy on the test set; the mark
     is that of its curve. A group of seeds stands at its mean, with a line one standard deviation up and down.
     """
-    can_focus = False
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._points: tuple[ScatterPoint, ...] = ()
+    _points: tuple[ScatterPoint, ...] = ()
 
     def show(self, points: Sequence[ScatterPoint]) -> None:
         """Draw these points."""
@@ -204,11 +200,7 @@ class SeedPlot(Plot):
     **Accuracy by seed.** Each mark is one run on the test set; groups that are compared stand side by side at each
     seed. The line is a group's mean, the shaded band one standard deviation of the sample to each side.
     """
-    can_focus = False
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._groups: tuple[SeedScores, ...] = ()
+    _groups: tuple[SeedScores, ...] = ()
 
     def show(self, groups: Sequence[SeedScores]) -> None:
         """Draw these groups."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Literal
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
@@ -53,15 +53,6 @@ class Track:
         if self.lowest is None or y < self.lowest[1]:
             self.lowest = (float(x), y)
 
-    def split(self, indices: Sequence[int]) -> list[list[int]]:
-        """Divide rising indices at every gap."""
-        parts: list[list[int]] = [[*indices[:1]]] if indices else []
-        for before, here in pairwise(indices):
-            if bisect_right(self.breaks, here) > bisect_right(self.breaks, before):
-                parts.append([])
-            parts[-1].append(here)
-        return parts
-
 
 def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
     """Return a series of given points."""
@@ -90,11 +81,11 @@ def line(track: Track, start: float, end: float, columns: int) -> list[Stretch]:
     """Return unbroken stretches of a line: the first, lowest, highest and last point of each column."""
     # one point beyond each edge, so that the line reaches it
     first, last = max(0, bisect_left(track.xs, start) - 1), min(len(track.xs), bisect_right(track.xs, end) + 1)
-    if last - first <= 4 * columns:
-        kept = list(range(first, last))
-    else:
-        kept = [at for band in bands(track, (first, last), (start, end), columns) for at in sorted(set(band))]
-    parts = (_clipped([(track.xs[at], track.ys[at]) for at in part], start, end) for part in track.split(kept))
+    kept: Iterable[int] = range(first, last)
+    if last - first > 4 * columns:
+        kept = (at for band in bands(track, (first, last), (start, end), columns) for at in sorted(set(band)))
+    unbroken = groupby(kept, lambda at: bisect_right(track.breaks, at))
+    parts = (_clipped([(track.xs[at], track.ys[at]) for at in part], start, end) for _, part in unbroken)
     return [part for part in parts if part]
 
 
@@ -112,18 +103,18 @@ def marked(track: Track, start: float, end: float, columns: int, visible: float)
 
 def _clipped(points: list[Point], start: float, end: float) -> Stretch:
     """Cut a stretch at two edges; a line over an edge ends on it."""
+
+    def between(a: Point, b: Point, x: float) -> Point:
+        return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
+
     inside = [point for point in points if start <= point[0] <= end]
     before = [point for point in points if point[0] < start]
     after = [point for point in points if point[0] > end]
     if before and (inside or after):
-        inside.insert(0, _between(before[-1], (inside or after)[0], start))
+        inside.insert(0, between(before[-1], (inside or after)[0], start))
     if after and inside:
-        inside.append(_between(inside[-1], after[0], end))
+        inside.append(between(inside[-1], after[0], end))
     return tuple(inside)
-
-
-def _between(a: Point, b: Point, x: float) -> Point:
-    return (x, a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]))
 
 
 def smoothed(points: Iterable[Point], share: float) -> Stretch:
@@ -145,10 +136,10 @@ Metric = Literal["loss", "accuracy", "learning_rate", "images_per_second"]
 RUNNING_EPOCHS = 3
 """The running means of all epochs are drawn until this many epochs are done."""
 LONG_EPOCH_SECONDS = 4.0
-"""Epochs that take longer show the running mean of the present one, also later."""
+"""If an epoch takes longer, the running means of the present one are always drawn."""
 SMOOTHING = 0.9
 FIRST_EPOCHS = 5
-"""That the epoch axis has room for from the beginning, where so many are planned."""
+"""The epoch axis has room for so many epochs from the beginning, if so many are planned."""
 END_STEPS = 16
 """An axis' ends are multiples of a step, of which the values take up to so many."""
 
@@ -160,10 +151,10 @@ class Measure:
     Attributes:
         title, short: its name, and one for narrow places.
         fields: of an epoch's row, for training, validation, and training without dropout.
-        running: the field of a running point; empty where there is none.
-        factor: from the row's value to the axis'.
+        running: the field of a running point; empty if there is none.
+        factor: turns a row's value into that on the axis.
         log: whether a logarithmic axis makes sense.
-        top: what it cannot exceed, on the axis.
+        top: the largest possible value, on the axis.
         unit: of the axis' labels.
     """
 
@@ -318,34 +309,27 @@ def running_shown(run: RunState) -> bool:
 
 
 def _running(run: RunState, measure: Measure) -> list[Track]:
-    """Return the running means, with a break at the end of each epoch, where they start again."""
+    """Return the running means of each epoch."""
     if not measure.running or not running_shown(run):
         return []
     since = 0 if len(run.history) < RUNNING_EPOCHS else run.history[-1].epoch
-    epochs: dict[int, Track] = {}
-    for point in run.running:
-        if point.at > since:
-            epochs.setdefault(math.ceil(point.at), Track()).add(point.at, getattr(point, measure.running))
-    return list(epochs.values())
+    points = (point for point in run.running if point.at > since)
+    return [
+        track_of((point.at, getattr(point, measure.running)) for point in epoch)
+        for _, epoch in groupby(points, lambda point: math.ceil(point.at))
+    ]
 
 
 def scaled(parts: Iterable[Iterable[Point]], factor: float = 1.0, log: bool = False) -> list[Stretch]:
     """Convert stretches to the scale of the axis; on a logarithmic one values that are not above 0 break them."""
-    kept: list[Stretch] = []
-    for part in parts:
-        here: list[Point] = []
-        for x, y in part:
-            height = y * factor
-            if not log:
-                here.append((x, height))
-            elif height > 0:
-                here.append((x, math.log10(height)))
-            elif here:
-                kept.append(tuple(here))
-                here = []
-        if here:
-            kept.append(tuple(here))
-    return kept
+    if not log:
+        return [stretch for part in parts if (stretch := tuple((x, y * factor) for x, y in part))]
+    return [
+        tuple((x, math.log10(y * factor)) for x, y in group)
+        for part in parts
+        for drawn, group in groupby(part, lambda point: point[1] * factor > 0)
+        if drawn
+    ]
 
 
 def _range(track: Track, start: float, end: float, log: bool) -> list[Point]:

@@ -11,6 +11,7 @@ from textual import events
 from textual.binding import Binding
 from textual.message import Message
 
+from mnist_tui.columns import shortened
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
 
@@ -33,23 +34,19 @@ class TrialPlot(Plot):
         Binding("right", "step(1)", "Right", tooltip="The trial at the right", id="trials.right", show=False),
     ]
 
+    @dataclass
     class TrialStep(Message):
         """Posted to choose the trial so many places further in the list."""
 
-        def __init__(self, by: int) -> None:
-            super().__init__()
-            self.by = by
+        by: int
 
+    @dataclass
     class TrialPointed(Message):
         """Posted when a person points at a trial."""
 
-        def __init__(self, key: str) -> None:
-            super().__init__()
-            self.key = key
+        key: str
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.chosen = ""
+    chosen = ""
 
     @property
     def across(self) -> int:
@@ -142,7 +139,7 @@ def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks,
     width, height = size
     title = f"{'>' if chosen else ' '}{panel.title}"[: width - GAP]
     room = max(0, width - GAP - len(title) - 1)
-    about = f" {_cut(panel.about, room)}".ljust(width - len(title))
+    about = f" {shortened(panel.about, max(1, room))}".ljust(width - len(title))
     heading: Row = (("validation" if chosen else "title", title), ("muted", about))
     columns, rows = width - GAP - 1, height - 1
     wide, high = marks.size
@@ -162,10 +159,6 @@ def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks,
     return [heading, *((*line, ("text", " " * GAP)) for line in canvas.lines())]
 
 
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"
-
-
 class MultiplesPlot(TrialPlot):
     """Show the validation curves of a study's trials, one panel for each."""
 
@@ -175,10 +168,8 @@ class MultiplesPlot(TrialPlot):
     fit is on further pages: the page with the chosen trial is shown.
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._panels: tuple[Panel, ...] = ()
-        self._frame = Frame("", 0.0, 1.0, 1)
+    _panels: tuple[Panel, ...] = ()
+    _frame = Frame("", 0.0, 1.0, 1)
 
     def show(self, panels: Sequence[Panel], frame: Frame, chosen: str) -> None:
         """Draw these trials in their order."""
@@ -353,7 +344,7 @@ def _label(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> 
             row = layout.dot(at, height)[1] // layout.marks.size[1]
             if row not in taken:
                 taken.add(row)
-                cut = _cut(words, room)
+                cut = shortened(words, max(1, room))
                 canvas.put(layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2, row, cut, "text")
 
 
@@ -378,13 +369,11 @@ class ParallelPlot(TrialPlot):
     another trial, in the order of the list; a click on a line chooses it.
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._axes: tuple[ParallelAxis, ...] = ()
-        self._strands: tuple[TrialLine, ...] = ()
-        self._best = ""
-        self._all = 0
-        self._woven: tuple[tuple[TrialLine, ...], Layout | None, list[Stroke]] = ((), None, [])
+    _axes: tuple[ParallelAxis, ...] = ()
+    _strands: tuple[TrialLine, ...] = ()
+    _best = ""
+    _all = 0
+    _woven: tuple[tuple[TrialLine, ...], Layout, list[Stroke]] | None = None
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
         """Draw the first MOST_LINES of these trials, and the chosen one.
@@ -411,7 +400,7 @@ class ParallelPlot(TrialPlot):
         if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
             return [heading]
         layout = layout_of(self._axes, (width, height - 2), marks)
-        if (self._strands, layout) != self._woven[:2]:
+        if self._woven is None or self._woven[:2] != (self._strands, layout):
             self._woven = (self._strands, layout, line_strokes(self._strands, layout))
         body = parallel_rows(self._axes, self._strands, layout, self._woven[2], chosen=self.chosen, best=self._best)
         return [heading, title_row(self._axes, layout), *body]
