@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Checkbox, Footer
 from textual.widgets._footer import FooterKey
 
@@ -25,35 +23,24 @@ def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> l
     """Return which keys are shown in so many columns: none after the first one that does not fit.
 
     Args:
-        always: actions whose keys are never left out.
+        always: actions whose keys are never left out, besides those of Escape.
     """
-    kept = [_is_kept(key, width, always) for key in keys]
-    room = width - sum(_width(key) for key, keep in zip(keys, kept, strict=True) if keep)
+
+    def is_kept(key: FooterKey) -> bool:
+        if key.has_class("-command-palette"):
+            return width >= PALETTE_FROM
+        return key.key == "escape" or key.action.rpartition(".")[2] in always
+
+    room = width - sum(map(_width, filter(is_kept, keys)))
     shown: list[bool] = []
-    for key, keep in zip(keys, kept, strict=True):
-        room -= 0 if keep else _width(key)
-        shown.append(keep or (room >= 0 and not _is_palette(key)))
+    for key in keys:
+        room -= 0 if is_kept(key) else _width(key)
+        shown.append(is_kept(key) or (room >= 0 and not key.has_class("-command-palette")))
     return shown
 
 
-def ways_back(screen: Screen[Any]) -> set[str]:
-    """Return the actions that Escape has by default, even if the user has set other keys."""
-    bindings = (binding for kind in type(screen).__mro__ for binding in kind.__dict__.get("BINDINGS", ()))
-    return {each.action for each in bindings if isinstance(each, Binding) and "escape" in each.key.split(",")}
-
-
-def _is_kept(key: FooterKey, width: int, always: Collection[str]) -> bool:
-    if _is_palette(key):
-        return width >= PALETTE_FROM
-    return key.key == "escape" or key.action.rpartition(".")[2] in always
-
-
-def _is_palette(key: FooterKey) -> bool:
-    return key.has_class("-command-palette")
-
-
 def _width(key: FooterKey) -> int:
-    frame = PALETTE_FRAME if _is_palette(key) else 0
+    frame = PALETTE_FRAME if key.has_class("-command-palette") else 0
     return cell_len(key.key_display) + KEY_PADDING + cell_len(key.description) + NAME_PADDING + frame
 
 
@@ -69,7 +56,9 @@ class KeyFooter(Footer):
         self._fit(list(self.query(FooterKey)))
 
     def _fit(self, keys: Sequence[FooterKey]) -> None:
-        always = {*ALWAYS, *ways_back(self.screen)}
+        bindings = (binding for kind in type(self.screen).__mro__ for binding in kind.__dict__.get("BINDINGS", ()))
+        back = {each.action for each in bindings if isinstance(each, Binding) and "escape" in each.key.split(",")}
+        always = {*ALWAYS, *back}  # actions that have Escape by default, whatever keys the user has set
         for key, shown in zip(keys, fitting(keys, self.size.width, always), strict=True):
             key.display = shown
 
