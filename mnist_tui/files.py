@@ -48,9 +48,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a disk on which nothing more can be written."""
 FORBIDDEN = (errno.EACCES, errno.EPERM)
 """Errors of files and folders of somebody else."""
-WITHOUT_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""Errors of file systems that cannot be waited for."""
-LINK = "is a symbolic link, which is not followed"
 
 
 class UnreadableFileError(OSError):
@@ -74,28 +71,35 @@ def open_regular(path: Path, *, follow_links: bool = False) -> BinaryIO:
         UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
         OSError: it is not there or may not be read.
     """
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
-    return os.fdopen(_open_regular(path, flags), "rb")
+    return os.fdopen(open_checked(path, os.O_RDONLY | (0 if follow_links else os.O_NOFOLLOW)), "rb")
 
 
 def open_append(path: Path) -> FileIO:
     """Open a file of a run for appending and reading, unbuffered; make it where it is not there.
 
-    Nothing is opened through a link, and a pipe or a device in the file's place is refused.
-
     Raises:
-        UnreadableFileError: something else than a file is in its place.
+        UnreadableFileError: something else than a file is in its place, such as a link or a pipe.
         OSError: it may not be written.
     """
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
-    return FileIO(_open_regular(path, flags), "a+")
+    return FileIO(open_checked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW), "a+")
 
 
-def _open_regular(path: Path, flags: int) -> int:
+def open_checked(path: Path, flags: int) -> int:
+    """Open a regular file, without ever waiting, and return its handle.
+
+    Args:
+        flags: those of `os.open`; with O_NOFOLLOW a symbolic link is refused.
+
+    Raises:
+        UnreadableFileError: it is a link, a folder, a pipe, a socket or a device.
+        OSError: it cannot be opened.
+    """
     try:
-        handle = os.open(path, flags, 0o666)
+        handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise _not_followed(path, error) from None
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise UnreadableFileError(path, "is a symbolic link, which is not followed") from None
+        raise
     kind = os.fstat(handle).st_mode
     if not stat.S_ISREG(kind):
         os.close(handle)
@@ -166,17 +170,11 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _within_depth(parse: Callable[[Any], Any], text: str | bytes) -> Any:
-    """Parse a text whose parser goes one call deeper for each level, and check how deep the document is."""
+    """Parse a text; refuse one that is nested too deep, or holds a whole number that Python could not even print."""
     try:
         doc = parse(text)
-    except RecursionError:
+    except RecursionError:  # the parsers go one call deeper for each level
         raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels") from None
-    _check_depth(doc)
-    return doc
-
-
-def _check_depth(doc: Any) -> None:
-    """Refuse a document that is nested too deep, or holds a whole number that Python could not even print."""
     level = [doc]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
@@ -188,7 +186,7 @@ def _check_depth(doc: Any) -> None:
         if any(isinstance(value, int) and value.bit_length() > MAX_BITS for value in inner):
             raise ValueError("it holds a number of thousands of digits")
         if not inner:
-            return
+            return doc
         level = [value for value in inner if isinstance(value, dict | list)]
     raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
@@ -234,20 +232,10 @@ def _system_mark() -> str:
     return f"{zlib.crc32(processes.system().encode()):08x}"
 
 
-def _not_followed(path: Path, error: OSError) -> OSError:
-    """Return the error of opening a file, in words where the file is a link."""
-    if error.errno == errno.ELOOP and path.is_symlink():
-        return UnreadableFileError(path, LINK)
-    return error
-
-
 def kind_of(mode: int) -> str:
-    """Return what is where a file should be, in words: "a folder", "a pipe"."""
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    if stat.S_ISFIFO(mode):
-        return "a pipe"
-    return "a socket" if stat.S_ISSOCK(mode) else "a device"
+    """Return what kind of file is there instead of a regular one, in words: "a folder", "a pipe"."""
+    kinds = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFLNK: "symbolic link"}
+    return f"a {kinds.get(stat.S_IFMT(mode), 'device')}"
 
 
 @contextmanager
@@ -329,7 +317,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in WITHOUT_SYNC:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP):
             raise
     finally:
         os.close(handle)
@@ -337,15 +325,14 @@ def sync(path: Path) -> None:
 
 def why_unwritten(error: OSError) -> str:
     """Return why a file or a folder could not be written, in words: "the disk is full (…)"."""
-    said = error.strerror or str(error)
-    about = f"{said}: {error.filename}" if error.filename else said
+    message = error.strerror or str(error)
+    if error.filename:
+        message += f": {error.filename}"
     if error.errno in FULL:
-        return f"the disk is full ({about})"
+        return f"the disk is full ({message})"
     if error.errno == errno.EROFS:
-        return f"the disk is read-only ({about})"
-    if error.errno in FORBIDDEN:
-        return f"you may not write there ({about})"
-    return about
+        return f"the disk is read-only ({message})"
+    return f"you may not write there ({message})" if error.errno in FORBIDDEN else message
 
 
 def _umask() -> int:

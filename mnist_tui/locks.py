@@ -14,8 +14,8 @@ import json
 import os
 import re
 import socket
-import stat
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -23,12 +23,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mnist_tui import processes
+from mnist_tui.files import open_checked, open_regular
 
 BEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0
-"""A holder on another machine whose heartbeat has been seen unchanged for so long is taken for dead."""
-ASKED_SECONDS = 5.0
-"""Others may ask whether a lock is held for so long before taking it is given up; asking takes microseconds."""
+"""A holder on another machine is taken for dead once its heartbeat has been seen unchanged for so long."""
+PROBED_SECONDS = 5.0
+"""How long taking a lock is tried while others probe whether it is held, which takes them microseconds."""
 RETRY_SECONDS = 0.002
 HELD = (errno.EWOULDBLOCK, errno.EAGAIN)
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
@@ -42,32 +43,33 @@ _own: set[tuple[int, int]] = set()
 class HeldError(OSError):
     """Another process holds the lock; `strerror` names the holder."""
 
-    def __init__(self, path: Path, holder: str) -> None:
+    def __init__(self, path: Path, holder: str = "another process") -> None:
         super().__init__(errno.EWOULDBLOCK, holder, str(path))
 
 
 class FileLock:
     """A lock, held until the process ends or `release`.
 
-    A process that starts another may hand it over with the open file: then it is the other's until that ends.
+    A process that starts another may hand it over with the open file: then the other holds it until that ends.
 
     Args:
-        path: the lock's file, made where it is not there.
+        path: the lock's file, made where it does not exist.
         handed_over: its open file, by its number, from the process that held it.
 
     Raises:
-        HeldError: someone else holds it.
-        OSError: the file cannot be opened, is a link or no file, or is no longer at `path`.
+        HeldError: another process holds it.
+        OSError: the file cannot be opened, is not a regular file, or is no longer at `path`.
     """
 
     def __init__(self, path: Path, handed_over: int | None = None) -> None:
-        self._beats: _Beats | None = None
-        self._handle = _opened(path) if handed_over is None else handed_over
+        self._heartbeat: _Heartbeat | None = None
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        self._handle = open_checked(path, flags) if handed_over is None else handed_over
         try:
-            if _locks(self._handle, path):
-                _refuse_held(path)
-            else:
-                self._beats = _Beats(path, adopt=handed_over is not None)
+            if not _flock(self._handle, path):
+                self._heartbeat = _Heartbeat(path, adopt=handed_over is not None)
+            elif (holder := _holder(path)) is not None:
+                raise HeldError(path, holder)
             here = os.fstat(self._handle)
             if not os.path.samestat(here, path.stat()):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
@@ -75,8 +77,8 @@ class FileLock:
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         except BaseException:
-            if self._beats is not None:
-                self._beats.release()
+            if self._heartbeat is not None:
+                self._heartbeat.release()
             os.close(self._handle)
             raise
         self._key = (here.st_dev, here.st_ino)
@@ -88,36 +90,35 @@ class FileLock:
 
     def hand_over(self, pid: int) -> None:
         """Name the process that was started with the open file; from now on the lock is that one's."""
-        if self._beats is not None:
-            self._beats.hand_over(pid)
+        if self._heartbeat is not None:
+            self._heartbeat.hand_over(pid)
 
     def release(self) -> None:
         """Give the lock up, unless it was handed over. May be called again."""
         if self._handle < 0:
             return
         _own.discard(self._key)
-        if self._beats is not None:
-            self._beats.release()
+        if self._heartbeat is not None:
+            self._heartbeat.release()
         os.close(self._handle)
         self._handle = -1
 
 
 def is_held(path: Path) -> bool:
-    """Return whether another process holds the lock. Asking changes nothing, and takes microseconds."""
+    """Return whether another process holds the lock. This changes nothing, and takes microseconds."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = open_regular(path)
     except OSError:
         return False
-    try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode) or (found.st_dev, found.st_ino) in _own:
+    with file:
+        here = os.fstat(file.fileno())
+        if (here.st_dev, here.st_ino) in _own:
             return False
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in HELD:
-            return True
-    finally:
-        os.close(handle)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in HELD:
+                return True
     return _holder(path) is not None
 
 
@@ -127,8 +128,6 @@ def why_unsupported(folder: Path) -> str:
     Raises:
         OSError: no file can be made there.
     """
-    import tempfile
-
     with tempfile.NamedTemporaryFile(prefix=".tmp-", dir=folder) as first:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,29 +141,16 @@ def why_unsupported(folder: Path) -> str:
     return "a lock is given to two at once"
 
 
-def _opened(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        handle = os.open(path, flags, 0o666)
-    except OSError as error:
-        if error.errno == errno.ELOOP and path.is_symlink():
-            raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed", str(path)) from None
-        raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "it is not a file", str(path))
-    return handle
-
-
-def _locks(handle: int, path: Path) -> bool:
+def _flock(handle: int, path: Path) -> bool:
     """Lock the open file. False where its file system has no locks.
 
-    One who asks holds the lock shared for a moment: then an exclusive lock is refused, but a shared one is not.
+    A process that probes holds the lock shared for a moment: then an exclusive lock is refused, but a shared one is
+    not.
 
     Raises:
         HeldError: someone holds it exclusively.
     """
-    end = time.monotonic() + ASKED_SECONDS
+    end = time.monotonic() + PROBED_SECONDS
     while True:
         for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
             try:
@@ -175,7 +161,8 @@ def _locks(handle: int, path: Path) -> bool:
                 if error.errno not in HELD:
                     raise
                 if kind == fcntl.LOCK_SH or time.monotonic() > end:
-                    raise HeldError(path, _named_in(handle)) from None
+                    holder = os.pread(handle, RECORD_BYTES, 0).decode("utf-8", "replace").strip()
+                    raise HeldError(path, holder or "another process") from None
             else:
                 if kind == fcntl.LOCK_EX:
                     return True
@@ -183,24 +170,9 @@ def _locks(handle: int, path: Path) -> bool:
         time.sleep(RETRY_SECONDS)
 
 
-def _named_in(handle: int) -> str:
-    return os.pread(handle, RECORD_BYTES, 0).decode("utf-8", "replace").strip() or "another process"
-
-
-def _refuse_held(path: Path) -> None:
-    if (holder := _holder(path)) is not None:
-        raise HeldError(path, holder)
-
-
 @dataclass(frozen=True)
 class _Record:
-    """What a holder's file says.
-
-    Attributes:
-        pid, start, system: the holder, as `processes` names it.
-        beat: grows while the holder lives.
-        released: whether the lock was given up.
-    """
+    """The content of a holder's file: the process, as `processes` names it; `beat` grows while it lives."""
 
     pid: int
     start: float
@@ -221,7 +193,7 @@ def _generations(path: Path) -> list[int]:
         names = os.listdir(path.parent)  # noqa: PTH208 (names alone)
     except OSError:
         return []
-    return sorted(int(found[1]) for name in names if (found := pattern.fullmatch(name)))
+    return sorted(int(match[1]) for name in names if (match := pattern.fullmatch(name)))
 
 
 def _file_of(path: Path, generation: int) -> Path:
@@ -231,20 +203,15 @@ def _file_of(path: Path, generation: int) -> Path:
 def _holder(path: Path) -> str | None:
     """Return who holds the lock by a heartbeat, in words; None where nobody does."""
     generations = _generations(path)
-    return _holder_by(_file_of(path, generations[-1])) if generations else None
+    return _holder_in(_file_of(path, generations[-1])) if generations else None
 
 
-def _holder_by(file: Path) -> str | None:
+def _holder_in(file: Path) -> str | None:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with open_regular(file) as opened:
+            text = opened.read(RECORD_BYTES)
     except OSError:
         return None
-    try:
-        text = os.read(handle, RECORD_BYTES)
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
     silent = processes.unchanged_seconds(str(file), text)
     try:
         record = _Record(**json.loads(text))
@@ -258,7 +225,32 @@ def _holder_by(file: Path) -> str | None:
     return f"process {pid} on {record.host}" if alive else None
 
 
-class _Beats:
+def _succeed(path: Path, newest: int) -> int:
+    """Make the next holder's file, exclusively, and return its number.
+
+    Args:
+        newest: the highest number now; 0 where there is none.
+
+    Raises:
+        HeldError: its holder lives, or another process was faster.
+    """
+    if newest and (holder := _holder_in(_file_of(path, newest))) is not None:
+        raise HeldError(path, holder)
+    mine = _file_of(path, newest + 1)
+    try:
+        os.close(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    except FileExistsError:
+        raise HeldError(path) from None
+    generations = _generations(path)
+    if generations[-1:] != [newest + 1]:  # whoever is ahead has taken and perhaps cleared away what was seen here
+        mine.unlink(missing_ok=True)
+        raise HeldError(path)
+    for old in generations[:-1]:
+        _file_of(path, old).unlink(missing_ok=True)
+    return newest + 1
+
+
+class _Heartbeat:
     """A lock held by a numbered file with a heartbeat.
 
     Args:
@@ -266,50 +258,28 @@ class _Beats:
     """
 
     def __init__(self, path: Path, adopt: bool) -> None:
-        self._path, self._writing = path, threading.Lock()
+        newest = max(_generations(path), default=0)
+        self._file = _file_of(path, newest if adopt and newest else _succeed(path, newest))
         self._record = _record_of(os.getpid())
-        self._over = threading.Event()
-        before = _generations(path)
-        if adopt and before:
-            self._generation = before[-1]
-        else:
-            self._generation = self._next(before[-1] if before else 0)
-        self._file = _file_of(path, self._generation)
+        self._writing, self._over = threading.Lock(), threading.Event()
         self._write()
         threading.Thread(target=self._beat, name="lock", daemon=True).start()
 
-    def _next(self, newest: int) -> int:
-        if newest and (holder := _holder_by(_file_of(self._path, newest))) is not None:
-            raise HeldError(self._path, holder)
-        mine = _file_of(self._path, newest + 1)
-        try:
-            os.close(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-        except FileExistsError:
-            raise HeldError(self._path, "another process") from None
-        generations = _generations(self._path)
-        if generations[-1:] != [newest + 1]:  # whoever is ahead has taken and perhaps cleared away what was seen here
-            mine.unlink(missing_ok=True)
-            raise HeldError(self._path, "another process")
-        for old in generations[:-1]:
-            _file_of(self._path, old).unlink(missing_ok=True)
-        return newest + 1
-
     def hand_over(self, pid: int) -> None:
         with self._writing:
-            self._over.set()
-            self._record = replace(_record_of(pid), beat=self._record.beat + 1)
-            with suppress(OSError):
-                self._write()
+            self._end(replace(_record_of(pid), beat=self._record.beat + 1))
 
     def release(self) -> None:
         """Record that nobody holds it; the file stays, so that numbers only grow."""
         with self._writing:
-            if self._over.is_set():
-                return
-            self._over.set()
-            self._record = replace(self._record, released=True)
-            with suppress(OSError):
-                self._write()
+            if not self._over.is_set():
+                self._end(replace(self._record, released=True))
+
+    def _end(self, last: _Record) -> None:
+        self._over.set()
+        self._record = last
+        with suppress(OSError):
+            self._write()
 
     def _beat(self) -> None:
         while not self._over.wait(BEAT_SECONDS):

@@ -1,4 +1,4 @@
-"""Commands to a worker, given through its run's folder by any front end. A study's process gets them in the same way.
+"""Commands to the worker of a run or the process of a study, given through its folder by any front end.
 
 A command is a file in `control/`. It is on the disk before the front end is answered, and stays there until its effect
 is on the disk as well, so that no killed process loses it; a worker obeys each file once.
@@ -14,9 +14,9 @@ import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.files import UnreadableFileError, read_json, why_unwritten, write_json
@@ -80,10 +80,10 @@ def leave(folder: ProcessFolder, command: Command) -> Path:
 
 
 def withdraw(path: Path) -> bool:
-    """Take a command back; return whether it was still there."""
+    """Take a command back; return whether it was still there and could be removed."""
     try:
         path.unlink()
-    except OSError:  # it is not there any more, is a folder, or may not be removed
+    except OSError:
         return False
     return True
 
@@ -127,7 +127,7 @@ class Inbox:
         """Return the commands that have arrived since the last call, oldest first."""
         try:
             paths = _entries(self._folder.control)
-        except OSError:  # it cannot be read at this moment
+        except OSError:
             return []
         self._known &= {path.name for path in paths}
         commands: list[Command] = []
@@ -136,7 +136,7 @@ class Inbox:
                 continue
             try:
                 command = _read(path)
-            except OSError:  # it cannot be read at this moment
+            except OSError:
                 continue
             self._known.add(path.name)
             if command is not None:
@@ -169,7 +169,7 @@ def _read(path: Path) -> Command | None:
         OSError: it cannot be read at this moment.
     """
     try:
-        command = record(Command, {**_document(path), "id": path.stem})
+        command = replace(record(Command, read_json(path, COMMAND_BYTES)), id=path.stem)
     except (UnreadableFileError, PermissionError, FileNotFoundError, ValueError):
         return None
     except OSError as error:
@@ -187,15 +187,8 @@ def _is_special(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _document(path: Path) -> dict[str, Any]:
-    doc = read_json(path, COMMAND_BYTES)
-    if not isinstance(doc, dict):
-        raise UnreadableFileError(path, "does not hold a JSON object")
-    return cast(dict[str, Any], doc)
-
-
 def _number(name: str) -> int:
-    """Return the number that a file's name begins with, which gives its place among the others."""
+    """Return the number that a file's name begins with, by which the files are ordered."""
     digits = re.match(r"[0-9]{1,40}", name)
     return int(digits[0]) if digits else 0
 

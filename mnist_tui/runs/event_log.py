@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, is_dataclass, replace
 from io import FileIO
@@ -22,6 +23,7 @@ from mnist_tui.runs.records import record
 from mnist_tui.runs.state import EpochRow, RunState, reduce
 
 EventT = TypeVar("EventT", bound=Event)
+Value = TypeVar("Value")
 MAX_READ = 4_000_000
 """The most bytes that one look at a log reads, so that a screen's tick stays short."""
 LONGEST_LINE = 2_000_000
@@ -97,7 +99,7 @@ class Tail(Generic[EventT]):
     """Follows a log that another process writes. Half a last line is left until the rest has arrived.
 
     Args:
-        decode: the event on a line; None for lines to be skipped.
+        decode: returns the event on a line; None for a line to be skipped.
     """
 
     def __init__(self, path: Path, decode: Callable[[bytes], EventT | None]) -> None:
@@ -113,11 +115,11 @@ class Tail(Generic[EventT]):
                 if os.fstat(log.fileno()).st_size < self._offset:
                     self._offset, self._rest = 0, b""
                 log.seek(self._offset)
-                got = log.read(limit)
+                new = log.read(limit)
         except OSError:
             return []
-        self._offset += len(got)
-        *lines, self._rest = (self._rest + got).split(b"\n")
+        self._offset += len(new)
+        *lines, self._rest = (self._rest + new).split(b"\n")
         if len(self._rest) > LONGEST_LINE:
             self._rest = b"{"  # no event: what is left of the line does not become one either
         return [event for event in map(self._decode, lines) if event is not None]
@@ -125,8 +127,8 @@ class Tail(Generic[EventT]):
     def read_all(self) -> list[EventT]:
         """Return all events up to the log's present end."""
         events: list[EventT] = []
-        while got := self.read():
-            events += got
+        while new := self.read():
+            events += new
         return events
 
 
@@ -155,7 +157,9 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = open_append(path)
-        self._end_a_torn_line()
+        size = os.fstat(self._file.fileno()).st_size
+        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":  # a killed writer has left half a line
+            write_whole(self._file, b"\n")
 
     def append(self, event: Event) -> None:
         write_whole(self._file, encode(event).encode() + b"\n")
@@ -167,131 +171,125 @@ class EventLog:
     def close(self) -> None:
         self._file.close()
 
-    def _end_a_torn_line(self) -> None:
-        """End a line that a killed writer has left half, so that it does not spoil the next one."""
-        size = os.fstat(self._file.fileno()).st_size
-        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
-            write_whole(self._file, b"\n")
-
 
 EPOCH_LINE, WEIGHTS_LINE, RESUMED_LINE = (f'{{"type":"{kind}"'.encode() for kind in ("epoch", "weights", "resumed"))
 NUMBER = re.compile(rb'"epoch":(\d{1,15})\b')
 
 
-class EpochReader:
-    """Finds an epoch's events in a log that may still be written; holds only their positions.
-
-    For one thread at a time.
-    """
+class _LineReader(ABC):
+    """Reads the new lines of a log that may still be written. For one thread at a time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._end = 0
+
+    def _new_lines(self) -> Iterator[tuple[bytes, int]]:
+        """Yield the whole lines since the last call, each with its position; half a last line is left for later."""
+        try:
+            with open_regular(self.path) as log:
+                if os.fstat(log.fileno()).st_size < self._end:
+                    self._end = 0
+                    self._forget()
+                log.seek(self._end)
+                for line, length in whole_lines(log):
+                    self._end += length
+                    yield line, self._end - length
+        except OSError:
+            return
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """Forget all that was read, because the log begins anew."""
+
+
+class EpochReader(_LineReader):
+    """Finds the events of single epochs; holds only their positions."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._forget()
+
+    def _forget(self) -> None:
         self._epochs: dict[int, int] = {}
         self._weights: dict[int, int] = {}
 
     def epoch(self, number: int) -> EpochEnded | None:
         """Return the epoch's figures and matrix; None where it has not ended."""
         self._scan()
-        event = self._at(self._epochs.get(number))
+        event = self._event_at(self._epochs[number]) if number in self._epochs else None
         return event if isinstance(event, EpochEnded) else None
 
     def weights(self, number: int) -> WeightsSeen | None:
         """Return the newest recorded weights not after epoch `number`; None where there are none."""
         self._scan()
-        told = [epoch for epoch in self._weights if epoch <= number]
-        event = self._at(self._weights[max(told)]) if told else None
+        recorded = [epoch for epoch in self._weights if epoch <= number]
+        event = self._event_at(self._weights[max(recorded)]) if recorded else None
         return event if isinstance(event, WeightsSeen) else None
 
     def all_weights(self) -> list[WeightsSeen]:
         """Return all recorded weights, in order of their epochs."""
         self._scan()
-        events = [self._at(self._weights[epoch]) for epoch in sorted(self._weights)]
+        events = [self._event_at(self._weights[epoch]) for epoch in sorted(self._weights)]
         return [event for event in events if isinstance(event, WeightsSeen)]
 
-    def _at(self, offset: int | None) -> Event | None:
-        if offset is None:
-            return None
+    def _event_at(self, position: int) -> Event | None:
         try:
             with open_regular(self.path) as log:
-                log.seek(offset)
+                log.seek(position)
                 return decode(log.readline(LONGEST_LINE))
         except OSError:
             return None
 
     def _scan(self) -> None:
-        """Note the positions of new events; half a last line is left for later."""
-        try:
-            with open_regular(self.path) as log:
-                if os.fstat(log.fileno()).st_size < self._end:
-                    self._end, self._epochs, self._weights = 0, {}, {}
-                log.seek(self._end)
-                for line, length in whole_lines(log):
-                    self._note(line, self._end)
-                    self._end += length
-        except OSError:
-            return
-
-    def _note(self, line: bytes, offset: int) -> None:
-        number = NUMBER.search(line)
-        if line.startswith(EPOCH_LINE) and number:
-            self._epochs[int(number[1])] = offset
-        elif line.startswith(WEIGHTS_LINE) and number:
-            self._weights[int(number[1])] = offset
-        elif line.startswith(RESUMED_LINE):
-            event = decode(line)
-            if isinstance(event, Resumed) and event.from_epoch is not None:
-                kept = event.from_epoch
-                self._epochs = {epoch: at for epoch, at in self._epochs.items() if epoch <= kept}
-                self._weights = {epoch: at for epoch, at in self._weights.items() if epoch <= kept}
+        for line, position in self._new_lines():
+            number = NUMBER.search(line)
+            if line.startswith(EPOCH_LINE) and number:
+                self._epochs[int(number[1])] = position
+            elif line.startswith(WEIGHTS_LINE) and number:
+                self._weights[int(number[1])] = position
+            elif line.startswith(RESUMED_LINE):
+                event = decode(line)
+                if isinstance(event, Resumed):
+                    self._epochs, self._weights = _kept(self._epochs, event), _kept(self._weights, event)
 
 
-EPOCH = b'{"type":"epoch"'
-SEEN = tuple(f'{{"type":"{kind}"'.encode() for kind in ("run_started", "data", "resumed", "extended", "ended"))
+def _kept(by_epoch: dict[int, Value], resumed: Resumed) -> dict[int, Value]:
+    """Return the entries of the epochs that a resumed run keeps."""
+    last = resumed.from_epoch
+    return by_epoch if last is None else {epoch: value for epoch, value in by_epoch.items() if epoch <= last}
+
+
+FIGURE_LINES = tuple(f'{{"type":"{kind}"'.encode() for kind in ("run_started", "data", "resumed", "extended", "ended"))
 MATRIX = b',"confusion":'
 MATRIX_END = b"]]"
 
 
-class FiguresReader:
-    """Follows a log for its epochs' figures and its end. For one thread at a time."""
+class FiguresReader(_LineReader):
+    """Follows a log for its epochs' figures and its end."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._end = 0
+        super().__init__(path)
+        self._forget()
+
+    def _forget(self) -> None:
         self._state = RunState()
         self._rows: dict[int, EpochRow] = {}
 
     def look(self) -> RunState:
-        """Return the run's state by its log as it is now; half a last line is left for later.
+        """Return the run's state by its log as it is now.
 
         Returns:
             The reducer's state without running means, matrix, weights, device and pauses.
         """
-        try:
-            with open_regular(self.path) as log:
-                if os.fstat(log.fileno()).st_size < self._end:
-                    self._end, self._state, self._rows = 0, RunState(), {}
-                log.seek(self._end)
-                for line, length in whole_lines(log):
-                    self._end += length
-                    self._take(line)
-        except OSError:
-            pass
+        for line, _ in self._new_lines():
+            if line.startswith(EPOCH_LINE):
+                if (row := _row(line)) is not None:
+                    self._rows[row.epoch] = row
+            elif line.startswith(FIGURE_LINES) and (event := decode(line)) is not None:
+                self._state = reduce(self._state, [event])
+                if isinstance(event, Resumed):
+                    self._rows = _kept(self._rows, event)
         return replace(self._state, history=tuple(self._rows.values()))
-
-    def _take(self, line: bytes) -> None:
-        if line.startswith(EPOCH):
-            row = _row(line)
-            if row is not None:
-                self._rows[row.epoch] = row
-        elif line.startswith(SEEN):
-            event = decode(line)
-            if event is None:
-                return
-            self._state = reduce(self._state, [event])
-            if isinstance(event, Resumed) and event.from_epoch is not None:
-                kept = event.from_epoch
-                self._rows = {epoch: row for epoch, row in self._rows.items() if epoch <= kept}
 
 
 def _row(line: bytes) -> EpochRow | None:
@@ -304,8 +302,3 @@ def _row(line: bytes) -> EpochRow | None:
         return record(EpochRow, finite(EpochEnded, as_object(line)))
     except ValueError:
         return None
-
-
-def read_figures(log: Path) -> RunState:
-    """Return all epochs' figures of a log, and how it ended."""
-    return FiguresReader(log).look()

@@ -1,6 +1,6 @@
-"""A folder that a process of ours writes, a run's or a study's: its status, its lock, and whether its process lives.
+"""A folder that one process writes, a run's or a study's: its status, its lock, and whether its process lives.
 
-Whether a process lives is never judged by comparing wall clocks: by its number and start where it is one of this
+Wall clocks are never compared. Whether a process lives is judged by its number and start where it is one of this
 system, else by the folder's lock, else by whether its heartbeat is seen to change.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,18 +24,14 @@ from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
 SILENT_SECONDS = 30.0
-"""A worker on another host whose heartbeat has been seen unchanged for so long is taken for dead."""
-LOCAL = frozenset(
-    "apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs jfs overlay ramfs tmpfs xfs zfs".split()  # noqa: SIM905
-)
+"""A worker on another host is taken for dead once its heartbeat has been seen unchanged for so long."""
+LOCAL = frozenset("apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs jfs overlay ramfs tmpfs xfs zfs".split())  # noqa: SIM905
 """File systems that no other machine writes to: there, a lock that nobody holds means that no process lives."""
 LOOK_SECONDS = 0.2
 LOG_BYTES = 65_536
-"""Read at most of the end of a log."""
-LAST_LINES = 3
-"""Lines of the log's end that may tell how a process ended."""
+"""The most that is read of the end of a log."""
 SCRATCH = "scratch"
-"""A study's folder for its cluster, which other programs fill; only the folder itself is looked at."""
+"""A study's folder for its cluster, which other programs fill; what lies in it is not checked."""
 
 Record = TypeVar("Record")
 
@@ -47,16 +42,15 @@ class WrittenError(RunError):
 
 @dataclass(frozen=True)
 class Status:
-    """What `status.json` holds.
+    """The content of `status.json`.
 
     Attributes:
         state: as the process last wrote it; `ProcessFolder.state` corrects it for a process that died.
         pid: the process; 0 before there is one.
-        process_start: when the process started, or before there is one the process that made the folder, as
-            `processes.start_of` returns it.
+        process_start: when that process (before there is one: `maker`) started, as `processes.start_of` returns it.
         heartbeat: when the process last showed life, in seconds since the epoch by its host's clock.
-        system: the running system that `pid` belongs to, as `processes.system` returns it. Empty as earlier versions
-            wrote it: then `process_start` is wall time, and only the lock shows whether the process lives.
+        system: the running system that `pid` belongs to, as `processes.system` returns it. Empty in folders of earlier
+            versions: there `process_start` is wall time, and only the lock shows whether the process lives.
         maker: the process that made the folder, before another has taken it on.
         place: inode of the folder that this was written in, by which its copies are recognised; 0 if not known.
         more: keys of a later version, kept when the status is written again.
@@ -84,7 +78,7 @@ class Status:
 
 
 class Inside:
-    """A file or folder at a fixed place in a run's or a study's folder; read as an attribute, it is a path."""
+    """An attribute of a folder: the path of a file or folder at a fixed place in it."""
 
     def __init__(self, *parts: str) -> None:
         self._parts = parts
@@ -95,14 +89,16 @@ class Inside:
 
 @dataclass(frozen=True)
 class ProcessFolder:
-    """What the folder of a run and the folder of a study share. Nothing is read before it is asked for."""
+    """The common base of a run's and a study's folder. Cheap to make: it reads nothing by itself.
+
+    Attributes:
+        kind: ``run`` or ``study``.
+        live: the states in which its process lives.
+    """
 
     path: Path
-
     kind: ClassVar[str]
-    """``run`` or ``study``."""
     live: ClassVar[tuple[str, ...]]
-    """The states in which its process lives."""
     error: ClassVar[type[RequestError]] = RunError
 
     status_file = Inside("status.json")
@@ -121,15 +117,14 @@ class ProcessFolder:
         Raises:
             RequestError: something in it is a link, a pipe or a device; the text names it.
         """
-        if why := refusal(self.path, self.kind):
-            raise self.error(why)
+        if why := foreign_file(self.path):
+            raise self.error(
+                f"{self.kind} {self.id}: {why}; nothing is written to it or deleted. Remove that from {self.path} "
+                "yourself if you trust the rest"
+            )
 
     def status(self) -> Status:
-        """Return what `status.json` says.
-
-        Raises:
-            RequestError: it cannot be read.
-        """
+        """Return the content of `status.json`; raises a `RequestError` where it cannot be read."""
         try:
             return read_record(self.status_file, Status)
         except RunError as error:
@@ -150,20 +145,11 @@ class ProcessFolder:
         return "crashed" if again == status else again.state
 
     def is_known(self) -> bool:
-        """Return whether it is known if the process lives.
-
-        It is not, for a time, of a process on another machine that holds no lock.
-        """
+        """Return whether it is known if the process lives: for a time it is not, on another machine without a lock."""
         return self._is_known(self.status())
 
     def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
-        """Wait until it is known whether the process lives: until its heartbeat changes or has been silent.
-
-        This takes long only for a process on another machine that holds no lock.
-
-        Args:
-            patience: seconds after which a silent process is taken for dead.
-        """
+        """Wait until `is_known`: until the heartbeat has changed, or has been silent for `patience` seconds."""
         first, end = self.status(), time.monotonic() + patience
         while not self._is_known(first):
             if self.status() != first or time.monotonic() > end:
@@ -180,17 +166,17 @@ class ProcessFolder:
         return last_lines(self.log_file, count)
 
     def known_end(self) -> str:
-        """Return how a crashed process ended, where that is known; else empty."""
-        return known_end(self._last_words())
+        """Return how a crashed process ended; empty where that is not known."""
+        return known_end(self._last_three_lines())
 
     def why_crashed(self) -> str:
         """Return how a crashed process ended or may have ended, and what it printed last."""
-        return why_crashed(self._last_words())
+        return why_crashed(self._last_three_lines())
 
-    def _last_words(self) -> list[str]:
+    def _last_three_lines(self) -> list[str]:
         with suppress(RequestError):
             noted(self.status().pid)
-        return self.last_log_lines(LAST_LINES)
+        return self.last_log_lines(3)
 
     def start_process(self, module: str, *arguments: str, lock: Lock | None = None) -> None:
         """Start the process that writes the folder from now on, and name it in the status.
@@ -204,14 +190,12 @@ class ProcessFolder:
         Raises:
             OSError: it cannot be started, or the folder cannot be written; then no process is left.
         """
-        process = None
+        process, handles = None, () if lock is None else (lock.fileno(),)
         if lock is not None:
             arguments = (*arguments, "--lock", str(lock.fileno()))
         try:
             with open_append(self.log_file) as log:
-                process = python_process.start(
-                    module, *arguments, output=log, pass_fds=() if lock is None else (lock.fileno(),)
-                )
+                process = python_process.start(module, *arguments, output=log, pass_fds=handles)
             if lock is not None:
                 lock.hand_over(process.pid)
             self.write_status(status_of(process.pid, "starting"))
@@ -223,10 +207,8 @@ class ProcessFolder:
         reap(process, self.log_file)
 
 
-class Lock:
+class Lock(FileLock):
     """The right to write a run or a study; held until the process ends or `release`.
-
-    A process that starts another may hand it over with the open file: then it is the other's until that ends.
 
     Args:
         handed_over: the lock's open file, by its number, from the process that held it.
@@ -239,29 +221,17 @@ class Lock:
     def __init__(self, folder: ProcessFolder, handed_over: int | None = None) -> None:
         folder.check_own_files()
         try:
-            self._lock = FileLock(folder.lock_file, handed_over)
+            super().__init__(folder.lock_file, handed_over)
         except HeldError as error:
             raise WrittenError(f"{folder.kind} {folder.id} is being written by {error.strerror}") from None
         except FileNotFoundError:
             raise RunError(f"{folder.kind} {folder.id} is not there any more") from None
         except OSError as error:
-            raise RunError(f"{folder.lock_file} cannot be written: {error.strerror or error}") from None
-
-    def fileno(self) -> int:
-        """Return the number of the open file, to be handed over."""
-        return self._lock.fileno()
-
-    def hand_over(self, pid: int) -> None:
-        """Name the process that was started with the open file; from now on the lock is that one's."""
-        self._lock.hand_over(pid)
-
-    def release(self) -> None:
-        """Give the right up, unless it was handed over."""
-        self._lock.release()
+            raise RunError(f"{folder.lock_file} cannot be written: {_why(error)}") from None
 
 
 def made_here() -> Status:
-    """Return the status of what this process has just made, which no worker has taken on yet."""
+    """Return the status of a folder that this process has just made, before a worker has taken it on."""
     return replace(this_process("starting"), pid=0, maker=os.getpid())
 
 
@@ -272,8 +242,8 @@ def this_process(state: str) -> Status:
 
 def status_of(pid: int, state: str) -> Status:
     """Return the status of a run or study that a process of this system writes, as of now."""
-    start, host, system = processes.start_of(pid), socket.gethostname(), processes.system()
-    return Status(state, pid, start, host, time.time(), system=system)
+    start, host = processes.start_of(pid), socket.gethostname()
+    return Status(state, pid, start, host, time.time(), system=processes.system())
 
 
 def beaten(status: Status) -> Status:
@@ -282,7 +252,7 @@ def beaten(status: Status) -> Status:
 
 
 def is_worker(path: Path, status: Status) -> bool:
-    """Return whether the process that a status names certainly lives on this system, and writes in this folder."""
+    """Return whether the process that a status names lives on this system and writes in this folder, for certain."""
     pid = status.pid or status.maker
     if status.system != processes.system() or not processes.is_running(pid, status.process_start):
         return False
@@ -299,10 +269,10 @@ def is_alive(path: Path, status: Status) -> bool:
 
 
 def _known_alive(path: Path, status: Status) -> bool | None:
-    """Return whether a process lives, where that can be known; None for one of another machine that holds no lock.
+    """Return whether a process lives; None where that cannot be known: on another machine, without a lock.
 
-    By its number and start, where it is one of this system. Else by the folder's lock: one that is held means alive.
-    Else it is dead, if it was one of this machine, or its folder lies on a file system of this machine alone.
+    It lives if its number and start are those of a process of this system, or if the folder's lock is held. Else it is
+    dead, if it was one of this machine, or its folder lies on a file system of this machine alone.
     """
     if is_worker(path, status) or locks.is_held(path / ".lock"):
         return True
@@ -312,7 +282,7 @@ def _known_alive(path: Path, status: Status) -> bool | None:
 
 
 def _inode(path: Path) -> int:
-    """Return what tells a folder from its copies, as a number that JSON keeps exactly; 0 where it cannot be seen."""
+    """Return the number that tells a folder from its copies, small enough for JSON; 0 where it cannot be seen."""
     try:
         return path.stat().st_ino % LARGEST
     except OSError:
@@ -332,7 +302,7 @@ def _is_local(path: Path) -> bool:
 
 
 def last_lines(log_file: Path, count: int) -> list[str]:
-    """Return the end of a log without what every process prints at its start; empty where it cannot be read."""
+    """Return the end of a log, without what every process prints at its start; empty where it cannot be read."""
     try:
         with open_regular(log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
@@ -342,20 +312,11 @@ def last_lines(log_file: Path, count: int) -> list[str]:
 
 
 def foreign_file(folder: Path) -> str:
-    """Return what in a run's folder is not a plain file or folder, as a sentence's end; empty where all is.
+    """Return what in a run's folder is not a plain file or folder: "its worker.log is a symbolic link"; empty for none.
 
-    A run is a thing that people hand to each other. A link in it would have this program write or delete elsewhere.
-
-    Returns:
-        For example "its worker.log is a symbolic link".
+    People hand runs to each other. A link in one would have this program write or delete elsewhere.
     """
-    try:
-        mode = folder.lstat().st_mode
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f"it cannot be looked at ({error.strerror or error})"
-    if stat.S_ISLNK(mode):
+    if os.path.islink(folder):  # noqa: PTH114 (never raises an error)
         return "the folder itself is a symbolic link"
     places = [str(folder)]
     while places:
@@ -367,24 +328,14 @@ def foreign_file(folder: Path) -> str:
                         if entry.name != SCRATCH or place != str(folder):
                             places.append(entry.path)
                     elif not entry.is_file(follow_symlinks=False):
-                        mode = entry.stat(follow_symlinks=False).st_mode
-                        what = "a symbolic link" if stat.S_ISLNK(mode) else kind_of(mode)
-                        return f"its {os.path.relpath(entry.path, folder)} is {what}"
+                        kind = kind_of(entry.stat(follow_symlinks=False).st_mode)
+                        return f"its {os.path.relpath(entry.path, folder)} is {kind}"
         except FileNotFoundError:  # its worker has removed it since
             continue
         except OSError as error:
             name = os.path.relpath(place, folder)
             return f"{'it' if name == '.' else f'its {name}'} cannot be looked at ({error.strerror or error})"
     return ""
-
-
-def refusal(folder: Path, what: str = "run") -> str:
-    """Return why a run or study is neither written to nor deleted, in a sentence; empty where nothing leads outside."""
-    why = foreign_file(folder)
-    return why and (
-        f"{what} {folder.name}: {why}; nothing is written to it or deleted. Remove that from {folder} yourself if you "
-        "trust the rest"
-    )
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
@@ -408,12 +359,14 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         doc = read_json(path)
-    except FileNotFoundError:
-        raise RunError(f"{path} cannot be read: it is not there") from None
-    except UnreadableFileError as error:
-        raise RunError(f"{path} cannot be read: it {error.strerror}") from None
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise RunError(f"{path} cannot be read: {_why(error)}") from None
     if not isinstance(doc, dict):
         raise RunError(f"{path} cannot be read: it does not hold a JSON object")
     return doc  # pyright: ignore[reportUnknownVariableType]
+
+
+def _why(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is not there"
+    return f"it {error.strerror}" if isinstance(error, UnreadableFileError) else error.strerror or str(error)

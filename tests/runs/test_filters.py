@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from mnist_tui.runs.collection.filters import FilterError, filtered, parse
+from mnist_tui.runs.collection.filters import FilterError, parse
 from mnist_tui.runs.collection.summaries import RunSummary
 
 BASE = RunSummary(
@@ -86,7 +86,7 @@ RUNS = [
     ],
 )
 def test_terms_must_all_hold(text, found):
-    assert [one.run for one in filtered(RUNS, text)] == found.split()
+    assert [run.run for run in RUNS if parse(text)(run)] == found.split()
 
 
 @pytest.mark.parametrize(

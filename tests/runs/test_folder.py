@@ -164,7 +164,7 @@ def test_a_copy_of_a_live_runs_folder_is_not_alive(tmp_path):
 def test_on_another_host_a_heartbeat_that_is_seen_to_stand_still_tells(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(processes, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(process_folder, "_is_local", lambda path: False)
+    monkeypatch.setattr(process_folder, "LOCAL", frozenset())
     run = new_run(tmp_path)
     for beat in (5.0, 6.0):  # times of another clock, long ago
         run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=beat, system="elsewhere/1"))
@@ -176,7 +176,7 @@ def test_on_another_host_a_heartbeat_that_is_seen_to_stand_still_tells(tmp_path,
 
 
 def test_on_another_host_but_a_disk_of_this_one_a_free_lock_tells(tmp_path, monkeypatch):
-    monkeypatch.setattr(process_folder, "_is_local", lambda path: True)
+    monkeypatch.setattr(process_folder, "LOCAL", {part.fstype for part in psutil.disk_partitions(all=True)})
     run = new_run(tmp_path)
     run.write_status(Status("running", 1, 1.0, "a container of an hour ago", heartbeat=time.time(), system="other/1"))
     assert run.state() == "crashed"
@@ -331,7 +331,7 @@ def test_a_worker_on_another_machine_is_watched_until_it_is_known_whether_it_liv
     clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
     monkeypatch.setattr(processes, "time", clock)
     monkeypatch.setattr(process_folder, "time", clock)
-    monkeypatch.setattr(process_folder, "_is_local", lambda path: False)
+    monkeypatch.setattr(process_folder, "LOCAL", frozenset())
     run.write_status(status)
     assert not run.is_known()
     run.wait_until_known()

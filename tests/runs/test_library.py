@@ -18,14 +18,13 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.listing import CACHE, RunListing, listed
-from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups, spread
+from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
 from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.runs.state import EpochRow
-from tests.present import present
 from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
 
 
@@ -262,13 +261,6 @@ def test_seeds_are_one_group_and_count_once_each_when_they_finished(tmp_path):
     assert (found.mean, found.std, found.n) == (statistics.mean(expected), statistics.stdev(expected), 3)
     assert len(grouped(runs)) >= 2
     assert set(differing(list(group.runs))) == {"seed"}
-
-
-def test_a_spread_of_one_has_no_deviation_and_of_none_is_none():
-    one = present(spread([0.5]))
-    assert spread([0.5, None]) == dataclasses.replace(one, n=1)
-    assert one.std is None
-    assert spread([None]) is None
 
 
 def test_a_band_has_the_epochs_that_all_runs_have_and_are_finite_in():

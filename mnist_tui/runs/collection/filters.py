@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import math
+import operator
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
@@ -23,6 +25,14 @@ from mnist_tui.runs.state import STATES
 Test = Callable[[RunSummary], bool]
 TERM = re.compile(r"(?P<name>[A-Za-z][\w-]*)\s*(?P<sign><=|>=|!=|==|<|>|=)(?P<value>.*)")
 ORDERED = ("<", "<=", ">", ">=")
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
 
 
 class FilterError(RequestError):
@@ -34,8 +44,8 @@ class Figure:
     """A figure of a run that a filter compares.
 
     Attributes:
-        read: the figure; None where the run has none.
-        share: whether it runs from 0 to 1 and may be given in per cent; a number above 1 is one.
+        read: returns the figure; None where the run has none.
+        share: whether it runs from 0 to 1; then a number above 1 is in per cent.
     """
 
     read: Callable[[RunSummary], float | None]
@@ -87,12 +97,6 @@ def parse(text: str) -> Test:
     return lambda run: all(test(run) for test in tests)
 
 
-def filtered(runs: Iterable[RunSummary], text: str) -> list[RunSummary]:
-    """Return the runs that a filter lets through; raises as `parse` does."""
-    test = parse(text)
-    return [run for run in runs if test(run)]
-
-
 def _test(word: str) -> Test:
     found = TERM.fullmatch(word)
     if found is None:
@@ -100,10 +104,9 @@ def _test(word: str) -> Test:
         return lambda run: wanted in _searched(run)
     name, sign, value = found["name"].lower(), found["sign"].replace("==", "="), found["value"].strip()
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5)
-        raise FilterError(
-            f"there is no {name!r} to compare; " + (f"did you mean {' or '.join(near)}?" if near else _some_names())
-        )
+        near = " or ".join(difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5))
+        hint = f"did you mean {near}?" if near else "state, accuracy, hidden, lr, ppc, epochs and the like are"
+        raise FilterError(f"there is no {name!r} to compare; {hint}")
     if not value and sign in ORDERED:
         raise FilterError(f"{name}{sign} needs a value")
     if name in TEXTS:
@@ -113,20 +116,15 @@ def _test(word: str) -> Test:
     return _on_parameter(PARAMETER[name], sign, value)
 
 
-def _some_names() -> str:
-    return f"{', '.join(('state', 'accuracy', 'hidden', 'lr', 'ppc', 'epochs'))} and the like are"
-
-
 def _searched(run: RunSummary) -> str:
-    return " ".join(
-        (run.run, run.state, run.preset, run.name, run.note, run.differs, run.dataset, run.study)
-    ).casefold()
+    texts = (run.run, run.state, run.preset, run.name, run.note, run.differs, run.dataset, run.study)
+    return " ".join(texts).casefold()
 
 
 def _on_text(name: str, sign: str, value: str) -> Test:
     read = TEXTS[name]
     if name == "started":
-        return lambda run: _compared(read(run)[: len(value)], sign, value)
+        return lambda run: COMPARE[sign](read(run)[: len(value)], value)
     if sign in ORDERED:
         raise FilterError(f"{name} has no order; {name}={value} and {name}!={value} work")
     if name == "state":
@@ -145,7 +143,7 @@ def _on_figure(name: str, sign: str, value: str) -> Test:
 
     def test(run: RunSummary) -> bool:
         have = figure.read(run)
-        return _compared(have, sign, wanted) if have is not None else sign == "!="
+        return COMPARE[sign](have, wanted) if have is not None else sign == "!="
 
     return test
 
@@ -162,7 +160,7 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
 
     def test(run: RunSummary) -> bool:
         have = _largest(run.values.get(name, ""))
-        return have is not None and _compared(have, sign, wanted)
+        return have is not None and COMPARE[sign](have, wanted)
 
     return test
 
@@ -196,21 +194,3 @@ def _same(have: str, wanted: str) -> bool:
         return float(have) == float(wanted)
     except ValueError:
         return fnmatch.fnmatchcase(have.casefold(), wanted.casefold())
-
-
-def _compared(have: float | str, sign: str, wanted: float | str) -> bool:
-    """Compare two numbers or two texts."""
-    order = 0 if have == wanted else -1 if have < wanted else 1  # pyright: ignore[reportOperatorIssue]
-    match sign:
-        case "<":
-            return order < 0
-        case "<=":
-            return order <= 0
-        case ">":
-            return order > 0
-        case ">=":
-            return order >= 0
-        case "!=":
-            return order != 0
-        case _:
-            return order == 0

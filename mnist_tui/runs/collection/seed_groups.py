@@ -29,14 +29,25 @@ SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
 """The bounds of accuracies and F1, and of losses."""
 
 
+class _Interval:
+    """A 95 % t-interval of a mean; its ends are None where there is none."""
+
+    low: float | None
+    high: float | None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+
 @dataclass(frozen=True)
-class SeedStatistics:
+class SeedStatistics(_Interval):
     """A figure over seeds.
 
     Attributes:
-        n: the values it was made from, at least 1.
+        n: number of values, at least 1.
         std: of the sample; None for one value.
-        low, high: the mean's 95 % t-interval, cut off where the figure can go no further; None for one value.
+        low, high: the mean's interval, cut off at the figure's bounds; None for one value, or if not requested.
         minimum, maximum: of the values.
     """
 
@@ -48,13 +59,8 @@ class SeedStatistics:
     minimum: float
     maximum: float
 
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean."""
-        return None if self.low is None or self.high is None else (self.low, self.high)
-
     def to_document(self) -> dict[str, Any]:
-        """The figures as JSON has them."""
+        """Return the figures as JSON values."""
         return {
             "mean": self.mean,
             "std": self.std,
@@ -66,14 +72,14 @@ class SeedStatistics:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
+class PairedDifference(_Interval):
     """A figure of two experiments, compared seed by seed.
 
     Attributes:
         n: seeds that both have, at least 1.
         difference: mean of first − second.
         std: of the differences; None for one seed.
-        low, high: the 95 % t-interval of the mean difference; None for one seed.
+        low, high: the interval of the mean difference; None for one seed.
         p: two-sided, of the permutation test that changes the differences' signs: the share of sign changes whose
             mean lies at least as far from 0.
         exact: whether all 2ⁿ sign changes were tried, or `tried` of them drawn.
@@ -94,11 +100,6 @@ class PairedDifference:
     only_second: tuple[int, ...] = ()
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean difference."""
-        return None if self.low is None or self.high is None else (self.low, self.high)
-
-    @property
     def least_p(self) -> float:
         """The smallest p that so many seeds can give: all differences of one sign, and their mirror image."""
         return 2.0 ** (1 - self.n) if self.exact else 1 / (self.tried + 1)
@@ -115,7 +116,7 @@ class PairedDifference:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The figures as JSON has them."""
+        """Return the figures as JSON values."""
         return {
             "n": self.n,
             "difference": self.difference,
@@ -128,20 +129,23 @@ class PairedDifference:
         }
 
 
-def summary(values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE) -> SeedStatistics | None:
-    """Return mean, sample deviation, 95 % t-interval and range of the values; None where there are none.
+def summary(
+    values: Iterable[float | None], *, within: tuple[float, float] = ANYWHERE, interval: bool = True
+) -> SeedStatistics | None:
+    """Return mean, sample deviation, 95 % t-interval and range of the finite values; None where there are none.
 
     Args:
         within: least and greatest value that the figure can have: the interval is cut off there.
+        interval: whether to compute the interval, which imports SciPy.
     """
-    there = [value for value in values if value is not None and math.isfinite(value)]
-    if not there:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
         return None
-    mean = statistics.fmean(there)
-    std = statistics.stdev(there) if len(there) > 1 else None
-    low, high = _interval(mean, std, len(there))
+    mean = statistics.fmean(finite)
+    std = statistics.stdev(finite) if len(finite) > 1 else None
+    low, high = _interval(mean, std, len(finite)) if interval else (None, None)
     low, high = None if low is None else max(within[0], low), None if high is None else min(within[1], high)
-    return SeedStatistics(len(there), mean, std, low, high, min(there), max(there))
+    return SeedStatistics(len(finite), mean, std, low, high, min(finite), max(finite))
 
 
 def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference | None:
@@ -154,27 +158,17 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDif
     if not seeds:
         return None
     noise = _noise([*first.values(), *second.values()])
-    found = [first[seed] - second[seed] for seed in seeds]
-    found = [0.0 if abs(one) <= noise else one for one in found]
-    difference = statistics.fmean(found)
-    difference = 0.0 if abs(difference) <= noise else difference
-    std = statistics.stdev(found) if len(found) > 1 else None
+    differences = [first[seed] - second[seed] for seed in seeds]
+    differences = [0.0 if abs(difference) <= noise else difference for difference in differences]
+    n, mean = len(seeds), statistics.fmean(differences)
+    mean = 0.0 if abs(mean) <= noise else mean
+    std = statistics.stdev(differences) if n > 1 else None
     std = 0.0 if std is not None and std <= noise else std
-    low, high = _interval(difference, std, len(found))
-    exact = len(found) <= MOST_EXACT
-    p, tried = _exact_p(found, noise) if exact else _drawn_p(found, noise)
+    low, high = _interval(mean, std, n)
+    p, tried = _exact_p(differences, noise) if n <= MOST_EXACT else _drawn_p(differences, noise)
+    only_first, only_second = sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())
     return PairedDifference(
-        len(found),
-        difference,
-        std,
-        low,
-        high,
-        p,
-        exact,
-        tried,
-        seeds,
-        tuple(sorted(first.keys() - second.keys())),
-        tuple(sorted(second.keys() - first.keys())),
+        n, mean, std, low, high, p, n <= MOST_EXACT, tried, seeds, tuple(only_first), tuple(only_second)
     )
 
 
@@ -219,20 +213,6 @@ WITHIN = {"test_accuracy": SHARE, "test_loss": LOSS, "macro_f1": SHARE}
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and deviation of a figure over seeds.
-
-    Attributes:
-        std: of the sample; None for one value.
-        n: the values it was made from.
-    """
-
-    mean: float
-    std: float | None
-    n: int
-
-
-@dataclass(frozen=True)
 class SeedGroup:
     """Runs of one experiment with different seeds.
 
@@ -251,12 +231,12 @@ class SeedGroup:
         names = {run.name for run in self.runs}
         if len(names) == 1 and (name := names.pop()):
             return name
-        changes = [word for word in self.runs[0].differs.split(", ") if word and not word.startswith("seed ")]
+        changes = [change for change in self.runs[0].differs.split(", ") if change and not change.startswith("seed ")]
         return f"{self.runs[0].preset} ({', '.join(changes)})" if changes else self.runs[0].preset
 
-    def spread(self, field: str) -> Spread | None:
-        """Return mean and deviation of a summary's field over the runs that count; None where none has it."""
-        return spread(getattr(run, field) for run in self.scored)
+    def spread(self, field: str) -> SeedStatistics | None:
+        """Return the same as `summary`, without the interval: fast enough for a list."""
+        return summary(self.by_seed(field).values(), interval=False)
 
     def summary(self, field: str) -> SeedStatistics | None:
         """Return the statistics of a summary's field over the runs that count; None where none has it."""
@@ -264,8 +244,7 @@ class SeedGroup:
 
     def by_seed(self, field: str) -> dict[int, float]:
         """Return a summary's field by seed, of the runs that count and have it."""
-        found = {run.seed: getattr(run, field) for run in self.scored}
-        return {seed: value for seed, value in found.items() if value is not None}
+        return {run.seed: value for run in self.scored if (value := getattr(run, field)) is not None}
 
     def to_document(self) -> dict[str, Any]:
         """Return the group as `compare --json` prints it."""
@@ -315,20 +294,12 @@ class GroupPair:
         }
 
 
-def spread(values: Iterable[float | None]) -> Spread | None:
-    """Return mean, deviation and count of the values; None where there are none."""
-    there = [value for value in values if value is not None]
-    if not there:
-        return None
-    return Spread(statistics.fmean(there), statistics.stdev(there) if len(there) > 1 else None, len(there))
-
-
 def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
     """Group runs by experiment, in the order of the first run of each; a single run is a group of its own."""
-    found: dict[str, list[RunSummary]] = {}
+    members: dict[str, list[RunSummary]] = {}
     for run in runs:
-        found.setdefault(run.group, []).append(run)
-    return [SeedGroup(group, tuple(members), _scored(members)) for group, members in found.items()]
+        members.setdefault(run.group, []).append(run)
+    return [SeedGroup(group, tuple(those), _scored(those)) for group, those in members.items()]
 
 
 def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
@@ -350,9 +321,8 @@ def pairs(groups: Iterable[SeedGroup]) -> list[GroupPair]:
 
 
 def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
-    newest: dict[int, RunSummary] = {}
-    for run in sorted((run for run in runs if run.state == "finished"), key=lambda run: run.started):
-        newest[run.seed] = run
+    finished = sorted((run for run in runs if run.state == "finished"), key=lambda run: run.started)
+    newest = {run.seed: run for run in finished}
     return tuple(newest[seed] for seed in sorted(newest))
 
 

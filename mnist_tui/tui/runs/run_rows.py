@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report.result_words import score_difference
-from mnist_tui.runs.collection.seed_groups import SeedGroup, Spread, grouped
+from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.state import DAMAGED, LIVE, STATES
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
@@ -142,7 +142,7 @@ def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
     return [SeedGroup(group.group, tuple(in_order(group.runs, RunOrder())), group.scored) for group in grouped(runs)]
 
 
-def plus_minus(found: Spread | None) -> str:
+def plus_minus(found: SeedStatistics | None) -> str:
     """``97.62 ± 0.11 %``."""
     if found is None:
         return DASH
