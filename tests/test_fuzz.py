@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -228,7 +229,8 @@ def test_two_thousand_mutations_go_through_every_command(bench, tmp_path, monkey
 
 async def through_the_app(bench: Bench, seeds: range, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many mutated runs in the list of the app: each comes under the cursor, is opened, and deleted."""
-    monkeypatch.setattr("mnist_tui.tui.app.BenchApp._prepare_standby", lambda app: None)
+    standby = SimpleNamespace(waiting=True, dismiss=lambda: None)
+    monkeypatch.setattr("mnist_tui.runs.start.Standby", lambda: standby)
     names = {f"20260226-000000-raw-{seed:04x}": seed for seed in seeds}
     done = {name: mutated(bench.fresh(name).path, bench.outside, seed) for name, seed in names.items()}
     app = BenchApp(AppOptions(runs_dir=bench.runs))

@@ -1,6 +1,6 @@
-"""The app that starts: the bench with its screens, its own keys, and a worker on standby.
+"""The app: the bench with its screens, its own keys, and a worker on standby.
 
-Nothing heavy may be imported here, nor on the way to the first screen.
+Nothing heavy may be imported here, nor before the first screen is shown.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from textual.timer import Timer
 
 from mnist_tui.tui import leaving, routes, run_commands
 from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
+from mnist_tui.tui.terminal.keymap import commands_of
 
 STANDBY_AFTER_SECONDS = 0.3
-"""After the first frame: drawing goes before TensorFlow's import."""
+"""The time after the first frame, which must not wait for TensorFlow's import."""
 STANDBY_RETRY_SECONDS = 3.0
-"""How often to look whether the training that has the cores has ended."""
+"""The time between two checks whether the training that uses the cores has ended."""
 
 
 class BenchApp(Bench):
@@ -62,7 +63,7 @@ class BenchApp(Bench):
             self.call_after_refresh(self.show, Route("tour"))
 
     def _show_first(self) -> None:
-        """Show what the options ask for, or else the presets."""
+        """Show the screen that the options name, or else the presets."""
         options = self.options
         first = Route("presets")
         if options.action == "watch" and options.run is not None:
@@ -86,7 +87,7 @@ class BenchApp(Bench):
     # ── keys and commands of the app ──
 
     def action_go(self, where: str) -> None:
-        """Go to one of the app's own places; edits that are left so are kept."""
+        """Show one of the app's main screens; edits that are not saved are kept."""
         if where in {"presets", "runs", "studies"}:
             leaving.keep_edits(self)
         shown = self.screen.shown_run if isinstance(self.screen, BenchScreen) else None
@@ -96,13 +97,10 @@ class BenchApp(Bench):
         self.show(Route("help"))
 
     async def action_quit(self) -> None:
-        """Leave at once if nothing would be lost; else ask."""
         await leaving.leave(self)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield a command for every key of the present screen, then the app's own."""
-        from mnist_tui.tui.terminal.keymap import commands_of
-
+        """Yield a command for every key of the present screen, then Textual's commands."""
         names: set[str] = set()
         for command in commands_of(screen):
             if command.own and command.name not in names:
@@ -114,22 +112,19 @@ class BenchApp(Bench):
     # ── the worker on standby ──
 
     def _prepare_standby(self) -> None:
-        """Have a worker wait for its run; not in a web page, which many may visit."""
-        if self.is_web:
-            return
-        self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
+        """Start a worker that waits for a run; not for a web page, which may have many visitors."""
+        if not self.is_web:
+            self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
 
     def _standby(self) -> None:
-        """In a thread: start a worker on standby, or look again later if a training has the cores now."""
+        """In a thread: if a training uses the cores now, try again later."""
         if not self.starter.prepare():
-            self.call_from_thread(self._look_again)
+            self.call_from_thread(self._retry_later)
 
-    def _look_again(self) -> None:
-        """Set the one timer of the next look."""
+    def _retry_later(self) -> None:
         if self._retry is not None:
             self._retry.stop()
         self._retry = self.set_timer(STANDBY_RETRY_SECONDS, self._prepare_standby)
 
     def on_unmount(self) -> None:
-        if self._starter is not None:
-            self._starter.dismiss()
+        self.starter.dismiss()

@@ -1,6 +1,6 @@
-"""The app as its screens know it: options, settings, keys, what is followed, and `show`, which leads to another screen.
+"""The app as its screens know it: options, settings, keys, what is followed, and `show`, which shows another screen.
 
-It knows no screen: `routes` does. It is on the way to the first frame: nothing heavy may be imported here.
+Only `routes` knows the screens. Nothing heavy may be imported here: the first frame waits for it.
 """
 
 from __future__ import annotations
@@ -9,23 +9,27 @@ import gc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from weakref import WeakValueDictionary
 
-from textual import events, getters
+from textual import events, getters, work
 from textual.app import App
 from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen, ScreenResultType
+from textual.theme import Theme
 from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 from mnist_tui import PROGRAM
 from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
 from mnist_tui.shown_text import visible, visible_line
+from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.following import Followed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of
@@ -40,27 +44,25 @@ if TYPE_CHECKING:
     from mnist_tui.runs.folder import RunFolder
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
-    from mnist_tui.tui.feed import RunFeed
-    from mnist_tui.tui.following import Followed
     from mnist_tui.tui.starting import Starter
     from mnist_tui.tui.study_feed import StudyFeed
     from mnist_tui.tui.terminal.keymap import Entry
 
 NOTICE_SECONDS = 15
 FREEZE_SECONDS = 2.0
-"""From the start until the objects that are there then are left out of garbage collection."""
+"""The time after the start at which the present objects are excluded from garbage collection."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppOptions:
-    """What the app is started with.
+    """The options that the app is started with.
 
     Attributes:
         preset: what to select, edit or train, as `action` says.
         run: the run to watch.
         study: the study to show.
         device: auto, cpu or gpu[:N].
-        refresh: how often live screens are redrawn; None as the settings say.
+        refresh: how often live screens are redrawn; None for what the settings say.
     """
 
     preset: Preset | None = None
@@ -75,17 +77,15 @@ class AppOptions:
 
 @dataclass(frozen=True)
 class Route:
-    """Which screen to show, and of what.
+    """A screen to show, and what it shows.
 
     Attributes:
         name: a key of `routes.SCREENS`.
-        run: the run that the screen shows.
         study: the study that the screen shows, or to which the run's screen leads back.
-        preset: the preset that is edited or swept.
-        runs: the runs that are exported.
-        summaries: the runs that are compared.
-        cell: true and predicted class of the images that a gallery opens on.
-        final: whether a gallery opens on the final evaluation.
+        runs: the runs to export.
+        summaries: the runs to compare.
+        cell: the true and the predicted class of the images that a gallery shows first.
+        final: whether a gallery shows the final evaluation first.
     """
 
     name: str
@@ -99,14 +99,11 @@ class Route:
 
 
 class Routes(Protocol):
-    """What knows the screens: the module `routes`."""
+    """The module `routes`, which knows the screens."""
 
-    def show(self, bench: Bench, route: Route, /) -> None:
-        """Show a screen."""
+    def show(self, bench: Bench, route: Route, /) -> None: ...
 
-    def classes_with_keys(self) -> tuple[type[DOMNode], ...]:
-        """Return every class of the app that may bind keys; imports every screen."""
-        ...
+    def classes_with_keys(self) -> tuple[type[DOMNode], ...]: ...
 
 
 class Bench(App[None]):
@@ -114,15 +111,16 @@ class Bench(App[None]):
 
     Args:
         options: what it is started with.
-        routes: knows the screens.
+        routes: the module that knows the screens.
 
     Attributes:
         settings: changed by `change_settings` only.
-        keyboard: the order of keys, clicks and pastes.
+        keyboard: gives out keys, clicks and pastes one by one.
+        following: the runs that are followed: their end is announced on any screen.
         origin: the study from which the run that is shown was opened; None if it was opened elsewhere.
         selected: the name of the preset that was used last.
-        kept_edits: edits that were left without an answer, by the name of their preset.
-        announced_exports: unfinished exports about which the person was told on the way out.
+        kept_edits: edits that were neither saved nor discarded, by the name of their preset.
+        announced_exports: unfinished exports of which the user was told when leaving.
     """
 
     def __init__(self, options: AppOptions, routes: Routes) -> None:
@@ -143,41 +141,24 @@ class Bench(App[None]):
         self.announced_exports: set[Worker[Any]] = set()
         self.window = Window(self, Pace())
         self._slow = False
-        self._starter: Starter | None = None
-        self._following: Followed[RunFeed] | None = None
-        self._studies: Followed[StudyFeed] | None = None
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
+        self.following = Followed(self, RunFeed, WeakValueDictionary())
 
-    # ── parts that are made when they are first needed ──
+    # ── parts whose imports the first frame does not wait for ──
 
-    @property
+    @cached_property
     def starter(self) -> Starter:
-        """Starts runs."""
-        if self._starter is None:
-            from mnist_tui.tui.starting import Starter
+        """Starts runs with the app's options."""
+        from mnist_tui.tui.starting import Starter
 
-            self._starter = Starter(self.options)
-        return self._starter
+        return Starter(self.options)
 
-    @property
-    def following(self) -> Followed[RunFeed]:
-        """The runs that are followed: their end is announced on any screen."""
-        if self._following is None:
-            from mnist_tui.tui.feed import RunFeed
-            from mnist_tui.tui.following import Followed
-
-            self._following = Followed(self, RunFeed, WeakValueDictionary())
-        return self._following
-
-    @property
+    @cached_property
     def studies(self) -> Followed[StudyFeed]:
         """The studies that are followed: their end is announced on any screen."""
-        if self._studies is None:
-            from mnist_tui.tui.following import Followed
-            from mnist_tui.tui.study_feed import StudyFeed
+        from mnist_tui.tui.study_feed import StudyFeed
 
-            self._studies = Followed(self, StudyFeed, {})
-        return self._studies
+        return Followed(self, StudyFeed, {})
 
     # ── from screen to screen ──
 
@@ -186,14 +167,14 @@ class Bench(App[None]):
         self._routes.show(self, route)
 
     def show_alone(self, screen: Screen[Any], origin: StudyFolder | None = None) -> None:
-        """Show a screen in place of all present ones; below it there is only Textual's empty first screen.
+        """Close all screens and show this one.
 
         Args:
             screen: the screen to show.
-            origin: the study to go back to, for a run that was opened from one.
+            origin: the study to go back to, if the screen shows a run that was opened from one.
         """
         self.origin = origin
-        while len(self.screen_stack) > 2:
+        while len(self.screen_stack) > 2:  # the lowest is Textual's empty first screen
             self.pop_screen()
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
@@ -202,7 +183,7 @@ class Bench(App[None]):
 
     @property
     def can_go_back(self) -> bool:
-        """Whether the present screen lies over another one to which Escape leads back."""
+        """Whether the present screen was opened over another one, to which Escape leads back."""
         return len(self.screen_stack) > 2
 
     def back(self) -> None:
@@ -232,18 +213,12 @@ class Bench(App[None]):
 
     # ── what runs and studies do ──
 
-    def follow(self, folder: RunFolder) -> RunFeed:
-        """Return a run's feed; its end will be announced, whatever is shown then."""
-        return self.following.follow(folder)
-
     def on_run_feed_run_changed(self, message: RunFeed.RunChanged) -> None:
         """Put a followed run into the window's title, and announce its end."""
         message.stop()
         snapshot, name = message.feed.snapshot, message.feed.name
         self.window.set_title(title_of(name, snapshot))
         if self.following.has_ended(message.feed):
-            from mnist_tui.tui.following import end_of
-
             self._announce_end("Training ended", end_of(name, snapshot), snapshot.state)
 
     def on_study_feed_study_changed(self, message: StudyFeed.StudyChanged) -> None:
@@ -273,7 +248,7 @@ class Bench(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice for a while. It is text: markup is never read in it, whatever `markup` says."""
+        """Show a notice for a while; it is plain text, whatever `markup` says."""
         super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
 
     def warn(self, text: str, title: str = "") -> None:
@@ -288,11 +263,11 @@ class Bench(App[None]):
 
     @property
     def refresh_seconds(self) -> float:
-        """Seconds between two redraws of a live screen, as the settings and the terminal's pace have it."""
+        """The seconds between two redraws of a live screen: they depend on the settings and the terminal's pace."""
         return REFRESH_SECONDS["slow"] if self._slow else self.settings.refresh_seconds
 
     def change_settings(self, **changes: Any) -> None:
-        """Apply settings at once and write them to the settings file; a warning says if that fails."""
+        """Apply settings and save them in the settings file; show a warning if they cannot be saved."""
         keys_before = self.settings.keys
         self.settings = replace(self.settings, **changes)
         if "glyphs" in changes:
@@ -300,7 +275,7 @@ class Bench(App[None]):
                 widget.refresh()
         if "keys" in changes:
             self.set_keymap(dict(self.settings.keys))
-            self._fit_keys()
+            self._complete_keymap()
         try:
             save_settings(keys_before=keys_before, **changes)
         except (OSError, ValueError) as error:
@@ -312,11 +287,9 @@ class Bench(App[None]):
 
         return entries(self._routes.classes_with_keys())
 
-    def _fit_keys(self) -> None:
-        self.run_worker(self._read_fitting_keys, thread=True, group="keys", exclusive=True, exit_on_error=False)
-
-    def _read_fitting_keys(self) -> None:
-        """In a thread: set the keys that go with the user's own, and warn of those that do not fit."""
+    @work(thread=True, group="keys", exclusive=True, exit_on_error=False)
+    def _complete_keymap(self) -> None:
+        """Set the keys that go with the user's own keys, and warn of keys that are taken or unknown."""
         from mnist_tui.tui.terminal.keymap import keymap, problems
 
         own, table = self.settings.keys, self.key_entries()
@@ -330,7 +303,7 @@ class Bench(App[None]):
         self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
         for screen in self.screen_stack:
             self.keyboard.watch(screen)
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.window.set_title(PROGRAM)
         self.set_interval(LOOK_SECONDS, self._watch_pace)
         self.set_timer(FREEZE_SECONDS, gc.enable if self.is_headless else _freeze_garbage_collection)
@@ -338,16 +311,15 @@ class Bench(App[None]):
             self.warn(problem)
         if self.settings.keys:
             self.set_keymap(dict(self.settings.keys))
-            self.call_after_refresh(self._fit_keys)
+            self.call_after_refresh(self._complete_keymap)
 
     def on_unmount(self) -> None:
         self.window.restore_title()
-        for followed in (self._following, self._studies):
-            if followed is not None:
-                followed.leave_all()
+        self.following.leave_all()
+        self.studies.leave_all()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return Textual's filters, preceded by ours: no text can command the terminal, and ASCII alone if wished."""
+        """Return our filters, then Textual's: no text can send commands to the terminal."""
         ascii_only = (self._ascii_text,) if self.settings.glyphs == "ascii" else ()
         return (self._safe_text, *ascii_only, *super().get_line_filters())
 
@@ -364,9 +336,10 @@ class Bench(App[None]):
 
     def _watch_pace(self) -> None:
         """Redraw less often while the terminal is slow, if the settings leave that to the app."""
-        if self.settings.refresh == "auto":
+        is_automatic = self.settings.refresh == "auto"
+        if is_automatic:
             self.window.measure_pace()
-        slow = self.settings.refresh == "auto" and self.window.pace.slow
+        slow = is_automatic and self.window.pace.slow
         if slow and not self._slow:
             from mnist_tui.tui.terminal.keymap import key_of
 
@@ -377,14 +350,14 @@ class Bench(App[None]):
             )
         self._slow = slow
 
-    def _remember_theme(self, name: str) -> None:
-        if name != self.settings.theme:
-            self.change_settings(theme=name)
+    def _remember_theme(self, theme: Theme) -> None:
+        if theme.name != self.settings.theme:
+            self.change_settings(theme=theme.name)
 
     # ── events, actions and errors ──
 
     async def on_event(self, event: events.Event) -> None:
-        """Handle keys, clicks and pastes one after another; everything else at once."""
+        """Handle keys, clicks and pastes one after another, and all other events at once."""
         if not isinstance(event, (events.InputEvent, events.Paste)) or event.is_forwarded:
             await super().on_event(event)
         elif self.keyboard.admits(event):
@@ -407,7 +380,7 @@ class Bench(App[None]):
             self.keyboard.acting -= 1
 
     async def push_screen_wait(self, screen: Any, *, mode: str | None = None) -> Any:
-        """Show a screen and wait for its answer, for which keys are needed."""
+        """Show a screen and wait for its answer; keys are handled meanwhile."""
         self.keyboard.asking += 1
         try:
             return await super().push_screen_wait(screen, mode=mode)
@@ -420,29 +393,27 @@ class Bench(App[None]):
             super().action_command_palette()
 
     def action_focus_within(self, by: int) -> None:
-        """Move the focus to the field below (1) or above (-1), if there is one."""
         focus_within(self.screen, by)
 
     def _check_action_state(self, action: str, default_namespace: DOMNode) -> bool | None:
-        """Return whether an action may run; it may not if it asks for parts that its screen does not have yet."""
+        """Return whether an action may run; not if its check needs widgets that its screen does not have yet."""
         try:
             return super()._check_action_state(action, default_namespace)
         except NoMatches:
             return False
 
     def _handle_exception(self, error: Exception) -> None:
-        """End the app with a traceback, except when parts of a screen are missed that has been closed.
+        """End the app with a traceback, unless widgets of a closed screen are missing.
 
-        Threads and workers, Textual's own among them, go on for a moment after their screen has gone.
+        Threads and workers, also Textual's own, go on for a moment after their screen has been closed.
         """
         cause = error.error if isinstance(error, WorkerFailed) else error
-        if not (isinstance(cause, NoMatches) and self._comes_from_closed_screen(cause)):
-            super()._handle_exception(error)
-
-    def _comes_from_closed_screen(self, error: BaseException) -> bool:
-        frames = (frame for frame, _ in walk_tb(error.__traceback__))
-        nodes = (node for frame in frames if isinstance(node := frame.f_locals.get("self"), Widget))
-        return any(_screen_of(node) not in self.screen_stack for node in nodes)
+        if isinstance(cause, NoMatches):
+            frames = (frame for frame, _ in walk_tb(cause.__traceback__))
+            widgets = (node for frame in frames if isinstance(node := frame.f_locals.get("self"), Widget))
+            if not all(set(node.ancestors_with_self) & set(self.screen_stack) for node in widgets):
+                return
+        super()._handle_exception(error)
 
 
 class BenchScreen(Screen[ScreenResultType]):
@@ -457,12 +428,12 @@ class BenchScreen(Screen[ScreenResultType]):
 
     @property
     def shown_run(self) -> RunFolder | None:
-        """The run whose curves or results the screen shows, if that is what it shows."""
+        """The run whose curves or results the screen shows; None on other screens."""
         return None
 
     @property
     def edited(self) -> Draft | None:
-        """The experiment that is being edited; None on all screens but the editor."""
+        """The draft that is being edited; None on all screens but the editor."""
         return None
 
 
@@ -478,14 +449,10 @@ def leads_to_runs(screen: Screen[Any]) -> bool:
 
 
 def _freeze_garbage_collection() -> None:
-    """Leave what is there once the app has started out of garbage collection.
+    """Exclude all present objects from garbage collection.
 
-    A full collection takes 50 to 80 ms with all of Textual's and pydantic's classes in it, in the middle of a key.
+    With all of Textual's and pydantic's classes, a full collection would delay a key by 50 to 80 ms.
     """
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-def _screen_of(widget: Widget) -> Screen[Any] | None:
-    return next((node for node in widget.ancestors_with_self if isinstance(node, Screen)), None)

@@ -155,7 +155,7 @@ SCREENS = {
     "editor": ScreenEntry("mnist_tui.tui.editor.screen:EditorScreen", _editor, _over_list),
     "training": ScreenEntry(
         "mnist_tui.tui.training.screen:TrainingScreen",
-        lambda kind, bench, route: kind(bench.follow(_folder(route))),
+        lambda kind, bench, route: kind(bench.following.follow(_folder(route))),
         _run,
     ),
     "results": ScreenEntry(

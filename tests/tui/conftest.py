@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -244,7 +245,8 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     started: list[RunFolder] = []
     monkeypatch.setattr("mnist_tui.runs.start.start_worker", lambda folder, standby=None: started.append(folder))
     monkeypatch.setattr("mnist_tui.runs.start.start_next_worker", lambda folder, lock: started.append(folder))
-    monkeypatch.setattr("mnist_tui.tui.app.BenchApp._prepare_standby", lambda app: None)
+    standby = SimpleNamespace(waiting=True, dismiss=lambda: None)
+    monkeypatch.setattr("mnist_tui.runs.start.Standby", lambda: standby)
     return started
 
 

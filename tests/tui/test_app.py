@@ -14,13 +14,12 @@ from textual.command import Command, CommandList
 
 from mnist_tui.experiment.presets import find_preset, load_preset
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.library import any_running_here
 from mnist_tui.settings import load_settings, settings_file
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.help.screens import keys_of
 from mnist_tui.tui.leaving import LeaveQuestion
-
-prepare_standby = BenchApp._prepare_standby  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.fixture
@@ -219,16 +218,21 @@ class FakeStandby:
 def standby(monkeypatch: pytest.MonkeyPatch) -> type[FakeStandby]:
     FakeStandby.made = []
     monkeypatch.setattr("mnist_tui.runs.start.Standby", FakeStandby)
-    monkeypatch.setattr(BenchApp, "_prepare_standby", prepare_standby)
     return FakeStandby
 
 
 @pytest.fixture
-def refusals(monkeypatch: pytest.MonkeyPatch) -> list[BenchApp]:
-    """One entry for each time that the cores were found taken and a later look was planned."""
-    found: list[BenchApp] = []
-    look_again = BenchApp._look_again  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(BenchApp, "_look_again", lambda app: (found.append(app), look_again(app)))
+def refusals(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """One entry for each time that a training was found to use the cores."""
+    found: list[Path] = []
+
+    def running(runs_dir: Path) -> bool:
+        if any_running_here(runs_dir):
+            found.append(runs_dir)
+            return True
+        return False
+
+    monkeypatch.setattr("mnist_tui.tui.starting.any_running_here", running)
     return found
 
 
@@ -256,7 +260,7 @@ async def test_no_worker_is_put_on_standby_while_a_training_runs_here_or_one_onl
     app_on: Any,
     standby: type[FakeStandby],
     until: Any,
-    refusals: list[BenchApp],
+    refusals: list[Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = BenchApp(AppOptions(runs_dir=tmp_path / "runs"))
@@ -278,7 +282,7 @@ async def test_once_the_training_that_had_the_cores_has_ended_a_worker_is_put_on
     live: Any,
     standby: type[FakeStandby],
     until: Any,
-    refusals: list[BenchApp],
+    refusals: list[Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mnist_tui.tui.app.STANDBY_RETRY_SECONDS", 0.1)
@@ -294,8 +298,9 @@ def test_the_first_screen_imports_nothing_heavy(tmp_path: Path) -> None:
     program = """
 import asyncio, sys
 from pathlib import Path
+from mnist_tui.runs import start
 from mnist_tui.tui.app import AppOptions, BenchApp
-BenchApp._prepare_standby = lambda app: None
+start.Standby = lambda: None
 async def main():
     async with BenchApp(AppOptions(runs_dir=Path(sys.argv[1]))).run_test(size=(80, 24)) as pilot:
         await pilot.pause()
