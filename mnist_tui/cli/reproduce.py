@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mnist_tui.studies.reproduction.published_experiments import PublishedSource
-    from mnist_tui.studies.reproduction.selection import MissingSeeds, MissingTrainings
-    from mnist_tui.studies.reproduction.table import ReproductionTable
+    from mnist_tui.studies.reproduction.table import MissingSeeds, MissingTrainings, ReproductionTable
 
 MANY_WORKERS = 1_000
 
@@ -128,7 +127,7 @@ def reproduce(
     Ctrl-C and SIGTERM stop and save; the same command again goes on with what is missing.
     """
     from mnist_tui.studies.reproduction.published_experiments import choose, sources
-    from mnist_tui.studies.reproduction.selection import missing_seeds, missing_trainings
+    from mnist_tui.studies.reproduction.table import missing_seeds, missing_trainings
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
     if workers is not None and scheduler is not None:
@@ -200,7 +199,7 @@ def _called(named: list[str], look: Selection) -> str:
 
 def _begun(runs_dir: Path, ask: dict[str, object], missing: MissingTrainings) -> StudyFolder:
     """Begin the study that trains what is missing, or resume the one that already does."""
-    from mnist_tui.studies.reproduction.selection import find_unfinished
+    from mnist_tui.studies.reproduction.table import find_unfinished
 
     require_extra()
     study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **ask)

@@ -18,8 +18,7 @@ from mnist_tui.report.result_words import score_difference
 from mnist_tui.studies.reproduction import published_experiments
 from mnist_tui.studies.reproduction.finished_runs import Machine
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment
-from mnist_tui.studies.reproduction.selection import MissingSeeds
-from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, SourceRows
+from mnist_tui.studies.reproduction.table import MissingSeeds, ReproductionRow, ReproductionTable, SourceRows
 from mnist_tui.wording import DASH, counted, listed, loss, percent, plus_minus, seconds
 
 HELD = ("agrees", "misses")

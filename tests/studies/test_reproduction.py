@@ -13,8 +13,16 @@ from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, choose, pooled, sources
-from mnist_tui.studies.reproduction.selection import find_unfinished, missing_seeds, missing_trainings, seed_ranges
-from mnist_tui.studies.reproduction.table import ReproductionRow, ReproductionTable, build_table, read_explanations
+from mnist_tui.studies.reproduction.table import (
+    ReproductionRow,
+    ReproductionTable,
+    build_table,
+    find_unfinished,
+    missing_seeds,
+    missing_trainings,
+    read_explanations,
+    seed_ranges,
+)
 from mnist_tui.studies.spec import Study, checked
 from mnist_tui.studies.start import StudyRequest, create_study
 from tests.report.recorded import CREATED
