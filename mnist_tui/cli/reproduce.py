@@ -62,18 +62,12 @@ class Selection:
 
     def table(self) -> ReproductionTable:
         """Return the table of the runs that there are now."""
-        from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
+        from mnist_tui.studies.reproduction.finished_runs import find_runs
         from mnist_tui.studies.reproduction.table import build_table, read_explanations
 
         wanted = [published.mathematics for source in self.every for published in source.experiments]
-        return build_table(
-            self.sources,
-            find_finished_runs(self.runs_dir, wanted),
-            among=self.every,
-            seeds=self.seeds,
-            explanations=read_explanations(),
-            diverged=find_diverged_seeds(self.runs_dir, wanted),
-        )
+        found = find_runs(self.runs_dir, wanted)
+        return build_table(self.sources, found, among=self.every, seeds=self.seeds, explanations=read_explanations())
 
 
 def reproduce(

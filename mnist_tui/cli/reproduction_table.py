@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mnist_tui.cli.output import rendered
-from mnist_tui.cli.study_results import TextColumn, fitted, table_of
+from mnist_tui.cli.study_results import TextColumn, filled, fitted, table_of
 from mnist_tui.experiment.presets import builtin_folder
 from mnist_tui.report.markdown import MarkdownText, escaped
 from mnist_tui.report.markdown import table as markdown_table
 from mnist_tui.report.result_words import score_difference
-from mnist_tui.studies.reproduction import published_experiments
 from mnist_tui.studies.reproduction.finished_runs import Machine
-from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment
+from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, rule_in_words
 from mnist_tui.studies.reproduction.table import MissingSeeds, ReproductionRow, ReproductionTable, SourceRows
 from mnist_tui.wording import DASH, counted, listed, loss, percent, plus_minus, seconds
 
@@ -27,7 +26,7 @@ NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "mnist-tui": "mnist-tui"}
 
 
 def published(row: ReproductionRow) -> str:
-    """``97.94 % (mean of 10 seeds)``."""
+    """Return ``97.94 % (mean of 10 seeds)``."""
     accuracy, references = row.published.accuracy, row.published.references
     several = max(reference.seeds for reference in references)
     pooled = sum(reference.accuracy is not None for reference in references)
@@ -36,101 +35,86 @@ def published(row: ReproductionRow) -> str:
 
 
 def ids(row: ReproductionRow) -> str:
-    """``report-mlp2layers-a, b``: the ids, with their common beginning written once."""
+    """Return ``report-mlp2layers-a, b``: the ids, with their common beginning written once."""
     first, *others = row.published.ids
     common = first.rpartition("-")[0] + "-"
     return ", ".join([first, *(name.removeprefix(common) for name in others)])
 
 
 def our_accuracy(row: ReproductionRow) -> str:
-    """``97.92 % ± 0.11``: mean and sample deviation."""
+    """Return ``97.92 % ± 0.11``: mean and sample deviation."""
     return mean(row) + (f" ± {deviation(row)}" if row.accuracy and row.accuracy.std is not None else "")
 
 
 def mean(row: ReproductionRow) -> str:
-    """Our mean test accuracy."""
     return percent(row.accuracy.mean) if row.accuracy else "not run"
 
 
 def deviation(row: ReproductionRow) -> str:
-    """The sample deviation of our test accuracies, in percentage points; a dash for one seed."""
+    """Return the sample deviation of our test accuracies, in percentage points; a dash for one seed."""
     return f"{100 * row.accuracy.std:.2f}" if row.accuracy and row.accuracy.std is not None else DASH
 
 
 def seeds(row: ReproductionRow) -> str:
-    """``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``."""
-    lost = f"{listed([str(seed) for seed in row.diverged])} diverged" if row.diverged else ""
-    return "; ".join(filter(None, (_counted_seeds(row), lost))) or DASH
-
-
-def _counted_seeds(row: ReproductionRow) -> str:
-    there = [run.seed for run in row.runs]
-    if not there:
-        return ""
-    whole = there == list(range(there[0], there[0] + len(there))) and len(there) > 2
-    text = f"{there[0]} to {there[-1]}" if whole else listed([str(seed) for seed in there])
-    wants = row.published.rule.seeds
-    return text if len(there) >= wants else f"{text}: {len(there)} of {wants}"
+    """Return ``0 to 4``, ``0, 2 and 3: 3 of 5; 1 diverged``."""
+    done, wanted = [run.seed for run in row.runs], row.published.rule.seeds
+    whole = len(done) > 2 and done == list(range(done[0], done[-1] + 1))
+    text = f"{done[0]} to {done[-1]}" if whole else listed([str(seed) for seed in done])
+    if 0 < len(done) < wanted:
+        text += f": {len(done)} of {wanted}"
+    diverged = f"{listed([str(seed) for seed in row.diverged])} diverged" if row.diverged else ""
+    return "; ".join(filter(None, (text, diverged))) or DASH
 
 
 def difference_text(row: ReproductionRow) -> str:
-    """``−0.12 points``: our accuracy minus the published one."""
+    """Return ``−0.12 points``: our accuracy minus the published one."""
     if row.accuracy is None or row.published.accuracy is None:
         return DASH
     return score_difference("accuracy", row.accuracy.mean, row.published.accuracy)
 
 
-def verdict(row: ReproductionRow) -> str:
-    """``agrees (± 0.50)``, ``misses (± 0.50), provisional``."""
+def verdict(row: ReproductionRow, *, margin: bool = True) -> str:
+    """Return ``agrees (± 0.50)``, ``misses (± 0.50), provisional``; without the margin ``agrees, provisional``."""
     found = row.verdict
-    if found.word in HELD:
-        margin = f"± {100 * found.margin:.2f}" if found.margin is not None else "at or above"
-        return f"{found.word} ({margin}){', provisional' if found.provisional else ''}"
-    return found.word
+    if found.word not in HELD:
+        return found.word
+    limit = f" (± {100 * found.margin:.2f})" if found.margin is not None else " (at or above)"
+    return f"{found.word}{limit if margin else ''}{', provisional' if found.provisional else ''}"
 
 
-def short_verdict(row: ReproductionRow) -> str:
-    """``agrees, provisional``."""
-    word = row.verdict.word
-    return f"{word}, provisional" if row.verdict.provisional and word in HELD else word
+def published_loss(row: ReproductionRow) -> str:
+    return DASH if row.published.loss is None else loss(row.published.loss)
 
 
-def losses(row: ReproductionRow) -> tuple[str, str]:
-    """The published loss, and ours with its deviation."""
-    theirs = row.published.loss
-    return DASH if theirs is None else loss(theirs), DASH if row.loss is None else plus_minus(
-        row.loss.mean, row.loss.std, loss
-    )
+def our_loss(row: ReproductionRow) -> str:
+    return DASH if row.loss is None else plus_minus(row.loss.mean, row.loss.std, loss)
 
 
 def time_text(row: ReproductionRow) -> str:
-    """The median time of a run, and the range; the expected time where there is no run."""
-    if row.seconds is not None:
-        every = [run.seconds for run in row.runs]
-        ends = f" ({seconds(min(every))} to {seconds(max(every))})" if len(every) > 1 else ""
-        return seconds(row.seconds) + ends
-    return expected_time(row) or DASH
+    """Return the median time of a run, and the range; the expected time where there is no run."""
+    if row.seconds is None:
+        return expected_time(row) or DASH
+    every = [run.seconds for run in row.runs]
+    ends = f" ({seconds(min(every))} to {seconds(max(every))})" if len(every) > 1 else ""
+    return seconds(row.seconds) + ends
 
 
 def expected_time(row: ReproductionRow) -> str:
-    """``about 4 min 05 s by efc2-cnn-step1``; empty where nothing is known."""
+    """Return ``about 4 min 05 s by efc2-cnn-step1``; empty where nothing is known."""
     if row.estimate is None:
         return ""
-    own = row.estimate.like in row.published.ids
     words = f"{'at most ' if row.estimate.at_most else ''}about {seconds(row.estimate.seconds)}"
-    return words if own else f"{words} by {row.estimate.like}"
+    return words if row.estimate.like in row.published.ids else f"{words} by {row.estimate.like}"
 
 
 def epochs(row: ReproductionRow) -> str:
-    """``10``, ``12 to 31``."""
-    every = [run.epochs for run in row.runs]
-    if not every:
-        return DASH
-    return f"{min(every):,}" if min(every) == max(every) else f"{min(every):,} to {max(every):,}"
+    """Return ``10``, ``12 to 31``."""
+    every = sorted({run.epochs for run in row.runs})
+    return " to ".join(f"{epoch:,}" for epoch in dict.fromkeys((*every[:1], *every[-1:]))) or DASH
 
 
 def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
-    """``CPU, 2 threads``, with the machine where there are several."""
+    """Return ``CPU, 2 threads``, with the machine where there are several."""
     several = len(machines) > 1
     found = sorted({(run.device, run.threads or 0, machine_letter(machines.index(run.machine))) for run in row.runs})
     parts = [
@@ -141,46 +125,40 @@ def computed_on(row: ReproductionRow, machines: Sequence[Machine]) -> str:
 
 
 def machine_letter(index: int) -> str:
-    """``A``, ``B``, …, ``Z``, ``27``, …."""
+    """Return ``A``, ``B``, …, ``Z``, ``27``, …."""
     return chr(ord("A") + index) if index < 26 else str(index + 1)
 
 
-def machine(of: Machine) -> str:
-    """``AMD EPYC, 2 cores, 25 GB memory, Debian 12, Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1``."""
-    versions = [f"{NAMES[name]} {version}" for name, version in of.versions]
-    parts = [of.cpu, counted(of.cores, "core"), f"{of.memory} GB memory", of.os, f"Python {of.python}", *versions]
-    return ", ".join(filter(None, parts))
+def machine_text(machine: Machine) -> str:
+    """Return ``AMD EPYC, 2 cores, 25 GB memory, Debian 12, Python 3.11.7, TensorFlow 2.21.0, Keras 3.15.1``."""
+    parts = [machine.cpu, counted(machine.cores, "core"), f"{machine.memory} GB memory", machine.os]
+    versions = [f"{NAMES[name]} {version}" for name, version in machine.versions]
+    return ", ".join(filter(None, [*parts, f"Python {machine.python}", *versions]))
 
 
 def days(table: ReproductionTable) -> str:
-    """``2026-11-21 to 2026-11-22``, in UTC."""
+    """Return ``2026-11-21 to 2026-11-22``, in UTC."""
     found = sorted({time.strftime("%Y-%m-%d", time.gmtime(run.created)) for run in table.runs})
-    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else ""
+    return " to ".join(dict.fromkeys((*found[:1], *found[-1:])))
 
 
 def tally(table: ReproductionTable) -> str:
-    """``60 experiments: 20 agree (3 of them provisional), 1 misses, 2 not comparable, 37 not run``."""
-    rows = table.rows
+    """Return ``60 experiments: 20 agree (3 of them provisional), 1 misses, 2 not comparable, 37 not run``."""
     parts: list[str] = []
-    for word, one, many in (
-        ("agrees", "agrees", "agree"),
-        ("misses", "misses", "miss"),
-        ("not comparable", "not comparable", "not comparable"),
-        ("not run", "not run", "not run"),
-    ):
-        those = [row for row in rows if row.verdict.word == word]
-        held = sum(row.verdict.provisional for row in those) if word in HELD else 0
-        if those:
-            said = f" ({held} of them provisional)" if held else ""
-            parts.append(f"{len(those)} {one if len(those) == 1 else many}{said}")
-    return f"{counted(len(rows), 'experiment')}: {', '.join(parts)}"
+    for word, several in {"agrees": "agree", "misses": "miss", "not comparable": "", "not run": ""}.items():
+        rows = [row for row in table.rows if row.verdict.word == word]
+        provisional = sum(row.verdict.provisional for row in rows) if word in HELD else 0
+        if rows:
+            of_them = f" ({provisional} of them provisional)" if provisional else ""
+            parts.append(f"{len(rows)} {word if len(rows) == 1 else several or word}{of_them}")
+    return f"{counted(table.rows, 'experiment')}: {', '.join(parts)}"
 
 
 def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, ...]:
     """Return what will be trained and how long it may take: a line for each experiment and one for all."""
-    there = f"; {counted(len(table.runs), 'finished run')} from before" if table.runs else ""
+    before = f"; {counted(len(table.runs), 'finished run')} from before" if table.runs else ""
     if not parts:
-        return (f"nothing is missing{there}",)
+        return (f"nothing is missing{before}",)
     lines = [
         f"{part.row.published.preset.name}: {counted(len(part.seeds), 'training')}, "
         + (f"{expected_time(part.row)} each" if part.row.estimate else "time not known")
@@ -189,27 +167,25 @@ def plan(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> tuple[str, 
     trainings = sum(len(part.seeds) for part in parts)
     unknown = sum(len(part.seeds) for part in parts if part.row.estimate is None)
     total = sum(len(part.seeds) * part.row.estimate.seconds for part in parts if part.row.estimate)
+    rest = f", and {counted(unknown, 'training')} whose time is not known" if unknown else ""
+    time_needed = f"about {seconds(total)} one after the other{rest}"
     if unknown == trainings:
-        long = "how long they take is not known"
-    else:
-        rest = f", and {counted(unknown, 'training')} whose time is not known" if unknown else ""
-        long = f"about {seconds(total)} one after the other{rest}"
-    return (*lines, f"{counted(trainings, 'training')} to do: {long}{there}")
+        time_needed = "how long they take is not known"
+    return (*lines, f"{counted(trainings, 'training')} to do: {time_needed}{before}")
 
 
-HEADS = (
-    "experiment",
-    "published accuracy",
-    "ours, mean ± deviation",
-    "seeds",
-    "difference",
-    "verdict",
-    "published loss",
-    "our loss",
-    "time of a run",
-    "epochs",
-    "computed on",
-)
+MARKDOWN_CELLS: Mapping[str, Callable[[ReproductionRow], str]] = {
+    "published accuracy": published,
+    "ours, mean ± deviation": our_accuracy,
+    "seeds": seeds,
+    "difference": difference_text,
+    "verdict": verdict,
+    "published loss": published_loss,
+    "our loss": our_loss,
+    "time of a run": time_text,
+    "epochs": epochs,
+}
+"""The cells of a row of the Markdown table, by their heads; those after the experiment and before the device."""
 RIGHT = {"published accuracy", "ours, mean ± deviation", "difference", "published loss", "our loss", "epochs"}
 SECONDS = (
     "The times are those of a clock on the wall, from the reading of the data to the end of the evaluation: the median "
@@ -226,9 +202,10 @@ HONESTY = (
 
 def document(table: ReproductionTable) -> dict[str, Any]:
     """Return the table as scripts read it; accuracies from 0 to 1, times in seconds."""
+    machines = [{**asdict(one), "versions": dict(one.versions)} for one in table.machines]
     return {
-        "rule": list(published_experiments.rule_in_words()),
-        "machines": [_machine(one) for one in table.machines],
+        "rule": list(rule_in_words()),
+        "machines": [{"memory_gb": one.pop("memory"), **one} for one in machines],
         "sources": [
             {
                 "source": part.source.name,
@@ -240,19 +217,9 @@ def document(table: ReproductionTable) -> dict[str, Any]:
     }
 
 
-def _machine(machine: Machine) -> dict[str, Any]:
-    return {
-        "cpu": machine.cpu,
-        "cores": machine.cores,
-        "memory_gb": machine.memory,
-        "os": machine.os,
-        "python": machine.python,
-        "versions": dict(machine.versions),
-    }
-
-
 def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
     found, published = row.verdict, row.published
+    of_a_run = ("run", "seed", "accuracy", "loss", "seconds", "epochs", "device", "threads")
     return {
         "ids": list(published.ids),
         "published": {
@@ -268,21 +235,11 @@ def _row(row: ReproductionRow, machines: Sequence[Machine]) -> dict[str, Any]:
         "margin": found.margin,
         "seeds_wanted": published.rule.seeds,
         "seconds": row.seconds,
-        "estimate": _estimate(row),
+        "estimate": row.estimate and asdict(row.estimate),
         "explanation": row.explanation or None,
         "diverged": list(row.diverged),
         "runs": [
-            {
-                "run": run.run,
-                "seed": run.seed,
-                "accuracy": run.accuracy,
-                "loss": run.loss,
-                "seconds": run.seconds,
-                "epochs": run.epochs,
-                "device": run.device,
-                "threads": run.threads,
-                "machine": machines.index(run.machine),
-            }
+            {**{name: getattr(run, name) for name in of_a_run}, "machine": machines.index(run.machine)}
             for run in row.runs
         ],
     }
@@ -292,16 +249,15 @@ def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> di
     """Return what will be trained, for scripts; the `seconds` of an estimate are for one training."""
     return {
         "missing": [
-            {"id": part.row.published.preset.name, "seeds": list(part.seeds), "estimate": _estimate(part.row)}
+            {
+                "id": part.row.published.preset.name,
+                "seeds": list(part.seeds),
+                "estimate": part.row.estimate and asdict(part.row.estimate),
+            }
             for part in parts
         ],
         "there": len(table.runs),
     }
-
-
-def _estimate(row: ReproductionRow) -> dict[str, Any] | None:
-    one = row.estimate
-    return one and {"seconds": one.seconds, "at_most": one.at_most, "like": one.like}
 
 
 def as_text(table: ReproductionTable, width: int | None = None) -> str:
@@ -314,30 +270,25 @@ def as_text(table: ReproductionTable, width: int | None = None) -> str:
     for part in table.parts:
         columns = fitted(_columns(part.rows, table.machines), width)
         parts.append(f"{part.source.title}\n\n{rendered(table_of(columns), width)}")
-        told = [f"{row.published.preset.name}: {said}" for row in part.rows if (said := _about_miss(row))]
-        parts += [_filled(line, width) for line in told]
-    return "\n\n".join([*parts, _filled(tally(table), width)]) + "\n"
-
-
-def _filled(line: str, width: int | None) -> str:
-    return textwrap.fill(line, width, subsequent_indent="  ") if width else line
+        misses = [f"{row.published.preset.name}: {why}" for row in part.rows if (why := _about_miss(row))]
+        parts += [filled(line, width) for line in misses]
+    return "\n\n".join([*parts, filled(tally(table), width)]) + "\n"
 
 
 def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
-    """Fewer words than in the Markdown table: 80 cells hold the published accuracy, ours and the verdict."""
-    both_losses = [losses(row) for row in rows]
+    """Return fewer words than in the Markdown table: 80 cells hold the published accuracy, ours and the verdict."""
     return [
-        TextColumn("experiment", tuple(ids(row) for row in rows)),
+        TextColumn("experiment", tuple(map(ids, rows))),
         TextColumn("published", tuple(percent(row.published.accuracy) for row in rows), right=True),
-        TextColumn("ours", tuple(mean(row) for row in rows), right=True),
-        TextColumn("±", tuple(deviation(row) for row in rows), right=True, need=7),
-        TextColumn("seeds", tuple(seeds(row) for row in rows), need=6),
-        TextColumn("difference", tuple(difference_text(row) for row in rows), right=True, need=8),
-        TextColumn("verdict", tuple(short_verdict(row) for row in rows)),
-        TextColumn("published loss", tuple(published for published, _ in both_losses), right=True, need=3),
-        TextColumn("our loss", tuple(ours for _, ours in both_losses), right=True, need=2),
-        TextColumn("time of a run", tuple(time_text(row) for row in rows), need=5),
-        TextColumn("epochs", tuple(epochs(row) for row in rows), right=True, need=4),
+        TextColumn("ours", tuple(map(mean, rows)), right=True),
+        TextColumn("±", tuple(map(deviation, rows)), right=True, need=7),
+        TextColumn("seeds", tuple(map(seeds, rows)), need=6),
+        TextColumn("difference", tuple(map(difference_text, rows)), right=True, need=8),
+        TextColumn("verdict", tuple(verdict(row, margin=False) for row in rows)),
+        TextColumn("published loss", tuple(map(published_loss, rows)), right=True, need=3),
+        TextColumn("our loss", tuple(map(our_loss, rows)), right=True, need=2),
+        TextColumn("time of a run", tuple(map(time_text, rows)), need=5),
+        TextColumn("epochs", tuple(map(epochs, rows)), right=True, need=4),
         TextColumn("computed on", tuple(computed_on(row, machines) for row in rows), need=1),
     ]
 
@@ -353,7 +304,7 @@ def as_markdown(table: ReproductionTable, place: Path) -> str:
         "Published beside ours, written by `mnist-tui reproduce` from finished runs.",
         f"{tally(table)}.",
         "## What agrees",
-        "\n".join(f"- {sentence}" for sentence in published_experiments.rule_in_words()),
+        "\n".join(f"- {sentence}" for sentence in rule_in_words()),
         "## Where and when",
         _machines(table),
         SECONDS,
@@ -369,53 +320,42 @@ def _machines(table: ReproductionTable) -> str:
         return "Nothing was run."
     runs = f"{counted(len(table.runs), 'run')}, {days(table)} (UTC)"
     if len(machines) == 1:
-        return f"{runs}, on {escaped(machine(machines[0]))}."
-    lines = [f"- Machine {machine_letter(at)}: {escaped(machine(one))}." for at, one in enumerate(machines)]
+        return f"{runs}, on {escaped(machine_text(machines[0]))}."
+    lines = [f"- Machine {machine_letter(at)}: {escaped(machine_text(one))}." for at, one in enumerate(machines)]
     return "\n".join([f"{runs}, on {len(machines)} machines:", "", *lines])
 
 
 def _part(part: SourceRows, machines: Sequence[Machine], place: Path) -> str:
-    rows: list[tuple[object, ...]] = []
-    for row in part.rows:
-        *cells, computed_on = _cells(row, machines)
-        rows.append((MarkdownText(_linked(row.published, place)), *map(MarkdownText, cells), computed_on))
-    right = {at for at, head in enumerate(HEADS) if head in RIGHT}
-    misses = [f"{_linked(row.published, place)}: {said}" for row in part.rows if (said := _about_miss(row))]
-    return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(HEADS, rows, right), *misses])
-
-
-def _cells(row: ReproductionRow, machines: Sequence[Machine]) -> tuple[str, ...]:
-    """The cells after the experiment's name, in the order of HEADS."""
-    return (
-        published(row),
-        our_accuracy(row),
-        seeds(row),
-        difference_text(row),
-        verdict(row),
-        *losses(row),
-        time_text(row),
-        epochs(row),
-        computed_on(row, machines),
-    )
+    heads = ("experiment", *MARKDOWN_CELLS, "computed on")
+    rows = [
+        (
+            MarkdownText(_linked(row.published, place)),
+            *(MarkdownText(cell(row)) for cell in MARKDOWN_CELLS.values()),
+            computed_on(row, machines),
+        )
+        for row in part.rows
+    ]
+    right = {at for at, head in enumerate(heads) if head in RIGHT}
+    misses = [f"{_linked(row.published, place)}: {why}" for row in part.rows if (why := _about_miss(row))]
+    return "\n\n".join([f"## {escaped(part.source.title)}", markdown_table(heads, rows, right), *misses])
 
 
 def _about_miss(row: ReproductionRow) -> str:
-    """Why a row misses its published accuracy; empty where it does not."""
+    """Return why a row misses its published accuracy; empty where it does not."""
     if row.verdict.word != "misses":
         return ""
-    there, wants = len(row.runs), row.published.rule.seeds
-    of = f" (so far {counted(there, 'seed')} of {wants})" if there < wants else ""
+    done, wanted = len(row.runs), row.published.rule.seeds
+    of = f" (so far {counted(done, 'seed')} of {wanted})" if done < wanted else ""
     left_open = "; its preset lists what the source leaves open" if row.published.readings else ""
     return row.explanation or f"misses by {difference_text(row)}{of}, not explained yet{left_open}."
 
 
 def _linked(published: PublishedExperiment, place: Path) -> str:
-    root = builtin_folder()
-    folder = place.absolute().parent
+    root, folder = builtin_folder(), place.absolute().parent
     checkout = folder.is_relative_to(root.parent) and (root.parent / "pyproject.toml").exists()
-    names: list[str] = []
-    for preset in published.presets:
-        near = checkout and preset.path is not None
-        link = Path(os.path.relpath(preset.path, folder)).as_posix() if near and preset.path is not None else ""
-        names.append(f"[{preset.name}]({link})" if link else preset.name)
-    return ", ".join(names)
+    return ", ".join(
+        f"[{preset.name}]({Path(os.path.relpath(preset.path, folder)).as_posix()})"
+        if checkout and preset.path is not None
+        else preset.name
+        for preset in published.presets
+    )

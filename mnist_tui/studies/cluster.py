@@ -1,6 +1,6 @@
-"""Trains the trials of a study on a Dask cluster: one that is started on this machine, or an existing one.
+"""Train the trials of a study on a Dask cluster: one that is started on this machine, or an existing one.
 
-Dask schedules, retries and moves the trials. The run folders on this machine are written here alone, by the thread that
+Dask schedules, retries and moves the trials. The run folders on this machine are written only here, by the thread that
 calls `poll`.
 """
 
@@ -24,7 +24,7 @@ from mnist_tui.runs.events import Event
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.records import document
 from mnist_tui.studies import scheduler_address
-from mnist_tui.studies.coordinator import TrialNews
+from mnist_tui.studies.coordinator import NewsKind, TrialNews
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.run_mirror import RunMirror
 from mnist_tui.studies.transport import DatasetBundle, TrialRequest, find_dataset_bundle
@@ -55,20 +55,17 @@ class PendingTrial:
     mirror: RunMirror
     future: Any
     dataset: DatasetBundle | None
+    inbox: Inbox
     worker: str = ""
     to_send: list[Command] = field(default_factory=list[Command])
     from_folder: list[Command] = field(default_factory=list[Command])
-    inbox: Inbox = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.inbox = Inbox(self.mirror.folder)
 
     @property
     def run(self) -> str:
         return self.mirror.folder.id
 
-    def news(self, event: Event) -> TrialNews:
-        return TrialNews(self.run, "event", self.worker, self.mirror.attempts, event)
+    def news(self, kind: NewsKind, event: Event | None = None, reason: str = "") -> TrialNews:
+        return TrialNews(self.run, kind, self.worker, self.mirror.attempts, event, reason)
 
     def is_from_folder(self, command: Command) -> bool:
         return any(command is each for each in self.from_folder)
@@ -86,7 +83,10 @@ class Cluster:
         device: auto, cpu or gpu[:N], as the runs ask for.
         data_dir: where to look for data first.
         scratch: a folder for the workers of this machine; emptied before and after.
-        log: called with what the user may want to know.
+        log: called with sentences for the study's log.
+
+    Attributes:
+        threads: of one trial, for its command line; None where each worker of an existing cluster has its own number.
 
     Raises:
         RunError: there is no such cluster, or one of its workers cannot train; the sentence says why.
@@ -104,7 +104,7 @@ class Cluster:
         log: Callable[[str], None],
     ) -> None:
         self._study, self._scratch, self._log, self._data_dir = secrets.token_hex(8), scratch, log, data_dir
-        self._threads, self._remote = threads, scheduler is not None
+        self.threads, self._remote = threads, scheduler is not None
         self._trials: dict[str, PendingTrial] = {}
         self._datasets: dict[str, DatasetBundle | None] = {}
         self._mail: queue.SimpleQueue[tuple[str, Handler]] = queue.SimpleQueue()
@@ -116,7 +116,7 @@ class Cluster:
                 scheduler_address.check(scheduler)
             else:
                 plan = plan_for_this_machine(device, workers, threads)
-                self._threads = plan.threads
+                self.threads = plan.threads
                 self._local = start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS)
             self._client = DaskClient(scheduler or self._local.scheduler_address, self._study, self._on_message)
             self._pool = WorkerPool(self._client, log, cpu=device == "cpu")
@@ -130,24 +130,15 @@ class Cluster:
         self._workers_checked = time.monotonic()
 
     @property
-    def threads(self) -> int | None:
-        """Threads of one trial, for its command line; None where each worker of an existing cluster has its own."""
-        return self._threads
-
-    @property
     def capacity(self) -> int:
         """How many runs to submit at a time: one a worker; on an existing cluster one more, a reason for it to grow."""
         return len(self._pool.workers) + self._remote
 
     def workers(self) -> tuple[Worker, ...]:
-        """Return the workers that can be given runs now."""
         return tuple(self._pool.workers.values())
 
     def submit(self, folder: RunFolder) -> None:
         """Have a worker train a run.
-
-        Args:
-            folder: made on this machine by `runs.folder.create`.
 
         Raises:
             RunError: another process writes the run, its dataset does not exist here, or the cluster is gone.
@@ -170,12 +161,12 @@ class Cluster:
             mirror = RunMirror(folder)
         except OSError as error:
             raise RunError(f"run {folder.id} cannot be written: {error}") from None
-        trial = PendingTrial(mirror, self._client.train(request), dataset)
+        trial = PendingTrial(mirror, self._client.train(request), dataset, Inbox(folder))
         self._trials[folder.id] = trial
         self._finish_when_done(trial)
 
     def poll(self, timeout: float) -> list[TrialNews]:
-        """Return what became known since the last call; wait at most `timeout` seconds for something."""
+        """Return the news since the last call; wait at most `timeout` seconds for some."""
         end, news = time.monotonic() + timeout, list[TrialNews]()
         while True:
             news += self._check_all()
@@ -197,7 +188,7 @@ class Cluster:
             trial.to_send.append(command)
 
     def close(self) -> None:
-        """End the cluster; runs that are being trained are left as stopped, and what they learned is lost."""
+        """End the cluster; runs that are being trained are left as stopped, and their weights are lost."""
         for trial in list(self._trials.values()):
             self._give_up(trial, "stopped with its study, before it was done", "stopped")
         for part in (self._client, self._local):
@@ -270,7 +261,7 @@ class Cluster:
                     self._log(f"run {trial.run} begins again on {worker}: attempt {mirror.attempts}")
                     others = [command for command in trial.to_send if not trial.is_from_folder(command)]
                     trial.to_send = [*trial.from_folder, *others]
-                yield TrialNews(trial.run, "began", worker, mirror.attempts)
+                yield trial.news("began")
                 for command in trial.to_send:
                     self._send_command(trial, command)
                 trial.to_send.clear()
@@ -306,21 +297,22 @@ class Cluster:
             return
         events = trial.mirror.receive_files(files)
         del self._trials[trial.run]
-        yield from map(trial.news, events)
-        kind = "ended" if files.state else "lost"
-        yield TrialNews(trial.run, kind, trial.worker, trial.mirror.attempts, reason=files.reason)
+        for event in events:
+            yield trial.news("event", event)
+        yield trial.news("ended" if files.state else "lost", reason=files.reason)
 
     def _stop_waiting(self, trial: PendingTrial, command: Command, reason: str) -> Iterator[TrialNews]:
         """Stop a run that waited for a worker; one that has a worker by now is sent the command."""
         if trial.worker:
             self._send_command(trial, command)
             return
-        yield from map(trial.news, self._give_up(trial, reason, "stopped"))
-        yield TrialNews(trial.run, "ended", reason=reason)
+        for event in self._give_up(trial, reason, "stopped"):
+            yield trial.news("event", event)
+        yield trial.news("ended", reason=reason)
 
     def _lose(self, trial: PendingTrial, reason: str) -> TrialNews:
         self._give_up(trial, reason, "failed")
-        return TrialNews(trial.run, "lost", trial.worker, trial.mirror.attempts, reason=reason)
+        return trial.news("lost", reason=reason)
 
     def _give_up(self, trial: PendingTrial, reason: str, state: str) -> list[Event]:
         del self._trials[trial.run]
@@ -340,28 +332,26 @@ class Cluster:
             yield
         except (OSError, RequestError) as error:
             if trial.run in self._trials:
-                there = trial.mirror.folder.path.is_dir()
-                why = f"run {trial.run} could not be received: {error}" if there else "its folder was deleted meanwhile"
-                news.append(self._lose(trial, why))
+                exists = trial.mirror.folder.path.is_dir()
+                reason = f"run {trial.run} could not be received: {error}"
+                news.append(self._lose(trial, reason if exists else "its folder was deleted meanwhile"))
 
     def _send_command(self, trial: PendingTrial, command: Command) -> None:
         """Send a command to the worker of a run; where that worker has died, the next one gets it."""
         assert self._client is not None
-        run, worker = trial.run, trial.worker
+        worker = trial.worker
 
-        def failed() -> None:
-            self._mail.put((run, lambda trial: self._send_again(trial, worker, command)))
+        def send_again(trial: PendingTrial) -> tuple[TrialNews, ...]:
+            if trial.is_from_folder(command):
+                pass  # the next attempt gets all of them
+            elif trial.worker == worker:
+                trial.to_send.append(command)
+            else:
+                self._send_command(trial, command)
+            return ()
 
-        self._client.send_command(worker, run, command, failed)
-
-    def _send_again(self, trial: PendingTrial, worker: str, command: Command) -> tuple[TrialNews, ...]:
-        if trial.is_from_folder(command):
-            return ()  # the next attempt gets all of them
-        if trial.worker == worker:
-            trial.to_send.append(command)
-        else:
-            self._send_command(trial, command)
-        return ()
+        run = trial.run
+        self._client.send_command(worker, run, command, on_failure=lambda: self._mail.put((run, send_again)))
 
     def _send_dataset(self, dataset: DatasetBundle, worker: str) -> None:
         files = dataset.read()

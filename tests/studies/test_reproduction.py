@@ -11,7 +11,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, mathematics
 from mnist_tui.runs.process_folder import Status
-from mnist_tui.studies.reproduction.finished_runs import find_diverged_seeds, find_finished_runs
+from mnist_tui.studies.reproduction.finished_runs import find_runs
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, choose, pooled, sources
 from mnist_tui.studies.reproduction.table import (
     ReproductionRow,
@@ -34,7 +34,7 @@ WANTED = [published.mathematics for published in SUBJECTS.values()]
 
 
 def table(runs_dir: Path, *words: str, seeds: int | None = None) -> ReproductionTable:
-    return build_table(choose(words, EVERY), find_finished_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
+    return build_table(choose(words, EVERY), find_runs(runs_dir, WANTED), among=EVERY, seeds=seeds)
 
 
 def row(runs_dir: Path, name: str) -> ReproductionRow:
@@ -215,12 +215,6 @@ def test_a_seed_that_diverged_was_run_and_is_not_missing(tmp_path: Path) -> None
     finished(tmp_path, "various-mlp2", seed=0)
     diverged = finished(tmp_path, "various-mlp2", seed=1)
     diverged.write_status(Status("diverged"))
-    (one,) = build_table(
-        choose(["various-mlp2"], EVERY),
-        find_finished_runs(tmp_path, WANTED),
-        among=EVERY,
-        seeds=3,
-        diverged=find_diverged_seeds(tmp_path, WANTED),
-    ).rows
+    (one,) = build_table(choose(["various-mlp2"], EVERY), find_runs(tmp_path, WANTED), among=EVERY, seeds=3).rows
     assert ([run.seed for run in one.runs], one.diverged, one.missing) == ([0], (1,), (2,))
     assert words.seeds(one).endswith("1 diverged")

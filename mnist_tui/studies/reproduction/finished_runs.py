@@ -60,75 +60,60 @@ class FinishedRun:
     created: float
 
 
-FinishedRuns = Mapping[Experiment, Mapping[int, FinishedRun]]
-"""By experiment (without its seed), then by seed."""
-DivergedSeeds = Mapping[Experiment, Collection[int]]
-"""Seeds, by experiment (without its seed)."""
+@dataclass(frozen=True)
+class FoundRuns:
+    """The runs found for experiments; each experiment is without its seed.
+
+    Attributes:
+        finished: the newest run that counts, by experiment, then by seed.
+        diverged: the seeds whose training diverged on the published data; trained again, they would diverge again.
+    """
+
+    finished: Mapping[Experiment, Mapping[int, FinishedRun]]
+    diverged: Mapping[Experiment, Collection[int]]
 
 
-def find_finished_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FinishedRuns:
-    """Find the newest run that counts, for each experiment and seed; folders that cannot be read are skipped.
+def find_runs(runs_dir: Path, wanted: Collection[Experiment]) -> FoundRuns:
+    """Find the runs of some experiments; folders that cannot be read are skipped.
 
     Args:
         wanted: experiments without their seeds, as `presets.mathematics` returns them.
     """
     among = set(wanted)
-    found: dict[Experiment, dict[int, FinishedRun]] = {}
+    finished: dict[Experiment, dict[int, FinishedRun]] = {}
+    diverged: dict[Experiment, set[int]] = {}
     for folder in run_folders(runs_dir):
         try:
-            read = _read(folder, among)
-        except (RunError, PresetError, TypeError, ValueError, KeyError):
-            continue
-        if read is None:
-            continue
-        experiment, done = read
-        seeds = found.setdefault(experiment, {})
-        before = seeds.get(done.seed)
-        if before is None or (before.created, before.run) < (done.created, done.run):
-            seeds[done.seed] = done
-    return found
-
-
-def find_diverged_seeds(runs_dir: Path, wanted: Collection[Experiment]) -> DivergedSeeds:
-    """Find the seeds whose training diverged on the published data; trained again, they would diverge again.
-
-    Args:
-        wanted: experiments without their seeds, as `presets.mathematics` returns them.
-    """
-    among = set(wanted)
-    found: dict[Experiment, set[int]] = {}
-    for folder in run_folders(runs_dir):
-        try:
-            if folder.state() != "diverged":
+            state = folder.state()
+            if state not in ("finished", "diverged"):
                 continue
             results, preset = folder.results() or {}, folder.preset()
-            experiment = mathematics(preset.experiment)
-            if experiment in among and _published_data(results.get("dataset") or {}, experiment):
-                found.setdefault(experiment, set()).add(preset.experiment.training.seed)
-        except (RunError, PresetError, TypeError, ValueError):
+            experiment, seed = mathematics(preset.experiment), preset.experiment.training.seed
+            if experiment not in among or not _published_data(results.get("dataset") or {}, experiment):
+                continue
+            if state == "diverged":
+                diverged.setdefault(experiment, set()).add(seed)
+            elif results.get("state", "finished") == "finished" and results.get("test"):
+                run = _finished_run(folder, seed, results)
+                seeds = finished.setdefault(experiment, {})
+                seeds[seed] = max(run, seeds.get(seed, run), key=lambda run: (run.created, run.run))
+        except (RunError, PresetError, TypeError, ValueError, KeyError):
             continue
-    return found
+    return FoundRuns(finished, diverged)
 
 
-def _read(folder: RunFolder, among: Collection[Experiment]) -> tuple[Experiment, FinishedRun] | None:
-    """Return the experiment and the run; None where the run does not count."""
-    results = folder.results()
-    if results is None or results.get("state", "finished") != "finished" or not results.get("test"):
-        return None
-    preset = folder.preset()
-    experiment = mathematics(preset.experiment)
-    if experiment not in among or not _published_data(results["dataset"], experiment) or folder.state() != "finished":
-        return None
+def _finished_run(folder: RunFolder, seed: int, results: Mapping[str, Any]) -> FinishedRun:
     test, timings, platform = results["test"], results["timings"], results["platform"]
-    return experiment, FinishedRun(
+    kind = str(platform.get("device", "")).partition(":")[0]
+    return FinishedRun(
         run=folder.id,
-        seed=preset.experiment.training.seed,
+        seed=seed,
         accuracy=float(test["accuracy"]),
         loss=float(test["loss"]),
         seconds=float(timings["total"]),
         training=float(timings["train"]),
         epochs=int(results["epochs_run"]),
-        device=_device(platform),
+        device=str(platform.get("device_name") or kind) if kind == "GPU" else kind,
         threads=platform.get("threads") or None,
         machine=_machine(platform),
         created=folder.launch().created,
@@ -139,11 +124,6 @@ def _published_data(dataset: Mapping[str, Any], experiment: Experiment) -> bool:
     """Whether the run had the dataset of that name, with the published checksums."""
     known = KNOWN.get(experiment.dataset.name)
     return known is not None and not dataset.get("sample") and dataset.get("sha256") == dict(known.sha256)
-
-
-def _device(platform: Mapping[str, Any]) -> str:
-    kind = str(platform.get("device", "")).partition(":")[0]
-    return str(platform.get("device_name") or kind) if kind == "GPU" else kind
 
 
 def _machine(platform: Mapping[str, Any]) -> Machine:

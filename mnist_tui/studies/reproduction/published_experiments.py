@@ -59,7 +59,7 @@ class PublishedExperiment:
     @property
     def readings(self) -> tuple[str, ...]:
         """What the source leaves open and the presets assume, each once."""
-        return tuple(dict.fromkeys(said for reference in self.references for said in reference.readings))
+        return tuple(dict.fromkeys(text for reference in self.references for text in reference.readings))
 
     @cached_property
     def rule(self) -> AgreementRule:
@@ -68,11 +68,7 @@ class PublishedExperiment:
 
 @dataclass(frozen=True)
 class PublishedSource:
-    """A source and those of its experiments that were chosen.
-
-    Attributes:
-        name: of the folder of its presets; what a command takes.
-    """
+    """A source and those of its experiments that were chosen; its name is that of the folder of its presets."""
 
     name: str
     title: str
@@ -83,10 +79,13 @@ def sources() -> tuple[PublishedSource, ...]:
     """Return all sources, in the order of their presets."""
     root = builtin_folder()
     folders: dict[str, list[Preset]] = {}
+    titles: dict[str, str] = {}
     for preset in list_presets():
         if preset.origin == "built-in" and preset.reference and preset.path and preset.path.parent != root:
-            folders.setdefault(preset.path.parent.name, []).append(preset)
-    return tuple(PublishedSource(name, _title(presets), pooled(presets)) for name, presets in folders.items())
+            name = preset.path.parent.name
+            folders.setdefault(name, []).append(preset)
+            titles.setdefault(name, preset.reference.source)
+    return tuple(PublishedSource(name, titles[name], pooled(presets)) for name, presets in folders.items())
 
 
 def pooled(presets: Iterable[Preset]) -> tuple[PublishedExperiment, ...]:
@@ -106,9 +105,7 @@ def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
     """
     if not words:
         return tuple(among)
-    wanted: set[str] = set()
-    for word in words:
-        wanted |= _named(word, among)
+    wanted = set[str]().union(*(_named(word, among) for word in words))
     parts = (
         replace(source, experiments=tuple(one for one in source.experiments if wanted.intersection(one.ids)))
         for source in among
@@ -118,27 +115,24 @@ def choose(words: Sequence[str], among: Sequence[PublishedSource]) -> tuple[Publ
 
 def _named(word: str, among: Sequence[PublishedSource]) -> set[str]:
     low = word.lower()
-    ids = {name for source in among for published in source.experiments for name in published.ids}
+    ids_of = {source: {name for published in source.experiments for name in published.ids} for source in among}
+    ids = set[str]().union(*ids_of.values())
     if low == ALL:
         return ids
     if low in ids:
         return {low}
     for source in among:
         if low in (source.name.lower(), source.title.lower()):
-            return {name for published in source.experiments for name in published.ids}
+            return ids_of[source]
     names = [source.name for source in among]
     near = difflib.get_close_matches(low, [*names, *sorted(ids)], n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(near)}? There" if near else "there"
     raise RequestError(f"{word} is neither a source nor an experiment of one; {offer} are {', '.join(names)} and {ALL}")
 
 
-def _title(presets: Sequence[Preset]) -> str:
-    return next(preset.reference.source for preset in presets if preset.reference is not None)
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return fmean(there) if there else None
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 Kind = Literal["one", "several", "linear", "machine"]

@@ -1,9 +1,9 @@
-"""The table of a reproduction: published figures beside ours, estimates of what is missing, and the study that trains it."""
+"""The table of a reproduction: published figures beside ours, what is missing, and the study that trains it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -18,7 +18,7 @@ from mnist_tui.experiment.spec import Experiment
 from mnist_tui.files import read_text
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.studies.folder import StudyFolder, study_folders
-from mnist_tui.studies.reproduction.finished_runs import DivergedSeeds, FinishedRun, FinishedRuns, Machine
+from mnist_tui.studies.reproduction.finished_runs import FinishedRun, FoundRuns, Machine
 from mnist_tui.studies.reproduction.published_experiments import PublishedExperiment, PublishedSource, Verdict, verdict
 from mnist_tui.studies.spec import Study, StudyBase
 from mnist_tui.studies.state import LIVE
@@ -67,8 +67,8 @@ class ReproductionRow:
     @property
     def missing(self) -> tuple[int, ...]:
         """Seeds that have no run that counts and did not diverge."""
-        there = {run.seed for run in self.runs} | set(self.diverged)
-        return tuple(seed for seed in range(self.wanted) if seed not in there)
+        done = {run.seed for run in self.runs} | set(self.diverged)
+        return tuple(seed for seed in range(self.wanted) if seed not in done)
 
     @property
     def seconds(self) -> float | None:
@@ -108,45 +108,35 @@ class ReproductionTable:
 
 def build_table(
     sources: Sequence[PublishedSource],
-    found: FinishedRuns,
+    found: FoundRuns,
     *,
     among: Sequence[PublishedSource],
     seeds: int | None = None,
     explanations: Mapping[str, str] | None = None,
-    diverged: DivergedSeeds | None = None,
 ) -> ReproductionTable:
     """Build the table of some sources' experiments.
 
     Args:
-        found: the runs that count.
         among: all sources, from whose runs the times are estimated.
         seeds: how many seeds count, from 0 on, instead of the number that the rule needs.
         explanations: of misses, by id.
-        diverged: seeds whose training diverged.
     """
     known = list({one.mathematics: one for source in among for one in source.experiments}.values())
 
     def row(published: PublishedExperiment) -> ReproductionRow:
-        return _row(published, found, known, seeds, explanations=explanations or {}, diverged=diverged or {})
+        wanted = seeds or published.rule.seeds
+        runs = {seed: run for seed, run in found.finished.get(published.mathematics, {}).items() if seed < wanted}
+        diverged = (seed for seed in found.diverged.get(published.mathematics, ()) if seed < wanted)
+        return ReproductionRow(
+            published,
+            tuple(runs[seed] for seed in sorted(runs)),
+            wanted,
+            estimate_time(published, found, known),
+            " ".join(text for name in published.ids if (text := (explanations or {}).get(name))),
+            tuple(sorted(seed for seed in diverged if seed not in runs)),
+        )
 
     return ReproductionTable(tuple(SourceRows(source, tuple(map(row, source.experiments))) for source in sources))
-
-
-def _row(
-    published: PublishedExperiment,
-    found: FinishedRuns,
-    known: Sequence[PublishedExperiment],
-    seeds: int | None,
-    *,
-    explanations: Mapping[str, str],
-    diverged: DivergedSeeds,
-) -> ReproductionRow:
-    wanted = seeds or published.rule.seeds
-    there = found.get(published.mathematics, {})
-    runs = tuple(there[seed] for seed in sorted(there) if seed < wanted)
-    explanation = " ".join(explanations[name] for name in published.ids if name in explanations)
-    lost = sorted(seed for seed in diverged.get(published.mathematics, ()) if seed < wanted and seed not in there)
-    return ReproductionRow(published, runs, wanted, estimate_time(published, found, known), explanation, tuple(lost))
 
 
 @dataclass(frozen=True)
@@ -165,7 +155,7 @@ class Estimate:
 
 
 def estimate_time(
-    published: PublishedExperiment, found: FinishedRuns, known: Sequence[PublishedExperiment]
+    published: PublishedExperiment, found: FoundRuns, known: Sequence[PublishedExperiment]
 ) -> Estimate | None:
     """Estimate the time of a run from runs of the same experiment, else per epoch from the most similar experiment.
 
@@ -173,28 +163,30 @@ def estimate_time(
         None where no similar experiment was run.
     """
     experiment = published.mathematics
-    if own := found.get(experiment):
+    if own := found.finished.get(experiment):
         return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
-    like = [(ratio, other) for other in known if (ratio := _ratio(published, other, found)) is not None]
-    if not like:
+    ratios = [(_ratio(experiment, other.mathematics), other) for other in known if other.mathematics in found.finished]
+    similar = [(ratio, other) for ratio, other in ratios if ratio is not None]
+    if not similar:
         return None
-    ratio, nearest = min(like, key=lambda one: (max(one[0], 1 / one[0]), one[1].ids))
-    stopping = experiment.training.early_stopping is not None
-    seconds = _scaled(found[nearest.mathematics].values(), ratio, experiment.training.epochs)
-    return Estimate(seconds, stopping, nearest.ids[0])
+    ratio, nearest = min(similar, key=lambda pair: (max(pair[0], 1 / pair[0]), pair[1].ids))
+    runs = found.finished[nearest.mathematics].values()
+    an_epoch = ratio * median(run.training / max(1, run.epochs) for run in runs)
+    beside = median(run.seconds - run.training for run in runs)
+    training = experiment.training
+    return Estimate(beside + training.epochs * an_epoch, training.early_stopping is not None, nearest.ids[0])
 
 
-def _ratio(published: PublishedExperiment, other: PublishedExperiment, found: FinishedRuns) -> float | None:
-    """How many times the work of one image is; None where the two are not alike, or the other was never run."""
-    one, two = published.mathematics, other.mathematics
-    if two not in found or _family(one) != _family(two):
+def _ratio(experiment: Experiment, other: Experiment) -> float | None:
+    """Return how many times the work of one image is that of the other's; None where the two are not similar."""
+    if _family(experiment) != _family(other):
         return None
-    ratio = of(one).macs / of(two).macs
+    ratio = of(experiment).macs / of(other).macs
     return ratio if 1 / ALIKE <= ratio <= ALIKE else None
 
 
 def _family(experiment: Experiment) -> tuple[object, ...]:
-    """Properties that must be equal for a similar size to mean a similar time."""
+    """Return the properties that must be equal for a similar size to mean a similar time."""
     kinds = {type(layer) for layer in experiment.layers}
     held = experiment.dataset.validation
     return (
@@ -207,11 +199,6 @@ def _family(experiment: Experiment) -> tuple[object, ...]:
     )
 
 
-def _scaled(runs: Collection[FinishedRun], ratio: float, epochs: int) -> float:
-    beside = median(run.seconds - run.training for run in runs)
-    return beside + epochs * ratio * median(run.training / max(1, run.epochs) for run in runs)
-
-
 def read_explanations(path: Path | None = None) -> Mapping[str, str]:
     """Read the explanations by id: the text under each heading ``## ID``, in one line; empty where there is no file."""
     try:
@@ -219,7 +206,7 @@ def read_explanations(path: Path | None = None) -> Mapping[str, str]:
     except FileNotFoundError:
         return {}
     _, *parts = re.split(r"^## +(\S+) *$", text, flags=re.MULTILINE)
-    return {name: " ".join(said.split()) for name, said in zip(parts[::2], parts[1::2], strict=True)}
+    return {name: " ".join(text.split()) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 Training = tuple[Experiment, int]
@@ -247,13 +234,11 @@ class MissingTrainings:
 
 def missing_seeds(rows: Iterable[ReproductionRow], *, again: bool = False) -> tuple[MissingSeeds, ...]:
     """Return the seeds without a run, or all seeds to train them again. Rows of one experiment share their runs."""
-    first: dict[Experiment, ReproductionRow] = {}
-    seeds: dict[Experiment, set[int]] = {}
+    seeds: dict[Experiment, tuple[ReproductionRow, set[int]]] = {}
     for row in rows:
-        experiment = row.published.mathematics
-        first.setdefault(experiment, row)
-        seeds.setdefault(experiment, set()).update(range(row.wanted) if again else row.missing)
-    return tuple(MissingSeeds(first[experiment], tuple(sorted(found))) for experiment, found in seeds.items() if found)
+        _, missing = seeds.setdefault(row.published.mathematics, (row, set()))
+        missing.update(range(row.wanted) if again else row.missing)
+    return tuple(MissingSeeds(row, tuple(sorted(missing))) for row, missing in seeds.values() if missing)
 
 
 def missing_trainings(parts: Iterable[MissingSeeds]) -> MissingTrainings:
@@ -273,9 +258,9 @@ def missing_trainings(parts: Iterable[MissingSeeds]) -> MissingTrainings:
 
 def seed_ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
     """Return ranges of consecutive seeds as first seed and count: ``(0, 1, 4)`` → ``[(0, 2), (4, 1)]``."""
-    runs = groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])
-    found = [[seed for _, seed in run] for _, run in runs]
-    return [(run[0], len(run)) for run in found]
+    groups = groupby(enumerate(seeds), key=lambda pair: pair[1] - pair[0])
+    ranges = [[seed for _, seed in group] for _, group in groups]
+    return [(seeds[0], len(seeds)) for seeds in ranges]
 
 
 def find_unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]) -> StudyFolder | None:
@@ -286,15 +271,15 @@ def find_unfinished(runs_dir: Path, study: Study, trainings: frozenset[Training]
     """
     for folder in study_folders(runs_dir):
         try:
-            kept, standing = folder.study(), folder.state()
-            if kept.kind != "reproduction" or standing == "finished":
+            kept, state = folder.study(), folder.state()
+            if kept.kind != "reproduction" or state == "finished":
                 continue
             left = _left(folder, kept)
         except RequestError:
             continue
         if left == trainings and all(getattr(kept, name) == getattr(study, name) for name in SAME):
             return folder
-        if standing in LIVE and left & trainings:
+        if state in LIVE and left & trainings:
             raise RequestError(
                 f"study {folder.id} is running and trains some of these: `mnist-tui attach {folder.id}` shows it, "
                 f"`mnist-tui studies stop {folder.id}` stops it"
