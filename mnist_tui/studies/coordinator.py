@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock
@@ -20,7 +20,7 @@ from mnist_tui.runs.events import EpochEnded, Event, Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import delete_run, run_folders
 from mnist_tui.runs.process_folder import Status
-from mnist_tui.runs.state import LIVE, EpochRow
+from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import trials
 from mnist_tui.studies.events import (
     StudyEvent,
@@ -40,8 +40,17 @@ from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
 from mnist_tui.studies.spec import Metric
 from mnist_tui.studies.state import Reducer, StudyState, TrialRow
+from mnist_tui.studies.trial_table import counts
 from mnist_tui.studies.trials import Trial
 from mnist_tui.wording import counted
+
+LOG_LINES = 3
+POLL_SECONDS = 0.2
+NO_WORKER_SECONDS = 10.0
+"""How long a study waits without any worker before it says so."""
+AT_ONCE = "the study was ended at once"
+
+NewsKind = Literal["began", "event", "ended", "lost"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class TrialNews:
     """
 
     run: str
-    kind: Literal["began", "event", "ended", "lost"]
+    kind: NewsKind
     worker: str = ""
     attempt: int = 0
     event: Event | None = None
@@ -70,7 +79,6 @@ class Executor(Protocol):
     @property
     def threads(self) -> int | None:
         """Threads of one TensorFlow operation in each trial; None where each worker has its own number."""
-        ...
 
     @property
     def capacity(self) -> int:
@@ -78,12 +86,11 @@ class Executor(Protocol):
         ...
 
     def workers(self) -> Sequence[Worker]:
-        """Return the workers that there are now."""
+        """Return the workers that can be given runs now."""
         ...
 
     def submit(self, folder: RunFolder) -> object:
         """Have a run trained once a worker is free. Raises RequestError where that is not possible."""
-        ...
 
     def poll(self, timeout: float) -> Sequence[TrialNews]:
         """Return what has happened since the last call; wait at most `timeout` seconds for something."""
@@ -91,10 +98,6 @@ class Executor(Protocol):
 
     def command(self, run: str, command: Command) -> object:
         """Pass a command to the worker that trains a run."""
-        ...
-
-
-LOG_LINES = 3
 
 
 def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: float) -> TrialEnded:
@@ -113,19 +116,19 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
         why = (end.refused if end else "") or said(folder.last_log_lines(LOG_LINES))
         return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
     last = history[-1] if history else None
-    losses = [row.val_loss for row in history if row.val_loss is not None]
-    accuracies = [row.val_accuracy for row in history if row.val_accuracy is not None]
+    # the score is that of the epoch whose weights the model has: the last, unless the best were restored
+    scored = next((row for row in history if row.epoch == results.get("weights_of_epoch")), last)
     return TrialEnded(
         number=number,
         run=folder.id,
         state=end.state,
         reason=end.reason,
         epoch=last.epoch if last else 0,
-        score=_score(history, results, metric) if end.state == "finished" else None,
+        score=getattr(scored, metric) if scored and end.state == "finished" else None,
         val_loss=last.val_loss if last else None,
         val_accuracy=last.val_accuracy if last else None,
-        best_val_loss=min(losses, default=None),
-        best_val_accuracy=max(accuracies, default=None),
+        best_val_loss=min((row.val_loss for row in history if row.val_loss is not None), default=None),
+        best_val_accuracy=max((row.val_accuracy for row in history if row.val_accuracy is not None), default=None),
         test_loss=end.test_loss,
         test_accuracy=end.test_accuracy,
         macro_f1=end.macro_f1,
@@ -146,19 +149,6 @@ def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Ite
 def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
     """Return the event of a trial that failed without a result."""
     return TrialEnded(number=number, run=run, state="failed", reason=reason, seconds=seconds)
-
-
-def _score(history: Sequence[EpochRow], results: dict[str, Any], metric: Metric) -> float | None:
-    """The metric after the epoch whose weights the model has: the last, unless the best were restored."""
-    at = results.get("weights_of_epoch")
-    row = next((row for row in history if row.epoch == at), history[-1] if history else None)
-    return None if row is None else getattr(row, metric)
-
-
-POLL_SECONDS = 0.2
-NO_WORKER_SECONDS = 10.0
-"""How long a study waits without any worker before it says so."""
-AT_ONCE = "the study was ended at once"
 
 
 class Coordinator:
@@ -204,9 +194,7 @@ class Coordinator:
         self._stopping = False
 
     def run(self) -> tuple[str, str]:
-        """Have all trials trained that are missing.
-
-        The event that the study has ended is written by the process, once the executor is closed.
+        """Have all missing trials trained. The process logs the end of the study, once the executor is closed.
 
         Returns:
             How the study ended (finished or stopped), and a line that sums it up.
@@ -275,9 +263,9 @@ class Coordinator:
                 "trials are compared on the test set, so the best trial's test accuracy is chosen by it and reads too "
                 "well; --validation 0.2 holds training images out instead"
             )
-        there, asked = trials.count_trials(study), study.search.points * study.bases[0].seeds
-        if study.search.kind != "grid" and there < asked:
-            yield f"{counted(asked, 'trial')} were asked for, but there are only {there} different ones"
+        trials_there, requested = trials.count_trials(study), study.search.points * study.bases[0].seeds
+        if study.search.kind != "grid" and trials_there < requested:
+            yield f"{counted(requested, 'trial')} were asked for, but there are only {trials_there} different ones"
 
     def _count_stops(self) -> int:
         """Read the study's commands, and return how often it was told to stop, by commands and signals together."""
@@ -344,7 +332,6 @@ class Coordinator:
         return create(self._folder.runs_dir, trial.preset, launch, lambda folder: self._command(trial, folder, threads))
 
     def _command(self, trial: Trial, folder: RunFolder, threads: int | None) -> str:
-        """The command line that runs a trial again, with the number of threads, on which its last bits depend."""
         return trials.command_of(trial, self._bases[trial.base], self._study, threads, folder.experiment_file)
 
     def _write_threads(self, number: int, news: TrialNews) -> None:
@@ -406,7 +393,7 @@ class Coordinator:
                 pass
 
     def _extend_if_asked(self, folder: RunFolder) -> None:
-        """Have a run that was asked for more epochs just as it ended train them, on this machine."""
+        """Resume a run on this machine that was asked for more epochs just as it ended."""
         if not self._stopping and control.waiting(folder, "extend"):
             with suppress(RequestError):
                 start.resume(folder)
@@ -451,11 +438,6 @@ class Coordinator:
         self._log.close()
         state = self._reducer.state()
         left = state.count("waiting") or state.count("stopped") or state.trials > len(state.rows)
-        return "stopped" if self._stopping and left else "finished", _summary(state)
-
-
-def _summary(state: StudyState) -> str:
-    """``22 of 24 trials finished, 1 pruned, 1 failed``."""
-    others = ("pruned", "diverged", "failed", "stopped")
-    parts = [f"{state.count('finished')} of {counted(state.total, 'trial')} finished"]
-    return ", ".join(parts + [f"{state.count(each)} {each}" for each in others if state.count(each)])
+        parts = [f"{state.count('finished')} of {counted(state.total, 'trial')} finished"]
+        parts += counts(state, ("pruned", "diverged", "failed", "stopped"))
+        return "stopped" if self._stopping and left else "finished", ", ".join(parts)

@@ -54,7 +54,7 @@ class RunMirror:
         self._written = time.monotonic()
 
     def start_attempt(self, attempt_id: str) -> list[Event]:
-        """Begin a new attempt; an event in the log says that what an earlier attempt told is void."""
+        """Begin a new attempt; an event in the log says that the events of an earlier attempt are void."""
         self.attempts += 1
         self._attempt_id, self._received = attempt_id, 0
         if not os.fstat(self._log.fileno()).st_size:

@@ -44,7 +44,10 @@ TOO_EARLY = "stopped before its workers were up"
 
 def main(argv: list[str] | None = None) -> int:
     """Run a study. Returns the exit code: 0 done (also where it was stopped or trials failed), 1 failed, 2 refused."""
-    arguments = _parser().parse_args(argv)
+    parser = argparse.ArgumentParser(prog="python -m mnist_tui.studies.runner", description=__doc__)
+    parser.add_argument("study", type=Path, metavar="FOLDER", help="the study's folder")
+    parser.add_argument("--lock", type=int, metavar="FD", help="the study's lock, already held, as an open file")
+    arguments = parser.parse_args(argv)
     folder = StudyFolder(arguments.study)
     stops, beat = SignalCounter(), StatusWriter(folder)
     try:
@@ -74,13 +77,6 @@ def main(argv: list[str] | None = None) -> int:
     finally:
         say(f"study {folder.id} is {beat.state}")
         lock.release()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mnist_tui.studies.runner", description=__doc__)
-    parser.add_argument("study", type=Path, metavar="FOLDER", help="the study's folder")
-    parser.add_argument("--lock", type=int, metavar="FD", help="the study's lock, already held, as an open file")
-    return parser
 
 
 class SignalCounter:
@@ -124,7 +120,7 @@ def say(text: str) -> None:
 def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat: StatusWriter) -> tuple[str, str]:
     """Start the workers, and have the trials trained. Returns the state in which the study ended, and why."""
     starting: Future[Cluster] = Future()
-    threading.Thread(target=_start, args=(folder, study, starting), name="cluster", daemon=True).start()
+    threading.Thread(target=_start_cluster, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
         if stops() or control.waiting(folder, "stop"):
@@ -134,28 +130,23 @@ def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
         return Coordinator(folder, cluster, stops=stops, beat=beat).run()
 
 
-def _start(folder: StudyFolder, study: Study, starting: Future[Cluster]) -> None:
+def _start_cluster(folder: StudyFolder, study: Study, starting: Future[Cluster]) -> None:
     """Start the study's cluster, which may take a minute; `starting` gets the cluster or the error."""
     try:
-        starting.set_result(_cluster(folder, study))
+        from mnist_tui.studies.cluster import Cluster
+
+        cluster = Cluster(
+            scheduler=study.scheduler,
+            workers=study.workers,
+            threads=study.threads or replayed(folder.events_file).threads or None,
+            device=study.device,
+            data_dir=Path(study.data_dir) if study.data_dir else None,
+            scratch=folder.scratch,
+            log=say,
+        )
+        starting.set_result(cluster)
     except BaseException as error:
         starting.set_exception(error)
-
-
-def _cluster(folder: StudyFolder, study: Study) -> Cluster:
-    from mnist_tui.studies.cluster import Cluster
-
-    threads = study.threads or replayed(folder.events_file).threads or None
-    data_dir = Path(study.data_dir) if study.data_dir else None
-    return Cluster(
-        scheduler=study.scheduler,
-        workers=study.workers,
-        threads=threads,
-        device=study.device,
-        data_dir=data_dir,
-        scratch=folder.scratch,
-        log=say,
-    )
 
 
 def _failed(folder: StudyFolder, beat: StatusWriter, reason: str) -> int:

@@ -33,8 +33,7 @@ def check(address: str) -> None:
     reached: queue.SimpleQueue[str] = queue.SimpleQueue()
     greets = address.startswith("tcp")
     # in a thread that nobody waits for, because a name server that is silent cannot be given a limit
-    asking = threading.Thread(target=lambda: reached.put(_reach(host, port, greets=greets)), daemon=True)
-    asking.start()
+    threading.Thread(target=lambda: reached.put(_reach(host, port, greets=greets)), daemon=True).start()
     try:
         why = reached.get(timeout=2 * REACH_SECONDS + 1)
     except queue.Empty:
@@ -70,22 +69,25 @@ def _reach(host: str, port: int, *, greets: bool) -> str:
         return f"nothing was said within {REACH_SECONDS:g} s"
     except (OSError, UnicodeError) as error:
         return getattr(error, "strerror", None) or str(error)
-    if len(greeting) < 8:
-        return "what listens there is something else"
-    return "" if int.from_bytes(greeting, "little") <= LARGEST_GREETING else "what listens there is something else"
+    is_dask = len(greeting) == 8 and int.from_bytes(greeting, "little") <= LARGEST_GREETING
+    return "" if is_dask else "what listens there is something else"
 
 
 def _kind(address: str) -> str:
-    """What answers at an address, in Dask's word or in some of ours."""
+    """Return the kind of server at an address: Dask's word for a scheduler, else a description."""
     try:
         identity = asyncio.run(asyncio.wait_for(_identity(address), REACH_SECONDS))
     except TimeoutError:
         return f"something that says nothing within {REACH_SECONDS:g} s"
     except Exception as error:  # whatever Dask raises at an answer that is none of its protocol's
-        said = str(error).strip().splitlines()
-        return f"something else ({said[0] if said else type(error).__name__})"
+        return f"something else ({first_line(error)})"
     kind = identity.get("type") if isinstance(identity, dict) else None
     return kind if kind == "Scheduler" else f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text; the error's class where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 async def _identity(address: str) -> Any:

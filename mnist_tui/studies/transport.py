@@ -1,4 +1,4 @@
-"""What travels between the study's process and the workers: requests, packed run folders, datasets.
+"""The data that the study's process and the workers send each other: requests, packed run folders, datasets.
 
 A packed folder holds plain files only: no links, nothing outside it, nothing that is executed when it is read.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.data.places import Location, find
+from mnist_tui.data.places import find
 from mnist_tui.errors import RequestError
 from mnist_tui.files import TEMPORARY, replacing_folder
 from mnist_tui.wording import counted
@@ -30,7 +30,7 @@ DatasetFiles = tuple[tuple[str, bytes], ...]
 
 
 class TransportError(RequestError):
-    """What came over the cluster is damaged or is not what it should be."""
+    """Data that came over the cluster are damaged or not as they should be."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DatasetKey:
     """Identifies the files of a dataset.
 
     Attributes:
-        name: as the experiment names the dataset; a path on the study's machine for a folder of one's own.
+        name: the dataset's name in the experiment; for a user's own folder its path on the study's machine.
         folder: what the folder with the files is called.
         sha256: of the files' names and bytes.
     """
@@ -67,7 +67,7 @@ class DatasetBundle:
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """What a worker needs in order to train a run.
+    """All that a worker needs in order to train a run.
 
     Attributes:
         run: the run's id.
@@ -88,7 +88,7 @@ class TrialRequest:
 
 @dataclass(frozen=True)
 class TrialFiles:
-    """What a worker sends back after a run, however the run ended.
+    """The files and the state of a run that has ended, as its worker sends them back.
 
     Attributes:
         attempt_id: which attempt's files these are.
@@ -167,16 +167,13 @@ def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | Non
     location = find(name, data_dir)
     if location is None or location.kind == "bundled" or location.missing:
         return None
-    paths = _paths(location)
-    folder = name if name in KNOWN else (location.folder or Path()).resolve().name
+    paths, folder = location.files, name
+    if name not in KNOWN:
+        place = location.folder or Path()
+        folder, classes = place.resolve().name, place / CLASSES_FILE
+        paths = (*paths, classes) if classes.is_file() else paths
     sha256 = digest((path.name, path.read_bytes()) for path in paths)
     return DatasetBundle(DatasetKey(name, folder or "data", sha256), paths)
-
-
-def _paths(location: Location) -> tuple[Path, ...]:
-    classes = (location.folder or Path()) / CLASSES_FILE
-    with_classes = location.name not in KNOWN and classes.is_file()
-    return (*location.files, classes) if with_classes else location.files
 
 
 def digest(files: Iterable[tuple[str, bytes]]) -> str:
@@ -194,7 +191,7 @@ def stored_dataset(key: DatasetKey, cache: Path) -> Path:
 
 
 def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
-    """Write the files of a dataset that arrived, where they are not there yet.
+    """Write the files of a dataset that has arrived, unless they are stored already.
 
     Raises:
         ValueError: the files are not those of the key.

@@ -1,6 +1,6 @@
-"""The side of a trial that runs on a Dask worker: one trial at a time, in a server that keeps TensorFlow loaded.
+"""Train trials on a Dask worker, one at a time, in a server that keeps TensorFlow loaded.
 
-The functions at the end of this module are what the study's process calls on the worker; `train` is the task that Dask
+The study's process calls the functions at the end of this module on the worker; `train` is the task that Dask
 schedules.
 """
 
@@ -61,7 +61,7 @@ class TrialCancelledError(Exception):
 
 
 class TrialWorker:
-    """What one study has on one Dask worker: a trial server and a scratch folder.
+    """One study's trial server and scratch folder on one Dask worker.
 
     Args:
         study: tells this study from others on the same worker.
@@ -82,10 +82,7 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run.
-
-        Args:
-            task: the key of the Dask task that this is.
+        """Train a run, as the Dask task of a key.
 
         Raises:
             TrialCancelledError: the trial is no longer wanted here.
@@ -253,7 +250,7 @@ class EventSender:
 
 
 def _has(key: DatasetKey, data_dir: str | None) -> bool:
-    """Whether this machine has the dataset itself; only names of the catalogue mean the same data everywhere."""
+    """Return whether this machine has the dataset; only names of the catalogue mean the same data everywhere."""
     if not key.known:
         return False
     location = find(key.name, Path(data_dir) if data_dir else None)
@@ -269,7 +266,7 @@ def _rename_dataset(folder: RunFolder, name: str) -> None:
 
 @dataclass(frozen=True)
 class WorkerFacts:
-    """What a worker reports of itself.
+    """Facts that a worker reports of itself.
 
     Attributes:
         version: of mnist-tui.
@@ -291,28 +288,36 @@ _trial_workers: dict[str, TrialWorker] = {}
 
 
 def report_facts(dask_worker: Any) -> WorkerFacts:
-    """Report what this worker is."""
+    """Return the facts of this worker."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpu = 0 if visible is None and devices.gpu_count() else None
+    if visible is not None and (first := visible.partition(",")[0].strip()).isdecimal():
+        gpu = int(first)
     return WorkerFacts(
         socket.gethostname(),
         mnist_tui.__version__,
         ".".join(platform.python_version_tuple()[:2]),
         importlib.util.find_spec("tensorflow") is not None,
-        _gpu(),
+        gpu,
         dask_worker.state.nthreads,
     )
 
 
 async def accept_trials(dask_worker: Any) -> None:
     """Let Dask give trials to this worker."""
-    if dask_worker.state.total_resources.get(RESOURCE) != 1:
-        await dask_worker.set_resources(**{RESOURCE: 1})
-        _look_again(dask_worker)
+    if dask_worker.state.total_resources.get(RESOURCE) == 1:
+        return
+    await dask_worker.set_resources(**{RESOURCE: 1})
+    # the scheduler places tasks that had no worker after a pause of a worker, but not for new resources
+    running = dask_worker.status
+    if running.name == "running":
+        dask_worker.status = type(running).paused
+        dask_worker.status = running
 
 
 async def close_study(study: str) -> None:
-    """End what this worker has of a study, also in the middle of a trial."""
-    trial_worker = _trial_workers.pop(study, None)
-    if trial_worker is not None:
+    """End this worker's part in a study, also in the middle of a trial."""
+    if (trial_worker := _trial_workers.pop(study, None)) is not None:
         await asyncio.to_thread(trial_worker.close)
 
 
@@ -324,8 +329,7 @@ def deliver_command(study: str, run: str, command: Command) -> bool:
 
 def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
     """Store the dataset that the current run has asked for."""
-    trial_worker = _trial_workers.get(study)
-    if trial_worker is not None:
+    if (trial_worker := _trial_workers.get(study)) is not None:
         trial_worker.receive_dataset(key, files)
 
 
@@ -346,19 +350,3 @@ def train(request: TrialRequest) -> TrialFiles:
 def topic(study: str) -> str:
     """Return the Dask topic on which a study's workers send their messages."""
     return f"{RESOURCE}-{study}"
-
-
-def _gpu() -> int | None:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return 0 if devices.gpu_count() else None
-    first = visible.partition(",")[0].strip()
-    return int(first) if first.isdecimal() else None
-
-
-def _look_again(worker: Any) -> None:
-    """Have the scheduler place tasks that had no worker; it does so after a pause, but not for new resources."""
-    running = worker.status
-    if running.name == "running":
-        worker.status = type(running).paused
-        worker.status = running

@@ -25,6 +25,7 @@ from mnist_tui.runs import devices
 from mnist_tui.runs.control import Command
 from mnist_tui.studies import trial_worker
 from mnist_tui.studies.events import Worker
+from mnist_tui.studies.scheduler_address import first_line
 from mnist_tui.studies.transport import DatasetFiles, DatasetKey, TrialRequest
 from mnist_tui.studies.trial_worker import RESOURCE, WorkerFacts
 from mnist_tui.wording import counted
@@ -68,7 +69,7 @@ class WorkerPool:
         self.update()
         while self._asked and (left := end - time.monotonic()) > 0:
             with suppress(queue.Empty):
-                self._take_answer(*self._answers.get(timeout=left))
+                self._read_answer(*self._answers.get(timeout=left))
         for address in sorted(self._names.keys() - self.workers.keys() - self._unfit.keys()):
             self._log(f"the worker {address} has not answered yet; it is given trials once it has")
         if self._unfit:
@@ -93,10 +94,10 @@ class WorkerPool:
             self._client.run_later(address, lambda address=address: self._answers.put((address, self._ask(address))))
         with suppress(queue.Empty):
             while True:
-                self._take_answer(*self._answers.get_nowait())
+                self._read_answer(*self._answers.get_nowait())
 
     def _ask(self, address: str) -> WorkerFacts | str | None:
-        """Ask a worker what it is, and let Dask give it trials; runs in the thread of the worker.
+        """Ask a worker for its facts, and let Dask give it trials; runs in the thread of the worker.
 
         Returns:
             Its facts; a sentence where it cannot train; None where it hangs or goes just now: it is asked again as long
@@ -109,7 +110,7 @@ class WorkerPool:
             return why
         return None if isinstance(self._client.call(address, trial_worker.accept_trials), Exception) else answer
 
-    def _take_answer(self, address: str, answer: WorkerFacts | str | None) -> None:
+    def _read_answer(self, address: str, answer: WorkerFacts | str | None) -> None:
         if address not in self._asked:  # it has gone meanwhile
             return
         self._asked.discard(address)
@@ -128,23 +129,19 @@ class WorkerPool:
 
 
 def why_unfit(address: str, answer: WorkerFacts | Exception) -> str:
-    """Say in a sentence what a worker lacks in order to train; empty where it lacks nothing."""
+    """Return a sentence that says what a worker lacks in order to train; empty where it lacks nothing."""
     version, python = mnist_tui.__version__, ".".join(platform.python_version_tuple()[:2])
-    match answer:
-        case Exception() if any(
-            name in repr(answer) for name in ("ModuleNotFoundError", "ImportError", "AttributeError")
-        ):
+    if isinstance(answer, Exception):
+        missing = ("ModuleNotFoundError", "ImportError", "AttributeError")
+        if any(name in repr(answer) for name in missing):
             return f"the worker {address} has no mnist-tui {version}; `pip install 'mnist-tui[study]'` adds it there"
-        case Exception():
-            return f"the worker {address} cannot be asked what it has: {type(answer).__name__}: {answer}"
-        case WorkerFacts() if answer.python != python:
-            return f"the worker {address} on {answer.host} has Python {answer.python}, and this is Python {python}"
-        case WorkerFacts() if answer.version != version:
-            return f"the worker {address} on {answer.host} has mnist-tui {answer.version}, and this is {version}"
-        case WorkerFacts() if not answer.tensorflow:
-            return f"the worker {address} on {answer.host} has no TensorFlow; `pip install tensorflow` adds it there"
-        case WorkerFacts():
-            return ""
+        return f"the worker {address} cannot be asked what it has: {type(answer).__name__}: {answer}"
+    has = f"the worker {address} on {answer.host} has"
+    if answer.python != python:
+        return f"{has} Python {answer.python}, and this is Python {python}"
+    if answer.version != version:
+        return f"{has} mnist-tui {answer.version}, and this is {version}"
+    return "" if answer.tensorflow else f"{has} no TensorFlow; `pip install tensorflow` adds it there"
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def plan_workers(
         memory: free, in bytes.
         visible: the GPUs that there are, as `CUDA_VISIBLE_DEVICES` names them.
         device: auto, cpu or gpu[:N].
-        workers, threads: numbers that the user chose.
+        workers, threads: as the user chose; None for as many as fit.
     """
     names = () if device == "cpu" else visible
     if ":" in device:
@@ -182,7 +179,6 @@ def plan_workers(
 
 
 def plan_for_this_machine(device: str, workers: int | None, threads: int | None) -> WorkerPlan:
-    """Plan the workers for this machine as it is now; see `plan_workers`."""
     import psutil
     from dask.system import CPU_COUNT
     from distributed.system import MEMORY_LIMIT
@@ -250,9 +246,9 @@ class DaskClient:
     """A client of a Dask scheduler for one study. To be closed.
 
     Args:
-        address: the scheduler's.
+        address: of the scheduler.
         study: tells this study's trials from those of others on the same workers.
-        on_message: called with what the workers send, as pairs of a time and a message, in a thread of Dask's.
+        on_message: called in a thread of Dask's with each message of a worker, as a pair of a time and the message.
 
     Attributes:
         client: the `distributed.Client`.
@@ -269,16 +265,15 @@ class DaskClient:
         try:
             self.client: Any = Client(address, timeout=CONNECT_SECONDS, set_as_default=False, name="mnist-tui")
         except (OSError, ValueError) as error:
-            said = str(error).strip().splitlines()
             raise RunError(
-                f"no Dask scheduler answers at {address} ({said[0] if said else type(error).__name__}); "
+                f"no Dask scheduler answers at {address} ({first_line(error)}); "
                 "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
             ) from None
         self.client.subscribe_topic(trial_worker.topic(study), on_message)
 
     @property
     def connected(self) -> bool:
-        """Whether the scheduler is there; one that was restarted has forgotten the study's trials."""
+        """Whether the scheduler answers; one that was restarted has forgotten the study's trials."""
         return self.client.status == "running"
 
     def worker_names(self) -> dict[str, str]:
