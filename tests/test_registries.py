@@ -264,7 +264,7 @@ def exported(kind: str, tmp_path: Path, formats: list[str]) -> tuple[Experiment,
 
 def check_programs(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formats: list[str]) -> None:
     """The model card's program for each format gives the model's own answers."""
-    from mnist_tui.report.model_code import example_program
+    from mnist_tui.report.model_card import example_program
 
     experiment, wanted, out = exported(kind, tmp_path, formats)
     monkeypatch.chdir(out)

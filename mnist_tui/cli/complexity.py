@@ -25,7 +25,7 @@ from mnist_tui.experiment.presets import PresetError, find_preset
 from mnist_tui.files import write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.report.complexity.breakdown import FORMAT_ALIASES, FORMATS, complexity_in_format
-from mnist_tui.report.complexity.models import NamedModel, compared_models
+from mnist_tui.report.complexity.comparison import NamedModel, compared_models
 from mnist_tui.report.export import NO_ROOM, ExistsError
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.library import AmbiguousRunError

@@ -3,7 +3,7 @@
 Names, arguments and defaults are those of Keras 3. A layer kind is declared here once, with its fields, its shape
 arithmetic, its weights and how they are counted; `LAYER_KINDS` is the registry of all kinds. What needs Keras or
 matplotlib stands in one further table in its own room: `training.step.MASKS` (which values a layer drops while it
-trains), `report.model_code.FORWARD` (its forward pass in NumPy) and `report.figures.diagram.GLYPHS` (its
+trains), `report.model_card.FORWARD` (its forward pass in NumPy) and `report.figures.diagram.GLYPHS` (its
 picture).
 
 Counting rules: a dense layer has inputs × units weights and one bias a unit; a convolution has

@@ -19,7 +19,7 @@ from types import TracebackType
 
 from mnist_tui.files import temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
-from mnist_tui.report.formats import flowing, paged
+from mnist_tui.report.formats import writers
 from mnist_tui.report.formats.pandoc import PreparedReport, pandoc_path, prepare_report
 from mnist_tui.report.markdown import Report
 from mnist_tui.runs.collection.summaries import Presets
@@ -214,8 +214,8 @@ def _convert(
     for told in dict.fromkeys(report_format(output).lacking(ready) for output in outputs):
         if told:
             warn(told)
-    if lacking := paged.missing_in_figures(report.drawings):
-        warn(paged.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
+    if lacking := writers.missing_in_figures(report.drawings):
+        warn(writers.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
 
 
 @dataclass(frozen=True)
@@ -236,11 +236,13 @@ class ReportFormat:
 
 
 REPORT_FORMATS = {
-    ".md": ReportFormat("svg", True, flowing.write_markdown),
-    ".tex": ReportFormat("pdf", True, paged.write_latex, paged.missing_in_latex),
-    ".html": ReportFormat("svg", False, lambda prepared, _: flowing.write_html(prepared)),
-    ".pdf": ReportFormat("svg", False, lambda prepared, _: paged.write_pdf(prepared), paged.missing_in_pdf_document),
-    ".docx": ReportFormat("png", False, lambda prepared, _: paged.write_docx(prepared)),
+    ".md": ReportFormat("svg", True, writers.write_markdown),
+    ".tex": ReportFormat("pdf", True, writers.write_latex, writers.missing_in_latex),
+    ".html": ReportFormat("svg", False, lambda prepared, _: writers.write_html(prepared)),
+    ".pdf": ReportFormat(
+        "svg", False, lambda prepared, _: writers.write_pdf(prepared), writers.missing_in_pdf_document
+    ),
+    ".docx": ReportFormat("png", False, lambda prepared, _: writers.write_docx(prepared)),
 }
 
 

@@ -1,22 +1,25 @@
-"""Write MODEL.md: what somebody who gets exported weights must know, and a program for each format."""
+"""Write MODEL.md: what somebody who gets exported weights must know, and a program that loads each format."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from typing import Any
 
-from mnist_tui.experiment.complexity import weight_shapes
-from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.experiment.complexity import named_parts, weight_shapes
+from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
+from mnist_tui.experiment.shapes import CLASSES, Shape, windows
+from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
 from mnist_tui.files import read_text
 from mnist_tui.report import evidence, markdown
 from mnist_tui.report.contents.one_run import SAMPLE_NOTICE
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.markdown import template_environment
-from mnist_tui.report.model_code import example_program, hog_call
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
+from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS, WeightFormat, csv_name
 from mnist_tui.wording import DASH, count, counted, loss, percent, size
 
 TEMPLATE = "MODEL.md.j2"
@@ -144,3 +147,207 @@ def _digest(path: Path) -> str:
 
 def _table(rows: Rows) -> str:
     return markdown.table(rows[0], rows[1:])
+
+
+@dataclass(frozen=True)
+class ExampleProgram:
+    """A program for one format.
+
+    Attributes:
+        packages: the packages to install for it.
+        code: Python, to be run in the folder of the files.
+    """
+
+    packages: tuple[str, ...]
+    code: str
+
+
+def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgram:
+    """Return the program that loads an experiment's weights in a format and predicts with them."""
+    imports, packages = list(form.imports), list(form.packages)
+    functions: list[str] = []
+    code = Template(form.code).substitute(
+        file=form.file, architecture=_architecture(experiment), csv_arrays=_csv_arrays(experiment)
+    )
+    lines = [code]
+    if form.holds != "whole model":
+        lines.insert(0, network_input(experiment))
+        if isinstance(experiment.features, HogFeatures):
+            imports.append("from skimage.feature import hog")
+            packages.append("scikit-image")
+    if form.holds == "network":
+        lines.append("probabilities = model.predict(x, verbose=0)")
+    elif form.holds == "arrays":
+        imports = [*numpy_imports(experiment), *imports]
+        functions = numpy_functions(experiment)
+        lines += forward_lines(experiment)
+    head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
+    body = "\n".join(lines)
+    separator = "\n\n\n" if functions else "\n\n"
+    return ExampleProgram(tuple(packages), separator.join([head, *functions, body]))
+
+
+def network_input(experiment: Experiment) -> str:
+    """Return the lines that make `x`, the network's input, from `images`."""
+    if not isinstance(experiment.features, HogFeatures):
+        return "x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255"
+    return f"x = np.array([\n    {hog_call(experiment.features)}\n    for image in images\n], np.float32)"
+
+
+def hog_call(spec: HogFeatures) -> str:
+    """Return scikit-image's call that computes the features of one image."""
+    cell, block = (spec.pixels_per_cell,) * 2, (spec.cells_per_block,) * 2
+    return (
+        f"hog(image, orientations={spec.orientations}, pixels_per_cell={cell}, cells_per_block={block}, "
+        'block_norm="L2-Hys", feature_vector=True)'
+    )
+
+
+def _architecture(experiment: Experiment) -> str:
+    """Return a `keras.Sequential` of the layers, with the arguments that matter once the network is trained."""
+    layers = [f"    keras.layers.{_layer(name, part)}," for name, part in named_parts(experiment)]
+    return "\n".join(["model = keras.Sequential([", f"    keras.Input({experiment.input_shape}),", *layers, "])"])
+
+
+def _layer(name: str, part: Layer | OutputSpec) -> str:
+    if isinstance(part, OutputSpec):
+        return f'Dense({CLASSES}, activation="softmax", name="output")'
+    arguments = [f"{field}={_literal(getattr(part, field))}" for field in part.INFERENCE_FIELDS]
+    return f"{type(part).__name__}({', '.join([*arguments, f'name={_literal(name)}'])})"
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _csv_arrays(experiment: Experiment) -> str:
+    folder = WEIGHT_FORMATS["csv"].file
+    return "\n".join(
+        f'    "{name}": np.loadtxt("{folder}/{csv_name(name)}", np.float32, delimiter=",").reshape{_tuple(shape)},'
+        for name, shape in weight_shapes(experiment).items()
+    )
+
+
+def _tuple(shape: Sequence[int]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+ACTIVATIONS = {
+    "relu": "np.maximum(x, 0)",
+    "tanh": "np.tanh(x)",
+    "sigmoid": "0.5 * (1 + np.tanh(0.5 * x))",
+    "elu": "np.where(x > 0, x, np.expm1(np.minimum(x, 0)))",
+    "selu": "1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))",
+    "gelu": "0.5 * x * (1 + np.vectorize(math.erf, [np.float32])(x / math.sqrt(2)))",
+    "silu": "0.5 * x * (1 + np.tanh(0.5 * x))",
+    "softplus": "np.logaddexp(x, 0)",
+    "softsign": "x / (1 + np.abs(x))",
+    "leaky_relu": "np.where(x > 0, x, 0.2 * x)",
+}
+"""The bodies of functions of `x`, as Keras defines them by default; linear needs none, softmax has two lines."""
+SOFTMAX = """\
+def softmax(x):
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)"""
+PLACES = """\
+def places(x, edge, stride, before, after, fill):
+    \"\"\"The pixels under each place of a square window as it moves over the images, padded on both sides.\"\"\"
+    x = np.pad(x, ((0, 0), (before, after), (before, after), (0, 0)), constant_values=fill)
+    count = (x.shape[1] - edge) // stride + 1
+    spans = [slice(start, start + stride * (count - 1) + 1, stride) for start in range(edge)]
+    return [x[:, rows, columns] for rows in spans for columns in spans]"""
+
+
+def numpy_imports(experiment: Experiment) -> list[str]:
+    """Return the imports from the standard library that `numpy_functions` need, as lines."""
+    return ["import math"] if "gelu" in _activations(experiment) else []
+
+
+def numpy_functions(experiment: Experiment) -> list[str]:
+    """Return the functions that `forward_lines` call, each without blank lines."""
+    windowed = [PLACES] if any("places(" in line for line in forward_lines(experiment)) else []
+    used = _activations(experiment)
+    plain = [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in used]
+    return [*windowed, *plain, SOFTMAX]
+
+
+def _activations(experiment: Experiment) -> set[str]:
+    return {part.activation for part in experiment.layers if isinstance(part, Dense | Conv2D)}
+
+
+def _dense(name: str) -> str:
+    return f'x @ weights["{name}/kernel"] + weights["{name}/bias"]'
+
+
+def _activated(value: str, activation: str) -> str:
+    return f"x = {value}" if activation == "linear" else f"x = {activation}({value})"
+
+
+def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: str) -> str:
+    """Return a call of `places` with TensorFlow's padding, which puts an odd pixel after instead of before."""
+    before = after = 0
+    if padding == "same":
+        both = max((windows(inputs[0], edge, stride, padding) - 1) * stride + edge - inputs[0], 0)
+        before, after = both // 2, both - both // 2
+    return f"places(x, {edge}, {stride}, {before}, {after}, {fill})"
+
+
+def forward_lines(experiment: Experiment) -> list[str]:
+    """Return the lines of the forward pass in NumPy.
+
+    They start from `x`, the network's input, and `weights`, arrays by ``layer/weight``, and set `probabilities`.
+    """
+    lines: list[str] = []
+    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
+        lines += FORWARD[type(part)](name, part, inputs)
+    return lines
+
+
+def _flatten(name: str, layer: Flatten, inputs: Shape) -> list[str]:
+    return ["x = x.reshape(len(x), -1)"]
+
+
+def _normalised(name: str, layer: BatchNormalization, inputs: Shape) -> list[str]:
+    mean, variance, gamma, beta = (
+        f'weights["{name}/{vector}"]' for vector in ("moving_mean", "moving_variance", "gamma", "beta")
+    )
+    return [f"x = (x - {mean}) / np.sqrt({variance} + {layer.epsilon!r})", f"x = x * {gamma} + {beta}"]
+
+
+def _convolved(name: str, layer: Conv2D, inputs: Shape) -> list[str]:
+    seen = _places(layer.kernel_size, layer.strides, layer.padding, inputs, "0")
+    return [
+        f'kernel = weights["{name}/kernel"]',
+        f"x = sum(map(np.matmul, {seen}, kernel.reshape(-1, *kernel.shape[2:])))",
+        _activated(f'x + weights["{name}/bias"]', layer.activation),
+    ]
+
+
+def _pooled(name: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
+    seen = _places(layer.pool_size, layer.strides or layer.pool_size, layer.padding, inputs, "-np.inf")
+    return [f"x = np.max({seen}, axis=0)"]
+
+
+def _connected(name: str, layer: Dense, inputs: Shape) -> list[str]:
+    return [_activated(_dense(name), layer.activation)]
+
+
+def _output(name: str, layer: OutputSpec, inputs: Shape) -> list[str]:
+    return [f"probabilities = softmax({_dense(name)})"]
+
+
+def _unchanged(name: str, layer: Layer, inputs: Shape) -> list[str]:
+    """A layer that does something only while it is trained."""
+    return []
+
+
+FORWARD: dict[type[Layer | OutputSpec], Callable[[str, Any, Shape], list[str]]] = {
+    Dense: _connected,
+    Dropout: _unchanged,
+    BatchNormalization: _normalised,
+    Conv2D: _convolved,
+    MaxPooling2D: _pooled,
+    Flatten: _flatten,
+    OutputSpec: _output,
+}
+"""For each layer kind: from its name, its declaration and its input's shape to the lines of its forward pass."""

@@ -17,8 +17,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison
-from mnist_tui.report.complexity.comparison import capacity_points, compare_models
-from mnist_tui.report.complexity.models import ComparedModel
+from mnist_tui.report.complexity.comparison import ComparedModel, capacity_points, compare_models
 from mnist_tui.report.tabular import SYMBOLS, tex_escaped
 
 

@@ -14,8 +14,7 @@ from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import from_mapping
 from mnist_tui.report import export as exports
 from mnist_tui.report.export import ExistsError, ExportError, export
-from mnist_tui.report.model_card import card
-from mnist_tui.report.model_code import example_program
+from mnist_tui.report.model_card import card, example_program
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from tests.report.recorded import copying_job, recorded_run

@@ -20,6 +20,7 @@ from mnist_tui.report.contents.one_run import (
     one_line_table,
     run_contents,
     run_notices,
+    stopped_early,
 )
 from mnist_tui.report.contents.overview import (
     SEED_SCORE_HEADINGS,
@@ -31,7 +32,6 @@ from mnist_tui.report.contents.overview import (
     seed_table,
 )
 from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork, layer_table, networks, report_sections
-from mnist_tui.report.contents.training import stopped_early
 from mnist_tui.report.evidence import Evidence, read_evidence
 from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure

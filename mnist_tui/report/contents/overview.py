@@ -9,11 +9,16 @@ from pathlib import PurePath
 
 from mnist_tui.experiment.presets import Reference
 from mnist_tui.report import result_words
-from mnist_tui.report.complexity.comparison import capacity_points, compare_models, transposed
-from mnist_tui.report.complexity.models import FINISHED, ComparedModel, name_with_marks
-from mnist_tui.report.contents.one_run import dataset_title
+from mnist_tui.report.complexity.comparison import (
+    FINISHED,
+    ComparedModel,
+    capacity_points,
+    compare_models,
+    name_with_marks,
+    transposed,
+)
+from mnist_tui.report.contents.one_run import batch_size_text, dataset_title, epochs_text
 from mnist_tui.report.contents.sections import NumberedRun, ReportSection, TrainedNetwork
-from mnist_tui.report.contents.training import batch_size_text, epochs_text
 from mnist_tui.report.evidence import Evidence
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.markdown import MarkdownTable, link
