@@ -70,7 +70,9 @@ def document(runs: list[RunSummary]) -> dict[str, Any]:
         "paired": [
             {
                 **pair.to_document(),
-                "words": result_words.pair_sentence(names[pair.first.group], names[pair.second.group], pair),
+                "words": result_words.comparison_sentence(
+                    names[pair.first.group], names[pair.second.group], pair.paired("test_accuracy")
+                ),
             }
             for pair in pairs(groups)
         ],

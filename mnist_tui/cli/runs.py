@@ -28,7 +28,7 @@ from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.report import result_words
+from mnist_tui.report.result_words import solution_in_words
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import Waste, discard_run, find_waste, remove_waste
 from mnist_tui.runs.library import check_readable, delete_run, list_runs, passed_over
@@ -169,11 +169,9 @@ def as_text(doc: dict[str, Any]) -> str:
     ]
     lines += [f"study      {study}"] if (study := doc["study"]) else []
     if solution := doc["closed_form"]:
-        lines += [
-            f"ridge      {result_words.ridge_in_words(solution)}",
-            f"solved     over {result_words.solved_images(solution)}",
-            f"softmax    of the scores over the temperature {result_words.temperature_in_words(solution)}",
-        ]
+        ridge, images, temperature = solution_in_words(solution)
+        lines += [f"ridge      {ridge}", f"solved     over {images}"]
+        lines.append(f"softmax    of the scores over the temperature {temperature}")
     lines += score_lines(doc)
     lines += [f"warning    {text}" for text in doc["warnings"]]
     lines += [f"damaged    {why}"] if (why := doc.get("damaged")) else []

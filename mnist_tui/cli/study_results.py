@@ -18,7 +18,7 @@ from mnist_tui.columns import fit, shortened
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
-from mnist_tui.report import result_words
+from mnist_tui.report.result_words import group_sentences
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.studies.folder import StudyFolder
@@ -191,15 +191,9 @@ def _problems(state: StudyState) -> list[str]:
 
 def _sentences(folder: StudyFolder, group: SeedGroup) -> str:
     """Compare the seeds' accuracy with what the source published, where experiment and data are still its."""
-    sentences = [result_words.group_sentence(group.called, group)]
-    found = group.summary("test_accuracy")
     (preset,) = folder.bases().values()
     reference = None if any(run.sample for run in group.scored) else preset.reference
-    if found is not None and reference is not None:
-        sentences.append(
-            result_words.published_sentence(found, reference.accuracy, reference.per_seed_accuracy, reference.seeds)
-        )
-    return " ".join(filter(None, sentences))
+    return " ".join(group_sentences(group.called, group, reference))
 
 
 def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:

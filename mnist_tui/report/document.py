@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
+from tempfile import TemporaryDirectory
 
 from mnist_tui.files import temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
@@ -24,14 +22,11 @@ from mnist_tui.report.formats.pandoc import PreparedReport, pandoc_path, prepare
 from mnist_tui.report.markdown import Report
 from mnist_tui.runs.collection.summaries import Presets
 from mnist_tui.runs.folder import RunFolder, check_place_in_run
+from mnist_tui.wording import listed
 
 DATA = "csv"
 EACH_FIGURE = ("svg", "pdf", "png", DATA)
 """The files written for each figure on its own: pictures, and its data."""
-
-
-def no_progress(_what: str, _done: int, _of: int) -> None:
-    """Do nothing; progress for callers that need none."""
 
 
 def write_report(
@@ -43,7 +38,7 @@ def write_report(
     timestamp: datetime | None = None,
     figures: Path | None = None,
     overwrite: bool = False,
-    progress: Progress = no_progress,
+    progress: Progress = lambda *_: None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Write one report over runs, in as many formats as there are outputs.
@@ -77,14 +72,20 @@ def write_report(
     places = list(dict.fromkeys([*(output.parent for output in outputs), *kinds]))
     with _naming_the_place(places):
         _check_places(outputs, kinds, overwrite=overwrite)
-    report = _gather(runs, title, author, timestamp, progress)
+    report = _build(runs, title, author, timestamp, progress)
     with _naming_the_place(places), Staging() as staging:
-        if not overwrite:
-            _check_figures(report, kinds)
+        files = {
+            folder: [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds[folder])]
+            for folder in kinds
+        }
+        there = [folder for folder, names in files.items() if any((folder / name).exists() for name in names)]
+        if there and not overwrite:
+            raise ExistsError(there)
         drawn = staging.folder(places[0]) / "figures"
-        _draw(report, drawn, _figure_formats(outputs).union(*kinds.values()), progress)
-        for folder, several in kinds.items():
-            for name in _figure_files(report, several):
+        wanted = {report_format(output).figures for output in outputs}
+        _draw(report, drawn, wanted.union(*kinds.values()), progress)
+        for folder, names in files.items():
+            for name in names:
                 shutil.copyfile(drawn / name, staging.path(folder / name))
         _convert(report, drawn, {output: staging.path(output) for output in outputs}, progress, warn)
         staging.put()
@@ -97,8 +98,8 @@ def _naming_the_place(places: Sequence[Path]) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        said = f"the report cannot be written in {_place_of_error(error, places)}: {error.strerror or error}"
-        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
+        message = f"the report cannot be written in {_place_of_error(error, places)}: {error.strerror or error}"
+        raise ExportError(message, refused=error.errno not in NO_ROOM) from None
 
 
 def _place_of_error(error: OSError, places: Sequence[Path]) -> str:
@@ -126,12 +127,12 @@ def _check_places(outputs: Sequence[Path], folders: Iterable[Path], *, overwrite
             raise ExportError(f"{folder} is a file; figures go into a folder")
     if outputs:
         pandoc_path()
-    there = [output for output in outputs if output.exists()]
-    if there and not overwrite:
-        raise ExistsError(there)
+    existing = [output for output in outputs if output.exists()]
+    if existing and not overwrite:
+        raise ExistsError(existing)
 
 
-def _gather(
+def _build(
     runs: Sequence[RunFolder], title: str, author: str, timestamp: datetime | None, progress: Progress
 ) -> Report:
     from mnist_tui.report.contents.documents import build_report
@@ -141,44 +142,21 @@ def _gather(
     for done, run in enumerate(runs):
         progress("reading the runs", done, len(runs))
         evidences.append(read_evidence(run, presets))
-    when = timestamp or datetime.now(UTC).replace(microsecond=0)
+    time = timestamp or datetime.now(UTC).replace(microsecond=0)
     data = [evidence.state.data.title if evidence.state.data else evidence.summary.dataset for evidence in evidences]
-    return build_report(evidences, title=title.strip() or title_of(data), author=author.strip(), timestamp=when)
-
-
-def title_of(data: Sequence[str]) -> str:
-    """Return the report's title from the names of its data: ``MNIST and Fashion-MNIST training``."""
-    *names, last = dict.fromkeys(data)
-    return f"{', '.join(names)}{' and ' if names else ''}{last} training"
+    title = title.strip() or f"{listed(list(dict.fromkeys(data)))} training"
+    return build_report(evidences, title=title, author=author.strip(), timestamp=time)
 
 
 def _figure_folders(outputs: Sequence[Path], figures: Path | None) -> dict[Path, set[str]]:
     """Return the folders that figures are written to, each with the formats there."""
-    found: dict[Path, set[str]] = {}
+    kinds: dict[Path, set[str]] = {}
     for output in outputs:
         if report_format(output).beside:
-            found.setdefault(output.parent / figure_folder(output), set()).add(report_format(output).figures)
+            kinds.setdefault(output.parent / figure_folder(output), set()).add(report_format(output).figures)
     if figures:
-        found.setdefault(figures, set()).update(EACH_FIGURE)
-    return found
-
-
-def _figure_formats(outputs: Sequence[Path]) -> set[str]:
-    return {report_format(output).figures for output in outputs}
-
-
-def _figure_files(report: Report, kinds: Iterable[str]) -> list[str]:
-    return [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds)]
-
-
-def _check_figures(report: Report, kinds: Mapping[Path, Iterable[str]]) -> None:
-    there = [
-        folder
-        for folder, several in kinds.items()
-        if any((folder / name).exists() for name in _figure_files(report, several))
-    ]
-    if there:
-        raise ExistsError(there)
+        kinds.setdefault(figures, set()).update(EACH_FIGURE)
+    return kinds
 
 
 def _draw(report: Report, folder: Path, kinds: set[str], progress: Progress) -> None:
@@ -211,11 +189,12 @@ def _convert(
             left.remove(future.result())
             if left:
                 progress(f"writing {', '.join(left)}", len(outputs) - len(left), len(outputs))
-    for told in dict.fromkeys(report_format(output).lacking(ready) for output in outputs):
-        if told:
-            warn(told)
-    if lacking := writers.missing_in_figures(report.drawings):
-        warn(writers.missing_sentence("a figure", lacking, "which Matplotlib's font lacks", fonts=False))
+    warnings = [
+        *(report_format(output).lacking(ready) for output in outputs),
+        writers.missing_in_figures(report.drawings),
+    ]
+    for warning in dict.fromkeys(filter(None, warnings)):
+        warn(warning)
 
 
 @dataclass(frozen=True)
@@ -238,11 +217,9 @@ class ReportFormat:
 REPORT_FORMATS = {
     ".md": ReportFormat("svg", True, writers.write_markdown),
     ".tex": ReportFormat("pdf", True, writers.write_latex, writers.missing_in_latex),
-    ".html": ReportFormat("svg", False, lambda prepared, _: writers.write_html(prepared)),
-    ".pdf": ReportFormat(
-        "svg", False, lambda prepared, _: writers.write_pdf(prepared), writers.missing_in_pdf_document
-    ),
-    ".docx": ReportFormat("png", False, lambda prepared, _: writers.write_docx(prepared)),
+    ".html": ReportFormat("svg", False, writers.write_html),
+    ".pdf": ReportFormat("svg", False, writers.write_pdf, writers.missing_in_pdf),
+    ".docx": ReportFormat("png", False, writers.write_docx),
 }
 
 
@@ -255,8 +232,8 @@ def report_format(path: Path) -> ReportFormat:
     form = REPORT_FORMATS.get(path.suffix.lower())
     if form is None:
         *names, last = REPORT_FORMATS
-        told = f"ends in {path.suffix}" if path.suffix else "has no ending"
-        raise ExportError(f"{path.name} {told}; a report is written as {', '.join(names)} or {last}")
+        ending = f"ends in {path.suffix}" if path.suffix else "has no ending"
+        raise ExportError(f"{path.name} {ending}; a report is written as {', '.join(names)} or {last}")
     return form
 
 
@@ -273,19 +250,16 @@ def figure_folder(path: Path) -> str:
     return f"{name}_files"
 
 
-class Staging:
+class Staging(ExitStack):
     """Makes files in temporary folders beside their places, and moves them there together.
 
-    Missing folders are made, and removed again if `put` was not reached. Leaving the context removes what is left.
+    Missing folders are made. Leaving the context removes what was not moved, and folders that stayed empty.
     """
 
     def __init__(self) -> None:
-        self._homes: dict[Path, Path] = {}
+        super().__init__()
+        self._temporary: dict[Path, Path] = {}
         self._moves: dict[Path, Path] = {}
-        self._made: list[Path] = []
-
-    def __enter__(self) -> Staging:
-        return self
 
     def path(self, place: Path) -> Path:
         """Return the temporary path for the file that belongs at `place`.
@@ -303,10 +277,13 @@ class Staging:
         Raises:
             OSError: nothing can be written there.
         """
-        if beside not in self._homes:
-            self._make(beside)
-            self._homes[beside] = Path(tempfile.mkdtemp(prefix=temporary_prefix(), dir=beside))
-        return self._homes[beside]
+        if beside not in self._temporary:
+            for missing in reversed([folder for folder in (beside, *beside.parents) if not folder.exists()]):
+                self.callback(_remove_if_empty, missing)
+            beside.mkdir(parents=True, exist_ok=True)
+            temporary = TemporaryDirectory(prefix=temporary_prefix(), dir=beside, ignore_cleanup_errors=True)
+            self._temporary[beside] = Path(self.enter_context(temporary))
+        return self._temporary[beside]
 
     def put(self) -> None:
         """Move every file to its place by renaming; none is moved if a place is a folder.
@@ -319,18 +296,8 @@ class Staging:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))
         for staged, place in self._moves.items():
             staged.replace(place)
-        self._made.clear()
 
-    def _make(self, folder: Path) -> None:
-        missing = [one for one in (folder, *folder.parents) if not one.exists()]
-        self._made += reversed(missing)
-        folder.mkdir(parents=True, exist_ok=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for home in self._homes.values():
-            shutil.rmtree(home, ignore_errors=True)
-        for folder in reversed(self._made):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures.drawing import Drawing
 from mnist_tui.shown_text import BIDI_CONTROLS
-from mnist_tui.wording import count, listed
+from mnist_tui.wording import count
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,7 +25,6 @@ _LINE_START = re.compile(r"^[-=+>:%]")
 _LIST_MARKER = re.compile(r"^(\(?(?:\d{1,9}|[a-zA-Z]|[ivxlcdm]{2,9}))([.)])(?=\s|$)")
 """The start of a list's item: ``1.``, ``a)``, ``(iv)``."""
 _CAPTION = re.compile(r"^(table)(?=:)", re.IGNORECASE)
-_INVISIBLE = frozenset(("Cc", "Cs"))
 
 
 class MarkdownText(str):
@@ -48,13 +47,12 @@ def visible(text: str) -> str:
 
     These are controls, halves of surrogate pairs, and embeddings, overrides and isolates of the writing direction.
     """
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if letter not in "\n\t" and _is_control(letter) else letter for letter in text
-    )
-
-
-def _is_control(letter: str) -> bool:
-    return unicodedata.category(letter) in _INVISIBLE or ord(letter) in BIDI_CONTROLS
+    controls = {
+        letter
+        for letter in set(text) - {"\n", "\t"}
+        if unicodedata.category(letter) in {"Cc", "Cs"} or ord(letter) in BIDI_CONTROLS
+    }
+    return text.translate(str.maketrans(dict.fromkeys(controls, "\N{REPLACEMENT CHARACTER}")))
 
 
 def paragraphs(text: str) -> str:
@@ -91,30 +89,32 @@ def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: C
 
 
 Facts = list[tuple[str, object]]
-"""Labels and values, one row each; a value is plain text unless it is `MarkdownText`."""
+"""Labels and values, one row each; a value is plain text unless it is `MarkdownText`. Those of None are left out."""
 
 
 @dataclass(frozen=True)
 class MarkdownTable:
-    """A table.
+    """A table; its cells are plain text or `MarkdownText`.
 
     Attributes:
-        rows: cells of plain text, or `MarkdownText`.
         right: the columns that are aligned to the right, from 0.
     """
 
-    headings: tuple[object, ...]
-    rows: tuple[tuple[object, ...], ...]
-    right: frozenset[int] = frozenset()
+    headings: Sequence[object]
+    rows: Sequence[Sequence[object]]
+    right: Collection[int] = ()
 
 
-def table_in_markdown(grid: MarkdownTable) -> str:
-    return table(grid.headings, grid.rows, grid.right)
+def table_of(rows: Sequence[Mapping[str, object]], words: Collection[str] = ()) -> MarkdownTable | None:
+    """Return a table whose headings are the keys of its rows; None without rows.
 
-
-def facts_in_markdown(facts: Facts) -> str:
-    """Return facts as a table of two columns without headings."""
-    return table(("", ""), facts)
+    Args:
+        words: the headings of columns of words; the others hold numbers and are aligned to the right.
+    """
+    if not rows:
+        return None
+    right = [place for place, heading in enumerate(rows[0]) if heading not in words]
+    return MarkdownTable(list(rows[0]), [list(row.values()) for row in rows], right)
 
 
 def value_in_words(value: Any) -> str:
@@ -124,50 +124,30 @@ def value_in_words(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def run_numbers(numbers: list[int]) -> str:
-    """Return ``1``, ``1 and 2``, or ``1, 3 and 5–14``."""
-    parts: list[str] = []
-    for number in sorted(numbers):
-        first, _, last = parts[-1].partition("–") if parts else ("", "", "")
-        if parts and int(last or first) + 1 == number:
-            parts[-1] = f"{first}–{number}"
-        else:
-            parts.append(str(number))
-    return listed([text for part in parts for text in _range_ends(part)])
-
-
-def _range_ends(part: str) -> list[str]:
-    first, _, last = part.partition("–")
-    return [first, last] if last and int(last) == int(first) + 1 else [part]
-
-
-def figure_in_markdown(drawing: Drawing) -> str:
-    return image(drawing.caption, drawing.name, drawing.alt)
-
-
 FILTERS: dict[str, Any] = {
     "md": escaped,
     "paragraphs": paragraphs,
     "code": code_block,
-    "grid": table_in_markdown,
-    "facts": facts_in_markdown,
+    "table": lambda rows: table(rows[0], rows[1:]),
+    "grid": lambda grid: table(grid.headings, grid.rows, grid.right),
+    "facts": lambda facts: table(("", ""), [fact for fact in facts if fact[1] is not None]),
     "count": count,
-    "figure": figure_in_markdown,
+    "figure": lambda drawing: image(drawing.caption, drawing.name, drawing.alt),
     "link": link,
 }
 
 
 def render_template(template: str, contents: Mapping[str, Any]) -> str:
     """Return the document, with one empty line between its parts."""
-    text = template_environment(**FILTERS).get_template(template).render(contents)
+    text = template_environment().get_template(template).render(contents)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def template_environment(**filters: Any) -> Environment:
-    """Return Jinja's environment of the templates in `report/templates`, with the filters."""
+def template_environment() -> Environment:
+    """Return Jinja's environment of the templates in `report/templates`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("mnist_tui.report"),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -175,8 +155,8 @@ def template_environment(**filters: Any) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    made.filters.update(filters)
-    return made
+    environment.filters.update(FILTERS)
+    return environment
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""Write MODEL.md: what somebody who gets exported weights must know, and a program that loads each format."""
+"""Write MODEL.md: what somebody who gets exported weights must know, and a program that loads each format.
+
+Every program takes `images`, uint8 ``(n, 28, 28)``, and leaves `probabilities`, ``(n, 10)``, without mnist-tui.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -14,17 +17,12 @@ from mnist_tui.experiment.layers import BatchNormalization, Conv2D, Dense, Dropo
 from mnist_tui.experiment.shapes import CLASSES, Shape, windows
 from mnist_tui.experiment.spec import Experiment, HogFeatures, OutputSpec
 from mnist_tui.files import read_text
-from mnist_tui.report import evidence, markdown
+from mnist_tui.report import markdown
 from mnist_tui.report.contents.one_run import SAMPLE_NOTICE
-from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.markdown import template_environment
+from mnist_tui.report.evidence import Evidence, read_evidence
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS, WeightFormat, csv_name
 from mnist_tui.wording import DASH, count, counted, loss, percent, size
-
-TEMPLATE = "MODEL.md.j2"
-Rows = tuple[tuple[str, ...], ...]
-"""A table, its headings first."""
 
 
 def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
@@ -38,10 +36,10 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
         RunError, PresetError: the run's folder cannot be read.
         OSError: the exported files cannot be read.
     """
-    kept = _described(folder, out)
+    kept = _formats_described(folder, out)
     wanted = [name for name in WEIGHT_FORMATS if name in formats or name in kept]
-    template = template_environment(md=markdown.escaped, code=markdown.code_block, table=_table).get_template(TEMPLATE)
-    return template.render(contents(folder, wanted, out)).rstrip() + "\n"
+    template = markdown.template_environment().get_template("MODEL.md.j2")
+    return template.render(_contents(folder, wanted, out)).rstrip() + "\n"
 
 
 def is_card_of(folder: RunFolder, path: Path) -> bool:
@@ -52,67 +50,65 @@ def is_card_of(folder: RunFolder, path: Path) -> bool:
         return False
 
 
-def contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, Any]:
-    """Return what the template lays out."""
-    known = evidence.read_evidence(folder)
-    experiment, spec = known.experiment, known.experiment.features
+def _contents(folder: RunFolder, formats: Sequence[str], out: Path) -> dict[str, Any]:
+    evidence = read_evidence(folder)
+    experiment, features = evidence.experiment, evidence.experiment.features
     chosen = [WEIGHT_FORMATS[name] for name in formats]
     shapes = weight_shapes(experiment) if any(form.holds == "arrays" for form in chosen) else {}
+    files = [
+        (path.relative_to(out).as_posix(), size(path.stat().st_size), _digest(path))
+        for form in chosen
+        for path in _parts(out / form.file)
+    ]
     return {
-        "title": known.preset.title or known.preset.name,
-        "notices": _notices(known),
-        "facts": _facts(known),
+        "title": evidence.preset.title or evidence.preset.name,
+        "notices": _notices(evidence),
+        "facts": _facts(evidence),
         "whole": [form.file for form in chosen if form.holds == "whole model"],
         "bare": [form.file for form in chosen if form.holds != "whole model"],
         "input_shape": f"({', '.join(['n', *map(str, experiment.input_shape)])})",
-        "hog": hog_call(spec) if isinstance(spec, HogFeatures) else "",
-        "classes": (("Column", "Class"), *((str(n), name) for n, name in enumerate(known.class_names))),
-        "files": (("File", "Size", "SHA-256"), *_files(formats, out)),
+        "hog": _hog_call(features) if isinstance(features, HogFeatures) else "",
+        "classes": (("Column", "Class"), *((str(n), name) for n, name in enumerate(evidence.class_names))),
+        "files": (("File", "Size", "SHA-256"), *files),
         "weights": (("Weight", "Shape"), *((name, str(shape)) for name, shape in shapes.items())) if shapes else (),
         "programs": [{"name": form.file, **vars(example_program(form, experiment))} for form in chosen],
     }
 
 
-def _notices(known: Evidence) -> list[str]:
-    state, reason = known.document["state"], known.document["reason"]
-    found = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
-    if (known.document["dataset"] or {}).get("sample"):
-        found.append(SAMPLE_NOTICE)
-    if not known.test:
-        found.append("These weights were not evaluated on the test images.")
-    precision = known.experiment.training.precision
+def _notices(evidence: Evidence) -> list[str]:
+    state, reason = evidence.document["state"], evidence.document["reason"]
+    notices = [] if state == "finished" else [f"The run is {state}{f': {reason}' if reason else ''}."]
+    if (evidence.document["dataset"] or {}).get("sample"):
+        notices.append(SAMPLE_NOTICE)
+    if not evidence.test:
+        notices.append("These weights were not evaluated on the test images.")
+    precision = evidence.experiment.training.precision
     if precision != "float32":
-        apart = "thousandths" if precision == "mixed_float16" else "hundredths"
-        found.append(
+        difference = "thousandths" if precision == "mixed_float16" else "hundredths"
+        notices.append(
             f"Trained in {precision}, in which model.keras computes, too. All else here computes in float32, so that "
-            f"probabilities differ by some {apart} from the run's own."
+            f"probabilities differ by some {difference} from the run's own."
         )
-    return found
+    return notices
 
 
-def _facts(known: Evidence) -> Rows:
-    data, test = known.document["dataset"] or {}, known.test
-    digest = _source(known.folder)
+def _facts(evidence: Evidence) -> list[tuple[str, str]]:
+    """Return the facts as a table, its headings first."""
+    data, test = evidence.document["dataset"] or {}, evidence.test
+    source, digest = _source(evidence.folder)
     images = f"{data.get('title') or data.get('name')}, {counted(data['train'], 'image')}" if data else DASH
-    tested = counted(data["test"], "image") if data and test else DASH
-    return (
+    return [
         ("Fact", "Value"),
-        ("Run", known.folder.id),
-        ("Preset", known.preset.name),
-        ("Parameters", count(known.complexity.total)),
+        ("Run", evidence.folder.id),
+        ("Preset", evidence.preset.name),
+        ("Parameters", count(evidence.complexity.total)),
         ("Trained on", images),
-        ("Tested on", tested),
+        ("Tested on", counted(data["test"], "image") if data and test else DASH),
         ("Test accuracy", percent(test.get("accuracy"))),
         ("Test loss (cross-entropy)", loss(test["loss"]) if test else DASH),
         ("Macro F1", percent(test.get("macro_f1"))),
-        ("Made from", f"the run's {digest[0]}, SHA-256 {digest[1]}"),
-    )
-
-
-def _files(formats: Sequence[str], out: Path) -> Iterator[tuple[str, str, str]]:
-    for name in formats:
-        for path in _parts(out / WEIGHT_FORMATS[name].file):
-            yield path.relative_to(out).as_posix(), size(path.stat().st_size), _digest(path)
+        ("Made from", f"the run's {source}, SHA-256 {digest}"),
+    ]
 
 
 def _parts(path: Path) -> list[Path]:
@@ -120,7 +116,7 @@ def _parts(path: Path) -> list[Path]:
     return sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
 
 
-def _described(folder: RunFolder, out: Path) -> list[str]:
+def _formats_described(folder: RunFolder, out: Path) -> list[str]:
     """Return the formats that the card in `out` describes, unchanged since and made from the run's present weights."""
     try:
         text = read_text(out / CARD, follow_links=True)
@@ -128,8 +124,8 @@ def _described(folder: RunFolder, out: Path) -> list[str]:
         return []
     if _source(folder)[1] not in text:
         return []
-    there = {name: _parts(out / form.file) for name, form in WEIGHT_FORMATS.items() if (out / form.file).exists()}
-    return [name for name, parts in there.items() if parts and all(_digest(part) in text for part in parts)]
+    parts_of = {name: _parts(out / form.file) for name, form in WEIGHT_FORMATS.items() if (out / form.file).exists()}
+    return [name for name, parts in parts_of.items() if parts and all(_digest(part) in text for part in parts)]
 
 
 def _source(folder: RunFolder) -> tuple[str, str]:
@@ -145,18 +141,9 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _table(rows: Rows) -> str:
-    return markdown.table(rows[0], rows[1:])
-
-
 @dataclass(frozen=True)
 class ExampleProgram:
-    """A program for one format.
-
-    Attributes:
-        packages: the packages to install for it.
-        code: Python, to be run in the folder of the files.
-    """
+    """A program for one format: the packages to install, and Python to be run in the folder of the files."""
 
     packages: tuple[str, ...]
     code: str
@@ -166,35 +153,38 @@ def example_program(form: WeightFormat, experiment: Experiment) -> ExampleProgra
     """Return the program that loads an experiment's weights in a format and predicts with them."""
     imports, packages = list(form.imports), list(form.packages)
     functions: list[str] = []
-    code = Template(form.code).substitute(
-        file=form.file, architecture=_architecture(experiment), csv_arrays=_csv_arrays(experiment)
-    )
-    lines = [code]
+    lines = [
+        Template(form.code).substitute(
+            file=form.file, architecture=_architecture(experiment), csv_arrays=_csv_arrays(experiment)
+        )
+    ]
     if form.holds != "whole model":
-        lines.insert(0, network_input(experiment))
+        lines.insert(0, _network_input(experiment))
         if isinstance(experiment.features, HogFeatures):
             imports.append("from skimage.feature import hog")
             packages.append("scikit-image")
     if form.holds == "network":
         lines.append("probabilities = model.predict(x, verbose=0)")
     elif form.holds == "arrays":
-        imports = [*numpy_imports(experiment), *imports]
-        functions = numpy_functions(experiment)
-        lines += forward_lines(experiment)
+        forward, activations = _forward_lines(experiment), _activations(experiment)
+        imports += ["import math"] if "gelu" in activations else []
+        functions += [PLACES] if any("places(" in line for line in forward) else []
+        functions += [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in activations]
+        functions.append(SOFTMAX)
+        lines += forward
     head = "\n".join(sorted(imports, key=lambda line: (line.startswith("from"), line)))
-    body = "\n".join(lines)
     separator = "\n\n\n" if functions else "\n\n"
-    return ExampleProgram(tuple(packages), separator.join([head, *functions, body]))
+    return ExampleProgram(tuple(packages), separator.join([head, *functions, "\n".join(lines)]))
 
 
-def network_input(experiment: Experiment) -> str:
+def _network_input(experiment: Experiment) -> str:
     """Return the lines that make `x`, the network's input, from `images`."""
     if not isinstance(experiment.features, HogFeatures):
         return "x = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255"
-    return f"x = np.array([\n    {hog_call(experiment.features)}\n    for image in images\n], np.float32)"
+    return f"x = np.array([\n    {_hog_call(experiment.features)}\n    for image in images\n], np.float32)"
 
 
-def hog_call(spec: HogFeatures) -> str:
+def _hog_call(spec: HogFeatures) -> str:
     """Return scikit-image's call that computes the features of one image."""
     cell, block = (spec.pixels_per_cell,) * 2, (spec.cells_per_block,) * 2
     return (
@@ -212,24 +202,18 @@ def _architecture(experiment: Experiment) -> str:
 def _layer(name: str, part: Layer | OutputSpec) -> str:
     if isinstance(part, OutputSpec):
         return f'Dense({CLASSES}, activation="softmax", name="output")'
-    arguments = [f"{field}={_literal(getattr(part, field))}" for field in part.INFERENCE_FIELDS]
-    return f"{type(part).__name__}({', '.join([*arguments, f'name={_literal(name)}'])})"
-
-
-def _literal(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    values = {**{field: getattr(part, field) for field in part.INFERENCE_FIELDS}, "name": name}
+    texts = {field: f'"{value}"' if isinstance(value, str) else repr(value) for field, value in values.items()}
+    return f"{type(part).__name__}({', '.join(f'{field}={text}' for field, text in texts.items())})"
 
 
 def _csv_arrays(experiment: Experiment) -> str:
     folder = WEIGHT_FORMATS["csv"].file
     return "\n".join(
-        f'    "{name}": np.loadtxt("{folder}/{csv_name(name)}", np.float32, delimiter=",").reshape{_tuple(shape)},'
+        f'    "{name}": np.loadtxt("{folder}/{csv_name(name)}", np.float32, delimiter=",")'
+        f".reshape({', '.join(map(str, shape))}),"
         for name, shape in weight_shapes(experiment).items()
     )
-
-
-def _tuple(shape: Sequence[int]) -> str:
-    return f"({', '.join(map(str, shape))})"
 
 
 ACTIVATIONS = {
@@ -258,21 +242,19 @@ def places(x, edge, stride, before, after, fill):
     return [x[:, rows, columns] for rows in spans for columns in spans]"""
 
 
-def numpy_imports(experiment: Experiment) -> list[str]:
-    """Return the imports from the standard library that `numpy_functions` need, as lines."""
-    return ["import math"] if "gelu" in _activations(experiment) else []
-
-
-def numpy_functions(experiment: Experiment) -> list[str]:
-    """Return the functions that `forward_lines` call, each without blank lines."""
-    windowed = [PLACES] if any("places(" in line for line in forward_lines(experiment)) else []
-    used = _activations(experiment)
-    plain = [f"def {name}(x):\n    return {body}" for name, body in ACTIVATIONS.items() if name in used]
-    return [*windowed, *plain, SOFTMAX]
-
-
 def _activations(experiment: Experiment) -> set[str]:
     return {part.activation for part in experiment.layers if isinstance(part, Dense | Conv2D)}
+
+
+def _forward_lines(experiment: Experiment) -> list[str]:
+    """Return the lines of the forward pass in NumPy.
+
+    They start from `x`, the network's input, and `weights`, arrays by ``layer/weight``, and set `probabilities`.
+    """
+    lines: list[str] = []
+    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
+        lines += FORWARD[type(part)](name, part, inputs)
+    return lines
 
 
 def _dense(name: str) -> str:
@@ -292,22 +274,7 @@ def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: s
     return f"places(x, {edge}, {stride}, {before}, {after}, {fill})"
 
 
-def forward_lines(experiment: Experiment) -> list[str]:
-    """Return the lines of the forward pass in NumPy.
-
-    They start from `x`, the network's input, and `weights`, arrays by ``layer/weight``, and set `probabilities`.
-    """
-    lines: list[str] = []
-    for (name, part), inputs in zip(named_parts(experiment), experiment.shapes(), strict=False):
-        lines += FORWARD[type(part)](name, part, inputs)
-    return lines
-
-
-def _flatten(name: str, layer: Flatten, inputs: Shape) -> list[str]:
-    return ["x = x.reshape(len(x), -1)"]
-
-
-def _normalised(name: str, layer: BatchNormalization, inputs: Shape) -> list[str]:
+def _normalised(name: str, layer: BatchNormalization, _: Shape) -> list[str]:
     mean, variance, gamma, beta = (
         f'weights["{name}/{vector}"]' for vector in ("moving_mean", "moving_variance", "gamma", "beta")
     )
@@ -315,39 +282,26 @@ def _normalised(name: str, layer: BatchNormalization, inputs: Shape) -> list[str
 
 
 def _convolved(name: str, layer: Conv2D, inputs: Shape) -> list[str]:
-    seen = _places(layer.kernel_size, layer.strides, layer.padding, inputs, "0")
+    pixels = _places(layer.kernel_size, layer.strides, layer.padding, inputs, "0")
     return [
         f'kernel = weights["{name}/kernel"]',
-        f"x = sum(map(np.matmul, {seen}, kernel.reshape(-1, *kernel.shape[2:])))",
+        f"x = sum(map(np.matmul, {pixels}, kernel.reshape(-1, *kernel.shape[2:])))",
         _activated(f'x + weights["{name}/bias"]', layer.activation),
     ]
 
 
-def _pooled(name: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
-    seen = _places(layer.pool_size, layer.strides or layer.pool_size, layer.padding, inputs, "-np.inf")
-    return [f"x = np.max({seen}, axis=0)"]
-
-
-def _connected(name: str, layer: Dense, inputs: Shape) -> list[str]:
-    return [_activated(_dense(name), layer.activation)]
-
-
-def _output(name: str, layer: OutputSpec, inputs: Shape) -> list[str]:
-    return [f"probabilities = softmax({_dense(name)})"]
-
-
-def _unchanged(name: str, layer: Layer, inputs: Shape) -> list[str]:
-    """A layer that does something only while it is trained."""
-    return []
+def _pooled(_: str, layer: MaxPooling2D, inputs: Shape) -> list[str]:
+    pixels = _places(layer.pool_size, layer.strides or layer.pool_size, layer.padding, inputs, "-np.inf")
+    return [f"x = np.max({pixels}, axis=0)"]
 
 
 FORWARD: dict[type[Layer | OutputSpec], Callable[[str, Any, Shape], list[str]]] = {
-    Dense: _connected,
-    Dropout: _unchanged,
+    Dense: lambda name, layer, _: [_activated(_dense(name), layer.activation)],
+    Dropout: lambda *_: [],  # it does something only while it is trained
     BatchNormalization: _normalised,
     Conv2D: _convolved,
     MaxPooling2D: _pooled,
-    Flatten: _flatten,
-    OutputSpec: _output,
+    Flatten: lambda *_: ["x = x.reshape(len(x), -1)"],
+    OutputSpec: lambda name, *_: [f"probabilities = softmax({_dense(name)})"],
 }
 """For each layer kind: from its name, its declaration and its input's shape to the lines of its forward pass."""

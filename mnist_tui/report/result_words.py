@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.experiment.presets import Measured, Reference
-from mnist_tui.runs.collection.seed_groups import GroupPair, PairedDifference, SeedGroup, SeedStatistics, pairs, summary
+from mnist_tui.runs.collection.seed_groups import PairedDifference, SeedGroup, SeedStatistics, pairs, summary
 from mnist_tui.wording import DASH, count, counted, listed, loss, noun, percent, seconds
 
 MEASURED: dict[Measured, str] = {
@@ -58,8 +58,8 @@ def score_difference(score: str, ours: float | None, published: float) -> str:
     """Return ours less the published score: accuracies in percentage points, losses as they are; else a dash."""
     if ours is None or not math.isfinite(ours):
         return DASH
-    apart = ours - published
-    text = f"{100 * apart:+.2f} points" if score == "accuracy" else f"{apart:+.4f}"
+    difference = ours - published
+    text = f"{100 * difference:+.2f} points" if score == "accuracy" else f"{difference:+.4f}"
     return text.replace("-", "−")
 
 
@@ -72,29 +72,22 @@ def published_scores(document: Mapping[str, Any]) -> tuple[PublishedScore, ...]:
     Args:
         document: as `runs.results.run_document` makes it.
     """
-    reference = document["reference"]
-    if not reference:
-        return ()
-    found: list[PublishedScore] = []
+    reference = document["reference"] or {}
     measured: Measured = reference.get("train_measured", "unsaid")
-    for of, how, ours in (
-        ("test", "", document["test"]),
-        ("training", MEASURED[measured], _measured_alike(document, measured)),
-    ):
-        prefix = "train_" if of == "training" else ""
-        for score in ("accuracy", "loss"):
-            value = reference.get(prefix + score)
-            if value is not None:
-                found.append(PublishedScore(of, score, how, (ours or {}).get(score), value))
-    return tuple(found)
-
-
-def _measured_alike(document: Mapping[str, Any], measured: Measured) -> Mapping[str, Any] | None:
-    """Return our training scores that were measured like the source's; None where there are none."""
+    ours: Mapping[str, Any] | None = None
     if measured == "evaluated":
-        return document["train"]
-    finished = document["state"] == "finished"
-    return document["epochs"][-1] if measured == "running" and finished and document["epochs"] else None
+        ours = document["train"]
+    elif measured == "running" and document["state"] == "finished" and document["epochs"]:
+        ours = document["epochs"][-1]
+    return tuple(
+        PublishedScore(of, score, how, (scores or {}).get(score), reference[prefix + score])
+        for of, prefix, how, scores in (
+            ("test", "", "", document["test"]),
+            ("training", "train_", MEASURED[measured], ours),
+        )
+        for score in ("accuracy", "loss")
+        if reference.get(prefix + score) is not None
+    )
 
 
 def citation(reference: Mapping[str, Any]) -> str:
@@ -108,59 +101,48 @@ def reference_in_words(reference: Reference | None) -> str:
     """Return what a source reports, and its citation; empty for no source."""
     if reference is None:
         return ""
-    train = (reference.train_accuracy, reference.train_loss)
-    parts = [_scores_in_words("test", reference.accuracy, reference.loss), _scores_in_words("training", *train)]
-    if parts[1]:
-        parts[1] += f" ({MEASURED[reference.train_measured]})"
+    parts = [] if reference.has_scores else ["no scores"]
+    for of, accuracy, cost, how in (
+        ("test", reference.accuracy, reference.loss, ""),
+        ("training", reference.train_accuracy, reference.train_loss, f" ({MEASURED[reference.train_measured]})"),
+    ):
+        scores = [f"accuracy {percent(accuracy)}"] if accuracy is not None else []
+        scores += [f"loss {loss(cost)}"] if cost is not None else []
+        parts += [f"{of} {', '.join(scores)}{how}"] if scores else []
     if len(per_seed := reference.per_seed_accuracy) > 1:
         parts.append(f"its seeds from {percent(min(per_seed))} to {percent(max(per_seed))}")
     if len(epochs := reference.per_seed_epochs) > 1:
         parts.append(f"best epochs {min(epochs)} to {max(epochs)}")
     if reference.parameters is not None:
-        parts.append(_parameters_in_words(reference))
+        trainable = reference.trainable_parameters
+        frozen = f", {count(trainable)} of them trainable" if trainable not in (None, reference.parameters) else ""
+        parts.append(f"{counted(reference.parameters, 'parameter')}{frozen}")
     if reference.train_seconds is not None:
         machine = f" on a {reference.hardware}" if reference.hardware else ""
         parts.append(f"trained in {seconds(reference.train_seconds)}{machine}")
-    said = [] if reference.has_scores else ["no scores"]
-    return "; ".join([*said, *filter(None, parts), f"in {citation(reference.model_dump())}"])
+    return "; ".join([*parts, f"in {citation(reference.model_dump())}"])
 
 
-def _parameters_in_words(reference: Reference) -> str:
-    total, trainable = reference.parameters, reference.trainable_parameters
-    frozen = f", {count(trainable)} of them trainable" if trainable not in (None, total) else ""
-    return f"{counted(total, 'parameter')}{frozen}"
+def solution_in_words(solution: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Describe a closed form's ridge, the images it was solved over, and its temperature.
+
+    ``1000, best of 8 on validation images``; ``60,000 images, held-out ones included``; ``0.08951, set by the
+    validation images``.
+
+    Args:
+        solution: the part ``closed_form`` of `results.json`.
+    """
+    tried = len(solution["validation"])
+    return (
+        f"{solution['ridge']:g}{f', best of {tried} on validation images' if tried > 1 else ''}",
+        f"{counted(solution['images'], 'image')}{', held-out ones included' if tried else ''}",
+        f"{solution['temperature']:.4g}, set by the {solution['tempered_on']} images",
+    )
 
 
-def _scores_in_words(of: str, accuracy: float | None, cost: float | None) -> str:
-    parts = [f"accuracy {percent(accuracy)}"] if accuracy is not None else []
-    parts += [f"loss {loss(cost)}"] if cost is not None else []
-    return f"{of} {', '.join(parts)}" if parts else ""
-
-
-Solution = Mapping[str, Any]
-"""The part ``closed_form`` of `results.json`."""
-
-
-def ridge_in_words(found: Solution) -> str:
-    """Return ``1000, best of 8 on validation images``."""
-    tried = len(found["validation"])
-    chosen = f", best of {tried} on validation images" if tried > 1 else ""
-    return f"{found['ridge']:g}{chosen}"
-
-
-def solved_images(found: Solution) -> str:
-    """Return ``60,000 images, held-out ones included``."""
-    return f"{counted(found['images'], 'image')}{', held-out ones included' if found['validation'] else ''}"
-
-
-def temperature_in_words(found: Solution) -> str:
-    """Return ``0.08951, set by the validation images``."""
-    return f"{found['temperature']:.4g}, set by the " + found["tempered_on"] + " images"
-
-
-def ridge_accuracies(found: Solution) -> list[tuple[str, str]]:
+def ridge_accuracies(solution: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return each ridge with its accuracy on the validation images; empty where none was chosen."""
-    return [(f"{one['ridge']:g}", percent(one["accuracy"])) for one in found["validation"]]
+    return [(f"{trial['ridge']:g}", percent(trial["accuracy"])) for trial in solution["validation"]]
 
 
 NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -169,138 +151,138 @@ USUAL_P = 0.05
 UNCORRECTED = "Each p belongs to one comparison; none is corrected for the number of comparisons."
 
 
+def number_ranges(numbers: Iterable[int], dash: str = " to ") -> str:
+    """Return ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
+    ranges: list[list[int]] = []
+    for number in sorted(numbers):
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1].append(number)
+        else:
+            ranges.append([number])
+    texts: list[str] = []
+    for part in ranges:
+        texts += [f"{part[0]}{dash}{part[-1]}"] if len(part) > 2 else map(str, part)
+    return listed(texts)
+
+
 def counted_seeds(seeds: Sequence[int]) -> str:
     """Return ``seed 3``, ``two seeds 0 and 1``, ``ten seeds 0 to 9``, or ``four seeds 0 to 2 and 7``."""
-    if len(seeds) == 1:
-        return f"seed {seeds[0]}"
-    return f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"{_number_word(len(seeds))} seeds {number_ranges(seeds)}"
 
 
-def number_ranges(numbers: Iterable[int]) -> str:
-    """Return ``0``, ``0 and 1``, or ``0 to 2 and 7``."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return listed([text for part in parts for text in _range(part)])
+def _number_word(number: int) -> str:
+    return NUMBER_WORDS[number] if number < len(NUMBER_WORDS) else f"{number:,}"
+
+
+def _minus_sign(text: str) -> str:
+    """Write a true minus sign; what is rounded to 0 has none."""
+    return (text if float(text) else text.lstrip("-")).replace("-", "−")
 
 
 def percentage_points(share: float) -> str:
     """Return ``0.40`` for 0.004: percentage points, in thousandths where hundredths would show 0."""
     text = f"{100 * share:.2f}"
-    return _signed(text if float(text) or not share else f"{100 * share:.3f}")
+    return _minus_sign(text if float(text) or not share else f"{100 * share:.3f}")
 
 
 def p_value_in_words(p: float) -> str:
     """Return ``p = 0.0625``, ``p = 0.002``, or ``p < 0.0001``."""
     if p < 1e-4:
         return "p < 0.0001"
-    digits = ".3g" if p >= 0.01 else ".3f" if p >= 0.001 else ".4f"
-    return f"p = {p:{digits}}"
+    return f"p = {p:{'.3g' if p >= 0.01 else '.3f' if p >= 0.001 else '.4f'}}"
 
 
 def interval_in_words(
-    found: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
+    statistics: SeedStatistics | PairedDifference | None, scale: float = 100, digits: int = 2, *, dash: str = " to "
 ) -> str:
     """Return ``98.29 to 98.39``; a dash without an interval."""
-    if found is None or found.interval is None:
+    if statistics is None or statistics.interval is None:
         return DASH
-    return dash.join(_signed(f"{scale * end:.{digits}f}") for end in found.interval)
+    return dash.join(_minus_sign(f"{scale * end:.{digits}f}") for end in statistics.interval)
 
 
-def mean_sentence(name: str, found: SeedStatistics, seeds: Sequence[int]) -> str:
+def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> str:
     """Return a sentence about one experiment's test accuracy over its seeds.
 
     Args:
-        found: the summary of the test accuracy.
-        seeds: the seeds it is computed from, rising.
+        seeds: the seeds that the accuracy is computed from, rising.
     """
-    if found.interval is None or found.std is None:
+    if accuracy.interval is None or accuracy.std is None:
         return (
-            f"With {counted_seeds(seeds)} alone {name} reached a test accuracy of {percent(found.mean)}; one seed has "
-            f"no standard deviation and no interval."
+            f"With {counted_seeds(seeds)} alone {name} reached a test accuracy of {percent(accuracy.mean)}; one seed "
+            f"has no standard deviation and no interval."
         )
-    low, high = found.interval
+    low, high = accuracy.interval
     cut = ", where it is cut off" if high >= 1 else ""
     return (
-        f"Over the {counted_seeds(seeds)} {name} reached a mean test accuracy of {percent(found.mean)} "
-        f"(standard deviation {percentage_points(found.std)} points, 95 % interval {percent(low)} to "
-        f"{percent(high)}{cut}, lowest {percent(found.minimum)}, highest {percent(found.maximum)})."
+        f"Over the {counted_seeds(seeds)} {name} reached a mean test accuracy of {percent(accuracy.mean)} "
+        f"(standard deviation {percentage_points(accuracy.std)} points, 95 % interval {percent(low)} to "
+        f"{percent(high)}{cut}, lowest {percent(accuracy.minimum)}, highest {percent(accuracy.maximum)})."
     )
 
 
 def group_sentence(name: str, group: SeedGroup) -> str:
     """Return what a group of seeds reached, and which of its seeds do not count."""
-    found = group.summary("test_accuracy")
-    if found is None:
+    accuracy = group.summary("test_accuracy")
+    if accuracy is None:
         return f"{name}: {counted(group.runs, 'run')} that differ in their seed, none of which has a test accuracy."
     scored = sorted(group.by_seed("test_accuracy"))
-    rest = sorted({run.seed for run in group.runs} - set(scored))
-    said = [mean_sentence(name, found, scored)]
-    if rest:
-        said.append(
-            f"{_seeds_in_words(rest).capitalize()} {'has' if len(rest) == 1 else 'have'} not finished and "
-            f"{'does' if len(rest) == 1 else 'do'} not count."
-        )
-    return " ".join(said)
+    sentence = mean_sentence(name, accuracy, scored)
+    unscored = sorted({run.seed for run in group.runs} - set(scored))
+    if unscored:
+        verbs = ("has", "does") if len(unscored) == 1 else ("have", "do")
+        sentence += f" {_seeds(unscored)} {verbs[0]} not finished and {verbs[1]} not count."
+    return sentence
 
 
-def pair_sentence(first: str, second: str, pair: GroupPair) -> str:
-    """Return how much better one group of seeds was by its test accuracy; seeds of one group alone are named."""
-    return comparison_sentence(first, second, pair.paired("test_accuracy"))
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{noun(seeds, 'Seed')} {number_ranges(seeds)}"
 
 
-def comparison_sentence(first: str, second: str, found: PairedDifference | None) -> str:
-    """Return the comparison of two experiments, seed by seed.
+def comparison_sentence(first: str, second: str, accuracy: PairedDifference | None) -> str:
+    """Return the comparison of two experiments by their test accuracy, seed by seed; the better one comes first.
 
     Args:
-        found: of the test accuracy, first − second; None where they share no seed.
+        accuracy: first − second; None where they share no seed.
     """
-    if found is None:
+    if accuracy is None:
         return f"{first} and {second} share no seed, so they are not compared seed by seed."
-    if found.difference < 0:
-        return comparison_sentence(second, first, found.turned())
-    out = [
-        f"{_seeds_in_words(seeds).capitalize()}, which only {name} has, {'is' if len(seeds) == 1 else 'are'} left out."
-        for name, seeds in ((first, found.only_first), (second, found.only_second))
+    if accuracy.difference < 0:
+        return comparison_sentence(second, first, accuracy.turned())
+    left_out = [
+        f"{_seeds(seeds)}, which only {name} has, {noun(seeds, 'is', 'are')} left out."
+        for name, seeds in ((first, accuracy.only_first), (second, accuracy.only_second))
         if seeds
     ]
-    return " ".join([_difference_sentence(first, second, found), *out])
+    return " ".join([_difference_sentence(first, second, accuracy), *left_out])
 
 
-def _difference_sentence(first: str, second: str, found: PairedDifference) -> str:
-    apart = (
-        f"{first} was better than {second} by {percentage_points(found.difference)} points of test accuracy"
-        if found.difference
+def _difference_sentence(first: str, second: str, accuracy: PairedDifference) -> str:
+    difference = (
+        f"{first} was better than {second} by {percentage_points(accuracy.difference)} points of test accuracy"
+        if accuracy.difference
         else f"{first} and {second} had the same mean test accuracy"
     )
-    if found.std is None:
-        seed = f"With {counted_seeds(found.seeds)}, the only one that both have,"
-        return f"{seed} {apart}; one seed allows no interval and no test."
-    over = f"Over the {counted_seeds(found.seeds)}"
-    if not found.difference and not found.std:
-        return f"{over} {first} and {second} reached the same test accuracy, seed by seed."
-    low, high = found.interval or (found.difference, found.difference)
-    ends = f"{percentage_points(low)} to {percentage_points(high)} points"
-    return f"{over} {apart} (95 % interval {ends}; {test_in_words(found)})."
-
-
-def test_in_words(found: PairedDifference) -> str:
-    """Return ``exact permutation test over 1,024 sign changes, p = 0.002``, with the least p of few seeds."""
-    kind = "exact permutation test over" if found.exact else "permutation test over"
-    changes = f"{found.tried:,} {'' if found.exact else 'random '}sign changes"
+    seeds = counted_seeds(accuracy.seeds)
+    if accuracy.std is None:
+        return f"With {seeds}, the only one that both have, {difference}; one seed allows no interval and no test."
+    if not accuracy.difference and not accuracy.std:
+        return f"Over the {seeds} {first} and {second} reached the same test accuracy, seed by seed."
+    interval = " to ".join(map(percentage_points, accuracy.interval or (accuracy.difference, accuracy.difference)))
+    exact, random = ("exact ", "") if accuracy.exact else ("", "random ")
     few = (
-        f", which cannot be smaller than {found.least_p:g} with {_number_word(found.n)} seeds"
-        if found.least_p > USUAL_P
+        f", which cannot be smaller than {accuracy.least_p:g} with {_number_word(accuracy.n)} seeds"
+        if accuracy.least_p > USUAL_P
         else ""
     )
-    return f"{kind} {changes}, {p_value_in_words(found.p)}{few}"
+    return (
+        f"Over the {seeds} {difference} (95 % interval {interval} points; {exact}permutation test over "
+        f"{accuracy.tried:,} {random}sign changes, {p_value_in_words(accuracy.p)}{few})."
+    )
 
 
 def published_sentence(
-    found: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
+    ours: SeedStatistics, accuracy: float | None, per_seed: Sequence[float] = (), seeds: int = 1
 ) -> str:
     """Return our mean compared with what a source published; empty where it published no accuracy.
 
@@ -310,36 +292,44 @@ def published_sentence(
     """
     theirs = summary(per_seed)
     if theirs is not None and theirs.std is not None:
-        mean = theirs.mean
-        what = (
-            f"a mean of {percent(mean)} over {_number_word(theirs.n)} seeds (standard deviation "
-            f"{percentage_points(theirs.std)} points, lowest {percent(theirs.minimum)}, "
-            f"highest {percent(theirs.maximum)})"
+        accuracy = theirs.mean
+        published = (
+            f"a mean of {percent(accuracy)} over {_number_word(theirs.n)} seeds (standard deviation "
+            f"{percentage_points(theirs.std)} points, lowest {percent(theirs.minimum)}, highest "
+            f"{percent(theirs.maximum)})"
         )
-    elif accuracy is not None:
-        mean = accuracy
-        what = (
-            f"{percent(mean)}, a mean over {_number_word(seeds)} seeds"
-            if seeds > 1
-            else f"{percent(mean)} of one training"
-        )
-    else:
+    elif accuracy is None:
         return ""
-    ours, difference = "our accuracy" if found.n == 1 else "our mean", found.mean - mean
+    else:
+        many = f", a mean over {_number_word(seeds)} seeds" if seeds > 1 else " of one training"
+        published = f"{percent(accuracy)}{many}"
+    what, difference = "our accuracy" if ours.n == 1 else "our mean", ours.mean - accuracy
     if abs(difference) < 1e-9:
-        return f"The source published {what}; {ours} is the same."
-    return (
-        f"The source published {what}; {ours} lies {percentage_points(abs(difference))} points "
-        f"{'above' if difference > 0 else 'below'} it."
-    )
+        return f"The source published {published}; {what} is the same."
+    side = "above" if difference > 0 else "below"
+    return f"The source published {published}; {what} lies {percentage_points(abs(difference))} points {side} it."
+
+
+def group_sentences(name: str, group: SeedGroup, reference: Reference | None) -> list[str]:
+    """Return what a group of seeds reached, and how that compares with the published accuracy."""
+    sentences, accuracy = [group_sentence(name, group)], group.summary("test_accuracy")
+    if accuracy is not None and reference is not None:
+        published = (reference.accuracy, reference.per_seed_accuracy, reference.seeds)
+        sentences.append(published_sentence(accuracy, *published))
+    return [sentence for sentence in sentences if sentence]
 
 
 def seed_sentences(groups: Sequence[SeedGroup]) -> tuple[str, ...]:
     """Compare the best group of seeds on each dataset with each other group, then describe each group."""
     names, compared = distinct_names(groups), pairs(groups)
-    alone = [group_sentence(names[group.group], group) for group in groups]
-    against = [pair_sentence(names[pair.first.group], names[pair.second.group], pair) for pair in compared]
-    return (*against, *([UNCORRECTED] if len(compared) > 1 else []), *alone)
+    return (
+        *(
+            comparison_sentence(names[pair.first.group], names[pair.second.group], pair.paired("test_accuracy"))
+            for pair in compared
+        ),
+        *([UNCORRECTED] if len(compared) > 1 else []),
+        *(group_sentence(names[group.group], group) for group in groups),
+    )
 
 
 def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
@@ -347,19 +337,3 @@ def distinct_names(groups: Sequence[SeedGroup]) -> dict[str, str]:
     names = {group.group: group.called for group in groups}
     several = list(names.values())
     return {key: f"{name} [{key}]" if several.count(name) > 1 else name for key, name in names.items()}
-
-
-def _number_word(count: int) -> str:
-    return NUMBER_WORDS[count] if count < len(NUMBER_WORDS) else f"{count:,}"
-
-
-def _seeds_in_words(seeds: Sequence[int]) -> str:
-    return f"{noun(seeds, 'seed')} {number_ranges(seeds)}"
-
-
-def _range(part: Sequence[int]) -> list[str]:
-    return [f"{part[0]} to {part[-1]}"] if len(part) > 2 else [str(number) for number in part]
-
-
-def _signed(text: str) -> str:
-    return (text if float(text) else text.lstrip("-")).replace("-", "−")

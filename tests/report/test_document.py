@@ -13,7 +13,6 @@ from pathlib import Path
 import pypdf
 import pytest
 
-from mnist_tui.report import document
 from mnist_tui.report.document import write_report
 from mnist_tui.report.export import ExistsError, ExportError
 from mnist_tui.report.formats import pandoc
@@ -241,6 +240,7 @@ def test_without_pandoc_the_command_that_adds_it_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_default_title_names_the_data() -> None:
-    assert document.title_of(["MNIST", "MNIST"]) == "MNIST training"
-    assert document.title_of(["MNIST", "a", "b"]) == "MNIST, a and b training"
+def test_the_default_title_names_the_data(tmp_path: Path) -> None:
+    runs = [recorded_run(tmp_path, title=title) for title in ("MNIST", "a", "b", "MNIST")]
+    write_report(runs, [tmp_path / "report.md"])
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# MNIST, a and b training\n")

@@ -70,7 +70,7 @@ def test_text_that_might_be_taken_for_markup_or_commands_comes_out_as_itself_in_
 def test_characters_that_no_font_has_are_named_with_a_font_that_has_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writers, "_font_characters", lambda path, index: frozenset("中"))
+    monkeypatch.setattr(writers, "font_characters", lambda path, index: frozenset("中"))
     told = REPORT_FORMATS[".pdf"].lacking(made("Ada 中 ไ ✓ é", tmp_path))
     assert told == (
         "the PDF shows boxes instead of ไ (U+0E44), which no font on this machine has; Noto Sans Thai has them"

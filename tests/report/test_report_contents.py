@@ -17,7 +17,8 @@ from markdown_it import MarkdownIt
 
 from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.evidence import read_evidence
-from mnist_tui.report.markdown import Report, run_numbers
+from mnist_tui.report.markdown import Report
+from mnist_tui.report.result_words import number_ranges
 from mnist_tui.runs.folder import Label, Launch, RunFolder, create, write_label
 from tests.report.furnished import changed, furnished_run, scored, seed_runs
 from tests.report.recorded import CREATED
@@ -366,4 +367,4 @@ def test_the_same_runs_make_the_same_bytes_in_any_process_and_any_time_zone(tmp_
     [([1], "1"), ([2, 1], "1 and 2"), ([1, 2, 3], "1–3"), ([1, 3, 5, 6, 7], "1, 3 and 5–7"), ([4, 5, 9], "4, 5 and 9")],
 )
 def test_numbers_in_words(numbers: list[int], words: str) -> None:
-    assert run_numbers(numbers) == words
+    assert number_ranges(numbers, "–") == words

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ class ComparedModel:
         """Return a model with the accuracy of one or more runs."""
         if accuracy is None:
             return cls(name, complexity, experiment, dataset=dataset)
-        found = (accuracy.mean, accuracy.std, accuracy.n)
-        return cls(name, complexity, experiment, *found, dataset=dataset, interval=accuracy.interval)
+        numbers = (accuracy.mean, accuracy.std, accuracy.n)
+        return cls(name, complexity, experiment, *numbers, dataset, accuracy.interval)
 
     @property
     def data(self) -> str:
@@ -86,8 +87,8 @@ class ComparedModel:
 
 def name_with_marks(name: str, *marks: str, state: str = FINISHED) -> str:
     """Return a model's name with remarks that tell it from others: ``raw (run 2, stopped)``."""
-    told = [*filter(None, marks), *([state] if state != FINISHED else [])]
-    return f"{name} ({', '.join(told)})" if told else name
+    remarks = [*filter(None, marks), *([state] if state != FINISHED else [])]
+    return f"{name} ({', '.join(remarks)})" if remarks else name
 
 
 @dataclass(frozen=True)
@@ -109,31 +110,27 @@ def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
     Runs that differ only in their seed are one model, with the mean accuracy of the finished ones (the newest run of
     each seed). If none has finished, each run is a model of its own, and its name tells its state.
     """
-    runs = {_resolved(one.run): one.run for one in named if one.run is not None}
+    runs = {Path(model.run.folder).resolve(): model.run for model in named if model.run is not None}
     groups = {group.group: group for group in grouped(runs.values())}
-    found: dict[object, ComparedModel] = {}
-    for number, one in enumerate(named):
-        run = one.run
+    models: dict[object, ComparedModel] = {}
+    for number, model in enumerate(named):
+        run, experiment = model.run, model.preset.experiment
         if run is None:
-            found[number] = ComparedModel(one.preset.name, of(one.preset.experiment), one.preset.experiment)
+            models[number] = ComparedModel(model.preset.name, of(experiment), experiment)
         elif scored := groups[run.group].scored:
-            found.setdefault(run.group, _model_of_runs(scored, run, one.preset))
+            models.setdefault(run.group, _model_of_runs(scored, run, experiment))
         else:
-            found.setdefault(_resolved(run), _model_of_runs((run,), run, one.preset))
-    return list(found.values())
+            models.setdefault(Path(run.folder).resolve(), _model_of_runs((run,), run, experiment))
+    return list(models.values())
 
 
-def _resolved(run: RunSummary) -> Path:
-    return Path(run.folder).resolve()
-
-
-def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, preset: Preset) -> ComparedModel:
+def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, experiment: Experiment) -> ComparedModel:
     """Return the model of runs of one experiment, called after the named run if its accuracy counts."""
     first = named if named in runs else runs[0]
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     name = name_with_marks(f"{first.name or first.short}{more}", state=first.state)
     accuracy = summary(run.test_accuracy for run in runs)
-    return ComparedModel.with_accuracy(name, of(preset.experiment), preset.experiment, accuracy, first.dataset)
+    return ComparedModel.with_accuracy(name, of(experiment), experiment, accuracy, first.dataset)
 
 
 @dataclass(frozen=True)
@@ -153,11 +150,6 @@ class ModelComparison:
     words: tuple[str, ...]
 
 
-def _always(models: Sequence[ComparedModel]) -> bool:
-    del models
-    return True
-
-
 @dataclass(frozen=True)
 class ModelProperty:
     """A property of models that is compared.
@@ -166,16 +158,16 @@ class ModelProperty:
         key: its name in JSON and CSV.
         value: returns the value for JSON and CSV; None where it is not known.
         text: returns the value as text for a table.
-        number: whether it is aligned to the right.
         shown_if: whether the models need it in a table.
+        number: whether it is aligned to the right.
     """
 
     heading: str
     key: str
     value: Callable[[ComparedModel], Any]
     text: Callable[[Any], str] = str
+    shown_if: Callable[[Sequence[ComparedModel]], bool] = lambda _: True
     number: bool = True
-    shown_if: Callable[[Sequence[ComparedModel]], bool] = _always
 
 
 def _sizes(values: Sequence[int]) -> str:
@@ -188,81 +180,67 @@ def _interval(ends: tuple[float, float] | None) -> str:
     return " to ".join(map(percent, ends)) if ends else DASH
 
 
-def _counts(heading: str, key: str, of: Callable[[Complexity], int], needed: bool = True) -> ModelProperty:
-    """Return the property of a count; one that is not needed is shown only if a model has it."""
-    shown_if = _always if needed else lambda models: any(of(model.complexity) for model in models)
-    return ModelProperty(heading, key, lambda model: of(model.complexity), count, shown_if=shown_if)
+def _count(heading: str, key: str) -> ModelProperty:
+    return ModelProperty(heading, key, attrgetter(f"complexity.{key}"), count)
 
 
-def _any_accuracy(models: Sequence[ComparedModel]) -> bool:
-    return any(model.accuracy is not None for model in models)
+def _any(path: str) -> Callable[[Sequence[ComparedModel]], bool]:
+    """Return a test whether at least one model has a value that is neither 0 nor empty."""
+    return lambda models: any(attrgetter(path)(model) for model in models)
+
+
+def _known(path: str) -> Callable[[Sequence[ComparedModel]], bool]:
+    return lambda models: any(attrgetter(path)(model) is not None for model in models)
 
 
 MODELS_PER_TABLE = 5
 """The number of models that fit side by side on a page."""
 POINTS_HEADING = "points per 1,000 parameters"
 PROPERTIES = (
-    ModelProperty("model", "name", lambda model: model.name, number=False),
+    ModelProperty("model", "name", attrgetter("name"), number=False),
     ModelProperty(
         "dataset",
         "dataset",
-        lambda model: model.data,
-        number=False,
+        attrgetter("data"),
         shown_if=lambda models: len({model.data for model in models}) > 1,
+        number=False,
     ),
     ModelProperty(
-        "convolutions (filters)",
-        "filters",
-        lambda model: list(model.filters),
-        _sizes,
-        number=False,
-        shown_if=lambda models: any(model.filters for model in models),
+        "convolutions (filters)", "filters", lambda model: list(model.filters), _sizes, _any("filters"), number=False
     ),
     ModelProperty("dense hidden layers (neurons)", "units", lambda model: list(model.units), _sizes, number=False),
-    _counts("inputs", "inputs", lambda c: c.inputs),
-    _counts("weights", "weights", lambda c: c.weights),
-    _counts("biases", "biases", lambda c: c.biases),
-    _counts("batch normalisation", "other", lambda c: c.other, needed=False),
-    _counts("parameters", "total", lambda c: c.total),
-    ModelProperty(
-        "trainable",
-        "trainable",
-        lambda model: model.complexity.trainable,
-        count,
-        shown_if=lambda models: any(model.complexity.non_trainable for model in models),
-    ),
-    _counts("fully connected, weights", "dense_weights", lambda c: c.dense_weights),
-    _counts("fully connected, biases", "dense_biases", lambda c: c.dense_biases),
-    _counts("MACs an image", "macs", lambda c: c.macs),
-    ModelProperty("memory (float32)", "bytes", lambda model: model.complexity.bytes, size),
-    ModelProperty("test accuracy", "accuracy", lambda model: model.accuracy, percent, shown_if=_any_accuracy),
-    ModelProperty(
-        "its standard deviation",
-        "deviation",
-        lambda model: model.deviation,
-        percent,
-        shown_if=lambda models: any(model.deviation is not None for model in models),
-    ),
+    _count("inputs", "inputs"),
+    _count("weights", "weights"),
+    _count("biases", "biases"),
+    replace(_count("batch normalisation", "other"), shown_if=_any("complexity.other")),
+    _count("parameters", "total"),
+    replace(_count("trainable", "trainable"), shown_if=_any("complexity.non_trainable")),
+    _count("fully connected, weights", "dense_weights"),
+    _count("fully connected, biases", "dense_biases"),
+    _count("MACs an image", "macs"),
+    ModelProperty("memory (float32)", "bytes", attrgetter("complexity.bytes"), size),
+    ModelProperty("test accuracy", "accuracy", attrgetter("accuracy"), percent, _known("accuracy")),
+    ModelProperty("its standard deviation", "deviation", attrgetter("deviation"), percent, _known("deviation")),
     ModelProperty(
         "95 % interval of the mean",
         "interval",
         lambda model: model.interval and list(model.interval),
         _interval,
-        shown_if=lambda models: any(model.interval is not None for model in models),
+        _known("interval"),
     ),
     ModelProperty(
         "runs",
         "runs",
-        lambda model: model.runs,
+        attrgetter("runs"),
         lambda runs: count(runs or None),
-        shown_if=lambda models: any(model.runs > 1 for model in models),
+        lambda models: any(model.runs > 1 for model in models),
     ),
     ModelProperty(
         POINTS_HEADING,
         "points_per_1000_parameters",
         lambda model: None if model.points is None else round(model.points, 6),
         lambda points: DASH if points is None else f"{points:.3g}",
-        shown_if=_any_accuracy,
+        _known("accuracy"),
     ),
 )
 
@@ -278,15 +256,15 @@ def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
     )
 
 
-def transposed(found: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[tuple[tuple[str, ...], ...]]:
+def transposed(comparison: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[tuple[tuple[str, ...], ...]]:
     """Return the comparison with a row a property; the first row holds the models' names.
 
     Args:
         abreast: the most models in one table; more models make several tables.
     """
     return [
-        tuple(zip(found.headings, *found.rows[start : start + abreast], strict=True))
-        for start in range(0, len(found.rows), abreast)
+        tuple(zip(comparison.headings, *comparison.rows[start : start + abreast], strict=True))
+        for start in range(0, len(comparison.rows), abreast)
     ]
 
 
@@ -307,44 +285,52 @@ def comparison_sentences(models: Sequence[ComparedModel]) -> tuple[str, ...]:
 
 
 def _size(models: Sequence[ComparedModel]) -> list[str]:
-    most, fewest = _most_and_least(models, lambda model: model.complexity.total)
-    if most.complexity.total == fewest.complexity.total:
-        return [f"All have {counted(most.complexity.total, 'parameter')}."]
-    times = _times(most.complexity.total / fewest.complexity.total)
+    most, fewest = _most_and_least(models, "complexity.total")
+    total, least = most.complexity.total, fewest.complexity.total
+    if total == least:
+        return [f"All have {counted(total, 'parameter')}."]
+    times = f"{total / least:,.0f}" if total >= 100 * least else f"{total / least:.3g}"
     return [
-        f"{most.name} has the most parameters, {most.complexity.total:,}, {times} as many as {fewest.name}, which has "
-        f"the fewest, {fewest.complexity.total:,}."
+        f"{most.name} has the most parameters, {total:,}, {times} times as many as {fewest.name}, which has the "
+        f"fewest, {least:,}."
     ]
 
 
 def _depth(models: Sequence[ComparedModel]) -> list[str]:
     """Compare the deepest model with each shallower one: whether more depth means more parameters here."""
-    deepest, shallowest = _most_and_least(models, lambda model: model.depth)
+    deepest, shallowest = _most_and_least(models, "depth")
     if deepest.depth == shallowest.depth:
-        layers = counted(deepest.depth, "hidden layer") if deepest.depth else "no hidden layer"
+        layers = _hidden_layers(deepest)
         return [f"All have {layers}: they differ in the inputs and in the layers' kinds and sizes, not in depth."]
-    own = deepest.complexity.total
-    shallower = [model for model in models if model.depth < deepest.depth]
-    more = [_name_and_size(model) for model in shallower if model.complexity.total > own]
-    less = [_name_and_size(model) for model in shallower if model.complexity.total < own]
-    same = [_name_and_size(model) for model in shallower if model.complexity.total == own]
-    against = [
-        f"{word} {listed(names)}"
-        for word, names in (("fewer than", more), ("more than", less), ("as many as", same))
-        if names
+    own, filters = deepest.complexity.total, deepest.filters
+    against: dict[str, list[str]] = {"fewer than": [], "more than": [], "as many as": []}
+    for model in models:
+        if model.depth < deepest.depth:
+            total = model.complexity.total
+            word = "fewer than" if own < total else "more than" if own > total else "as many as"
+            against[word].append(f"{model.name} ({_hidden_layers(model)}, {total:,})")
+    kinds = ", all convolutions" if filters else ", all dense"
+    if filters and deepest.units:
+        kinds = f" ({counted(filters, 'convolution')}, {len(deepest.units)} dense)"
+    layers = f"{deepest.depth}{kinds if deepest.depth > 1 else ''}"
+    others = listed([f"{word} {listed(names)}" for word, names in against.items() if names])
+    conclusion = " Depth alone does not make capacity." if against["fewer than"] else ""
+    return [
+        f"Deep against shallow: {deepest.name} has the most hidden layers, {layers}, and {counted(own, 'parameter')}, "
+        f"{others}.{conclusion}"
     ]
-    conclusion = " Depth alone does not make capacity." if more else ""
-    return [f"Deep against shallow: {_layers(deepest)} and {counted(own, 'parameter')}, {listed(against)}.{conclusion}"]
+
+
+def _hidden_layers(model: ComparedModel) -> str:
+    return counted(model.depth, "hidden layer") if model.depth else "no hidden layer"
 
 
 def _as_shallow(models: Sequence[ComparedModel]) -> list[str]:
     """Say how many neurons one dense hidden layer would have with the deepest model's parameters."""
-    deepest, _ = _most_and_least(models, lambda model: model.depth)
+    deepest, _ = _most_and_least(models, "depth")
     c = deepest.complexity
-    if deepest.depth < 2:
-        return []
     neurons = round((c.total - CLASSES) / (c.inputs + 1 + CLASSES))
-    if not neurons:
+    if deepest.depth < 2 or not neurons:
         return []
     return [
         f"With the {counted(c.total, 'parameter')} of {deepest.name}, one dense hidden layer on the same "
@@ -353,15 +339,15 @@ def _as_shallow(models: Sequence[ComparedModel]) -> list[str]:
 
 
 def _computation(models: Sequence[ComparedModel]) -> list[str]:
-    most, fewest = _most_and_least(models, lambda model: model.complexity.macs)
-    if most.complexity.macs == fewest.complexity.macs:
+    most, fewest = _most_and_least(models, "complexity.macs")
+    c, least = most.complexity, fewest.complexity.macs
+    if c.macs == least:
         return []
-    c = most.complexity
     each = f"{c.macs / c.total:,.3g}" if c.macs < 1000 * c.total else f"{c.macs / c.total:,.0f}"
     why = f", {each} for each parameter, as a filter is used at every position of the image" if most.filters else ""
     return [
         f"{most.name} computes the most, {c.macs:,} multiply-accumulates an image{why}; {fewest.name} the least, "
-        f"{fewest.complexity.macs:,}."
+        f"{least:,}."
     ]
 
 
@@ -378,44 +364,20 @@ def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
         return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
     if len(known) < 2:
         return [meaning]
-    best, _ = _most_and_least(known, lambda model: model.accuracy or 0.0)
-    thrifty, _ = _most_and_least(known, lambda model: model.points or 0.0)
+    best, _ = _most_and_least(known, "accuracy")
+    thrifty, _ = _most_and_least(known, "points")
+    mean = ""
+    if best.interval is not None:
+        interval = " to ".join(map(percent, best.interval))
+        mean = f" (the mean of {counted(best.runs, 'seed')}, 95 % interval {interval})"
     gets = f"gets the most from a parameter, {thrifty.points:.3g} points per 1,000 parameters"
-    accurate = f"{best.name} is the most accurate of those tested, {percent(best.accuracy)}{_mean_of(best)}"
+    accurate = f"{best.name} is the most accurate of those tested, {percent(best.accuracy)}{mean}"
     return [f"{accurate}, and {gets}." if best is thrifty else f"{accurate}; {thrifty.name} {gets}.", meaning]
 
 
-def _mean_of(model: ComparedModel) -> str:
-    """Return what a mean accuracy was taken over, with its interval; empty for one run."""
-    if model.interval is None:
-        return ""
-    low, high = map(percent, model.interval)
-    return f" (the mean of {counted(model.runs, 'seed')}, 95 % interval {low} to {high})"
-
-
-def _most_and_least(
-    models: Sequence[ComparedModel], key: Callable[[ComparedModel], float]
-) -> tuple[ComparedModel, ComparedModel]:
+def _most_and_least(models: Sequence[ComparedModel], path: str) -> tuple[ComparedModel, ComparedModel]:
     """Return the first model with the largest value and the first with the smallest."""
-    return max(models, key=key), min(models, key=key)
-
-
-def _layers(model: ComparedModel) -> str:
-    """Return ``cnn has the most hidden layers, 4 (3 convolutions, 1 dense),``."""
-    if model.filters and model.units:
-        kinds = f" ({counted(len(model.filters), 'convolution')}, {len(model.units)} dense)"
-    else:
-        kinds = ", all convolutions" if model.filters else ", all dense"
-    return f"{model.name} has the most hidden layers, {model.depth}{kinds if model.depth > 1 else ''},"
-
-
-def _name_and_size(model: ComparedModel) -> str:
-    layers = counted(model.depth, "hidden layer") if model.depth else "no hidden layer"
-    return f"{model.name} ({layers}, {model.complexity.total:,})"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} times" if ratio >= 100 else f"{ratio:.3g} times"
+    return max(models, key=attrgetter(path)), min(models, key=attrgetter(path))
 
 
 def comparison_in_format(models: Sequence[ComparedModel], form: str) -> str:
@@ -423,65 +385,57 @@ def comparison_in_format(models: Sequence[ComparedModel], form: str) -> str:
     return COMPARISON_FORMATS[form](models)
 
 
-def comparison_as_table(models: Sequence[ComparedModel]) -> str:
+def _as_table(models: Sequence[ComparedModel]) -> str:
     """Return a column a model, with the sentences below."""
-    found = compare_models(models)
-    ((names, *rows),) = transposed(found, len(models))
+    comparison = compare_models(models)
+    ((names, *rows),) = transposed(comparison, len(models))
     lines = aligned([[names], rows], range(1, len(models) + 1))
-    return "\n".join([*lines, *(["", *found.words] if found.words else [])]) + "\n"
+    return "\n".join([*lines, *(["", *comparison.words] if comparison.words else [])]) + "\n"
 
 
-def comparison_as_markdown(models: Sequence[ComparedModel]) -> str:
+def _as_markdown(models: Sequence[ComparedModel]) -> str:
     """Return a table in GitHub's Markdown, with the sentences as a list."""
-    found = compare_models(models)
-    words = [f"- {markdown.escaped(sentence)}" for sentence in found.words]
-    return (
-        "\n".join([markdown.table(found.headings, found.rows, found.numbers), *(["", *words] if words else [])]) + "\n"
-    )
+    comparison = compare_models(models)
+    words = [f"- {markdown.escaped(sentence)}" for sentence in comparison.words]
+    table = markdown.table(comparison.headings, comparison.rows, comparison.numbers)
+    return "\n".join([table, *(["", *words] if words else [])]) + "\n"
 
 
-def comparison_as_csv(models: Sequence[ComparedModel]) -> str:
+def _as_csv(models: Sequence[ComparedModel]) -> str:
     """Return one line a model; a number that is not known is left empty."""
-    documents = [model_document(model) for model in models]
-    return csv_text([list(documents[0]), *([_csv_cell(value) for value in one.values()] for one in documents)])
+    rows = [
+        ["-".join(map(str, value)) if isinstance(value, list) else value for value in _document(model).values()]
+        for model in models
+    ]
+    return csv_text([[column.key for column in PROPERTIES], *rows])
 
 
-def comparison_as_tex(models: Sequence[ComparedModel]) -> str:
+def _as_tex(models: Sequence[ComparedModel]) -> str:
     """Return LaTeX tables that need no package: a column a model, as many as fit a page, the sentences last."""
-    found = compare_models(models)
-    tables = transposed(found)
-    notes = [""] * (len(tables) - 1) + [" ".join(found.words)]
+    comparison = compare_models(models)
+    tables = transposed(comparison)
+    notes = [""] * (len(tables) - 1) + [" ".join(comparison.words)]
     return "\n".join(
         latex([[names], rows], "l" + "r" * (len(names) - 1), note=note)
         for (names, *rows), note in zip(tables, notes, strict=True)
     )
 
 
-def comparison_as_json(models: Sequence[ComparedModel]) -> str:
-    """Return the document that scripts read: the models and the sentences."""
-    doc = {"models": [model_document(model) for model in models], "words": list(compare_models(models).words)}
-    return json.dumps(doc, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def _as_json(models: Sequence[ComparedModel]) -> str:
+    document = {"models": [_document(model) for model in models], "words": list(comparison_sentences(models))}
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def comparison_as_text(models: Sequence[ComparedModel]) -> str:
-    """Return one sentence a line."""
-    return "\n".join(compare_models(models).words) + "\n"
-
-
-def model_document(model: ComparedModel) -> dict[str, Any]:
+def _document(model: ComparedModel) -> dict[str, Any]:
     """Return one model's values by name; None for what is not known."""
     return {column.key: column.value(model) for column in PROPERTIES}
 
 
-def _csv_cell(value: Any) -> Any:
-    return "-".join(map(str, value)) if isinstance(value, list) else value
-
-
 COMPARISON_FORMATS: dict[str, Callable[[Sequence[ComparedModel]], str]] = {
-    "table": comparison_as_table,
-    "json": comparison_as_json,
-    "csv": comparison_as_csv,
-    "md": comparison_as_markdown,
-    "tex": comparison_as_tex,
-    "text": comparison_as_text,
+    "table": _as_table,
+    "json": _as_json,
+    "csv": _as_csv,
+    "md": _as_markdown,
+    "tex": _as_tex,
+    "text": lambda models: "\n".join(comparison_sentences(models)) + "\n",
 }

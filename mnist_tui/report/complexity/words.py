@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from mnist_tui.experiment.complexity import Complexity, LayerComplexity
 from mnist_tui.experiment.layers import LAYER_KINDS, Conv2D, Dense, MaxPooling2D
@@ -13,20 +13,8 @@ from mnist_tui.experiment.shapes import IMAGE_EDGE, Shape
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.wording import counted, grouped, listed, noun, size
 
-ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-)
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+            "twelfth")  # fmt: skip
 
 
 def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
@@ -36,19 +24,17 @@ def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
         complexity: the counts of the experiment's model.
         experiment: gives the layers, features and optimizer.
     """
-    convolutions = _convolutions(complexity, experiment)
     image_part = _image_sentences(complexity, experiment)
-    dense = _dense_sentences(complexity, experiment, whole=not image_part)
     parts = [
         image_part,
-        dense,
-        _total_sentences(complexity, bool(convolutions)),
+        _dense_sentences(complexity, experiment, whole=not image_part),
+        _total_sentences(complexity),
         _cost_sentences(complexity, experiment),
     ]
     return "\n\n".join(" ".join(sentences) for sentences in parts if sentences)
 
 
-def layer_in_words(complexity: Complexity, name: str) -> str:
+def _layer_in_words(complexity: Complexity, name: str) -> str:
     """Return the name of a layer with weights for a sentence: ``the second convolution``."""
     if name == "output":
         return "the output layer"
@@ -59,44 +45,45 @@ def layer_in_words(complexity: Complexity, name: str) -> str:
 
 def _image_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
     """Describe convolutions and pooling; empty where the model has none."""
-    steps = [
-        (part, layer)
-        for part, layer in zip(experiment.layers, complexity.layers, strict=False)
-        if isinstance(part, (Conv2D, MaxPooling2D))
-    ]
+    steps = _image_layers(complexity, experiment)
     if not steps:
         return []
-    convolutions = _convolutions(complexity, experiment)
-    sentences = [f"The model takes {_inputs(complexity, experiment)}, and has {_outputs(complexity)}."]
+    sentences = [
+        f"The model takes {_inputs(complexity, experiment)}, and has {complexity.outputs} outputs, one for each class."
+    ]
+    convolutions = [at for at, (part, _) in enumerate(steps) if isinstance(part, Conv2D)]
     if not convolutions:
         return [*sentences, f"Max pooling turns the image into {_values(steps[-1][1].output_shape)}."]
-    if isinstance(steps[0][0], MaxPooling2D):
-        before = next(at for at, (part, _) in enumerate(steps) if isinstance(part, Conv2D))
-        sentences.append(f"Max pooling first turns the image into {_values(steps[before - 1][1].output_shape)}.")
+    if convolutions[0]:
+        shape = steps[convolutions[0] - 1][1].output_shape
+        sentences.append(f"Max pooling first turns the image into {_values(shape)}.")
     channels = 1
-    for number, (conv, layer) in enumerate(convolutions):
+    for number, (at, following) in enumerate(pairwise([*convolutions, len(steps)])):
+        conv, layer = steps[at]
+        assert isinstance(conv, Conv2D)
         edge = conv.kernel_size
-        steps_of = f" in steps of {conv.strides}" if conv.strides > 1 else ""
-        over = f"{counted(conv.filters, 'filter')} of {edge} × {edge} over {counted(channels, 'channel')}{steps_of}"
+        strides = f" in steps of {conv.strides}" if conv.strides > 1 else ""
+        over = f"{counted(conv.filters, 'filter')} of {edge} × {edge} over {counted(channels, 'channel')}{strides}"
         weights = f"{edge} × {edge} × {channels:,} × {conv.filters:,} = {counted(layer.weights, 'weight')}"
-        pooled = _pooled_after(steps, layer)
-        gives = f"gives {_values(layer.output_shape)}{f', {_product(pooled)} after pooling' if pooled else ''}"
+        pooled = f", {_product(steps[following - 1][1].output_shape)} after pooling" if following > at + 1 else ""
         name = f"{_ordinal(number, len(convolutions))}convolution"
-        sentences.append(f"The {name} has {over}, {weights}, and {gives}.")
+        sentences.append(f"The {name} has {over}, {weights}, and gives {_values(layer.output_shape)}{pooled}.")
         channels = conv.filters
-    return [*sentences, *_sums_of_convolutions([layer for _, layer in convolutions])]
+    layers = [steps[at][1] for at in convolutions]
+    biases = [layer.biases for layer in layers]
+    if len(layers) > 1:
+        weights = _sum_in_words([layer.weights for layer in layers])
+        together = f"The convolutions together have {weights} weights."
+        return [*sentences, together, f"Each filter has one bias: {_sum_in_words(biases)} biases."]
+    alone = "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
+    return [*sentences, alone]
 
 
-def _sums_of_convolutions(layers: Sequence[LayerComplexity]) -> list[str]:
-    biases, weights = [layer.biases for layer in layers], [layer.weights for layer in layers]
-    if len(layers) == 1:
-        return [
-            "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
-        ]
-    return [
-        f"The convolutions together have {_sum_in_words(weights)} weights.",
-        f"Each filter has one bias: {_sum_in_words(biases)} biases.",
-    ]
+def _image_layers(
+    complexity: Complexity, experiment: Experiment
+) -> list[tuple[Conv2D | MaxPooling2D, LayerComplexity]]:
+    pairs = zip(experiment.layers, complexity.layers, strict=False)
+    return [(part, layer) for part, layer in pairs if isinstance(part, Conv2D | MaxPooling2D)]
 
 
 def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
@@ -107,14 +94,20 @@ def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: b
     """
     dense = [layer for layer in complexity.layers if layer.kind == "dense"]
     hidden = _hidden_layers([part for part in experiment.layers if isinstance(part, Dense)])
-    outputs = f"{_outputs(complexity)} (softmax)"
     if whole:
-        opening = f"The model has {_inputs(complexity, experiment)}, {hidden} and {outputs}."
+        what = f"model has {_inputs(complexity, experiment)}"
     else:
-        opening = f"The fully connected part has {_flattened(complexity, experiment)}, {hidden} and {outputs}."
-    biases = [layer.biases for layer in dense]
-    each = "Each neuron has one bias" if len(dense) > 1 else "Each output neuron has one bias"
-    return [opening, _weights_between(dense), f"{each}: {_sum_in_words(biases)} biases."]
+        before = _image_layers(complexity, experiment)[-1][1]
+        after = "pooling" if before.kind == "max_pooling2d" else "the convolution"
+        inputs = f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')}"
+        what = f"fully connected part has {inputs} after {after}"
+    neuron = "neuron" if len(dense) > 1 else "output neuron"
+    biases = _sum_in_words([layer.biases for layer in dense])
+    return [
+        f"The {what}, {hidden} and {complexity.outputs} outputs, one for each class (softmax).",
+        _weights_between(dense),
+        f"Each {neuron} has one bias: {biases} biases.",
+    ]
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
@@ -148,7 +141,7 @@ def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
     return f"{first} {joint} {'the outputs' if end == hidden else f'the {_ordinal(end, hidden)}hidden layer'}"
 
 
-def _total_sentences(complexity: Complexity, has_convolutions: bool) -> list[str]:
+def _total_sentences(complexity: Complexity) -> list[str]:
     """Sum up all parameters, with those of batch normalisation explained."""
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
@@ -161,37 +154,37 @@ def _total_sentences(complexity: Complexity, has_convolutions: bool) -> list[str
             f"Batch normalisation has four parameters for each {each}: a scale and an offset, which are trained, and a "
             f"moving mean and a moving variance, which are not: {product} = {c.other:,}."
         )
-    weights = f"{c.weights - c.dense_weights:,} + {c.dense_weights:,} = " if has_convolutions else ""
-    biases = f"{c.biases - c.dense_biases:,} + {c.dense_biases:,} = " if has_convolutions else ""
     trained = f"{c.trainable:,} of them trainable and {c.non_trainable:,} not" if c.non_trainable else "all trainable"
     whole = "In all the model has"
-    if has_convolutions:
-        sentences.append(f"{whole} {weights}{counted(c.weights, 'weight')} and {biases}{counted(c.biases, 'bias')}.")
+    if any(layer.kind == "conv2d" for layer in c.layers):
+        weights = f"{c.weights - c.dense_weights:,} + {c.dense_weights:,} = {counted(c.weights, 'weight')}"
+        biases = f"{c.biases - c.dense_biases:,} + {c.dense_biases:,} = {counted(c.biases, 'bias')}"
+        sentences.append(f"{whole} {weights} and {biases}.")
         whole = "That makes"
     other = f" + {c.other:,} of batch normalisation" if c.other else ""
     summed = f"{counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}"
     sentences.append(f"{whole} {summed} = {counted(c.total, 'parameter')}, {trained}.")
     frozen = [layer.name for layer in c.layers if layer.kind == "dense" and layer.non_trainable]
     if frozen:
-        words = listed([layer_in_words(c, name) for name in frozen])
-        sentences.append(f"{words[:1].upper()}{words[1:]} {'is' if len(frozen) == 1 else 'are'} frozen as initialised.")
-    bare = [
-        kind.SPOKEN for name, kind in LAYER_KINDS.items() if kind.SPOKEN and any(one.kind == name for one in c.layers)
-    ]
+        names = _capitalised(listed([_layer_in_words(c, name) for name in frozen]))
+        sentences.append(f"{names} {noun(frozen, 'is', 'are')} frozen as initialised.")
+    used = {layer.kind for layer in c.layers}
+    bare = [kind.SPOKEN for name, kind in LAYER_KINDS.items() if kind.SPOKEN and name in used]
     if bare:
-        said = listed(bare)
-        sentences.append(f"{said[:1].upper()}{said[1:]} {'has' if len(bare) == 1 else 'have'} no parameters.")
+        sentences.append(f"{_capitalised(listed(bare))} {noun(bare, 'has', 'have')} no parameters.")
     return sentences
+
+
+def _capitalised(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _cost_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
     """Tell the multiply-accumulates and the memory."""
     c = complexity
-    dearest = max(c.layers, key=lambda layer: layer.macs)
-    where = layer_in_words(c, dearest.name)
-    share = "all of them" if dearest.macs == c.macs else f"{dearest.macs:,} of them ({dearest.macs / c.macs:.1%})"
-    kept = experiment.optimizer.slots
-    optimizer = type(experiment.optimizer).__name__
+    costliest = max(c.layers, key=lambda layer: layer.macs)
+    share = "all of them" if costliest.macs == c.macs else f"{costliest.macs:,} of them ({costliest.macs / c.macs:.1%})"
+    kept, optimizer = experiment.optimizer.slots, type(experiment.optimizer).__name__
     if isinstance(experiment.optimizer, Ridge):
         edge = next(layer.inputs for layer in c.layers if layer.name == "output") + 1
         training = (
@@ -199,15 +192,15 @@ def _cost_sentences(complexity: Complexity, experiment: Experiment) -> list[str]
             f"{_bytes(8 * edge * edge)}"
         )
     elif kept:
-        whole = c.training_bytes(kept)
         training = (
             f"while training, {optimizer} keeps {counted(kept, 'more value')} for each trainable parameter, "
-            f"{_bytes(whole)} with them (gradients and activations not counted)"
+            f"{_bytes(c.training_bytes(kept))} with them (gradients and activations not counted)"
         )
     else:
         training = f"{optimizer} keeps no more values while training (gradients and activations not counted)"
     return [
-        f"One image costs {c.macs:,} multiply-accumulates, {share.replace('%', ' %')} in {where}.",
+        f"One image costs {c.macs:,} multiply-accumulates, {share.replace('%', ' %')} in "
+        f"{_layer_in_words(c, costliest.name)}.",
         f"In float32 the parameters take {_bytes(c.bytes)}; {training}.",
     ]
 
@@ -220,21 +213,6 @@ def _inputs(complexity: Complexity, experiment: Experiment) -> str:
     return f"{number}, the pixels of an image ({IMAGE_EDGE} × {IMAGE_EDGE} = {complexity.inputs:,})"
 
 
-def _flattened(complexity: Complexity, experiment: Experiment) -> str:
-    """Return the inputs of the dense layers and their source: ``14 × 14 × 9 = 1,764 inputs after pooling``."""
-    before: LayerComplexity | None = None
-    for part, layer in zip(experiment.layers, complexity.layers, strict=False):
-        if isinstance(part, (Conv2D, MaxPooling2D)):
-            before = layer
-    assert before is not None
-    after = "pooling" if before.kind == "max_pooling2d" else "the convolution"
-    return f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')} after {after}"
-
-
-def _outputs(complexity: Complexity) -> str:
-    return f"{complexity.outputs} outputs, one for each class"
-
-
 def _hidden_layers(dense: Sequence[Dense]) -> str:
     """Return ``2 hidden layers of 256 neurons (relu) and 64 neurons (tanh)``."""
     if not dense:
@@ -242,29 +220,12 @@ def _hidden_layers(dense: Sequence[Dense]) -> str:
     units, activations = [layer.units for layer in dense], {layer.activation for layer in dense}
     layers = counted(len(dense), "hidden layer")
     if len(activations) > 1:
-        return f"{layers} of {listed([f'{_neurons(one.units)} ({one.activation})' for one in dense])}"
-    activation = f"({dense[0].activation})"
+        each = [f"{counted(layer.units, 'neuron')} ({layer.activation})" for layer in dense]
+        return f"{layers} of {listed(each)}"
+    sizes = f"{listed([f'{one:,}' for one in units])} neurons"
     if len(set(units)) == 1:
-        return f"{layers} of {_neurons(units[0])}{' each' if len(units) > 1 else ''} {activation}"
-    return f"{layers} of {listed([f'{one:,}' for one in units])} neurons {activation}"
-
-
-def _convolutions(complexity: Complexity, experiment: Experiment) -> list[tuple[Conv2D, LayerComplexity]]:
-    pairs = zip(experiment.layers, complexity.layers, strict=False)
-    return [(part, layer) for part, layer in pairs if isinstance(part, Conv2D)]
-
-
-def _pooled_after(
-    steps: Sequence[tuple[Conv2D | MaxPooling2D, LayerComplexity]], conv: LayerComplexity
-) -> Shape | None:
-    """Return the shape after the pooling layers that follow a convolution; None without one."""
-    at = next(place for place, (_, layer) in enumerate(steps) if layer is conv)
-    pooled: Shape | None = None
-    for part, layer in steps[at + 1 :]:
-        if isinstance(part, Conv2D):
-            break
-        pooled = layer.output_shape
-    return pooled
+        sizes = f"{counted(units[0], 'neuron')}{' each' if len(units) > 1 else ''}"
+    return f"{layers} of {sizes} ({dense[0].activation})"
 
 
 def _ordinal(at: int, of: int) -> str:
@@ -297,7 +258,3 @@ def _values(shape: Shape) -> str:
 
 def _bytes(value: int) -> str:
     return counted(value, "byte") + (f" ({size(value)})" if value >= 1000 else "")
-
-
-def _neurons(value: int) -> str:
-    return counted(value, "neuron")

@@ -5,35 +5,17 @@ The templates in report/templates lay them out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.report.complexity.words import complexity_in_words
-from mnist_tui.report.contents import overview, sections
-from mnist_tui.report.contents.one_run import (
-    history_table,
-    merged_notices,
-    notices_and_warnings,
-    one_line_table,
-    run_contents,
-    run_notices,
-    stopped_early,
-)
-from mnist_tui.report.contents.overview import (
-    SEED_SCORE_HEADINGS,
-    compare_networks,
-    group_in_words,
-    pair_table,
-    published_by_seed,
-    seed_scores,
-    seed_table,
-)
-from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork, layer_table, networks, report_sections
-from mnist_tui.report.evidence import Evidence, read_evidence
-from mnist_tui.report.figures.accuracies import CapacityPoint, capacity_figure, seed_figure
+from mnist_tui.report.contents import one_run, overview, sections
+from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork
+from mnist_tui.report.evidence import Evidence, Predictions, read_evidence
+from mnist_tui.report.figures.accuracies import capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
 from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.diagram import diagram_figure
@@ -42,8 +24,6 @@ from mnist_tui.report.figures.weights import weight_figure
 from mnist_tui.report.markdown import Facts, MarkdownText, Report, link, render_template
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.wording import counted
-
-REPORT_TEMPLATE = "report.md.j2"
 
 
 def build_report(evidences: Sequence[Evidence], *, title: str, author: str, timestamp: datetime) -> Report:
@@ -55,171 +35,127 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         timestamp: when the report is made; the only time in it that is not of a run.
     """
     evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
-    divided, used = report_sections(evidences), networks(evidences)
+    divided, networks = sections.report_sections(evidences), sections.networks(evidences)
+    texts, histories = sections.experiment_texts(divided), sections.short_histories(divided)
+    model_of = {number: model for model in networks for number in model.runs}
     drawings: list[Drawing] = []
-    texts, few = sections.experiment_texts(divided), sections.short_histories(divided)
-    model_of = {number: model for model in used for number in model.runs}
-    told: list[dict[str, Any]] = []
+    section_contents: list[dict[str, Any]] = []
     for section in divided:
-        drawn = section_figures(section)
-        drawings += drawn.values()
-        model, text = model_of[section.runs[0].number], texts[section.anchor]
-        told.append(_section_contents(section, model, text, few.get(section.anchor), drawn))
-    chapters = [_network_contents(model, divided, drawings) for model in used]
-    beside = compare_networks(divided, used) if len(used) > 1 else None
-    capacity = capacity_figures(beside.points) if beside is not None else []
-    drawings += capacity
+        figures = _section_figures(section)
+        drawings += figures.values()
+        contents = _section_contents(section, model_of[section.runs[0].number], texts[section.anchor])
+        section_contents.append({**contents, "figures": figures, "epochs": histories.get(section.anchor)})
+    models = [_network_contents(model, divided) for model in networks]
+    drawings += [model["diagram"] for model in models]
+    compared = overview.compare_networks(divided, networks) if len(networks) > 1 else None
+    capacity: list[Drawing] = []
+    for number, (data, points) in enumerate(compared.points.items() if compared else (), 1):
+        capacity.append(_with_prefix(f"{data}. ", capacity_figure(f"capacity-{number}", points)))
+    notices = {number: one_run.run_notices(evidence) for number, evidence in enumerate(evidences, 1)}
     markdown = render_template(
-        REPORT_TEMPLATE,
+        "report.md.j2",
         {
-            "notices": merged_notices({number: run_notices(evidence) for number, evidence in enumerate(evidences, 1)}),
-            "runs": overview.runs_table(divided, used),
+            "notices": one_run.merged_notices(notices),
+            "runs": overview.runs_table(divided, networks),
             "groups": overview.groups_table(divided),
-            "pairs": pair_table(divided),
+            "pairs": overview.pair_table(divided),
             "published": overview.published_table(divided),
-            "sections": told,
-            "models": chapters,
-            "compared": beside,
+            "sections": section_contents,
+            "models": models,
+            "compared": compared,
             "capacity": capacity,
             "experiments": list({text.anchor: text for text in texts.values()}.values()),
-            "epochs": list(few.values()),
+            "epochs": list(histories.values()),
         },
     )
-    return Report(title, author, timestamp.isoformat(timespec="seconds"), markdown, tuple(drawings))
+    return Report(title, author, timestamp.isoformat(timespec="seconds"), markdown, (*drawings, *capacity))
 
 
-def _section_contents(
-    section: ReportSection,
-    model: TrainedNetwork,
-    text: sections.ExperimentText,
-    epochs: sections.EpochTable | None,
-    drawn: dict[str, Drawing],
-) -> dict[str, Any]:
+def _section_contents(section: ReportSection, model: TrainedNetwork, text: sections.ExperimentText) -> dict[str, Any]:
     shown = section.shown
+    commands = (run.evidence.document["command"] for run in section.runs)
+    notices = {run.number: one_run.notices_and_warnings(run.evidence) for run in section.runs}
     return {
-        **run_contents(shown.evidence),
+        **one_run.run_contents(shown.evidence),
         "anchor": section.anchor,
         "title": section.title,
         "number": shown.number,
         "in_the_middle": shown in section.counted,
         "facts": _section_facts(section, model, text),
-        "notices": merged_notices({run.number: notices_and_warnings(run.evidence) for run in section.runs}),
-        "seeds": seed_table(section) if section.group is not None else None,
-        "seeds_in_words": group_in_words(section),
-        "commands": list(dict.fromkeys(filter(None, (run.evidence.document["command"] for run in section.runs)))),
-        "figures": drawn,
-        "epochs": epochs,
+        "notices": one_run.merged_notices(notices),
+        "seeds": overview.seed_table(section) if section.group is not None else None,
+        "seeds_in_words": overview.group_in_words(section),
+        "commands": list(dict.fromkeys(filter(None, commands))),
         "experiment": text,
     }
 
 
 def _section_facts(section: ReportSection, model: TrainedNetwork, text: sections.ExperimentText) -> Facts:
     evidence = section.shown.evidence
-    facts: Facts = [("Preset", evidence.preset.name)]
-    if evidence.changes:
-        facts.append(("Changed from the preset", evidence.changes))
-    facts.append(
-        (
-            "Model",
-            MarkdownText(
-                f"{link(f'model {model.number}', model.anchor)}, {counted(evidence.complexity.total, 'parameter')}"
-            ),
-        )
-    )
-    if section.group is None:
-        reason = evidence.document["reason"]
-        facts.append(("State", f"{evidence.state.state}{f': {reason}' if reason else ''}"))
-    facts += [
-        (f"Note on run {run.number}", run.evidence.summary.note) for run in section.runs if run.evidence.summary.note
+    state, reason = evidence.state.state, evidence.document["reason"]
+    parameters = counted(evidence.complexity.total, "parameter")
+    notes = [(run.number, run.evidence.summary.note) for run in section.runs]
+    return [
+        ("Preset", evidence.preset.name),
+        ("Changed from the preset", evidence.changes or None),
+        ("Model", MarkdownText(f"{link(f'model {model.number}', model.anchor)}, {parameters}")),
+        ("State", f"{state}{f': {reason}' if reason else ''}" if section.group is None else None),
+        *((f"Note on run {number}", note or None) for number, note in notes),
+        ("Experiment", link(f"experiment {text.number}", text.anchor)),
     ]
-    return [*facts, ("Experiment", link(f"experiment {text.number}", text.anchor))]
 
 
-def _network_contents(
-    model: TrainedNetwork, divided: Sequence[ReportSection], drawings: list[Drawing]
-) -> dict[str, Any]:
-    drawn = network_figure(model)
-    drawings.append(drawn)
-    evidence = model.evidence
+def _network_contents(model: TrainedNetwork, divided: Sequence[ReportSection]) -> dict[str, Any]:
+    complexity, experiment = model.evidence.complexity, model.evidence.experiment
     used = [section for section in divided if section.runs[0].number in model.runs]
     return {
         "anchor": model.anchor,
         "title": model.title,
         "used": [link(f"{section.numbers} ({section.name})", section.anchor) for section in used],
-        "diagram": drawn,
-        "layers": layer_table(evidence.complexity, evidence.experiment),
-        "words": complexity_in_words(evidence.complexity, evidence.experiment),
+        "diagram": _with_prefix(f"Model {model.number}. ", diagram_figure(model.anchor, experiment, complexity)),
+        "layers": sections.layer_table(complexity, experiment),
+        "words": complexity_in_words(complexity, experiment),
     }
 
 
-def section_figures(section: ReportSection) -> dict[str, Drawing]:
+def _with_prefix(prefix: str, drawing: Drawing) -> Drawing:
+    return replace(drawing, caption=f"{prefix}{drawing.caption}")
+
+
+def _section_figures(section: ReportSection) -> dict[str, Drawing]:
     """Return a section's figures by what they show, without those that no data are known for."""
     evidence, stem = section.shown.evidence, f"run-{section.shown.number}"
-    found: dict[str, Drawing] = {}
-    if section.group is not None:
-        found["seeds"] = seed_figure(
-            f"{section.anchor}-seeds", seed_scores(section), SEED_SCORE_HEADINGS, published=published_by_seed(section)
+    state, names = evidence.state, evidence.class_names
+    figures: dict[str, Drawing] = {}
+    if state.history and evidence.experiment.trains_in_epochs:
+        best, ended = state.best.epoch if state.best is not None else None, state.ended
+        early = ended is not None and ended.reason.startswith("early stopping")
+        figures["history"] = history_figure(
+            f"{stem}-history", state.history, best=best, stopped_early=early, ended=state.state
         )
-    if evidence.state.history and evidence.experiment.trains_in_epochs:
-        found["history"] = _history(f"{stem}-history", evidence)
     if classes := evidence.test.get("per_class"):
-        found["per_class"] = class_score_figure(f"{stem}-classes", classes)
+        figures["per_class"] = class_score_figure(f"{stem}-classes", classes)
     if evidence.matrix is not None:
-        found["confusion"] = confusion_figure(
-            f"{stem}-confusion", evidence.matrix, evidence.class_names, evidence.matrix_of
-        )
+        figures["confusion"] = confusion_figure(f"{stem}-confusion", evidence.matrix, names, evidence.matrix_of)
     if evidence.predictions is not None and len(evidence.predictions.misclassified):
-        found["mistakes"] = _mistakes(f"{stem}-mistakes", evidence)
+        figures["mistakes"] = _mistakes(f"{stem}-mistakes", evidence.predictions, names)
     if evidence.weights:
-        found["weights"] = weight_figure(f"{stem}-weights", evidence.weights)
-    told = section.numbers if section.group is not None else ""
-    which = f"Run {section.shown.number}"
-    return {
-        name: replace(one, caption=f"{told.capitalize() if name == 'seeds' else which}. {one.caption}")
-        for name, one in found.items()
-    }
+        figures["weights"] = weight_figure(f"{stem}-weights", evidence.weights)
+    figures = {kind: _with_prefix(f"Run {section.shown.number}. ", drawing) for kind, drawing in figures.items()}
+    if section.group is None:
+        return figures
+    scores, published = overview.seed_scores(section), overview.published_by_seed(section)
+    seeds = seed_figure(f"{section.anchor}-seeds", scores, overview.SEED_SCORE_HEADINGS, published=published)
+    return {"seeds": _with_prefix(f"{section.numbers.capitalize()}. ", seeds), **figures}
 
 
-def _history(name: str, evidence: Evidence) -> Drawing:
-    state = evidence.state
-    best = state.best.epoch if state.best is not None else None
-    return history_figure(name, state.history, best=best, stopped_early=stopped_early(evidence), ended=state.state)
-
-
-def _mistakes(name: str, evidence: Evidence) -> Drawing:
+def _mistakes(name: str, predictions: Predictions, class_names: Sequence[str]) -> Drawing:
     import numpy as np
 
-    known = evidence.predictions
-    assert known is not None
-    wrong = known.probabilities[known.misclassified]
-    totals = np.bincount(known.labels, minlength=wrong.shape[1]).tolist()
-    return mistake_figure(
-        name,
-        known.images,
-        known.labels[known.misclassified],
-        wrong.argmax(axis=1),
-        wrong,
-        evidence.class_names,
-        totals=totals,
-    )
-
-
-def network_figure(model: TrainedNetwork) -> Drawing:
-    """Draw a network's architecture."""
-    drawn = diagram_figure(model.anchor, model.evidence.experiment, model.evidence.complexity)
-    return replace(drawn, caption=f"Model {model.number}. {drawn.caption}")
-
-
-def capacity_figures(points: Mapping[str, Sequence[CapacityPoint]]) -> list[Drawing]:
-    """Draw accuracy against parameters, one figure a dataset."""
-    drawn: list[Drawing] = []
-    for number, (title, found) in enumerate(points.items(), 1):
-        one = capacity_figure(f"capacity-{number}", found)
-        drawn.append(replace(one, caption=f"{title}. {one.caption}"))
-    return drawn
-
-
-SUMMARY_TEMPLATE = "summary.md.j2"
+    wrong = predictions.probabilities[predictions.misclassified]
+    true, predicted = predictions.labels[predictions.misclassified], wrong.argmax(axis=1)
+    totals = np.bincount(predictions.labels, minlength=wrong.shape[1]).tolist()
+    return mistake_figure(name, predictions.images, true, predicted, wrong, class_names, totals=totals)
 
 
 def run_summary(folder: RunFolder) -> str:
@@ -231,13 +167,13 @@ def run_summary(folder: RunFolder) -> str:
     evidence = read_evidence(folder)
     preset, complexity = evidence.preset, evidence.complexity
     return render_template(
-        SUMMARY_TEMPLATE,
+        "summary.md.j2",
         {
             "title": preset.title or preset.name,
-            "run": run_contents(evidence),
-            "line": one_line_table(evidence),
-            "history": history_table(evidence),
-            "layers": layer_table(complexity, evidence.experiment),
+            "run": one_run.run_contents(evidence),
+            "line": one_run.one_line_table(evidence),
+            "history": one_run.history_table(evidence),
+            "layers": sections.layer_table(complexity, evidence.experiment),
             "complexity": complexity,
             "toml": dump_preset(preset),
         },

@@ -12,7 +12,8 @@ from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report.contents.one_run import history_table
 from mnist_tui.report.evidence import Evidence
-from mnist_tui.report.markdown import MarkdownTable, run_numbers, value_in_words
+from mnist_tui.report.markdown import MarkdownTable, value_in_words
+from mnist_tui.report.result_words import number_ranges
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.wording import count, noun
 
@@ -46,7 +47,7 @@ class ReportSection:
     @property
     def numerals(self) -> str:
         """``1``, ``5–14``."""
-        return run_numbers([run.number for run in self.runs])
+        return number_ranges((run.number for run in self.runs), "–")
 
     @property
     def numbers(self) -> str:
@@ -61,17 +62,16 @@ class ReportSection:
     def name(self) -> str:
         """For a heading: the person's name for the runs, where all have the same; else the preset's title."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
-        return self.own_name or (self.called if changes else preset.title or preset.name)
+        return self._own_name or (self.called if changes else preset.title or preset.name)
 
     @property
     def called(self) -> str:
         """For a sentence: the person's name, else the preset's with its changes: ``hog (ppc 7)``."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
-        return self.own_name or (f"{preset.name} ({changes})" if changes else preset.name)
+        return self._own_name or (f"{preset.name} ({changes})" if changes else preset.name)
 
     @property
-    def own_name(self) -> str:
-        """The person's name for the runs; empty where they have none or different ones."""
+    def _own_name(self) -> str:
         names = {run.evidence.summary.name for run in self.runs}
         return names.pop() if len(names) == 1 else ""
 
@@ -80,22 +80,21 @@ class ReportSection:
         """The runs that mean and deviation are computed from, in the order of their seeds; all have scores."""
         if self.group is None:
             return self.runs
-        places = [run.folder for run in self.group.scored]
-        found = {run.evidence.summary.folder: run for run in self.runs if run.evidence.test}
-        return tuple(found[place] for place in places if place in found)
+        with_scores = {run.evidence.summary.folder: run for run in self.runs if run.evidence.test}
+        return tuple(with_scores[run.folder] for run in self.group.scored if run.folder in with_scores)
 
 
 def report_sections(evidences: Sequence[Evidence]) -> list[ReportSection]:
     """Divide runs into sections, in the order of each section's first run."""
     runs = [NumberedRun(number, evidence) for number, evidence in enumerate(evidences, 1)]
-    found: list[ReportSection] = []
+    sections: list[ReportSection] = []
     for group in grouped(evidence.summary for evidence in evidences):
         members = tuple(run for run in runs if run.evidence.summary.group == group.group)
         if len({run.evidence.summary.seed for run in members}) > 1:
-            found.append(_group_section(members, group))
+            sections.append(_group_section(members, group))
         else:
-            found += [ReportSection((run,), run, None) for run in members]
-    return sorted(found, key=lambda section: section.runs[0].number)
+            sections += [ReportSection((run,), run, None) for run in members]
+    return sorted(sections, key=lambda section: section.runs[0].number)
 
 
 def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> ReportSection:
@@ -104,8 +103,7 @@ def _group_section(members: tuple[NumberedRun, ...], group: SeedGroup) -> Report
     accuracies = [run.evidence.test["accuracy"] for run in section.counted]
     if not accuracies:
         return section
-    middle = accuracies.index(statistics.median_low(accuracies))
-    return ReportSection(members, section.counted[middle], group)
+    return ReportSection(members, section.counted[accuracies.index(statistics.median_low(accuracies))], group)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +131,12 @@ class TrainedNetwork:
 
 def networks(evidences: Sequence[Evidence]) -> list[TrainedNetwork]:
     """Return the networks of runs numbered from 1; the same layers on the same features are one network."""
-    found: dict[str, list[int]] = {}
+    runs_of: dict[str, list[int]] = {}
     for number, evidence in enumerate(evidences, 1):
-        found.setdefault(_key(evidence.experiment), []).append(number)
-    return [TrainedNetwork(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(found.values(), 1)]
-
-
-def _key(experiment: Experiment) -> str:
-    return "".join(part.model_dump_json() for part in (experiment.features, *experiment.layers, experiment.output))
+        spec = evidence.experiment
+        key = "".join(part.model_dump_json() for part in (spec.features, *spec.layers, spec.output))
+        runs_of.setdefault(key, []).append(number)
+    return [TrainedNetwork(at, evidences[runs[0] - 1], tuple(runs)) for at, runs in enumerate(runs_of.values(), 1)]
 
 
 def architecture(complexity: Complexity) -> str:
@@ -153,7 +149,7 @@ def architecture(complexity: Complexity) -> str:
 
 def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable:
     """Return the network's summary, one row a layer, the input first."""
-    rows: list[tuple[object, ...]] = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
+    rows = [("0", "input (InputLayer)", str(experiment.input_shape), "", "0", "")]
     inbound, parts = "input", [*experiment.layers, experiment.output]
     for number, (layer, part) in enumerate(zip(complexity.layers, parts, strict=True), 1):
         configuration = "; ".join(filter(None, [layer.configuration, *_initialisers(part)]))
@@ -161,7 +157,7 @@ def layer_table(complexity: Complexity, experiment: Experiment) -> MarkdownTable
         rows.append((str(number), name, str(layer.output_shape), configuration, count(layer.total), inbound))
         inbound = layer.name
     headings = ("№", "Layer (type)", "Output shape", "Configuration", "Parameters", "Inbound layer")
-    return MarkdownTable(headings, tuple(rows), frozenset((0, 4)))
+    return MarkdownTable(headings, rows, (0, 4))
 
 
 def _initialisers(part: ExperimentPart) -> list[str]:
@@ -211,23 +207,24 @@ class EpochTable:
 
 def experiment_texts(sections: Sequence[ReportSection]) -> dict[str, ExperimentText]:
     """Return the experiments by the anchors of the sections; sections with the same text share it."""
-    texts = {section.anchor: dump_preset(section.shown.evidence.preset) for section in sections}
-    found: dict[str, ExperimentText] = {}
-    for number, toml in enumerate(dict.fromkeys(texts.values()), 1):
-        alike = [section for section in sections if texts[section.anchor] == toml]
+    with_text: dict[str, list[ReportSection]] = {}
+    for section in sections:
+        with_text.setdefault(dump_preset(section.shown.evidence.preset), []).append(section)
+    texts: dict[str, ExperimentText] = {}
+    for number, (toml, alike) in enumerate(with_text.items(), 1):
         runs = [run.number for section in alike for run in section.runs]
-        group = next((section for section in alike if section.group is not None), None)
-        seed = group.shown.evidence.summary.seed if group is not None else None
-        word = f"{noun(runs, 'run')} {run_numbers(runs)}"
-        found |= dict.fromkeys([section.anchor for section in alike], ExperimentText(number, word, toml, seed))
-    return found
+        seeds = [section.shown.evidence.summary.seed for section in alike if section.group is not None]
+        name = f"{noun(runs, 'run')} {number_ranges(runs, '–')}"
+        text = ExperimentText(number, name, toml, seeds[0] if seeds else None)
+        texts |= dict.fromkeys([section.anchor for section in alike], text)
+    return texts
 
 
 def short_histories(sections: Sequence[ReportSection]) -> dict[str, EpochTable]:
     """Return the epochs of the runs shown, where there are few, by the anchors of their sections."""
-    found: dict[str, EpochTable] = {}
-    for section in sections:
-        told = history_table(section.shown.evidence)
-        if told is not None and len(told.rows) <= MOST_LISTED_EPOCHS:
-            found[section.anchor] = EpochTable(section.shown.number, told)
-    return found
+    tables = [(section, history_table(section.shown.evidence)) for section in sections]
+    return {
+        section.anchor: EpochTable(section.shown.number, history)
+        for section, history in tables
+        if history is not None and len(history.rows) <= MOST_LISTED_EPOCHS
+    }

@@ -19,7 +19,15 @@ from typing import Any
 
 from mnist_tui.python_process import end_words
 from mnist_tui.report.export import ExportError
-from mnist_tui.report.formats.tree import Node, Nodes, PlacedFigure, inlines, node, with_ids, without_foreign_pictures
+from mnist_tui.report.formats.tree import (
+    FigureMaker,
+    Nodes,
+    inlines,
+    node,
+    with_ids,
+    with_pictures,
+    without_foreign_pictures,
+)
 from mnist_tui.report.markdown import Report
 from mnist_tui.wording import in_utc
 
@@ -33,11 +41,7 @@ Tree = dict[str, Any]
 
 
 def read_markdown(markdown: str) -> Tree:
-    """Return the tree of a Markdown text.
-
-    Raises:
-        ExportError: pandoc is not there or failed.
-    """
+    """Return the tree of a Markdown text; an ExportError where pandoc is not there or failed."""
     return json.loads(_run(["--sandbox", "--from", READER, "--to", "json"], markdown.encode(), 0, None))
 
 
@@ -63,17 +67,17 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
     command = [pandoc_path(), "--data-dir", str(TEMPLATES.parent), *arguments]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"}
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             command, input=given, capture_output=True, env=environment, cwd=folder, timeout=PATIENCE_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExportError(f"pandoc cannot be run: {error}", refused=False) from None
-    if ended.returncode < 0:
-        raise ExportError(f"pandoc {end_words(ended.returncode)}", refused=False)
-    if ended.returncode != 0:
-        said = " ".join(ended.stderr.decode("utf-8", "replace").split())
-        raise ExportError(f"pandoc could not write the report: {said[:500]}", refused=False)
-    return ended.stdout
+    if process.returncode < 0:
+        raise ExportError(f"pandoc {end_words(process.returncode)}", refused=False)
+    if process.returncode != 0:
+        why = " ".join(process.stderr.decode("utf-8", "replace").split())
+        raise ExportError(f"pandoc could not write the report: {why[:500]}", refused=False)
+    return process.stdout
 
 
 def pandoc_path() -> str:
@@ -82,15 +86,12 @@ def pandoc_path() -> str:
     Raises:
         ExportError: there is none.
     """
-    found = find_spec("pypandoc")
-    if found and found.origin:
-        own = Path(found.origin).parent / "files" / "pandoc"
-        if own.is_file():
-            return str(own)
-    there = shutil.which("pandoc")
-    if there is None:
-        raise ExportError("pandoc is missing; `pip install pypandoc-binary` adds it", refused=False)
-    return there
+    package = find_spec("pypandoc")
+    if package and package.origin and (own := Path(package.origin).parent / "files" / "pandoc").is_file():
+        return str(own)
+    if path := shutil.which("pandoc"):
+        return path
+    raise ExportError("pandoc is missing; `pip install pypandoc-binary` adds it", refused=False)
 
 
 _NOT_TEXT = re.compile(
@@ -136,20 +137,8 @@ def parse_time(timestamp: str) -> datetime:
         ValueError: the text is not ISO 8601.
         OverflowError: in UTC it lies before the year 1 or after 9999.
     """
-    there = datetime.fromisoformat(timestamp)
-    return there.replace(tzinfo=UTC) if there.tzinfo is None else there.astimezone(UTC)
-
-
-def metadata(report: Report) -> dict[str, Node]:
-    """Return title, author and time as pandoc's metadata, which its templates put in their places."""
-    found = {
-        "title": node("MetaInlines", inlines(report.title)),
-        "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
-        "lang": node("MetaString", "en"),
-    }
-    if report.author:
-        found["author"] = node("MetaList", [node("MetaInlines", inlines(report.author))])
-    return found
+    time = datetime.fromisoformat(timestamp)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -168,21 +157,25 @@ class PreparedReport:
     blocks: Nodes
     figures: Path
 
-    def pictures(self, place: Callable[[str], str]) -> dict[str, PlacedFigure]:
-        """Return the figures by name, each with the path by which a document finds it."""
-        return {drawing.name: PlacedFigure(place(drawing.name), drawing) for drawing in self.report.drawings}
+    def with_pictures(self, place: Callable[[str], str], made: FigureMaker) -> Nodes:
+        """Return the text with its figures; `place` returns the path by which the document finds one, from its name."""
+        return with_pictures(self.blocks, self.report.drawings, place, made)
 
     def tree(self, blocks: Nodes) -> Tree:
-        """Return a whole document of some blocks, with title, author and time."""
-        return {"pandoc-api-version": [*self.version], "meta": metadata(self.report), "blocks": blocks}
+        """Return a whole document of some blocks, with title, author and time, which pandoc's templates place."""
+        report = self.report
+        meta = {
+            "title": node("MetaInlines", inlines(report.title)),
+            "date": node("MetaInlines", inlines(time_in_utc(report.timestamp))),
+            "lang": node("MetaString", "en"),
+        }
+        if report.author:
+            meta["author"] = node("MetaList", [node("MetaInlines", inlines(report.author))])
+        return {"pandoc-api-version": [*self.version], "meta": meta, "blocks": blocks}
 
 
 def prepare_report(report: Report, figures: Path) -> PreparedReport:
-    """Read the report's Markdown.
-
-    Raises:
-        ExportError: pandoc is not there or failed.
-    """
+    """Read the report's Markdown; an ExportError where pandoc is not there or failed."""
     clean = clean_report(report)
     tree = read_markdown(clean.markdown)
     blocks = without_foreign_pictures(with_ids(tree["blocks"]), [drawing.name for drawing in clean.drawings])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from mnist_tui.report.formats.tree import BLOCKS, Node, Nodes, node, text_of, transformed, with_breaks
+from mnist_tui.report.formats.tree import Node, Nodes, node, text_of, transformed, with_breaks
 
 PAGE = (94, 106, 122)
 """Characters across the page, for each size of letters from the largest down."""
@@ -34,11 +34,11 @@ class TableLayout:
     longest: tuple[int, ...]
 
 
-def table_rows(table: Node) -> list[list[Nodes]]:
-    """Return the blocks of the cells, row by row, headings first."""
+def _columns(table: Node) -> list[tuple[str, ...]]:
+    """Return the texts of the cells, column by column, headings first."""
     _, _, _, head, bodies, foot = table["c"]
     groups = [head[1], *(group for body in bodies for group in (body[2], body[3])), foot[1]]
-    return [[cell[4] for cell in row[1]] for group in groups for row in group]
+    return list(zip(*([text_of(cell[4]) for cell in row[1]] for group in groups for row in group), strict=False))
 
 
 def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
@@ -47,7 +47,7 @@ def table_layout(table: Node, capacities: Sequence[int] = PAGE) -> TableLayout:
     Args:
         capacities: characters across the page, for each size of letters.
     """
-    columns = list(zip(*([text_of(cell) for cell in row] for row in table_rows(table)), strict=False))
+    columns = _columns(table)
     room = GAP * max(0, len(columns) - 1)
     whole = [max(len(text) + 1 for text in column) for column in columns]
     words = [max((len(word) + 1 for text in column for word in text.split()), default=1) for column in columns]
@@ -69,14 +69,15 @@ def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[in
     A column is at least as wide as `least` says. Found by dynamic programming over the columns.
     """
     best: dict[int, tuple[int, tuple[int, ...]]] = {0: (0, ())}
-    left = capacity - sum(least)
+    """The least cost so far and its widths, by the characters used beyond `least`."""
+    left = max(0, capacity - sum(least))
     for column, start in zip(columns, least, strict=True):
-        costs = _costs_by_width(column, start, max(0, left))
+        costs = _costs_by_width(column, start, left)
         new: dict[int, tuple[int, tuple[int, ...]]] = {}
         for used, (cost, widths) in best.items():
             for more, lines in costs.items():
                 total = used + more
-                if total <= max(0, left) and (total not in new or cost + lines < new[total][0]):
+                if total <= left and (total not in new or cost + lines < new[total][0]):
                     new[total] = (cost + lines, (*widths, start + more))
         best = new
     _, widths = min(best.values())
@@ -120,32 +121,22 @@ def with_fitted_tables(
         always: whether to set the widths of columns also in tables that would fit without.
     """
 
-    def change(one: Node) -> Any:
-        if one["t"] != "Table":
-            return one
+    def table(one: Node) -> Nodes:
         layout = table_layout(one, capacities)
-        one = _aligned_left(one)
-        if layout.shares is None and always:
+        shares = layout.shares
+        if shares is None and always:
             shares = tuple(round((width + GAP) / capacities[layout.size], 4) for width in layout.longest)
-            layout = replace(layout, shares=tuple(share / max(1.0, sum(shares)) for share in shares))
-        return sized(layout.size, one if layout.shares is None else _with_shares(one, layout))
+            shares = tuple(share / max(1.0, sum(shares)) for share in shares)
+        attributes, caption, columns, *rest = one["c"]
+        # typst would centre columns without an alignment
+        columns = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
+        if shares is None:
+            return sized(layout.size, node("Table", [attributes, caption, columns, *rest]))
+        columns = [[align, node("ColWidth", share)] for (align, _), share in zip(columns, shares, strict=True)]
+        wide = node("Table", [attributes, caption, columns, *rest])
+        return sized(layout.size, with_cells(wide, lambda cell, at: with_breaks(cell, layout.longest[at])))
 
-    return transformed(blocks, change, BLOCKS)
-
-
-def _aligned_left(table: Node) -> Node:
-    """Align columns without an alignment to the left; typst would centre them."""
-    attributes, caption, columns, *rest = table["c"]
-    aligned = [[node("AlignLeft") if align["t"] == "AlignDefault" else align, width] for align, width in columns]
-    return node("Table", [attributes, caption, aligned, *rest])
-
-
-def _with_shares(table: Node, layout: TableLayout) -> Node:
-    attributes, caption, columns, *rest = table["c"]
-    shares = layout.shares or ()
-    wide = [[align, node("ColWidth", share)] for (align, _), share in zip(columns, shares, strict=True)]
-    table = node("Table", [attributes, caption, wide, *rest])
-    return with_cells(table, lambda blocks, column: with_breaks(blocks, layout.longest[column]))
+    return transformed(blocks, {"Table": table})
 
 
 def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
@@ -162,20 +153,15 @@ def with_cells(table: Node, change: Callable[[Nodes, int], Nodes]) -> Node:
 def without_empty_heads(blocks: Nodes) -> Nodes:
     """Remove the headings of tables where all are empty; the first column then heads the rows."""
 
-    def change(one: Node) -> Node:
-        if one["t"] != "Table":
-            return one
+    def bold(cell: Nodes) -> Nodes:
+        return [node(one["t"], [node("Strong", one["c"])]) if one["t"] in {"Plain", "Para"} else one for one in cell]
+
+    def table(one: Node) -> Node:
         attributes, caption, columns, head, bodies, foot = one["c"]
         if any(text_of(row[1]) for row in head[1]) or not head[1]:
             return one
-        headed = [[body[0], 1, body[2], [_bold_first(row) for row in body[3]]] for body in bodies]
-        return node("Table", [attributes, caption, columns, [head[0], []], headed, foot])
+        headed = [[body[0], 1, body[2], body[3]] for body in bodies]
+        plain = node("Table", [attributes, caption, columns, [head[0], []], headed, foot])
+        return with_cells(plain, lambda cell, at: cell if at else bold(cell))
 
-    return transformed(blocks, change, BLOCKS)
-
-
-def _bold_first(row: Any) -> Any:
-    attributes, cells = row
-    first, *rest = cells
-    bold = [node(one["t"], [node("Strong", one["c"])]) if one["t"] in {"Plain", "Para"} else one for one in first[4]]
-    return [attributes, [[*first[:4], bold], *rest]]
+    return transformed(blocks, {"Table": table})

@@ -6,7 +6,6 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mnist_tui.report.figures.drawing import Drawing
@@ -24,19 +23,8 @@ BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table")
 """Blocks that hold no other blocks, except in a table's cells."""
 EVERY = 8
 """A long word may be broken after this number of characters."""
-
-
-@dataclass(frozen=True)
-class PlacedFigure:
-    """A figure of the report in one format.
-
-    Attributes:
-        place: the path of its file as the document names it.
-        drawing: the figure.
-    """
-
-    place: str
-    drawing: Drawing
+BARE = ["", [], []]
+"""The attributes of an element without id, classes and values."""
 
 
 def node(kind: str, content: Any = None) -> Node:
@@ -45,33 +33,42 @@ def node(kind: str, content: Any = None) -> Node:
 
 def inlines(text: str) -> Nodes:
     """Return plain text as pandoc writes it: words with spaces between."""
-    found: Nodes = []
-    for word in text.split():
-        found += [node("Space"), node("Str", word)]
-    return found[1:]
+    return _words_and_spaces(text.split())
 
 
-def transformed(value: Any, change: Callable[[Node], Any], whole: Collection[str] = ()) -> Any:
-    """Return the tree with every element, innermost first, replaced by what `change` returns for it.
+def _words_and_spaces(words: Sequence[str]) -> Nodes:
+    nodes: Nodes = []
+    for at, word in enumerate(words):
+        nodes += [node("Space")] if at else []
+        nodes += [node("Str", word)] if word else []
+    return nodes
+
+
+def transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]]) -> Any:
+    """Return the tree with every element of some kinds replaced, innermost first.
 
     Args:
-        change: takes an element; a list that it returns takes the element's place.
-        whole: kinds of elements whose insides are left; BLOCKS is fast where `change` is about blocks alone.
+        changes: by the kind of element, what makes the new one from it; a list that it returns takes the element's
+            place. Where all kinds are BLOCKS, the insides of blocks, table cells too, are left as they are.
     """
+    return _transformed(value, changes, whole=BLOCKS if changes.keys() <= BLOCKS else frozenset())
+
+
+def _transformed(value: Any, changes: Mapping[str, Callable[[Node], Any]], whole: frozenset[str]) -> Any:
     if isinstance(value, list):
         out: list[Any] = []
         for one in value:
-            if not isinstance(one, dict | list):
-                out.append(one)
-            elif isinstance(new := transformed(one, change, whole), list) and isinstance(one, dict):
+            new = _transformed(one, changes, whole)
+            if isinstance(one, dict) and isinstance(new, list):
                 out += new
             else:
                 out.append(new)
         return out
     if isinstance(value, dict) and "t" in value:
-        content = value.get("c")
-        enters = isinstance(content, dict | list) and value["t"] not in whole
-        return change({"t": value["t"], "c": transformed(content, change, whole)} if enters else value)
+        kind, content = value["t"], value.get("c")
+        if isinstance(content, dict | list) and kind not in whole:
+            value = {"t": kind, "c": _transformed(content, changes, whole)}
+        return changes[kind](value) if kind in changes else value
     return value
 
 
@@ -105,20 +102,15 @@ def with_ids(blocks: Nodes) -> Nodes:
     """Give headings the id of a ``{#id}`` at their end, or one made from their text; each id is used once."""
     taken: set[str] = set()
 
-    def change(one: Node) -> Node:
-        if one["t"] != "Header":
-            return one
+    def heading(one: Node) -> Node:
         level, (_, classes, pairs), title = one["c"]
-        found = _ID.search(title[-1]["c"]) if title and title[-1]["t"] == "Str" else None
-        if found and (whole := title[-1]["c"]) and found.start() == 0 and len(title) > 1:
+        found = _ID.fullmatch(title[-1]["c"]) if len(title) > 1 and title[-1]["t"] == "Str" else None
+        if found:
             title = title[:-2] if title[-2]["t"] == "Space" else title[:-1]
-            wanted = whole[2:-1]
-        else:
-            wanted = slug(text_of(title)) or "section"
-        name = _unused(wanted, taken)
+        name = _unused(found[1] if found else slug(text_of(title)) or "section", taken)
         return node("Header", [level, [name, classes, pairs], title])
 
-    return transformed(blocks, change, BLOCKS)
+    return transformed(blocks, {"Header": heading})
 
 
 def slug(title: str) -> str:
@@ -138,10 +130,8 @@ def slugs(titles: Sequence[str]) -> list[str]:
 
 
 def _unused(wanted: str, taken: set[str]) -> str:
-    name, number = wanted, 0
-    while name in taken:
-        number += 1
-        name = f"{wanted}-{number}"
+    numbered = (f"{wanted}-{number}" for number in itertools.count(1))
+    name = next(name for name in itertools.chain([wanted], numbered) if name not in taken)
     taken.add(name)
     return name
 
@@ -151,42 +141,45 @@ def headings(blocks: Nodes) -> list[tuple[int, str, Nodes]]:
     return [(one["c"][0], one["c"][1][0], one["c"][2]) for one in blocks if one["t"] == "Header"]
 
 
-def with_pictures(
-    blocks: Nodes, pictures: Mapping[str, PlacedFigure], made: Callable[[int, PlacedFigure, Nodes], Nodes]
-) -> Nodes:
-    """Replace each paragraph that starts with one of the report's pictures.
+FigureMaker = Callable[[int, Drawing, str, Nodes], Nodes]
+"""Returns the blocks of a figure in one format: from its number, the drawing, its file's path, and its caption."""
+
+
+def with_pictures(blocks: Nodes, drawings: Sequence[Drawing], place: Callable[[str], str], made: FigureMaker) -> Nodes:
+    """Replace each paragraph that starts with one of the report's pictures; figures are counted from 1.
 
     Args:
-        made: returns the blocks for a number, counted from 1, a picture and its caption.
+        place: returns the path of a figure's file as the document names it, from the drawing's name.
     """
-    numbers = itertools.count(1)
+    drawing_of, numbers = {f"{FIGURES}{drawing.name}": drawing for drawing in drawings}, itertools.count(1)
 
-    def block(one: Node) -> Any:
-        if one["t"] != "Para" or one["c"][0]["t"] != "Image":
+    def paragraph(one: Node) -> Any:
+        if one["c"][0]["t"] != "Image":
             return one
-        _, caption, (place, _) = one["c"][0]["c"]
-        picture = pictures.get(place.removeprefix(FIGURES))
-        return made(next(numbers), picture, caption) if picture and place.startswith(FIGURES) else one
+        _, caption, (target, _) = one["c"][0]["c"]
+        drawing = drawing_of.get(target)
+        return made(next(numbers), drawing, place(drawing.name), caption) if drawing else one
 
-    return transformed(blocks, block, BLOCKS)
+    return transformed(blocks, {"Para": paragraph})
 
 
 def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
     """Replace pictures that are not the report's own by their text."""
     ours = {f"{FIGURES}{name}" for name in names}
-
-    def change(one: Node) -> Any:
-        return one["c"][1] if one["t"] == "Image" and one["c"][2][0] not in ours else one
-
-    return transformed(blocks, change)
+    return transformed(blocks, {"Image": lambda one: one if one["c"][2][0] in ours else one["c"][1]})
 
 
-def captioned_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
+def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
+    """Return a picture with its caption below."""
+    return [
+        node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], [node("Plain", [picture])]])
+    ]
+
+
+def captioned_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
     """Return a picture with its caption below, as wide as it was drawn, at most as wide as the page."""
-    drawing = picture.drawing
-    size = [["width", f"{drawing.millimetres[0]:g}mm"]]
-    image = node("Image", [["", [], [*size, ["alt", drawing.alt]]], inlines(drawing.alt), [picture.place, ""]])
-    return [node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], [node("Plain", [image])]])]
+    attributes = ["", [], [["width", f"{drawing.millimetres[0]:g}mm"], ["alt", drawing.alt]]]
+    return figure(number, caption, node("Image", [attributes, inlines(drawing.alt), [path, ""]]))
 
 
 def numbered_caption(number: int, caption: Nodes) -> Nodes:
@@ -194,9 +187,9 @@ def numbered_caption(number: int, caption: Nodes) -> Nodes:
     return [node("Strong", inlines(f"Figure {number}:")), node("Space"), *caption]
 
 
-def numbered_figure(number: int, picture: PlacedFigure, caption: Nodes) -> Nodes:
+def numbered_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
     """Return a picture with its number and caption below."""
-    return captioned_figure(number, picture, numbered_caption(number, caption))
+    return captioned_figure(number, drawing, path, numbered_caption(number, caption))
 
 
 def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
@@ -206,68 +199,52 @@ def with_links(blocks: Nodes, names: Mapping[str, str] | None = None) -> Nodes:
         names: the targets' names by their ids; the ids themselves if absent.
     """
     if names is None:
-        names = {name: name for one in elements(blocks) if (name := _id_of(one))}
+        ids = [one["c"][1][0] for one in elements(blocks) if one["t"] == "Header"]
+        ids += [one["c"][0][0] for one in elements(blocks) if one["t"] == "Figure"]
+        names = {name: name for name in ids if name}
 
-    def change(one: Node) -> Any:
-        if one["t"] != "Link" or not one["c"][2][0].startswith("#"):
-            return one
+    def link(one: Node) -> Any:
         attributes, text, (target, title) = one["c"]
-        there = names.get(target[1:])
-        return node("Link", [attributes, text, [f"#{there}", title]]) if there else text
+        if not target.startswith("#"):
+            return one
+        name = names.get(target[1:])
+        return node("Link", [attributes, text, [f"#{name}", title]]) if name else text
 
-    return transformed(blocks, change)
-
-
-def _id_of(one: Node) -> str:
-    match one["t"]:
-        case "Header":
-            return one["c"][1][0]
-        case "Figure":
-            return one["c"][0][0]
-        case _:
-            return ""
+    return transformed(blocks, {"Link": link})
 
 
 def contents(blocks: Nodes, deepest: int = 2) -> Nodes:
     """Return a table of contents as a list of links, for formats that make none themselves."""
-    chosen = [(level, name, title) for level, name, title in headings(blocks) if level <= deepest]
+    chosen = [heading for heading in headings(blocks) if heading[0] <= deepest]
     return [_nested_list(chosen)] if chosen else []
 
 
 def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
+    """Return a list of links to headings; those of lower levels are lists inside the item before them."""
     top = min(level for level, _, _ in chosen)
+    starts = [at for at, (level, _, _) in enumerate(chosen) if level == top or at == 0]
     items: list[Nodes] = []
-    inner: list[tuple[int, str, Nodes]] = []
-    for level, name, title in chosen:
-        if level > top and items:
-            inner.append((level, name, title))
-            continue
-        _close_item(items, inner)
-        items.append([node("Plain", [node("Link", [["", [], []], _without_links(title), [f"#{name}", ""]])])])
-    _close_item(items, inner)
+    for start, end in itertools.pairwise([*starts, len(chosen)]):
+        _, name, title = chosen[start]
+        title = transformed(title, {"Link": lambda one: one["c"][1], "Note": lambda _: []})
+        inner = [_nested_list(chosen[start + 1 : end])] if end > start + 1 else []
+        items.append([node("Plain", [node("Link", [BARE, title, [f"#{name}", ""]])]), *inner])
     return node("BulletList", items)
 
 
-def _close_item(items: list[Nodes], inner: list[tuple[int, str, Nodes]]) -> None:
-    if inner:
-        items[-1].append(_nested_list(inner))
-        inner.clear()
+def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
+    """Write what matches a pattern in a format's own code, where pandoc would write it wrong."""
+    parts = re.compile(f"({pattern})")
 
+    def string(one: Node) -> Nodes:
+        pieces = parts.split(one["c"])
+        return [
+            node("RawInline", [form, code]) if at % 2 else node("Str", piece)
+            for at, piece in enumerate(pieces)
+            if piece
+        ]
 
-def _without_links(title: Nodes) -> Nodes:
-    return transformed(title, lambda one: one["c"][1] if one["t"] == "Link" else [] if one["t"] == "Note" else one)
-
-
-def with_raw_character(blocks: Nodes, char: str, form: str, code: str) -> Nodes:
-    """Write a character in a format's own code, where pandoc would write it wrong."""
-
-    def change(one: Node) -> Any:
-        if one["t"] != "Str" or char not in one["c"]:
-            return one
-        pieces = re.split(f"({re.escape(char)})", one["c"])
-        return [node("RawInline", [form, code]) if piece == char else node("Str", piece) for piece in pieces if piece]
-
-    return transformed(blocks, change)
+    return transformed(blocks, {"Str": string})
 
 
 def breakable(text: str, longest: int) -> str:
@@ -283,19 +260,13 @@ def _broken(word: str) -> str:
 def with_breaks(value: Any, longest: int) -> Any:
     """Return the tree with words longer than `longest` characters breakable."""
 
-    def change(one: Node) -> Node:
-        match one["t"]:
-            case "Str":
-                return node("Str", breakable(one["c"], longest))
-            case "Code":
-                return node("Code", [one["c"][0], breakable(one["c"][1], longest)])
-            case "CodeBlock":
-                lines = (breakable(line, longest) for line in one["c"][1].split("\n"))
-                return node("CodeBlock", [one["c"][0], "\n".join(lines)])
-            case _:
-                return one
+    def code(one: Node) -> Node:
+        lines = (breakable(line, longest) for line in one["c"][1].split("\n"))
+        return node(one["t"], [one["c"][0], "\n".join(lines)])
 
-    return transformed(value, change)
+    return transformed(
+        value, {"Str": lambda one: node("Str", breakable(one["c"], longest)), "Code": code, "CodeBlock": code}
+    )
 
 
 JOINED = frozenset(("Str", "Space", "SoftBreak"))
@@ -321,24 +292,14 @@ def with_directions(value: Any, made: Apart) -> Any:
         made: sets words apart in the format's way.
     """
     if isinstance(value, list):
-        return _of_list_with_directions(value, made)
-    if isinstance(value, dict):
-        if value.get("t") in {"Code", "CodeBlock", "RawInline", "RawBlock", "MetaString"}:
-            return value
+        out: list[Any] = []
+        for are_words, group in itertools.groupby(value, lambda one: isinstance(one, dict) and one.get("t") in JOINED):
+            some = list(group)
+            out += _words_by_direction(some, made) if are_words else [with_directions(one, made) for one in some]
+        return out
+    if isinstance(value, dict) and value.get("t") not in {"Code", "CodeBlock", "RawInline", "RawBlock", "MetaString"}:
         return {key: with_directions(inner, made) for key, inner in value.items()}
     return value
-
-
-def _of_list_with_directions(values: list[Any], made: Apart) -> list[Any]:
-    out: list[Any] = []
-    joined: Nodes = []
-    for one in values:
-        if isinstance(one, dict) and one.get("t") in JOINED:
-            joined.append(one)
-            continue
-        out += [*_words_by_direction(joined, made), with_directions(one, made)]
-        joined = []
-    return out + _words_by_direction(joined, made)
 
 
 def _words_by_direction(joined: Nodes, made: Apart) -> Nodes:
@@ -347,15 +308,6 @@ def _words_by_direction(joined: Nodes, made: Apart) -> Nodes:
         return joined
     out: Nodes = []
     for text, rtl in parts:
-        words = _word_nodes(text)
+        words = _words_and_spaces(text.split(" "))
         out += made(words) if rtl else words
     return out
-
-
-def _word_nodes(text: str) -> Nodes:
-    """Return the text as pandoc writes it, with the spaces at its ends."""
-    found: Nodes = []
-    for at, word in enumerate(text.split(" ")):
-        found += [node("Space")] if at else []
-        found += [node("Str", word)] if word else []
-    return found

@@ -14,9 +14,15 @@ from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.complexity import of
-from mnist_tui.report import result_words
 from mnist_tui.report.complexity.breakdown import as_table
-from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
+from mnist_tui.report.result_words import (
+    MEASURED,
+    PublishedScore,
+    citation,
+    published_scores,
+    ridge_accuracies,
+    solution_in_words,
+)
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
@@ -241,13 +247,14 @@ def solution_lines(doc: Document) -> list[str]:
     found = doc.get("closed_form")
     if not found:
         return []
+    ridge, images, temperature = solution_in_words(found)
     lines = [
-        f"ridge        {result_words.ridge_in_words(found)}",
-        f"solved over  {result_words.solved_images(found)}",
-        f"temperature  {result_words.temperature_in_words(found)}",
+        f"ridge        {ridge}",
+        f"solved over  {images}",
+        f"temperature  {temperature}",
         "losses are those of softmax(scores / temperature)",
     ]
-    rows = result_words.ridge_accuracies(found)
+    rows = ridge_accuracies(found)
     return [*lines, "", *aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 
