@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, takewhile
 from statistics import fmean, median
 from typing import Literal
 
@@ -16,7 +16,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.layers import BatchNormalization, Constant, Conv2D, Dense, Dropout, PlainInitializer
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.wording import counted, percent
+from mnist_tui.wording import counted, loss, noun, percent
 
 Severity = Literal["problem", "warning", "note", "good"]
 SEVERITIES: tuple[Severity, ...] = ("problem", "warning", "note", "good")
@@ -28,11 +28,11 @@ class Finding:
     """A diagnosis with its evidence.
 
     Attributes:
-        kind: one word that tells it from others: diverged, stuck, overfitting …
+        kind: one word for it: diverged, stuck, overfitting …
         headline: at most 48 characters, without a full stop.
-        evidence: the figures that it stands on, with their epochs, in sentences.
+        evidence: the figures that it rests on, with their epochs, in sentences.
         advice: what to try, in sentences; empty where there is nothing to do.
-        since: the epoch from which on it holds; None where it has none.
+        since: the epoch from which on it holds; None where that has no meaning.
     """
 
     kind: str
@@ -41,11 +41,6 @@ class Finding:
     evidence: str
     advice: str = ""
     since: int | None = None
-
-
-def loss(value: float) -> str:
-    """Return a loss with four decimals; fewer, or powers of ten, for large ones."""
-    return f"{value:.4f}" if value < 100 else f"{value:.4g}"
 
 
 def change(before: float, after: float) -> str:
@@ -80,67 +75,48 @@ LAST, LAST_FALL = 3, 0.06
 SCHEDULE_OVER = 0.1
 """Of the highest learning rate: where a schedule has brought it lower, more epochs at its end change nothing."""
 
-Rows = tuple[EpochRow, ...]
-
 
 def diverged(run: RunState, experiment: Experiment) -> Finding | None:
     """A loss that is not a finite number any more."""
     broken = next((row for row in run.history if row.loss is None or row.val_loss is None), None)
     if broken is None and run.state != "diverged":
         return None
-    before = [row for row in run.history if row.loss is not None and (broken is None or row.epoch < broken.epoch)]
+    since = broken.epoch if broken is not None else len(run.history) + 1
     if broken is not None:
         which = "training" if broken.loss is None else "validation"
         evidence = f"The {which} loss of epoch {broken.epoch} is not a finite number."
     else:
-        evidence = f"The run ended as diverged: {run.ended.reason}." if run.ended and run.ended.reason else ""
-        evidence = evidence or "The run ended as diverged."
-    if before and before[-1].loss is not None:
+        evidence = f"The run ended as diverged{f': {run.ended.reason}' if run.ended and run.ended.reason else ''}."
+    before = [row for row in run.history if row.loss is not None and row.epoch < since]
+    if before:
         evidence += f" The training loss of epoch {before[-1].epoch} was {loss(before[-1].loss)}."
-    since = broken.epoch if broken is not None else len(run.history) + 1
     rate = learning_rate(run, experiment)
-    return Finding(
-        "diverged",
-        "problem",
-        f"Diverged in epoch {since}",
-        evidence,
-        f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}.",
-        since,
-    )
+    advice = f"The learning rate is too high: try a tenth of it, --lr {rate / 10:.3g} instead of {rate:.3g}."
+    return Finding("diverged", "problem", f"Diverged in epoch {since}", evidence, advice, since)
 
 
 def stuck_at_chance(run: RunState, experiment: Experiment) -> Finding | None:
     """No better than guessing, and no longer changing."""
-    rows, chance = run.history, _largest_class(run)
-    at_chance = [_guesses(row, chance) for row in rows]
-    if len(rows) < STUCK_EPOCHS or not all(at_chance[-STUCK_EPOCHS:]):
+    rows = run.history
+    sizes = [sum(row) for row in run.confusion or ()]
+    chance = max(sizes) / sum(sizes) if sum(sizes) else 0.1
+    stuck = [*takewhile(lambda row: _guesses(row, chance), reversed(rows))]
+    if len(stuck) < STUCK_EPOCHS:
         return None
-    learnt = [at for at, guesses in enumerate(at_chance) if not guesses]
-    first = rows[learnt[-1] + 1] if learnt else rows[0]
-    last = rows[-1]
-    assert last.val_accuracy is not None and last.loss is not None
+    first, last = stuck[-1], rows[-1]
     evidence = (
         f"After epoch {last.epoch} the validation accuracy is {percent(last.val_accuracy)}, where always naming the "
         f"largest class gives {percent(chance)}, and the training loss {loss(last.loss)}, where guessing gives "
         f"ln 10 = {GUESSING:.3f}."
     )
-    return Finding(
-        "stuck",
-        "problem",
-        f"Stuck at chance since epoch {first.epoch}",
-        evidence,
-        _way_out(run, experiment),
-        first.epoch,
-    )
+    headline = f"Stuck at chance since epoch {first.epoch}"
+    return Finding("stuck", "problem", headline, evidence, _way_out(run, experiment), first.epoch)
 
 
 def _guesses(row: EpochRow, chance: float) -> bool:
-    return (
-        row.val_accuracy is not None
-        and row.loss is not None
-        and row.val_accuracy <= chance + AT_CHANCE
-        and row.loss > 0.95 * GUESSING
-    )
+    if row.val_accuracy is None or row.loss is None:
+        return False
+    return row.val_accuracy <= chance + AT_CHANCE and row.loss > 0.95 * GUESSING
 
 
 def _way_out(run: RunState, experiment: Experiment) -> str:
@@ -159,10 +135,9 @@ def _way_out(run: RunState, experiment: Experiment) -> str:
 
 def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
     """A training loss that jumps up, or lies above that of guessing though the network predicts classes well."""
-    rows = _finite(run)[-RECENT:]
+    rows, losses, _ = _finite(run, RECENT)
     if len(rows) < STUCK_EPOCHS:
         return None
-    losses = [row.loss or 0.0 for row in rows]
     accuracy = rows[-1].val_accuracy or 0.0
     rises = jumps(losses, JUMP, LEAST_JUMP)
     if losses[-1] > ABOVE_GUESSING * GUESSING and accuracy > LEARNT:
@@ -190,10 +165,9 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
 
 def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
     """A training loss that falls steadily and little, and no slower than at the beginning: steps too small."""
-    rows = _finite(run)
+    rows, losses, _ = _finite(run)
     if len(rows) < SLOW_EPOCHS or (rows[-1].val_accuracy or 0.0) >= 0.9:
         return None
-    losses = [row.loss or 0.0 for row in rows]
     whole = 1 - losses[-1] / losses[0]
     third = max(1, len(losses) // 3)
     begin, end = (losses[0] - losses[third]) / third, (losses[-1 - third] - losses[-1]) / third
@@ -210,8 +184,7 @@ def rate_too_low(run: RunState, experiment: Experiment) -> Finding | None:
 
 def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | None:
     """A validation loss that jumps while the training loss falls: the steps have become too long."""
-    rows = _finite(run)[-RECENT:]
-    values = [row.val_loss or 0.0 for row in rows]
+    rows, _, values = _finite(run, RECENT)
     rises = jumps(values, VAL_JUMP, LEAST_JUMP)
     scatter = noise(values)
     if len(rises) >= FEWEST_JUMPS:
@@ -237,8 +210,7 @@ def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | 
 
 def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
     """A validation loss that has risen since its minimum, beyond its noise, while the training loss fell."""
-    rows = _finite(run)
-    values = [row.val_loss or 0.0 for row in rows]
+    rows, losses, values = _finite(run)
     low = min(range(len(values)), key=values.__getitem__, default=0)
     after = rows[low + 1 :]
     if len(after) < PATIENCE:
@@ -246,44 +218,31 @@ def overfitting(run: RunState, experiment: Experiment) -> Finding | None:
     window = max(3, len(after) // 4)
     lowest, recent = fmean(values[max(0, low - 1) : low + 2]), fmean(values[-window:])
     error = noise(values[low:]) * (1 / window + 1 / 3) ** 0.5
-    training, now = rows[low].loss or 0.0, fmean(row.loss or 0.0 for row in rows[-window:])
+    training, now = losses[low], fmean(losses[-window:])
     if recent - lowest <= max(MILD * lowest, 3 * error) or trend(values[low:]) < RISING or now >= 0.98 * training:
         return None
     best, last = rows[low], rows[-1]
-    assert best.val_loss is not None and last.val_loss is not None and last.loss is not None
     evidence = (
-        f"The validation loss was lowest after epoch {best.epoch} ({loss(best.val_loss)}) and is {loss(last.val_loss)} "
-        f"after epoch {last.epoch} ({change(best.val_loss, last.val_loss)}), while the training loss fell from "
-        f"{loss(training)} to {loss(last.loss)}."
+        f"The validation loss was lowest after epoch {best.epoch} ({loss(values[low])}) and is {loss(values[-1])} "
+        f"after epoch {last.epoch} ({change(values[low], values[-1])}), while the training loss fell from "
+        f"{loss(training)} to {loss(losses[-1])}."
     )
     if best.val_accuracy is not None and last.val_accuracy is not None:
-        meanwhile = f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
-        kept = last.val_accuracy >= best.val_accuracy
-        evidence += meanwhile + (": not more mistakes, but surer ones." if kept else ".")
-    grave = recent > (1 + GRAVE) * lowest
-    return Finding(
-        "overfitting",
-        "warning" if grave else "note",
-        f"Overfitting since epoch {best.epoch}",
-        evidence,
-        _against_overfitting(experiment),
-        best.epoch,
-    )
-
-
-def _against_overfitting(experiment: Experiment) -> str:
+        evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now"
+        evidence += ": not more mistakes, but surer ones." if last.val_accuracy >= best.val_accuracy else "."
     rates = [layer.rate for layer in experiment.layers if layer.kind == "dropout"]
     stop = "" if experiment.training.early_stopping else "Stop early (--patience 5 --validation 0.2). "
     drop = f"More dropout than {max(rates):g}" if any(rates) else "Dropout (--dropout 0.5)"
     images = " All training images (--limit none)." if experiment.dataset.limit else ""
-    return f"{stop}{drop}, or fewer neurons.{images}"
+    advice = f"{stop}{drop}, or fewer neurons.{images}"
+    severity = "warning" if recent > (1 + GRAVE) * lowest else "note"
+    return Finding("overfitting", severity, f"Overfitting since epoch {best.epoch}", evidence, advice, best.epoch)
 
 
 def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     """A validation loss that was still falling, beyond its noise, when the run ended; while it lives, that is good."""
-    rows = _finite(run)
+    rows, _, values = _finite(run)
     rates = [row.learning_rate or 0.0 for row in rows]
-    values = [row.val_loss or 0.0 for row in rows]
     plainly = _falls_plainly(values)
     over = bool(rates) and rates[-1] < SCHEDULE_OVER * max(rates)
     if len(rows) < 4 or (over and not plainly):
@@ -303,22 +262,12 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
         advice = "The learning rate had come to its end; more epochs from the beginning make its schedule longer."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice)
     if run.state == "stopped" and len(rows) < run.epochs:
-        return Finding(
-            "unconverged",
-            "warning",
-            "Stopped while still improving",
-            evidence,
-            f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other "
-            f"{counted(run.epochs - len(rows), 'epoch')} of {run.epochs}.",
-        )
-    more = max(10, len(rows) // 2)
-    return Finding(
-        "unconverged",
-        "warning",
-        "Not yet converged: still improving",
-        evidence,
-        f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {more}.",
-    )
+        headline, rest = "Stopped while still improving", counted(run.epochs - len(rows), "epoch")
+        advice = f"Go on with it: mnist-tui resume {run.run or 'RUN'} trains the other {rest} of {run.epochs}."
+    else:
+        headline = "Not yet converged: still improving"
+        advice = f"Train longer: mnist-tui extend {run.run or 'RUN'} --epochs {max(10, len(rows) // 2)}."
+    return Finding("unconverged", "warning", headline, evidence, advice)
 
 
 def _falls_plainly(values: list[float]) -> bool:
@@ -329,14 +278,11 @@ def _falls_plainly(values: list[float]) -> bool:
     return before > 0 and 1 - fmean(values[-LAST:]) / before >= LAST_FALL
 
 
-def _finite(run: RunState) -> Rows:
-    return tuple(row for row in run.history if row.loss is not None and row.val_loss is not None)
-
-
-def _largest_class(run: RunState) -> float:
-    """Return the share of the largest class in the validation images: the accuracy of always predicting it."""
-    rows = [sum(row) for row in run.confusion or ()]
-    return max(rows) / sum(rows) if sum(rows) else 0.1
+def _finite(run: RunState, last: int = 0) -> tuple[list[EpochRow], list[float], list[float]]:
+    """Return the rows whose losses are finite, with their training and validation losses; 0 for `last` means all."""
+    found = [(row, row.loss, row.val_loss) for row in run.history if row.loss is not None and row.val_loss is not None]
+    recent = found[-last:]
+    return [row for row, _, _ in recent], [loss for _, loss, _ in recent], [loss for _, _, loss in recent]
 
 
 def learning_rate(run: RunState, experiment: Experiment) -> float:
@@ -347,7 +293,6 @@ def learning_rate(run: RunState, experiment: Experiment) -> float:
 
 WORSE, LEAST = 1.25, 0.01
 """Compared with the lowest validation loss; converged trainings end within 10 % of it."""
-RESTORES = "training.early_stopping.restore_best_weights"
 
 
 def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
@@ -355,10 +300,8 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     best, stopping = run.best, experiment.training.early_stopping
     if run.live or best is None or (stopping is not None and stopping.restore_best_weights):
         return None
-    last = run.history[-1]
-    if last.val_loss is None or best.val_loss is None:
-        return None
-    if last.val_loss < max(WORSE * best.val_loss, best.val_loss + LEAST):
+    last, lowest = run.history[-1], best.val_loss
+    if last.val_loss is None or lowest is None or last.val_loss < max(WORSE * lowest, lowest + LEAST):
         return None
     evidence = (
         f"After the last epoch, {last.epoch}, the validation loss is {loss(last.val_loss)}; the lowest was "
@@ -366,7 +309,11 @@ def last_epoch(run: RunState, experiment: Experiment) -> Finding | None:
     )
     if last.val_accuracy is not None and best.val_accuracy is not None:
         evidence += f" Validation accuracy: {percent(best.val_accuracy)} then, {percent(last.val_accuracy)} now."
-    keeps = "--patience 10 --validation 0.2" if stopping is None else f"--set {RESTORES}=true"
+    keeps = (
+        "--patience 10 --validation 0.2"
+        if stopping is None
+        else "--set training.early_stopping.restore_best_weights=true"
+    )
     advice = f"Have the best epoch's weights kept ({keeps}), or let the learning rate fall (--schedule cosine)."
     return Finding("last-epoch", "warning", "The last epoch is not a good one", evidence, advice, last.epoch)
 
@@ -413,7 +360,6 @@ def jumps(values: Sequence[float], share: float, least: float) -> list[int]:
 
 FEWEST_EPOCHS = 3
 """With fewer epochs a curve's direction cannot be distinguished from chance."""
-HEADLINE_WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -430,19 +376,14 @@ class Rule:
 
 
 def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
-    """Return what the RULES find about a run, live or ended, worst first; never empty.
-
-    Args:
-        run: as the reducer has it.
-        experiment: what it trains.
-    """
+    """Return what the RULES find about a run and its experiment, live or ended, worst first; never empty."""
     if not experiment.trains_in_epochs:
-        return (solved(run),)
+        return (_solved(run),)
     found: list[Finding] = []
     for rule in RULES:
-        if rule.unless.isdisjoint(each.kind for each in found):
-            finding = rule.find(run, experiment)
-            found += [finding] if finding is not None else []
+        excluded = not rule.unless.isdisjoint(finding.kind for finding in found)
+        if not excluded and (finding := rule.find(run, experiment)) is not None:
+            found.append(finding)
     if not any(finding.severity in {"problem", "warning", "good"} for finding in found):
         found.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
@@ -450,7 +391,7 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
 
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
     """Return a line for each finding, of at most 60 columns: ``warning: Overfitting since epoch 12``."""
-    return [f"{finding.severity}: {finding.headline}"[:HEADLINE_WIDTH] for finding in findings]
+    return [f"{finding.severity}: {finding.headline}"[:60] for finding in findings]
 
 
 def stopped(run: RunState, experiment: Experiment) -> Finding | None:
@@ -465,17 +406,16 @@ def stopped(run: RunState, experiment: Experiment) -> Finding | None:
 
 def _too_early(run: RunState) -> Finding:
     done = len(run.history)
-    epochs = "no epoch has ended" if not done else f"{done} epoch{'s have' if done > 1 else ' has'} ended"
+    epochs = f"{counted(done, 'epoch')} {noun(done, 'has', 'have')} ended" if done else "no epoch has ended"
+    advice = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs 10."
     if run.live:
         advice = f"After epoch {FEWEST_EPOCHS} there is something to say."
-    else:
-        advice = f"Train for {FEWEST_EPOCHS} epochs or more: --epochs {max(10, FEWEST_EPOCHS)}."
     return Finding("too-early", "note", "Too few epochs to say", f"So far {epochs}.", advice)
 
 
 def _all_well(run: RunState) -> Finding:
     last, best = run.history[-1], run.best
-    assert last.val_loss is not None and best is not None and best.val_loss is not None
+    assert best is not None
     evidence = f"After epoch {last.epoch} the validation loss is {loss(last.val_loss)}"
     evidence += f" and the validation accuracy {percent(last.val_accuracy)}" if last.val_accuracy is not None else ""
     evidence += f"; the lowest loss was {loss(best.val_loss)}, after epoch {best.epoch}." if best is not last else "."
@@ -499,19 +439,15 @@ def dead_units(run: RunState, experiment: Experiment) -> Finding | None:
     if not dead:
         return None
     units = {layer.name: layer.output_shape[-1] for layer in of(experiment).layers}
-    told = [f"{round(share * units[name])} of {units[name]} units of {name} ({percent(share)})" for name, share in dead]
-    worst = max(share for _, share in dead)
-    many = counted(dead, "layer") if len(dead) > 1 else dead[0][0]
-    lower = learning_rate(run, experiment) / 10
-    return Finding(
-        "dead-units",
-        "problem" if worst >= MOSTLY_DEAD else "warning",
-        f"Dead ReLUs in {many}",
-        f"After epoch {seen.epoch} the output is zero for every image looked at: {'; '.join(told)}.",
-        f"A dead unit gets no gradient. Lower the learning rate (--lr {lower:.3g}), or take an "
-        "activation without a flat side (leaky_relu, elu).",
-        seen.epoch,
+    parts = [f"{share * units[name]:.0f} of {units[name]} units of {name} ({percent(share)})" for name, share in dead]
+    evidence = f"After epoch {seen.epoch} the output is zero for every image looked at: {'; '.join(parts)}."
+    advice = (
+        f"A dead unit gets no gradient. Lower the learning rate (--lr {learning_rate(run, experiment) / 10:.3g}), or "
+        "take an activation without a flat side (leaky_relu, elu)."
     )
+    severity = "problem" if max(share for _, share in dead) >= MOSTLY_DEAD else "warning"
+    where = counted(dead, "layer") if len(dead) > 1 else dead[0][0]
+    return Finding("dead-units", severity, f"Dead ReLUs in {where}", evidence, advice, seen.epoch)
 
 
 def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
@@ -524,20 +460,18 @@ def never_predicted(run: RunState, experiment: Experiment) -> Finding | None:
     if not missing:
         return None
     names = run.data.class_names if run.data is not None else tuple(map(str, range(len(matrix))))
-    told = "; ".join(f"{names[at]}: 0 of {sum(columns):,}, though {sum(matrix[at]):,} are" for at in missing)
+    parts = "; ".join(f"{names[at]}: 0 of {sum(columns):,}, though {sum(matrix[at]):,} are" for at in missing)
     which = f"Class {names[missing[0]]} is" if len(missing) == 1 else f"{counted(missing, 'class')} are"
-    return Finding(
-        "never-predicted",
-        "warning",
-        f"{which} never predicted",
-        f"Validation images predicted as the class after epoch {run.confusion_epoch}: {told}.",
+    evidence = f"Validation images predicted as the class after epoch {run.confusion_epoch}: {parts}."
+    advice = (
         "Look at the images of its row in the matrix. Train longer; if that changes nothing, lower the learning rate "
-        "or check that the training images hold the class often enough.",
-        run.confusion_epoch,
+        "or check that the training images hold the class often enough."
     )
+    headline = f"{which} never predicted"
+    return Finding("never-predicted", "warning", headline, evidence, advice, run.confusion_epoch)
 
 
-def solved(run: RunState) -> Finding:
+def _solved(run: RunState) -> Finding:
     """Return the accuracy on training and validation images of a closed-form solution."""
     row = run.history[-1] if run.history else None
     if row is None or row.accuracy is None or row.val_accuracy is None:
@@ -569,20 +503,16 @@ def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
         return None
     evidence = (
         f"After epoch {row.epoch} the training loss is {loss(row.loss)}, the validation loss {loss(row.val_loss)}. "
-        f"{_why(experiment)}"
+        f"{_why_gap(experiment)}"
     )
-    since = next((earlier.epoch for earlier in run.history if _above(earlier)), row.epoch)
+    since = next(row.epoch for row, own, validation in zip(*_finite(run), strict=True) if own > validation)
     headline = "Why training loss is above validation loss"
     if row.plain_loss is None:
         return Finding("loss-gap", "note", headline, f"{evidence} {_between(run)}".rstrip(), SWITCH_ON, since)
     return Finding("loss-gap", "note", headline, f"{evidence} {_proof(row, row.plain_loss, row.val_loss)}", "", since)
 
 
-def _above(row: EpochRow) -> bool:
-    return row.loss is not None and row.val_loss is not None and row.loss > row.val_loss
-
-
-def _why(experiment: Experiment) -> str:
+def _why_gap(experiment: Experiment) -> str:
     rates = {layer.rate for layer in experiment.layers if isinstance(layer, Dropout) and layer.rate > 0}
     mean = "is the mean over an epoch in which the weights still improve"
     if rates:
@@ -591,29 +521,22 @@ def _why(experiment: Experiment) -> str:
             f"That is how they are measured: training loss is taken with dropout{rate} on, and {mean}; validation "
             "loss is measured after the epoch, with dropout off."
         )
-    batches = " and normalises by each batch's own statistics" if _normalises(experiment) else ""
+    normalises = any(isinstance(layer, BatchNormalization) for layer in experiment.layers)
+    batches = " and normalises by each batch's own statistics" if normalises else ""
     return (
         f"This network has no dropout: training loss {mean}{batches}; validation loss is measured after it, with the "
         "better weights."
     )
 
 
-def _normalises(experiment: Experiment) -> bool:
-    return any(isinstance(layer, BatchNormalization) for layer in experiment.layers)
-
-
 def _between(run: RunState) -> str:
-    """Return a note that an epoch's training loss is a mean over the epoch, between the losses at its start and end."""
-    if len(run.history) < 2:
-        return ""
-    before, row = run.history[-2], run.history[-1]
-    if before.val_loss is None or row.loss is None or row.val_loss is None:
-        return ""
-    if not row.val_loss < row.loss < before.val_loss:
+    """Return a note that the newest training loss, a mean over its epoch, lies between the losses at start and end."""
+    rows, losses, values = _finite(run, 2)
+    if len(rows) < 2 or rows[0] is not run.history[-2] or not values[1] < losses[1] < values[0]:
         return ""
     return (
-        f"The validation loss was {loss(before.val_loss)} before the epoch and {loss(row.val_loss)} after it; the "
-        "training loss lies between them."
+        f"The validation loss was {loss(values[0])} before the epoch and {loss(values[1])} after it; the training loss "
+        "lies between them."
     )
 
 
