@@ -21,9 +21,9 @@ from mnist_tui import settings
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import find_preset, read_presets
 from mnist_tui.runs.control import Command, Inbox, leave
+from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.epoch_predictions import append
 from mnist_tui.runs.folder import Label, RunFolder, write_label
-from mnist_tui.runs.library import delete_run
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_commands import open_run

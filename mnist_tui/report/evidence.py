@@ -148,7 +148,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
             folder,
             preset,
             state,
-            standing=standing,
+            folder_state=standing,
             command=launch.command if launch else "",
             results=results,
             study=launch.study if launch else "",

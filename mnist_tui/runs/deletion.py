@@ -1,29 +1,72 @@
-"""Discard a run, alive or not, and find what can be deleted in a folder of runs.
+"""Delete runs: one that has ended, one whose worker is first made to end, and what is of no use any more.
 
-Other processes write there meanwhile: a file that disappears while it is looked at is ignored, and a run that cannot
-be read is left alone.
+Other processes write in a folder of runs meanwhile: a file that disappears while it is examined is ignored, and a run
+that cannot be read is left alone.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui import processes
 from mnist_tui.errors import RunError
-from mnist_tui.files import TEMPORARY, discard, is_abandoned
+from mnist_tui.files import TEMPORARY, discard, is_abandoned, temporary_name
 from mnist_tui.locks import is_held
 from mnist_tui.runs.control import DISCARDED, Command, leave, waiting, withdraw
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import delete_run, remove_folder, run_folders
+from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Lock, is_worker
 from mnist_tui.runs.state import LIVE
 
 PATIENCE_SECONDS = 20.0
 LOOK_SECONDS = 0.05
+
+
+def delete_run(folder: RunFolder) -> None:
+    """Delete a run and all its files, under its lock, so that no process goes on with it meanwhile.
+
+    Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
+
+    Raises:
+        RunError: the folder leads outside itself or cannot be removed, its worker lives, or someone else writes it.
+    """
+    folder.check_own_files()
+    _check_over(folder)
+    lock = Lock(folder)
+    try:
+        _check_over(folder)
+        remove_folder(folder.path)
+    except OSError as error:
+        raise RunError(f"run {folder.id} cannot be deleted: {error}") from None
+    finally:
+        lock.release()
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder with all that is in it, renamed to a temporary name first.
+
+    Raises:
+        OSError: it cannot be removed. What could not be removed of a folder out of sight is for `prune`.
+    """
+    aside = temporary_name(path)
+    path.rename(aside)
+    shutil.rmtree(aside)
+
+
+def _check_over(folder: RunFolder) -> None:
+    """Refuse a run whose worker lives; whether a damaged run has a worker, only its lock shows."""
+    try:
+        state = folder.state()
+    except RunError:
+        return
+    if state in LIVE:
+        raise RunError(f"run {folder.id} is {state}; stop it first (`mnist-tui stop {folder.id}`)")
 
 
 def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
@@ -34,16 +77,16 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
 
     Raises:
         RunError: the worker does not answer, or the folder cannot be deleted; then it is as it was, and a worker that
-            wakes later finds no order to end.
+            wakes later finds no command to end.
     """
     folder.check_own_files()
     if folder.state() in LIVE:
-        order = leave(folder, Command("discard"))
+        command = leave(folder, Command("discard"))
         try:
-            if not _ends(folder, patience) and (withdraw(order) or not _ends(folder, patience)):
+            if not _ends(folder, patience) and (withdraw(command) or not _ends(folder, patience)):
                 raise RunError(_silent(folder))
         except BaseException:
-            withdraw(order)
+            withdraw(command)
             raise
     delete_run(folder)
 
@@ -58,11 +101,13 @@ def _ends(folder: RunFolder, patience: float) -> bool:
 
 
 def _silent(folder: RunFolder) -> str:
-    status = folder.status()
-    said = f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended"
+    status, why = folder.status(), ""
     if is_worker(folder.path, status) and processes.is_stopped(status.pid):
-        said += f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
-    return f"{said}; nothing was deleted, and it is no longer asked to end"
+        why = f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
+    return (
+        f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended{why}; "
+        "nothing was deleted, and it is no longer asked to end"
+    )
 
 
 def _lives(folder: RunFolder) -> bool:
@@ -72,13 +117,12 @@ def _lives(folder: RunFolder) -> bool:
 
 @dataclass(frozen=True)
 class Waste:
-    """A run or a temporary file that can be deleted.
+    """A run's folder, or a temporary file or folder, that can be deleted.
 
     Attributes:
-        path: a run's folder, or a temporary file or folder.
         why: in words.
         size: bytes.
-        run: the run, where all of it is find_waste.
+        run: the run, where the whole of it can be deleted.
     """
 
     path: Path
@@ -88,24 +132,20 @@ class Waste:
 
 
 def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: float | None = None) -> list[Waste]:
-    """Find what can be deleted: discarded or empty runs first, then stale temporary files.
-
-    None that lives.
+    """Find what can be deleted: discarded or empty runs first, then stale temporary files; nothing of a live run.
 
     Args:
-        others: further folders to look in for temporary files.
-        older_than: seconds since the last sign of life of a run, and since the last change of a temporary file; by the
-            time of day. 0 asks no clock.
+        others: further folders to search for temporary files.
+        older_than: the least seconds, by the time of day, since the last sign of life of a run and the last change of
+            a temporary file. With 0 no clock is read.
         now: seconds since the Unix epoch.
     """
     before = (time.time() if now is None else now) - older_than if older_than else math.inf
-    found = [one for place in (runs_dir, *others) for one in _half_written(place, "a temporary file", before)]
+    waste = [each for place in (runs_dir, *others) for each in _half_written(place, "a temporary file", before)]
     for folder in run_folders(runs_dir):
-        try:
-            found += _of_run(folder, before)
-        except (RunError, OSError):
-            continue
-    return sorted(found, key=lambda one: one.run is None)
+        with suppress(RunError, OSError):
+            waste += _waste_of(folder, before)
+    return sorted(waste, key=lambda each: each.run is None)
 
 
 def remove_waste(found: Waste) -> None:
@@ -137,23 +177,16 @@ def _remove_run(folder: RunFolder) -> None:
         lock.release()
 
 
-def _of_run(folder: RunFolder, before: float) -> list[Waste]:
-    """Return the whole run, or what was left half written in it; nothing of a live run.
-
-    Args:
-        before: the last sign of life of a run that can go, and the last change of a temporary file, in seconds since
-            the Unix epoch.
-
-    Raises:
-        RunError, OSError: the run cannot be read.
-    """
+def _waste_of(folder: RunFolder, before: float) -> list[Waste]:
+    """Return the whole run, or what was left half written in it; nothing of a live run."""
     if folder.state() in LIVE or is_held(folder.lock_file):
         return []
-    why = _came_to_nothing(folder)
-    if why and _last_change(folder) <= before:
+    why, events = _came_to_nothing(folder), _stat(folder.events_file)
+    if why and max(folder.status().heartbeat, events.st_mtime if events else 0.0) <= before:
         return [Waste(folder.path, why, _size(folder.path), folder)]
+    why = f"left half written in run {folder.id}"
     places = (folder.path, folder.checkpoint, folder.control, folder.exports)
-    return [one for place in places for one in _half_written(place, f"left half written in run {folder.id}", before)]
+    return [each for place in places for each in _half_written(place, why, before)]
 
 
 def _came_to_nothing(folder: RunFolder) -> str:
@@ -166,14 +199,8 @@ def _came_to_nothing(folder: RunFolder) -> str:
     return ""
 
 
-def _last_change(folder: RunFolder) -> float:
-    """Return the time of the last sign of life, in seconds since the Unix epoch."""
-    events = _stat(folder.events_file)
-    return max(folder.status().heartbeat, events.st_mtime if events else 0.0)
-
-
 def _half_written(place: Path, why: str, before: float) -> list[Waste]:
-    """Return temporary files and folders of processes that have ended, not changed since `before`."""
+    """Return temporary files and folders of ended processes that were last changed at or before a time."""
     try:
         paths = sorted(path for path in place.iterdir() if path.name.startswith(TEMPORARY) and is_abandoned(path))
     except OSError:

@@ -23,17 +23,12 @@ from mnist_tui.runs.state import LIVE
 Place = tuple[float, float, str]
 """A run's place in the queue."""
 MUCH = 0.5
-"""Share of a GPU's memory from which on other programs are said to use it."""
+"""The share of a GPU's memory above which other programs count as using it."""
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """The runs that a run waits for.
-
-    Attributes:
-        runs: in the order in which they were made.
-        waiting: how many of them wait themselves.
-    """
+    """The runs that a run waits for, in the order in which they were made; `waiting` of them wait themselves."""
 
     runs: tuple[RunFolder, ...]
     waiting: int = 0
@@ -49,12 +44,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Busy:
-    """Why a device is busy.
-
-    Attributes:
-        text: in a sentence.
-        line: whether there is a line to wait in: a run of ours that will end.
-    """
+    """The reason why a device is busy, as a sentence; `line` says whether it is a run, which a queue can wait for."""
 
     text: str
     line: bool
@@ -62,13 +52,9 @@ class Busy:
 
 def device_of(asked: str) -> str:
     """Return the device that a run asked for, ``cpu`` or ``gpu:N``; auto is the first GPU, else the CPU."""
-    match asked:
-        case "auto":
-            return "gpu:0" if gpu_count() else "cpu"
-        case "gpu":
-            return "gpu:0"
-        case _:
-            return asked
+    if asked == "auto":
+        return "gpu:0" if gpu_count() else "cpu"
+    return "gpu:0" if asked == "gpu" else asked
 
 
 def live_on(runs_dir: Path, device: str) -> list[RunFolder]:
@@ -84,9 +70,9 @@ def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | Non
         among: runs to look at; None for all that lie beside it.
     """
     others = run_folders(folder.path.parent) if among is None else among
-    here = _place(folder, launch)
-    found = [(other, waits) for place, other, waits in _live(others, device_of(launch.device)) if place < here]
-    return Ahead(tuple(other for other, _ in found), sum(waits for _, waits in found))
+    own = _place(folder, launch)
+    ahead = [(other, waits) for place, other, waits in _live(others, device_of(launch.device)) if place < own]
+    return Ahead(tuple(other for other, _ in ahead), sum(waits for _, waits in ahead))
 
 
 def busy(runs_dir: Path, asked: str) -> Busy | None:
@@ -97,12 +83,10 @@ def busy(runs_dir: Path, asked: str) -> Busy | None:
     """
     device = device_of(asked)
     where = "the CPU" if device == "cpu" else device.upper().replace(":", " ")
-    live = live_on(runs_dir, device)
-    if live:
+    if live := live_on(runs_dir, device):
         more = f" and {len(live) - 1} more" if len(live) > 1 else ""
         return Busy(f"Run {live[0].id}{more} {'are' if more else 'is'} on {where} already.", line=True)
-    index = None if device == "cpu" else int(device.partition(":")[2] or 0)
-    memory = gpu_memory(index) if index is not None else None
+    memory = None if device == "cpu" else gpu_memory(int(device.partition(":")[2] or 0))
     if memory is None or memory.used <= MUCH * memory.total:
         return None
     share = f"{memory.used / 2**30:.1f} of {memory.total / 2**30:.1f} GiB"
@@ -130,9 +114,6 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
     return sorted(found, key=lambda each: each[0])
 
 
-LIBRARY = "libnvidia-ml.so.1"
-
-
 @dataclass(frozen=True)
 class GpuMemory:
     """A GPU's memory in bytes; `used` by all processes together."""
@@ -145,7 +126,7 @@ class GpuMemory:
 def nvml() -> Any:
     """Return NVML's binding, started; None where there is no driver."""
     try:
-        CDLL(LIBRARY)  # a machine without it is spared the binding's slow import
+        CDLL("libnvidia-ml.so.1")  # a machine without it is spared the binding's slow import
         binding = import_module("pynvml")
     except (OSError, ImportError):
         return None
@@ -158,8 +139,7 @@ def nvml() -> Any:
 
 def gpu_count() -> int:
     """Return the number of GPUs of this machine."""
-    binding = nvml()
-    if binding is None:
+    if (binding := nvml()) is None:
         return 0
     try:
         return int(binding.nvmlDeviceGetCount())
@@ -169,14 +149,13 @@ def gpu_count() -> int:
 
 def gpu_memory(index: int) -> GpuMemory | None:
     """Return the memory of a GPU; None where the driver does not report it."""
-    binding = nvml()
-    if binding is None:
+    if (binding := nvml()) is None:
         return None
     try:
-        told = binding.nvmlDeviceGetMemoryInfo(binding.nvmlDeviceGetHandleByIndex(index))
+        memory = binding.nvmlDeviceGetMemoryInfo(binding.nvmlDeviceGetHandleByIndex(index))
     except binding.NVMLError:
         return None
-    return GpuMemory(int(told.used), int(told.total))
+    return GpuMemory(int(memory.used), int(memory.total))
 
 
 def usable_cores() -> int:

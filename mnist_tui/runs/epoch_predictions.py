@@ -1,9 +1,9 @@
 """`predicted.bin`: the network's predictions for each validation image after each epoch.
 
-Record by record: epoch (uint32), length (uint32), then zlib of ``n`` predicted classes (uint8) followed by ``n``
-probabilities of that class (uint8, in 255ths). Length 0 says that all later epochs are dropped,
-as resuming a run does. A torn last record is normal. An epoch that is written again replaces the earlier one. A long
-run does not keep every epoch (`is_kept`), but always the last one of a session that has ended.
+A record is the epoch (uint32), the length (uint32), then zlib of ``n`` predicted classes (uint8) followed by ``n``
+probabilities of that class (uint8, in 255ths). Length 0 says that all later epochs are dropped, as resuming a run does.
+A torn last record is normal. An epoch that is written again replaces the earlier one. A long run does not keep every
+epoch (`is_kept`), but always the last one of a session that has ended.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ def go_on_after(path: Path, epoch: int) -> None:
     """
     if not os.path.lexists(path):
         return
-    there = PredictionsReader(path)
-    beyond = [number for number in there.epochs() if number > epoch]
+    reader = PredictionsReader(path)
+    later = [number for number in reader.epochs() if number > epoch]
     with open_append(path) as file:
-        file.truncate(there.end)
-    if beyond:
+        file.truncate(reader.end)
+    if later:
         _write(path, HEAD.pack(epoch, 0))
 
 
@@ -108,13 +108,13 @@ class PredictionsReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.end = 0
-        self._at: dict[int, tuple[int, int]] = {}
+        self._places: dict[int, tuple[int, int]] = {}
         self._order: list[int] = []
 
     def epochs(self) -> list[int]:
         """Return the epochs in the file, in order."""
         self._scan()
-        return sorted(self._at)
+        return sorted(self._places)
 
     def nearest(self, epoch: int) -> int | None:
         """Return the newest epoch in the file that is not after `epoch`; None where there is none."""
@@ -125,9 +125,9 @@ class PredictionsReader:
         import numpy as np
 
         self._scan()
-        if epoch not in self._at:
+        if epoch not in self._places:
             return None
-        offset, length = self._at[epoch]
+        offset, length = self._places[epoch]
         try:
             with open_regular(self.path) as file:
                 file.seek(offset)
@@ -135,12 +135,9 @@ class PredictionsReader:
                 data = packed.decompress(file.read(min(length, PACKED_BYTES)), UNPACKED_BYTES)
         except (OSError, zlib.error):
             return None
-        if not packed.eof:
+        if not packed.eof or len(data) % 2:
             return None
-        values = np.frombuffer(data, np.uint8)
-        if len(values) % 2:
-            return None
-        count = len(values) // 2
+        values, count = np.frombuffer(data, np.uint8), len(data) // 2
         return EpochPredictions(epoch, values[:count], (values[count:] / np.float32(255)).astype(np.float32))
 
     def _scan(self) -> None:
@@ -148,25 +145,19 @@ class PredictionsReader:
             with open_regular(self.path) as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < self.end:
-                    self.end, self._at, self._order = 0, {}, []
+                    self.end, self._places, self._order = 0, {}, []
                 while self.end + HEAD.size <= size:
                     file.seek(self.end)
                     epoch, length = HEAD.unpack(file.read(HEAD.size))
                     body = self.end + HEAD.size
                     if body + length > size:
                         break
-                    self._note(epoch, body, length)
+                    if length and epoch not in self._places:
+                        bisect.insort(self._order, epoch)
+                    if length:
+                        self._places[epoch] = (body, length)
+                    while not length and self._order and self._order[-1] > epoch:
+                        del self._places[self._order.pop()]
                     self.end = body + length
         except (OSError, struct.error):
             return
-
-    def _note(self, epoch: int, body: int, length: int) -> None:
-        if length:
-            if epoch not in self._at:
-                bisect.insort(self._order, epoch)
-            self._at[epoch] = (body, length)
-            return
-        kept = bisect.bisect_right(self._order, epoch)
-        for number in self._order[kept:]:
-            del self._at[number]
-        del self._order[kept:]

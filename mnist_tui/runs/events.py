@@ -1,4 +1,4 @@
-"""The events of a run, typed: all that a worker reports to front ends. `event_log` writes and reads them.
+"""The events of a run: all that a worker reports to front ends. `event_log` writes and reads them.
 
 Epochs and steps are counted from 1. Losses that are not finite arrive as None.
 """
@@ -15,11 +15,7 @@ Matrix = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What all events share.
-
-    Attributes:
-        time: seconds since the Unix epoch.
-    """
+    """The base of all events; `time` is in seconds since the Unix epoch."""
 
     type: ClassVar[str]
     time: float = 0.0
@@ -45,7 +41,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Phase(Event):
-    """What the worker is doing before, after and around training.
+    """A new activity of the worker, before, during or after training.
 
     Attributes:
         name: waiting (for a device), importing, downloading, reading, verifying, features, building, compiling,
@@ -68,7 +64,7 @@ class DataReady(Event):
     Attributes:
         train, validation, test: images in each part; validation is 0 where the test set is used for it.
         sample: True for the bundled digits, which are never called MNIST.
-        inputs: length of what enters the network for one image.
+        inputs: the number of the network's inputs for one image.
     """
 
     type: ClassVar[str] = "data"
@@ -186,10 +182,10 @@ class LayerWeights:
 
     Attributes:
         name: as in `complexity.of`.
-        weights, biases: batch normalisation's are its scale and offset. None where the layer has none, or where one is
+        weights, biases: of batch normalisation: its scale and offset. None where the layer has none, or where one is
             not finite.
-        dead: share of its units (neurons; a convolution's filters) whose output is zero for every image looked at; None
-            for activations other than relu, and where a weight up to here is not finite.
+        dead: share of its units (neurons; a convolution's filters) whose output is zero for every image of a sample;
+            None for activations other than relu, and where a weight up to here is not finite.
     """
 
     name: str
@@ -329,22 +325,5 @@ def computation(model: ModelBuilt) -> str:
     return ", ".join(parts)
 
 
-EVENTS: dict[str, type[Event]] = {
-    kind.type: kind
-    for kind in (
-        RunStarted,
-        Phase,
-        DataReady,
-        ModelBuilt,
-        Progress,
-        EpochEnded,
-        WeightsSeen,
-        DeviceLoad,
-        Paused,
-        Resumed,
-        Extended,
-        CheckpointSaved,
-        Warned,
-        Ended,
-    )
-}
+EVENTS: dict[str, type[Event]] = {kind.type: kind for kind in Event.__subclasses__()}
+"""The events by the type that stands on their line of the log."""

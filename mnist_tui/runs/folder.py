@@ -26,7 +26,7 @@ POINTER = "checkpoint.json"
 
 @dataclass(frozen=True)
 class RunFolder(ProcessFolder):
-    """One run's folder. Cheap to make; nothing is read before it is asked for."""
+    """One run's folder: its files, and how they are read."""
 
     kind = "run"
     live = LIVE
@@ -74,19 +74,19 @@ class RunFolder(ProcessFolder):
 
 @dataclass(frozen=True)
 class Launch:
-    """How a run was asked for, without its experiment.
+    """The content of `launch.json`: how a run was requested, without its experiment.
 
     Attributes:
         created: seconds since the epoch.
-        since_boot: the same moment in seconds since the boot, which never steps: the order of runs in line. 0 in runs
-            of earlier versions.
+        since_boot: the same moment in seconds since the boot, which never steps: the order of runs in the queue. 0 in
+            runs of earlier versions.
         command: the command line that runs it again.
         device: auto, cpu or gpu[:N].
         data_dir: where to look for data first, or None.
         allow_sample: whether the bundled digits may stand in for data that cannot be had.
-        wait: whether to stand in line behind the earlier runs on the same device (`devices`).
-        threads: over which TensorFlow spreads one operation on the CPU, which decides a result's last bits; None for
-            one a usable core.
+        wait: whether to wait in the queue behind the earlier runs on the same device (`devices`).
+        threads: the number that TensorFlow spreads one operation over on the CPU, which decides a result's last bits;
+            None for one a usable core.
         study: id of the study that the run is a trial of; empty for a run of its own.
         more: keys of a later version, kept when the file is written again.
     """
@@ -121,7 +121,7 @@ def create(
     """Make the folder of a new run, state starting.
 
     Args:
-        launch: how it was asked for; `since_boot` is added where it is missing.
+        launch: how it was requested; `since_boot` is added where it is missing.
         command: makes the launch's command line from the run's folder, where that is known only now.
 
     Raises:

@@ -1,18 +1,15 @@
-"""The runs of a folder: find one by what a person types, list all, delete one."""
+"""The runs of a folder: find one by what a person types, and list all."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_tui.errors import RunError
-from mnist_tui.files import temporary_name
 from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
-from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
@@ -27,11 +24,11 @@ class AmbiguousRunError(RunError):
 
 
 def default_runs_dir() -> Path:
-    """Return the folder for runs: ``MNIST_TUI_RUNS``, else the user's data folder.
+    """Return the folder for runs: ``MNIST_TUI_RUNS``, else ``runs`` in the user's data folder.
 
     Raises:
         NoHomeError: there is no home folder.
-        PathError: the variable names none.
+        PathError: the variable holds no path.
     """
     try:
         return path_in_variable("MNIST_TUI_RUNS") or data_folder() / "runs"
@@ -48,8 +45,8 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     """Return the run that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
 
     Raises:
-        RunError: it means no run.
-        AmbiguousRunError: it means several.
+        RunError: there is no such run.
+        AmbiguousRunError: there are several.
     """
     as_path = typed_path(text)
     if is_file(as_path / "experiment.toml"):
@@ -61,11 +58,11 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
         return newest(folders)
-    found = meant(folders, text)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise AmbiguousRunError(several(found, text, "runs"))
+    matches = meant(folders, text)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise AmbiguousRunError(several(matches, text, "runs"))
     for entry in passed_over:
         if text == entry.name:
             raise RunError(f"{runs_dir / text} cannot be looked at: {entry.why}")
@@ -73,13 +70,10 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
 
 
 def newest(folders: list[RunFolder]) -> RunFolder:
-    """Return the run that was made last.
+    """Return the run that was made last, from at least one folder, newest first by name.
 
-    The names tell, which never go back; among those of one second, and of earlier versions in a clock's doubled hour,
-    the launch.
-
-    Args:
-        folders: newest first by name, at least one.
+    Names begin with the second, and never go back. Among those of one second, and of earlier versions in the hour that
+    a clock repeats, the time of the launch decides.
     """
     second = folders[0].id[:15]
     return max((folder for folder in folders[:RECENT] if folder.id[:15] == second), key=_created)
@@ -101,15 +95,11 @@ def check_readable(runs_dir: Path) -> None:
             pass
     except FileNotFoundError:
         return
-    except NotADirectoryError:
-        raise RunError(
-            f"the runs folder {runs_dir} is not a folder; name another with --runs-dir or MNIST_TUI_RUNS"
-        ) from None
     except OSError as error:
-        raise RunError(
-            f"the runs folder {runs_dir} cannot be read ({error.strerror or error}); name another with --runs-dir or "
-            "MNIST_TUI_RUNS"
-        ) from None
+        why = f"cannot be read ({error.strerror or error})"
+        if isinstance(error, NotADirectoryError):
+            why = "is not a folder"
+        raise RunError(f"the runs folder {runs_dir} {why}; name another with --runs-dir or MNIST_TUI_RUNS") from None
 
 
 def passed_over(runs_dir: Path) -> list[PassedOver]:
@@ -140,44 +130,3 @@ def any_running_here(runs_dir: Path) -> bool:
         except RunError:
             continue
     return False
-
-
-def delete_run(folder: RunFolder) -> None:
-    """Delete a run and all its files, under its lock, so that no process goes on with it meanwhile.
-
-    Its folder is renamed aside first: who is killed here leaves a whole run or a temporary folder that `prune` finds.
-
-    Raises:
-        RunError: the folder leads outside itself or cannot be removed, its worker lives, or someone else writes it.
-    """
-    folder.check_own_files()
-    _check_over(folder)
-    lock = Lock(folder)
-    try:
-        _check_over(folder)
-        remove_folder(folder.path)
-    except OSError as error:
-        raise RunError(f"run {folder.id} cannot be deleted: {error}") from None
-    finally:
-        lock.release()
-
-
-def remove_folder(path: Path) -> None:
-    """Delete a folder with all that is in it, renamed to a temporary name first.
-
-    Raises:
-        OSError: it cannot be removed. What could not be removed of a folder out of sight is for `prune`.
-    """
-    aside = temporary_name(path)
-    path.rename(aside)
-    shutil.rmtree(aside)
-
-
-def _check_over(folder: RunFolder) -> None:
-    """Refuse a run whose worker lives; whether a damaged run has a worker, only its lock shows."""
-    try:
-        state = folder.state()
-    except RunError:
-        return
-    if state in LIVE:
-        raise RunError(f"run {folder.id} is {state}; stop it first (`mnist-tui stop {folder.id}`)")

@@ -22,14 +22,14 @@ SHOWN = 4
 """How many names a refusal lists of those that a text may mean."""
 
 
-class HasId(Protocol):
-    """A folder with a name."""
+class Named(Protocol):
+    """A run's or a study's folder."""
 
     @property
     def id(self) -> str: ...
 
 
-Found = TypeVar("Found", bound=HasId)
+Folder = TypeVar("Folder", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -51,17 +51,21 @@ def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOv
     """
     names: list[str] = []
     passed_over: list[PassedOver] = []
-    for name in _entries(place):
+    try:
+        entries = sorted((name for name in os.listdir(place) if name[0] != "."), reverse=True)  # noqa: PTH208
+    except OSError:
+        entries = []
+    for name in entries:
         try:
             kind = os.stat(place / name).st_mode  # noqa: PTH116 (of what a link leads to)
             if stat.S_ISDIR(kind) and (not proof or _holds(place / name / proof)):
                 names.append(name)
         except OSError as error:
-            link = _is_link(place / name)
-            if link or not isinstance(error, FileNotFoundError):
-                followed = not isinstance(error, FileNotFoundError) and error.errno != errno.ELOOP
-                why = error.strerror or str(error)
-                passed_over.append(PassedOver(name, why if followed else "a link that leads nowhere"))
+            gone = isinstance(error, FileNotFoundError)
+            if gone and not os.path.islink(place / name):  # noqa: PTH114 (never raises an error)
+                continue
+            why = "a link that leads nowhere" if gone or error.errno == errno.ELOOP else error.strerror or str(error)
+            passed_over.append(PassedOver(name, why))
     return names, passed_over
 
 
@@ -78,26 +82,8 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def _entries(place: Path) -> list[str]:
-    try:
-        return sorted((name for name in os.listdir(place) if name[0] != "."), reverse=True)  # noqa: PTH208
-    except OSError:
-        return []
-
-
-def _is_link(path: Path) -> bool:
-    try:
-        return path.is_symlink()
-    except OSError:
-        return False
-
-
 def _holds(file: Path) -> bool:
-    """Return whether something of that name is there, a broken link too.
-
-    Raises:
-        OSError: the folder may not be entered.
-    """
+    """Return whether something of that name is there, a broken link too; raises OSError for a forbidden folder."""
     try:
         file.lstat()
     except FileNotFoundError:
@@ -105,21 +91,17 @@ def _holds(file: Path) -> bool:
     return True
 
 
-def meant(folders: Sequence[Found], text: str) -> list[Found]:
+def meant(folders: Sequence[Folder], text: str) -> list[Folder]:
     """Return the folders that `text` may mean: the one of that name, else those whose name begins or ends with it."""
     exact = [folder for folder in folders if folder.id == text]
     return exact or [folder for folder in folders if folder.id.startswith(text) or folder.id.endswith(f"-{text}")]
 
 
-def several(found: Sequence[HasId], text: str, what: str) -> str:
-    """Return the refusal of a text that means several.
-
-    Args:
-        what: they are, in the plural.
-    """
-    some = ", ".join(folder.id for folder in found[:SHOWN])
-    more = " …" if len(found) > SHOWN else ""
-    return f"{text!r} is the beginning of {len(found)} {what} ({some}{more}); give more of it"
+def several(matches: Sequence[Named], text: str, what: str) -> str:
+    """Return the refusal of a text that means several; `what` names them in the plural."""
+    some = ", ".join(folder.id for folder in matches[:SHOWN])
+    more = " …" if len(matches) > SHOWN else ""
+    return f"{text!r} is the beginning of {len(matches)} {what} ({some}{more}); give more of it"
 
 
 def new_name(place: Path, created: float, title: str, otherwise: str) -> str:

@@ -1,4 +1,4 @@
-"""Read JSON files of a run as typed values. A later version, another person or a bad disk may have written them.
+"""Read JSON files of a run as dataclasses. A later version, another person or a bad disk may have written them.
 
 A value of the wrong type or out of bounds is refused with a sentence. Unknown keys are ignored; a class with a field
 `more` keeps them there, so that they are not lost when the file is written again.
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from mnist_tui.experiment.shapes import CLASSES
 
 MORE = "more"
-"""The field that keeps the keys that are not known."""
+"""The field that keeps unknown keys."""
 LARGEST = 2**53
 """The largest whole number that every JSON reader keeps exactly."""
 LATEST = 253_370_764_800.0
@@ -40,17 +40,13 @@ def record(kind: type[Record], doc: Any) -> Record:
     document = cast(dict[str, Any], doc)
     converts, needed, keeps = _plan(kind)
     values: dict[str, Any] = {}
-    for name, value in document.items():
-        convert = converts.get(name)
-        if convert is None:
-            continue
+    for name in filter(converts.__contains__, document):
         try:
-            values[name] = convert(value)
+            values[name] = converts[name](document[name])
         except ValueError as error:
             raise ValueError(f"{name} {error}") from None
-    for name in needed:
-        if name not in values:
-            raise ValueError(f"{name} is missing")
+    if missing := [name for name in needed if name not in values]:
+        raise ValueError(f"{missing[0]} is missing")
     if keeps:
         values[MORE] = {name: value for name, value in document.items() if name not in converts}
     return kind(**values)
@@ -84,7 +80,7 @@ def _converter(hint: Any) -> Convert:
     if origin is Literal:
         return _one_of(inner)
     if hint is Any:
-        return _anything
+        return lambda value: value
     if origin in (Union, types.UnionType):
         return _either(tuple(_converter(part) for part in inner))
     if origin is tuple and inner[1:] == (...,):
@@ -98,85 +94,24 @@ def _converter(hint: Any) -> Convert:
     raise TypeError(f"no rule to read a {hint}")
 
 
-def _anything(value: Any) -> Any:
-    return value
+def _checked(text: str, holds: Callable[[Any], bool], first: Convert = lambda value: value) -> Convert:
+    """Return a conversion by `first` that raises a ValueError with the text where the value does not hold."""
 
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text")
-    return value
-
-
-def _one_of(choices: tuple[str, ...]) -> Convert:
-    def convert(value: Any) -> str:
-        if _text(value) not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
+    def convert(value: Any) -> Any:
+        value = first(value)
+        if not holds(value):
+            raise ValueError(text)
         return value
 
     return convert
 
 
-def _truth(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
+def _one_of(choices: tuple[str, ...]) -> Convert:
+    return _checked(f"must be one of {', '.join(choices)}", lambda value: value in choices, _text)
 
 
-def _nothing(value: Any) -> None:
-    if value is not None:
-        raise ValueError("must be null")
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int or not 0 <= value <= LARGEST:
-        raise ValueError("must be a whole number, 0 or more")
-    return value
-
-
-def _number(value: Any) -> float:
-    if not (type(value) is float and math.isfinite(value)) and not (type(value) is int and abs(value) <= LARGEST):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _time(value: Any) -> float:
-    if not 0 <= _number(value) <= LATEST:
-        raise ValueError("must be a time in seconds since 1970")
-    return value
-
-
-def _pid(value: Any) -> int:
-    if _whole(value) >= 2**31:
-        raise ValueError("must be the number of a process")
-    return value
-
-
-def _at_least_one(value: Any) -> int:
-    if _whole(value) < 1:
-        raise ValueError("must be 1 or more")
-    return value
-
-
-def _name(value: Any) -> str:
-    """A run's or a study's id, or empty for none."""
-    if _text(value) and not is_name(value):
-        raise ValueError("must be a name without a path")
-    return value
-
-
-def _matrix(value: Any) -> tuple[tuple[int, ...], ...]:
-    rows = _list_of(_list_of(_whole))(value)
-    if rows and (len(rows) != CLASSES or any(len(row) != CLASSES for row in rows)):
-        raise ValueError(f"must have {CLASSES} rows of {CLASSES} counts")
-    return rows
-
-
-def _class_names(value: Any) -> tuple[str, ...]:
-    names = _list_of(_text)(value)
-    if len(names) != CLASSES:
-        raise ValueError(f"must be {CLASSES} names")
-    return names
+def _is_finite(value: Any) -> bool:
+    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) <= LARGEST)
 
 
 def _either(parts: tuple[Convert, ...]) -> Convert:
@@ -218,6 +153,22 @@ def _object_of(part: Convert) -> Convert:
 
     return convert
 
+
+_text = _checked("must be text", lambda value: isinstance(value, str))
+_truth = _checked("must be true or false", lambda value: isinstance(value, bool))
+_nothing = _checked("must be null", lambda value: value is None)
+_whole = _checked("must be a whole number, 0 or more", lambda value: type(value) is int and 0 <= value <= LARGEST)
+_number = _checked("must be a finite number", _is_finite)
+_time = _checked("must be a time in seconds since 1970", lambda value: 0 <= value <= LATEST, _number)
+_pid = _checked("must be the number of a process", lambda value: value < 2**31, _whole)
+_at_least_one = _checked("must be 1 or more", lambda value: value >= 1, _whole)
+_name = _checked("must be a name without a path", lambda value: not value or is_name(value), _text)
+_class_names = _checked(f"must be {CLASSES} names", lambda value: len(value) == CLASSES, _list_of(_text))
+_matrix = _checked(
+    f"must have {CLASSES} rows of {CLASSES} counts",
+    lambda rows: not rows or len(rows) == CLASSES == min(map(len, rows)) == max(map(len, rows)),
+    _list_of(_list_of(_whole)),
+)
 
 PLAIN: dict[Any, Convert] = {str: _text, bool: _truth, int: _whole, float: _number, type(None): _nothing}
 NAMED: dict[str, Convert] = {

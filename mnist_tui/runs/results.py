@@ -1,7 +1,6 @@
-"""A run's results: the shape of `results.json`, and the JSON document of a run that scripts read.
+"""A run's results: the shape of `results.json`, and the JSON document of a run that `train` and `show --json` print.
 
-`train --json` and `show --json` print the document. Of `results.json` any part may be absent, and parts that are not
-known are ignored.
+Any part of `results.json` may be absent, and unknown parts are ignored.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.experiment.complexity import of
-from mnist_tui.experiment.presets import Preset, Reference
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.problem import problems_of
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import to_mapping
@@ -99,10 +98,10 @@ class Results(ResultsPart):
 
 
 def check_results(doc: Any) -> None:
-    """Check the types of what is there.
+    """Check the types of the parts of `results.json`.
 
     Raises:
-        ValueError: a part is not what it should be; the text names it.
+        ValueError: a part has the wrong type; the text names it.
     """
     try:
         Results.model_validate(doc)
@@ -128,7 +127,7 @@ def run_document(folder: RunFolder) -> dict[str, Any]:
         folder,
         preset,
         state,
-        standing=folder.state(),
+        folder_state=folder.state(),
         command=launch.command,
         results=results_of(folder, state),
         study=launch.study,
@@ -140,7 +139,7 @@ def assemble_document(
     preset: Preset,
     state: RunState,
     *,
-    standing: str,
+    folder_state: str,
     command: str,
     results: dict[str, Any] | None,
     study: str = "",
@@ -148,17 +147,19 @@ def assemble_document(
     """Return the document of a run whose files were read already.
 
     Args:
-        standing: the run's state, as `RunFolder.state` tells it.
+        folder_state: the run's state, as `RunFolder.state` returns it.
         results: those that belong to `state`'s end; None where there are none.
         study: id of the study that the run is a trial of; empty for a run of its own.
     """
     results, foreign = results or {}, foreign_file(folder.path)
     complexity, dataset = of(preset.experiment), results.get("dataset") or _dataset(state)
+    crashed = folder.known_end() if folder_state == "crashed" and not state.ended else ""
+    sample, published = (dataset or {}).get("sample"), preset.reference
     return {
         "run": folder.id,
         "folder": str(folder.path),
-        "state": standing,
-        "reason": state.ended.reason if state.ended else _end_of_worker(folder, standing),
+        "state": folder_state,
+        "reason": state.ended.reason if state.ended else f"the worker {crashed}" if crashed else "",
         "preset": preset.name,
         "command": command,
         "study": study or None,
@@ -166,14 +167,10 @@ def assemble_document(
         "experiment": to_mapping(preset.experiment),
         "parameters": {"total": complexity.total, "trainable": complexity.trainable},
         "epochs": [vars(row) for row in state.history],
-        "test": results.get("test"),
-        "train": results.get("train"),
-        "confusion_matrix": results.get("confusion_matrix"),
-        "closed_form": results.get("closed_form"),
-        "timings": results.get("timings"),
+        **{key: results.get(key) for key in ("test", "train", "confusion_matrix", "closed_form", "timings")},
         "platform": results.get("platform") or (state.start.platform if state.start else {}),
         "warnings": list(state.warnings),
-        "reference": _reference(preset.reference, dataset),
+        "reference": published.model_dump(mode="json") if published and not sample else None,
         "damaged": f"{foreign}; nothing is written to this run" if foreign else "",
     }
 
@@ -192,15 +189,3 @@ def _dataset(state: RunState) -> dict[str, Any] | None:
         return None
     keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
     return {key: getattr(data, key) for key in keys}
-
-
-def _reference(reference: Reference | None, dataset: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return what was published; None where the bundled sample stood in for the source's data."""
-    if reference is None or (dataset or {}).get("sample"):
-        return None
-    return reference.model_dump(mode="json")
-
-
-def _end_of_worker(folder: RunFolder, standing: str) -> str:
-    end = folder.known_end() if standing == "crashed" else ""
-    return f"the worker {end}" if end else ""

@@ -1,8 +1,8 @@
 """Start runs: new ones, and runs that go on as planned (resume) or further (extend). For every front end.
 
-A run is trained by a worker, a process of its own that outlives whoever started it. All that is written to start a
-worker on an earlier run is written under the run's lock, which the worker inherits: of two who resume a run at once,
-one finds it taken and has changed nothing.
+A run is trained by a worker, a process of its own that outlives whoever started it. What starts a worker on an earlier
+run is written under the run's lock, which the worker inherits: of two who resume a run at once, one is refused and has
+changed nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from mnist_tui import python_process
 from mnist_tui.errors import RequestError, RunError
@@ -29,7 +30,7 @@ from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
 
 WORKER = "mnist_tui.training.worker"
 TAKEN_SECONDS = 0.5
-"""In which a worker that lives obeys a command unless it is busy, and one that has ended releases its run's lock."""
+"""A worker obeys a command within this time unless it is busy, and releases its lock within it after its end."""
 LOOK_SECONDS = 0.02
 
 
@@ -47,17 +48,21 @@ class Standby:
     @property
     def waiting(self) -> bool:
         """Whether it can still be given a run."""
-        return self._process.poll() is None and self._process.stdin is not None and not self._process.stdin.closed
+        return self._process.poll() is None and not self._stdin.closed
+
+    @property
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
 
     def give(self, folder: RunFolder) -> bool:
         """Hand it the run. False where it has died meanwhile: then start another worker."""
-        stdin = self._process.stdin
-        if stdin is None or not self.waiting:
+        if not self.waiting:
             return False
         try:
             folder.write_status(status_of(self.pid, "starting"))
-            stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
-            stdin.close()
+            self._stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
+            self._stdin.close()
         except OSError:
             return False
         reap(self._process, folder.log_file)
@@ -65,8 +70,8 @@ class Standby:
 
     def dismiss(self) -> None:
         """End it, if it still waits."""
-        if self.waiting and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self.waiting:
+            self._stdin.close()
             reap(self._process)
 
 
@@ -154,8 +159,7 @@ def check_resumable(folder: RunFolder) -> None:
     if state in LIVE:
         holder = f"process {status.pid} on {status.host}" if status.pid else f"a process on {status.host}"
         raise RunError(f"run {folder.id} is {state}, by {holder}; `mnist-tui attach {folder.id}` shows it")
-    why = f": {status.reason}" if status.reason else ""
-    raise RunError(f"run {folder.id} has {state}{why}; only what was stopped, failed or crashed can be resumed")
+    raise _ended(folder, state, "only what was stopped, failed or crashed can be resumed")
 
 
 def resume(folder: RunFolder, *, device: str | None = None, data_dir: Path | None = None) -> None:
@@ -171,6 +175,11 @@ def resume(folder: RunFolder, *, device: str | None = None, data_dir: Path | Non
     _go_on(folder, check_resumable, device, data_dir)
 
 
+def _ended(folder: RunFolder, state: str, advice: str) -> RunError:
+    reason = folder.status().reason
+    return RunError(f"run {folder.id} has {state}{f': {reason}' if reason else ''}; {advice}")
+
+
 def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
     """Check that a run can train that many epochs more.
 
@@ -180,13 +189,8 @@ def check_extendable(folder: RunFolder, epochs: int = 1) -> None:
     """
     if not 1 <= epochs <= MAX_EPOCHS:
         raise RunError(f"the number of epochs to add must be from 1 to {MAX_EPOCHS:,} (got {epochs})")
-    status, state = folder.status(), folder.state()
-    if state not in EXTENDABLE:
-        why = f": {status.reason}" if status.reason else ""
-        raise RunError(
-            f"run {folder.id} has {state}{why}; more epochs would not mend its weights, "
-            "a new run with a lower learning rate may"
-        )
+    if (state := folder.state()) not in EXTENDABLE:
+        raise _ended(folder, state, "more epochs would not mend its weights, a new run with a lower learning rate may")
     if not folder.preset().experiment.trains_in_epochs:
         raise RunError(f"run {folder.id} is solved in closed form, once: more epochs would change nothing")
     if state == "finished" and not folder.checkpoint_file.is_file():
@@ -212,9 +216,9 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
     if folder.state() not in LIVE:
         _go_on(folder, _check_over_and_extendable, device, data_dir, command=command)
         return True
-    left = leave(folder, command)
+    file = leave(folder, command)
     end = time.monotonic() + TAKEN_SECONDS
-    while left.exists():
+    while file.exists():
         if time.monotonic() >= end and folder.state() in LIVE:
             return False  # the command stays until it is obeyed, by this worker or the next
         if folder.state() not in LIVE:
@@ -222,7 +226,7 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
                 _go_on(folder, _check_over_and_extendable, device, data_dir)
                 return True
             except (OSError, RequestError):
-                if time.monotonic() >= end and folder.state() not in LIVE and withdraw(left):
+                if time.monotonic() >= end and folder.state() not in LIVE and withdraw(file):
                     raise
         time.sleep(LOOK_SECONDS)
     return False
@@ -268,15 +272,15 @@ def _go_on(
         launch = folder.launch()
         _remove_leftovers(folder)
         data = str(data_dir.absolute()) if data_dir else launch.data_dir
-        asked = replace(launch, device=device or launch.device, data_dir=data, wait=False)
-        left = leave(folder, command) if command is not None else None
+        next_launch = replace(launch, device=device or launch.device, data_dir=data, wait=False)
+        file = leave(folder, command) if command is not None else None
         try:
-            if asked != launch:
-                folder.write_launch(asked)
+            if next_launch != launch:
+                folder.write_launch(next_launch)
             start_next_worker(folder, lock)
         except BaseException:
-            if left is not None:
-                withdraw(left)
+            if file is not None:
+                withdraw(file)
             raise
     except OSError as error:
         raise RunError(f"run {folder.id} cannot go on: {why_unwritten(error)}") from None
@@ -285,10 +289,7 @@ def _go_on(
 
 
 def _remove_leftovers(folder: RunFolder) -> None:
-    """Remove what a killed worker left half written, and commands that going on replaces.
-
-    More epochs and a checkpoint that were asked for are the next worker's.
-    """
+    """Remove half-written files of a killed worker, and its commands but those that the next worker obeys."""
     settle(folder, [command for command in waiting(folder) if command.name not in LASTING])
     with suppress(OSError):
         for half_written in folder.path.glob(f"{TEMPORARY}*"):

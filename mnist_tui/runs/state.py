@@ -55,7 +55,7 @@ class EpochRow:
 
 
 ROW_FIELDS = tuple(each.name for each in fields(EpochRow))
-"""They are fields of `EpochEnded`, too."""
+"""Names that are fields of `EpochEnded`, too."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,18 @@ class RunningPoint:
 
 @dataclass(frozen=True)
 class RunState:
-    """What the events say of a run at one moment.
+    """A run at one moment, as its events describe it.
 
     Attributes:
         state: one of STATES but crashed, which only the folder can tell (`folder.RunFolder.state`).
+        started: when the first worker started, in seconds since the epoch.
         history: one row an epoch, in order.
         running: the last RUNNING_POINTS progress points.
-        confusion: the newest epoch's counts, rows true, columns predicted; `epochs.EpochFile` finds older ones.
-        weights: the newest recorded ones.
+        confusion: the newest epoch's counts, rows true, columns predicted; `event_log.EpochReader` finds older ones.
+        weights: the newest that were recorded.
         loads: the last LOADS device readings.
-        started: of the first worker, seconds since the epoch.
-        paused_seconds: all pauses so far, times in line and times between two workers; the present pause left out.
-        paused_since: when the present pause, or the wait in line, began.
+        paused_since: when the present pause, or the wait in the queue, began.
+        paused_seconds: all earlier pauses, waits in the queue and times between two workers together.
     """
 
     run: str = ""
@@ -121,7 +121,7 @@ class RunState:
 
     @property
     def seconds_an_epoch(self) -> float | None:
-        """The mean over the last few epochs; the first, which compiles, counts only while there is no other."""
+        """The mean over the last few epochs. The first epoch, which compiles, counts only while it is alone."""
         rows = self.history[1:][-RECENT_EPOCHS:] or self.history
         return sum(row.seconds for row in rows) / len(rows) if rows else None
 
@@ -130,15 +130,12 @@ class RunState:
         """The time to the last planned epoch at the present speed, without pauses; None while unknown."""
         if not self.live:
             return None
-        done, partial = len(self.history), 0.0
-        if self.progress is not None and self.progress.epoch == done + 1:
-            partial = self.progress.step / self.progress.steps
-        an_epoch = self.seconds_an_epoch
+        done, progress, an_epoch = len(self.history), self.progress, self.seconds_an_epoch
         if an_epoch is None:
-            p = self.progress
-            if p is None or p.images_per_second <= 0 or self.data is None:
+            if progress is None or progress.images_per_second <= 0 or self.data is None:
                 return None
-            an_epoch = self.data.train / p.images_per_second
+            an_epoch = self.data.train / progress.images_per_second
+        partial = progress.step / progress.steps if progress and progress.epoch == done + 1 else 0.0
         return max(0.0, (self.epochs - done - partial) * an_epoch)
 
 
@@ -160,9 +157,13 @@ def _after(state: RunState, event: Event) -> RunState:
         case ModelBuilt():
             return replace(state, model=event)
         case Progress():
-            return _progressed(state, event)
+            point = RunningPoint(event.epoch - 1 + event.step / event.steps, event.loss, event.accuracy)
+            running = (*state.running, point)[-RUNNING_POINTS:]
+            return replace(state, state=_trains(state), progress=event, running=running)
         case EpochEnded():
-            return _epoch_ended(state, event)
+            row = EpochRow(**{name: getattr(event, name) for name in ROW_FIELDS})
+            state = replace(state, state=_trains(state), history=(*state.history, row))
+            return replace(state, confusion=event.confusion, confusion_epoch=event.epoch)
         case WeightsSeen():
             return replace(state, weights=event)
         case Extended():
@@ -175,17 +176,20 @@ def _after(state: RunState, event: Event) -> RunState:
             return _resumed(state, event)
         case CheckpointSaved():
             return replace(state, checkpoint=event)
-        case Warned():
-            known = event.text in state.warnings
-            return state if known else replace(state, warnings=(*state.warnings, event.text))
+        case Warned() if event.text not in state.warnings:
+            return replace(state, warnings=(*state.warnings, event.text))
         case Ended():
             return replace(state, state=event.state, ended=event, phase=None, paused_since=None)
         case _:
             return state
 
 
+def _trains(state: RunState) -> str:
+    return "paused" if state.state == "paused" else "running"
+
+
 def _started(state: RunState, event: RunStarted) -> RunState:
-    """A worker starts on the run: the first one, or another after that one has died or ended."""
+    """Return the state after the start of a worker: the first one, or another after that one has died or ended."""
     since = state.paused_since if state.paused_since is not None else state.updated
     return replace(
         state,
@@ -202,32 +206,13 @@ def _started(state: RunState, event: RunStarted) -> RunState:
 
 
 def _phase_began(state: RunState, event: Phase) -> RunState:
-    """The time in the queue for a device counts as a pause."""
-    waits, waited = event.name == "waiting", state.phase is not None and state.phase.name == "waiting"
-    if waits:
-        since = state.paused_since if state.paused_since is not None else event.time
-        return replace(state, phase=event, paused_since=since)
-    if not waited or state.paused_since is None:
+    """Return the state in another phase; the time in the queue for a device counts as a pause."""
+    waited, since = state.phase is not None and state.phase.name == "waiting", state.paused_since
+    if event.name == "waiting":
+        return replace(state, phase=event, paused_since=event.time if since is None else since)
+    if not waited or since is None:
         return replace(state, phase=event)
-    seconds = state.paused_seconds + event.time - state.paused_since
-    return replace(state, phase=event, paused_since=None, paused_seconds=seconds)
-
-
-def _progressed(state: RunState, event: Progress) -> RunState:
-    point = RunningPoint(event.epoch - 1 + event.step / event.steps, event.loss, event.accuracy)
-    running = (*state.running, point)[-RUNNING_POINTS:]
-    return replace(state, state="paused" if state.state == "paused" else "running", progress=event, running=running)
-
-
-def _epoch_ended(state: RunState, event: EpochEnded) -> RunState:
-    row = EpochRow(**{name: getattr(event, name) for name in ROW_FIELDS})
-    return replace(
-        state,
-        state="paused" if state.state == "paused" else "running",
-        history=(*state.history, row),
-        confusion=event.confusion,
-        confusion_epoch=event.epoch,
-    )
+    return replace(state, phase=event, paused_since=None, paused_seconds=state.paused_seconds + event.time - since)
 
 
 def _resumed(state: RunState, event: Resumed) -> RunState:

@@ -1,7 +1,7 @@
-"""Watch a run's folder that another process writes: frozen snapshots of it, its end noticed. For every front end.
+"""Watch a run's folder that another process writes: frozen snapshots of it, and its end. For every front end.
 
-The only thing that crosses to a front end is a `RunSnapshot`. Events go through the one reducer, and a worker that died
-without a word is noticed. `FolderWatch` is what a run's and a study's watch share.
+The only thing that crosses to a front end is a `RunSnapshot`. Events go through the one reducer, and a worker that has
+died without writing an end is noticed.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ Unlike a run's worker they end with the process that started them.
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import selectors
@@ -17,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from mnist_tui import python_process
@@ -44,17 +42,14 @@ def threads_environment(threads: int) -> dict[str, str]:
 
 
 class TrialServer:
-    """A worker that keeps TensorFlow loaded and trains the runs it is given, one after another.
-
-    Unlike the other workers it ends with its owner: it lives by a pipe. One thread at a time may use it.
+    """A worker that keeps TensorFlow loaded and trains the runs it is given, one after another, until its stdin ends.
 
     Device and threads are fixed by its first run, or by its environment; a later run that asks for others fails with a
-    sentence.
+    sentence. One thread at a time may use it.
 
     Args:
-        environment: variables beside this process's, which they beat (``CUDA_VISIBLE_DEVICES``, `threads_environment`).
+        environment: variables that beat this process's (``CUDA_VISIBLE_DEVICES``, `threads_environment`).
         log: gets what it prints between runs; what it prints during one goes into that run's `worker.log`.
-
     """
 
     def __init__(self, environment: Mapping[str, str] | None, log: Path) -> None:
@@ -109,14 +104,7 @@ class TrialServer:
 
     def close(self) -> None:
         """End the server, also in the middle of a run, and wait until it has ended."""
-        with suppress(OSError):
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        _end(self._process, END_SECONDS)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -152,6 +140,18 @@ class TrialServer:
         how = "died" if code is None else end_words(code)
         printed = said(folder.last_log_lines(LOG_LINES) or last_lines(self._log, LOG_LINES))
         return RunError(f"the worker of run {folder.id} {how}{f'; it last printed: {printed}' if printed else ''}")
+
+
+def _end(process: subprocess.Popen[bytes], patience: float) -> None:
+    """Close the stdin that a process lives by, and wait for its end; kill it after so many seconds."""
+    with suppress(OSError):
+        assert process.stdin is not None
+        process.stdin.close()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def run_job(
@@ -208,12 +208,12 @@ class PredictionError(RunError):
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the process loaded.
+    """The model that a predictor loaded.
 
     Attributes:
         weights: model, or checkpoint for a run that has not ended well.
         epoch: epochs that the checkpoint had done; None for a model.
-        milliseconds: what loading took, TensorFlow's import included.
+        milliseconds: the time of loading, TensorFlow's import included.
     """
 
     weights: str
@@ -228,11 +228,11 @@ class Loaded:
 
 @dataclass(frozen=True)
 class PredictorAnswer:
-    """What the model predicts.
+    """The predictions of a model.
 
     Attributes:
         probabilities: ten for each image; None where one is not a finite number.
-        milliseconds: what features and network took.
+        milliseconds: the time of features and network.
     """
 
     probabilities: tuple[tuple[float | None, ...], ...]
@@ -240,11 +240,7 @@ class PredictorAnswer:
 
 
 class Predictor:
-    """A process that holds a run's model, started with this object. One thread asks, any thread may close.
-
-    Args:
-        folder: the run.
-    """
+    """A process that holds a run's model, started with this object. One thread asks, any thread may close."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -255,9 +251,7 @@ class Predictor:
     def __enter__(self) -> Predictor:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
@@ -288,12 +282,10 @@ class Predictor:
             PredictionError: the process has ended, or does not take these.
         """
         request = {"images": [base64.b64encode(image).decode("ascii") for image in images]}
-        stdin = self._process.stdin
+        assert self._process.stdin is not None
         try:
-            if stdin is None:
-                raise OSError
-            stdin.write(json.dumps(request).encode() + b"\n")
-            stdin.flush()
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
         except (OSError, ValueError):
             raise self.ended() from None
         doc = self._read()
@@ -304,24 +296,14 @@ class Predictor:
         if self._closed:
             return
         self._closed = True
-        threading.Thread(target=self._end, name=f"end-{self.pid}", daemon=True).start()
-
-    def _end(self) -> None:
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end = (self._process, PATIENCE_SECONDS)
+        threading.Thread(target=_end, args=end, name=f"end-{self.pid}", daemon=True).start()
 
     def _read(self) -> dict[str, Any]:
         """Read the next answer of the process."""
-        stdout = self._process.stdout
+        assert self._process.stdout is not None
         try:
-            line = stdout.readline() if stdout is not None else b""
-            doc: Any = json.loads(line)
+            doc: Any = json.loads(self._process.stdout.readline())
         except (OSError, ValueError):
             raise self.ended() from None
         if "error" in doc:
@@ -329,7 +311,7 @@ class Predictor:
         return doc
 
     def ended(self) -> PredictionError:
-        """Return why the process does not answer any more."""
+        """Return the error that says why the process does not answer any more."""
         try:
             code = self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:

@@ -15,10 +15,11 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.python_process import said
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
+from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.event_log import EventLog, EventTail, replayed
 from mnist_tui.runs.events import EpochEnded, Event, Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
-from mnist_tui.runs.library import delete_run, run_folders
+from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.state import LIVE
 from mnist_tui.studies import trials

@@ -127,7 +127,7 @@ def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
         StudyError: its process lives, someone else writes it, or it cannot be removed.
         RunError: one of its runs cannot be removed; then the study is still there.
     """
-    from mnist_tui.runs.library import delete_run, remove_folder
+    from mnist_tui.runs.deletion import delete_run, remove_folder
     from mnist_tui.studies.state import replayed
 
     folder.check_own_files()

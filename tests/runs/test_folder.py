@@ -17,7 +17,7 @@ import pytest
 from mnist_tui import processes
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.runs import control, library, process_folder
+from mnist_tui.runs import control, deletion, library, process_folder
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.event_log import EventLog
@@ -140,13 +140,13 @@ def test_a_held_lock_means_alive_whatever_the_status_says_of_the_process(tmp_pat
     assert run.state() == "crashed"
     with holding(run):
         assert run.state() == "running"
-        for refuse in (library.delete_run, check_resumable):
+        for refuse in (deletion.delete_run, check_resumable):
             with pytest.raises(RunError, match="is running"):
                 refuse(run)
         assert not [found for found in find_waste(tmp_path) if found.run == run]
         run.write_status(Status("failed"))  # taken up again at this moment
         with pytest.raises(RunError, match="is being written by process"):
-            library.delete_run(run)
+            deletion.delete_run(run)
     assert run.path.exists()
 
 
@@ -157,7 +157,7 @@ def test_a_copy_of_a_live_runs_folder_is_not_alive(tmp_path):
         copy = RunFolder(shutil.copytree(run.path, tmp_path / f"{run.id}-copy"))
         moved = RunFolder(run.path.rename(tmp_path / "moved"))
         assert (moved.state(), copy.state()) == ("running", "crashed")
-    library.delete_run(copy)
+    deletion.delete_run(copy)
     assert moved.path.exists()
 
 
@@ -214,10 +214,10 @@ def test_a_name_of_the_far_future_does_not_decide_about_new_ones(tmp_path):
 def test_a_killed_deletion_leaves_nothing_that_is_listed_and_prune_finds_it(tmp_path):
     run, other = finished_run(tmp_path), finished_run(tmp_path, 1_700_000_100.0)
     code = (
-        "import os, shutil, sys\nfrom pathlib import Path\nfrom mnist_tui.runs import library\n"
+        "import os, shutil, sys\nfrom pathlib import Path\nfrom mnist_tui.runs import deletion\n"
         "from mnist_tui.runs.folder import RunFolder\n"
-        "library.shutil.rmtree = lambda path: os._exit(9)\n"
-        "library.delete_run(RunFolder(Path(sys.argv[1])))\n"
+        "shutil.rmtree = lambda path: os._exit(9)\n"
+        "deletion.delete_run(RunFolder(Path(sys.argv[1])))\n"
     )
     assert subprocess.run([sys.executable, "-c", code, run.path], check=False).returncode == 9
     assert library.run_folders(tmp_path) == [other]
@@ -305,9 +305,9 @@ def test_a_live_run_is_not_deleted(tmp_path):
     run = finished_run(tmp_path)
     run.write_status(this_process("running"))
     with pytest.raises(RunError, match="stop it first"):
-        library.delete_run(run)
+        deletion.delete_run(run)
     run.write_status(Status("finished"))
-    library.delete_run(run)
+    deletion.delete_run(run)
     assert not run.path.exists()
 
 

@@ -14,11 +14,11 @@ from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.listing import CACHE, listed
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.control import Command, Inbox, leave
-from mnist_tui.runs.deletion import Waste, discard_run, remove_waste
+from mnist_tui.runs.deletion import Waste, delete_run, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import Label, Launch, RunFolder, check_place_in_run, write_label
-from mnist_tui.runs.library import delete_run, find_run, passed_over
+from mnist_tui.runs.library import find_run, passed_over
 from mnist_tui.runs.process_folder import Lock, Status
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study

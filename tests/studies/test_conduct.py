@@ -12,10 +12,11 @@ import pytest
 from mnist_tui.errors import RequestError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command, leave
+from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
-from mnist_tui.runs.library import delete_run, run_folders
+from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies.coordinator import Coordinator
 from mnist_tui.studies.events import Worker

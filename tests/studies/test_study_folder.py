@@ -232,7 +232,7 @@ def test_a_study_that_someone_writes_is_not_deleted_and_a_killed_deletion_leaves
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("mnist_tui.runs.library.shutil.rmtree", killed)
+        patch.setattr("mnist_tui.runs.deletion.shutil.rmtree", killed)
         delete_study(made)
     assert study_folders(tmp_path) == []
     assert [made.id in path.name for path in made.path.parent.iterdir()] == [True]

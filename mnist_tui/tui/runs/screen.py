@@ -15,8 +15,8 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
+from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
-from mnist_tui.runs.library import delete_run
 from mnist_tui.runs.naming import PassedOver
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 from mnist_tui.tui.bench import BenchScreen, Route
