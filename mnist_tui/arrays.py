@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from mnist_tui.files import UnreadableFileError, open_regular
 
@@ -25,7 +25,6 @@ TIMES = 50
 """How many times its size a larger archive may unpack to; images pack to a fifth, weights hardly at all."""
 NPY, ZIP = b"\x93NUMPY", b"PK"
 """How a single array and an archive begin."""
-FAR_MORE = "would unpack to far more than it holds"
 MAX_ARRAYS = 100_000
 HEADER_BYTES = 10_000
 
@@ -51,43 +50,36 @@ def read_arrays(
             raise UnreadableFileError(path, "is not an archive of plain NumPy arrays")
         try:
             with zipfile.ZipFile(file) as archive:
-                return _arrays(archive, names, _allowed(file))
+                return _arrays(archive, names, max(ALWAYS_BYTES, TIMES * os.fstat(file.fileno()).st_size))
         except (EOFError, zipfile.BadZipFile, zlib.error):
             raise UnreadableFileError(path, "is cut off or damaged") from None
         except (ValueError, KeyError, RuntimeError, NotImplementedError, MemoryError, OverflowError) as error:
             raise UnreadableFileError(path, f"is not an archive of plain NumPy arrays: {error}") from None
 
 
-def _allowed(file: BinaryIO) -> int:
-    """Return the bytes that an open archive may unpack to."""
-    return max(ALWAYS_BYTES, TIMES * os.fstat(file.fileno()).st_size)
-
-
 def _arrays(archive: zipfile.ZipFile, names: Iterable[str] | None, allowed: int) -> dict[str, NDArray[Any]]:
     entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
     if len(entries) > MAX_ARRAYS:
         raise ValueError(f"it holds more than {MAX_ARRAYS:,} arrays")
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name in entries if names is None else [name for name in names if name in entries]:
         entry = entries[name]
         allowed -= entry.file_size
         if allowed < 0:
-            raise ValueError(FAR_MORE)
+            raise ValueError("would unpack to far more than it holds")
         with archive.open(entry) as member:
             try:
-                found[name] = _array(member, entry.file_size)
+                arrays[name] = _array(member, entry.file_size)
             except (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError) as error:
                 raise ValueError(f"{name} is not an array: {str(error).partition(chr(10))[0][:200]}") from None
-    return found
+    return arrays
 
 
 def _array(member: IO[bytes], size: int) -> NDArray[Any]:
     import numpy as np
 
-    version = np.lib.format.read_magic(member)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
-        version
-    )
+    npy, version = np.lib.format, np.lib.format.read_magic(member)
+    read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
     if read_header is None:
         raise ValueError(f"the array's format {version} is not known")
     shape, column_major, dtype = read_header(member, max_header_size=HEADER_BYTES)

@@ -13,12 +13,12 @@ def since_boot() -> float:
 
 
 class SteadyClock:
-    """The time of day when it was made, advanced by a clock that does not step.
+    """A clock that starts at the time of day and then advances without steps; calling it returns seconds since 1970.
 
     Events are stamped with it, so that differences of their times are durations even where the system clock was set.
 
     Args:
-        not_before: its first reading is at least this: the last time that was told before, in seconds since the epoch.
+        not_before: the least first reading, such as the time of the last event of an earlier process.
     """
 
     def __init__(
@@ -28,19 +28,17 @@ class SteadyClock:
         self._offset = max(wall(), not_before) - steady()
 
     def __call__(self) -> float:
-        """Seconds since the epoch."""
         return self._steady() + self._offset
 
 
 now = SteadyClock()
-"""The time of day when this process began, advanced by a clock that does not step; seconds since the epoch."""
 
 
 class HeardClock:
-    """The time now by the clock of another process whose events are read: a run's worker or a study's process.
+    """Estimates the time by the clock of another process whose events are read: a run's worker or a study's process.
 
-    It is the time of the newest event plus what has passed here since that came. Until an event comes, the time of day
-    is taken, for the newest may be old.
+    That is the time of the newest event plus the time since its arrival. Until an event arrives it is the time of day,
+    for the newest may be old.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = since_boot) -> None:
@@ -49,11 +47,7 @@ class HeardClock:
         self._offset: float | None = None
 
     def __call__(self, newest: float | None) -> float:
-        """Seconds since the epoch.
-
-        Args:
-            newest: the time of the newest event; None where there is none yet.
-        """
+        """Return seconds since 1970; `newest` is the time of the newest event, None where there is none yet."""
         if newest is None:
             return self._wall()
         if self._offset is None or newest != self._newest:

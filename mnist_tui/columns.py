@@ -1,6 +1,6 @@
-"""Fit the columns of a table into a width: leave out those that are needed least, and cut long texts. Text only.
+"""Fit the columns of a table into a width: leave out the least needed ones, and cut long texts.
 
-All tables that give way where there is no room use this: those of the screens and those of the command line.
+The tables of the screens and of the command line use this.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Protocol
 GAP = 2
 """Blanks between two columns of a `text_table`."""
 NARROWEST = 4
-"""Characters that are left of a text that is cut as far as it goes."""
+"""The least characters that are left of a text that is cut."""
 
 
 class Flexible(Protocol):
-    """What `fit` has to know of a column; the attributes are those of `Column`."""
+    """A column that `fit` can leave out or narrow; the attributes are those of `Column`."""
 
     @property
     def need(self) -> int: ...
@@ -86,7 +86,8 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
     shown = fit(columns, [size if any(row[at] for row in rows) else 0 for at, size in enumerate(widths)], width, GAP)
 
     def line(cells: Sequence[str]) -> str:
-        return (" " * GAP).join(_cell(cells[at], size, columns[at].right) for at, size in shown.items()).rstrip()
+        texts = ((shortened(cells[at], size), size, columns[at].right) for at, size in shown.items())
+        return (" " * GAP).join(f"{text:{'>' if right else '<'}{size}}" for text, size, right in texts).rstrip()
 
     return FittedTable(line([column.title for column in columns]), tuple(line(row) for row in rows), tuple(shown))
 
@@ -94,8 +95,3 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
 def shortened(text: str, width: int) -> str:
     """Return a text cut to so many characters, with an ellipsis at its end."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
-
-
-def _cell(text: str, width: int, right: bool) -> str:
-    text = shortened(text, width)
-    return text.rjust(width) if right else text.ljust(width)

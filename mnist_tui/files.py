@@ -1,8 +1,7 @@
 """Read files that somebody else may have made, and write files so that no reader ever sees half of one.
 
-Every text, JSON or TOML file is read here: only regular files, only up to a size, and no deeper than a limit, so that
-a damaged or hostile file ends in one sentence instead of a hang, a full memory or a traceback.
-Files are written beside their place, then renamed into it.
+Text, JSON and TOML are read from regular files only, up to limits of size and depth, so that a damaged or hostile file
+ends in one sentence instead of a hang, a full memory or a traceback. Files are written beside their place and renamed.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ from mnist_tui.wording import counted
 
 TEMPORARY = ".tmp-"
 """How the names of temporary files and folders begin; a process that was killed leaves them."""
-NAME_CHARACTERS = 40
-"""Characters of a folder's name that its temporary name repeats."""
 OTHERS_SECONDS = 24 * 3600.0
 """A temporary file of another system counts as abandoned once its last change is so long ago."""
 _MADE = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
@@ -108,12 +105,7 @@ def open_checked(path: Path, flags: int) -> int:
 
 
 def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> bytes:
-    """Read a whole regular file of at most `limit` bytes.
-
-    Raises:
-        UnreadableFileError: it is larger, or not a regular file (see `open_regular`).
-        OSError: it is not there or may not be read.
-    """
+    """Read a whole regular file of at most `limit` bytes; raises as `open_regular`, and where the file is larger."""
     with open_regular(path, follow_links=follow_links) as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -122,12 +114,7 @@ def read_bytes(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = Fals
 
 
 def read_text(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> str:
-    """Read a whole UTF-8 text file; a byte order mark at its start is left out.
-
-    Raises:
-        UnreadableFileError: it is UTF-16 or not UTF-8, too large, or not a regular file.
-        OSError: it is not there or may not be read.
-    """
+    """Read a whole UTF-8 text file, without the byte order mark; raises as `read_bytes`, and where it is not UTF-8."""
     data = read_bytes(path, limit, follow_links=follow_links)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableFileError(path, "is UTF-16 text; save it as UTF-8")
@@ -138,12 +125,7 @@ def read_text(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False
 
 
 def read_json(path: Path, limit: int = TEXT_BYTES, *, follow_links: bool = False) -> Any:
-    """Read a JSON document.
-
-    Raises:
-        UnreadableFileError: it is not JSON, nested too deep, too large, or not a regular file.
-        OSError: it is not there or may not be read.
-    """
+    """Read a JSON document; raises as `read_text`, and where it is not JSON or nested too deep."""
     text = read_text(path, limit, follow_links=follow_links)
     try:
         return parse_json(text)
@@ -195,7 +177,7 @@ def temporary_prefix(kind: str = TEMPORARY) -> str:
     """Return how this process begins the name of a temporary file or folder, by which `is_abandoned` knows its owner.
 
     Args:
-        kind: how all names of its kind begin, a dot, small letters and a dash.
+        kind: the beginning that all names of the kind share: a dot, small letters and a dash.
     """
     pid = os.getpid()
     return f"{kind}{pid:x}.{_hundredths(pid):x}.{_system_mark()}-"
@@ -203,14 +185,13 @@ def temporary_prefix(kind: str = TEMPORARY) -> str:
 
 def temporary_name(path: Path) -> Path:
     """Return a new temporary name beside `path`, for renaming it out of sight."""
-    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:NAME_CHARACTERS]}")
+    return path.with_name(f"{temporary_prefix()}{secrets.token_hex(4)}-{path.name[:40]}")
 
 
 def is_abandoned(path: Path) -> bool:
     """Return whether the process that made a temporary file or folder has ended.
 
-    One of another machine, of an earlier boot or of an earlier version counts as abandoned once its time of change is
-    a day ago: no clock of this machine knows more of it.
+    That cannot be known of another machine, an earlier boot or version: there a day without a change decides.
     """
     made = _MADE.match(path.name)
     if made and made["system"] == _system_mark():
@@ -223,7 +204,6 @@ def is_abandoned(path: Path) -> bool:
 
 
 def _hundredths(pid: int) -> int:
-    """Return when a process of this system started, in hundredths of a second; 0 where there is none."""
     return round(processes.start_of(pid) * 100)
 
 
@@ -289,11 +269,7 @@ def discard(path: Path) -> None:
 
 
 def write_text(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replace the whole file.
-
-    Args:
-        durable: whether it is on the disk, whatever happens, once this returns.
-    """
+    """Replace the whole file; if `durable`, it is on the disk once this returns, even if the power fails."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         if durable:
@@ -303,11 +279,7 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 
 def write_json(path: Path, doc: Any, *, durable: bool = False) -> None:
-    """Replace the whole file; NaN and infinity are refused, because they are not JSON.
-
-    Args:
-        durable: whether it is on the disk, whatever happens, once this returns.
-    """
+    """Replace the whole file, as `write_text` does; NaN and infinity are refused, because they are not JSON."""
     write_text(path, json.dumps(doc, indent=1, allow_nan=False) + "\n", durable=durable)
 
 

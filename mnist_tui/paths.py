@@ -1,6 +1,6 @@
 """Paths that a person gives (options, variables, settings, fields of the app), and the user's own folders.
 
-One way to read them: `~` and `~name` are a home folder, and an empty text is no path. Reads and writes nothing.
+`~` and `~name` mean a home folder, and an empty text is no path. No file is read or written here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class NoHomeError(PathError, OSError):
 def typed_path(text: str | Path) -> Path:
     """Return the path that a person typed, with `~` and `~name` expanded; a relative one stays relative.
 
-    As in a shell, `~name` is a name like any other where there is no such user but a file or folder called that.
+    As in a shell, `~name` is an ordinary name where there is no such user but a file or folder of that name.
 
     Raises:
         PathError: the text is empty or holds a NUL, or there is no such home folder.
@@ -59,18 +59,12 @@ def path_in_variable(name: str) -> Path | None:
         return None
     try:
         return typed_path(text)
-    except NoHomeError as error:
-        raise NoHomeError(f"{name}={error}") from None
     except PathError as error:
-        raise PathError(f"{name}={error}") from None
+        raise type(error)(f"{name}={error}") from None
 
 
 def home() -> Path:
-    """Return the user's home folder.
-
-    Raises:
-        NoHomeError: there is none.
-    """
+    """Return the user's home folder; raises `NoHomeError` where there is none."""
     return typed_path("~")
 
 

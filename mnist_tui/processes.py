@@ -17,7 +17,6 @@ from pathlib import Path
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ENDED = (b"Z", b"X", b"x")
 """States in `/proc` of a process that has ended but was not waited for yet."""
-STOPPED = (b"T", b"t")
 
 
 @cache
@@ -36,10 +35,16 @@ def start_of(pid: int) -> float:
     """Return when a process of this system started; 0 where there is none, or it has ended.
 
     Returns:
-        Seconds since the boot (Linux), else since the epoch as the kernel noted it; only to be compared for equality.
+        Seconds since the boot (Linux), else since 1970 as the kernel recorded it; only to be compared for equality.
     """
     if sys.platform != "linux":
-        return _start_by_psutil(pid)
+        import psutil
+
+        try:
+            process = psutil.Process(pid)
+            return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        except psutil.Error:
+            return 0.0
     fields = _stat(pid)
     return 0.0 if not fields or fields[0] in ENDED else int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
@@ -51,7 +56,7 @@ def is_running(pid: int, start: float) -> bool:
 
 def is_stopped(pid: int) -> bool:
     """Return whether a process of this system is suspended (SIGSTOP, a debugger); False where that cannot be seen."""
-    return bool(fields := _stat(pid)) and fields[0] in STOPPED
+    return bool(fields := _stat(pid)) and fields[0] in (b"T", b"t")
 
 
 def _stat(pid: int) -> list[bytes]:
@@ -60,16 +65,6 @@ def _stat(pid: int) -> list[bytes]:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return []
-
-
-def _start_by_psutil(pid: int) -> float:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
-    except psutil.Error:
-        return 0.0
 
 
 _seen: dict[str, tuple[object, float]] = {}

@@ -23,18 +23,9 @@ from mnist_tui.files import open_append
 WORKING_DIRECTORY = os.path.abspath(os.sep)  # noqa: PTH100
 """The working directory of every process that outlives a command: it is never deleted or unmounted."""
 START = str(Path(__file__).with_name("run_module.py"))
-SEARCHED = "PYTHONPATH"
 PLACES = (
-    "HOME",
-    "KERAS_HOME",
-    "MNIST_TUI_CONFIG",
-    "MNIST_TUI_DATA",
-    "MNIST_TUI_RUNS",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_STATE_HOME",
+    *("HOME", "KERAS_HOME", "TMPDIR", "MNIST_TUI_CONFIG", "MNIST_TUI_DATA", "MNIST_TUI_RUNS"),
+    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"),
 )
 """Variables that name a file or a folder, perhaps relative to the folder in which the command was given."""
 
@@ -53,18 +44,17 @@ def module(name: str, *arguments: str) -> list[str]:
 
 
 def environment(own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment, made fit for another working directory, with the variables in `own`.
+    """Return this process's environment for another working directory, with the variables in `own`.
 
-    Relative folders in it are made absolute. An empty entry of PYTHONPATH, which means the current folder, is dropped.
+    Relative folders become absolute. An empty entry of PYTHONPATH, which means the current folder, is dropped.
     """
-    there = dict(os.environ)
+    variables = dict(os.environ)
     for name in PLACES:
-        if there.get(name, "").strip() and not there[name].startswith("~"):
-            there[name] = _absolute(there[name])
-    searched = [_absolute(folder) for folder in there.pop(SEARCHED, "").split(os.pathsep) if folder]
-    if searched:
-        there[SEARCHED] = os.pathsep.join(searched)
-    return {**there, "PYTHONSAFEPATH": "1", **(own or {})}
+        if variables.get(name, "").strip() and not variables[name].startswith("~"):
+            variables[name] = _absolute(variables[name])
+    if searched := [_absolute(folder) for folder in variables.pop("PYTHONPATH", "").split(os.pathsep) if folder]:
+        variables["PYTHONPATH"] = os.pathsep.join(searched)
+    return {**variables, "PYTHONSAFEPATH": "1", **(own or {})}
 
 
 def start(
@@ -140,30 +130,23 @@ def end_words(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    match name:
-        case "SIGKILL":
-            return "was killed (SIGKILL), perhaps because the memory ran out"
-        case "SIGTERM" | "SIGINT" | "SIGHUP":
-            return f"was ended from outside ({name})"
-        case _:
-            return f"crashed ({name})"
+    if name == "SIGKILL":
+        return "was killed (SIGKILL), perhaps because the memory ran out"
+    return f"{'was ended from outside' if name in ('SIGTERM', 'SIGINT', 'SIGHUP') else 'crashed'} ({name})"
 
 
 def telling(lines: Sequence[str]) -> list[str]:
     """Return the lines of a log that may tell why a process ended.
 
-    What TensorFlow prints at every start (about CUDA, oneDNN, processor instructions) tells nothing, nor does how a
-    process before the last one ended.
+    Left out is what TensorFlow prints at every start (about CUDA, oneDNN, processor instructions), and how processes
+    before the last one ended.
     """
-    return [
-        line
-        for at, line in enumerate(lines)
-        if line.strip() and not _of_every_start(line) and not (line.startswith(WRITTEN) and at < len(lines) - 1)
-    ]
 
+    def tells(line: str, is_last: bool) -> bool:
+        at_every_start = _ALWAYS.match(line) or (_ERROR.match(line) and _HARMLESS.search(line))
+        return bool(line.strip()) and not at_every_start and (is_last or not line.startswith(WRITTEN))
 
-def _of_every_start(line: str) -> bool:
-    return bool(_ALWAYS.match(line) or (_ERROR.match(line) and _HARMLESS.search(line)))
+    return [line for at, line in enumerate(lines, start=1) if tells(line, at == len(lines))]
 
 
 def said(lines: Sequence[str]) -> str:
@@ -192,7 +175,7 @@ def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None
 
 
 def noted(pid: int) -> None:
-    """Wait until `reap` has written how a process ended that is dead; does nothing for processes of others."""
+    """Wait until `reap` has written how a dead process ended; does nothing for processes of others."""
     if (thread := _noting.get(pid)) is not None:
         thread.join(NOTING_SECONDS)
 

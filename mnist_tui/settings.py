@@ -63,14 +63,6 @@ def _one_of(values: tuple[str, ...]) -> Callable[[Any], str]:
     return lambda value: "" if value in values else f"one of {', '.join(values)}"
 
 
-def _yes_or_no(value: Any) -> str:
-    return "" if isinstance(value, bool) else "true or false"
-
-
-def _name(value: Any) -> str:
-    return "" if isinstance(value, str) and value else "a name in quotes"
-
-
 def folder_problem(value: Any) -> str:
     """Return what a folder in the settings must be (``a folder's whole path …``) if `value` is not; else nothing."""
     try:
@@ -80,20 +72,13 @@ def folder_problem(value: Any) -> str:
     return "" if good else "a folder's whole path, from / or ~ on"
 
 
-def _table(value: Any) -> str:
-    return "" if isinstance(value, Mapping) else "a table of keys by their names, such as app.runs"
-
-
 WANTED: dict[str, Callable[[Any], str]] = {
-    "theme": _name,
+    **dict.fromkeys(("theme", "author"), lambda value: "" if isinstance(value, str) and value else "a name in quotes"),
+    **dict.fromkeys(("confirm", "bell", "toured"), lambda value: "" if isinstance(value, bool) else "true or false"),
     "glyphs": _one_of(get_args(Glyphs)),
     "refresh": _one_of(get_args(Refresh)),
-    "confirm": _yes_or_no,
-    "bell": _yes_or_no,
-    "keys": _table,
+    "keys": lambda value: "" if isinstance(value, Mapping) else "a table of keys by their names, such as app.runs",
     "runs_dir": folder_problem,
-    "author": _name,
-    "toured": _yes_or_no,
 }
 """For each setting, a function that returns what its value must be if the given value is wrong, else nothing."""
 
@@ -144,8 +129,11 @@ def _checked(doc: dict[str, Any], path: Path) -> tuple[Settings, tuple[str, ...]
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, value in doc.items():
-        if name not in WANTED:
-            problems += _misspelled(name, path)
+        if name not in WANTED:  # of another program or a later version, unless it is nearly the name of a setting
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, WANTED, n=1, cutoff=0.75)
+            problems += [f"{path}: there is no setting {name}; is {near[0]} meant?"] if near else []
         elif wanted := WANTED[name](value):
             problems.append(f"{path}: {name} = {_shown(value)} is not {wanted}; the default is used")
         elif name == "keys":
@@ -160,28 +148,20 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _misspelled(name: str, path: Path) -> list[str]:
-    """Report a key that is nearly the name of a setting; other programs' keys and later versions' are ignored."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, WANTED, n=1, cutoff=0.75)
-    return [f"{path}: there is no setting {name}; is {near[0]} meant?"] if near else []
-
-
 def _keys(table: Mapping[str, Any], path: Path, prefix: str = "") -> tuple[dict[str, str], list[str]]:
     """Return the keys by the ids of bindings. TOML reads an unquoted id (`app.runs = "f3"`) as nested tables."""
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     problems: list[str] = []
     for name, value in table.items():
         if isinstance(value, Mapping):
             inner, wrong = _keys(value, path, f"{prefix}{name}.")
-            found |= inner
+            keys |= inner
             problems += wrong
         elif isinstance(value, str) and value.strip():
-            found[f"{prefix}{name}"] = value.strip()
+            keys[f"{prefix}{name}"] = value.strip()
         else:
             problems.append(f"{path}: [keys] {prefix}{name} = {_shown(value)} is not a key's name in quotes")
-    return found, problems
+    return keys, problems
 
 
 def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: Any) -> None:
@@ -204,23 +184,20 @@ def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: An
             text = read_text(path)
         except FileNotFoundError:
             text = ""
-        there = parse_toml(text).get("keys")
+        saved_keys = parse_toml(text).get("keys")
         doc: Any = tomlkit.parse(text)
         for name, value in changes.items():
-            if name == "keys" and keys_before is not None and isinstance(there, Mapping):
-                value = _merged(_keys(cast(Mapping[str, Any], there), path)[0], keys_before, value)  # noqa: PLW2901
-            if value is None or (name == "keys" and not value):
+            if name == "keys":
+                if keys_before is not None and isinstance(saved_keys, Mapping):
+                    saved, _ = _keys(cast(Mapping[str, Any], saved_keys), path)
+                    kept = {id: keys for id, keys in saved.items() if id in value or id not in keys_before}
+                    value = kept | {id: keys for id, keys in value.items() if keys_before.get(id) != keys}  # noqa: PLW2901
+                value = _quoted(value) if value else None  # noqa: PLW2901
+            if value is None:
                 doc.pop(name, None)
-            elif name == "keys":
-                doc[name] = _quoted(value)
             else:
                 doc[name] = value
         write_text(path, tomlkit.dumps(doc))
-
-
-def _merged(there: Mapping[str, str], before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: keys for name, keys in there.items() if name in now or name not in before}
-    return kept | {name: keys for name, keys in now.items() if before.get(name) != keys}
 
 
 @contextmanager
@@ -233,24 +210,19 @@ def _locked(folder: Path) -> Generator[None]:
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = time.monotonic() + LOCK_SECONDS
-        while not _lock(handle):
-            if time.monotonic() > end:
-                raise OSError(f"another process keeps {folder} locked")
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise OSError(f"another process keeps {folder} locked") from None
+            except OSError:  # no locks here; two apps that write at the same moment are rarer than such file systems
+                break
             time.sleep(LOCK_RETRY_SECONDS)
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int) -> bool:
-    """Lock a folder's handle; return False if another process holds the lock."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # no locks here; two apps that write at the same moment are rarer than such file systems
-        return True
-    return True
 
 
 def _quoted(keys: Mapping[str, str]) -> Any:

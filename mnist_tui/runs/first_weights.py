@@ -1,8 +1,8 @@
 """The weights of a run's first layer as pictures, read from its checkpoint or its model, whichever is newer.
 
-Both formats are read without TensorFlow and within limits, because such files can come from somebody else. A
-`model.keras` is an archive of Keras'. Its configuration, which can name code to be run, is never used: the network is
-that of the run's experiment. Its weights may be compressed, lie in other files or be links to them: those are refused.
+Both formats are read without TensorFlow and within limits, because such files can come from somebody else. The
+configuration in a `model.keras`, which can name code to be run, is never used: the network is that of the run's
+experiment. Weights that lie in other files, or are links to them, are refused.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ class FirstWeights:
     """The weights of each unit of the first layer.
 
     Attributes:
-        layer: its name, as in `complexity.of`. units: what they are called, neurons or filters.
+        layer: its name, as in `complexity.of`.
+        units: the word for its units: neurons or filters.
         pictures: float32 (units, rows, columns).
-        epoch: after which they are, with a fraction inside an epoch. source: the file's name.
-        strong: the size that 99.5 % of the weights do not exceed; for the colours' scale.
+        epoch: the number of epochs trained, with a fraction inside an epoch.
+        source: the file's name.
+        strong: the absolute value that 99.5 % of the weights do not exceed; for the scale of colours.
     """
 
     layer: str
@@ -67,11 +69,11 @@ def first_weights(folder: RunFolder, experiment: Experiment) -> FirstWeights:
     Raises:
         RunError: there are none yet, or they cannot be shown as pictures; the text says why.
     """
-    place = _place(experiment)
-    pointer = folder.checkpoint_file
-    model = _changed(folder.model_file) and _changed(folder.model_file) >= _changed(pointer)
-    parameters = of(experiment).total
-    kernel, epoch, source = _of_model(folder, place, parameters) if model else _of_checkpoint(pointer, place)
+    place, model, pointer = _place(experiment), folder.model_file, folder.checkpoint_file
+    if _changed(model) and _changed(model) >= _changed(pointer):
+        kernel, epoch, source = _of_model(folder, place, of(experiment).total)
+    else:
+        kernel, epoch, source = _of_checkpoint(pointer, place)
     rows, columns = place.seen
     try:
         pictures = np.moveaxis(kernel.reshape(-1, kernel.shape[-1]), -1, 0).reshape(-1, rows, columns)
@@ -88,23 +90,18 @@ def _place(experiment: Experiment) -> _Place:
     if isinstance(experiment.features, HogFeatures):
         raise RunError("The first layer reads HOG features, not pixels: its weights are no pictures.")
     shape: Shape = experiment.input_shape
-    spread: Shape = shape
     for layer in of(experiment).layers:
         if layer.kind == "conv2d":
-            return _conv_place(layer.name, experiment, spread)
+            if shape[2] != 1:
+                raise RunError("The first convolution reads several channels: its filters are no single pictures.")
+            edge = next(layer.kernel_size for layer in experiment.layers if layer.kind == "conv2d")
+            return _Place(layer.name, "conv2d", (edge, edge))
         if layer.kind == "dense":
-            if len(spread) != 3 or spread[2] != 1:
+            if len(shape) != 3 or shape[2] != 1:
                 raise RunError("The first layer's inputs are not one picture of pixels: its weights are no pictures.")
-            return _Place(layer.name, "dense", (spread[0], spread[1]))
-        spread = spread if layer.kind == "flatten" else layer.output_shape
+            return _Place(layer.name, "dense", (shape[0], shape[1]))
+        shape = shape if layer.kind == "flatten" else layer.output_shape
     raise RunError("The network has no layer with weights.")
-
-
-def _conv_place(name: str, experiment: Experiment, seen: Shape) -> _Place:
-    edge = next(layer.kernel_size for layer in experiment.layers if layer.kind == "conv2d")
-    if seen[2] != 1:
-        raise RunError("The first convolution reads several channels: its filters are no single pictures.")
-    return _Place(name, "conv2d", (edge, edge))
 
 
 def _changed(path: Path) -> float:
@@ -118,27 +115,22 @@ def _changed(path: Path) -> float:
 def _of_checkpoint(pointer: Path, place: _Place) -> tuple[NDArray[Any], float, str]:
     if not pointer.is_file():
         raise RunError("There is no checkpoint yet; c on the training screen asks for one.")
-    why: Exception | None = None
-    for _ in range(TRIES):
+    for tries_left in reversed(range(TRIES)):
         try:
             document = read_json(pointer)
             return _in_checkpoint(pointer.parent / Path(document["arrays"]).name, document, place)
-        except FileNotFoundError as error:
-            why = error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = error
-            break
-    raise RunError(f"The checkpoint cannot be read: {why}")
+            if not isinstance(error, FileNotFoundError) or not tries_left:
+                raise RunError(f"The checkpoint cannot be read: {error}") from None
+    raise AssertionError
 
 
 def _in_checkpoint(path: Path, document: dict[str, Any], place: _Place) -> tuple[NDArray[Any], float, str]:
-    names: list[str] = document["model"]
-    number = next((at for at, name in enumerate(names) if name.endswith(f"{place.layer}/kernel")), None)
-    if number is None:
-        raise RunError(f"The checkpoint has no weights of {place.layer}.")
-    array = f"model-{number:05d}"
+    numbers = [number for number, name in enumerate(document["model"]) if name.endswith(f"{place.layer}/kernel")]
+    if not numbers:
+        raise RunError(f"it has no weights of {place.layer}")
+    array, position = f"model-{numbers[0]:05d}", document["position"]
     kernel = read_arrays(path, [array])[array]
-    position = document["position"]
     return kernel, float(position["epoch"]), "checkpoint" + (" inside the next epoch" if position["step"] else "")
 
 

@@ -60,11 +60,11 @@ class RunSnapshot:
     """A run at one moment.
 
     Attributes:
-        run: what the reducer makes of the events so far.
-        state: one of `state.STATES`; unlike `run.state` it knows of crashes.
-        reason: why it ended, in words; empty where there is nothing to say.
+        run: the reducer's state after the events so far.
+        state: one of `state.STATES`; unlike `run.state` it can be crashed.
+        reason: why the run ended, in words; empty where there is nothing to say.
         log: the log's last lines, for a run that failed or crashed.
-        reference: what was published of the experiment, for a run that has ended on the source's data.
+        reference: the published results of the experiment, for a run that has ended on the source's data.
     """
 
     folder: RunFolder
@@ -83,11 +83,11 @@ class RunWatch(FolderWatch[RunSnapshot]):
     """Looks at a run's folder again and again.
 
     Args:
-        clock: seconds, for how often the worker is looked for.
-        on_events: called with each batch of new events, after the state that they lead to.
+        clock: returns seconds; it decides how often the worker is looked for.
+        on_events: called with the new state and each batch of new events.
 
     Attributes:
-        run: the state that the events read so far lead to.
+        run: the state after the events that were read so far.
     """
 
     def __init__(
@@ -105,15 +105,13 @@ class RunWatch(FolderWatch[RunSnapshot]):
         self._lived = 0.0
         self._log: tuple[str, ...] = ()
         self._reference: Reference | None = None
-        self._reference_read = False
+        self._is_reference_read = False
 
     def skip_earlier(self) -> RunState:
-        """Read the events of earlier workers, whose end is not the end that is watched for.
-
-        To be called before a new worker is started.
+        """Read the events of earlier workers, before a new one is started; their end is not the end of this watch.
 
         Returns:
-            The state that they lead to.
+            The state after them.
         """
         earlier = reduce(self.run, self._tail.read_all())
         self.run = replace(earlier, state="starting", ended=None)
@@ -129,8 +127,7 @@ class RunWatch(FolderWatch[RunSnapshot]):
             tick()
             if self.run.ended is not None:
                 self._checked = None
-            snapshot = self.look()
-            if snapshot is not None:
+            if (snapshot := self.look()) is not None:
                 yield snapshot
             if self._is_over():
                 return
@@ -161,7 +158,7 @@ class RunWatch(FolderWatch[RunSnapshot]):
         return RunSnapshot(self.folder, run, state, self._why(state), self._log)
 
     def _check(self) -> None:
-        """What the folder says goes before the events are read, so that a last event is never missed."""
+        """Read the folder's state: before the events, so that a last event is never missed."""
         now = self._clock()
         if self._checked is not None and now - self._checked < CHECK_SECONDS:
             return
@@ -174,11 +171,11 @@ class RunWatch(FolderWatch[RunSnapshot]):
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
     def _published(self) -> Reference | None:
-        """What was published of it, read once the run has ended; nothing where sample data stood in."""
+        """Return the published results, read once the run has ended; None where it trained on sample data."""
         if self.run.ended is None or (self.run.data is not None and self.run.data.sample):
             return None
-        if not self._reference_read:
-            self._reference_read = True
+        if not self._is_reference_read:
+            self._is_reference_read = True
             with contextlib.suppress(RequestError, OSError):
                 self._reference = self.folder.preset().reference
         return self._reference

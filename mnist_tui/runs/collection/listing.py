@@ -1,6 +1,6 @@
 """Summaries of all runs of a folder. A later look reads only runs that have changed.
 
-The summaries are cached in one file in the runs folder. An entry holds only as long as the sizes and times of the run's
+The summaries are cached in one file in the runs folder. An entry is valid only while the sizes and times of the run's
 files, and its preset, are those that it was made from.
 """
 
@@ -44,7 +44,7 @@ Signature = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Change:
-    """A part of what a look found: new or changed summaries, newest run first, and ids of runs that are gone."""
+    """A part of the result of a look: new or changed summaries, newest run first, and ids of runs that are gone."""
 
     runs: tuple[RunSummary, ...] = ()
     gone: tuple[str, ...] = ()
@@ -55,8 +55,9 @@ class _Known:
     """A run as it was last seen.
 
     Attributes:
+        preset: the stamp of its preset (`Presets.stamp`).
         file_state: the state in its status file.
-        settled: whether its files are old enough for their times to tell of a change.
+        settled: whether its files are old enough for their times to show every change.
     """
 
     signature: Signature
@@ -66,7 +67,7 @@ class _Known:
     summary: RunSummary
     folder_time: int = 0
     fixed: Fixed | None = None
-    glance: FiguresReader | None = None
+    figures: FiguresReader | None = None
 
 
 class RunListing:
@@ -98,7 +99,7 @@ class RunListing:
         if not self._loaded:
             self._loaded = True
             self._known = _load(self.runs_dir / CACHE, self.runs_dir)
-            yield from self._all_at_once(presets)
+            yield from self._cached(presets)
             checked = set(self._known)
         names, self.passed_over = look_through(self.runs_dir, FILES[0])
         gone = tuple(set(self._known) - set(names))
@@ -107,25 +108,23 @@ class RunListing:
         if gone:
             self._stale = True
             yield Change(gone=gone)
-        found: list[RunSummary] = []
-        began = time.monotonic()
+        batch, began = list[RunSummary](), time.monotonic()
         for name in names:
             if name in checked:
                 continue
-            known = self._known.get(name)
-            changed = self._looked(name, presets, whole)
-            if changed is None and known is not None and name not in self._known:
+            was_known = name in self._known
+            if (changed := self._changed(name, presets, whole)) is not None:
+                batch.append(changed)
+            elif was_known and name not in self._known:
                 yield Change(gone=(name,))
-            if changed is not None:
-                found.append(changed)
-            if found and time.monotonic() - began > BATCH_SECONDS:
-                yield Change(tuple(found))
-                found, began = [], time.monotonic()
-        if found:
-            yield Change(tuple(found))
+            if batch and time.monotonic() - began > BATCH_SECONDS:
+                yield Change(tuple(batch))
+                batch, began = [], time.monotonic()
+        if batch:
+            yield Change(tuple(batch))
 
-    def _all_at_once(self, presets: Presets) -> Iterator[Change]:
-        """Yield the cached summaries that still hold, without reading any run."""
+    def _cached(self, presets: Presets) -> Iterator[Change]:
+        """Yield the cached summaries that are still valid, without reading any run."""
         held = {name: known for name, known in self._known.items() if self._holds(name, known, presets)}
         self._stale |= len(held) != len(self._known)
         self._known = held
@@ -140,7 +139,7 @@ class RunListing:
         known.folder_time = _folder_time(path)
         return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
 
-    def _looked(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
+    def _changed(self, name: str, presets: Presets, whole: bool) -> RunSummary | None:
         """Return the summary of a run if it has changed since the last look."""
         known, path = self._known.get(name), str(self.runs_dir / name)
         folder_time = _folder_time(path)
@@ -152,46 +151,36 @@ class RunListing:
             self._known.pop(name, None)
             return None
         same = known is not None and known.settled and known.signature == signature
-        if known is not None and same and presets.stamp(known.summary.preset) == known.preset:
-            known.folder_time = folder_time
-            return self._state_again(known)
-        return self._read(name, signature, folder_time, presets)
-
-    def _state_again(self, known: _Known) -> RunSummary | None:
-        """Return the summary if the state has changed: a worker may have died without a change of any file."""
-        if known.file_state not in LIVE:
-            return None
-        state = _state_of(RunFolder(Path(known.summary.folder)))
-        if state == known.summary.state:
-            return None
-        known.summary = replace(known.summary, state=state)
-        return known.summary
+        if known is None or not same or presets.stamp(known.summary.preset) != known.preset:
+            return self._read(name, signature, folder_time, presets)
+        known.folder_time = folder_time
+        if known.file_state in LIVE:  # its worker may have died without a change of any file
+            state = _state_of(RunFolder(self.runs_dir / name))
+            if state != known.summary.state:
+                known.summary = replace(known.summary, state=state)
+                return known.summary
+        return None
 
     def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
         before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
-        glance = before.glance if before and before.glance else FiguresReader(folder.events_file)
-        fixed = before.fixed if before and _same_experiment(before.signature, signature) else None
+        figures = before.figures if before and before.figures else FiguresReader(folder.events_file)
+        ends = 2 * FIXED_FILES
+        fixed = before.fixed if before and before.signature[:ends] == signature[:ends] else None
         try:
             file_state, state = folder.status().state, folder.state()
             if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
                 fixed = fixed_of(folder, presets)
-            summary = summed_up(folder, fixed, glance.look(), read_label(folder), state)
+            summary = summed_up(folder, fixed, figures.look(), read_label(folder), state)
             damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):
             return self._damaged(folder, signature, folder_time)
         # permissions may change and a link may come without a trace in the signature: damaged runs are read again
-        settled, live = _settled(signature, now) and not summary.damaged, state in LIVE
-        self._known[name] = _Known(
-            signature,
-            presets.stamp(fixed.preset),
-            file_state,
-            settled,
-            summary,
-            folder_time,
-            fixed if live and _settled(signature[: 2 * FIXED_FILES], now) else None,
-            glance if live else None,
-        )
+        settled = _settled(signature, now) and not summary.damaged
+        known = _Known(signature, presets.stamp(fixed.preset), file_state, settled, summary, folder_time)
+        if state in LIVE:
+            known.fixed, known.figures = fixed if _settled(signature[:ends], now) else None, figures
+        self._known[name] = known
         self._stale |= settled
         return None if before is not None and before.summary == summary else summary
 
@@ -207,13 +196,12 @@ class RunListing:
         if not self._stale:
             return
         self._stale = False
-        body = json.dumps(
-            {
-                name: [known.signature, known.preset, known.file_state, _document(known.summary)]
-                for name, known in self._known.items()
-                if known.settled
-            }
-        )
+        entries: dict[str, list[Any]] = {}
+        for name, known in self._known.items():
+            if known.settled:
+                summary = {field: value for field, value in vars(known.summary).items() if field not in PLACED}
+                entries[name] = [known.signature, known.preset, known.file_state, summary]
+        body = json.dumps(entries)
         with contextlib.suppress(OSError):
             write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
 
@@ -253,19 +241,11 @@ def _settled(signature: Signature, now: int) -> bool:
     return abs(now - max(signature[1::2])) > SETTLED_SECONDS * 1e9
 
 
-def _same_experiment(one: Signature, other: Signature) -> bool:
-    return one[: 2 * FIXED_FILES] == other[: 2 * FIXED_FILES]
-
-
 def _folder_time(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns  # noqa: PTH116
     except OSError:
         return 0
-
-
-def _document(summary: RunSummary) -> dict[str, Any]:
-    return {name: value for name, value in vars(summary).items() if name not in PLACED}
 
 
 def _heading(body: str) -> str:
@@ -281,15 +261,10 @@ def _load(cache: Path, runs_dir: Path) -> dict[str, _Known]:
         body = body.rstrip("\n")
         if heading != _heading(body):
             return {}
-        return {
-            name: _Known(
-                tuple(signature),
-                preset,
-                file_state,
-                True,
-                record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)}),
-            )
-            for name, (signature, preset, file_state, document) in parse_json(body).items()
-        }
+        entries: dict[str, _Known] = {}
+        for name, (signature, preset, file_state, document) in parse_json(body).items():
+            summary = record(RunSummary, {**document, "run": name, "folder": str(runs_dir / name)})
+            entries[name] = _Known(tuple(signature), preset, file_state, True, summary)
+        return entries
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

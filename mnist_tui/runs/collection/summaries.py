@@ -27,16 +27,16 @@ class RunSummary:
     """One line of a list of runs.
 
     Attributes:
-        name, note: a person's own, empty for none.
+        name, note: given by the user, empty for none.
         differs: how the experiment differs from its preset, in words; empty where it does not.
         values: the experiment's parameters by name, as the command line writes them; empty where one does not apply.
-        group: the same for runs that differ in nothing but their seed, on the same data.
+        group: the same text for runs that differ in nothing but their seed, on the same data.
         started: seconds since the epoch.
         test_accuracy, test_loss, macro_f1: of the final evaluation; None where there was none.
         val_accuracy, val_loss: of the last epoch.
-        seconds: sum of the epochs' times, pauses left out; None before the first has ended.
-        published_accuracy, published_loss: on the test set, by the source that the experiment is; None where there is
-            none. source: its title.
+        seconds: sum of the epochs' times without pauses; None before the first has ended.
+        published_accuracy, published_loss: on the test set, by the source of the experiment; None where there is none.
+        source: the title of that source.
         study: id of the study that it is a trial of; empty for a run of its own.
         damaged: what in its folder cannot be read or leads outside it, in sentences; empty for a run that is whole.
     """
@@ -134,17 +134,24 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     preset, launch = folder.preset(), folder.launch()
     origin = presets.find(preset.name)
     experiment = preset.experiment
-    values = _values(experiment)
-    differs = "" if origin is None else difference(origin.experiment, experiment)
-    name, created = experiment.dataset.name, launch.made_at(folder.id)
-    epochs = experiment.training.epochs
-    return Fixed(preset.name, name, created, epochs, differs, values, experiment, preset.reference, launch.study)
+    return Fixed(
+        preset=preset.name,
+        dataset=experiment.dataset.name,
+        created=launch.made_at(folder.id),
+        epochs=experiment.training.epochs,
+        differs="" if origin is None else difference(origin.experiment, experiment),
+        values=_values(experiment),
+        experiment=experiment,
+        reference=preset.reference,
+        study=launch.study,
+    )
 
 
 def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
     """Return the summary of a run whose files were read already."""
     last, ended, data = log.history[-1] if log.history else None, log.ended, log.data
-    published = None if data and data.sample else fixed.reference
+    dataset, sample = (data.name, data.sample) if data else (fixed.dataset, False)
+    published = None if sample else fixed.reference
     return RunSummary(
         run=folder.id,
         folder=str(folder.path),
@@ -153,8 +160,8 @@ def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, stat
         name=label.name,
         note=label.note,
         differs=fixed.differs,
-        dataset=data.name if data else fixed.dataset,
-        sample=bool(data and data.sample),
+        dataset=dataset,
+        sample=sample,
         started=fixed.created,
         epochs_done=len(log.history),
         epochs=log.epochs or fixed.epochs,
@@ -166,7 +173,7 @@ def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, stat
         val_loss=last.val_loss if last else None,
         seconds=sum(row.seconds for row in log.history) if log.history else None,
         values=fixed.values,
-        group=_group(fixed.experiment, data.name if data else fixed.dataset, sample=bool(data and data.sample)),
+        group=_group(fixed.experiment, dataset, sample),
         study=fixed.study,
         published_accuracy=published.accuracy if published else None,
         published_loss=published.loss if published else None,
@@ -180,16 +187,16 @@ def damage_of(folder: RunFolder, *, read_before: bool = False) -> str:
     Args:
         read_before: whether its experiment, launch and status have just been read, and are well.
     """
-    found: list[str] = []
+    damage: list[str] = []
     first = () if read_before else (folder.preset, folder.launch, folder.status)
     for read in (*first, folder.results, partial(checked_label, folder)):
         try:
             read()
         except RequestError as error:
-            found.append(str(error).replace(f"{folder.path}/", ""))
+            damage.append(str(error).replace(f"{folder.path}/", ""))
     if why := foreign_file(folder.path):
-        found.append(f"{why}; nothing is written to this run")
-    return "; ".join(found)
+        damage.append(f"{why}; nothing is written to this run")
+    return "; ".join(damage)
 
 
 def damaged_run(folder: RunFolder) -> RunSummary:
@@ -201,7 +208,12 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
     label = read_label(folder)
-    known = RunSummary(
+    known: dict[str, Any] = {}
+    with suppress(RequestError):
+        preset = folder.preset()
+        known = {"preset": preset.name, "dataset": preset.experiment.dataset.name, "values": _values(preset.experiment)}
+        known["epochs"] = preset.experiment.training.epochs
+    return RunSummary(
         folder.id,
         str(folder.path),
         DAMAGED,
@@ -210,17 +222,8 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         started=created,
         group=_digest([DAMAGED, folder.id]),
         damaged=damage_of(folder),
+        **known,
     )
-    with suppress(RequestError):
-        preset = folder.preset()
-        return replace(
-            known,
-            preset=preset.name,
-            dataset=preset.experiment.dataset.name,
-            epochs=preset.experiment.training.epochs,
-            values=_values(preset.experiment),
-        )
-    return known
 
 
 def _values(experiment: Experiment) -> dict[str, str]:
@@ -234,8 +237,8 @@ def summary_of(folder: RunFolder) -> RunSummary:
         RunError, PresetError: the folder is not a run's.
     """
     fixed = fixed_of(folder, Presets())
-    found = summed_up(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
-    return replace(found, damaged=damage_of(folder, read_before=True))
+    summary = summed_up(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
+    return replace(summary, damaged=damage_of(folder, read_before=True))
 
 
 def difference(preset: Experiment, experiment: Experiment) -> str:
@@ -247,27 +250,16 @@ def difference(preset: Experiment, experiment: Experiment) -> str:
         for parameter in PARAMETERS
         if (text := parameter.read(experiment)) != parameter.read(preset) and text
     }
-    words = [_in_words(name, text) for name, text in changed.items()]
-    try:
-        rest = _flat(to_mapping(apply_texts(preset, changed)))
-    except RequestError:
-        rest = {}
-    there = _flat(to_mapping(experiment))
-    if rest:
-        words += [
-            f"{path} {there.get(path, 'none')}" for path in sorted(rest | there) if rest.get(path) != there.get(path)
-        ]
-    return ", ".join(words) or "layers"
-
-
-def _in_words(name: str, text: str) -> str:
-    match name:
-        case "epochs":
-            return counted(int(text), "epoch")
-        case "dataset":
-            return text
-        case _:
-            return f"{name} {text}"
+    words = {name: f"{name} {text}" for name, text in changed.items()}
+    if "epochs" in changed:
+        words["epochs"] = counted(int(changed["epochs"]), "epoch")
+    if "dataset" in changed:
+        words["dataset"] = changed["dataset"]
+    with suppress(RequestError):  # of a change that options cannot make
+        before, now = _flat(to_mapping(apply_texts(preset, changed))), _flat(to_mapping(experiment))
+        others = (path for path in sorted(before | now) if before.get(path) != now.get(path))
+        words |= {path: f"{path} {now.get(path, 'none')}" for path in others}
+    return ", ".join(words.values()) or "layers"
 
 
 def _flat(doc: Any, path: str = "") -> dict[str, Any]:
@@ -278,7 +270,7 @@ def _flat(doc: Any, path: str = "") -> dict[str, Any]:
     return {key: value for at, part in parts for key, value in _flat(part, f"{path}.{at}" if path else str(at)).items()}
 
 
-def _group(experiment: Experiment, dataset: str, *, sample: bool) -> str:
+def _group(experiment: Experiment, dataset: str, sample: bool) -> str:
     training = experiment.training.model_copy(update={"seed": 0})
     return _digest([dataset, sample, to_mapping(experiment.model_copy(update={"training": training}))])
 
