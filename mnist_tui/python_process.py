@@ -1,4 +1,4 @@
-"""Python processes of our own: how they are started, and how they ended.
+"""Start Python processes that run a module of this package, and find out how they ended.
 
 They never import a user's files (`random.py`, `keras.py`, a folder `mnist_tui`): Python leaves the current folder out
 of its path (`-P`), and they run in a folder that holds no files of a user.
@@ -99,7 +99,6 @@ WRITTEN = "mnist-tui: the process "
 """Begins the line of a log that says how its process ended."""
 OWN_CODES = (0, 1, 2)
 """Exit codes with which our processes end by themselves, after they have reported their end."""
-NOTING_SECONDS = 1.0
 UNKNOWN_END = "ended without a word: perhaps it was killed, the memory ran out, or the machine went down"
 
 _ALWAYS = re.compile(
@@ -154,7 +153,7 @@ def said(lines: Sequence[str]) -> str:
     return "; ".join(line.strip() for line in telling(lines))
 
 
-_noting: dict[int, threading.Thread] = {}
+_reapers: dict[int, threading.Thread] = {}
 
 
 def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None:
@@ -170,30 +169,22 @@ def reap(process: subprocess.Popen[bytes], log_file: Path | None = None) -> None
                 log.write(f"{WRITTEN}{end_words(code)}\n".encode())
 
     thread = threading.Thread(target=wait, name=f"reap-{process.pid}", daemon=True)
-    _noting[process.pid] = thread
+    _reapers[process.pid] = thread
     thread.start()
 
 
-def noted(pid: int) -> None:
+def wait_until_logged(pid: int) -> None:
     """Wait until `reap` has written how a dead process ended; does nothing for processes of others."""
-    if (thread := _noting.get(pid)) is not None:
-        thread.join(NOTING_SECONDS)
+    if (thread := _reapers.get(pid)) is not None:
+        thread.join(1.0)
 
 
 def known_end(last: Sequence[str]) -> str:
-    """Return how a process ended, as its log says; empty where it does not.
-
-    Args:
-        last: the last lines of its log that are `telling`.
-    """
+    """Return how a process ended, by the last `telling` lines of its log; empty where they do not say it."""
     return next((line.removeprefix(WRITTEN) for line in last[-1:] if line.startswith(WRITTEN)), "")
 
 
 def why_crashed(last: Sequence[str]) -> str:
-    """Return how a process ended whose status says that it lives, and what it printed last.
-
-    Args:
-        last: the last lines of its log that are `telling`.
-    """
+    """Return how a process that died without notice ended, and what it printed last, by its log's `telling` lines."""
     printed = said([line for line in last if not line.startswith(WRITTEN)])
     return f"{known_end(last) or UNKNOWN_END}{f'; it last printed: {printed}' if printed else ''}"

@@ -39,9 +39,9 @@ class Command:
     """A command to a worker.
 
     Attributes:
-        name: pause; continue; step (to the end of the epoch that is next or begun, then pause); stop (and save);
-            checkpoint (now); extend; discard (end at once and save nothing).
-        epochs: how many more are planned from now on, for extend.
+        name: pause; continue; step (to the end of the next or begun epoch, then pause); stop (and save); checkpoint
+            (now); extend; discard (end at once and save nothing).
+        epochs: the number of epochs to add, for extend.
         id: the name of its file, without the suffix; empty before it has one.
     """
 
@@ -63,7 +63,7 @@ def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
 
 
 def leave(folder: ProcessFolder, command: Command) -> Path:
-    """Write a command, whether there is a worker or not; return its file, which is on the disk then.
+    """Write a command, whether there is a worker or not, onto the disk; return its file.
 
     Raises:
         RequestError: the folder leads outside itself, or cannot be written; the sentence says why.
@@ -100,7 +100,7 @@ def waiting(folder: ProcessFolder, *names: CommandName) -> list[Command]:
     return commands
 
 
-def is_there(folder: ProcessFolder, command: Command) -> bool:
+def is_waiting(folder: ProcessFolder, command: Command) -> bool:
     """Return whether a command is neither settled nor withdrawn."""
     return (folder.control / f"{command.id}{SUFFIX}").exists()
 
@@ -115,8 +115,8 @@ def settle(folder: ProcessFolder, commands: Iterable[Command]) -> None:
 class Inbox:
     """Reads a run's commands for the worker; each is returned once, and its file stays until `settle`.
 
-    A file that is not a command is removed, and so are links and pipes, because nothing is written to a run's folder
-    that has any. What cannot be removed is ignored.
+    Files that are not commands are removed, and so are links and pipes, because they would stop every write to the
+    run's folder. What cannot be removed is ignored.
     """
 
     def __init__(self, folder: ProcessFolder) -> None:
@@ -180,11 +180,10 @@ def _read(path: Path) -> Command | None:
 
 
 def _is_special(path: Path) -> bool:
-    try:
+    with suppress(OSError):
         mode = path.lstat().st_mode
-    except OSError:  # it has been removed
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+        return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+    return False  # it has been removed
 
 
 def _number(name: str) -> int:

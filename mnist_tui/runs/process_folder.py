@@ -19,7 +19,7 @@ from mnist_tui import locks, processes, python_process
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
 from mnist_tui.locks import FileLock, HeldError
-from mnist_tui.python_process import known_end, noted, reap, telling, why_crashed
+from mnist_tui.python_process import known_end, reap, telling, wait_until_logged, why_crashed
 from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
@@ -112,11 +112,7 @@ class ProcessFolder:
         return self.path.name
 
     def check_own_files(self) -> None:
-        """Refuse a folder that leads outside itself; to be called before it is written to or deleted.
-
-        Raises:
-            RequestError: something in it is a link, a pipe or a device; the text names it.
-        """
+        """Raise a RequestError if a link, a pipe or a device is in the folder; called before each write and delete."""
         if why := foreign_file(self.path):
             raise self.error(
                 f"{self.kind} {self.id}: {why}; nothing is written to it or deleted. Remove that from {self.path} "
@@ -137,29 +133,31 @@ class ProcessFolder:
         write_json(self.status_file, document(status))
 
     def state(self) -> str:
-        """Return the state of the status; ``crashed`` where that says that a process lives and none does."""
+        """Return the status's state; ``crashed`` where by that the process lives, and it does not."""
         status = self.status()
         if status.state not in self.live or is_alive(self.path, status):
             return status.state
         again = self.status()  # the process may have ended just now
         return "crashed" if again == status else again.state
 
-    def is_known(self) -> bool:
-        """Return whether it is known if the process lives: for a time it is not, on another machine without a lock."""
-        return self._is_known(self.status())
+    def is_known(self, status: Status | None = None) -> bool:
+        """Return whether it is known if the process lives: for a time it is not, on another machine without a lock.
+
+        Args:
+            status: a status that was read before; None for the present one.
+        """
+        status = status or self.status()
+        if status.state not in self.live or _known_alive(self.path, status) is not None:
+            return True
+        return not is_alive(self.path, status)
 
     def wait_until_known(self, patience: float = SILENT_SECONDS) -> None:
         """Wait until `is_known`: until the heartbeat has changed, or has been silent for `patience` seconds."""
         first, end = self.status(), time.monotonic() + patience
-        while not self._is_known(first):
+        while not self.is_known(first):
             if self.status() != first or time.monotonic() > end:
                 return
             time.sleep(LOOK_SECONDS)
-
-    def _is_known(self, status: Status) -> bool:
-        if status.state not in self.live or _known_alive(self.path, status) is not None:
-            return True
-        return not is_alive(self.path, status)
 
     def last_log_lines(self, count: int = 12) -> list[str]:
         """Return the end of the log, without what TensorFlow prints at every start; empty where there is none."""
@@ -175,7 +173,7 @@ class ProcessFolder:
 
     def _last_three_lines(self) -> list[str]:
         with suppress(RequestError):
-            noted(self.status().pid)
+            wait_until_logged(self.status().pid)
         return self.last_log_lines(3)
 
     def start_process(self, module: str, *arguments: str, lock: Lock | None = None) -> None:
@@ -339,11 +337,7 @@ def foreign_file(folder: Path) -> str:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
-    """Read a JSON file of a run as a dataclass.
-
-    Raises:
-        RunError: it is not there or damaged; the text says why.
-    """
+    """Read a JSON file of a run as a dataclass; raises a `RunError` where it is missing or damaged."""
     doc = read_object(path)
     try:
         return record(kind, doc)
@@ -352,11 +346,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON file of a run that holds an object.
-
-    Raises:
-        RunError: it is not there or damaged; the text says why.
-    """
+    """Read a JSON file of a run that holds an object; raises as `read_record`."""
     try:
         doc = read_json(path)
     except OSError as error:

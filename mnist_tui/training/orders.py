@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from mnist_tui.runs.control import DISCARDED, Command, CommandName, Inbox, is_there, settle
+from mnist_tui.runs.control import DISCARDED, Command, CommandName, Inbox, is_waiting, settle
 from mnist_tui.runs.folder import RunFolder
 
 LOOK_SECONDS = 0.1
@@ -62,7 +62,7 @@ class Orders:
 
         def look() -> None:
             for command in inbox.look():
-                if command.name != "discard" or is_there(folder, command):  # it may have been withdrawn this moment
+                if command.name != "discard" or is_waiting(folder, command):  # it may have been withdrawn this moment
                     self.obey(command)
 
         def look_again() -> None:

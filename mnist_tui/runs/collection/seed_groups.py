@@ -1,7 +1,7 @@
-"""Runs that differ only in their seed, as groups, and what a few seeds say: means, intervals, paired differences.
+"""Groups of runs that differ only in their seed, and their statistics: means, intervals, paired differences.
 
-Pure. Deviations are of the sample (n − 1), because the seeds are a few of all there are; intervals are Student's t at
-95 %. SciPy is imported where an interval is computed.
+Deviations are of the sample (n − 1), because the seeds are a few of all there are; intervals are Student's t at 95 %.
+SciPy is imported only where an interval is computed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ LEVEL = 0.95
 MOST_EXACT = 22
 """The most pairs for which all sign changes are tried; for more pairs, DRAWN of them are drawn."""
 DRAWN = 100_000
-SEED = 0
-"""Seed for drawing sign changes."""
 ANYWHERE = (-math.inf, math.inf)
 SHARE, LOSS = (0.0, 1.0), (0.0, math.inf)
 """The bounds of accuracies and F1, and of losses."""
@@ -201,7 +199,7 @@ def _drawn_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
     """Return the share of DRAWN sign changes, the observed one counted among them, and how many were drawn."""
     import numpy as np
 
-    signs = np.random.default_rng(SEED).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
+    signs = np.random.default_rng(0).integers(0, 2, (DRAWN, len(differences)), dtype=np.int8) * 2 - 1
     as_far = np.abs(signs @ np.array(differences)) >= abs(math.fsum(differences)) - noise * len(differences)
     return float(np.count_nonzero(as_far) + 1) / (DRAWN + 1), DRAWN
 
@@ -228,11 +226,11 @@ class SeedGroup:
     @property
     def called(self) -> str:
         """The user's name for all its runs, else the preset and its changes: ``hog (ppc 7)``."""
-        names = {run.name for run in self.runs}
-        if len(names) == 1 and (name := names.pop()):
-            return name
-        changes = [change for change in self.runs[0].differs.split(", ") if change and not change.startswith("seed ")]
-        return f"{self.runs[0].preset} ({', '.join(changes)})" if changes else self.runs[0].preset
+        newest = self.runs[0]
+        if newest.name and all(run.name == newest.name for run in self.runs):
+            return newest.name
+        changes = [change for change in newest.differs.split(", ") if change and not change.startswith("seed ")]
+        return f"{newest.preset} ({', '.join(changes)})" if changes else newest.preset
 
     def spread(self, field: str) -> SeedStatistics | None:
         """Return the same as `summary`, without the interval: fast enough for a list."""
@@ -248,24 +246,19 @@ class SeedGroup:
 
     def to_document(self) -> dict[str, Any]:
         """Return the group as `compare --json` prints it."""
-        summaries = {name: self.summary(field) for name, field in SCORES.items()}
+        per_seed: list[dict[str, Any]] = []
+        for run in self.scored:
+            scores = {name: getattr(run, field) for name, field in SCORES.items()}
+            row = {"seed": run.seed, "run": run.run, **scores, "epochs": run.epochs_done, "seconds": run.seconds}
+            per_seed.append(row)
         return {
             "group": self.group,
             "preset": self.runs[0].preset,
             "name": self.runs[0].shown_name,
             "runs": [run.run for run in self.runs],
             "seeds": [run.seed for run in self.scored],
-            "test": {name: found.to_document() if found else None for name, found in summaries.items()},
-            "per_seed": [
-                {
-                    "seed": run.seed,
-                    "run": run.run,
-                    **{name: getattr(run, field) for name, field in SCORES.items()},
-                    "epochs": run.epochs_done,
-                    "seconds": run.seconds,
-                }
-                for run in self.scored
-            ],
+            "test": _documents({name: self.summary(field) for name, field in SCORES.items()}),
+            "per_seed": per_seed,
         }
 
 
@@ -282,16 +275,19 @@ class GroupPair:
 
     def to_document(self) -> dict[str, Any]:
         """Return the comparison as `compare --json` prints it; differences are first − second."""
-        accuracy = self.paired("test_accuracy")
-        scores = {name: self.paired(field) for name, field in SCORES.items()}
+        first, second = (group.by_seed("test_accuracy").keys() for group in (self.first, self.second))
         return {
             "first": self.first.group,
             "second": self.second.group,
-            "seeds": list(accuracy.seeds) if accuracy else [],
-            "only_first": list(accuracy.only_first) if accuracy else sorted(self.first.by_seed("test_accuracy")),
-            "only_second": list(accuracy.only_second) if accuracy else sorted(self.second.by_seed("test_accuracy")),
-            "test": {name: found.to_document() if found else None for name, found in scores.items()},
+            "seeds": sorted(first & second),
+            "only_first": sorted(first - second),
+            "only_second": sorted(second - first),
+            "test": _documents({name: self.paired(field) for name, field in SCORES.items()}),
         }
+
+
+def _documents(figures: Mapping[str, SeedStatistics | PairedDifference | None]) -> dict[str, Any]:
+    return {name: figure and figure.to_document() for name, figure in figures.items()}
 
 
 def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
