@@ -32,7 +32,7 @@ TEMPORARY = ".tmp-"
 """How the names of temporary files and folders begin; a process that was killed leaves them."""
 OTHERS_SECONDS = 24 * 3600.0
 """A temporary file of another system counts as abandoned once its last change is so long ago."""
-_MADE = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
+_OWNER = re.compile(r"\.[a-z]+-(?P<pid>[0-9a-f]+)\.(?P<start>[0-9a-f]+)\.(?P<system>[0-9a-f]{8})-")
 
 TEXT_BYTES = 4_000_000
 """The largest text file that is read unless a caller allows more."""
@@ -193,10 +193,10 @@ def is_abandoned(path: Path) -> bool:
 
     That cannot be known of another machine, an earlier boot or version: there a day without a change decides.
     """
-    made = _MADE.match(path.name)
-    if made and made["system"] == _system_mark():
-        pid = int(made["pid"], 16)
-        return _hundredths(pid) != int(made["start"], 16) or not int(made["start"], 16)
+    match = _OWNER.match(path.name)
+    if match and match["system"] == _system_mark():
+        pid = int(match["pid"], 16)
+        return _hundredths(pid) != int(match["start"], 16) or not int(match["start"], 16)
     try:
         return abs(time.time() - path.lstat().st_mtime) > OTHERS_SECONDS
     except OSError:

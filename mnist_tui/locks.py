@@ -220,8 +220,8 @@ def _holder_in(file: Path) -> str | None:
         return None if silent >= SILENT_SECONDS else "another process"
     if record.released:
         return None
-    here = record.system == processes.system()
-    alive = processes.is_running(pid, start) if here else silent < SILENT_SECONDS
+    is_here = record.system == processes.system()
+    alive = processes.is_running(pid, start) if is_here else silent < SILENT_SECONDS
     return f"process {pid} on {record.host}" if alive else None
 
 

@@ -69,7 +69,7 @@ def parts_by_direction(text: str) -> list[tuple[str, bool]]:
     """Divide a text into stretches, each with whether it is written from right to left."""
     parts: list[tuple[str, bool]] = []
     end = 0
-    for found in _STRETCH.finditer(text):
-        parts += [(text[end : found.start()], False), (found[0], True)]
-        end = found.end()
+    for match in _STRETCH.finditer(text):
+        parts += [(text[end : match.start()], False), (match[0], True)]
+        end = match.end()
     return [part for part in [*parts, (text[end:], False)] if part[0]]

@@ -148,23 +148,23 @@ def find_waste(runs_dir: Path, *others: Path, older_than: float = 0.0, now: floa
     return sorted(waste, key=lambda each: each.run is None)
 
 
-def remove_waste(found: Waste) -> None:
-    """Delete what was found, if it is still there; a run under its lock, so that no process goes on with it meanwhile.
+def remove_waste(waste: Waste) -> None:
+    """Delete waste, if it is still there; a run under its lock, so that no process goes on with it meanwhile.
 
     Raises:
         RunError: the run has been taken up again, or it cannot be deleted.
     """
     try:
-        if found.run is None:
-            discard(found.path)
+        if waste.run is None:
+            discard(waste.path)
         else:
-            _remove_run(found.run)
+            _remove_run(waste.run)
     except (RunError, OSError) as error:
-        if _stat(found.path) is None:
+        if _stat(waste.path) is None:
             return
         if isinstance(error, RunError):
             raise
-        raise RunError(f"{found.path} cannot be deleted: {getattr(error, 'strerror', None) or error}") from None
+        raise RunError(f"{waste.path} cannot be deleted: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _remove_run(folder: RunFolder) -> None:

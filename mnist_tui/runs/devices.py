@@ -50,11 +50,11 @@ class Busy:
     line: bool
 
 
-def device_of(asked: str) -> str:
-    """Return the device that a run asked for, ``cpu`` or ``gpu:N``; auto is the first GPU, else the CPU."""
-    if asked == "auto":
+def device_of(requested: str) -> str:
+    """Return the device that a run requested, ``cpu`` or ``gpu:N``; auto is the first GPU, else the CPU."""
+    if requested == "auto":
         return "gpu:0" if gpu_count() else "cpu"
-    return "gpu:0" if asked == "gpu" else asked
+    return "gpu:0" if requested == "gpu" else requested
 
 
 def live_on(runs_dir: Path, device: str) -> list[RunFolder]:
@@ -75,13 +75,13 @@ def ahead_of(folder: RunFolder, launch: Launch, among: Iterable[RunFolder] | Non
     return Ahead(tuple(other for other, _ in ahead), sum(waits for _, waits in ahead))
 
 
-def busy(runs_dir: Path, asked: str) -> Busy | None:
+def busy(runs_dir: Path, requested: str) -> Busy | None:
     """Return why a device is busy now; None where it is free.
 
     Args:
-        asked: auto, cpu or gpu[:N].
+        requested: auto, cpu or gpu[:N].
     """
-    device = device_of(asked)
+    device = device_of(requested)
     where = "the CPU" if device == "cpu" else device.upper().replace(":", " ")
     if live := live_on(runs_dir, device):
         more = f" and {len(live) - 1} more" if len(live) > 1 else ""
@@ -100,7 +100,7 @@ def _place(folder: RunFolder, launch: Launch) -> Place:
 
 def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFolder, bool]]:
     """Return live runs of this machine on a device, in order, each with its place in the queue and whether it waits."""
-    found = list[tuple[Place, RunFolder, bool]]()
+    live = list[tuple[Place, RunFolder, bool]]()
     for folder in folders:
         try:
             status = folder.status()
@@ -108,10 +108,10 @@ def _live(folders: Iterable[RunFolder], device: str) -> list[tuple[Place, RunFol
                 continue
             launch = folder.launch()
             if device_of(launch.device) == device and folder.state() in LIVE:
-                found.append((_place(folder, launch), folder, launch.wait and status.state == "starting"))
+                live.append((_place(folder, launch), folder, launch.wait and status.state == "starting"))
         except RunError:
             continue
-    return sorted(found, key=lambda each: each[0])
+    return sorted(live, key=lambda each: each[0])
 
 
 @dataclass(frozen=True)

@@ -280,8 +280,8 @@ def _falls_plainly(values: list[float]) -> bool:
 
 def _finite(run: RunState, last: int = 0) -> tuple[list[EpochRow], list[float], list[float]]:
     """Return the rows whose losses are finite, with their training and validation losses; 0 for `last` means all."""
-    found = [(row, row.loss, row.val_loss) for row in run.history if row.loss is not None and row.val_loss is not None]
-    recent = found[-last:]
+    finite = [(row, row.loss, row.val_loss) for row in run.history if row.loss is not None and row.val_loss is not None]
+    recent = finite[-last:]
     return [row for row, _, _ in recent], [loss for _, loss, _ in recent], [loss for _, _, loss in recent]
 
 
@@ -379,14 +379,14 @@ def diagnose(run: RunState, experiment: Experiment) -> tuple[Finding, ...]:
     """Return what the RULES find about a run and its experiment, live or ended, worst first; never empty."""
     if not experiment.trains_in_epochs:
         return (_solved(run),)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for rule in RULES:
-        excluded = not rule.unless.isdisjoint(finding.kind for finding in found)
+        excluded = not rule.unless.isdisjoint(finding.kind for finding in findings)
         if not excluded and (finding := rule.find(run, experiment)) is not None:
-            found.append(finding)
-    if not any(finding.severity in {"problem", "warning", "good"} for finding in found):
-        found.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+            findings.append(finding)
+    if not any(finding.severity in {"problem", "warning", "good"} for finding in findings):
+        findings.append(_too_early(run) if len(run.history) < FEWEST_EPOCHS else _all_well(run))
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def headlines(findings: tuple[Finding, ...]) -> list[str]:
@@ -505,7 +505,7 @@ def loss_gap(run: RunState, experiment: Experiment) -> Finding | None:
         f"After epoch {row.epoch} the training loss is {loss(row.loss)}, the validation loss {loss(row.val_loss)}. "
         f"{_why_gap(experiment)}"
     )
-    since = next(row.epoch for row, own, validation in zip(*_finite(run), strict=True) if own > validation)
+    since = next(each.epoch for each, own, validation in zip(*_finite(run), strict=True) if own > validation)
     headline = "Why training loss is above validation loss"
     if row.plain_loss is None:
         return Finding("loss-gap", "note", headline, f"{evidence} {_between(run)}".rstrip(), SWITCH_ON, since)

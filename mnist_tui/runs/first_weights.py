@@ -191,9 +191,9 @@ def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
     """
     import h5py
 
-    found = file[name]
-    if not isinstance(found, h5py.Dataset) or found.file.id != file.id or found.external or found.is_virtual:
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.file.id != file.id or dataset.external or dataset.is_virtual:
         raise ValueError(f"{name} is not an array of this file")
-    if found.nbytes > most:
+    if dataset.nbytes > most:
         raise ValueError(f"{name} is larger than {most:,} bytes")
-    return np.asarray(found)
+    return np.asarray(dataset)

@@ -134,11 +134,11 @@ def create(
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
         with replacing_folder(folder.path) as path:  # a process that is killed here leaves no half of a run
-            made = RunFolder(path)
-            made.control.mkdir()
-            write_text(made.experiment_file, dump_preset(replace(preset, origin="run")))
-            made.write_launch(launch)
-            made.write_status(made_here())
+            new = RunFolder(path)
+            new.control.mkdir()
+            write_text(new.experiment_file, dump_preset(replace(preset, origin="run")))
+            new.write_launch(launch)
+            new.write_status(made_here())
     except OSError as error:
         raise unwritable(runs_dir, error) from None
     return folder
@@ -191,8 +191,8 @@ def checked_label(folder: RunFolder) -> Label:
     """
     if not os.path.lexists(folder.label_file):
         return Label()
-    found = read_record(folder.label_file, Label)
-    return replace(found, name=one_line(found.name), note=one_line(found.note))
+    label = read_record(folder.label_file, Label)
+    return replace(label, name=one_line(label.name), note=one_line(label.note))
 
 
 def write_label(folder: RunFolder, label: Label) -> Label:

@@ -291,10 +291,10 @@ def _is_local(path: Path) -> bool:
     """Return whether a folder lies on a file system that is known to be this machine's own."""
     import psutil
 
-    here, kind, length = path.resolve(), "", -1
+    resolved, kind, length = path.resolve(), "", -1
     for part in psutil.disk_partitions(all=True):
         mount = Path(part.mountpoint)
-        if here.is_relative_to(mount) and len(mount.parts) >= length:
+        if resolved.is_relative_to(mount) and len(mount.parts) >= length:
             kind, length = part.fstype, len(mount.parts)
     return kind in LOCAL
 

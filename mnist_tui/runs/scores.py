@@ -65,13 +65,13 @@ def worst_confusions(matrix: Counts, class_names: Sequence[str], count: int = 5)
         >>> [in_words(c) for c in worst_confusions([[8, 2], [0, 5]], ["0", "1"])]
         ['0 read as 1: 2 of 10, 20.0 %']
     """
-    found = [
+    confusions = [
         Confusion(true, predicted, class_names[true], class_names[predicted], images, sum(row))
         for true, row in enumerate(matrix)
         for predicted, images in enumerate(row)
         if true != predicted and images
     ]
-    return sorted(found, key=lambda c: (-c.count, -c.share, c.true, c.predicted))[:count]
+    return sorted(confusions, key=lambda c: (-c.count, -c.share, c.true, c.predicted))[:count]
 
 
 def in_words(confusion: Confusion) -> str:

@@ -126,8 +126,8 @@ class TrialServer:
                 if not read:
                     return b""
                 self._answers += read
-        line, found, rest = self._answers.partition(b"\n")
-        if not found:
+        line, end, rest = self._answers.partition(b"\n")
+        if not end:
             return None
         self._answers = rest
         return line

@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.train import print_result
 from mnist_tui.experiment.presets import find_preset
-from mnist_tui.python_process import end_words, noted, reap, telling, why_crashed
+from mnist_tui.python_process import end_words, reap, telling, wait_until_logged, why_crashed
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import status_of
 from mnist_tui.runs.results import run_document
@@ -57,7 +57,7 @@ def crashed_run(place: Path, code: str) -> RunFolder:
     folder.write_status(status_of(worker.pid, "running"))
     reap(worker, folder.log_file)
     worker.wait()
-    noted(worker.pid)
+    wait_until_logged(worker.pid)
     return folder
 
 

@@ -98,11 +98,11 @@ def parse(text: str) -> Test:
 
 
 def _test(word: str) -> Test:
-    found = TERM.fullmatch(word)
-    if found is None:
+    match = TERM.fullmatch(word)
+    if match is None:
         wanted = word.casefold()
         return lambda run: wanted in _searched(run)
-    name, sign, value = found["name"].lower(), found["sign"].replace("==", "="), found["value"].strip()
+    name, sign, value = match["name"].lower(), match["sign"].replace("==", "="), match["value"].strip()
     if name not in NAMES:
         near = " or ".join(difflib.get_close_matches(name, NAMES, n=2, cutoff=0.5))
         hint = f"did you mean {near}?" if near else "state, accuracy, hidden, lr, ppc, epochs and the like are"

@@ -125,16 +125,16 @@ class RunListing:
 
     def _cached(self, presets: Presets) -> Iterator[Change]:
         """Yield the cached summaries that are still valid, without reading any run."""
-        held = {name: known for name, known in self._known.items() if self._holds(name, known, presets)}
-        self._stale |= len(held) != len(self._known)
-        self._known = held
-        for name, known in held.items():
+        valid = {name: known for name, known in self._known.items() if self._is_valid(name, known, presets)}
+        self._stale |= len(valid) != len(self._known)
+        self._known = valid
+        for name, known in valid.items():
             if known.file_state in LIVE:
                 known.summary = replace(known.summary, state=_state_of(RunFolder(self.runs_dir / name)))
-        if held:
-            yield Change(tuple(known.summary for _, known in sorted(held.items(), reverse=True)))
+        if valid:
+            yield Change(tuple(known.summary for _, known in sorted(valid.items(), reverse=True)))
 
-    def _holds(self, name: str, known: _Known, presets: Presets) -> bool:
+    def _is_valid(self, name: str, known: _Known, presets: Presets) -> bool:
         path = str(self.runs_dir / name)
         known.folder_time = _folder_time(path)
         return _signature(path) == known.signature and presets.stamp(known.summary.preset) == known.preset
@@ -227,13 +227,13 @@ def _signature(path: str) -> Signature | None:
     parts: list[int] = []
     for name in FILES:
         try:
-            found = os.lstat(f"{path}/{name}")  # a thousand runs: half of the time of Path's
+            status = os.lstat(f"{path}/{name}")  # a thousand runs: half of the time of Path's
         except OSError:
             if name == FILES[0]:
                 return None
             parts += (-1, 0)
         else:
-            parts += (found.st_size, found.st_mtime_ns)
+            parts += (status.st_size, status.st_mtime_ns)
     return tuple(parts)
 
 

@@ -189,8 +189,8 @@ def _exact_p(differences: Sequence[float], noise: float) -> tuple[float, int]:
     import numpy as np
 
     sums = np.array([differences[0]])
-    for one in differences[1:]:
-        sums = np.concatenate((sums + one, sums - one))
+    for difference in differences[1:]:
+        sums = np.concatenate((sums + difference, sums - difference))
     as_far = np.abs(sums) >= abs(math.fsum(differences)) - noise * len(differences)
     return float(np.count_nonzero(as_far)) / len(sums), 2 * len(sums)
 

@@ -208,11 +208,15 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         with suppress(OSError):
             created = min(max(folder.path.stat().st_mtime, 0.0), LATEST)
     label = read_label(folder)
-    known: dict[str, Any] = {}
+    readable: dict[str, Any] = {}
     with suppress(RequestError):
         preset = folder.preset()
-        known = {"preset": preset.name, "dataset": preset.experiment.dataset.name, "values": _values(preset.experiment)}
-        known["epochs"] = preset.experiment.training.epochs
+        readable = {
+            "preset": preset.name,
+            "dataset": preset.experiment.dataset.name,
+            "values": _values(preset.experiment),
+        }
+        readable["epochs"] = preset.experiment.training.epochs
     return RunSummary(
         folder.id,
         str(folder.path),
@@ -222,7 +226,7 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         started=created,
         group=_digest([DAMAGED, folder.id]),
         damaged=damage_of(folder),
-        **known,
+        **readable,
     )
 
 
