@@ -1,4 +1,4 @@
-"""How commands begin a study: checks beforehand, notes, and `train --seeds`, which waits in line and follows it."""
+"""Begin studies from the command line: the options that they share, checks beforehand, and `train --seeds`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,64 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.open_app import check_data
-from mnist_tui.cli.options import Request
+from mnist_tui.cli.options import Request, checked_whole
 from mnist_tui.cli.output import print_note
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.runs.devices import device_of, live_on
+from mnist_tui.runs.devices import device_of, live_on, usable_cores
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import checked
 from mnist_tui.studies.start import StudyRequest, absolute, base_of, begin_study, check_resources, seeds_title
 
 LOOK_SECONDS = 1.0
 NEW_HINT = "; --new starts another"
+MOST_WORKERS = 1_000
+PANEL = "Workers"
+
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Processes that train side by side; one a GPU, or a core, without it.",
+        rich_help_panel=PANEL,
+    ),
+]
+Threads = Annotated[
+    str | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        help="Threads of one training; the cores shared among the workers without it.",
+        rich_help_panel=PANEL,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="tcp://HOST:PORT", help="Train on an existing Dask cluster.", rich_help_panel=PANEL
+    ),
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the study's id at once; it goes on by itself.")]
+
+
+def checked_workers(workers: str | None, threads: str | None, scheduler: str | None) -> dict[str, object]:
+    """Return the fields of a study that say where it trains, from the texts of the options."""
+    if workers is not None and scheduler is not None:
+        raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
+    return {
+        "workers": checked_whole("--workers", workers, MOST_WORKERS),
+        "threads": checked_whole("--threads", threads, usable_cores() if scheduler is None else MOST_WORKERS),
+        "scheduler": scheduler,
+    }
 
 
 def seeds_of(
@@ -47,14 +89,10 @@ def seeds_of(
 def begin(
     runs_dir: Path, request: StudyRequest, *, new: bool = False, earlier: StudyFolder | None = None, hint: str = ""
 ) -> StudyFolder:
-    """Begin a study, or resume the unfinished one that asks for the same; say so where it does.
+    """Begin a study, or resume the unfinished one that asks for the same, with a note; see `studies.start.begin_study`.
 
     Args:
-        earlier: the study to resume, where the caller knows it.
-        hint: what to do where that is not wanted; follows the sentence.
-
-    Raises:
-        RequestError: it cannot be begun; see `studies.start.begin_study`.
+        hint: what to do where that is not wanted; follows the note.
     """
     folder, note = begin_study(runs_dir, request, new=new, earlier=earlier)
     if note:

@@ -1,4 +1,4 @@
-"""`sweep`: many trainings that differ in chosen parameters. The study's own process does it; this asks and follows."""
+"""`sweep`: begin a study of trainings that differ in chosen parameters, and follow it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from typing import Annotated
 
 import typer
 
-from mnist_tui.cli.begin_study import NEW_HINT, begin, check_supply, this_command
+from mnist_tui.cli.begin_study import (
+    NEW_HINT,
+    Detach,
+    Scheduler,
+    Threads,
+    Workers,
+    begin,
+    check_supply,
+    checked_workers,
+    this_command,
+)
 from mnist_tui.cli.follow_study import follow_to_end
 from mnist_tui.cli.options import (
+    AllowSample,
     DataDir,
     Json,
     Request,
@@ -23,7 +34,6 @@ from mnist_tui.cli.options import (
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import Preset
-from mnist_tui.runs.devices import usable_cores
 from mnist_tui.studies.spec import SEARCH_TRIALS, SweepAxis, checked
 from mnist_tui.studies.start import StudyRequest, absolute, base_of
 from mnist_tui.studies.trials import count_trials, parse_over, plan_trials
@@ -37,7 +47,6 @@ PANEL = "Sweep"
 
 
 def complete_over(incomplete: str) -> list[str]:
-    """The options that an axis may name."""
     return [f"{parameter.name}=" for parameter in PARAMETERS if parameter.name.startswith(incomplete)]
 
 
@@ -74,10 +83,6 @@ Metric = Annotated[
 ]
 
 
-def _number(flag: str, text: str) -> object:
-    return typer.Option(flag, metavar="N", help=text, rich_help_panel=PANEL)
-
-
 @with_experiment
 def sweep(
     ctx: typer.Context,
@@ -86,7 +91,13 @@ def sweep(
     over: Over = None,
     search: Kind = "grid",
     trials: Annotated[
-        str | None, _number("--trials", f"How many combinations random or tpe may try, {SEARCH_TRIALS} unless told.")
+        str | None,
+        typer.Option(
+            "--trials",
+            metavar="N",
+            help=f"How many combinations random or tpe may try, {SEARCH_TRIALS} unless told.",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
     prune: Annotated[
         bool,
@@ -95,32 +106,16 @@ def sweep(
         ),
     ] = True,
     metric: Metric = "val_accuracy",
-    workers: Annotated[
-        str | None, _number("--workers", "Processes that train side by side; one a GPU, or a core, without it.")
-    ] = None,
-    threads: Annotated[
-        str | None, _number("--threads", "Threads of one training; the cores shared among the workers without it.")
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="tcp://HOST:PORT",
-            help="Train on a Dask cluster that is there.",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
+    workers: Workers = None,
+    threads: Threads = None,
+    scheduler: Scheduler = None,
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew although an unfinished study asks for the same.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help=f"Also more than {MANY:,} trials.")] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Print the study's id at once; it goes on by itself.")
-    ] = False,
+    detach: Detach = False,
     as_json: Json = False,
-    allow_sample: Annotated[
-        bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
-    ] = False,
+    allow_sample: AllowSample = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
@@ -137,17 +132,14 @@ def sweep(
         axes=axes,
         search=_search(search, trials, metric, seed=preset.experiment.training.seed, prune=prune),
         device=request.device,
-        threads=checked_whole("--threads", threads, usable_cores() if scheduler is None else MANY),
-        workers=_workers(workers, scheduler),
-        scheduler=scheduler,
         data_dir=absolute(data_folder(ctx, data_dir)),
         allow_sample=allow_sample,
         created=time.time(),
         command=this_command(),
+        **checked_workers(workers, threads, scheduler),
     )
     asked = StudyRequest(study, {study.bases[0].preset: preset})
-    presets = _planned(asked, yes=yes)
-    check_supply(asked, presets)
+    check_supply(asked, _known_presets(asked, yes=yes))
     folder = begin(runs_folder(ctx, runs_dir), asked, new=new, hint=NEW_HINT)
     follow_to_end(folder, as_json=as_json, detach=detach)
 
@@ -175,13 +167,7 @@ def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: boo
     return {"kind": kind, "trials": number, "seed": seed, "prune": prune, "metric": metric}
 
 
-def _workers(text: str | None, scheduler: str | None) -> int | None:
-    if text is not None and scheduler is not None:
-        raise RequestError("--workers does not go with --scheduler: that cluster has the workers that it has")
-    return checked_whole("--workers", text, MANY)
-
-
-def _planned(asked: StudyRequest, *, yes: bool) -> list[Preset]:
+def _known_presets(asked: StudyRequest, *, yes: bool) -> list[Preset]:
     """Return every preset that is known to be trained: all of a grid, the first one of a search.
 
     Raises:

@@ -6,7 +6,6 @@ import itertools
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from textual import getters
 from textual.app import ComposeResult
@@ -32,24 +31,13 @@ def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[Parallel
     If only the seed differs, it is an axis, too.
     """
     planned = sorted(rows, key=lambda row: row.number)
-    columns: list[tuple[str, list[str]]] = []
-    for name in shape.axes:
-        columns.append((name, [dict(row.values).get(name, "") for row in planned]))
-    if shape.bases:
-        columns.insert(0, ("preset", [row.base for row in planned]))
-    if shape.seeds and not columns:
-        columns.append(("seed", [str(row.seed) for row in planned]))
-    axes: list[ParallelAxis] = []
-    heights: list[list[float | None]] = []
-    for name, texts in columns:
-        axis, found = _axis(name, texts)
-        axes.append(axis)
-        heights.append(found)
-    axis, found = _scores(planned, shape.metric)
-    axes.append(axis)
-    heights.append(found)
-    strands = {row.number: tuple(column[at] for column in heights) for at, row in enumerate(planned)}
-    return axes, [TrialLine(str(row.number), strands[row.number]) for row in rows]
+    texts = {"preset": [row.base for row in planned]} if shape.bases else {}
+    texts |= {name: [dict(row.values).get(name, "") for row in planned] for name in shape.axes}
+    if shape.seeds and not texts:
+        texts["seed"] = [str(row.seed) for row in planned]
+    columns = [*(_axis(name, column) for name, column in texts.items()), _scores(planned, shape.metric)]
+    lines = {row.number: tuple(heights[at] for _, heights in columns) for at, row in enumerate(planned)}
+    return [axis for axis, _ in columns], [TrialLine(str(row.number), lines[row.number]) for row in rows]
 
 
 def _axis(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
@@ -58,26 +46,20 @@ def _axis(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | N
     numbers = {text: value for text in distinct if (value := _number(text)) is not None}
     if len(numbers) == len(distinct):
         distinct.sort(key=lambda text: numbers[text])
-    if len(distinct) > LISTED and len(numbers) == len(distinct):
-        return _sized(name, texts, numbers)
-    last = max(1, len(distinct) - 1)
-    heights = {text: at / last if len(distinct) > 1 else 0.5 for at, text in enumerate(distinct)}
-    shown = tuple((height, text) for text, height in heights.items())
-    return ParallelAxis(name, shown), [heights.get(text) for text in texts]
+        if len(distinct) > LISTED:
+            return _sized(name, texts, numbers)
+    heights = {text: at / (len(distinct) - 1) if len(distinct) > 1 else 0.5 for at, text in enumerate(distinct)}
+    return ParallelAxis(name, tuple((height, text) for text, height in heights.items())), list(map(heights.get, texts))
 
 
 def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[ParallelAxis, list[float | None]]:
     low, high = min(numbers.values()), max(numbers.values())
     log = low > 0 and high >= LOG_FROM * low
-
-    def place(value: float) -> float:
-        if log:
-            return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-        return (value - low) / ((high - low) or 1.0)
-
-    values = [low, math.exp((math.log(low) + math.log(high)) / 2), high] if log else [low, (low + high) / 2, high]
-    shown = tuple((place(value), f"{value:.3g}") for value in values)
-    return ParallelAxis(name, shown), [place(numbers[text]) if text in numbers else None for text in texts]
+    scale, back = (math.log, math.exp) if log else (float, float)
+    first, span = scale(low), (scale(high) - scale(low)) or 1.0
+    heights = {text: (scale(value) - first) / span for text, value in numbers.items()}
+    marks = ((0.0, low), (0.5, back((scale(low) + scale(high)) / 2)), (1.0, high))
+    return ParallelAxis(name, tuple((at, f"{value:.3g}") for at, value in marks)), list(map(heights.get, texts))
 
 
 def _number(text: str) -> float | None:
@@ -91,11 +73,11 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[f
     """Return the metric's axis with the best value at its top, and the height of each score."""
     share = metric == "val_accuracy"
     scores = [drawable(score_of(row, metric, metric)) for row in rows]
-    there = [value for value in scores if value is not None]
+    known = [value for value in scores if value is not None]
     title = "val acc." if share else "val loss"
-    if not there:
+    if not known:
         return ParallelAxis(title, ()), [None] * len(rows)
-    low, high = min(there), max(there)
+    low, high = min(known), max(known)
     span = high - low
 
     def place(value: float) -> float:
@@ -104,15 +86,11 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[f
 
     values = [low, high] if span else [low]
     inner = [value for value in ticks((low, high), 3) if span and 0.12 < (value - low) / span < 0.88]
-    factor = 100.0 if share else 1.0
-    texts = [_score_label(value, share) for value in values]
-    texts += labels([factor * value for value in inner], " %" if share else "") if inner else []
+    texts = [percent(value) if share else f"{value:.4f}" for value in values]
+    if inner:
+        texts += labels([100 * value for value in inner], " %") if share else labels(inner, "")
     shown = tuple((place(value), text) for value, text in zip([*values, *inner], texts, strict=True))
     return ParallelAxis(title, shown), [None if value is None else place(value) for value in scores]
-
-
-def _score_label(value: float, share: bool) -> str:
-    return percent(value) if share else f"{value:.4f}"
 
 
 def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) -> tuple[list[Panel], Frame]:
@@ -126,9 +104,7 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) ->
             str(row.number),
             f"#{row.number} {metric_text(row, shape.metric)}",
             _short(row, shape, family),
-            tuple(
-                (float(epoch), factor * known) for epoch, value in row.curve if (known := drawable(value)) is not None
-            ),
+            tuple((float(epoch), factor * value) for epoch, value in _drawable(row).items()),
         )
         for row in having
     ]
@@ -137,8 +113,7 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) ->
     if not values:
         return [], Frame(title, 0.0, 1.0, 1, unit)
     low, high = _limits(values, share)
-    epochs = max((row.epochs or row.epoch for row in having), default=1)
-    return panels, Frame(title, low, high, epochs, unit)
+    return panels, Frame(title, low, high, max(row.epochs or row.epoch for row in having), unit)
 
 
 def _family(names: Sequence[str]) -> str:
@@ -161,8 +136,8 @@ def _limits(values: Sequence[float], share: bool) -> tuple[float, float]:
     return low, high + (0 if share and high + margin > 100 else margin)
 
 
-def _drawable(curve: Sequence[tuple[int, float]]) -> dict[int, float]:
-    return {epoch: known for epoch, value in curve if (known := drawable(value)) is not None}
+def _drawable(row: TrialRow) -> dict[int, float]:
+    return {epoch: known for epoch, value in row.curve if (known := drawable(value)) is not None}
 
 
 def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
@@ -170,40 +145,31 @@ def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
 
     The mean is that of the finished seeds; of all seeds while fewer than two have finished.
     """
-    whole = [row for row in rows if row.state == "finished" and row.curve]
-    curves = [_drawable(row.curve) for row in (whole if len(whole) > 1 else rows) if row.curve]
-    found: list[OverlaidSeries] = []
+    with_curve = [row for row in rows if row.curve]
+    finished = [row for row in with_curve if row.state == "finished"]
+    curves = list(map(_drawable, finished if len(finished) > 1 else with_curve))
+    series: list[OverlaidSeries] = []
     if len(curves) > 1:
         shared = sorted(set(curves[0]).intersection(*curves[1:]))
         columns = [[curve[epoch] for curve in curves] for epoch in shared]
         points = tuple((float(epoch), statistics.fmean(column)) for epoch, column in zip(shared, columns, strict=True))
-        found.append(OverlaidSeries(f"mean, n={len(curves)}", points, tuple(map(statistics.stdev, columns))))
-    first = sorted((row for row in rows if row.curve), key=lambda row: (str(row.number) != chosen, row.seed))
-    for row in first[: MOST_SERIES - len(found)]:
+        series.append(OverlaidSeries(f"mean, n={len(curves)}", points, tuple(map(statistics.stdev, columns))))
+    ordered = sorted(with_curve, key=lambda row: (str(row.number) != chosen, row.seed))
+    for row in ordered[: MOST_SERIES - len(series)]:
         name = f"{'> ' if str(row.number) == chosen else ''}seed {row.seed}"
-        found.append(OverlaidSeries(name, tuple((float(epoch), value) for epoch, value in row.curve)))
-    return found
+        series.append(OverlaidSeries(name, tuple((float(epoch), value) for epoch, value in row.curve)))
+    return series
 
 
-USUAL = {"seeds": ("curves", "multiples"), "reproduction": ("multiples", "parallel")}
+PLOTS = {"seeds": ("curves", "multiples"), "reproduction": ("multiples", "parallel")}
 """The plots of each kind of study, the default first."""
 
 
-def plots_of(study: StudyState) -> tuple[str, ...]:
-    """Return the plots that a study has, the default first."""
-    return USUAL.get(study.kind, ("parallel", "multiples"))
-
-
-def plot_of(study: StudyState, wanted: str) -> str:
-    """Return the requested plot if the study has it, else its default."""
-    known = plots_of(study)
-    return wanted if wanted in known else known[0]
-
-
-def plot_after(study: StudyState, wanted: str) -> str:
-    """Return the plot after the present one."""
-    known = plots_of(study)
-    return known[(known.index(plot_of(study, wanted)) + 1) % len(known)]
+def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
+    """Return the requested plot if the study has it, else its default; or the plot after that one."""
+    plots = PLOTS.get(study.kind, ("parallel", "multiples"))
+    at = plots.index(wanted) if wanted in plots else 0
+    return plots[(at + after) % len(plots)]
 
 
 class PlotPane(Container):
@@ -247,16 +213,12 @@ class PlotPane(Container):
         for name, widget in self._plots.items():
             widget.set_class(name != plot, "-other")
         if plot == "parallel":
-            axes, strands = parallel(rows, shape)
-            self.parallel.show(axes, strands, chosen, best)
+            self.parallel.show(*parallel(rows, shape), chosen, best)
         elif plot == "multiples":
-            panels, frame = multiples(rows, study, shape)
-            self.multiples.show(panels, frame, chosen)
+            self.multiples.show(*multiples(rows, study, shape), chosen)
         else:
-            measured: Any = "loss" if study.metric == "val_loss" else "accuracy"
-            self.curves.metric = measured
+            self.curves.metric = "loss" if study.metric == "val_loss" else "accuracy"
             self.curves.show(seeds(study.rows, chosen))
 
-    def take_focus(self, plot: str) -> None:
-        """Move the focus to the plot."""
+    def focus_plot(self, plot: str) -> None:
         self._plots[plot].focus()

@@ -17,7 +17,7 @@ from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands, trial_rows, words
-from mnist_tui.tui.studies.plots import PlotPane, plot_after, plot_of
+from mnist_tui.tui.studies.plots import PlotPane, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
@@ -351,7 +351,7 @@ class StudyScreen(BenchScreen[None]):
             self._show_part()
             self._look()
             return
-        self._look(plot=plot_after(self.snapshot.study, self.feed.view.plot))
+        self._look(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
         self._focus_part()
 
     # ── the parts ──
@@ -378,7 +378,7 @@ class StudyScreen(BenchScreen[None]):
         if self._roomy or self.feed.view.shown == "table":
             self.table.focus()
         elif self.feed.view.shown == "plot":
-            self.plots.take_focus(self._plot)
+            self.plots.focus_plot(self._plot)
         else:
             self.panel.focus()
 
