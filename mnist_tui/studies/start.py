@@ -1,4 +1,4 @@
-"""Begins, resumes and stops studies. A study is trained by a process of its own, which outlives whoever started it."""
+"""Begin, resume and stop studies. A study is trained by a process of its own, which outlives whoever started it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,7 @@ EXTRA = {"distributed": "dask.distributed", "optuna": "optuna"}
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study that a person asks for. Nothing of it is on disk.
-
-    Attributes:
-        bases: the experiment of each of the study's bases, by its name there.
-    """
+    """A requested study that is not on disk, with the experiment of each of its bases, by the base's name."""
 
     study: Study
     bases: Mapping[str, Preset]
@@ -77,11 +73,11 @@ def begin_study(
         command_of: returns the command line that makes the study again, given its folder; without it the study's own.
 
     Returns:
-        The study's folder, and a sentence where the study was there already; empty where it is new.
+        The study's folder, and a sentence where the study existed already; empty where it is new.
 
     Raises:
-        RequestError: the extra is not installed, the scheduler or the GPU is not there, no process can be started, or
-            the folder cannot be written.
+        RequestError: the extra is not installed, the scheduler or the GPU is missing, no process can be started, or the
+            folder cannot be written.
     """
     require_extra()
     study = request.study
@@ -101,11 +97,7 @@ def begin_study(
 
 
 def require_extra() -> None:
-    """Check that the libraries which studies need are installed.
-
-    Raises:
-        RequestError: one is not; the text has the command that installs it.
-    """
+    """Raise RequestError where a library that studies need is not installed; its text has the command to install it."""
     missing = [title for module, title in EXTRA.items() if find_spec(module) is None]
     if missing:
         raise RequestError(
@@ -115,27 +107,19 @@ def require_extra() -> None:
 
 
 def check_resources(study: Study) -> None:
-    """Check that the scheduler answers, or that this machine has the GPU: without it every single trial would fail.
-
-    Raises:
-        RequestError: the scheduler does not answer, or this machine lacks the GPU that is asked for.
-    """
+    """Raise RequestError where the scheduler does not answer or this machine lacks the GPU: every trial would fail."""
     if study.scheduler is not None:
         scheduler_address.check(study.scheduler)
     elif study.device.startswith("gpu"):
-        _check_gpu(study.device)
-
-
-def _check_gpu(device: str) -> None:
-    there, index = devices.gpu_count(), int(device.partition(":")[2] or 0)
-    if index < there:
-        return
-    if there:
-        raise RequestError(f"--device {device}: this machine has gpu:0{f' to gpu:{there - 1}' if there > 1 else ''}")
-    raise RequestError(
-        f"--device {device}: NVIDIA's driver shows no GPU on this machine; --device cpu trains without, and "
-        f"`{PROGRAM} doctor` says more"
-    )
+        gpus, index = devices.gpu_count(), int(study.device.partition(":")[2] or 0)
+        if gpus and index >= gpus:
+            has = f"gpu:0{f' to gpu:{gpus - 1}' if gpus > 1 else ''}"
+            raise RequestError(f"--device {study.device}: this machine has {has}")
+        if not gpus:
+            raise RequestError(
+                f"--device {study.device}: NVIDIA's driver shows no GPU on this machine; --device cpu trains without, "
+                f"and `{PROGRAM} doctor` says more"
+            )
 
 
 def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None:
@@ -143,34 +127,22 @@ def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None
 
     Studies that cannot be read are passed over.
     """
+
+    def essence(study: Study) -> Study:
+        return study.model_copy(update={"created": 0.0, "command": "", "title": "", "workers": None, "scheduler": None})
+
+    experiments = {name: preset.experiment for name, preset in request.bases.items()}
     for folder in study_folders(runs_dir):
-        try:
-            if (
-                folder.state() != "finished"
-                and _essence(folder.study()) == _essence(request.study)
-                and _same_experiments(folder.bases(), request.bases)
-            ):
+        with suppress(RequestError):
+            if folder.state() == "finished" or essence(folder.study()) != essence(request.study):
+                continue
+            if {name: preset.experiment for name, preset in folder.bases().items()} == experiments:
                 return folder
-        except RequestError:
-            continue
     return None
 
 
-def _essence(study: Study) -> Study:
-    """The study without what two equal requests may differ in."""
-    return study.model_copy(update={"created": 0.0, "command": "", "title": "", "workers": None, "scheduler": None})
-
-
-def _same_experiments(one: Mapping[str, Preset], other: Mapping[str, Preset]) -> bool:
-    return one.keys() == other.keys() and all(one[name].experiment == other[name].experiment for name in one)
-
-
 def create_study(runs_dir: Path, request: StudyRequest) -> StudyFolder:
-    """Make the folder of a new study, in the state starting.
-
-    Raises:
-        RunError: `runs_dir` cannot be written.
-    """
+    """Make the folder of a new study, in the state starting. Raises RunError where `runs_dir` cannot be written."""
     study = request.study
     place = runs_dir / PLACE
     folder = StudyFolder(place / new_name(place, study.created, study.title, study.kind))
@@ -220,7 +192,7 @@ def stop(folder: StudyFolder) -> bool:
         Whether it was stopping already: then it ends at once, and waits for no trial.
 
     Raises:
-        StudyError: it has no process that could obey.
+        StudyError: it has no process that could stop.
     """
     state = folder.state()
     if state not in LIVE:
@@ -273,11 +245,7 @@ def _check_resumable(folder: StudyFolder) -> None:
 def lock_study(
     folder: StudyFolder, is_taken: Callable[[], bool] = lambda: False, patience: float = PATIENCE_SECONDS
 ) -> Lock:
-    """Take the lock of a study; its last process may need a moment to end.
-
-    Args:
-        is_taken: says that waiting is of no use.
-        patience: how many seconds to wait.
+    """Take the lock of a study; wait up to `patience` seconds for its last process to end, unless `is_taken`.
 
     Raises:
         StudyError: another process has the lock.
