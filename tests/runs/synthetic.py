@@ -14,31 +14,28 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.runs.event_log import encode
-from mnist_tui.runs.events import DataReady, Ended, EpochEnded, Event, Phase, Progress, RunStarted
+from mnist_tui.runs.events import Ended, EpochEnded, Event, Phase, RunStarted
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Status
+from tests.runs.sample_events import data_ready, epoch, progress
 
 BEGIN = 1_700_000_000.0
 OLD = 1_600_000_000
 """A time of files long settled."""
-MATRIX = tuple(tuple(95 if row == column else 1 for column in range(10)) for row in range(10))
 
 
 def epoch_ended(number: int, *, best: float = 0.98, seed: int = 0, at: float = BEGIN) -> EpochEnded:
     """An epoch of a training that nears an accuracy of `best`."""
     noise = random.Random(seed * 100_003 + number).uniform(-0.002, 0.002)
     accuracy = best - 0.3 * math.exp(-number / 4) + noise
-    return EpochEnded(
+    return epoch(
+        number,
         time=at + number,
-        epoch=number,
         loss=2 * math.exp(-number / 5) + 0.08,
         accuracy=accuracy,
         val_loss=1.8 * math.exp(-number / 5) + 0.1 + noise,
         val_accuracy=accuracy - 0.005,
-        learning_rate=0.001,
         seconds=2.0,
-        images_per_second=30_000.0,
-        confusion=MATRIX,
     )
 
 
@@ -61,27 +58,12 @@ def finished_run(
     total, seed = of(experiment).total, experiment.training.seed
     events: list[Event] = [
         RunStarted(time=created, run=folder.id, epochs=epochs, total=total, trainable=total),
-        DataReady(
-            time=created,
-            name=experiment.dataset.name,
-            title="MNIST",
-            class_names=tuple("0123456789"),
-            sha256={},
-            source="a folder",
-            sample=sample,
-            verified=True,
-            train=60_000,
-            validation=0,
-            test=10_000,
-            inputs=784,
-        ),
+        data_ready(time=created, name=experiment.dataset.name, sample=sample),
         Phase(time=created, name="training"),
     ]
     for number in range(1, epochs + 1):
         events += [
-            Progress(
-                time=created + number, epoch=number, step=60, steps=118, images_per_second=3e4, loss=0.5, accuracy=0.9
-            ),
+            progress(60, time=created + number, epoch=number, steps=118),
             epoch_ended(number, best=test_accuracy + 0.01, seed=seed, at=created),
         ]
     scored = state in {"finished", "stopped"}

@@ -19,7 +19,7 @@ from mnist_tui.runs.process_folder import Lock, Status, status_of, this_process
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.runs.state import RunState, reduce
 from tests.runs.commands import taken
-from tests.runs.test_events import epoch
+from tests.runs.sample_events import epoch
 from tests.runs.test_folder import new_run
 from tests.waiting import wait_for
 

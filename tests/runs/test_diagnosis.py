@@ -16,9 +16,10 @@ from mnist_tui.experiment.parameters import apply_texts
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import EarlyStopping, Experiment
 from mnist_tui.runs.diagnosis import diagnose, fall, headlines, jumps, noise, trend
-from mnist_tui.runs.events import Ended, EpochEnded, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
+from mnist_tui.runs.events import Ended, Event, LayerWeights, Matrix, Phase, RunStarted, WeightsSeen
 from mnist_tui.runs.state import RunState, reduce
 from tests.present import present
+from tests.runs.sample_events import epoch
 
 RAW = find_preset("raw").experiment
 PLAIN = RAW.model_copy(update={"layers": (Flatten(), Dense(units=250, activation="relu"))})
@@ -44,19 +45,16 @@ def run_of(
     rates = rate if isinstance(rate, list) else [rate] * len(losses)
     events: list[Event] = [RunStarted(run="r", epochs=len(losses), total=1, trainable=1), Phase(name="training")]
     events += [
-        EpochEnded(
-            epoch=epoch,
+        epoch(
+            number,
             loss=loss,
-            accuracy=0.9,
             val_loss=val_loss,
             val_accuracy=accuracy,
-            learning_rate=rates[epoch - 1],
-            seconds=1,
-            images_per_second=1,
+            learning_rate=rates[number - 1],
             confusion=matrix,
             plain_loss=plain,
         )
-        for epoch, (loss, val_loss, accuracy) in enumerate(zip(losses, val_losses, accuracies, strict=True), start=1)
+        for number, (loss, val_loss, accuracy) in enumerate(zip(losses, val_losses, accuracies, strict=True), start=1)
     ]
     events += more
     return reduce(RunState(), [*events, Ended(state=ended, reason="")] if ended else events)

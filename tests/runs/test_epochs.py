@@ -5,25 +5,15 @@ from dataclasses import replace
 import pytest
 
 from mnist_tui.runs.event_log import EpochReader, EventLog, encode
-from mnist_tui.runs.events import Distribution, EpochEnded, LayerWeights, Progress, Resumed, WeightsSeen
+from mnist_tui.runs.events import Distribution, LayerWeights, Resumed, WeightsSeen
 from tests.present import present
+from tests.runs import sample_events
 from tests.runs.epochs_of import epochs_of
 
 
 def ended(epoch, hits=5):
     matrix = tuple(tuple(hits if row == column else 0 for column in range(10)) for row in range(10))
-    return EpochEnded(
-        time=1.0,
-        epoch=epoch,
-        loss=0.1,
-        accuracy=0.9,
-        val_loss=0.2,
-        val_accuracy=0.8,
-        learning_rate=1e-3,
-        seconds=1.5,
-        images_per_second=4e4,
-        confusion=matrix,
-    )
+    return sample_events.epoch(epoch, confusion=matrix)
 
 
 def weights(epoch, mean=0.5):
@@ -33,7 +23,7 @@ def weights(epoch, mean=0.5):
 
 
 def progress(epoch):
-    return Progress(time=1.0, epoch=epoch, step=1, steps=9, images_per_second=1e4, loss=0.5, accuracy=0.9)
+    return sample_events.progress(epoch=epoch)
 
 
 @pytest.fixture

@@ -9,34 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnist_tui.runs.event_log import EventLog, EventTail, decode, encode
-from mnist_tui.runs.events import EVENTS, DeviceLoad, EpochEnded, Gpu, Phase, Progress, Resumed, RunStarted
+from mnist_tui.runs.events import EVENTS, DeviceLoad, Gpu, Phase, Progress, Resumed, RunStarted
 from tests.runs.epochs_of import epochs_of
-
-MATRIX = tuple(tuple(range(10)) for _ in range(10))
-
-
-def progress(step: int, loss: float = 0.5) -> Progress:
-    return Progress(time=1.0, epoch=1, step=step, steps=9, images_per_second=1e4, loss=loss, accuracy=0.9)
-
-
-def epoch(number: int) -> EpochEnded:
-    return EpochEnded(
-        time=2.0,
-        epoch=number,
-        loss=0.1,
-        accuracy=0.9,
-        val_loss=0.2,
-        val_accuracy=0.8,
-        learning_rate=1e-3,
-        seconds=1.5,
-        images_per_second=4e4,
-        confusion=MATRIX,
-    )
+from tests.runs.sample_events import epoch, progress
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 10**9), st.text())
 def test_an_event_survives_its_line(loss, step, text):
-    for event in (progress(step, loss), Phase(time=3.0, name="reading", text=text), epoch(step)):
+    for event in (progress(step, loss=loss), Phase(time=3.0, name="reading", text=text), epoch(step)):
         line = encode(event)
         assert "\n" not in line
         assert decode(line) == event
@@ -52,9 +32,9 @@ def test_nested_gpus_survive():
 
 def test_a_loss_that_is_not_finite_travels_as_null_with_a_flag():
     for loss in (math.nan, math.inf, -math.inf):
-        doc = json.loads(encode(progress(1, loss)))
+        doc = json.loads(encode(progress(1, loss=loss)))
         assert (doc["loss"], doc["nonfinite"]) == (None, ["loss"])
-        event = decode(encode(progress(1, loss)))
+        event = decode(encode(progress(1, loss=loss)))
         assert isinstance(event, Progress)
         assert event.loss is None
 

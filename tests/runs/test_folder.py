@@ -27,7 +27,7 @@ from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.start import check_resumable
 from tests.runs.commands import taken
-from tests.runs.test_events import epoch
+from tests.runs.sample_events import epoch
 from tests.waiting import wait_for
 
 

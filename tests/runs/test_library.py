@@ -21,11 +21,12 @@ from mnist_tui.runs.collection.listing import CACHE, RunListing, listed
 from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
-from mnist_tui.runs.events import Ended, EpochEnded, Event, Extended, Progress, Resumed, RunStarted
+from mnist_tui.runs.events import Ended, Event, Extended, Progress, Resumed, RunStarted
 from mnist_tui.runs.folder import LONGEST_NAME, Label, read_label, write_label
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.runs.state import EpochRow
-from tests.runs.synthetic import MATRIX, epoch_ended, finished_run, settle, write_events
+from tests.runs.sample_events import epoch
+from tests.runs.synthetic import epoch_ended, finished_run, settle, write_events
 
 
 def looked(runs: RunListing, *, whole: bool = True) -> dict[str, RunSummary]:
@@ -273,19 +274,7 @@ def test_a_band_has_the_epochs_that_all_runs_have_and_are_finite_in():
 
 
 def test_a_row_is_whole_though_its_matrix_was_cut_out(tmp_path):
-    ended = EpochEnded(
-        epoch=1,
-        loss=1.0,
-        accuracy=0.5,
-        val_loss=None,
-        val_accuracy=0.25,
-        learning_rate=0.1,
-        seconds=2.0,
-        images_per_second=3.0,
-        confusion=MATRIX,
-        plain_loss=0.75,
-        plain_accuracy=0.625,
-    )
+    ended = epoch(1, val_loss=None, plain_loss=0.75, plain_accuracy=0.625)
     log = tmp_path / "events.jsonl"
     log.write_text(encode(ended) + "\n")
     (row,) = FiguresReader(log).look().history

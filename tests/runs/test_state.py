@@ -4,26 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_tui.runs.events import DataReady, Ended, ModelBuilt, Paused, Phase, Progress, Resumed, RunStarted, Warned
+from mnist_tui.runs.events import Ended, ModelBuilt, Paused, Phase, Resumed, RunStarted, Warned
 from mnist_tui.runs.state import LOADS, RUNNING_POINTS, RunState, reduce
 from tests.present import present
-from tests.runs.test_events import epoch, progress
+from tests.runs.sample_events import data_ready, epoch, progress
 
 STARTED = RunStarted(time=100.0, run="r", epochs=10, total=5, trainable=5)
-DATA = DataReady(
-    time=101.0,
-    name="mnist",
-    title="MNIST",
-    class_names=tuple("0123456789"),
-    sha256={},
-    source="here",
-    sample=False,
-    verified=True,
-    train=60_000,
-    validation=0,
-    test=10_000,
-    inputs=784,
-)
+DATA = data_ready(time=101.0)
 
 
 def test_a_run_goes_from_starting_over_running_to_its_end():
@@ -117,13 +104,13 @@ def test_the_time_left_follows_the_last_epochs_and_leaves_compilation_out():
     rows = [replace(epoch(1), seconds=60.0), *(replace(epoch(n), seconds=2.0) for n in (2, 3, 4))]
     state = reduce(RunState(), [STARTED, *rows])
     assert state.seconds_left == pytest.approx(6 * 2.0)
-    half = Progress(time=1.0, epoch=5, step=5, steps=10, images_per_second=1.0, loss=None, accuracy=None)
+    half = progress(5, epoch=5, steps=10)
     assert reduce(state, [half]).seconds_left == pytest.approx(5.5 * 2.0)
 
 
 def test_before_the_first_epoch_ends_the_pace_of_images_tells():
-    p = Progress(time=1.0, epoch=1, step=5, steps=10, images_per_second=30_000.0, loss=1.0, accuracy=0.1)
-    assert reduce(RunState(), [STARTED, DATA, p]).seconds_left == pytest.approx(9.5 * 2.0)
+    half = progress(5, steps=10, images_per_second=30_000.0)
+    assert reduce(RunState(), [STARTED, DATA, half]).seconds_left == pytest.approx(9.5 * 2.0)
 
 
 def test_the_best_epoch_ignores_losses_that_are_not_numbers():

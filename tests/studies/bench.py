@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from mnist_tui.errors import RequestError
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog
-from mnist_tui.runs.events import Ended, EpochEnded, Event, RunStarted
+from mnist_tui.runs.events import Ended, Event, RunStarted
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Status, this_process
 from mnist_tui.studies.coordinator import Coordinator, TrialNews
 from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.trials import NAMES
+from tests.runs.sample_events import epoch
 
 
 @dataclass
@@ -107,17 +108,7 @@ class Bench:
             return self._end(flight, "finished", "all done", 0.8)
         flight.epoch += 1
         value = self.curve(hidden, flight.epoch)
-        event = EpochEnded(
-            epoch=flight.epoch,
-            loss=0.1,
-            accuracy=0.9,
-            val_loss=1 - value,
-            val_accuracy=value,
-            learning_rate=0.1,
-            seconds=1.0,
-            images_per_second=1.0,
-            confusion=(),
-        )
+        event = epoch(flight.epoch, val_loss=1 - value, val_accuracy=value)
         self._write(flight, event)
         news = [TrialNews(run, "event", flight.worker, flight.attempt, event)]
         if self.dies.get(hidden) == flight.epoch:

@@ -15,7 +15,7 @@ from mnist_tui.errors import RequestError, RunError
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventTail, encode, replayed
-from mnist_tui.runs.events import Ended, EpochEnded, Extended, Resumed, RunStarted
+from mnist_tui.runs.events import Ended, Extended, Resumed, RunStarted
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.state import RunState, reduce
 from mnist_tui.studies import transport
@@ -25,6 +25,7 @@ from mnist_tui.studies.transport import TransportError, TrialFiles, pack, unpack
 from mnist_tui.studies.trial_worker import WorkerFacts
 from mnist_tui.studies.workers import TRIAL_BYTES, plan_workers, why_unfit
 from tests.present import present
+from tests.runs.sample_events import epoch
 from tests.training.support import experiment, new_run
 
 
@@ -34,21 +35,6 @@ def lines(*events):
 
 def started(run):
     return RunStarted(run=run, epochs=2, total=10, trainable=10, time=1.0)
-
-
-def epoch(number):
-    return EpochEnded(
-        epoch=number,
-        loss=1.0 / number,
-        accuracy=0.5,
-        val_loss=1.0,
-        val_accuracy=0.5,
-        learning_rate=0.1,
-        seconds=1.0,
-        images_per_second=1.0,
-        confusion=(),
-        time=1.0 + number,
-    )
 
 
 ENDED = Ended(state="finished", reason="all 2 epochs done", test_accuracy=0.9, time=9.0)

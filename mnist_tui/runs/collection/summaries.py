@@ -214,9 +214,9 @@ def damaged_run(folder: RunFolder) -> RunSummary:
         readable = {
             "preset": preset.name,
             "dataset": preset.experiment.dataset.name,
+            "epochs": preset.experiment.training.epochs,
             "values": _values(preset.experiment),
         }
-        readable["epochs"] = preset.experiment.training.epochs
     return RunSummary(
         folder.id,
         str(folder.path),
