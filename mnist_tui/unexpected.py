@@ -32,4 +32,4 @@ def _log(error: BaseException) -> Path:
 
 def logged(error: BaseException) -> str:
     """Write an unexpected error into a log; return the sentence that says so."""
-    return f"something unexpected went wrong ({type(error).__name__}); the whole story is in {_log(error)}"
+    return f"something unexpected went wrong ({type(error).__name__}); the traceback is in {_log(error)}"

@@ -75,7 +75,7 @@ def leave(folder: ProcessFolder, command: Command) -> Path:
         folder.control.mkdir(exist_ok=True)
         write_json(path, {"name": command.name, "epochs": command.epochs}, durable=True)
     except OSError as error:
-        raise folder.error(f"{folder.id} was not told to {command.name}: {why_unwritten(error)}") from None
+        raise folder.error(f"{folder.id} did not get the command {command.name}: {why_unwritten(error)}") from None
     return path
 
 

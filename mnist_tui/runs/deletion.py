@@ -171,7 +171,7 @@ def _remove_run(folder: RunFolder) -> None:
     lock = Lock(folder)  # refuses a folder that leads outside itself
     try:
         if not _came_to_nothing(folder):
-            raise RunError(f"run {folder.id} is no longer as it was; it is kept")
+            raise RunError(f"run {folder.id} has changed meanwhile; it is not deleted")
         remove_folder(folder.path)
     finally:
         lock.release()

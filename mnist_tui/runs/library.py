@@ -65,7 +65,7 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
         raise AmbiguousRunError(several(matches, text, "runs"))
     for entry in passed_over:
         if text == entry.name:
-            raise RunError(f"{runs_dir / text} cannot be looked at: {entry.why}")
+            raise RunError(f"{runs_dir / text} cannot be examined: {entry.why}")
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")
 
 

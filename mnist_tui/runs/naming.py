@@ -101,7 +101,7 @@ def several(matches: Sequence[Named], text: str, what: str) -> str:
     """Return the refusal of a text that means several; `what` names them in the plural."""
     some = ", ".join(folder.id for folder in matches[:SHOWN])
     more = " …" if len(matches) > SHOWN else ""
-    return f"{text!r} is the beginning of {len(matches)} {what} ({some}{more}); give more of it"
+    return f"{text!r} is the beginning of {len(matches)} {what} ({some}{more}); type more of the name"
 
 
 def new_name(place: Path, created: float, title: str, otherwise: str) -> str:

@@ -223,7 +223,7 @@ class Lock(FileLock):
         except HeldError as error:
             raise WrittenError(f"{folder.kind} {folder.id} is being written by {error.strerror}") from None
         except FileNotFoundError:
-            raise RunError(f"{folder.kind} {folder.id} is not there any more") from None
+            raise RunError(f"{folder.kind} {folder.id} no longer exists") from None
         except OSError as error:
             raise RunError(f"{folder.lock_file} cannot be written: {_why(error)}") from None
 
@@ -332,7 +332,7 @@ def foreign_file(folder: Path) -> str:
             continue
         except OSError as error:
             name = os.path.relpath(place, folder)
-            return f"{'it' if name == '.' else f'its {name}'} cannot be looked at ({error.strerror or error})"
+            return f"{'it' if name == '.' else f'its {name}'} cannot be examined ({error.strerror or error})"
     return ""
 
 
@@ -358,5 +358,5 @@ def read_object(path: Path) -> dict[str, Any]:
 
 def _why(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "it is not there"
+        return "it does not exist"
     return f"it {error.strerror}" if isinstance(error, UnreadableFileError) else error.strerror or str(error)

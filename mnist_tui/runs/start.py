@@ -159,7 +159,7 @@ def check_resumable(folder: RunFolder) -> None:
     if state in LIVE:
         holder = f"process {status.pid} on {status.host}" if status.pid else f"a process on {status.host}"
         raise RunError(f"run {folder.id} is {state}, by {holder}; `mnist-tui attach {folder.id}` shows it")
-    raise _ended(folder, state, "only what was stopped, failed or crashed can be resumed")
+    raise _ended(folder, state, "only stopped, failed and crashed runs can be resumed")
 
 
 def resume(folder: RunFolder, *, device: str | None = None, data_dir: Path | None = None) -> None:

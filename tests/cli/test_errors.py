@@ -201,7 +201,7 @@ def test_what_nobody_expected_goes_whole_into_a_log_whose_path_is_shown(
     assert errors.guarded(broken) == 1
     said = capsys.readouterr().err
     (log,) = (tmp_path / "log").iterdir()
-    assert said == f"error: something unexpected went wrong (KeyError); the whole story is in {log}\n"
+    assert said == f"error: something unexpected went wrong (KeyError); the traceback is in {log}\n"
     text = log.read_text(encoding="utf-8")
     assert "the reason" in text
     assert "in broken" in text

@@ -36,7 +36,7 @@ def stopped(runs_dir: Path) -> RunFolder:
 
 def test_a_run_that_came_to_its_own_end_is_refused(cli: Command, runs_dir: Path) -> None:
     recorded_run(runs_dir)
-    assert "has finished: all 3 epochs done; only what was stopped" in sentence(cli("resume", "latest"))
+    assert "has finished: all 3 epochs done; only stopped" in sentence(cli("resume", "latest"))
 
 
 def test_a_run_that_trains_is_refused_by_its_holders_name(cli: Command, stopped: RunFolder) -> None:

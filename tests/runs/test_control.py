@@ -212,7 +212,7 @@ class TestCommands:
     def test_a_command_that_cannot_be_written_is_refused_with_the_reason(self, tmp_path, monkeypatch, number, said):
         run = live_run(tmp_path, 1.0)
         monkeypatch.setattr("mnist_tui.files.tempfile.mkstemp", raising(number))
-        with pytest.raises(RunError, match=f"was not told to pause: {said}"):
+        with pytest.raises(RunError, match=f"did not get the command pause: {said}"):
             control.send(run, "pause")
 
 

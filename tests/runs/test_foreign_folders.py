@@ -247,7 +247,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over_alone(run, tmp_path, mo
     assert [found.run for found in listed(tmp_path / "runs")] == [run.id]
     assert find_run(tmp_path / "runs", run.id) == run
     assert [str(entry) for entry in passed_over(tmp_path / "runs")] == ["lost+found (Permission denied)"]
-    with pytest.raises(RunError, match="cannot be looked at: Permission denied"):
+    with pytest.raises(RunError, match="cannot be examined: Permission denied"):
         find_run(tmp_path / "runs", "lost+found")
 
 

@@ -61,7 +61,7 @@ def test_a_crashed_run_can_be_resumed(tmp_path):
 def test_a_run_that_came_to_its_own_end_is_not_resumed_and_says_why(tmp_path, state):
     run = new_run(tmp_path)
     run.write_status(Status(state, reason="the reason"))
-    with pytest.raises(RunError, match=f"has {state}: the reason; only what was stopped, failed or crashed"):
+    with pytest.raises(RunError, match=f"has {state}: the reason; only stopped, failed and crashed"):
         resume(run)
     assert run.status() == Status(state, reason="the reason")
 

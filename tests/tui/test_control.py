@@ -292,6 +292,6 @@ async def test_a_command_to_somebody_elses_run_is_refused_in_a_toast(
         monkeypatch.setattr(pilot.app.screen, "notify", lambda message, **_: said.append(message))
         await pilot.press(key)
         await until(pilot, lambda: bool(said))
-    assert "was not told to" in said[0]
+    assert "did not get the command" in said[0]
     assert "you may not write there (Permission denied" in said[0]
     assert commands(run) == []
