@@ -107,4 +107,3 @@ def test_small_multiples_fill_the_place_and_show_as_many_as_fit(count: int, size
     assert grid.down * grid.height <= size[1]
     most = max(1, size[0] // 22) * max(1, size[1] // 6)
     assert min(count, most) <= grid.count
-    assert grid.page(count - 1) <= count - 1 < grid.page(count - 1) + grid.count

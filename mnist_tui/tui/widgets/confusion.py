@@ -39,12 +39,12 @@ DIGITS = tuple(map(str, range(10)))
 
 @dataclass(frozen=True)
 class Cell:
-    """What one cell shows.
+    """The text and the look of one cell.
 
     Attributes:
         tone: right for the diagonal, wrong for errors; of a difference, right for better and wrong for worse.
         heat: 0 to 1, how far the tone covers the surface.
-        strong: whether the cell is marked where there are no colours.
+        strong: whether the cell is marked if there are no colours.
         worst: whether it is one of the worst confusions.
     """
 
@@ -63,7 +63,7 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
 
     Args:
         width: characters that a cell has; decides about decimals.
-        base: what is taken away; cells then say the difference, with its sign.
+        base: is subtracted; cells then show the difference, with its sign.
     """
     worst = {(pair.true, pair.predicted) for pair in worst_confusions(matrix, DIGITS, WORST)} if base is None else set()
     return [
@@ -82,11 +82,10 @@ def cells_of(matrix: Matrix, view: View, width: int, base: Matrix | None = None)
     ]
 
 
-Part = tuple[int, int]
-"""Images of a cell, and of its row."""
-
-
-def _cell(view: View, width: int, now: Part, base: Part | None, *, right: bool, worst: bool) -> Cell:
+def _cell(
+    view: View, width: int, now: tuple[int, int], base: tuple[int, int] | None, *, right: bool, worst: bool
+) -> Cell:
+    """Return a cell for the images in it and those in its row, or for their difference from `base`."""
     if right and view == "errors":
         return Cell("")
     digits = 1 if view == "percent" and width >= 6 else 0
@@ -109,8 +108,8 @@ def _cell(view: View, width: int, now: Part, base: Part | None, *, right: bool, 
     return Cell(text, "wrong", _heat(share), strong=share >= NOTICEABLE, worst=worst)
 
 
-def _share(part: Part) -> float:
-    return part[0] / part[1] if part[1] else 0.0
+def _share(counts: tuple[int, int]) -> float:
+    return counts[0] / counts[1] if counts[1] else 0.0
 
 
 def _heat(share: float) -> float:
@@ -130,7 +129,7 @@ HEIGHTS = (HEIGHT_DOUBLED, 33, 43)
 
 @dataclass(frozen=True)
 class Sizes:
-    """How a matrix fits its room, in characters.
+    """The layout of a matrix, in characters.
 
     Attributes:
         head: width of the rows' heads, with the space after them.
@@ -210,12 +209,7 @@ NOTHING = "no epoch has ended yet"
 
 @dataclass(frozen=True)
 class Shown:
-    """Everything that a matrix widget shows.
-
-    Attributes:
-        caption: what was counted when, after the number of images.
-        base: what is taken away from the matrix, for a difference.
-    """
+    """Everything that a matrix widget shows; see `ConfusionView.show`."""
 
     matrix: Matrix | None = None
     names: tuple[str, ...] = DIGITS
@@ -245,6 +239,8 @@ class ConfusionView(Widget):
     }
     """
     NARROWEST_WITH_MARGINS = NARROWEST_CELL + 1
+    shown = Shown()
+    cursor: tuple[int, int] | None = None
 
     @dataclass
     class CellChosen(Message):
@@ -255,8 +251,6 @@ class ConfusionView(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.shown = Shown()
-        self.cursor: tuple[int, int] | None = None
         self._title = ""
         self._lines: list[Line] = []
         self._styles: dict[tuple[Tone, float, bool], Style] = {}
@@ -274,7 +268,7 @@ class ConfusionView(Widget):
         """Show a matrix, or its difference from `base`.
 
         Args:
-            caption: what was counted when, after the number of images.
+            caption: follows the number of images: ``evaluated after epoch 7``.
         """
         shown = Shown(matrix, tuple(names), caption if matrix else NOTHING, view, base)
         if shown != self.shown:
@@ -445,13 +439,10 @@ class CellMatrix(ConfusionView, can_focus=True):
         Binding("enter", "choose", "Images", tooltip="Open the images of the cell looked at", id="matrix.images"),
     ]
     NARROWEST_WITH_MARGINS = NARROWEST_CELL
+    cursor = cell = (0, 0)
 
     class CellSelected(Message):
         """Posted when the cursor is on another cell."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.cursor = self.cell = (0, 0)
 
     def look_at(self, cell: tuple[int, int]) -> None:
         """Move the cursor to a cell, given as true class and predicted class."""
@@ -489,11 +480,9 @@ class WorstConfusions(Widget):
 
         confusion: Confusion
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.border_title = "[b]worst confusions[/b]"
-        self.confusions: list[Confusion] = []
-        self._lines: list[str] = []
+    BORDER_TITLE = "[b]worst confusions[/b]"
+    confusions: Sequence[Confusion] = ()
+    _lines: Sequence[str] = ()
 
     def show(self, matrix: Matrix | None, names: Sequence[str], base: Matrix | None) -> None:
         """List the worst confusions of `matrix`, with their change since `base` if there is one."""
@@ -515,27 +504,24 @@ class WorstConfusions(Widget):
         return len(self._rows(width))
 
     def render(self) -> RenderResult:
-        columns = self._columns(self.size.width)
-        wide = self.size.width // columns
-        rows = self._rows(self.size.width)
-        return Content("\n").join(Content("".join(text.ljust(wide) for _, text in row).rstrip()) for row in rows)
+        rows, width = self._rows(self.size.width), self.size.width
+        return Content("\n").join(
+            Content("".join(text.ljust(width // len(rows[0])) for _, text in row).rstrip()) for row in rows
+        )
 
     def on_click(self, event: events.Click) -> None:
         offset, rows = event.get_content_offset(self), self._rows(self.size.width)
         if offset is None or offset.y >= len(rows):
             return
         row = rows[offset.y]
-        at, _ = row[min(len(row) - 1, offset.x * self._columns(self.size.width) // self.size.width)]
+        at, _ = row[min(len(row) - 1, offset.x * len(rows[0]) // self.size.width)]
         if at < len(self.confusions):
             self.post_message(self.ConfusionChosen(self.confusions[at]))
 
-    def _columns(self, width: int) -> int:
-        longest = max(map(len, self._lines), default=0)
-        return 2 if len(self._lines) > 1 and 2 * (longest + GAP) - GAP <= width else 1
-
     def _rows(self, width: int) -> list[list[tuple[int, str]]]:
-        """Return the lines, each part with the number of its confusion; long ones are wrapped."""
-        if self._columns(width) == 1:
-            return [[(at, part)] for at, line in enumerate(self._lines) for part in wrap(line, max(width, 10))]
+        """Return lines of one part or two, each with the number of its confusion; long ones are wrapped."""
         numbered = list(enumerate(self._lines))
-        return [numbered[at : at + 2] for at in range(0, len(numbered), 2)]
+        longest = max(map(len, self._lines), default=0)
+        if len(numbered) > 1 and 2 * longest + GAP <= width:
+            return [numbered[at : at + 2] for at in range(0, len(numbered), 2)]
+        return [[(at, part)] for at, line in numbered for part in wrap(line, max(width, 10))]

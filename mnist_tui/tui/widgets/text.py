@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.columns import Column, text_table
+from mnist_tui.columns import Column, shortened, text_table
 from mnist_tui.settings import BAR_FULL, BAR_REST
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ class Line(Static):
 
 
 class FactGrid(Grid):
-    """Shows named facts; a name without a value is hidden.
-
-    Args:
-        names: all names, in their order.
-    """
+    """Show named facts; a name without a value is hidden."""
 
     DEFAULT_CSS = """
     FactGrid {
@@ -64,21 +61,18 @@ class FactGrid(Grid):
 
     def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._names = tuple(names)
-        self._values = {name: Line(classes="facts--value") for name in names}
-        self._labels = {name: Line(name, classes="facts--name") for name in names}
+        self._lines = {name: (Line(name, classes="facts--name"), Line(classes="facts--value")) for name in names}
 
     def compose(self) -> ComposeResult:
-        for name in self._names:
-            yield self._labels[name]
-            yield self._values[name]
+        for pair in self._lines.values():
+            yield from pair
 
     def show(self, facts: Mapping[str, str]) -> None:
         """Show values by their names."""
-        for name in self._names:
+        for name, (label, value) in self._lines.items():
             text = facts.get(name, "")
-            self._labels[name].display = self._values[name].display = bool(text)
-            self._values[name].say(text)
+            label.display = value.display = bool(text)
+            value.say(text)
 
 
 class TableView(Widget):
@@ -158,48 +152,44 @@ class LiveText(Widget):
         super().__init__(id=id, classes=classes)
         self.text = text
         self._cut = cut
-        self._shown: list[str] = []
 
     def say(self, text: str) -> None:
         """Show another text."""
         if text == self.text:
             return
-        before, self.text = self.text, text
         width = self.size.width
-        size = (len(self._fitted(width)), self._own_width(text))
-        if size != (len(self._shown), self._own_width(before)) or not width:
+        auto = self.styles.width is not None and self.styles.width.is_auto
+        old = _fitted(self.text, width, self._cut)
+        other_width = auto and _longest(text) != _longest(self.text)
+        self.text = text
+        new = _fitted(text, width, self._cut)
+        if not width or len(new) != len(old) or other_width:
             self.refresh(layout=True)
-            return
-        old, self._shown = self._shown, self._fitted(width)
-        changed = [y for y, (was, now) in enumerate(zip(old, self._shown, strict=True)) if was != now]
-        if changed:
+        elif new != old:
+            changed = (y for y, (before, after) in enumerate(zip(old, new, strict=True)) if before != after)
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
-        if y == 0 or len(self._shown) <= y:
-            self._shown = self._fitted(self.size.width)
-        line = self._shown[y] if y < len(self._shown) else ""
-        return Strip([Segment(line.ljust(self.size.width), self.rich_style)])
+        width = self.size.width
+        lines = _fitted(self.text, width, self._cut)
+        return Strip([Segment((lines[y] if y < len(lines) else "").ljust(width), self.rich_style)])
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        """Return the width of the longest line."""
         return _longest(self.text)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of lines that the text takes at that width."""
-        return len(self._fitted(width))
+        return len(_fitted(self.text, width, self._cut))
 
-    def _own_width(self, text: str) -> int:
-        auto = self.styles.width is not None and self.styles.width.is_auto
-        return _longest(text) if auto else 0
 
-    def _fitted(self, width: int) -> list[str]:
-        lines = self.text.splitlines() or [""]
-        if width < 1:
-            return lines
-        if self._cut:
-            return [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
-        return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
+@lru_cache(maxsize=64)
+def _fitted(text: str, width: int, cut: bool) -> list[str]:
+    """Return the lines of a text at a width; lines that are too long are cut or wrapped."""
+    lines = text.splitlines() or [""]
+    if width < 1:
+        return lines
+    if cut:
+        return [shortened(line, width) for line in lines]
+    return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
 
 
 def _longest(text: str) -> int:

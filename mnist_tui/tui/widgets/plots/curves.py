@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, plane_of
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, fitting_parts, row_length, ruled
 from mnist_tui.tui.widgets.plots.series import (
@@ -30,16 +30,15 @@ from mnist_tui.tui.widgets.plots.series import (
 
 LONG = ("training", "validation", "training without dropout")
 SHORT = ("train", "val", "no dropout")
-EARLY_STOPPING = "early stopping"
 
 
 @dataclass(frozen=True)
 class Legend:
-    """What the texts above and below a curve are made from.
+    """The texts above and below a curve.
 
     Attributes:
-        cursor: the epoch looked at; None for the newest.
-        span: the epochs seen, in words; empty for all.
+        cursor: the selected epoch; None for the newest.
+        span: the epochs in view, in words; empty for all.
     """
 
     run: RunState
@@ -122,8 +121,7 @@ class Legend:
     @property
     def stopped(self) -> int | None:
         """Return the epoch after which early stopping ended the run."""
-        ended = self.run.ended
-        early = ended is not None and ended.reason.startswith(EARLY_STOPPING)
+        early = self.run.ended is not None and self.run.ended.reason.startswith("early stopping")
         return self.run.history[-1].epoch if early and self.run.history else None
 
 
@@ -156,7 +154,7 @@ def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[P
     """Return the strokes of the curves, from back to front.
 
     Args:
-        marked: points of the validation that carry its mark.
+        marked: points of the validation curve that have its mark.
     """
     strokes = [plane.stroke("running", curves.running, marks.running)]
     strokes += [plane.stroke("training", part) for part in curves.training]
@@ -181,17 +179,18 @@ class Curve(Plot):
     Curve.-other { display: none; }
     """
 
+    window = EpochWindow()
+    logarithmic = False
+    _run = RunState()
+    _read = False
+    _cursor: int | None = None
+    _drawn = 0.0
+    _later: Timer | None = None
+
     def __init__(self, metric: Metric, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
-        self.window = EpochWindow()
-        self.logarithmic = False
-        self._run = RunState()
-        self._read = False
-        self._cursor: int | None = None
         self._history = History(metric)
-        self._drawn = 0.0
-        self._later: Timer | None = None
 
     def show(self, run: RunState, cursor: int | None = None) -> None:
         """Draw the run as it is now; nothing is drawn if this curve has not changed.
@@ -271,11 +270,11 @@ class Curve(Plot):
     def _logarithmic(self) -> bool:
         return self.logarithmic and MEASURES[self.metric].log
 
-    def _span(self, window: tuple[float, float]) -> str:
+    def _span(self, window: Span) -> str:
         if self.window.span is None:
             return ""
-        of = f"epochs {window[0]:.3g} to {window[1]:.3g} of {axis_of(self._run).end:.0f}"
-        return f"{of}, follows" if self.window.follows else of
+        end = axis_of(self._run).end
+        return f"epochs {window[0]:.3g} to {window[1]:.3g} of {end:.0f}{', follows' if self.window.follows else ''}"
 
     def _waiting(self) -> str:
         if not self._read:

@@ -129,12 +129,12 @@ class OverlaidCurves(Plot, EpochView):
     """
     BINDINGS = [*view_keys("overlay", "view")]
     can_focus = True
+    _series: tuple[OverlaidSeries, ...] = ()
+    _cursor: float | None = None
 
     def __init__(self, metric: Metric = "loss", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.metric: Metric = metric
-        self._series: tuple[OverlaidSeries, ...] = ()
-        self._cursor: float | None = None
 
     def show(self, series: Sequence[OverlaidSeries], cursor: float | None = None) -> None:
         """Draw the first MOST_SERIES of these series; the cursor is the epoch at which all are read."""

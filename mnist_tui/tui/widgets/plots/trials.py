@@ -108,7 +108,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class PanelGrid:
-    """How many panels stand in a row, and how large each is, in characters."""
+    """The number of panels side by side and below each other, and the size of each in characters."""
 
     across: int
     down: int
@@ -118,10 +118,6 @@ class PanelGrid:
     @property
     def count(self) -> int:
         return self.across * self.down
-
-    def page(self, at: int) -> int:
-        """Return the first panel of the page that has the panel at a place."""
-        return at // self.count * self.count
 
 
 def grid_of(count: int, size: tuple[int, int]) -> PanelGrid:
@@ -188,8 +184,9 @@ class MultiplesPlot(TrialPlot):
 
     @property
     def _first(self) -> int:
+        """Return the place of the first panel on the page with the chosen trial."""
         at = next((at for at, panel in enumerate(self._panels) if panel.key == self.chosen), 0)
-        return self._grid.page(at)
+        return at // self._grid.count * self._grid.count
 
     def lines(self) -> list[Row]:
         width, height = self.size
@@ -249,11 +246,7 @@ class TrialLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the axes lie in so many characters: evenly spread, labels at the right, the last one's at the left.
-
-    Attributes:
-        places: the column of each axis.
-    """
+    """The places of the axes in so many characters: their columns, evenly spread."""
 
     columns: int
     rows: int
@@ -272,25 +265,22 @@ def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks)
     return Layout(size[0] - 1, size[1], places, marks)
 
 
-def line_strokes(strands: Sequence[TrialLine], layout: Layout) -> list[Stroke]:
-    """Return the lines of all trials as characters, which stay when another trial is chosen."""
+def line_cells(strands: Sequence[TrialLine], layout: Layout) -> dict[Dot, str]:
+    """Return the lines of all trials as characters by column and row, which stay when another trial is chosen."""
     (wide, high), bits = layout.marks.size, layout.marks.bits
     cells: dict[Dot, int] = {}
     for piece in dict.fromkeys(piece for strand in strands for piece in _pieces(layout, strand)):
         for x, y in joined(piece):
             cell = (x // wide, y // high)
             cells[cell] = cells.get(cell, 0) | bits[x % wide][high - 1 - y % high]
-    alike: dict[int, list[Dot]] = {}
-    for (column, row), dots in cells.items():
-        alike.setdefault(dots, []).append((column * wide, row * high))
-    return [Stroke("running", tuple(places), layout.marks.character(dots)) for dots, places in alike.items()]
+    return {cell: layout.marks.character(dots) for cell, dots in cells.items()}
 
 
 def parallel_rows(
     axes: Sequence[ParallelAxis],
     strands: Sequence[TrialLine],
     layout: Layout,
-    behind: Sequence[Stroke],
+    behind: dict[Dot, str],
     *,
     chosen: str = "",
     best: str = "",
@@ -298,20 +288,20 @@ def parallel_rows(
     """Return the axes with all lines; in front the best trial, then the chosen one, marked at every axis.
 
     Args:
-        behind: what `line_strokes` made of the strands.
+        behind: the `line_cells` of the strands.
     """
     marks = layout.marks
     canvas = PlotCanvas(layout.columns, layout.rows, marks)
-    for stroke in behind:
-        canvas.draw(stroke)
+    for (column, row), character in behind.items():
+        canvas.put(column, row, character, "running")
     for place in layout.places:
         for row in range(layout.rows):
             canvas.put(place, row, marks.cursor, "axis")
-    named = {strand.key: strand for strand in strands}
+    by_key = {strand.key: strand for strand in strands}
     for key, tone, mark in ((best, "best", marks.best), (chosen, "validation", marks.validation)):
-        if key in named:
-            _in_front(canvas, layout, named[key], tone, mark)
-    _label(canvas, layout, axes)
+        if key in by_key:
+            _draw_in_front(canvas, layout, by_key[key], tone, mark)
+    _write_labels(canvas, layout, axes)
     return canvas.lines()
 
 
@@ -323,7 +313,7 @@ def _pieces(layout: Layout, strand: TrialLine) -> list[tuple[Dot, Dot]]:
     ]
 
 
-def _in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, mark: str) -> None:
+def _draw_in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, mark: str) -> None:
     """Draw a line in its own tone, with a mark in every second column so that it stands out without colour."""
     wide, high = layout.marks.size
     for (x0, y0), (x1, y1) in _pieces(layout, strand):
@@ -335,7 +325,7 @@ def _in_front(canvas: PlotCanvas, layout: Layout, strand: TrialLine, tone: str, 
     canvas.draw(Stroke(tone, ends, mark))
 
 
-def _label(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> None:
+def _write_labels(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxis]) -> None:
     for at, axis in enumerate(axes):
         last = at == len(axes) - 1
         room = (layout.places[at + 1] - layout.places[at] if not last else layout.columns) - 3
@@ -373,7 +363,7 @@ class ParallelPlot(TrialPlot):
     _strands: tuple[TrialLine, ...] = ()
     _best = ""
     _all = 0
-    _woven: tuple[tuple[TrialLine, ...], Layout, list[Stroke]] | None = None
+    _behind: tuple[tuple[TrialLine, ...], Layout, dict[Dot, str]] | None = None
 
     def show(self, axes: Sequence[ParallelAxis], strands: Sequence[TrialLine], chosen: str, best: str) -> None:
         """Draw the first MOST_LINES of these trials, and the chosen one.
@@ -400,9 +390,9 @@ class ParallelPlot(TrialPlot):
         if width < LEAST_PARALLEL_COLUMNS or height < LEAST_PARALLEL_ROWS:
             return [heading]
         layout = layout_of(self._axes, (width, height - 2), marks)
-        if self._woven is None or self._woven[:2] != (self._strands, layout):
-            self._woven = (self._strands, layout, line_strokes(self._strands, layout))
-        body = parallel_rows(self._axes, self._strands, layout, self._woven[2], chosen=self.chosen, best=self._best)
+        if self._behind is None or self._behind[:2] != (self._strands, layout):
+            self._behind = (self._strands, layout, line_cells(self._strands, layout))
+        body = parallel_rows(self._axes, self._strands, layout, self._behind[2], chosen=self.chosen, best=self._best)
         return [heading, title_row(self._axes, layout), *body]
 
     def key_at(self, x: int, y: int) -> str | None:
