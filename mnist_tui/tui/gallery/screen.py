@@ -31,7 +31,7 @@ from mnist_tui.tui.gallery.answers import (
 )
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.widgets.adapted import KeyFooter
-from mnist_tui.tui.widgets.confusion import DIGITS
+from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.text import Line
@@ -108,9 +108,7 @@ class GalleryScreen(RunScreen):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the classes."""
-        data = self.snapshot.run.data
-        return data.class_names if data else DIGITS
+        return class_names(self.snapshot.run)
 
     def took(self) -> None:
         if (self.snapshot.run.ended is not None) != self._ended:

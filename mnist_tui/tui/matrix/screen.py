@@ -25,7 +25,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.adapted import KeyFooter
-from mnist_tui.tui.widgets.confusion import DIGITS, VIEWS, CellMatrix, ConfusionView, View, WorstConfusions
+from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, percent, signed
@@ -112,12 +112,6 @@ class MatrixScreen(RunScreen):
                 yield Line(id="facts")
         yield KeyFooter()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the classes."""
-        data = self.snapshot.run.data
-        return data.class_names if data else DIGITS
-
     def shown(self) -> NamedMatrix | None:
         """Return the matrix that is shown; None before the first epoch has ended."""
         if self.final and self._final is not None:
@@ -137,6 +131,7 @@ class MatrixScreen(RunScreen):
 
     def draw(self) -> None:
         run, shown = self.snapshot.run, self.shown()
+        names = class_names(run)
         matrix, base = shown and shown.matrix, self.base and self.base.matrix
         what, caption = "confusion matrix", ""
         if shown is not None:
@@ -147,8 +142,8 @@ class MatrixScreen(RunScreen):
                 caption = f"of {shown.words} against {self.base.words}"
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         self.status.show(self.snapshot.state, what)
-        self.matrix.show(matrix, self.names, caption, view=self.view, base=base)
-        self.worst.show(matrix, self.names, base)
+        self.matrix.show(matrix, names, caption, view=self.view, base=base)
+        self.worst.show(matrix, names, base)
         self.facts.say("\n".join(self._facts(shown)))
         self._draw_cell()
 
@@ -170,7 +165,7 @@ class MatrixScreen(RunScreen):
         if shown is None:
             self.cell.say("")
             return
-        row, names = shown.matrix[true], self.names
+        row, names = shown.matrix[true], class_names(self.snapshot.run)
         words = in_words(Confusion(true, predicted, names[true], names[predicted], row[predicted], sum(row)))
         if self.base is not None:
             before = self.base.matrix[true][predicted]

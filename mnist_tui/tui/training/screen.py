@@ -27,7 +27,7 @@ from mnist_tui.tui.run_commands import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
-from mnist_tui.tui.widgets.confusion import DIGITS, ConfusionView
+from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line
@@ -205,7 +205,7 @@ class TrainingScreen(RunScreen):
             matrix = ended.confusion
         else:
             epoch = run.confusion_epoch
-        self.matrix.show(matrix, run.data.class_names if run.data else DIGITS, f"evaluated after epoch {epoch}")
+        self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something now."""

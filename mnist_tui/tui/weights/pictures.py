@@ -111,7 +111,6 @@ class WeightPictures(Widget):
 
     @property
     def count(self) -> int:
-        """Return the number of pictures."""
         return 0 if self._weights is None else len(self._weights.pictures)
 
     @property

@@ -23,6 +23,7 @@ from textual.widget import Widget
 from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import Confusion, in_words, worst_confusions
+from mnist_tui.runs.state import RunState
 from mnist_tui.wording import DASH, percent, signed
 
 View = Literal["counts", "percent", "errors"]
@@ -35,6 +36,11 @@ GAIN = 8
 """Errors are rare, so a share of 1/8 already has the strongest colour."""
 WORST = 5
 DIGITS = tuple(map(str, range(10)))
+
+
+def class_names(run: RunState) -> tuple[str, ...]:
+    """Return the names of a run's classes; the digits before it has read its data."""
+    return run.data.class_names if run.data else DIGITS
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,6 @@ class GridLayout:
 
     @property
     def page(self) -> int:
-        """Return the number of tiles on a page."""
         return self.columns * self.rows
 
 
@@ -275,7 +274,6 @@ class PictureGrid(Widget, can_focus=True):
 
     @property
     def plan(self) -> GridLayout:
-        """Return the present layout of the tiles."""
         return layout_for(*self.size, self._beside, self._edge)
 
     @property
@@ -285,7 +283,6 @@ class PictureGrid(Widget, can_focus=True):
 
     @property
     def pages(self) -> int:
-        """Return the number of pages."""
         return -(-self.count // self.plan.page)
 
     @property

@@ -216,7 +216,6 @@ class Bar(Widget):
 
     @property
     def full(self) -> int:
-        """Return how many characters are filled."""
         return round(self.share * self.size.width)
 
     def show(self, share: float) -> None:
