@@ -25,7 +25,7 @@ from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.terminal.desktop import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
 from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 from tests.tui.sizes import at_sizes
 

@@ -25,7 +25,7 @@ from mnist_tui.tui.export.screen import ExportScreen, ExportSections
 from mnist_tui.tui.export.writing import write_export
 from mnist_tui.tui.terminal.desktop import show
 from mnist_tui.tui.terminal.keymap import commands_of
-from mnist_tui.tui.widgets.adapted import KeyedCheckbox
+from mnist_tui.tui.widgets.controls import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Line
 from tests.report.recorded import CREATED, recorded_run
 from tests.tui.conftest import browse, exists

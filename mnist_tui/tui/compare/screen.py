@@ -24,7 +24,7 @@ from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.terminal.desktop import copy
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.points import Scatter, ScatterPoint, SeedPlot, SeedScores

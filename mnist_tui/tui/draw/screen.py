@@ -34,7 +34,7 @@ from mnist_tui.tui.draw.readable_runs import (
 )
 from mnist_tui.tui.gallery.images import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.wording import percent
 

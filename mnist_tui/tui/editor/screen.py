@@ -28,7 +28,7 @@ from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import Line
 

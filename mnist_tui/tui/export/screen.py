@@ -33,7 +33,7 @@ from mnist_tui.tui.export.request import (
 )
 from mnist_tui.tui.export.writing import ExportCancelledError, write_export
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-from mnist_tui.tui.widgets.adapted import KeyedCheckbox
+from mnist_tui.tui.widgets.controls import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 

@@ -30,8 +30,8 @@ from mnist_tui.tui.gallery.answers import (
     probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import class_names
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.text import Line

@@ -23,7 +23,7 @@ from textual.widgets.option_list import Option
 from mnist_tui import guide
 from mnist_tui.tui.bench import BenchModal
 from mnist_tui.tui.terminal.keymap import commands_of, key_of, shown
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 
 ABOUT = """
 **mnist-tui** trains small networks on MNIST-class images. Training runs in a process of its own: leaving this window,

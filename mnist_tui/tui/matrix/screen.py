@@ -24,8 +24,8 @@ from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted, percent, signed

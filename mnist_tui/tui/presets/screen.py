@@ -15,7 +15,7 @@ from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keymap import key_of, labelled
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 from mnist_tui.wording import counted

@@ -15,7 +15,7 @@ from mnist_tui.runs.diagnosis import SEVERITIES, Finding, diagnose
 from mnist_tui.runs.state import RunState
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
 
 

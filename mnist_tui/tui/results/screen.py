@@ -27,8 +27,8 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.widgets.adapted import KeyFooter
 from mnist_tui.tui.widgets.confusion import ConfusionView
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.wording import count, loss, percent, seconds
 

@@ -24,7 +24,7 @@ from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too
 from mnist_tui.tui.run_commands import folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
 from mnist_tui.tui.runs.run_rows import RunOrder
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted

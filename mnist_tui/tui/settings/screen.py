@@ -20,8 +20,7 @@ from mnist_tui.runs.library import default_runs_dir
 from mnist_tui.settings import REFRESH_SECONDS, Glyphs, folder_problem, settings_file_text
 from mnist_tui.tui.bench import BenchModal, BenchScreen
 from mnist_tui.tui.terminal.keymap import Entry, shown, taken
-from mnist_tui.tui.widgets.adapted import KeyedCheckbox, KeyFooter
-from mnist_tui.tui.widgets.controls import ValueSelect
+from mnist_tui.tui.widgets.controls import KeyedCheckbox, KeyFooter, ValueSelect
 
 GLYPHS: dict[Glyphs, str] = {
     "braille": "braille, finest",

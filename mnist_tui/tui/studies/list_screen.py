@@ -19,7 +19,7 @@ from mnist_tui.studies.trial_table import metric_text, values_text
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment

@@ -20,7 +20,7 @@ from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
-from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
+from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.run_status import Meter, StatusLine

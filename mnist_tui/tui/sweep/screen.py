@@ -28,8 +28,7 @@ from mnist_tui.tui.sweep.request import (
     start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.widgets.adapted import KeyFooter
-from mnist_tui.tui.widgets.controls import TextControl, ValueSelect
+from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
 from mnist_tui.tui.widgets.text import Line
 
 NOTICE_SECONDS = 12

@@ -26,8 +26,8 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_commands import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
-from mnist_tui.tui.widgets.adapted import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
+from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.run_status import Banner, RunProgress, StatusLine, sample_line

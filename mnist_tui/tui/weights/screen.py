@@ -23,7 +23,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.weights.pictures import WeightPictures
-from mnist_tui.tui.widgets.adapted import KeyFooter
+from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import StatusLine
 
 if TYPE_CHECKING:
