@@ -15,7 +15,7 @@ from mnist_tui.wording import percent_plus_minus, shortened
 
 LOG_FROM = 5.0
 """The axis is logarithmic if the largest value is at least so many times the smallest."""
-LEAST_COLUMNS, LEAST_ROWS = 24, 6
+LEAST_POINT_COLUMNS, LEAST_POINT_ROWS = 24, 6
 LABEL_ROOM = 10
 
 
@@ -124,7 +124,7 @@ class Scatter(Plot):
         heading = ruled((("title", "test accuracy by parameters"),), width, self.marks)
         if not self._points:
             return [heading, (("muted", " no run here has a test accuracy yet"),)][:height]
-        if width < LEAST_COLUMNS or height - 1 < LEAST_ROWS:
+        if width < LEAST_POINT_COLUMNS or height - 1 < LEAST_POINT_ROWS:
             return [heading]
         return [heading, *paint(scatter(self._points, (width, height - 1), self.marks), self.marks)]
 
@@ -171,7 +171,7 @@ def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]
     heights = [100 * y for y in (*ends, *(y for group in groups for _, y in group.points))]
     plane, y_ticks = _percent_plane((-0.5, len(places) - 0.5), heights, size, marks)
-    strokes = [_band(plane, group) for group in groups if group.deviation]
+    strokes = [_mean_band(plane, group) for group in groups if group.deviation]
     strokes += [plane.stroke(f"run{group.series}", [(x, 100 * group.mean) for x in plane.x]) for group in groups]
     for at, group in enumerate(groups):
         aside = SIDE_BY_SIDE * ((at + 0.5) / len(groups) - 0.5)
@@ -180,7 +180,7 @@ def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -
     return PlotPicture(plane.columns, plane.rows, _seed_ticks(plane, places), y_ticks, tuple(strokes))
 
 
-def _band(plane: Plane, group: SeedScores) -> Stroke:
+def _mean_band(plane: Plane, group: SeedScores) -> Stroke:
     low, high = (plane.dot(0.0, 100 * (group.mean + side * (group.deviation or 0.0)))[1] for side in (-1, 1))
     dots = tuple((column * plane.dots[0], y) for column in range(plane.columns) for y in (low, high))
     return Stroke(f"run{group.series}", dots, band=True)
@@ -220,7 +220,7 @@ class SeedPlot(Plot):
         entries = [self._entry(one) for one in shown]
         legend = side_by_side(entries, width)[: max(0, (height - 1) // 4)]
         rows = height - 1 - len(legend)
-        if width < LEAST_COLUMNS or rows < LEAST_ROWS:
+        if width < LEAST_POINT_COLUMNS or rows < LEAST_POINT_ROWS:
             return [heading, *legend][:height]
         return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
 
