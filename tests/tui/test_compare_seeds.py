@@ -10,7 +10,7 @@ import pytest
 from mnist_tui.runs.collection.listing import listed
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
-from mnist_tui.tui.widgets.plots.points import SeedScores, by_seed
+from mnist_tui.tui.widgets.plots.compared import SeedScores, by_seed
 from mnist_tui.tui.widgets.plots.raster import MARKS, paint
 from tests.runs.synthetic import BEGIN, finished_run
 from tests.tui.conftest import browse

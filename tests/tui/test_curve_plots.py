@@ -11,8 +11,8 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.geometry import Region
 
 from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.curves import Curve, CurvePlots
-from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves, OverlaidSeries
 from tests.tui.sizes import at_sizes
 
 

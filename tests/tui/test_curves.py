@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.runs.events import Ended
 from mnist_tui.runs.state import EpochRow, RunningPoint, RunState
-from mnist_tui.tui.widgets.plots import axes, curves, overlay, raster, series
+from mnist_tui.tui.widgets.plots import axes, compared, curves, raster, series
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow
 from mnist_tui.tui.widgets.plots.curves import curve_strokes
 from mnist_tui.tui.widgets.plots.raster import MARKS
@@ -332,18 +332,18 @@ def test_what_changed_in_a_line_is_found(before: list[str], after: list[str]) ->
 def test_overlaid_runs_have_marks_of_their_own_and_a_group_has_a_band(glyphs: Any) -> None:
     marks = MARKS[glyphs]
     runs = [
-        overlay.OverlaidSeries(
+        compared.OverlaidSeries(
             f"run {n}", tuple((float(x), 1.0 + n + 1 / x) for x in range(1, 51)), (0.4,) * 50 * (n == 0)
         )
         for n in range(8)
     ]
-    _, picture = overlay.overlay(runs, (90, 30), marks, LOSS, span=(0.0, 50.0))
+    _, picture = compared.overlay(runs, (90, 30), marks, LOSS, span=(0.0, 50.0))
     text = "\n".join(text_of(line) for line in raster.paint(picture, marks))
     for mark in marks.runs:
         assert mark in text
     band = marks.band or "⡂"
     assert text.count(band) > 20
-    _, alone = overlay.overlay(runs[1:2], (90, 30), marks, LOSS, span=(0.0, 50.0))
+    _, alone = compared.overlay(runs[1:2], (90, 30), marks, LOSS, span=(0.0, 50.0))
     assert band not in "".join(text_of(line) for line in raster.paint(alone, marks))
 
 
@@ -360,12 +360,12 @@ def test_a_band_no_higher_than_a_character_is_seen_beside_its_line() -> None:
 )
 def test_any_runs_can_be_overlaid(runs: list[tuple[list[float | None], bool]], log: bool) -> None:
     given_runs = [
-        overlay.OverlaidSeries(
+        compared.OverlaidSeries(
             "run", tuple((float(x), y) for x, y in enumerate(ys, 1)), (0.5,) * len(ys) if band else ()
         )
         for ys, band in runs
     ]
-    _, picture = overlay.overlay(given_runs, (60, 14), MARKS["ascii"], LOSS, span=(0.0, 40.0), log=log)
+    _, picture = compared.overlay(given_runs, (60, 14), MARKS["ascii"], LOSS, span=(0.0, 40.0), log=log)
     lines = [text_of(line) for line in raster.paint(picture, MARKS["ascii"])]
     assert {len(line) for line in lines} == {60}
     assert len(lines) == 14

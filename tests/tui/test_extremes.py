@@ -18,16 +18,17 @@ from mnist_tui.studies.trial_table import TableShape
 from mnist_tui.tui.studies import plots
 from mnist_tui.tui.weights.distributions import EpochSpread, drawable_spreads, shares, value_axis
 from mnist_tui.tui.widgets.plots.axes import plane_of
-from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
-from mnist_tui.tui.widgets.plots.overlay import OverlaidSeries, overlay
-from mnist_tui.tui.widgets.plots.points import (
+from mnist_tui.tui.widgets.plots.compared import (
+    OverlaidSeries,
     ScatterPoint,
     SeedScores,
     by_seed,
     drawable_groups,
     drawable_points,
+    overlay,
     scatter,
 )
+from mnist_tui.tui.widgets.plots.curves import Legend, curve_strokes
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, Row, paint
 from mnist_tui.tui.widgets.plots.series import MEASURES, History, Metric, curves_of
 from mnist_tui.tui.widgets.plots.trials import layout_of, line_cells, panel_lines, parallel_rows

@@ -22,8 +22,7 @@ from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, in_order
 from mnist_tui.tui.runs.screen import DeleteRunsQuestion, RunsScreen
 from mnist_tui.tui.training.screen import TrainingScreen
-from mnist_tui.tui.widgets.plots.overlay import OverlaidCurves
-from mnist_tui.tui.widgets.plots.points import Scatter
+from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, Scatter
 from mnist_tui.tui.widgets.row_table import RowTable
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse

@@ -25,9 +25,16 @@ from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
+from mnist_tui.tui.widgets.plots.compared import (
+    MOST_SERIES,
+    OverlaidCurves,
+    OverlaidSeries,
+    Scatter,
+    ScatterPoint,
+    SeedPlot,
+    SeedScores,
+)
 from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
-from mnist_tui.tui.widgets.plots.points import Scatter, ScatterPoint, SeedPlot, SeedScores
 from mnist_tui.tui.widgets.plots.raster import Marks
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line

@@ -15,7 +15,7 @@ from mnist_tui.report.figures.drawing import drawable
 from mnist_tui.studies.state import StudyState, TrialRow
 from mnist_tui.studies.trial_table import METRIC_NAMES, TableShape, metric_text, score_of
 from mnist_tui.tui.widgets.plots.axes import labels, ticks
-from mnist_tui.tui.widgets.plots.overlay import MOST_SERIES, OverlaidCurves, OverlaidSeries
+from mnist_tui.tui.widgets.plots.compared import MOST_SERIES, OverlaidCurves, OverlaidSeries
 from mnist_tui.tui.widgets.plots.trials import Frame, MultiplesPlot, Panel, ParallelAxis, ParallelPlot, TrialLine
 from mnist_tui.wording import percent
 
