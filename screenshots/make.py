@@ -25,7 +25,7 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.editor.screen import EditorScreen
-from mnist_tui.tui.gallery.answers import Answers
+from mnist_tui.tui.gallery.predictions import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen

@@ -19,8 +19,15 @@ from mnist_tui.runs import epoch_predictions
 from mnist_tui.runs.events import DataReady, Resumed, RunStarted
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.answers import ORDERS, Answers, ImageFilter, RunAnswers, picked, picture_caption
-from mnist_tui.tui.gallery.images import validation_images
+from mnist_tui.tui.gallery.predictions import (
+    ORDERS,
+    Answers,
+    ImageFilter,
+    RunAnswers,
+    picked,
+    picture_caption,
+    validation_images,
+)
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.matrix.screen import MatrixScreen
 from mnist_tui.tui.widgets.pixels import Ink, layout_for, shrunk

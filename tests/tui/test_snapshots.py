@@ -31,7 +31,7 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.draw.screen import DrawScreen
-from mnist_tui.tui.gallery.answers import Answers
+from mnist_tui.tui.gallery.predictions import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.run_screen import RunScreen
 from tests.runs.synthetic import finished_run

@@ -32,7 +32,7 @@ from mnist_tui.tui.draw.readable_runs import (
     readable_run,
     runs_with_model,
 )
-from mnist_tui.tui.gallery.images import Images, test_images
+from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line

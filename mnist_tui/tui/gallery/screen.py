@@ -14,7 +14,7 @@ from mnist_tui.experiment.spec import HogFeatures
 from mnist_tui.runs.events import DataReady
 from mnist_tui.tui.dialogs import ChooseScreen, TextScreen
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.gallery.answers import (
+from mnist_tui.tui.gallery.predictions import (
     ORDER_WORDS,
     ORDERS,
     Answers,
