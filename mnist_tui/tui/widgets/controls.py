@@ -1,4 +1,4 @@
-"""Textual's own widgets, changed a little: form controls with keys that move the focus, a footer that fits, a scrolled panel."""
+"""Textual's own widgets, changed a little: controls of forms, a footer whose keys fit, a panel that scrolls."""
 
 from __future__ import annotations
 
