@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -168,13 +168,12 @@ class OverlaidCurves(Plot, EpochView):
         width, height = self.size
         measure, marks = MEASURES[self.metric], self.marks
         shown = self._series[:MOST_SERIES]
-        more = f", {MOST_SERIES} of {len(self._series)} drawn" if len(self._series) > MOST_SERIES else ""
         at = f" at epoch {self._cursor:.0f}" if self._cursor is not None else ""
         log = self.logarithmic and measure.log
         title = f"validation {measure.title}{' (logarithmic)' if log else ''}"
-        heading = ruled((("title", title), ("muted", at + more)), width, marks)
-        legend = side_by_side([self._entry(number, one) for number, one in enumerate(shown)], width)
-        legend = legend[: max(0, (height - 1) // 3)]
+        heading = ruled((("title", title), ("muted", at + _most_drawn(len(self._series)))), width, marks)
+        entries = ((number, one.label, self._figures(one)) for number, one in enumerate(shown))
+        legend = _legend(entries, marks, width)[: max(0, (height - 1) // 3)]
         rows = height - 1 - len(legend)
         if not any(one.points for one in shown):
             return [heading, (("muted", " no values to draw"),), *legend][:height]
@@ -184,26 +183,34 @@ class OverlaidCurves(Plot, EpochView):
         self.plane, picture = overlay(shown, (width, rows), marks, measure, span=view, log=log, cursor=self._cursor)
         return [heading, *self.paint(picture), *legend]
 
-    def _entry(self, number: int, one: OverlaidSeries) -> Row:
-        """Return a legend entry: mark, label, and the value at the cursor or the last one."""
-        values = [
-            (value, deviation)
-            for (x, value), deviation in zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
-            if value is not None and (self._cursor is None or x == self._cursor)
-        ]
-        figures = " –"
-        if values:
-            value, deviation = values[-1]
-            written = MEASURES[self.metric].written
-            figures = f" {written(value, True)}{f' ± {written(deviation)}' if deviation is not None else ''}"
-        mark = self.marks.runs[number]
-        label = shortened(one.label, self.size.width - 2 - len(figures))
-        return ((f"run{number}", mark), ("text", f" {label}{figures}"))
+    def _figures(self, one: OverlaidSeries) -> str:
+        """Return the value at the cursor, or the last one, with its deviation."""
+        written = MEASURES[self.metric].written
+        points = zip(one.points, one.deviation or (None,) * len(one.points), strict=True)
+        for (x, value), deviation in reversed(list(points)):
+            if value is not None and (self._cursor is None or x == self._cursor):
+                return written(value, True) + (f" ± {written(deviation)}" if deviation is not None else "")
+        return "–"
+
+
+def _legend(entries: Iterable[tuple[int, str, str]], marks: Marks, width: int) -> list[Row]:
+    """Return lines with the mark of each entry's number, its label, cut if need be, and its figures."""
+    return side_by_side(
+        [
+            ((f"run{number}", marks.runs[number]), ("text", f" {shortened(label, width - 3 - len(figures))} {figures}"))
+            for number, label, figures in entries
+        ],
+        width,
+    )
+
+
+def _most_drawn(count: int) -> str:
+    return f", {MOST_SERIES} of {count} drawn" if count > MOST_SERIES else ""
 
 
 LOG_FROM = 5.0
 """The axis is logarithmic if the largest value is at least so many times the smallest."""
-LEAST_POINT_COLUMNS, LEAST_POINT_ROWS = 24, 6
+LEAST_POINT_COLUMNS = 24
 LABEL_ROOM = 10
 
 
@@ -312,7 +319,7 @@ class Scatter(Plot):
         heading = ruled((("title", "test accuracy by parameters"),), width, self.marks)
         if not self._points:
             return [heading, (("muted", " no run here has a test accuracy yet"),)][:height]
-        if width < LEAST_POINT_COLUMNS or height - 1 < LEAST_POINT_ROWS:
+        if width < LEAST_POINT_COLUMNS or height - 1 < LEAST_ROWS:
             return [heading]
         return [heading, *paint(scatter(self._points, (width, height - 1), self.marks), self.marks)]
 
@@ -343,13 +350,12 @@ class SeedScores:
 
 def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
     """Return the groups whose mean can be drawn, with values that are safe to compute with."""
-    found: list[SeedScores] = []
-    for group in groups:
-        points = [(seed, known) for seed, accuracy in group.points if (known := drawable(accuracy)) is not None]
-        mean = drawable(group.mean)
-        if mean is not None and points:
-            found.append(replace(group, points=tuple(points), mean=mean, deviation=drawable(group.deviation)))
-    return found
+    return [
+        replace(group, points=tuple(points), mean=mean, deviation=drawable(group.deviation))
+        for group in groups
+        if (mean := drawable(group.mean)) is not None
+        and (points := [(seed, y) for seed, accuracy in group.points if (y := drawable(accuracy)) is not None])
+    ]
 
 
 def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -> PlotPicture:
@@ -400,20 +406,16 @@ class SeedPlot(Plot):
     def lines(self) -> list[Row]:
         width, height = self.size
         shown = self._groups[:MOST_SERIES]
-        more = f", {MOST_SERIES} of {len(self._groups)} drawn" if len(self._groups) > MOST_SERIES else ""
-        about = " line: mean, band: ± standard deviation"
-        heading = ruled((("title", "test accuracy by seed"), ("muted", f"{about}{more}")), width, self.marks)
+        about = f" line: mean, band: ± standard deviation{_most_drawn(len(self._groups))}"
+        heading = ruled((("title", "test accuracy by seed"), ("muted", about)), width, self.marks)
         if not shown:
             return [heading, (("muted", " no seed here has a test accuracy yet"),)][:height]
-        entries = [self._entry(one) for one in shown]
-        legend = side_by_side(entries, width)[: max(0, (height - 1) // 4)]
+        entries = (
+            (one.series, one.label, f"{percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}")
+            for one in shown
+        )
+        legend = _legend(entries, self.marks, width)[: max(0, (height - 1) // 4)]
         rows = height - 1 - len(legend)
-        if width < LEAST_POINT_COLUMNS or rows < LEAST_POINT_ROWS:
+        if width < LEAST_POINT_COLUMNS or rows < LEAST_ROWS:
             return [heading, *legend][:height]
         return [heading, *paint(by_seed(shown, (width, rows), self.marks), self.marks), *legend]
-
-    def _entry(self, one: SeedScores) -> Row:
-        figures = f" {percent_plus_minus(one.mean, one.deviation)}, n = {len(one.points)}"
-        mark = self.marks.runs[one.series]
-        label = shortened(one.label, self.size.width - len(mark) - 1 - len(figures))
-        return ((f"run{one.series}", mark), ("text", f" {label}{figures}"))

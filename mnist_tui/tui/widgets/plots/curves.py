@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from textual.containers import Vertical
 from textual.timer import Timer
 
 from mnist_tui.runs.state import EpochRow, RunState
-from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Point, Span, plane_of
+from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, fitting_parts, row_length, ruled
 from mnist_tui.tui.widgets.plots.series import (
@@ -24,7 +24,6 @@ from mnist_tui.tui.widgets.plots.series import (
     Metric,
     axis_of,
     curves_of,
-    points_at,
     running_shown,
 )
 
@@ -150,19 +149,15 @@ CURVE_HELP = """
     """
 
 
-def curve_strokes(curves: Curves, plane: Plane, marks: Marks, marked: Iterable[Point] = ()) -> tuple[Stroke, ...]:
-    """Return the strokes of the curves, from back to front.
-
-    Args:
-        marked: points of the validation curve that have its mark.
-    """
+def curve_strokes(curves: Curves, plane: Plane, marks: Marks) -> tuple[Stroke, ...]:
+    """Return the strokes of the curves, from back to front."""
     strokes = [plane.stroke("running", curves.running, marks.running)]
     strokes += [plane.stroke("training", part) for part in curves.training]
     strokes += [plane.stroke("average", part) for part in curves.average]
     strokes.append(plane.stroke("plain", curves.plain, marks.plain))
     mark = marks.validation if marks.size == (1, 1) else ""  # whole characters would look like the training's
     strokes += [plane.stroke("validation", part, mark) for part in curves.validation]
-    strokes.append(plane.stroke("validation", marked, marks.validation))
+    strokes.append(plane.stroke("validation", curves.highlights, marks.validation))
     return tuple(stroke for stroke in strokes if stroke.dots)
 
 
@@ -235,7 +230,14 @@ class Curve(Plot):
         captions = [legend.caption(width)] if height >= CAPTION_ROWS else []
         rows = height - 1 - len(captions)
         curves = curves_of(
-            self._run, self.metric, width - AXIS_COLUMNS, rows - 2, span=window, log=log, history=self._history
+            self._run,
+            self.metric,
+            width - AXIS_COLUMNS,
+            rows - 2,
+            span=window,
+            log=log,
+            cursor=self._cursor,
+            history=self._history,
         )
         if curves.empty:
             self.plane = self.painted = None
@@ -249,18 +251,11 @@ class Curve(Plot):
         best = self._history.tracks["val_loss"].lowest
         flags = [(best[0], marks.best)] if best is not None else []
         flags += [(float(stopped), marks.stopped)] if stopped is not None else []
-        marked: list[Point] = []
-        if len(measure.fields) > 1:
-            track = self._history.tracks[measure.fields[1]]
-            epochs = track.xs[-1:]
-            epochs += [best[0]] if best is not None else []
-            epochs += [self._cursor] if self._cursor is not None else []
-            marked = points_at(track, epochs, curves.x_limits, factor=measure.factor, log=log)
         self.plane = plane
         return self.paint(
             replace(
                 axes,
-                strokes=curve_strokes(curves, plane, marks, marked),
+                strokes=curve_strokes(curves, plane, marks),
                 cursor=None if self._cursor is None else plane.column(self._cursor),
                 flags=tuple((x, mark, "best") for at, mark in flags if (x := plane.column(at)) is not None),
             )

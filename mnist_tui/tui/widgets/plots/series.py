@@ -53,6 +53,13 @@ class Track:
         if self.lowest is None or y < self.lowest[1]:
             self.lowest = (float(x), y)
 
+    def points_at(self, epochs: Iterable[float | None]) -> Iterator[Point]:
+        """Yield the points at those of the epochs that have one, in order."""
+        for epoch in sorted(epoch for epoch in epochs if epoch is not None):
+            at = bisect_left(self.xs, epoch)
+            if at < len(self.xs) and self.xs[at] == epoch:
+                yield self.xs[at], self.ys[at]
+
 
 def track_of(points: Iterable[tuple[float, float | None]]) -> Track:
     """Return a series of given points."""
@@ -220,6 +227,7 @@ class Curves:
     Attributes:
         training, validation: unbroken stretches to be joined by lines.
         plain: points to be marked.
+        highlights: the validation's points at its end, at the best epoch and at the cursor.
         running: the running means inside the present epoch.
         average: the same, smoothed; unbroken stretches.
         x_limits, y_limits: what the axes span.
@@ -228,6 +236,7 @@ class Curves:
     training: tuple[Stretch, ...]
     validation: tuple[Stretch, ...]
     plain: Stretch
+    highlights: Stretch
     running: Stretch
     average: tuple[Stretch, ...]
     x_limits: Span
@@ -246,6 +255,7 @@ def curves_of(
     *,
     span: Span | None = None,
     log: bool = False,
+    cursor: float | None = None,
     history: History | None = None,
 ) -> Curves:
     """Return the curves of a measure for a plot of so many characters, with at most a few points a column.
@@ -253,6 +263,7 @@ def curves_of(
     Args:
         span: the epochs seen; None for all.
         log: whether the axis is logarithmic; values that are not above 0 are gaps there.
+        cursor: the selected epoch, if there is one.
         history: kept from one call to the next it makes the next one cheap.
     """
     measure = MEASURES[metric]
@@ -272,27 +283,21 @@ def curves_of(
     limits = y_limits([y for part in (*training, *running, *average, *ranges) for _, y in part], measure.top, log)
     visible = 0.0 if log else (limits[1] - limits[0]) / max(1, rows) / measure.factor
     marks = (marked(track, start, end, max(1, columns // 3), visible) for track in tracks[2:])
+    best = history.tracks["val_loss"].lowest
+    selected = {cursor, best and best[0]}
+    highlights = (
+        [(x, y) for x, y in track.points_at({*selected, *track.xs[-1:]}) if start <= x <= end] for track in tracks[1:2]
+    )
     return Curves(
         training=tuple(training),
         validation=tuple(validation),
         plain=tuple(chain(*scaled(marks, measure.factor, log))),
+        highlights=tuple(chain(*scaled(highlights, measure.factor, log))),
         running=tuple(chain(*running)),
         average=tuple(part for part in average if len(part) > 1),
         x_limits=span,
         y_limits=limits,
     )
-
-
-def points_at(
-    track: Track, epochs: Iterable[float], span: Span, *, factor: float = 1.0, log: bool = False
-) -> list[Point]:
-    """Return a series' points at those of the epochs that are in view, on the scale of the axis."""
-    points: list[Point] = []
-    for epoch in sorted(set(epochs)):
-        at = bisect_left(track.xs, epoch)
-        if span[0] <= epoch <= span[1] and at < len(track.xs) and track.xs[at] == epoch:
-            points.append((epoch, track.ys[at]))
-    return list(chain(*scaled([points], factor, log)))
 
 
 def axis_of(run: RunState) -> EpochAxis:
