@@ -219,8 +219,8 @@ class DistributionView(Widget):
         bars = shares(selected.spread, axis)
         lines = [self._head(len(columns), selected.epoch, most)]
         for line in range(axis.lines):
-            row = [tones[place][line] for place in places]
-            shaded = [*_shaded(row[:begin], pens), *_shaded(row[begin:end], marked), *_shaded(row[end:], pens)]
+            row = [(marked if begin <= at < end else pens)[tones[place][line]] for at, place in enumerate(places)]
+            shaded = [Segment(glyph * len(list(run)), style) for (glyph, style), run in groupby(row)]
             lines.append([self._label(line, axis), *shaded, Segment(" " * GAP), *self._bar(bars, line, len(columns))])
         lines.append(self._foot(columns, cursor))
         return lines
@@ -293,10 +293,6 @@ def _value_at(line: int, axis: ValueAxis) -> str:
 def _tone(share: float, most: float) -> int:
     """Return the tone of a share: by its square root, so that tails are seen; a share above 0 is never blank."""
     return 0 if share <= 0 else max(1, min(TONES - 1, round((share / most) ** 0.5 * (TONES - 1))))
-
-
-def _shaded(tones: Sequence[int], pens: Sequence[Pen]) -> list[Segment]:
-    return [Segment(pens[tone][0] * len(list(run)), pens[tone][1]) for tone, run in groupby(tones)]
 
 
 def _band(columns: Sequence[int], epoch: int) -> tuple[int, int]:
