@@ -22,10 +22,10 @@ from mnist_tui.experiment.presets import edited, find_preset
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.bench import Route
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.draw.screen import DrawScreen
 from mnist_tui.tui.editor.screen import EditorScreen
-from mnist_tui.tui.gallery.predictions import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
@@ -95,7 +95,7 @@ async def choose(runs_dir: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, PresetsScreen))
         keep(app, "presets")
-        app.edit(find_preset("hog"))
+        app.show(Route("editor", preset=find_preset("hog")))
         await until(pilot, lambda: isinstance(app.screen, EditorScreen))
         await pilot.pause(3.0)
         keep(app, "editor")
@@ -149,7 +149,7 @@ async def look(runs_dir: Path, run: RunFolder) -> None:
         await press(pilot, "enter")
         screen = app.screen
         assert isinstance(screen, GalleryScreen)
-        await until(pilot, lambda: isinstance(screen.answers, Answers))
+        await until(pilot, lambda: screen.predictions is not None)
         await app.workers.wait_for_complete()
         await pilot.pause(SETTLED_SECONDS)
         keep(app, "gallery")

@@ -21,9 +21,9 @@ from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
     ORDERS,
-    Answers,
     ImageFilter,
-    RunAnswers,
+    ImagePredictions,
+    RunPredictions,
     picked,
     picture_caption,
     validation_images,
@@ -97,7 +97,7 @@ def bench(run: Any) -> BenchApp:
 async def open_gallery(pilot: Any, run: Any, until: Any, cell: tuple[int, int] | None = None) -> GalleryScreen:
     screen = GalleryScreen(RunFeed(run.folder), cell)
     pilot.app.push_screen(screen)
-    await until(pilot, lambda: isinstance(screen.answers, Answers))
+    await until(pilot, lambda: screen.predictions is not None)
     return screen
 
 
@@ -113,7 +113,7 @@ async def test_a_cell_opens_exactly_its_images_at_every_epoch(record: Any, digit
         gallery: Any = pilot.app.screen
         true, said = matrix.matrix.cell
         for epoch in (3, 2, 1):
-            await until(pilot, lambda epoch=epoch: gallery.answers is not None and gallery.answers.epoch == epoch)
+            await until(pilot, lambda epoch=epoch: getattr(gallery.predictions, "epoch", None) == epoch)
             values = probabilities(digits.test_labels, epoch)
             expected = np.flatnonzero((digits.test_labels == true) & (values.argmax(axis=1) == said))
             assert sorted(gallery.indices) == expected.tolist()
@@ -127,12 +127,12 @@ async def test_a_cell_opens_exactly_its_images_at_every_epoch(record: Any, digit
 
 def test_the_cells_of_an_epoch_share_all_images_among_them(record: Any, digits: Any) -> None:
     run = recorded(record, digits)
-    answers = RunAnswers(run.folder).of_epoch(2, data_ready(digits))
-    assert isinstance(answers, Answers)
+    predictions = RunPredictions(run.folder).of_epoch(2, data_ready(digits))
+    assert isinstance(predictions, ImagePredictions)
     matrix = counted(digits.test_labels, probabilities(digits.test_labels, 2))
-    found = [len(picked(answers, ImageFilter(true, said), "worst")) for true in range(10) for said in range(10)]
+    found = [len(picked(predictions, ImageFilter(true, said), "worst")) for true in range(10) for said in range(10)]
     assert found == [count for row in matrix for count in row]
-    assert all(np.array_equal(present(answers.picture(index)), digits.test_images[index]) for index in (0, 17, 359))
+    assert all(np.array_equal(present(predictions.picture(index)), digits.test_images[index]) for index in (0, 17, 359))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 255)), min_size=1, max_size=60))
@@ -141,7 +141,7 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
 ) -> None:
     labels, classes, levels = (np.array(column, np.uint8) for column in zip(*triples, strict=True))
     n = len(labels)
-    answers = Answers(
+    predictions = ImagePredictions(
         1,
         "images",
         labels,
@@ -157,9 +157,9 @@ def test_every_order_holds_the_same_images_and_worst_first_begins_with_the_sures
         ImageFilter(true=int(labels[0])),
         ImageFilter(predicted=int(classes[0])),
     ):
-        orders = [picked(answers, chosen, order).tolist() for order in ORDERS]
+        orders = [picked(predictions, chosen, order).tolist() for order in ORDERS]
         assert len({tuple(sorted(found)) for found in orders}) == 1
-    found = picked(answers, ImageFilter(), "worst").tolist()
+    found = picked(predictions, ImageFilter(), "worst").tolist()
     keys = [(labels[at] == classes[at], levels[at] if labels[at] == classes[at] else -int(levels[at])) for at in found]
     assert keys == sorted(keys)
     assert len(found) == n
@@ -291,7 +291,7 @@ async def test_the_final_evaluation_has_all_ten_probabilities(record: Any, digit
     async with bench(run).run_test(size=(140, 45)) as pilot:
         screen = await open_gallery(pilot, run, until)
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(screen.answers, Answers) and screen.answers.epoch is None)
+        await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
         index = screen.indices[0]
         best = 100 * values[index].max()
         await shows(pilot, "final evaluation", "probability of each class", f"probability {best:.1f} %")
@@ -326,10 +326,10 @@ async def test_where_the_data_are_gone_the_misclassified_images_of_the_end_are_l
         screen = await open_gallery(pilot, run, until)
         await shows(pilot, "SHA-256 differ", "only the images that were wrong in the end are kept")
         await pilot.press("u")
-        await until(pilot, lambda: isinstance(screen.answers, Answers) and screen.answers.epoch is None)
+        await until(pilot, lambda: screen.predictions is not None and screen.predictions.epoch is None)
         index = screen.indices[0]
-        assert isinstance(screen.answers, Answers)
-        assert np.array_equal(present(screen.answers.picture(index)), digits.test_images[index])
+        assert screen.predictions is not None
+        assert np.array_equal(present(screen.predictions.picture(index)), digits.test_images[index])
 
 
 async def test_while_training_the_gallery_follows_the_newest_epoch(
@@ -437,13 +437,13 @@ def test_halving_averages_and_keeps_the_brightest_point() -> None:
 
 def test_captions_fit_and_name_both_classes(record: Any, digits: Any) -> None:
     run = recorded(record, digits)
-    answers = RunAnswers(run.folder).of_epoch(1, data_ready(digits))
-    assert isinstance(answers, Answers)
+    predictions = RunPredictions(run.folder).of_epoch(1, data_ready(digits))
+    assert isinstance(predictions, ImagePredictions)
     fashion = datasets.KNOWN["fashion-mnist"].class_names
     for names in (DIGITS, fashion):
         for width in (14, 28, 57):
             for index in range(40):
-                first, second = picture_caption(answers, index, names, width, "block")
+                first, second = picture_caption(predictions, index, names, width, "block")
                 assert len(first) <= width
                 assert len(second) <= width
                 assert second.endswith(f" % #{index + 1}")

@@ -31,7 +31,6 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.draw.screen import DrawScreen
-from mnist_tui.tui.gallery.predictions import Answers
 from mnist_tui.tui.gallery.screen import GalleryScreen
 from mnist_tui.tui.run_screen import RunScreen
 from tests.runs.synthetic import finished_run
@@ -292,7 +291,7 @@ async def settle(pilot: Pilot[Any], until: Callable[..., Awaitable[Any]]) -> Non
 
     def still() -> bool:
         screen = pilot.app.screen
-        if isinstance(screen, GalleryScreen) and not isinstance(screen.answers, Answers):
+        if isinstance(screen, GalleryScreen) and screen.predictions is None:
             return False
         if isinstance(screen, DrawScreen) and not answered(screen):
             return False

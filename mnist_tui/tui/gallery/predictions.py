@@ -33,7 +33,7 @@ Failure = str
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ImagePredictions:
     """Predictions for images, image by image.
 
     Attributes:
@@ -64,7 +64,7 @@ class Answers:
         return None if row < 0 else self.pixels[row]
 
 
-class RunAnswers:
+class RunPredictions:
     """Reads the predictions and images of a run, and keeps what was read. Only one thread at a time may call it.
 
     Args:
@@ -79,7 +79,7 @@ class RunAnswers:
         self._images: dict[bool, Images | Failure] = {}
         self._final: tuple[float, Predictions] | None = None
 
-    def of_epoch(self, epoch: int, data: DataReady) -> Answers | Failure:
+    def of_epoch(self, epoch: int, data: DataReady) -> ImagePredictions | Failure:
         """Return the predictions for the validation images after the epoch that was kept and is nearest, or why not."""
         kept = self._file.epochs()
         if not kept:
@@ -90,18 +90,19 @@ class RunAnswers:
             return f"the predictions of epoch {nearest} cannot be read"
         return self._with_images(predictions, data, validation=bool(data.validation))
 
-    def final(self, data: DataReady) -> Answers | Failure:
+    def final(self, data: DataReady) -> ImagePredictions | Failure:
         """Return the predictions for the test images after training; or why they are not known."""
         final = self._read_final()
         if final is None:
             return "this run has no final evaluation"
-        best = final.probabilities.argmax(axis=1).astype("uint8")
-        answers = self._with_images(EpochPredictions(0, best, final.probabilities.max(axis=1)), data, validation=False)
-        if not isinstance(answers, Answers):
-            return answers
-        return replace(answers, epoch=None, distributions=final.probabilities)
+        classes = final.probabilities.argmax(axis=1).astype("uint8")
+        best = EpochPredictions(0, classes, final.probabilities.max(axis=1))
+        found = self._with_images(best, data, validation=False)
+        return found if isinstance(found, str) else replace(found, epoch=None, distributions=final.probabilities)
 
-    def _with_images(self, predictions: EpochPredictions, data: DataReady, *, validation: bool) -> Answers | Failure:
+    def _with_images(
+        self, predictions: EpochPredictions, data: DataReady, *, validation: bool
+    ) -> ImagePredictions | Failure:
         """Add the images; if the data are gone, those that the run's folder keeps: the misclassified test images."""
         import numpy as np
 
@@ -111,7 +112,7 @@ class RunAnswers:
             count = len(images.labels)
             if len(classes) != count:
                 return f"there are predictions of {counted(classes, 'image')}, but {count:,} {images.what}"
-            return Answers(
+            return ImagePredictions(
                 epoch,
                 images.what,
                 images.labels,
@@ -126,7 +127,7 @@ class RunAnswers:
             return images
         rows = np.full(len(classes), -1, np.int64)
         rows[final.misclassified] = np.arange(len(final.misclassified))
-        return Answers(
+        return ImagePredictions(
             epoch,
             f"{data.title} test images",
             final.labels,
@@ -162,13 +163,13 @@ class RunAnswers:
         return self._final[1]
 
 
-_kept: weakref.WeakKeyDictionary[RunFeed, RunAnswers] = weakref.WeakKeyDictionary()
+_kept: weakref.WeakKeyDictionary[RunFeed, RunPredictions] = weakref.WeakKeyDictionary()
 
 
-def answers_of(feed: RunFeed, data_dir: Path | None) -> RunAnswers:
+def predictions_of(feed: RunFeed, data_dir: Path | None) -> RunPredictions:
     """Return the predictions of a feed's run, the same ones as long as the feed lives."""
     if feed not in _kept:
-        _kept[feed] = RunAnswers(feed.folder, (data_dir,))
+        _kept[feed] = RunPredictions(feed.folder, (data_dir,))
     return _kept[feed]
 
 
@@ -200,7 +201,7 @@ class ImageFilter:
         return f"{what}{of}{read}"
 
 
-def picked(answers: Answers, chosen: ImageFilter, order: ImageOrder) -> NDArray[np.int64]:
+def picked(predictions: ImagePredictions, chosen: ImageFilter, order: ImageOrder) -> NDArray[np.int64]:
     """Return the indices of the selected images in order; ties go by index.
 
     ``worst`` has the wrong ones first, the surest of them before the others, then the right ones, the most doubtful
@@ -208,21 +209,21 @@ def picked(answers: Answers, chosen: ImageFilter, order: ImageOrder) -> NDArray[
     """
     import numpy as np
 
-    wrong = answers.classes != answers.labels
-    mask = np.ones(len(answers.labels), bool)
+    wrong = predictions.classes != predictions.labels
+    mask = np.ones(len(predictions.labels), bool)
     if chosen.true is not None:
-        mask &= answers.labels == chosen.true
+        mask &= predictions.labels == chosen.true
     if chosen.predicted is not None:
-        mask &= answers.classes == chosen.predicted
+        mask &= predictions.classes == chosen.predicted
     if chosen.errors:
         mask &= wrong
     indices = np.flatnonzero(mask)
-    sure = answers.probabilities[indices]
+    sure = predictions.probabilities[indices]
     keys = {
         "worst": np.where(wrong[indices], -sure, 1 + sure),
         "surest": -sure,
         "doubtful": sure,
-        "number": answers.numbers[indices],
+        "number": predictions.numbers[indices],
     }
     return indices[np.argsort(keys[order], kind="stable")]
 
@@ -237,20 +238,20 @@ class HogDrawings:
         self._features = features
         self._drawn: dict[tuple[str, int], NDArray[np.uint8]] = {}
 
-    def get(self, answers: Answers, index: int) -> NDArray[np.uint8] | None:
+    def get(self, predictions: ImagePredictions, index: int) -> NDArray[np.uint8] | None:
         """Return an image's drawing, ``(28, 28)``; None while there is none."""
-        return self._drawn.get((answers.what, index))
+        return self._drawn.get((predictions.what, index))
 
-    def draw(self, answers: Answers, indices: Iterable[int]) -> bool:
+    def draw(self, predictions: ImagePredictions, indices: Iterable[int]) -> bool:
         """Draw those that are not drawn yet, and return whether there were any."""
         from mnist_tui.data.hog import hog_picture
 
-        wanted = [index for index in indices if (answers.what, index) not in self._drawn]
-        pictures = {index: picture for index in wanted if (picture := answers.picture(index)) is not None}
+        wanted = [index for index in indices if (predictions.what, index) not in self._drawn]
+        pictures = {index: picture for index in wanted if (picture := predictions.picture(index)) is not None}
         if len(self._drawn) > KEPT:
             self._drawn = {}
         for index, picture in pictures.items():
-            self._drawn[answers.what, index] = hog_picture(
+            self._drawn[predictions.what, index] = hog_picture(
                 picture, orientations=self._features.orientations, pixels_per_cell=self._features.pixels_per_cell
             )
         return bool(pictures)
@@ -264,38 +265,38 @@ def epoch_words(epoch: int | None) -> str:
     return f"after epoch {epoch}" if epoch is not None else "final evaluation"
 
 
-def certainty(answers: Answers, index: int) -> str:
+def certainty(predictions: ImagePredictions, index: int) -> str:
     """Return ``91.3 %``; without decimals if it was kept in steps of 1/255."""
-    return f"{100 * float(answers.probabilities[index]):.{0 if answers.distributions is None else 1}f} %"
+    return f"{100 * float(predictions.probabilities[index]):.{0 if predictions.distributions is None else 1}f} %"
 
 
 def picture_caption(
-    answers: Answers, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs
+    predictions: ImagePredictions, index: int, names: tuple[str, ...], width: int, glyphs: Glyphs
 ) -> tuple[str, str]:
     """Return two lines of at most `width` characters: mark, true class, predicted class; certainty, number."""
-    true, predicted = int(answers.labels[index]), int(answers.classes[index])
+    true, predicted = int(predictions.labels[index]), int(predictions.classes[index])
     right, wrong, arrow = ("=", "x", ">") if glyphs == "ascii" else ("✓", "✗", "→")
     line = f"{right if true == predicted else wrong} {names[true]} read as {names[predicted]}"
     if len(line) > width:
         cut = heads(names, (width - 5) // 2)
         line = f"{line[0]} {cut[true]} {arrow} {cut[predicted]}"
-    return line, f"{certainty(answers, index)} #{int(answers.numbers[index])}"
+    return line, f"{certainty(predictions, index)} #{int(predictions.numbers[index])}"
 
 
-def answer_sentence(answers: Answers, index: int, names: tuple[str, ...]) -> str:
+def prediction_sentence(predictions: ImagePredictions, index: int, names: tuple[str, ...]) -> str:
     """Return ``image 1,234 of the MNIST test images: 4 read as 9, probability 91.3 %``."""
-    true, predicted = names[int(answers.labels[index])], names[int(answers.classes[index])]
+    true, predicted = names[int(predictions.labels[index])], names[int(predictions.classes[index])]
     return (
-        f"image {int(answers.numbers[index]):,} of the {answers.what}: {true} read as {predicted}, "
-        f"probability {certainty(answers, index)}"
+        f"image {int(predictions.numbers[index]):,} of the {predictions.what}: {true} read as {predicted}, "
+        f"probability {certainty(predictions, index)}"
     )
 
 
-def probability_lines(answers: Answers, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
+def probability_lines(predictions: ImagePredictions, index: int, names: tuple[str, ...], glyphs: Glyphs) -> list[str]:
     """Return a line for each class with its probability, largest first; empty if only the largest is known."""
-    if answers.distributions is None:
+    if predictions.distributions is None:
         return []
-    shares = answers.distributions[index].tolist()
+    shares = predictions.distributions[index].tolist()
     wide = max(map(len, names))
     fill = "#" if glyphs == "ascii" else "█"
     order = sorted(range(len(shares)), key=lambda at: -shares[at])

@@ -17,16 +17,16 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.gallery.predictions import (
     ORDER_WORDS,
     ORDERS,
-    Answers,
     Failure,
     HogDrawings,
     ImageFilter,
     ImageOrder,
-    answer_sentence,
-    answers_of,
+    ImagePredictions,
     epoch_words,
     picked,
     picture_caption,
+    prediction_sentence,
+    predictions_of,
     probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
@@ -86,7 +86,8 @@ class GalleryScreen(RunScreen):
         self.chosen = ImageFilter(*cell) if cell else ImageFilter(errors=True)
         self.order: ImageOrder = "worst"
         self.final = final
-        self.answers: Answers | Failure | None = None
+        self.predictions: ImagePredictions | None = None
+        self._failure: Failure = ""
         self.indices: list[int] = []
         self._read_for: int | None = None
         self._newest = 0
@@ -120,45 +121,50 @@ class GalleryScreen(RunScreen):
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         wanted = FINAL if self.final else self.feed.epoch
         if self.feed.newest < self._newest:
-            self._read_for = self.answers = None
+            self._read_for = self.predictions = None
+            self._failure = ""
             self._pick()
         self._newest = self.feed.newest
-        is_shown = isinstance(self.answers, Answers) and self.answers.epoch == wanted
+        is_shown = self.predictions is not None and self.predictions.epoch == wanted
         outdated = wanted != self._read_for or (self.snapshot.live and not is_shown)
         if run.data is not None and (wanted or run.ended) and outdated:
             self._read_for = wanted
             self._read(wanted, run.data)
         self._draw_head()
 
-    @work(thread=True, group="answers", exit_on_error=False)
+    @work(thread=True, group="predictions", exit_on_error=False)
     def _read(self, wanted: int, data: DataReady) -> None:
-        source = answers_of(self.feed, self.app.options.data_dir)
+        source = predictions_of(self.feed, self.app.options.data_dir)
         with source.lock:
-            answers = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
-            if isinstance(answers, str) and wanted != FINAL and self.snapshot.run.ended is not None:
+            predictions = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
+            if isinstance(predictions, str) and wanted != FINAL and self.snapshot.run.ended is not None:
                 final = source.final(data)
-                if isinstance(final, Answers):
-                    why = f"{answers}: this is the final evaluation. {final.missing}".strip()
-                    answers = replace(final, missing=why)
+                if isinstance(final, ImagePredictions):
+                    why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
+                    predictions = replace(final, missing=why)
         if self.is_attached:
-            self.app.call_from_thread(self._show_answers, wanted, answers)
+            self.app.call_from_thread(self._show_predictions, wanted, predictions)
 
-    def _show_answers(self, wanted: int, answers: Answers | Failure) -> None:
-        """Show the answers; the selected picture stays selected, unless that is the first."""
-        shown, keep = self.answers, None
+    def _show_predictions(self, wanted: int, predictions: ImagePredictions | Failure) -> None:
+        """Show the predictions; the selected picture stays selected, unless that is the first."""
+        shown, keep = self.predictions, None
         if wanted != self._read_for:
             return
-        if isinstance(shown, Answers) and isinstance(answers, Answers) and shown.what == answers.what:
-            if shown.epoch == answers.epoch:
-                return
+        if isinstance(predictions, str):
+            self.predictions, self._failure = None, predictions
+        elif shown is None or shown.what != predictions.what:
+            self.predictions = predictions
+        elif shown.epoch == predictions.epoch:
+            return
+        else:
             keep = self._selected() if self.grid.selected else None
-        self.answers = answers
+            self.predictions = predictions
         self._pick(keep)
 
     def _pick(self, keep: int | None = None) -> None:
         """Select and order anew; the picture with index `keep` stays selected."""
-        answers = self.answers
-        self.indices = picked(answers, self.chosen, self.order).tolist() if isinstance(answers, Answers) else []
+        predictions = self.predictions
+        self.indices = [] if predictions is None else picked(predictions, self.chosen, self.order).tolist()
         self._show_pictures(self.indices.index(keep) if keep in self.indices else 0)
 
     def _show_pictures(self, selected: int) -> None:
@@ -169,37 +175,37 @@ class GalleryScreen(RunScreen):
         grid.show(len(self.indices), self._tile, selected=selected, pictures=pictures, size=self._edge, ink=ink)
 
     def _tile(self, at: int, width: int) -> Tile:
-        assert isinstance(self.answers, Answers)
+        assert self.predictions is not None
         index = self.indices[at]
-        pictures = [self.answers.picture(index)]
+        pictures = [self.predictions.picture(index)]
         if self._hog and self._drawings is not None:
-            pictures.append(self._drawings.get(self.answers, index))
+            pictures.append(self._drawings.get(self.predictions, index))
         glyphs = self.app.settings.glyphs
-        return Tile(tuple(pictures), picture_caption(self.answers, index, self.names, width, glyphs))
+        return Tile(tuple(pictures), picture_caption(self.predictions, index, self.names, width, glyphs))
 
     @on(PictureGrid.PictureSelected)
     def _draw_head(self) -> None:
         """Say what is shown, and draw the HOG pictures of the page that are not drawn yet."""
-        answers = self.answers
-        self.missing.say(answers.missing if isinstance(answers, Answers) else "")
+        predictions = self.predictions
+        self.missing.say(predictions.missing if predictions is not None else "")
         self.status.show(self.snapshot.state, f"images, {self._when()}")
-        if not isinstance(answers, Answers):
-            self.head.say(answers or self._waiting())
+        if predictions is None:
+            self.head.say(self._failure or self._waiting())
             self.detail.say("")
             self.bars.say("")
             return
-        self.head.say(self._what_is_shown(answers))
+        self.head.say(self._what_is_shown(predictions))
         if self.indices:
             index = self.indices[self.grid.selected]
-            lines = probability_lines(answers, index, self.names, self.app.settings.glyphs)
-            self.detail.say(answer_sentence(answers, index, self.names))
+            lines = probability_lines(predictions, index, self.names, self.app.settings.glyphs)
+            self.detail.say(prediction_sentence(predictions, index, self.names))
             self.bars.say("\n".join(["probability of each class", *lines] if lines else []))
             self.bars.set_class(not lines, "-empty")
         else:
             self.detail.say("x shows all images")
             self.bars.say("")
         if self._hog and self._drawings is not None:
-            self._draw_hog(self._drawings, answers, [self.indices[at] for at in self.grid.shown])
+            self._draw_hog(self._drawings, predictions, [self.indices[at] for at in self.grid.shown])
 
     def _waiting(self) -> str:
         if self.snapshot.run.data is None:
@@ -207,25 +213,25 @@ class GalleryScreen(RunScreen):
         return "reading the images …" if self.feed.epoch or self.final else "no epoch has ended yet"
 
     def _when(self) -> str:
-        if isinstance(self.answers, Answers):
-            return epoch_words(self.answers.epoch)
+        if self.predictions is not None:
+            return epoch_words(self.predictions.epoch)
         return epoch_words(None if self.final else self.feed.epoch)
 
-    def _what_is_shown(self, answers: Answers) -> str:
+    def _what_is_shown(self, predictions: ImagePredictions) -> str:
         count, grid = len(self.indices), self.grid
         words = f"{counted(count, 'image')}: {self.chosen.words(self.names)}, {self._when()}"
-        if not self.final and answers.epoch not in {None, self.feed.epoch}:
+        if not self.final and predictions.epoch not in {None, self.feed.epoch}:
             words += f" (nothing was kept of epoch {self.feed.epoch})"
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""
         return f"{words} · {ORDER_WORDS[self.order]}{page}"
 
     @work(thread=True, exclusive=True, group="hog", exit_on_error=False)
-    def _draw_hog(self, drawings: HogDrawings, answers: Answers, indices: list[int]) -> None:
-        if drawings.draw(answers, indices) and self.is_attached:
-            self.app.call_from_thread(self._show_hog, answers)
+    def _draw_hog(self, drawings: HogDrawings, predictions: ImagePredictions, indices: list[int]) -> None:
+        if drawings.draw(predictions, indices) and self.is_attached:
+            self.app.call_from_thread(self._show_hog, predictions)
 
-    def _show_hog(self, answers: Answers) -> None:
-        if answers is self.answers:
+    def _show_hog(self, predictions: ImagePredictions) -> None:
+        if predictions is self.predictions:
             self._show_pictures(self.grid.selected)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -273,9 +279,9 @@ class GalleryScreen(RunScreen):
 
     def action_jump(self) -> None:
         """Ask for the number of an image: its place in the dataset's file, counted from 1."""
-        if not isinstance(self.answers, Answers):
+        if self.predictions is None:
             return
-        most = int(self.answers.numbers.max())
+        most = int(self.predictions.numbers.max())
 
         def problem(text: str) -> str:
             number = int(text or 0)
@@ -283,19 +289,24 @@ class GalleryScreen(RunScreen):
 
         asked = f"number, 1 to {most:,}"
         screen = TextScreen(
-            "Jump to an image", self.answers.what, problem=problem, restrict="[0-9]*", placeholder=asked, keep="Jump"
+            "Jump to an image",
+            self.predictions.what,
+            problem=problem,
+            restrict="[0-9]*",
+            placeholder=asked,
+            keep="Jump",
         )
         self.app.push_screen(screen, self._jump)
 
     def _jump(self, text: str | None) -> None:
-        if text is None or not isinstance(self.answers, Answers):
+        if text is None or self.predictions is None:
             return
         number = int(text)
-        found = (self.answers.numbers == number).nonzero()[0].tolist()
+        found = (self.predictions.numbers == number).nonzero()[0].tolist()
         if not found:
-            self.notify(f"image {number:,} is not one of the {self.answers.what}", severity="warning")
+            self.notify(f"image {number:,} is not one of the {self.predictions.what}", severity="warning")
         elif found[0] not in self.indices:
-            words = answer_sentence(self.answers, found[0], self.names)
+            words = prediction_sentence(self.predictions, found[0], self.names)
             self.notify(f"{words}: not among those shown; x shows all", severity="warning")
         else:
             self.grid.look_at(self.indices.index(found[0]))
