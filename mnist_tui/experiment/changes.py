@@ -32,6 +32,7 @@ from mnist_tui.experiment.spec import (
     HogFeatures,
     RawFeatures,
     TrainingSpec,
+    with_part,
 )
 from mnist_tui.wording import listed
 
@@ -153,11 +154,6 @@ def _stack(before: Sequence[ExperimentPart], blocks: Sequence[Sequence[Experimen
 
 ACTIVATIONS: tuple[str, ...] = tuple(name for name in get_args(Activation) if name != "softmax")
 """Those of hidden layers and convolutions."""
-
-
-def with_part(experiment: Experiment, part: str, **values: Any) -> Experiment:
-    """Change fields of one part of the experiment (dataset, features, optimizer, training)."""
-    return experiment.model_copy(update={part: getattr(experiment, part).model_copy(update=values)})
 
 
 def with_features(experiment: Experiment, text: str) -> Experiment:

@@ -59,6 +59,11 @@ class HogFeatures(ExperimentPart):
         default=1, description="edge of a HOG block in cells"
     )
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The values by name, as `data.hog.hog_batch` takes them."""
+        return self.model_dump(exclude={"kind"})
+
     @model_validator(mode="after")
     def _a_block_fits(self) -> HogFeatures:
         cells = hog_cells(self.pixels_per_cell)
@@ -245,6 +250,11 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_none(part) for part in value]
     return value
+
+
+def with_part(experiment: Experiment, part: str, **values: Any) -> Experiment:
+    """Return the experiment with fields of one part (dataset, features, optimizer, training) changed, not validated."""
+    return experiment.model_copy(update={part: getattr(experiment, part).model_copy(update=values)})
 
 
 def revalidated(experiment: Experiment) -> Experiment:

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.files import TEMPORARY, discard, read_json, replacing, sync
 from mnist_tui.runs.events import CheckpointSaved, Warned
 from mnist_tui.runs.folder import POINTER, RunFolder
+from mnist_tui.runs.state import LIVE
 from mnist_tui.training.reporter import Reporter
 
 Arrays = tuple[NDArray[Any], ...]
@@ -162,6 +163,40 @@ def load(folder: Path) -> TrainingSnapshot:
         if isinstance(error, RunError):
             raise
         raise RunError(f"the checkpoint in {folder} cannot be read: {error}") from None
+
+
+ATTEMPTS = 5
+"""A live run replaces its checkpoint: one that was whole a moment ago may be gone."""
+WAIT_SECONDS = 0.1
+
+
+def load_of_live_run(folder: Path) -> TrainingSnapshot:
+    """Do the same as `load`, but try again while the worker may be replacing the checkpoint."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return load(folder)
+        except RunError:
+            time.sleep(WAIT_SECONDS)
+    return load(folder)
+
+
+WeightsSource = Literal["model", "checkpoint"]
+
+
+def newest_weights(folder: RunFolder) -> WeightsSource:
+    """Return where the newest weights are: in the model file of a run that has ended well, else in the checkpoint.
+
+    Raises:
+        RunError: there are none.
+    """
+    state, in_checkpoint = folder.state(), exists(folder.checkpoint)
+    if folder.model_file.exists() and (state in ("finished", "stopped", "diverged") or not in_checkpoint):
+        return "model"
+    if in_checkpoint:
+        return "checkpoint"
+    if state in LIVE:
+        raise RunError(f"run {folder.id} is {state} and has saved nothing yet; it does after an epoch")
+    raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
 
 
 def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TrainingSnapshot:

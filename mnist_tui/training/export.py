@@ -7,7 +7,7 @@ import gc
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from itertools import product
@@ -31,7 +31,9 @@ from mnist_tui.training import checkpoint, models
 from mnist_tui.training.backend import tf
 
 EPSILON, HYSTERESIS = 1e-5, 0.2
-"""Of L2-Hys, as scikit-image has them."""
+"""The constants of L2-Hys, as scikit-image has them."""
+OPSET = 15
+"""The operator set of ONNX files: onnxruntime 1.10, of 2021, and everything later read it."""
 
 
 def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> Any:
@@ -53,7 +55,8 @@ def whole(experiment: Experiment, weights: Sequence[NDArray[np.floating]]) -> An
     spec = experiment.features
 
     def predict(images: Any) -> Any:
-        inputs = hog(images, spec) if isinstance(spec, HogFeatures) else _scaled(images)
+        scaled = tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
+        inputs = hog(images, spec) if isinstance(spec, HogFeatures) else scaled
         return {PROBABILITIES: model(inputs, training=False)}
 
     module = tf.Module(name="mnist_tui")
@@ -86,10 +89,6 @@ def hog(images: Any, spec: HogFeatures) -> Any:
     return _blocks(tf.stack(cells, axis=-1), spec)
 
 
-def _scaled(images: Any) -> Any:
-    return tf.cast(images, tf.float32)[..., tf.newaxis] / 255.0
-
-
 def _cell_means(pixels: Any, side: int) -> Any:
     """``(n, 28, 28)`` → ``(n, cells, cells)``; what lies beyond the last whole cell is unused."""
     count = hog_cells(side)
@@ -117,68 +116,96 @@ def _gelu(values: Any) -> Any:
     return 0.5 * values * (1.0 + tf.math.erf(values / math.sqrt(2.0)))
 
 
-Arrays = Mapping[str, NDArray[np.floating]]
-"""Weights by ``layer/weight``."""
-OPSET = 15
-"""Of ONNX: onnxruntime 1.10, of 2021, and everything later read it."""
+class Source:
+    """A run's model, its weights and its function, each made once and only if a format needs it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+
+    @cached_property
+    def model(self) -> Any:
+        model, _ = models.trained(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
+        return models.compiled(model, models.optimizer(self.folder.preset().experiment))
+
+    @cached_property
+    def whole(self) -> Any:
+        return whole(self.folder.preset().experiment, self.model.get_weights())
+
+    @cached_property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``)."""
+        return {
+            f"{layer.name}/{one.name}": np.array(one.numpy()) for layer in self.model.layers for one in layer.weights
+        }
+
+    @cached_property
+    def classes(self) -> str:
+        """The classes' names as a JSON list."""
+        return json.dumps(class_names(self.folder), ensure_ascii=False)
 
 
-def write_safetensors(weights: Arrays, path: Path, *, experiment: str, classes: tuple[str, ...]) -> None:
-    """Write arrays by name; the experiment's TOML and the classes, a JSON list, are the file's metadata."""
-    from safetensors.numpy import save
-
-    about = {"experiment": experiment, "classes": json.dumps(classes, ensure_ascii=False)}
-    path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in weights.items()}, about))
-
-
-def write_csv(weights: Arrays, folder: Path) -> None:
-    """Write one file for each weight, in C order, the last axis along a line (a vector has one value a line).
-
-    Nine digits are what a float32 needs to come back as itself.
-    """
-    for name, array in weights.items():
-        lines = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
-        np.savetxt(folder / csv_name(name), lines, delimiter=",", fmt="%.9g")
+def write_keras(source: Source, path: Path) -> None:
+    """Write the model with its optimizer's values, where the run's model has them."""
+    model = source.model
+    if source.folder.model_file.exists():
+        model.optimizer.build(model.trainable_variables)
+        with suppress(OSError, ValueError, KeyError):
+            model.load_weights(source.folder.model_file)
+    model.save(path)
 
 
-def write_h5(model: Any, path: Path) -> None:
+def write_h5(source: Source, path: Path) -> None:
     """Write Keras' weights file.
 
     Raises:
         OSError: it cannot be written.
     """
-    problem = None
     try:
-        model.save_weights(path)
+        source.model.save_weights(path)
+        return
     except (OSError, RuntimeError) as error:
         problem = disk_error(error)
         if problem is None:
             raise
-    if problem is not None:
-        # HDF5 complains once more when it lets go of the file: now, not after the sentence that a person reads
-        gc.collect()
-        raise problem
+    # HDF5 complains once more when it lets go of the file: now, not after the sentence that a person reads
+    gc.collect()
+    raise problem
 
 
 def disk_error(error: Exception) -> OSError | None:
     """Return the system's error behind a library's error about a file that it cannot write; None for other errors."""
+    known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
     number = error.errno if isinstance(error, OSError) else None
-    if number is None:
-        known = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
-        number = next((number for number in known if os.strerror(number) in str(error)), None)
-    return None if number is None else OSError(number, os.strerror(number))
+    number = number or next((each for each in known if os.strerror(each) in str(error)), None)
+    return OSError(number, os.strerror(number)) if number else None
 
 
-def write_savedmodel(module: Any, folder: Path) -> None:
+def write_safetensors(source: Source, path: Path) -> None:
+    """Write arrays by name; the experiment's TOML and the classes are the file's metadata."""
+    from safetensors.numpy import save
+
+    about = {"experiment": dump_preset(source.folder.preset()), "classes": source.classes}
+    path.write_bytes(save({name: np.ascontiguousarray(array) for name, array in source.weights.items()}, about))
+
+
+def write_csv(source: Source, folder: Path) -> None:
+    """Write one file for each weight, in C order, the last axis along a line (a vector has one value a line).
+
+    Nine digits are what a float32 needs to come back as itself.
+    """
+    for name, array in source.weights.items():
+        lines = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
+        np.savetxt(folder / csv_name(name), lines, delimiter=",", fmt="%.9g")
+
+
+def write_savedmodel(source: Source, folder: Path) -> None:
     """Write TensorFlow's SavedModel with one signature, ``serving_default``.
 
     Raises:
         OSError: it cannot be written.
     """
-    from mnist_tui.training.backend import tf
-
     try:
-        tf.saved_model.save(module, str(folder), signatures=module.predict)
+        tf.saved_model.save(source.whole, str(folder), signatures=source.whole.predict)
     except tf.errors.OpError as error:
         problem = disk_error(error)
         if problem is None:
@@ -186,26 +213,24 @@ def write_savedmodel(module: Any, folder: Path) -> None:
         raise problem from None
 
 
-def write_tflite(module: Any, path: Path) -> None:
+def write_tflite(source: Source, path: Path) -> None:
     """Write LiteRT's flat buffer in float32, with one signature and any number of images."""
-    from mnist_tui.training.backend import tf
-
-    concrete = module.predict.get_concrete_function()
-    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert())
+    concrete = source.whole.predict.get_concrete_function()
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], source.whole).convert())
 
 
-def write_onnx(module: Any, path: Path, *, classes: tuple[str, ...]) -> None:
-    """Write ONNX of opset `OPSET`, checked; the classes, a JSON list, are one of its properties."""
+def write_onnx(source: Source, path: Path) -> None:
+    """Write ONNX of opset `OPSET`, checked; the classes are one of its properties."""
     import onnx
     import tf2onnx
 
-    predict = module.predict
+    predict = source.whole.predict
     model, _ = tf2onnx.convert.from_function(predict, input_signature=predict.input_signature, opset=OPSET)
     model.graph.name = "mnist_tui"
     used = {node.domain for node in model.graph.node}
     for entry in [entry for entry in model.opset_import if entry.domain not in used]:
         model.opset_import.remove(entry)
-    onnx.helper.set_model_props(model, {"classes": json.dumps(classes, ensure_ascii=False)})
+    onnx.helper.set_model_props(model, {"classes": source.classes})
     onnx.checker.check_model(model, full_check=True)
     names = [output.name for output in model.graph.output]
     if names != [PROBABILITIES]:
@@ -213,12 +238,25 @@ def write_onnx(module: Any, path: Path, *, classes: tuple[str, ...]) -> None:
     path.write_bytes(model.SerializeToString())
 
 
+WRITERS: dict[str, Callable[[Source, Path], None]] = {
+    "keras": write_keras,
+    "h5": write_h5,
+    "npz": lambda source, path: np.savez(path, allow_pickle=False, **source.weights),
+    "safetensors": write_safetensors,
+    "onnx": write_onnx,
+    "tflite": write_tflite,
+    "savedmodel": write_savedmodel,
+    "csv": write_csv,
+}
+"""A function for each of `runs.weight_formats.WEIGHT_FORMATS` that writes to the path that it is given."""
+
+
 def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     """Write the run's weights and print the paths, a JSON list, on stdout.
 
     Args:
         formats: of `runs.weight_formats.WEIGHT_FORMATS`.
-        out: the folder to write to; made if need be.
+        out: the folder to write to; it is made if it is not there.
 
     Raises:
         RunError: a format is unknown, the run has no model, or `out` cannot be written.
@@ -226,8 +264,13 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     unknown = [name for name in formats if name not in WEIGHT_FORMATS]
     if unknown:
         raise RunError(f"there is no weights format {unknown[0]!r}; {', '.join(WEIGHT_FORMATS)} are")
-    _check_source(folder)
-    source = _Source(folder)
+    if not folder.model_file.exists():
+        state = folder.state()
+        if state in LIVE:
+            raise RunError(f"run {folder.id} is {state}: it has a model once it has finished or been stopped")
+        if not checkpoint.exists(folder.checkpoint):
+            raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
+    source = Source(folder)
     paths: list[Path] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -240,73 +283,3 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror or error}") from None
     print(json.dumps([str(path.absolute()) for path in paths]), flush=True)
-
-
-def _check_source(folder: RunFolder) -> None:
-    if folder.model_file.exists():
-        return
-    state = folder.state()
-    if state in LIVE:
-        raise RunError(f"run {folder.id} is {state}: it has a model once it has finished or been stopped")
-    if not checkpoint.exists(folder.checkpoint):
-        raise RunError(f"run {folder.id} has no model: it is {state} and left no checkpoint")
-
-
-class _Source:
-    """The model, its weights and its function, each made once and only if a format needs it."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-
-    @cached_property
-    def model(self) -> Any:
-        """The model, built from the run's experiment: the configuration in a file could be somebody else's code."""
-        from mnist_tui.training import models, saved
-
-        model, _ = saved.load(self.folder, "model" if self.folder.model_file.exists() else "checkpoint")
-        return models.compiled(model, models.optimizer(self.folder.preset().experiment))
-
-    @cached_property
-    def whole(self) -> Any:
-
-        return whole(self.folder.preset().experiment, self.model.get_weights())
-
-    @cached_property
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        return named_weights(self.model)
-
-    @cached_property
-    def classes(self) -> tuple[str, ...]:
-        return class_names(self.folder)
-
-
-def named_weights(model: Any) -> dict[str, NDArray[np.float32]]:
-    """Return every weight by ``layer/weight`` (``dense_1/kernel``, ``batch_normalization_1/gamma``), float32."""
-    return {
-        f"{layer.name}/{weight.name}": np.array(weight.numpy()) for layer in model.layers for weight in layer.weights
-    }
-
-
-def _keras(source: _Source, path: Path) -> None:
-    """Write the model with its optimizer's values, where the run's model has them."""
-    model = source.model
-    if source.folder.model_file.exists():
-        model.optimizer.build(model.trainable_variables)
-        with suppress(OSError, ValueError, KeyError):
-            model.load_weights(source.folder.model_file)
-    model.save(path)
-
-
-WRITERS: dict[str, Callable[[_Source, Path], None]] = {
-    "keras": _keras,
-    "h5": lambda source, path: write_h5(source.model, path),
-    "npz": lambda source, path: np.savez(path, allow_pickle=False, **source.weights),
-    "safetensors": lambda source, path: write_safetensors(
-        source.weights, path, experiment=dump_preset(source.folder.preset()), classes=source.classes
-    ),
-    "onnx": lambda source, path: write_onnx(source.whole, path, classes=source.classes),
-    "tflite": lambda source, path: write_tflite(source.whole, path),
-    "savedmodel": lambda source, folder: write_savedmodel(source.whole, folder),
-    "csv": lambda source, folder: write_csv(source.weights, folder),
-}
-"""A function for each of `runs.weight_formats.WEIGHT_FORMATS` that writes to the path that it is given."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset, edited
-from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment
+from mnist_tui.experiment.spec import MAX_EPOCHS, Experiment, with_part
 from mnist_tui.files import replacing, sync
 from mnist_tui.runs import control
 from mnist_tui.runs.control import Command
@@ -36,10 +36,9 @@ def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: S
     before = training.experiment
     if not before.trains_in_epochs:
         raise RequestError("its output layer is solved in closed form, once: more epochs would change nothing")
-    over = training.outcome is not None
-    more = sum(command.epochs for command in commands)
-    epochs = min((training.position.epoch if over else before.training.epochs) + more, MAX_EPOCHS)
-    after = _planned(before, epochs)
+    planned = before.training.epochs if training.outcome is None else training.position.epoch
+    epochs = min(planned + sum(command.epochs for command in commands), MAX_EPOCHS)
+    after = with_part(before, "training", epochs=epochs)
     with _replaced(folder, after):
         reporter.emit(Extended(epochs=epochs, commands=tuple(command.id for command in commands if command.id)))
         reporter.sync()
@@ -59,18 +58,14 @@ def recover(folder: RunFolder) -> None:
     waiting = control.waiting(folder, "extend")
     if not waiting:
         return
-    told = [event for event in EventTail(folder.events_file).read_all() if isinstance(event, Extended)]
-    obeyed = [command for command in waiting if any(command.id in event.commands for event in told)]
+    extensions = [event for event in EventTail(folder.events_file).read_all() if isinstance(event, Extended)]
+    obeyed = [command for command in waiting if any(command.id in event.commands for event in extensions)]
     if obeyed:
-        experiment = folder.preset().experiment
-        if experiment.training.epochs != told[-1].epochs:
-            with _replaced(folder, _planned(experiment, told[-1].epochs)):
+        experiment, epochs = folder.preset().experiment, extensions[-1].epochs
+        if experiment.training.epochs != epochs:
+            with _replaced(folder, with_part(experiment, "training", epochs=epochs)):
                 pass
         control.settle(folder, obeyed)
-
-
-def _planned(experiment: Experiment, epochs: int) -> Experiment:
-    return experiment.model_copy(update={"training": experiment.training.model_copy(update={"epochs": epochs})})
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data import datasets, feature_cache
+from mnist_tui.data import datasets, feature_cache, places
 from mnist_tui.data.catalogue import DataError, DataProgress, MissingDataError, Part
-from mnist_tui.data.datasets import validation_split
 from mnist_tui.data.feature_cache import FeatureKey
 from mnist_tui.data.hog import hog_batch
+from mnist_tui.data.reading import Dataset
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.events import DataReady, Warned
 from mnist_tui.runs.folder import Launch
@@ -33,206 +33,6 @@ from mnist_tui.training.reporter import Reporter
 import_module("numpy.ma")
 
 SAMPLE = "digits"
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Features and labels, one row for each image.
-
-    Attributes:
-        features: uint8 ``(n, 28, 28)`` pixels, or float32 ``(n, length)``.
-        labels: ``(n,)``.
-    """
-
-    features: NDArray[Any]
-    labels: NDArray[Any]
-
-    def rows(self, indices: NDArray[np.integer]) -> Examples:
-        return Examples(self.features[indices], self.labels[indices])
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """A run's data, ready for the device.
-
-    Attributes:
-        validation: None where the test set plays it.
-        data_seconds, features_seconds: what reading and feature extraction took.
-    """
-
-    dataset: datasets.Dataset
-    train: Examples
-    validation: Examples | None
-    test: Examples
-    data_seconds: float
-    features_seconds: float
-
-
-def prepare(
-    experiment: Experiment,
-    launch: Launch,
-    reporter: Reporter,
-    recorded: DataReady | None = None,
-    kept: DatasetCache | None = None,
-) -> Inputs:
-    """Find and read the dataset, split it, extract the features, and report each step.
-
-    Args:
-        recorded: the data that the run had before, which a resumed one must have again.
-        kept: data and features of the runs before this one in the same process, to be taken and added to.
-
-    Raises:
-        DataError: the data are missing, cannot be used, or are not those recorded; the text says what would help.
-    """
-    began = time.perf_counter()
-    kept = kept or DatasetCache()
-    if recorded is None:
-        dataset = _load(experiment, launch, reporter, kept)
-    else:
-        dataset = _load_again(experiment, launch, reporter, recorded, kept)
-    limit = experiment.dataset.limit
-    labels = dataset.train_labels[:limit]
-    read = time.perf_counter()
-    train, test = _features(experiment, dataset, reporter, kept)
-    seconds = time.perf_counter() - read if isinstance(experiment.features, HogFeatures) else 0.0
-    part, validation = _split(experiment, Examples(train, labels))
-    inputs = Inputs(dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
-    reporter.emit(_ready(experiment, inputs))
-    return inputs
-
-
-def _load(experiment: Experiment, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
-    name = experiment.dataset.name
-    try:
-        return _read(name, launch, reporter, kept)
-    except MissingDataError as error:
-        if name != "mnist" or not launch.allow_sample:
-            raise
-        print(error, file=sys.stderr, flush=True)
-    instead = "this run trains on the bundled sample of 1,797 digits instead"
-    reporter.emit(Warned(text=f"MNIST is not on this machine and could not be downloaded: {instead}"))
-    return _read(SAMPLE, launch, reporter, kept)
-
-
-def _load_again(
-    experiment: Experiment, launch: Launch, reporter: Reporter, recorded: DataReady, kept: DatasetCache
-) -> datasets.Dataset:
-    """Read the data of a resumed run, and check that they are the same as before."""
-    dataset = _read(SAMPLE if recorded.sample else experiment.dataset.name, launch, reporter, kept)
-    found = {str(part): checksum for part, checksum in dataset.sha256.items()}
-    other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
-    if other:
-        raise DataError(
-            f"the {' and the '.join(other)} of {dataset.source} are not those that this run was trained on "
-            f"({recorded.title}, {recorded.source}): their SHA-256 differ; --data-dir may name where the right ones are"
-        )
-    return dataset
-
-
-def _read(name: str, launch: Launch, reporter: Reporter, kept: DatasetCache) -> datasets.Dataset:
-    """Return the dataset, from the cache if its files have not changed since an earlier run."""
-
-    def tell(progress: DataProgress) -> None:
-        reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
-
-    reporter.phase("reading", text=name)
-    place = Path(launch.data_dir) if launch.data_dir else None
-    files = _files(name, place)
-    found: datasets.Dataset | None = kept.get(files) if files else None
-    if found is None:
-        found = datasets.load(name, place, on_progress=tell)
-        if files:
-            kept.keep(files, found, found.train_images.nbytes + found.test_images.nbytes)
-    return found
-
-
-def _files(name: str, place: Path | None) -> tuple[Any, ...]:
-    """Return the place of a dataset and the size and time of each file; empty if it has to be downloaded."""
-    location = datasets.find(name, place)
-    if location is None:
-        return ()
-    stats = [file.stat() for file in location.files]
-    return location, *((each.st_size, each.st_mtime_ns, each.st_ino) for each in stats)
-
-
-def _features(
-    experiment: Experiment, dataset: datasets.Dataset, reporter: Reporter, kept: DatasetCache
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the features of the training images and of the test images."""
-    train, test = dataset.train_images[: experiment.dataset.limit], dataset.test_images
-    spec = experiment.features
-    if not isinstance(spec, HogFeatures):
-        return train, test
-    train_key, test_key = (
-        _feature_key(spec, dataset, "train_images", train),
-        _feature_key(spec, dataset, "test_images", test),
-    )
-    train_features, test_features = _kept_features(kept, train_key), _kept_features(kept, test_key)
-    total = len(train) + len(test)
-    if train_features is not None and test_features is not None:
-        reporter.phase("features", total, total, "images", "from the cache")
-        return train_features, test_features
-
-    def extract(key: FeatureKey, images: NDArray[np.uint8], before: int) -> NDArray[Any]:
-        features = hog_batch(
-            images,
-            orientations=spec.orientations,
-            pixels_per_cell=spec.pixels_per_cell,
-            cells_per_block=spec.cells_per_block,
-            on_progress=lambda done, _: reporter.phase("features", before + done, total, "images"),
-        )
-        feature_cache.store(key, features)
-        kept.keep(key, features, features.nbytes)
-        return features
-
-    reporter.phase("features", 0, total, "images")
-    if train_features is None:
-        train_features = extract(train_key, train, 0)
-    if test_features is None:
-        test_features = extract(test_key, test, len(train))
-    return train_features, test_features
-
-
-def _kept_features(kept: DatasetCache, key: FeatureKey) -> NDArray[np.float32] | None:
-    """Return features from memory, or from disk and keep them in memory; None if there are none."""
-    features: NDArray[np.float32] | None = kept.get(key)
-    if features is None and (features := feature_cache.load(key)) is not None:
-        kept.keep(key, features, features.nbytes)
-    return features
-
-
-def _feature_key(spec: HogFeatures, dataset: datasets.Dataset, part: Part, images: NDArray[np.uint8]) -> FeatureKey:
-    return FeatureKey(dataset.sha256[part], len(images), spec.orientations, spec.pixels_per_cell, spec.cells_per_block)
-
-
-def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples | None]:
-    share = experiment.dataset.validation
-    if share == "test":
-        return train, None
-    try:
-        kept, aside = validation_split(len(train.labels), share, experiment.training.seed)
-    except ValueError as error:
-        raise DataError(str(error)) from None
-    return train.rows(kept), train.rows(aside)
-
-
-def _ready(experiment: Experiment, inputs: Inputs) -> DataReady:
-    dataset = inputs.dataset
-    return DataReady(
-        name=dataset.name,
-        title=dataset.title,
-        class_names=tuple(dataset.class_names),
-        sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
-        source=dataset.source,
-        sample=dataset.sample,
-        verified=dataset.verified,
-        train=len(inputs.train.labels),
-        validation=len(inputs.validation.labels) if inputs.validation else 0,
-        test=len(inputs.test.labels),
-        inputs=math.prod(experiment.input_shape),
-    )
-
-
 LIMIT_BYTES = 500_000_000
 """MNIST takes 55 MB, its HOG features of 4 pixels a cell 110 MB, of 2 pixels 440 MB."""
 
@@ -262,13 +62,190 @@ class DatasetCache:
         with self._lock:
             return tuple(value for value, _ in self._values.values())
 
-    def keep(self, key: Hashable, value: Any, size: int) -> None:
+    def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of `size` bytes, and drop others beyond the limit."""
         with self._lock:
             self._values[key] = value, size
             self._values.move_to_end(key)
             while len(self._values) > 1 and sum(each for _, each in self._values.values()) > self._limit:
                 self._values.popitem(last=False)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Features and labels, one row for each image.
+
+    Attributes:
+        features: uint8 ``(n, 28, 28)`` pixels, or float32 ``(n, length)``.
+        labels: ``(n,)``.
+    """
+
+    features: NDArray[Any]
+    labels: NDArray[Any]
+
+    def rows(self, indices: NDArray[np.integer]) -> Examples:
+        return Examples(self.features[indices], self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A run's data, ready for the device.
+
+    Attributes:
+        validation: None where the test images are the validation data.
+        data_seconds, features_seconds: what reading and feature extraction took.
+    """
+
+    dataset: Dataset
+    train: Examples
+    validation: Examples | None
+    test: Examples
+    data_seconds: float
+    features_seconds: float
+
+
+def prepare(
+    experiment: Experiment,
+    launch: Launch,
+    reporter: Reporter,
+    recorded: DataReady | None = None,
+    cache: DatasetCache | None = None,
+) -> Inputs:
+    """Find and read the dataset, split it, extract the features, and report each step.
+
+    Args:
+        recorded: the data that the run had before, which a resumed one must have again.
+        cache: data and features of the runs before this one in the same process; it is read and added to.
+
+    Raises:
+        DataError: the data are missing, cannot be used, or are not those recorded; the text says what would help.
+    """
+    began = time.perf_counter()
+    source = _Source(experiment, launch, reporter, cache or DatasetCache())
+    dataset = source.load() if recorded is None else source.load_again(recorded)
+    limit = experiment.dataset.limit
+    read = time.perf_counter()
+    train, test = dataset.train_images[:limit], dataset.test_images
+    seconds = 0.0
+    if isinstance(experiment.features, HogFeatures):
+        train, test = source.features(experiment.features, dataset, train, test)
+        seconds = time.perf_counter() - read
+    part, validation = _split(experiment, Examples(train, dataset.train_labels[:limit]))
+    reporter.emit(
+        DataReady(
+            name=dataset.name,
+            title=dataset.title,
+            class_names=tuple(dataset.class_names),
+            sha256={str(part): checksum for part, checksum in dataset.sha256.items()},
+            source=dataset.source,
+            sample=dataset.sample,
+            verified=dataset.verified,
+            train=len(part.labels),
+            validation=len(validation.labels) if validation else 0,
+            test=len(test),
+            inputs=math.prod(experiment.input_shape),
+        )
+    )
+    return Inputs(dataset, part, validation, Examples(test, dataset.test_labels), read - began, seconds)
+
+
+class _Source:
+    """Where `prepare` gets a run's dataset and features from: memory, disk, or the network."""
+
+    def __init__(self, experiment: Experiment, launch: Launch, reporter: Reporter, cache: DatasetCache) -> None:
+        self._name = experiment.dataset.name
+        self._launch, self._reporter, self._cache = launch, reporter, cache
+
+    def load(self) -> Dataset:
+        """Return the dataset, or the bundled sample where MNIST is missing and the sample is allowed."""
+        try:
+            return self._read(self._name)
+        except MissingDataError as error:
+            if self._name != "mnist" or not self._launch.allow_sample:
+                raise
+            print(error, file=sys.stderr, flush=True)
+        instead = "this run trains on the bundled sample of 1,797 digits instead"
+        self._reporter.emit(Warned(text=f"MNIST is not on this machine and could not be downloaded: {instead}"))
+        return self._read(SAMPLE)
+
+    def load_again(self, recorded: DataReady) -> Dataset:
+        """Return the dataset of a resumed run, checked to be the same as before."""
+        dataset = self._read(SAMPLE if recorded.sample else self._name)
+        found = {str(part): checksum for part, checksum in dataset.sha256.items()}
+        other = [part.replace("_", " ") for part in recorded.sha256 if found.get(part) != recorded.sha256[part]]
+        if other:
+            raise DataError(
+                f"the {' and the '.join(other)} of {dataset.source} are not those that this run was trained on "
+                f"({recorded.title}, {recorded.source}): their SHA-256 differ; "
+                "--data-dir may name where the right ones are"
+            )
+        return dataset
+
+    def _read(self, name: str) -> Dataset:
+        """Return the dataset, from the cache if its files have not changed since an earlier run."""
+
+        def report(progress: DataProgress) -> None:
+            self._reporter.phase(progress.phase, progress.done, progress.total, "bytes", progress.text)
+
+        self._reporter.phase("reading", text=name)
+        data_dir = Path(self._launch.data_dir) if self._launch.data_dir else None
+        location, key = places.find(name, data_dir), None
+        if location is not None:
+            stats = [file.stat() for file in location.files]
+            key = location, *((each.st_size, each.st_mtime_ns, each.st_ino) for each in stats)
+        found: Dataset | None = self._cache.get(key) if key else None
+        if found is None:
+            found = datasets.load(name, data_dir, on_progress=report)
+            if key:
+                self._cache.put(key, found, found.train_images.nbytes + found.test_images.nbytes)
+        return found
+
+    def features(
+        self, spec: HogFeatures, dataset: Dataset, train: NDArray[np.uint8], test: NDArray[np.uint8]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the HOG features of the training images and of the test images."""
+        total = len(train) + len(test)
+        parts: list[tuple[Part, NDArray[np.uint8], int]] = [
+            ("train_images", train, 0),
+            ("test_images", test, len(train)),
+        ]
+        keys = [FeatureKey(dataset.sha256[part], len(images), **spec.settings) for part, images, _ in parts]
+        found = [self._cached_features(key) for key in keys]
+        complete = all(features is not None for features in found)
+        self._reporter.phase("features", total * complete, total, "images", "from the cache" if complete else "")
+        return tuple(
+            self._extract(spec, key, images, before, total) if features is None else features
+            for features, key, (_, images, before) in zip(found, keys, parts, strict=True)
+        )  # pyright: ignore[reportReturnType]
+
+    def _extract(
+        self, spec: HogFeatures, key: FeatureKey, images: NDArray[np.uint8], before: int, total: int
+    ) -> NDArray[Any]:
+        def report(done: int, _: int) -> None:
+            self._reporter.phase("features", before + done, total, "images")
+
+        features = hog_batch(images, **spec.settings, on_progress=report)
+        feature_cache.store(key, features)
+        self._cache.put(key, features, features.nbytes)
+        return features
+
+    def _cached_features(self, key: FeatureKey) -> NDArray[np.float32] | None:
+        """Return features from memory, or from disk and keep them in memory; None if there are none."""
+        features: NDArray[np.float32] | None = self._cache.get(key)
+        if features is None and (features := feature_cache.load(key)) is not None:
+            self._cache.put(key, features, features.nbytes)
+        return features
+
+
+def _split(experiment: Experiment, train: Examples) -> tuple[Examples, Examples | None]:
+    share = experiment.dataset.validation
+    if share == "test":
+        return train, None
+    try:
+        rest, aside = datasets.validation_split(len(train.labels), share, experiment.training.seed)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    return train.rows(rest), train.rows(aside)
 
 
 def order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.spec import Experiment, cautions
+from mnist_tui.experiment.spec import cautions
 from mnist_tui.files import replacing, why_unwritten, write_json
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Paused, Progress, Resumed, Warned
 from mnist_tui.training import device, models
@@ -30,15 +30,19 @@ from mnist_tui.training.session import Session
 from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 
+PAUSE_LOOK_SECONDS = 0.2
+COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deterministic")
+"""Fields of ModelBuilt that a run's results repeat."""
+
 
 class Stopwatch:
     """A clock in seconds that stands still during pauses; call it to read it."""
 
     def __init__(self) -> None:
-        self._away = 0.0
+        self._paused = 0.0
 
     def __call__(self) -> float:
-        return time.perf_counter() - self._away
+        return time.perf_counter() - self._paused
 
     @contextmanager
     def held(self) -> Generator[None]:
@@ -47,25 +51,14 @@ class Stopwatch:
         try:
             yield
         finally:
-            self._away += time.perf_counter() - began
-
-
-PAUSE_LOOK_SECONDS = 0.2
-COMPUTATION = ("program", "precision", "threads", "cpu_features", "tf32", "deterministic")
-"""Fields of ModelBuilt that a run's results repeat."""
+            self._paused += time.perf_counter() - began
 
 
 class TrainingJob:
-    """Train the run of a session.
-
-    Args:
-        session: the run, its reporter and its orders.
-        inputs: its data.
-    """
+    """Train the run of a session on its data."""
 
     def __init__(self, session: Session, inputs: Inputs) -> None:
-        self._session, self._inputs = session, inputs
-        self._experiment: Experiment = session.experiment
+        self._session, self._inputs, self._experiment = session, inputs, session.experiment
         self._folder, self._reporter, self._orders = session.folder, session.reporter, session.orders
         self._stopwatch = Stopwatch()
         self._spent = Spent()
@@ -74,18 +67,14 @@ class TrainingJob:
     def run(self) -> None:
         """Build the model, train it, evaluate it, save everything, and report how it ended."""
         began = time.perf_counter()
-        self._warn()
+        for text in cautions(self._experiment):
+            self._reporter.emit(Warned(text=text))
         self._build()
         self._orders.raise_if_ended()
         self._timings["build"] = time.perf_counter() - began
         if self._session.resumes:
-            self._go_on()
-        outcome = self._train()
-        self._save(outcome)
-
-    def _warn(self) -> None:
-        for text in cautions(self._experiment):
-            self._reporter.emit(Warned(text=text))
+            self._resume()
+        self._save(self._train())
 
     def _build(self) -> None:
         experiment, inputs = self._experiment, self._inputs
@@ -93,7 +82,7 @@ class TrainingJob:
         launch = self._session.launch
         self._device = device.choose(launch.device, launch.threads)
         device.set_determinism(self._device, experiment.training.deterministic)
-        network = network_of(experiment, self._session.kept)
+        network = network_of(experiment, self._session.cache)
         self._model = network.model
         self._counted = models.check_counts(self._model, experiment)
         self._train_set = Resident(inputs.train.features, inputs.train.labels)
@@ -141,7 +130,7 @@ class TrainingJob:
         part = examples.rows(spread(count, len(examples.labels)))
         return Resident(part.features, part.labels)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """Continue from the checkpoint of an earlier session, or start anew if it left none."""
         session, training, reporter = self._session, self._training, self._reporter
         snapshot = training.resume(self._folder.checkpoint)
@@ -165,17 +154,22 @@ class TrainingJob:
         self._reporter.state("running")
         self._began = self._stopwatch()
         with closing(self._checkpoints):
-            outcome = self._trained()
+            self._run_trainer()
+            self._reporter.flush()
+            self._measures.catch_up(training.position)
+            self._timings["train"] = self._now_spent().train
+            diverged = training.outcome is not None and training.outcome.state == "diverged"
+            problem = "" if diverged else self._checkpoints.save()
         orders.start_training()
-        return outcome
+        return training.outcome or self._stopped(problem)
 
-    def _trained(self) -> TrainingOutcome:
-        """Run the training to its end, or until a command stops it; report and save."""
+    def _run_trainer(self) -> None:
+        """Run the trainer to its end, or until a command stops it."""
         training, orders = self._training, self._orders
         for moment in self._moments():
             orders.raise_if_ended()
             orders.settle("continue")
-            self._tell(moment)
+            self._report(moment)
             if training.outcome is not None:
                 continue
             if orders.stopping:
@@ -187,37 +181,25 @@ class TrainingJob:
                 self._checkpoints.save_if_due()
             if orders.paused:
                 self._pause()
-        self._reporter.flush()
-        self._measures.catch_up(training.position)
-        self._timings["train"] = self._now_spent().train
-        problem = self._checkpoints.save() if not training.outcome or training.outcome.state != "diverged" else ""
-        return training.outcome or self._stopped(problem)
 
     def _moments(self) -> Iterator[Progress | EpochEnded | None]:
-        """Yield from the training until it ends with no more epochs asked for."""
-        yield from self._training.run()
-        while self._extended_at_the_end():
-            yield from self._training.run()
+        """Yield from the training until it ends and no more epochs are requested."""
+        training = self._training
+        yield from training.run()
+        while training.outcome is not None and training.outcome.state == "finished":
+            self._extend_if_asked(self._checkpoints.save)
+            if training.outcome is not None:
+                return
+            yield from training.run()
 
-    def _extended_at_the_end(self) -> bool:
-        """Return whether a training that has ended has more epochs to do now."""
-        outcome = self._training.outcome
-        if outcome is None or outcome.state != "finished":
-            return False
-        self._extend_if_asked(self._checkpoints.save)
-        return self._training.outcome is None
-
-    def _tell(self, moment: Progress | EpochEnded | None) -> None:
-        match moment:
-            case Progress():
-                self._reporter.progress(moment)
-            case EpochEnded():
-                self._reporter.drop()
-                self._measures.predicted(moment, self._training.probabilities)
-                self._reporter.emit(moment)
-                self._measures.weights(moment.epoch)
-            case None:
-                pass
+    def _report(self, moment: Progress | EpochEnded | None) -> None:
+        if isinstance(moment, Progress):
+            self._reporter.progress(moment)
+        elif moment is not None:
+            self._reporter.drop()
+            self._measures.predicted(moment, self._training.probabilities)
+            self._reporter.emit(moment)
+            self._measures.weights(moment.epoch)
 
     def _pause(self) -> None:
         reporter, orders, position = self._reporter, self._orders, self._training.position
@@ -238,7 +220,7 @@ class TrainingJob:
                 reporter.state("running")
 
     def _extend_if_asked(self, save: Callable[[], object] = lambda: None) -> None:
-        """Plan the epochs that were asked for.
+        """Plan the epochs that were requested.
 
         Args:
             save: writes a checkpoint: what was trained under the old plan's learning rates is not trained again.
@@ -254,11 +236,11 @@ class TrainingJob:
             self._orders.settle_commands(commands)
 
     def _checkpoint_if_asked(self) -> bool:
-        """Write the checkpoint that was asked for; return whether one was."""
-        if wanted := self._orders.checkpoints():
+        """Write the checkpoint that was requested; return whether one was."""
+        if requests := self._orders.checkpoints():
             self._checkpoints.save()
-            self._orders.settle_commands(wanted)
-        return bool(wanted)
+            self._orders.settle_commands(requests)
+        return bool(requests)
 
     def _snapshot(self) -> TrainingSnapshot | None:
         snapshot = self._training.snapshot()
@@ -271,10 +253,10 @@ class TrainingJob:
 
     def _stopped(self, problem: str) -> TrainingOutcome:
         training = self._training
-        position, epochs, steps = training.position, training.experiment.training.epochs, training.steps
+        position, epochs = training.position, training.experiment.training.epochs
         where = f"after {position.epoch} of {counted(epochs, 'epoch')}"
         if position.step:
-            where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {steps}"
+            where = f"in epoch {position.epoch + 1} of {epochs}, after step {position.step} of {training.steps}"
         saved = f"but its checkpoint could not be written ({problem})" if problem else "and saved"
         return TrainingOutcome("stopped", f"stopped {where}, {saved}")
 
@@ -296,8 +278,7 @@ class TrainingJob:
         with replacing(folder.model_file) as temporary:
             models.compiled(self._model, self._training.optimizer).save(temporary)
         self._timings["total"] = self._now_spent().total
-        results = self._results(outcome, evaluation, restored)
-        write_json(folder.results_file, results)
+        write_json(folder.results_file, self._results(outcome, evaluation, restored))
         self._orders.unwatch()
         if outcome.state == "diverged" and (commands := self._orders.extensions()):
             more = sum(command.epochs for command in commands)
@@ -371,19 +352,15 @@ DECISIVE = {
 
 def differences(earlier: ModelBuilt, now: ModelBuilt) -> str:
     """Return a warning that the last bits may differ, and why; empty if nothing has changed."""
-    changed = [
-        f"{words} {_word(was)} then, {_word(is_now)} now"
-        for name, words in DECISIVE.items()
-        if (was := getattr(earlier, name)) != (is_now := getattr(now, name)) and _known(was) and _known(is_now)
+    pairs = [
+        (words, _in_words(getattr(earlier, name)), _in_words(getattr(now, name))) for name, words in DECISIVE.items()
     ]
+    changed = [f"{words} {was} then, {is_now} now" for words, was, is_now in pairs if was and is_now and was != is_now]
     if not changed:
         return ""
     return f"resumed in other circumstances, so the last bits of its figures may differ: {'; '.join(changed)}"
 
 
-def _known(value: Any) -> bool:
-    return isinstance(value, bool) or value not in (None, "", 0)
-
-
-def _word(value: Any) -> str:
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)
+def _in_words(value: Any) -> str:
+    """Return a value of ModelBuilt as text; empty if it is not known."""
+    return ("on" if value else "off") if isinstance(value, bool) else str(value or "")

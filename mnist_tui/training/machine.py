@@ -20,25 +20,10 @@ from mnist_tui.runs.events import DeviceLoad, Gpu
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mnist-tui")
 VECTOR_INSTRUCTIONS = (
-    "avx",
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx_vnni",
-    "avx512_vnni",
-    "avx512_bf16",
-    "avx512_fp16",
-    "amx_tile",
-    "amx_bf16",
-    "amx_int8",
-    "asimd",
-    "asimddp",
-    "bf16",
-    "i8mm",
-    "sve",
-    "sve2",
-)
-"""In the names of Linux, of x86 and ARM."""
+    "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 amx_int8 "
+    "asimd asimddp bf16 i8mm sve sve2"
+).split()
+"""The names that Linux gives them, on x86 and on ARM."""
 
 
 def facts() -> dict[str, Any]:
@@ -117,10 +102,8 @@ class LoadMeter:
 
     def _gpus(self) -> tuple[Gpu, ...]:
         nvml = self._nvml
-        if nvml is None:
-            return ()
         try:
-            return tuple(_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount()))
+            return tuple(_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())) if nvml else ()
         except nvml.NVMLError:
             return ()
 

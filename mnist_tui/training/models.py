@@ -1,17 +1,25 @@
-"""Build the Keras model and optimizer of an experiment. Plain Keras: saved models load without this project."""
+"""Build the Keras model and optimizer of an experiment, and load trained models.
+
+They are plain Keras: saved models load without this project.
+"""
 
 from __future__ import annotations
 
 from inspect import signature
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import Complexity, of
 from mnist_tui.experiment.layers import Initializer, Layer
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
+from mnist_tui.runs import first_weights
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.backend import keras
+from mnist_tui.training.checkpoint import WeightsSource, load_of_live_run
 
 KERNEL, BIAS, NOISE = range(3)
 """What a layer draws random numbers for; each has a seed of its own."""
@@ -47,6 +55,34 @@ def build(experiment: Experiment) -> Any:
         )
     )
     return keras.Sequential(layers, name="mnist_tui")
+
+
+def trained(folder: RunFolder, source: WeightsSource) -> tuple[Any, int | None]:
+    """Return the model, built from the run's experiment, with its weights; it is not compiled.
+
+    Only arrays are read from the run's files: a model file's configuration, which can name code to be run, is not used.
+
+    Returns:
+        The Keras model, and how many epochs the checkpoint had done; None for a model file.
+
+    Raises:
+        RunError: the weights cannot be read, or are another network's.
+    """
+    model = build(folder.preset().experiment)
+    if source == "model":
+        try:
+            first_weights.weights_of(folder.model_file, first_weights.most_bytes(int(model.count_params())))
+            model.load_weights(folder.model_file)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise RunError(f"{folder.model_file} cannot be read: {why}") from None
+        return model, None
+    snapshot = load_of_live_run(folder.checkpoint)
+    if [array.shape for array in snapshot.model] != [tuple(each.shape) for each in model.variables]:
+        raise RunError(f"the checkpoint in {folder.checkpoint} holds other variables than this version's model has")
+    for variable, value in zip(model.variables, snapshot.model, strict=True):
+        variable.assign(value)
+    return model, snapshot.position.epoch
 
 
 def _layer(layer: Layer, name: str, seed: int, position: int, precision: str) -> Any:

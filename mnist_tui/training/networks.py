@@ -23,18 +23,11 @@ from mnist_tui.training.inputs import DatasetCache
 from mnist_tui.training.program import GRAPH, XLA, LoopProgram, Sums
 
 NOT_COMPILED = ("kernel_initializer", "bias_initializer", "seed")
-"""What of a layer only decides values, by Keras' names."""
+"""Attributes of a layer that decide values only, by Keras' names."""
 
 
 class Network:
-    """An experiment's model and optimizer, and the programs that train it.
-
-    Args:
-        experiment: whose network it is at first.
-
-    Attributes:
-        model, optimizer: Keras' own; the optimizer is built by the first program.
-    """
+    """An experiment's model and optimizer (Keras' own; built by the first program), and the programs that train it."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.model, self.optimizer = models.build(experiment), models.optimizer(experiment)
@@ -43,20 +36,20 @@ class Network:
 
     @property
     def size(self) -> int:
-        """Bytes that it holds, about: parameters, two optimizer slots for each, and both slots' first values."""
+        """About how many bytes it holds: parameters, two optimizer slots for each, and both slots' first values."""
         return 5 * 4 * int(self.model.count_params())
 
     def program(self, kind: str, examples: Resident, *, batch_size: int, seed: int) -> LoopProgram:
         """Return the program that trains on these examples, compiled or from an earlier run."""
         key = kind, min(batch_size, examples.count)
-        if key in self._programs:
-            self._programs[key].use_examples(examples, seed)
+        program = self._programs.get(key)
+        if program is not None:
+            program.use_examples(examples, seed)
         else:
-            self._programs[key] = LoopProgram(
-                kind, self.model, self.optimizer, examples, batch_size=batch_size, seed=seed
-            )
+            program = LoopProgram(kind, self.model, self.optimizer, examples, batch_size=batch_size, seed=seed)
+            self._programs[key] = program
         self._unused = self._unused or [np.array(each.numpy()) for each in self.optimizer.variables]
-        return self._programs[key]
+        return program
 
     def release_examples(self) -> None:
         """Release the examples; each run has its own."""
@@ -75,31 +68,30 @@ class Network:
         if self._unused:
             for variable, value in zip(self.optimizer.variables, self._unused, strict=True):
                 variable.assign(value)
-        spec: Any = experiment.optimizer
-        self.optimizer.learning_rate = spec.learning_rate
+        self.optimizer.learning_rate = experiment.learning_rate(0)
 
 
-def network_of(experiment: Experiment, kept: DatasetCache | None) -> Network:
+def network_of(experiment: Experiment, cache: DatasetCache | None) -> Network:
     """Return the experiment's network, new or one of the same structure from an earlier run.
 
     Args:
-        kept: where the process keeps networks; None where it trains one run.
+        cache: where the process keeps networks; None where it trains one run.
     """
-    if kept is None or not experiment.trains_in_epochs:
+    if cache is None or not experiment.trains_in_epochs:
         return Network(experiment)
     key = structure(experiment)
-    network: Network | None = kept.get(key)
+    network: Network | None = cache.get(key)
     if network is None:
         network = Network(experiment)
     else:
         network.restart_as(experiment)
-    kept.keep(key, network, network.size)
+    cache.put(key, network, network.size)
     return network
 
 
-def release_examples(kept: DatasetCache) -> None:
-    """Release the examples of every network that is kept."""
-    for value in kept.values():
+def release_examples(cache: DatasetCache) -> None:
+    """Release the examples of every network in the cache."""
+    for value in cache.values():
         if isinstance(value, Network):
             value.release_examples()
 

@@ -27,31 +27,26 @@ class Orders:
 
     Args:
         leave: ends the run at once, with that reason; called for a stop while there is nothing to save yet, for
-            discard, and for a second signal. It may end the process; where it does not, `stay` tells.
+            discard, and for a second signal. It may end the process.
 
     Attributes:
         stop_reason: the reason for a stop while there is nothing to save.
         paused, stopping: what is asked for now.
-        left: set once the run has ended so.
+        left: set once `leave` has ended the run.
     """
 
     def __init__(self, leave: Callable[[str], None]) -> None:
         self._leave = leave
         self._lock = threading.RLock()
-        self._changed = threading.Event()
-        self._over = threading.Event()
+        self._changed, self._over, self.left = threading.Event(), threading.Event(), threading.Event()
         self._watcher: threading.Thread | None = None
-        self._signals = 0
-        self._worth_saving = False
-        self.stop_reason = "stopped before training began"
-        self._stepping = False
         self._folder: RunFolder | None = None
+        self._signals = 0
+        self._worth_saving = self._stepping = self.paused = self.stopping = False
+        self.stop_reason = "stopped before training began"
         self._open: list[Command] = []
         self._extensions: list[Command] = []
         self._checkpoints: list[Command] = []
-        self.paused = False
-        self.stopping = False
-        self.left = threading.Event()
 
     def watch(self, folder: RunFolder) -> None:
         """Obey the commands in the run's folder: waiting ones at once, later ones in a thread, until `unwatch`.
@@ -62,14 +57,14 @@ class Orders:
 
         def look() -> None:
             for command in inbox.look():
-                if command.name != "discard" or is_waiting(folder, command):  # it may have been withdrawn this moment
+                if command.name != "discard" or is_waiting(folder, command):  # a discard may be withdrawn
                     self.obey(command)
 
         def look_again() -> None:
             while not self._over.wait(LOOK_SECONDS):
                 try:
                     look()
-                except Exception as error:  # the next command is to find a listener all the same
+                except Exception as error:  # commands must be read all the same from now on
                     traceback.print_exception(error)
 
         look()
@@ -81,10 +76,6 @@ class Orders:
         self._over.set()
         if self._watcher is not None:
             self._watcher.join()
-
-    def give(self, name: CommandName) -> None:
-        """Obey a command that needs no number."""
-        self.obey(Command(name))
 
     def obey(self, command: Command) -> None:
         """Obey one command."""
@@ -126,7 +117,7 @@ class Orders:
         self._signals += 1
         if self._signals > 1:
             self._end("stopped at once by a second signal; its last checkpoint is what is left")
-        self.give("stop")
+        self.obey(Command("stop"))
 
     def start_training(self) -> None:
         """Leave a stop to the training loop from now on, which saves first; raise `Left` if the run has ended."""
@@ -137,14 +128,14 @@ class Orders:
     def checkpoints(self) -> list[Command]:
         """Return the checkpoints that were asked for since the last call."""
         with self._lock:
-            asked, self._checkpoints = self._checkpoints, []
-            return asked
+            requests, self._checkpoints = self._checkpoints, []
+            return requests
 
     def extensions(self) -> list[Command]:
         """Return the requests for more epochs since the last call."""
         with self._lock:
-            asked, self._extensions = self._extensions, []
-            return asked
+            requests, self._extensions = self._extensions, []
+            return requests
 
     def settle(self, *names: CommandName) -> None:
         """Remove the files of commands with these names, or of all: they are done, or mean nothing any more."""
@@ -174,7 +165,7 @@ class Orders:
 class Signals:
     """Deliver SIGTERM and SIGINT in a thread of their own: a long call into TensorFlow does not delay them.
 
-    To be made in the main thread. SIGHUP is ignored: the terminal's end is not training's.
+    Create it in the main thread. SIGHUP is ignored: training outlives its terminal.
 
     Args:
         has_run: whether there is a run already: then signals wait for `deliver_to`, else they end the process.

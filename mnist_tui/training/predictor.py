@@ -28,6 +28,7 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment, HogFeatures
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.training.checkpoint import newest_weights
 
 PIXELS = IMAGE_EDGE**2
 MOST_IMAGES = 10_000
@@ -43,19 +44,21 @@ def serve(folder: RunFolder) -> None:
         RequestError: the run has no model that can be loaded; that has been said on stdout, too.
     """
     began = time.perf_counter()
-    answers = _own_stdout()
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     loaded = threading.Event()
     threading.Thread(target=_listen, args=(lines, loaded), name="stdin", daemon=True).start()
     try:
         predict, weights, epoch = _loaded(folder)
     except RequestError as error:
-        _say(answers, {"error": str(error)})
+        _send(answers, {"error": str(error)})
         raise
     loaded.set()
-    _say(answers, {"ready": True, "weights": weights, "epoch": epoch, "milliseconds": _since(began)})
+    _send(answers, {"ready": True, "weights": weights, "epoch": epoch, "milliseconds": _milliseconds_since(began)})
     while line := lines.get():
-        _say(answers, answer(line, predict))
+        _send(answers, answer(line, predict))
 
 
 def answer(line: bytes, predict: Predict) -> dict[str, Any]:
@@ -65,8 +68,8 @@ def answer(line: bytes, predict: Predict) -> dict[str, Any]:
         images = _images(line)
     except ValueError as error:
         return {"error": str(error)}
-    rows = [[_finite(value) for value in row] for row in predict(images).tolist()]
-    return {"probabilities": rows, "milliseconds": _since(began)}
+    rows = [[value if math.isfinite(value) else None for value in row] for row in predict(images).tolist()]
+    return {"probabilities": rows, "milliseconds": _milliseconds_since(began)}
 
 
 def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np.float32]:
@@ -74,31 +77,21 @@ def features_of(images: NDArray[np.uint8], experiment: Experiment) -> NDArray[np
     spec = experiment.features
     if not isinstance(spec, HogFeatures):
         return images[..., np.newaxis].astype(np.float32) / np.float32(255)
-    return hog_batch(
-        images,
-        orientations=spec.orientations,
-        pixels_per_cell=spec.pixels_per_cell,
-        cells_per_block=spec.cells_per_block,
-    ).astype(np.float32, copy=False)
+    return hog_batch(images, **spec.settings).astype(np.float32, copy=False)
 
 
 def _loaded(folder: RunFolder) -> tuple[Predict, str, int | None]:
     """Return the model as one traced function on the CPU, after its slow first call."""
-    from mnist_tui.training import saved
-
     experiment = folder.preset().experiment
-    source = saved.newest(folder)
-    from mnist_tui.training import device
+    source = newest_weights(folder)
+    from mnist_tui.training import device, models
     from mnist_tui.training.backend import tf
 
     device.choose("cpu")
-    model, epoch = saved.load(folder, source)
+    model, epoch = models.trained(folder, source)
     signature = tf.TensorSpec((None, *experiment.input_shape), tf.float32)
-
-    def forward(inputs: Any) -> Any:
-        return model(inputs, training=False)
-
-    traced = tf.function(forward, autograph=False).get_concrete_function(signature)
+    forward = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    traced = forward.get_concrete_function(signature)
 
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return traced(tf.constant(features_of(images, experiment))).numpy()
@@ -121,33 +114,20 @@ def _images(line: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(pixels), np.uint8).reshape(-1, IMAGE_EDGE, IMAGE_EDGE)
 
 
-def _own_stdout() -> TextIO:
-    """Return a stream to stdout for answers alone; what libraries print goes to stderr from here on."""
-    sys.stdout.flush()
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return answers
-
-
 def _listen(lines: queue.SimpleQueue[bytes], loaded: threading.Event) -> None:
     """Put whole lines into the queue, then an empty one; runs in a thread."""
-    asked = False
+    requests = 0
     # not sys.stdin, which an interpreter that ends meanwhile cannot close
-    for line in os.fdopen(os.dup(0), "rb"):
-        asked = True
+    for requests, line in enumerate(os.fdopen(os.dup(0), "rb"), 1):
         lines.put(line if line.endswith(b"\n") else line + b"\n")
-    if not asked and not loaded.is_set():
+    if not requests and not loaded.is_set():
         os._exit(0)
     lines.put(b"")
 
 
-def _say(answers: TextIO, doc: dict[str, Any]) -> None:
+def _send(answers: TextIO, doc: dict[str, Any]) -> None:
     print(json.dumps(doc, allow_nan=False), file=answers, flush=True)
 
 
-def _since(began: float) -> float:
+def _milliseconds_since(began: float) -> float:
     return round(1000 * (time.perf_counter() - began), 3)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

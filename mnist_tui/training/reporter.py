@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from typing import Any
 
 from mnist_tui.clocks import SteadyClock
 from mnist_tui.runs.event_log import EventLog
@@ -16,17 +15,16 @@ from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, beaten, this_proces
 from mnist_tui.training.machine import LoadMeter
 
 PHASE_SECONDS = 0.2
-FRESH_SECONDS = 0.1
-"""Between two progress events at first; one in a hundredth of the time trained after that, up to LONG_SECONDS."""
+FRESH_SECONDS, LOAD_SECONDS = 0.1, 1.0
+"""Between two events of progress, and of the load, at first; `pace` makes them rarer."""
 LONG_SECONDS = 5.0
-LOAD_SECONDS = 1.0
 
 
 class Reporter:
     """Write a run's events and status; nothing else writes them.
 
     Args:
-        folder: the run's, whose lock the caller holds.
+        folder: the run's; the caller holds its lock.
         not_before: the time of the last event of an earlier session: times in a log never go back.
     """
 
@@ -40,7 +38,7 @@ class Reporter:
         self._over = threading.Event()
         self._phase = Phase(name="")
         self._held: Progress | None = None
-        self._told = 0.0
+        self._flushed = 0.0
         self._training_since: float | None = None
 
     def emit(self, event: Event) -> None:
@@ -56,7 +54,7 @@ class Reporter:
                 self._log.sync()
 
     def phase(self, name: str, done: float = 0, total: float = 0, unit: str = "", text: str = "") -> None:
-        """Report what is being done; of many steps of a phase a few a second are written, and the last."""
+        """Report what is being done. Of many steps of a phase a few a second are written, and the last."""
         event = Phase(name=name, done=done, total=total, unit=unit, text=text, time=self._clock())
         with self._lock:
             again = (name, text, total) == (self._phase.name, self._phase.text, self._phase.total)
@@ -71,7 +69,7 @@ class Reporter:
         if self._training_since is None:
             self._training_since = now
         self._held = event
-        if now - self._told >= pace(now - self._training_since, FRESH_SECONDS):
+        if now - self._flushed >= pace(now - self._training_since, FRESH_SECONDS):
             self.flush()
 
     def flush(self) -> None:
@@ -79,7 +77,7 @@ class Reporter:
         if self._held is not None:
             self.emit(self._held)
             self._held = None
-            self._told = time.monotonic()
+            self._flushed = time.monotonic()
 
     def drop(self) -> None:
         """Drop the progress that was held back: the epoch's figures replace it."""
@@ -116,24 +114,20 @@ class Reporter:
 
     def _beat(self) -> None:
         meter = LoadMeter()
-        began = told = beat = time.monotonic()
+        began = read = beat = time.monotonic()
         while not self._over.wait(LOAD_SECONDS / 4):
             now = time.monotonic()
             try:
-                if now - told >= pace(now - began, LOAD_SECONDS):
-                    told = now
+                if now - read >= pace(now - began, LOAD_SECONDS):
+                    read = now
                     self.emit(meter.read())
                 if now - beat >= HEARTBEAT_SECONDS:
                     beat = now
                     self.state(self._status.state)
             except OSError as error:
-                _say(f"the run's folder cannot be written: {error}")
+                print(f"the run's folder cannot be written: {error}", file=sys.stderr, flush=True)
 
 
 def pace(elapsed: float, least: float) -> float:
     """Return the seconds between two events: `least` at first, then 1/100 of the elapsed time up to LONG_SECONDS."""
     return min(LONG_SECONDS, max(least, elapsed / 100))
-
-
-def _say(*words: Any) -> None:
-    print(*words, file=sys.stderr, flush=True)

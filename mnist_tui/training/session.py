@@ -22,7 +22,7 @@ from mnist_tui.runs.control import DISCARDED, CommandName
 from mnist_tui.runs.devices import ahead_of
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, ModelBuilt, RunStarted
-from mnist_tui.runs.folder import Launch, RunFolder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import Lock
 from mnist_tui.runs.start import go_on_if_asked
 from mnist_tui.training import machine
@@ -31,27 +31,9 @@ from mnist_tui.training.inputs import DatasetCache, Inputs, prepare
 from mnist_tui.training.orders import LOOK_SECONDS, Orders
 from mnist_tui.training.reporter import Reporter
 
-QUEUE_LOOK_SECONDS = 0.5
-
-
-def wait_in_line(folder: RunFolder, launch: Launch, reporter: Reporter, left: threading.Event) -> None:
-    """Wait until every live run that was made earlier, on this machine and for the same device, has ended.
-
-    It tells which it waits for. Commands reach the worker meanwhile; a stop ends it, and `left` the waiting.
-    """
-    ahead = ahead_of(folder, launch)
-    while ahead:
-        reporter.phase("waiting", text=ahead.text)
-        if left.wait(QUEUE_LOOK_SECONDS):
-            return
-        ahead = ahead_of(folder, launch, ahead.runs) or ahead_of(folder, launch)
-
-
-PACKAGE = Path(__file__).resolve().parent.parent
 DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes of a worker."""
-AS_BEFORE = ("stopped", "finished")
-"""Ends that stay a run's own where it cannot go on."""
+QUEUE_LOOK_SECONDS = 0.5
 UNTIL_THE_END: tuple[CommandName, ...] = ("pause", "continue", "step", "stop", "checkpoint", "discard")
 """Commands that mean nothing once the run has ended."""
 
@@ -65,10 +47,9 @@ class Session:
         folder: the run's.
         importing: whether TensorFlow's import is still to be waited for.
         lock: the run's lock, where whoever started this process held it and handed it over.
-        kept: the data that the process keeps, where it serves run after run: then the run's end is not the process's.
+        cache: the data that the process keeps, where it trains run after run: then it does not end with the run.
 
     Attributes:
-        kept: as given.
         before: the run as earlier sessions left it; without a `start` where this is the first.
 
     Raises:
@@ -76,9 +57,9 @@ class Session:
     """
 
     def __init__(
-        self, folder: RunFolder, importing: bool, lock: int | None = None, kept: DatasetCache | None = None
+        self, folder: RunFolder, importing: bool, lock: int | None = None, cache: DatasetCache | None = None
     ) -> None:
-        self.folder, self.kept = folder, kept
+        self.folder, self.cache = folder, cache
         self._lock = Lock(folder, lock)
         self.before = replayed(folder.events_file)
         self._resumed = False
@@ -92,15 +73,11 @@ class Session:
             self.fail(error)
             self._lock.release()
             raise
-        counted = complexity.of(self.experiment)
+        counted, epochs = complexity.of(self.experiment), self.experiment.training.epochs
         self.platform = machine.facts()
         self.reporter.emit(
             RunStarted(
-                run=folder.id,
-                epochs=self.experiment.training.epochs,
-                total=counted.total,
-                trainable=counted.trainable,
-                platform=self.platform,
+                run=folder.id, epochs=epochs, total=counted.total, trainable=counted.trainable, platform=self.platform
             )
         )
         self.orders.watch(folder)
@@ -139,19 +116,31 @@ class Session:
         came_to_its_end = False
         try:
             if self.launch.wait:
-                wait_in_line(self.folder, self.launch, self.reporter, self.orders.left)
-                self.orders.raise_if_ended()
+                self._wait_in_line()
                 self._begin()
             from mnist_tui.training.job import TrainingJob
 
             self._importing = False
-            TrainingJob(self, self._given_inputs()).run()
+            TrainingJob(self, self._finished_inputs()).run()
             came_to_its_end = True
         except Exception as error:
             return DONE if self.orders.left.is_set() else self.fail(error)
         finally:
             self._release(came_to_its_end)
         return DONE
+
+    def _wait_in_line(self) -> None:
+        """Wait until every live run that was made earlier, on this machine and for the same device, has ended.
+
+        It reports which it waits for. Commands reach the worker meanwhile; a stop ends the run and the waiting.
+        """
+        ahead = ahead_of(self.folder, self.launch)
+        while ahead:
+            self.reporter.phase("waiting", text=ahead.text)
+            if self.orders.left.wait(QUEUE_LOOK_SECONDS):
+                break
+            ahead = ahead_of(self.folder, self.launch, ahead.runs) or ahead_of(self.folder, self.launch)
+        self.orders.raise_if_ended()
 
     def fail(self, error: Exception) -> int:
         """End the run as failed: with a sentence for the person, and for an unforeseen error a traceback in the log."""
@@ -166,7 +155,7 @@ class Session:
 
     def _prepare(self) -> None:
         try:
-            self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data, self.kept)
+            self._inputs = prepare(self.experiment, self.launch, self.reporter, self.before.data, self.cache)
         except Exception as error:
             if self._alone:
                 # Not left to the main thread: the import that it may be in takes seconds.
@@ -175,7 +164,7 @@ class Session:
         if self._importing:
             self.reporter.phase("importing", text="TensorFlow")
 
-    def _given_inputs(self) -> Inputs:
+    def _finished_inputs(self) -> Inputs:
         while self._data.is_alive():
             self.orders.raise_if_ended()
             self._data.join(LOOK_SECONDS)
@@ -187,7 +176,7 @@ class Session:
     @property
     def _alone(self) -> bool:
         """Whether the process ends with the run."""
-        return self.kept is None
+        return self.cache is None
 
     def _release(self, came_to_its_end: bool) -> None:
         """Release the run for other processes: this one may take seconds to end.
@@ -215,16 +204,12 @@ class Session:
 
     def _end(self, ended: Ended) -> None:
         """End the run; a run that had ended well before and could not continue keeps its state and its results."""
-        as_before = self.before.ended
-        is_as_before = as_before is not None and as_before.state in AS_BEFORE and not self._resumed and not ended.where
-        if as_before is not None and is_as_before:
-            ended = replace(as_before, refused=ended.reason)
+        before = self.before.ended
+        if before is not None and before.state in ("stopped", "finished") and not self._resumed and not ended.where:
+            ended = replace(before, refused=ended.reason)
         self.reporter.end(ended)
         # More epochs that were asked for stay for the next worker, but not of a run that refused or is discarded.
-        if is_as_before or ended.reason == DISCARDED:
-            self.orders.settle()
-        else:
-            self.orders.settle(*UNTIL_THE_END)
+        self.orders.settle(*(() if ended.refused or ended.reason == DISCARDED else UNTIL_THE_END))
 
 
 def in_words(error: Exception) -> str:
@@ -239,10 +224,8 @@ def in_words(error: Exception) -> str:
 
 def place_of(error: Exception) -> str:
     """Return the file and line of this project where an error arose; the library's if none of ours is involved."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
-    if not frames:
-        return ""
-    frame = (own or list(frames))[-1]
-    name = Path(frame.filename)
-    return f"{name.relative_to(PACKAGE.parent) if own else name.name}:{frame.lineno}"
+    package = Path(__file__).resolve().parent.parent
+    places = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [(path.relative_to(package.parent), line) for path, line in places if path.is_relative_to(package)]
+    path, line = (own or [(path.name, line) for path, line in places] or [("", None)])[-1]
+    return f"{path}:{line}" if line else ""

@@ -41,8 +41,8 @@ class Trials:
     """
 
     def __init__(self, signals: Signals) -> None:
-        self._given: queue.SimpleQueue[RunFolder] = queue.SimpleQueue()
-        self._kept = DatasetCache()
+        self._folders: queue.SimpleQueue[RunFolder] = queue.SimpleQueue()
+        self._cache = DatasetCache()
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._signals = 0
@@ -56,21 +56,23 @@ class Trials:
         threading.Thread(target=self._listen, name="stdin", daemon=True).start()
         threading.Thread(target=self._import, name="import", daemon=True).start()
         while not self._signals:
-            folder = self._given.get()
-            with _log_of(folder):
+            folder = self._folders.get()
+            with _printing_to_log(folder):
                 code = self._run(folder)
-            self._answer(folder, code)
+            with self._lock:
+                self._session = None
+                print(json.dumps({"run": folder.id, "exit": code}), file=self._answers, flush=True)
             if self._imported:
-                _forget(self._kept)
+                self._free_memory()
         return DONE
 
     def _listen(self) -> None:
         while (line := sys.stdin.buffer.readline()).endswith(b"\n"):
-            self._given.put(RunFolder(Path(os.fsdecode(line[:-1]))))
+            self._folders.put(_folder_in(line))
         os._exit(DONE)
 
     def _import(self) -> None:
-        # What goes wrong goes wrong again in the first run, and is told there.
+        # What goes wrong goes wrong again in the first run, and is reported there.
         with suppress(Exception):
             import_module("mnist_tui.training.job")
             # What is there now stays: looking through TensorFlow's million objects after each run takes 0.2 s.
@@ -80,21 +82,25 @@ class Trials:
     def _run(self, folder: RunFolder) -> int:
         try:
             with self._lock:
-                self._session = Session(folder, importing=not self._imported, kept=self._kept)
+                self._session = Session(folder, importing=not self._imported, cache=self._cache)
             return self._session.train()
         except (OSError, RequestError) as error:
             print(error, file=sys.stderr, flush=True)
-            _tell_refused(folder, str(error))
+            _mark_failed(folder, str(error))
             return REFUSED
         except Exception as error:
             traceback.print_exception(error)
-            _tell_refused(folder, in_words(error))
+            _mark_failed(folder, in_words(error))
             return FAILED
 
-    def _answer(self, folder: RunFolder, code: int) -> None:
-        with self._lock:
-            self._session = None
-            print(json.dumps({"run": folder.id, "exit": code}), file=self._answers, flush=True)
+    def _free_memory(self) -> None:
+        """Free what a run has left and the cache does not keep."""
+        from mnist_tui.training.backend import forget
+        from mnist_tui.training.networks import release_examples
+
+        release_examples(self._cache)
+        forget()
+        gc.collect()
 
     def _signalled(self) -> None:
         with self._lock:
@@ -106,24 +112,31 @@ class Trials:
             os._exit(DONE)
 
 
+def _folder_in(line: bytes) -> RunFolder:
+    return RunFolder(Path(os.fsdecode(line[:-1])))
+
+
+def _print_to(log: int) -> None:
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+
+
 @contextmanager
-def _log_of(folder: RunFolder) -> Generator[None]:
+def _printing_to_log(folder: RunFolder) -> Generator[None]:
     """Send what is printed into the run's log, if the run's folder is there."""
     own = os.dup(2)
     try:
         with suppress(OSError), open_append(folder.log_file) as log:
-            os.dup2(log.fileno(), 1)
-            os.dup2(log.fileno(), 2)
+            _print_to(log.fileno())
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        os.dup2(own, 1)
-        os.dup2(own, 2)
+        _print_to(own)
         os.close(own)
 
 
-def _tell_refused(folder: RunFolder, reason: str) -> None:
+def _mark_failed(folder: RunFolder, reason: str) -> None:
     """Mark a refused run as failed: its status names this process, which lives on, so it would seem to be starting."""
     with suppress(OSError, RequestError):
         status = folder.status()
@@ -131,67 +144,16 @@ def _tell_refused(folder: RunFolder, reason: str) -> None:
             folder.write_status(replace(status, state="failed", reason=reason))
 
 
-def _forget(kept: DatasetCache) -> None:
-    """Free what a run has left and the cache does not keep."""
-    from mnist_tui.training.backend import forget
-    from mnist_tui.training.networks import release_examples
-
-    release_examples(kept)
-    forget()
-    gc.collect()
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run a worker; return its exit code: 0 done (also stopped or diverged), 1 failed, 2 refused."""
-    arguments = _parser().parse_args(argv)
-    try:
-        if arguments.job == "export":
-            return _export(arguments)
-        if arguments.job == "predict":
-            return _predict(arguments)
-        signals = Signals(has_run=not arguments.standby)
-        if arguments.trials:
-            return Trials(signals).serve()
-        if arguments.standby:
-            return StandbyWorker(signals).serve()
-        return _take_on(RunFolder(arguments.run), signals, importing=True, lock=arguments.lock).train()
-    except RequestError as error:
-        print(error, file=sys.stderr, flush=True)
-        return REFUSED
-    except OSError as error:
-        print(f"the run's folder cannot be used: {why_unwritten(error)}", file=sys.stderr, flush=True)
-        return REFUSED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mnist_tui.training.worker", description=__doc__)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run", type=Path, metavar="FOLDER", help="the run to take on")
-    what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
-    what.add_argument("--trials", action="store_true", help="train the runs whose folders stdin names, one by one")
-    parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
-    parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(WEIGHT_FORMATS)}")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
-    return parser
-
-
-def _take_on(folder: RunFolder, signals: Signals, importing: bool, lock: int | None = None) -> Session:
-    session = Session(folder, importing, lock)
-    signals.deliver_to(session.orders.signalled)
-    return session
-
-
 class StandbyWorker:
     """Import TensorFlow while waiting for a run on stdin; end if stdin ends before one comes.
 
-    A run that comes while TensorFlow is still being imported is taken on at once.
+    A run that comes while TensorFlow is still being imported is started at once.
     """
 
     def __init__(self, signals: Signals) -> None:
         self._signals = signals
         self._imported = False
-        self._given = threading.Event()
+        self._started = threading.Event()
         self._session: Session | None = None
         self._refused: RequestError | None = None
 
@@ -200,9 +162,9 @@ class StandbyWorker:
         from mnist_tui.training import networks
 
         self._imported = True
-        if not self._given.is_set():
+        if not self._started.is_set():
             networks.warm()
-        self._given.wait()
+        self._started.wait()
         if self._session is None:
             print(self._refused, file=sys.stderr, flush=True)
             return REFUSED
@@ -212,34 +174,70 @@ class StandbyWorker:
         line = sys.stdin.buffer.readline()
         if not line.endswith(b"\n"):
             os._exit(DONE)
-        folder = RunFolder(Path(os.fsdecode(line[:-1])))
+        folder = _folder_in(line)
         try:
             with open_append(folder.log_file) as log:
-                os.dup2(log.fileno(), 1)
-                os.dup2(log.fileno(), 2)
-            self._session = _take_on(folder, self._signals, importing=not self._imported)
+                _print_to(log.fileno())
+            self._session = _start(folder, self._signals, importing=not self._imported)
         except (OSError, RequestError) as error:
             self._refused = RunError(str(error))
         finally:
-            self._given.set()
+            self._started.set()
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    from mnist_tui.training.export import export
+def _start(folder: RunFolder, signals: Signals, importing: bool, lock: int | None = None) -> Session:
+    session = Session(folder, importing, lock)
+    signals.deliver_to(session.orders.signalled)
+    return session
 
-    if arguments.run is None or arguments.out is None or not arguments.formats:
-        raise RunError("an export needs --run FOLDER, --out DIR and at least one format")
-    export(RunFolder(arguments.run), arguments.formats, arguments.out)
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a worker; return its exit code: 0 done (also stopped or diverged), 1 failed, 2 refused."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.job != "train":
+            return _other_job(arguments)
+        signals = Signals(has_run=not arguments.standby)
+        if arguments.trials:
+            return Trials(signals).serve()
+        if arguments.standby:
+            return StandbyWorker(signals).serve()
+        return _start(RunFolder(arguments.run), signals, importing=True, lock=arguments.lock).train()
+    except RequestError as error:
+        print(error, file=sys.stderr, flush=True)
+        return REFUSED
+    except OSError as error:
+        print(f"the run's folder cannot be used: {why_unwritten(error)}", file=sys.stderr, flush=True)
+        return REFUSED
+
+
+def _other_job(arguments: argparse.Namespace) -> int:
+    if arguments.job == "export":
+        from mnist_tui.training.export import export
+
+        if arguments.run is None or arguments.out is None or not arguments.formats:
+            raise RunError("an export needs --run FOLDER, --out DIR and at least one format")
+        export(RunFolder(arguments.run), arguments.formats, arguments.out)
+    else:
+        from mnist_tui.training.predictor import serve
+
+        if arguments.run is None:
+            raise RunError("a prediction needs --run FOLDER")
+        serve(RunFolder(arguments.run))
     return DONE
 
 
-def _predict(arguments: argparse.Namespace) -> int:
-    from mnist_tui.training.predictor import serve
-
-    if arguments.run is None:
-        raise RunError("a prediction needs --run FOLDER")
-    serve(RunFolder(arguments.run))
-    return DONE
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mnist_tui.training.worker", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run", type=Path, metavar="FOLDER", help="the run to train")
+    what.add_argument("--standby", action="store_true", help="import TensorFlow, then read a run's folder from stdin")
+    what.add_argument("--trials", action="store_true", help="train the runs whose folders stdin names, one by one")
+    parser.add_argument("--lock", type=int, metavar="FD", help="with --run: its lock, already held, as an open file")
+    parser.add_argument("--job", choices=["train", "export", "predict"], default="train")
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"export: {', '.join(WEIGHT_FORMATS)}")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="export: where to")
+    return parser
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import EpochEnded, Progress
 from mnist_tui.runs.folder import RunFolder
 from tests.benchmarks.turns import Turns
@@ -91,7 +92,7 @@ def main() -> None:
             asked = turns.wait()
             clock.go_on()
             if asked == CHECKPOINT_TURN:
-                session.orders.give("checkpoint")
+                session.orders.obey(Command("checkpoint"))
             return time.perf_counter()
 
         def _wait_for_checkpoints(self) -> None:

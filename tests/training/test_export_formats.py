@@ -2,19 +2,25 @@
 
 import errno
 import tomllib
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
-from mnist_tui.training.export import WRITERS, disk_error, write_h5
+from mnist_tui.training.export import WRITERS, Source, disk_error, write_h5
 
 
-class Model:
-    """Fails to save, as Keras' does."""
+class Unwritable(Source):
+    """Its model fails to save, as Keras' does."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+    @cached_property
+    def model(self) -> Any:
+        return self
 
     def save_weights(self, path: Path) -> None:
         raise self.error
@@ -33,7 +39,7 @@ def test_only_an_error_of_the_disk_is_told_as_one(error: Exception, number: int 
     found = disk_error(error)
     assert (found and found.errno) == number
     with pytest.raises(OSError if number else RuntimeError) as raised:
-        write_h5(Model(error), tmp_path / "model.weights.h5")
+        write_h5(Unwritable(error), tmp_path / "model.weights.h5")
     if number is None:
         assert raised.value is error
 

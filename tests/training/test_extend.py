@@ -13,6 +13,7 @@ import pytest
 
 from mnist_tui.experiment.spec import from_mapping, to_mapping
 from mnist_tui.runs import control, start
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import (
     CheckpointSaved,
@@ -91,7 +92,7 @@ def test_three_epochs_and_two_more_are_five_to_the_byte(tmp_path, five):
 def test_a_stopped_run_is_extended_beyond_its_plan(tmp_path):
     straight, folder = new_run(tmp_path, planned(FOUR, 6)), new_run(tmp_path, FOUR)
     assert ran(straight) == 0
-    assert ran(folder, at(EpochEnded, lambda session: session.orders.give("stop"), epoch=2)) == 0
+    assert ran(folder, at(EpochEnded, lambda session: session.orders.obey(Command("stop")), epoch=2)) == 0
     assert folder.state() == "stopped"
     assert extended(folder, 2) == 0
     assert same_run(folder, straight)
@@ -107,10 +108,10 @@ def test_a_run_that_trains_is_extended_at_once_and_paused_too(tmp_path):
             case EpochEnded(epoch=2):
                 session.orders.obey(more)
             case EpochEnded(epoch=3):
-                session.orders.give("pause")
+                session.orders.obey(Command("pause"))
             case Paused():
                 session.orders.obey(more)
-                session.orders.give("continue")
+                session.orders.obey(Command("continue"))
             case _:
                 pass
 
@@ -287,7 +288,7 @@ def test_one_epoch_at_a_time_and_no_pause_after_the_last(tmp_path):
 
     def step(session, event):
         if isinstance(event, Paused) or (isinstance(event, Phase) and event.name == "training"):
-            session.orders.give("step")
+            session.orders.obey(Command("step"))
 
     assert ran(folder, step) == 0
     assert [(event.epoch, event.step) for event in events(folder, Paused)] == [(2, 0), (3, 0), (4, 0)]

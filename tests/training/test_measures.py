@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from mnist_tui.data.datasets import validation_split
 from mnist_tui.experiment.spec import MAX_EPOCHS, from_mapping, to_mapping
 from mnist_tui.runs import epoch_predictions
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.epoch_predictions import PredictionsReader
 from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import Paused, Warned, WeightsSeen
@@ -278,9 +279,9 @@ def test_a_pause_is_a_moment_to_look_at_the_newest_epoch(tmp_path, monkeypatch):
 
     def pause_after_two(session, event):
         if getattr(event, "epoch", 0) == 2 and event.type == "epoch":
-            session.orders.give("pause")
+            session.orders.obey(Command("pause"))
         if isinstance(event, Paused):
-            session.orders.give("continue")
+            session.orders.obey(Command("continue"))
 
     assert ran(folder, pause_after_two) == 0
     assert [event.epoch for event in events(folder, WeightsSeen)] == [0, 2, 4]

@@ -21,9 +21,9 @@ def orders(left):
 
 
 def test_pause_and_continue_follow_each_other(orders):
-    orders.give("pause")
+    orders.obey(Command("pause"))
     assert orders.paused
-    orders.give("continue")
+    orders.obey(Command("continue"))
     assert not orders.paused
 
 
@@ -68,19 +68,19 @@ def test_an_order_that_cannot_be_carried_out_does_not_end_the_listening(tmp_path
 
 
 def test_a_checkpoint_is_asked_for_once(orders):
-    orders.give("checkpoint")
+    orders.obey(Command("checkpoint"))
     assert len(orders.checkpoints()) == 1
     assert not orders.checkpoints()
 
 
 def test_a_stop_with_nothing_to_save_leaves_at_once(orders, left):
-    orders.give("stop")
+    orders.obey(Command("stop"))
     assert left == ["stopped before training began"]
 
 
 def test_a_stop_while_training_is_left_to_whoever_trains(orders, left):
     orders.start_training()
-    orders.give("stop")
+    orders.obey(Command("stop"))
     assert orders.stopping
     assert left == []
 
@@ -95,7 +95,7 @@ def test_the_first_signal_stops_and_saves_the_second_means_now(orders, left):
 
 
 def test_a_wait_ends_with_the_next_order(orders):
-    orders.give("pause")
+    orders.obey(Command("pause"))
     orders.wait(PATIENCE)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from mnist_tui.data.catalogue import MissingDataError
 from mnist_tui.experiment.spec import from_mapping, to_mapping
+from mnist_tui.runs.control import Command
 from mnist_tui.runs.events import Ended, EpochEnded, ModelBuilt, Phase, Progress, Resumed, Warned
 from mnist_tui.runs.results import run_document
 from mnist_tui.training import checkpoint
@@ -98,7 +99,7 @@ def ran(folder, on_event=None):
 def stop_after(epoch):
     def look(session, event):
         if isinstance(event, EpochEnded) and event.epoch == epoch:
-            session.orders.give("stop")
+            session.orders.obey(Command("stop"))
 
     return look
 
