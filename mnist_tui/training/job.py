@@ -184,13 +184,14 @@ class TrainingJob:
 
     def _moments(self) -> Iterator[Progress | EpochEnded | None]:
         """Yield from the training until it ends and no more epochs are requested."""
-        training = self._training
-        yield from training.run()
-        while training.outcome is not None and training.outcome.state == "finished":
-            self._extend_if_asked(self._checkpoints.save)
-            if training.outcome is not None:
+        while True:
+            yield from self._training.run()
+            outcome = self._training.outcome
+            if outcome is None or outcome.state != "finished":
                 return
-            yield from training.run()
+            self._extend_if_asked(self._checkpoints.save)
+            if self._training.outcome is not None:
+                return
 
     def _report(self, moment: Progress | EpochEnded | None) -> None:
         if isinstance(moment, Progress):
