@@ -22,7 +22,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scikit-learn", "scikit-image", "mni
 VECTOR_INSTRUCTIONS = (
     "avx avx2 fma avx512f avx_vnni avx512_vnni avx512_bf16 avx512_fp16 amx_tile amx_bf16 amx_int8 "
     "asimd asimddp bf16 i8mm sve sve2"
-).split()
+)
 """The names that Linux gives them, on x86 and on ARM."""
 
 
@@ -65,7 +65,7 @@ def cpu_name() -> str:
 def cpu_features() -> str:
     """Return the processor's vector instructions that decide which kernels run (``avx2 avx512f fma``)."""
     known = (_cpu_info("flags") or _cpu_info("Features")).split()
-    return " ".join(name for name in VECTOR_INSTRUCTIONS if name in known)
+    return " ".join(name for name in VECTOR_INSTRUCTIONS.split() if name in known)
 
 
 def _cpu_info(wanted: str) -> str:

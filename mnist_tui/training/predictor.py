@@ -116,11 +116,12 @@ def _images(line: bytes) -> NDArray[np.uint8]:
 
 def _listen(lines: queue.SimpleQueue[bytes], loaded: threading.Event) -> None:
     """Put whole lines into the queue, then an empty one; runs in a thread."""
-    requests = 0
+    empty = True
     # not sys.stdin, which an interpreter that ends meanwhile cannot close
-    for requests, line in enumerate(os.fdopen(os.dup(0), "rb"), 1):
+    for line in os.fdopen(os.dup(0), "rb"):
+        empty = False
         lines.put(line if line.endswith(b"\n") else line + b"\n")
-    if not requests and not loaded.is_set():
+    if empty and not loaded.is_set():
         os._exit(0)
     lines.put(b"")
 
