@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import replace
 
 from textual import getters, on, work
@@ -132,21 +133,10 @@ class GalleryScreen(RunScreen):
             self._read(wanted, run.data)
         self._draw_head()
 
-    @work(thread=True, group="predictions", exit_on_error=False)
-    def _read(self, wanted: int, data: DataReady) -> None:
-        source = predictions_of(self.feed, self.app.options.data_dir)
-        with source.lock:
-            predictions = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
-            if isinstance(predictions, str) and wanted != FINAL and self.snapshot.run.ended is not None:
-                final = source.final(data)
-                if isinstance(final, ImagePredictions):
-                    why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
-                    predictions = replace(final, missing=why)
-        if self.is_attached:
-            self.app.call_from_thread(self._show_predictions, wanted, predictions)
-
-    def _show_predictions(self, wanted: int, predictions: ImagePredictions | Failure) -> None:
-        """Show the predictions; the selected picture stays selected, unless that is the first."""
+    @work(group="predictions", exit_on_error=False)
+    async def _read(self, wanted: int, data: DataReady) -> None:
+        """Read and show predictions; the selected picture stays selected, unless that is the first."""
+        predictions = await to_thread(self._read_predictions, wanted, data)
         shown, keep = self.predictions, None
         if wanted != self._read_for:
             return
@@ -160,6 +150,18 @@ class GalleryScreen(RunScreen):
             keep = self._selected() if self.grid.selected else None
             self.predictions = predictions
         self._pick(keep)
+
+    def _read_predictions(self, wanted: int, data: DataReady) -> ImagePredictions | Failure:
+        """Return the predictions of an epoch; if a run that has ended has none, the final ones. For a thread."""
+        source = predictions_of(self.feed, self.app.options.data_dir)
+        with source.lock:
+            predictions = source.final(data) if wanted == FINAL else source.of_epoch(wanted, data)
+            if isinstance(predictions, str) and wanted != FINAL and self.snapshot.run.ended is not None:
+                final = source.final(data)
+                if isinstance(final, ImagePredictions):
+                    why = f"{predictions}: this is the final evaluation. {final.missing}".strip()
+                    return replace(final, missing=why)
+            return predictions
 
     def _pick(self, keep: int | None = None) -> None:
         """Select and order anew; the picture with index `keep` stays selected."""
@@ -225,13 +227,9 @@ class GalleryScreen(RunScreen):
         page = f" · page {grid.page + 1} of {grid.pages}" if count else ""
         return f"{words} · {ORDER_WORDS[self.order]}{page}"
 
-    @work(thread=True, exclusive=True, group="hog", exit_on_error=False)
-    def _draw_hog(self, drawings: HogDrawings, predictions: ImagePredictions, indices: list[int]) -> None:
-        if drawings.draw(predictions, indices) and self.is_attached:
-            self.app.call_from_thread(self._show_hog, predictions)
-
-    def _show_hog(self, predictions: ImagePredictions) -> None:
-        if predictions is self.predictions:
+    @work(group="hog", exit_on_error=False)
+    async def _draw_hog(self, drawings: HogDrawings, predictions: ImagePredictions, indices: list[int]) -> None:
+        if await to_thread(drawings.draw, predictions, indices) and predictions is self.predictions:
             self._show_pictures(self.grid.selected)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

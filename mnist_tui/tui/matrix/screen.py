@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,45 +233,38 @@ class MatrixScreen(RunScreen):
     def action_back(self) -> None:
         self.app.pop_screen()
 
-    def action_other(self) -> None:
-        data = self.snapshot.run.data
-        self._list_runs(self.app.options.runs_dir, data.name if data else "")
-
-    @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
-    def _list_runs(self, runs_dir: Path, dataset: str) -> None:
-        """List the other runs on the same data of which an epoch has ended."""
-        own = self.feed.folder.id
-        runs = [run for run in list_runs(runs_dir) if run.run != own and run.dataset == dataset and run.epochs_done]
-        self.app.call_from_thread(self._choose_run, runs)
-
-    def _choose_run(self, runs: list[RunSummary]) -> None:
+    @work(exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
+    async def action_other(self) -> None:
+        """Ask for another run on the same data of which an epoch has ended, and compare with it."""
+        runs = await to_thread(self._other_runs, self.app.options.runs_dir)
         if not self.is_current:
             return
         if not runs:
             self.notify("there is no other run on the same data of which an epoch has ended", severity="warning")
             return
 
-        def read(at: int | None) -> None:
+        def compare(at: int | None) -> None:
             if at is not None:
-                self._read_base(RunFolder(Path(runs[at].folder)))
+                self._compare_with(RunFolder(Path(runs[at].folder)))
 
-        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in runs]), read)
+        self.app.push_screen(ChooseScreen("Compare with", [_line(run) for run in runs]), compare)
 
-    @work(thread=True, exclusive=True, group="base", exit_on_error=False)
-    def _read_base(self, folder: RunFolder) -> None:
-        base = base_of_run(folder)
+    def _other_runs(self, runs_dir: Path) -> list[RunSummary]:
+        data, own = self.snapshot.run.data, self.feed.folder.id
+        dataset = data.name if data else ""
+        return [run for run in list_runs(runs_dir) if run.run != own and run.dataset == dataset and run.epochs_done]
+
+    @work(exclusive=True, group="base", exit_on_error=False)
+    async def _compare_with(self, folder: RunFolder) -> None:
+        base = await to_thread(base_of_run, folder)
         if base is None:
-            self.app.call_from_thread(self.notify, f"{folder.id} has no matrix", severity="warning")
+            self.notify(f"{folder.id} has no matrix", severity="warning")
         else:
-            self.app.call_from_thread(self._compare, base)
+            self._compare(base)
 
-    @work(thread=True, exclusive=True, group="final", exit_on_error=False)
-    def _read_final(self) -> None:
-        final = final_of(self.feed.folder, self.snapshot.run)
-        self.app.call_from_thread(self._offer_final, final)
-
-    def _offer_final(self, final: NamedMatrix | None) -> None:
-        self._final = final
+    @work(exclusive=True, group="final", exit_on_error=False)
+    async def _read_final(self) -> None:
+        self._final = await to_thread(final_of, self.feed.folder, self.snapshot.run)
         self.refresh_bindings()
 
 

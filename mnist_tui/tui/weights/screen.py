@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from asyncio import to_thread
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -167,31 +168,29 @@ class WeightsScreen(RunScreen):
             return Content(f"{what}+ # positive, - = negative")
         return Content.assemble(what, ("██", "$primary"), " positive, ", ("██", "$accent"), " negative")
 
-    @work(thread=True, exit_on_error=False, group="weights")
-    def _read(self) -> None:
-        self.app.call_from_thread(self._show_recorded, tuple(self._file.all_weights()))
-
-    def _show_recorded(self, recorded: tuple[WeightsSeen, ...]) -> None:
-        self._recorded, self._reading, self._read_once = recorded, False, True
+    @work(exit_on_error=False, group="weights")
+    async def _read(self) -> None:
+        self._recorded = await to_thread(lambda: tuple(self._file.all_weights()))
+        self._reading, self._read_once = False, True
         self._dirty = True
         self.redraw()
 
-    @work(thread=True, exit_on_error=False, group="first", exclusive=True)
-    def _read_first(self) -> None:
+    @work(exit_on_error=False, group="first", exclusive=True)
+    async def _read_first(self) -> None:
+        self._first, self._first_why = await to_thread(self._first_weights)
+        self._dirty = True
+        self.redraw()
+
+    def _first_weights(self) -> tuple[FirstWeights | None, str]:
+        """Return the weights of the first layer, or why there are none. Reads files: for a thread."""
         from mnist_tui.runs.first_weights import first_weights
 
-        first, why = None, "experiment.toml cannot be read"
-        if self._experiment is not None:
-            try:
-                first, why = first_weights(self.feed.folder, self._experiment), ""
-            except RunError as error:
-                why = str(error)
-        self.app.call_from_thread(self._show_first, first, why)
-
-    def _show_first(self, first: FirstWeights | None, why: str) -> None:
-        self._first, self._first_why = first, why
-        self._dirty = True
-        self.redraw()
+        if self._experiment is None:
+            return None, "experiment.toml cannot be read"
+        try:
+            return first_weights(self.feed.folder, self._experiment), ""
+        except RunError as error:
+            return None, str(error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
