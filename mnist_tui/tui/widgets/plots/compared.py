@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 from mnist_tui.report.figures.drawing import SMALLEST_DRAWABLE, drawable
@@ -21,7 +22,17 @@ from mnist_tui.tui.widgets.plots.axes import (
 )
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, PlotPicture, Row, Stroke, Tick, paint, ruled, side_by_side
-from mnist_tui.tui.widgets.plots.series import MEASURES, Measure, Metric, Stretch, line, scaled, track_of, y_limits
+from mnist_tui.tui.widgets.plots.series import (
+    MEASURES,
+    Measure,
+    Metric,
+    Stretch,
+    Track,
+    line,
+    scaled,
+    track_of,
+    y_limits,
+)
 from mnist_tui.wording import percent_plus_minus, shortened
 
 MOST_SERIES = 8
@@ -45,12 +56,18 @@ class OverlaidSeries:
     points: tuple[tuple[float, float | None], ...]
     deviation: tuple[float | None, ...] = ()
 
-    def edge(self, side: int) -> list[tuple[float, float | None]]:
-        """Return the lower (-1) or upper (1) edge of the band."""
-        return [
-            (x, None if y is None or deviation is None else y + side * deviation)
-            for (x, y), deviation in zip(self.points, self.deviation, strict=True)
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """Return the line, and the lower and the upper edge of the band if there is one."""
+        edges = [
+            [
+                (x, None if y is None or deviation is None else y + side * deviation)
+                for (x, y), deviation in zip(self.points, self.deviation, strict=True)
+            ]
+            for side in (-1, 1)
+            if self.deviation
         ]
+        return tuple(map(track_of, (self.points, *edges)))
 
 
 def overlay(
@@ -70,15 +87,12 @@ def overlay(
         span: the epochs in view.
     """
 
-    def reduced(points: Sequence[tuple[float, float | None]]) -> list[Stretch]:
-        return scaled(line(track_of(points), *span, size[0] - AXIS_COLUMNS), measure.factor, log)
+    def reduced(track: Track) -> list[Stretch]:
+        return scaled(line(track, *span, size[0] - AXIS_COLUMNS), measure.factor, log)
 
-    lines = [reduced(one.points) for one in series[:MOST_SERIES]]
-    bands = {
-        at: (reduced(one.edge(-1)), reduced(one.edge(1)))
-        for at, one in enumerate(series[:MOST_SERIES])
-        if one.deviation
-    }
+    curves = [[reduced(track) for track in one.tracks] for one in series[:MOST_SERIES]]
+    lines = [parts for parts, *_ in curves]
+    bands = {at: (edges[0], edges[1]) for at, (_, *edges) in enumerate(curves) if edges}
     heights = [y for parts in lines for part in parts for _, y in part]
     least, most = min([0.0, *heights]), max([measure.top, *heights])
     edges = [y for band in bands.values() for edge in band for part in edge for _, y in part]
