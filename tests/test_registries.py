@@ -19,8 +19,7 @@ from mnist_tui.experiment.parameters import apply_texts, by_name, with_text
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
 from mnist_tui.runs.weight_formats import WEIGHT_FORMATS
-from mnist_tui.tui.editor.draft import Draft
-from mnist_tui.tui.editor.fields import layer_fields, optimizer_fields, parameter_fields
+from mnist_tui.tui.editor.draft import Draft, layer_fields, optimizer_fields, parameter_fields
 from tests.report.recorded import recorded_run
 from tests.training.support import digits, new_run
 

@@ -9,8 +9,7 @@ import pytest
 from mnist_tui.experiment.optimizers import Ridge
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.tui import experiment_words
-from mnist_tui.tui.editor.draft import Draft
-from mnist_tui.tui.editor.fields import Field, layer_fields, optimizer_fields, parameter_fields
+from mnist_tui.tui.editor.draft import Draft, Field, layer_fields, optimizer_fields, parameter_fields
 from mnist_tui.tui.results.screen import solution_lines
 
 FIELDS = {field.key: field for field in parameter_fields()}

@@ -13,15 +13,17 @@ from mnist_tui.experiment.optimizers import GRADIENT_OPTIMIZERS
 from mnist_tui.experiment.parameters import PARAMETERS, ParameterError, with_text
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.tui.editor.draft import Draft, differences, to_save
-from mnist_tui.tui.editor.fields import (
+from mnist_tui.tui.editor.draft import (
+    Draft,
     Field,
+    differences,
     initializer_text,
     initializer_value,
     layer_fields,
     optimizer_fields,
     parameter_fields,
     stopping_fields,
+    to_save,
 )
 from mnist_tui.tui.experiment_words import layer_lines
 from mnist_tui.tui.presets.data_note import data_note

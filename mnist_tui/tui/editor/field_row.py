@@ -15,8 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Switch
 
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.tui.editor.draft import State, Wrong
-from mnist_tui.tui.editor.fields import Field
+from mnist_tui.tui.editor.draft import Field, State, Wrong
 from mnist_tui.tui.widgets.controls import TextControl, Toggle, ValueSelect
 from mnist_tui.tui.widgets.text import Line
 

@@ -16,9 +16,8 @@ from textual.widgets.option_list import Option
 from mnist_tui.columns import text_table
 from mnist_tui.experiment import complexity
 from mnist_tui.tui import experiment_words
-from mnist_tui.tui.editor.draft import State
+from mnist_tui.tui.editor.draft import GROUPS, State, layer_fields, optimizer_fields, parameter_fields, stopping_fields
 from mnist_tui.tui.editor.field_row import FieldSection
-from mnist_tui.tui.editor.fields import GROUPS, layer_fields, optimizer_fields, parameter_fields, stopping_fields
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
