@@ -15,7 +15,7 @@ from mnist_tui.data.catalogue import FILE_NAMES
 from mnist_tui.experiment.presets import Preset, find_preset
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.app import AppOptions, BenchApp
-from mnist_tui.tui.editor.field_row import FieldRow
+from mnist_tui.tui.editor.panes import FieldRow
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from tests.tui.sizes import at_sizes

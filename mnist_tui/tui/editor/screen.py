@@ -22,8 +22,7 @@ from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
-from mnist_tui.tui.editor.field_row import FieldRow
-from mnist_tui.tui.editor.panes import ComplexityPane, LayersPane, ParametersPane
+from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
