@@ -25,13 +25,14 @@ from mnist_tui.tui.export.request import (
     FIGURES,
     REPORT,
     REPORTS,
+    ExportCancelledError,
     ExportOutcome,
     ExportRequest,
     Offer,
     default_folder,
     sections,
+    write_export,
 )
-from mnist_tui.tui.export.writing import ExportCancelledError, write_export
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Bar, Line
