@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
-from mnist_tui.tui.draw.readable_runs import NetworkInput
+from mnist_tui.tui.draw.model_reader import NetworkInput
 from mnist_tui.tui.widgets.pixels import PixelView
 from mnist_tui.wording import DASH, percent
 

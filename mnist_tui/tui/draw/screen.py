@@ -23,8 +23,9 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
-from mnist_tui.tui.draw.model_reader import DrawingReader, ModelAnswers
-from mnist_tui.tui.draw.readable_runs import (
+from mnist_tui.tui.draw.model_reader import (
+    DrawingReader,
+    ModelAnswers,
     NetworkInput,
     ReadableRun,
     network_input,
