@@ -26,7 +26,7 @@ from mnist_tui.tui.editor.draft import (
     to_save,
 )
 from mnist_tui.tui.experiment_words import layer_lines
-from mnist_tui.tui.presets.data_note import data_note
+from mnist_tui.tui.presets.screen import data_note
 
 TAKES_IMAGES = ("conv2d", "max_pooling2d")
 STARTERS = ("raw", "hog", "cnn", "fashion")

@@ -24,7 +24,7 @@ from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
-from mnist_tui.tui.presets.data_note import data_note
+from mnist_tui.tui.presets.screen import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import key_of
 from mnist_tui.tui.widgets.controls import KeyFooter

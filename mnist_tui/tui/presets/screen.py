@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -10,10 +12,11 @@ from textual.content import Content
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
+from mnist_tui.data.catalogue import KNOWN, DataError
+from mnist_tui.data.places import file_list, find
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.presets.data_note import data_note
 from mnist_tui.tui.terminal.keymap import key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
@@ -296,3 +299,26 @@ def _prompt(preset: Preset | BrokenPreset) -> Content:
     else:
         mark, title = ("  saved" if preset.origin == "saved" else "", "$text-accent"), preset.title
     return Content.assemble((preset.name, "bold"), mark, "\n", title)
+
+
+_MEGABYTE = 1_000_000
+
+
+def data_note(name: str, data_dir: Path | None) -> str:
+    """Return a sentence about a dataset that is missing or incomplete on this machine; empty if it is there."""
+    try:
+        found = find(name, data_dir)
+    except DataError as error:
+        return str(error)
+    if found is not None:
+        missing = ", ".join(found.missing)
+        return f"{found.folder} lacks {missing}" if missing else ""
+    known = KNOWN[name]
+    size = sum(known.packed_bytes.values()) / _MEGABYTE
+    here = f"{known.title} is not on this machine: training downloads it ({size:.0f} MB)"
+    if name == "mnist":
+        return f"{here}. Offline it trains on the bundled digits sample instead, 1,797 images, and says so."
+    return (
+        f"{here}. Offline, put {file_list()} into a folder named {name} "
+        "and name the folder above it with --data-dir or MNIST_TUI_DATA."
+    )
