@@ -2,7 +2,8 @@
 
 A wrong text stays in its field and leaves the experiment unchanged. Layers that do not fit each other stay, too. In
 both cases the draft is not ready: it can neither be trained nor saved, and complexity and shapes are computed from the
-last valid state."""
+last valid state.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +13,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, cast
 
-from pydantic.fields import FieldInfo
-
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment import fields, parameters
+from mnist_tui.experiment import parameters
 from mnist_tui.experiment.changes import dense_layers
-from mnist_tui.experiment.fields import FieldFacts, facts_in
+from mnist_tui.experiment.fields import FieldFacts, facts_in, put
 from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, ExperimentPart, Flatten, Layer
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.presets import Preset, edited, sizes
@@ -34,19 +33,7 @@ from mnist_tui.experiment.spec import (
     to_mapping,
 )
 
-Control = Literal["text", "choice", "switch"]
 GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
-_SUGGESTIONS: Mapping[str, tuple[str, ...]] = {
-    "dataset": tuple(KNOWN),
-    "validation": ("test", "0.1"),
-    "limit": ("none",),
-    "schedule": ("constant", "cosine", "exp:15:0.05"),
-    "patience": ("none", "10"),
-}
-
-
-def _always(_: Experiment) -> str:
-    return ""
 
 
 @dataclass(frozen=True)
@@ -67,13 +54,13 @@ class Field:
     label: str
     help: str
     bounds: str
-    control: Control
+    control: Literal["text", "choice", "switch"]
     read: Callable[[Experiment], str]
     change: Callable[[Experiment, str], Experiment]
     group: str = ""
     choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
-    absent: Callable[[Experiment], str] = _always
+    absent: Callable[[Experiment], str] = lambda _: ""
 
     def applies(self, experiment: Experiment) -> bool:
         """Return whether the experiment has such a field."""
@@ -92,85 +79,62 @@ class Field:
 
 def parameter_fields() -> tuple[Field, ...]:
     """Return a field for each declared parameter, in their order."""
-    return tuple(_parameter_field(parameter) for parameter in PARAMETERS)
-
-
-def _parameter_field(parameter: Parameter) -> Field:
-    def change(experiment: Experiment, text: str) -> Experiment:
-        return parsed(to_mapping(parameters.changed(parameter, experiment, text.strip())))
-
-    return Field(
-        key=parameter.name,
-        label=parameter.label,
-        help=parameter.help,
-        bounds=parameter.bounds,
-        control="choice" if parameter.choices else "text",
-        read=parameter.read,
-        change=change,
-        group=parameter.group,
-        choices=parameter.choices,
-        suggestions=_SUGGESTIONS.get(parameter.name, ()),
-        absent=_ABSENCES.get(parameter.name, _always),
+    return tuple(
+        Field(
+            key=parameter.name,
+            label=parameter.label,
+            help=parameter.help,
+            bounds=parameter.bounds,
+            control="choice" if parameter.choices else "text",
+            read=parameter.read,
+            change=partial(_change_parameter, parameter),
+            group=parameter.group,
+            choices=parameter.choices,
+            suggestions=tuple(KNOWN) if parameter.name == "dataset" else parameter.suggestions,
+            absent=partial(_absence, parameter.name),
+        )
+        for parameter in PARAMETERS
     )
 
 
-def _needs_hog(experiment: Experiment) -> str:
-    return "" if isinstance(experiment.features, HogFeatures) else "only with HOG"
+def _change_parameter(parameter: Parameter, experiment: Experiment, text: str) -> Experiment:
+    return parsed(to_mapping(parameters.changed(parameter, experiment, text.strip())))
 
 
-def _needs_convolution(experiment: Experiment) -> str:
-    return "" if any(layer.kind == "conv2d" for layer in experiment.layers) else "no convolution"
+def _absence(name: str, experiment: Experiment) -> str:
+    """Return why a parameter does not apply to an experiment; empty if it does."""
+    solved = is_closed_form(experiment)
+    match name:
+        case "ppc" | "orientations" | "cells-per-block" if not isinstance(experiment.features, HogFeatures):
+            return "only with HOG"
+        case "filters" | "conv-activation" if not any(layer.kind == "conv2d" for layer in experiment.layers):
+            return "no convolution"
+        case "activation" | "dropout" | "initializer" if not dense_layers(experiment.layers):
+            return "no dense hidden layer"
+        case "momentum" if not hasattr(experiment.optimizer, "momentum"):
+            return f"{experiment.optimizer.name} has no momentum"
+        case "lr" | "schedule" if solved:
+            return "no learning rate"
+        case "batch-size" | "epochs" | "patience" | "plain-loss" if solved:
+            return "solved at once"
+        case _:
+            return ""
 
 
-def _needs_hidden(experiment: Experiment) -> str:
-    return "" if dense_layers(experiment.layers) else "no dense hidden layer"
-
-
-def _needs_steps(experiment: Experiment) -> str:
-    return "solved at once" if is_closed_form(experiment) else ""
-
-
-def _needs_rate(experiment: Experiment) -> str:
-    return "no learning rate" if is_closed_form(experiment) else ""
-
-
-def _needs_momentum(experiment: Experiment) -> str:
-    name = experiment.optimizer.name
-    return "" if hasattr(experiment.optimizer, "momentum") else f"{name} has no momentum"
-
-
-_ABSENCES: Mapping[str, Callable[[Experiment], str]] = {
-    "ppc": _needs_hog,
-    "orientations": _needs_hog,
-    "cells-per-block": _needs_hog,
-    "filters": _needs_convolution,
-    "conv-activation": _needs_convolution,
-    "activation": _needs_hidden,
-    "dropout": _needs_hidden,
-    "initializer": _needs_hidden,
-    "momentum": _needs_momentum,
-    "lr": _needs_rate,
-    "schedule": _needs_rate,
-    "batch-size": _needs_steps,
-    "epochs": _needs_steps,
-    "patience": _needs_steps,
-    "plain-loss": _needs_steps,
-}
-
-
-_IS_PARAMETER = ("learning_rate", "momentum", "patience")
+IS_PARAMETER = ("learning_rate", "momentum", "patience")
+"""Arguments of optimizers and of early stopping that are declared parameters, too."""
 
 
 def optimizer_fields(experiment: Experiment) -> tuple[Field, ...]:
     """Return the fields of the optimizer's further arguments."""
-    return tuple(_model_fields("optimizer", type(experiment.optimizer), skip=_IS_PARAMETER))
+    return tuple(_model_fields("optimizer", type(experiment.optimizer), skip=IS_PARAMETER))
 
 
 def stopping_fields(experiment: Experiment) -> tuple[Field, ...]:
     """Return early stopping's further fields; none if it is off."""
     if experiment.training.early_stopping is None:
         return ()
-    return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=_IS_PARAMETER))
+    return tuple(_model_fields("training.early_stopping", EarlyStopping, skip=IS_PARAMETER))
 
 
 def layer_fields(experiment: Experiment, position: int) -> tuple[Field, ...]:
@@ -184,33 +148,24 @@ def _model_fields(prefix: str, model: type[ExperimentPart], skip: tuple[str, ...
     for name, info in model.model_fields.items():
         if name in ("kind", "name") or name in skip:
             continue
-        yield _model_field(f"{prefix}.{name}", name, info)
-
-
-def _model_field(path: str, name: str, info: FieldInfo) -> Field:
-    facts = facts_in(info)
-    return Field(
-        key=path,
-        label=name.replace("_", " ").capitalize(),
-        help=facts.help,
-        bounds="" if facts.choices else facts.bounds(),
-        control="switch" if facts.kind == "switch" else "choice" if facts.choices else "text",
-        read=partial(_read, path),
-        change=partial(_change, path, facts),
-        choices=facts.choices,
-        suggestions=INITIALIZERS if facts.kind == "initializer" else (),
-    )
-
-
-def _part_at(path: str, experiment: Experiment) -> Any:
-    here: Any = experiment
-    for key in path.split("."):
-        here = here[int(key)] if isinstance(here, tuple) else getattr(here, key)
-    return here
+        path, facts = f"{prefix}.{name}", facts_in(info)
+        yield Field(
+            key=path,
+            label=name.replace("_", " ").capitalize(),
+            help=facts.help,
+            bounds="" if facts.choices else facts.bounds(),
+            control="switch" if facts.kind == "switch" else "choice" if facts.choices else "text",
+            read=partial(_read, path),
+            change=partial(_change, path, facts),
+            choices=facts.choices,
+            suggestions=INITIALIZERS if facts.kind == "initializer" else (),
+        )
 
 
 def _read(path: str, experiment: Experiment) -> str:
-    value = _part_at(path, experiment)
+    value: Any = experiment
+    for key in path.split("."):
+        value = value[int(key)] if isinstance(value, tuple) else getattr(value, key)
     if isinstance(value, ExperimentPart):
         return initializer_text(value)
     if isinstance(value, bool):
@@ -223,34 +178,27 @@ def _read(path: str, experiment: Experiment) -> str:
 
 
 def _change(path: str, facts: FieldFacts, experiment: Experiment, text: str) -> Experiment:
-    text = text.strip()
-    value: Any = text
+    value: Any = text.strip()
+    name = path.rpartition(".")[2]
     if facts.kind == "switch":
-        value = text == "on"
-    elif facts.optional and text in ("none", ""):
+        value = value == "on"
+    elif facts.optional and value in ("none", ""):
         value = None
     elif facts.kind == "numbers":
-        value = text.replace(",", " ").split()
+        value = value.replace(",", " ").split()
     elif facts.kind == "initializer":
         try:
-            value = initializer_value(text)
+            value = initializer_value(value)
         except RequestError as error:
-            raise RequestError(f"{_short(path)}: {error}") from None
+            raise RequestError(f"{name}: {error}") from None
     doc = to_mapping(experiment)
-    fields.put(doc, path.split("."), value)
+    put(doc, path.split("."), value)
     try:
         return parsed(doc)
     except SpecError as error:
         depth = path.count(".")
-        sentences = (f"{dotted(problem.path[depth:]) or _short(path)}: {problem.message}" for problem in error.problems)
+        sentences = (f"{dotted(problem.path[depth:]) or name}: {problem.message}" for problem in error.problems)
         raise RequestError("; ".join(sentences)) from None
-
-
-def _short(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
-_FORM = re.compile(r"\s*(\w+)\s*(?:\((.*)\)\s*)?")
 
 
 def initializer_text(initializer: ExperimentPart) -> str:
@@ -272,7 +220,7 @@ def initializer_value(text: str) -> dict[str, Any]:
     Raises:
         RequestError: the initialiser is unknown, or the text has another form.
     """
-    form = _FORM.fullmatch(text)
+    form = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\)\s*)?", text)
     if form is None:
         raise RequestError(f"{text!r} is not an initialiser; write he_normal or random_normal(stddev=0.05)")
     name, arguments = form[1], (form[2] or "").strip()
@@ -329,15 +277,19 @@ class State:
     @property
     def misfit(self) -> Misfit | None:
         """The first layer that does not fit; None if all do."""
-        try:
-            checked(self.experiment)
-        except SpecError as error:
-            path, message = error.problems[0].path, error.problems[0].message
-            if path[0] != "layers" or len(path) == 1:
-                return Misfit(len(self.experiment.layers), message)
-            place = int(path[1])
-            return Misfit(place, f"layer {place + 1}, {self.experiment.layers[place].kind}: {message}")
-        return None
+        return _misfit(self.experiment)
+
+
+def _misfit(experiment: Experiment) -> Misfit | None:
+    try:
+        checked(experiment)
+    except SpecError as error:
+        path, message = error.problems[0].path, error.problems[0].message
+        if path[0] != "layers" or len(path) == 1:
+            return Misfit(len(experiment.layers), message)
+        place = int(path[1])
+        return Misfit(place, f"layer {place + 1}, {experiment.layers[place].kind}: {message}")
+    return None
 
 
 class Draft:
@@ -345,34 +297,29 @@ class Draft:
 
     def __init__(self, preset: Preset) -> None:
         self.preset = preset
-        self._state = State(preset.experiment, preset.experiment)
+        self.state = State(preset.experiment, preset.experiment)
         self._before: list[State] = []
         self._after: list[State] = []
         self._typing = ""
 
     @property
-    def state(self) -> State:
-        return self._state
-
-    @property
     def experiment(self) -> Experiment:
-        return self._state.experiment
+        return self.state.experiment
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Why the draft cannot be trained, a sentence for each reason."""
-        wrong = tuple(entry.message for entry in self._state.wrong.values())
-        misfit = self._state.misfit
-        return (*wrong, misfit.sentence) if misfit else wrong
+        misfit = self.state.misfit
+        return (*(wrong.message for wrong in self.state.wrong.values()), *([misfit.sentence] if misfit else ()))
 
     @property
     def ready(self) -> bool:
-        return not self._state.wrong and self._state.misfit is None
+        return not self.problems
 
     @property
     def is_edited(self) -> bool:
         """Whether anything differs from the preset, also a wrong text."""
-        return bool(self._state.wrong) or self.experiment != self.preset.experiment
+        return bool(self.state.wrong) or self.experiment != self.preset.experiment
 
     @property
     def can_undo(self) -> bool:
@@ -400,11 +347,9 @@ class Draft:
         Returns:
             Whether the draft has changed.
         """
-        state = self._state
-        if entry.key in state.wrong:
-            if state.wrong[entry.key].text == text:
-                return False
-        elif text == entry.read(state.experiment):
+        state = self.state
+        shown = state.wrong[entry.key].text if entry.key in state.wrong else entry.read(state.experiment)
+        if text == shown:
             return False
         others = {key: wrong for key, wrong in state.wrong.items() if key != entry.key}
         try:
@@ -425,16 +370,19 @@ class Draft:
 
     def remove_layer(self, place: int) -> None:
         """Remove the layer at `place`."""
+        layers = self.experiment.layers
         self._restack(
-            without_layer(self.experiment, place), lambda at: None if at == place else at - 1 if at > place else at
+            _with_layers(self.experiment, (*layers[:place], *layers[place + 1 :])),
+            lambda at: None if at == place else at - 1 if at > place else at,
         )
 
     def move_layer(self, place: int, by: int) -> int:
         """Move the layer at `place` up (-1) or down (1), and return its new position."""
-        to = place + by
-        if not 0 <= to < len(self.experiment.layers):
+        to, layers = place + by, list(self.experiment.layers)
+        if not 0 <= to < len(layers):
             return place
-        self._restack(with_layer_moved(self.experiment, place, to), lambda at: {place: to, to: place}.get(at, at))
+        layers.insert(to, layers.pop(place))
+        self._restack(_with_layers(self.experiment, layers), lambda at: {place: to, to: place}.get(at, at))
         return to
 
     def settle(self) -> None:
@@ -444,15 +392,15 @@ class Draft:
     def undo(self) -> None:
         """Undo the last edit."""
         if self._before:
-            self._after.append(self._state)
-            self._state = self._before.pop()
+            self._after.append(self.state)
+            self.state = self._before.pop()
             self._typing = ""
 
     def redo(self) -> None:
         """Redo the edit that was undone last."""
         if self._after:
-            self._before.append(self._state)
-            self._state = self._after.pop()
+            self._before.append(self.state)
+            self.state = self._after.pop()
             self._typing = ""
 
     def reset(self) -> None:
@@ -467,19 +415,19 @@ class Draft:
     # ── states ──
 
     def _record(self, new: State, typing: str = "") -> bool:
-        if new == self._state:
+        if new == self.state:
             return False
         if not (typing and typing == self._typing):
-            self._before = [*self._before[-UNDO_LIMIT:], self._state]
+            self._before = [*self._before[-UNDO_LIMIT:], self.state]
         self._after.clear()
         self._typing = typing
-        self._state = new
+        self.state = new
         return True
 
     def _restack(self, experiment: Experiment, place_of: Callable[[int], int | None]) -> None:
         """Change the layers. `place_of` returns where each old layer is now, so that its wrong texts move with it."""
         wrong = dict[str, Wrong]()
-        for key, entry in self._state.wrong.items():
+        for key, entry in self.state.wrong.items():
             prefix, _, rest = key.partition(".")
             position, _, name = rest.partition(".")
             if prefix != "layers":
@@ -500,8 +448,8 @@ class Draft:
                 experiment = entry.field.change(experiment, entry.text)
             except RequestError as error:
                 still[key] = replace(entry, message=str(error))
-        state = State(experiment, self._state.whole, still)
-        return state if state.misfit else replace(state, whole=experiment)
+        whole = self.state.whole if _misfit(experiment) else experiment
+        return State(experiment, whole, still)
 
 
 def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
@@ -526,58 +474,27 @@ def to_save(draft: Draft) -> Preset:
     return replace(preset, name=name, title=f"{base.name}, edited: {sizes(preset.experiment)}", about=about)
 
 
-def new_layer(kind: str, layers: Sequence[Layer]) -> Layer:
-    """Return a new layer of a kind, with the activation of the last layer of that kind."""
-    return LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
-
-
 def with_new_layer(experiment: Experiment, kind: str, place: int) -> tuple[Experiment, int]:
     """Return the experiment with a new layer at `place`, or as near to it as it fits.
+
+    The layer has the activation of the last layer of its kind.
 
     Returns:
         The experiment, and the position of the new layer: `place` if it fits nowhere. A flatten layer is added before a
         dense layer that follows an image.
     """
-    layer = new_layer(kind, experiment.layers)
-    for candidate, at in _candidates(experiment, layer, place):
-        if _fits(candidate):
-            return candidate, at
-    return with_layer_at(experiment, layer, place), place
-
-
-def with_layer_at(experiment: Experiment, layer: Layer, place: int) -> Experiment:
-    """Return the experiment with `layer` at `place`."""
     layers = experiment.layers
-    return experiment.model_copy(update={"layers": (*layers[:place], layer, *layers[place:])})
+    layer = LAYER_KINDS[kind].suggested(next((layer for layer in reversed(layers) if layer.kind == kind), None))
 
+    def inserted(at: int, *new: Layer) -> Experiment:
+        return _with_layers(experiment, (*layers[:at], *new, *layers[at:]))
 
-def without_layer(experiment: Experiment, place: int) -> Experiment:
-    """Return the experiment without the layer at `place`."""
-    layers = experiment.layers
-    return experiment.model_copy(update={"layers": (*layers[:place], *layers[place + 1 :])})
-
-
-def with_layer_moved(experiment: Experiment, place: int, to: int) -> Experiment:
-    """Return the experiment with the layer at `place` moved to `to`."""
-    layers = list(experiment.layers)
-    layers.insert(to, layers.pop(place))
-    return experiment.model_copy(update={"layers": tuple(layers)})
-
-
-def _candidates(experiment: Experiment, layer: Layer, place: int) -> Iterator[tuple[Experiment, int]]:
-    yield with_layer_at(experiment, layer, place), place
-    others = sorted(
-        (at for at in range(len(experiment.layers) + 1) if at != place), key=lambda at: (abs(at - place), -at)
-    )
-    for at in others:
-        yield with_layer_at(experiment, layer, at), at
+    nearest_first = sorted(range(len(layers) + 1), key=lambda at: (abs(at - place), -at))
+    candidates = [(inserted(at, layer), at) for at in nearest_first]
     if isinstance(layer, Dense):
-        yield with_layer_at(with_layer_at(experiment, layer, place), Flatten(), place), place + 1
+        candidates.append((inserted(place, Flatten(), layer), place + 1))
+    return next((candidate for candidate in candidates if not _misfit(candidate[0])), candidates[0])
 
 
-def _fits(experiment: Experiment) -> bool:
-    try:
-        checked(experiment)
-    except SpecError:
-        return False
-    return True
+def _with_layers(experiment: Experiment, layers: Sequence[Layer]) -> Experiment:
+    return experiment.model_copy(update={"layers": tuple(layers)})
