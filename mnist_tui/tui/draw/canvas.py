@@ -11,7 +11,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events, getters
 from textual.app import ComposeResult, RenderResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -20,6 +19,7 @@ from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.tui.draw.model_reader import NetworkInput
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.pixels import PixelView
 from mnist_tui.wording import DASH, percent
 
@@ -28,6 +28,7 @@ MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
 UNDOES = 100
 RIGHT_BUTTON = 3
 FAST = 4
+WAYS = (("up", -1, 0, "up"), ("down", 1, 0, "down"), ("left", 0, -1, "to the left"), ("right", 0, 1, "to the right"))
 
 
 Pixels = NDArray[np.uint8]
@@ -74,46 +75,25 @@ class DrawingCanvas(PixelView, can_focus=True):
     last stroke back, Delete clears.
     """
     BINDINGS = [
-        Binding("up", "move(-1, 0)", "Up", tooltip="Move the pen up", show=False, id="draw.up"),
-        Binding("down", "move(1, 0)", "Down", tooltip="Move the pen down", show=False, id="draw.down"),
-        Binding("left", "move(0, -1)", "Left", tooltip="Move the pen to the left", show=False, id="draw.left"),
-        Binding("right", "move(0, 1)", "Right", tooltip="Move the pen to the right", show=False, id="draw.right"),
-        Binding(
-            "shift+up",
-            f"move({-FAST}, 0)",
-            "Far up",
-            tooltip="Move the pen up by four pixels",
-            show=False,
-            id="draw.far-up",
+        *(
+            bind(f"draw.{way}", way, f"move({down}, {right})", way.capitalize(), f"Move the pen {words}", hidden=True)
+            for way, down, right, words in WAYS
         ),
-        Binding(
-            "shift+down",
-            f"move({FAST}, 0)",
-            "Far down",
-            tooltip="Move the pen down by four pixels",
-            show=False,
-            id="draw.far-down",
+        *(
+            bind(
+                f"draw.far-{way}",
+                f"shift+{way}",
+                f"move({FAST * down}, {FAST * right})",
+                f"Far {way}",
+                f"Move the pen {words} by four pixels",
+                hidden=True,
+            )
+            for way, down, right, words in WAYS
         ),
-        Binding(
-            "shift+left",
-            f"move(0, {-FAST})",
-            "Far left",
-            tooltip="Move the pen to the left by four pixels",
-            show=False,
-            id="draw.far-left",
-        ),
-        Binding(
-            "shift+right",
-            f"move(0, {FAST})",
-            "Far right",
-            tooltip="Move the pen to the right by four pixels",
-            show=False,
-            id="draw.far-right",
-        ),
-        Binding("space", "pen('draws')", "Pen", tooltip="Put the pen down, or lift it", id="draw.pen"),
-        Binding("x", "pen('erases')", "Erase", tooltip="Let the pen erase, or lift it", show=False, id="draw.erase"),
-        Binding("u,ctrl+z", "undo", "Undo", tooltip="Take the last stroke back", show=False, id="draw.undo"),
-        Binding("delete,backspace", "clear", "Clear", tooltip="Clear the canvas", id="draw.clear"),
+        bind("draw.pen", "space", "pen('draws')", "Pen", "Put the pen down, or lift it"),
+        bind("draw.erase", "x", "pen('erases')", "Erase", "Let the pen erase, or lift it", hidden=True),
+        bind("draw.undo", "u,ctrl+z", "undo", "Undo", "Take the last stroke back", hidden=True),
+        bind("draw.clear", "delete,backspace", "clear", "Clear", "Clear the canvas"),
     ]
 
     class DrawingChanged(Message):

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from textual import on, work
-from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -15,6 +14,7 @@ from mnist_tui.data.catalogue import DataError
 from mnist_tui.data.pictures import GreyPicture, read_picture
 from mnist_tui.paths import PathError, typed_path
 from mnist_tui.tui.dialogs import FormDialog
+from mnist_tui.tui.terminal.keymap import bind
 
 
 def path_of(text: str) -> Path:
@@ -43,10 +43,10 @@ class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
     says which. A relative path begins where the program was started; a file dropped into the terminal gives its path.
     """
     BINDINGS = [
-        Binding("escape", "cancel", "Cancel", tooltip="Leave the canvas as it is", id="open-image.cancel"),
-        Binding("ctrl+s", "accept", "Open", tooltip="Read the file onto the canvas", id="open-image.open"),
-        Binding("down", "app.focus_within(1)", "Next field", show=False, id="open-image.next"),
-        Binding("up", "app.focus_within(-1)", "Previous field", show=False, id="open-image.previous"),
+        bind("open-image.cancel", "escape", "cancel", "Cancel", "Leave the canvas as it is"),
+        bind("open-image.open", "ctrl+s", "accept", "Open", "Read the file onto the canvas"),
+        bind("open-image.next", "down", "app.focus_within(1)", "Next field", hidden=True),
+        bind("open-image.previous", "up", "app.focus_within(-1)", "Previous field", hidden=True),
     ]
 
     def __init__(self, path: str = "") -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
@@ -35,6 +34,7 @@ from mnist_tui.tui.draw.model_reader import (
 )
 from mnist_tui.tui.gallery.predictions import Images, test_images
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.wording import percent
@@ -63,35 +63,23 @@ class DrawScreen(BenchScreen[None]):
     random test image of the run's data on the canvas, `i` an image file, `o` chooses another run.
     """
     BINDINGS = [
-        Binding(
-            "v",
-            "view",
-            "View",
-            tooltip="Probabilities or what the network sees, where there is no room for both",
-            id="draw.view",
+        bind(
+            "draw.view", "v", "view", "View", "Probabilities or what the network sees, where there is no room for both"
         ),
-        Binding(
-            "r", "random", "Random", tooltip="Put a random test image of the run's data on the canvas", id="draw.random"
-        ),
-        Binding("i", "image", "Image", tooltip="Read an image file onto the canvas", id="draw.image"),
-        Binding("o", "run", "Run", tooltip="Have another run's model read", id="draw.run"),
-        Binding(
-            "c",
-            "centre",
-            "Centre",
-            tooltip="Bring the drawing to MNIST's size and place first, or leave it",
-            id="draw.centre",
-        ),
-        Binding("g", "glyphs", "HOG", tooltip="Show what the network sees as gradients or as pixels", id="draw.glyphs"),
-        Binding(
+        bind("draw.random", "r", "random", "Random", "Put a random test image of the run's data on the canvas"),
+        bind("draw.image", "i", "image", "Image", "Read an image file onto the canvas"),
+        bind("draw.run", "o", "run", "Run", "Have another run's model read"),
+        bind("draw.centre", "c", "centre", "Centre", "Bring the drawing to MNIST's size and place first, or leave it"),
+        bind("draw.glyphs", "g", "glyphs", "HOG", "Show what the network sees as gradients or as pixels"),
+        bind(
+            "draw.load",
             "l",
             "load",
             "Load again",
-            tooltip="Start the model's process anew, with the run's newest weights",
-            show=False,
-            id="draw.load",
+            "Start the model's process anew, with the run's newest weights",
+            hidden=True,
         ),
-        Binding("escape,f4", "back", "Back", tooltip="Back; the model's process ends", id="draw.back"),
+        bind("draw.back", "escape,f4", "back", "Back", "Back; the model's process ends"),
     ]
 
     heading = getters.query_one("#draw-heading", Static)

@@ -31,7 +31,7 @@ from mnist_tui.tui.editor.draft import (
     parameter_fields,
     stopping_fields,
 )
-from mnist_tui.tui.terminal.keymap import key_of, labelled
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import TextControl, Toggle, ValueSelect
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 
@@ -315,43 +315,13 @@ class LayerList(OptionList):
     """
     HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
     BINDINGS = [
-        Binding(
-            "a,insert",
-            "screen.add_layer",
-            "Add",
-            key_display="a",
-            tooltip="Add a layer after the chosen one",
-            id="layers.add",
-        ),
-        Binding(
-            "x,delete",
-            "screen.remove_layer",
-            "Remove",
-            key_display="x",
-            tooltip="Remove the chosen layer",
-            id="layers.remove",
-        ),
-        Binding(
-            "K,shift+up",
-            "screen.move_layer(-1)",
-            "Up",
-            key_display="K",
-            tooltip="Move the chosen layer up",
-            id="layers.up",
-        ),
-        Binding(
-            "J,shift+down",
-            "screen.move_layer(1)",
-            "Down",
-            key_display="J",
-            tooltip="Move the chosen layer down",
-            id="layers.down",
-        ),
+        bind("layers.add", "a,insert", "screen.add_layer", "Add", "Add a layer after the chosen one", display="a"),
+        bind("layers.remove", "x,delete", "screen.remove_layer", "Remove", "Remove the chosen layer", display="x"),
+        bind("layers.up", "K,shift+up", "screen.move_layer(-1)", "Up", "Move the chosen layer up", display="K"),
+        bind("layers.down", "J,shift+down", "screen.move_layer(1)", "Down", "Move the chosen layer down", display="J"),
         Binding("j", "cursor_down", "Next layer", show=False),
         Binding("k", "cursor_up", "Layer before", show=False),
-        Binding(
-            "enter", "screen.layer_fields", "Fields", tooltip="To the chosen layer's own fields", id="layers.fields"
-        ),
+        bind("layers.fields", "enter", "screen.layer_fields", "Fields", "To the chosen layer's own fields"),
     ]
 
     def __init__(self) -> None:

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 from mnist_tui.experiment.presets import Preset, PresetError, builtin_folder, save_preset, user_folder
 from mnist_tui.paths import PathError
 from mnist_tui.tui.dialogs import FormDialog
+from mnist_tui.tui.terminal.keymap import bind
 
 
 class SavePresetScreen(FormDialog[Preset]):
@@ -29,7 +30,7 @@ class SavePresetScreen(FormDialog[Preset]):
     **Save as a preset.** Letters, digits, dots, hyphens and underscores can name it; `--preset NAME` takes that name on
     the command line. A preset of your own may be replaced, which is asked; a built-in one may not.
     """
-    BINDINGS = [Binding("escape", "cancel", "Cancel"), Binding("ctrl+s", "accept", "Save", id="save-preset.save")]
+    BINDINGS = [Binding("escape", "cancel", "Cancel"), bind("save-preset.save", "ctrl+s", "accept", "Save")]
 
     def __init__(self, preset: Preset) -> None:
         super().__init__()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -26,7 +25,7 @@ from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, Par
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.presets.screen import data_note
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
-from mnist_tui.tui.terminal.keymap import key_of
+from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import Line
@@ -51,36 +50,20 @@ class EditorScreen(BenchScreen[None]):
     with the reason, and until it is right the experiment is neither trained nor saved. The preset itself never changes.
     """
     BINDINGS = [
-        Binding("ctrl+t", "train", "Train", tooltip="Train the experiment as it stands", id="editor.train"),
-        Binding("ctrl+s", "save", "Save", tooltip="Save as a preset of your own", id="editor.save"),
-        Binding("ctrl+g", "sweep", "Sweep", tooltip="Seeds, or values of parameters, as trials", id="editor.sweep"),
-        Binding("ctrl+z", "undo", "Undo", tooltip="Undo the last edit", id="editor.undo"),
-        Binding("ctrl+y", "redo", "Redo", tooltip="Redo the edit that was undone", show=False, id="editor.redo"),
-        Binding("ctrl+r", "reset", "Reset", tooltip="Back to the preset; can be undone", id="editor.reset"),
-        Binding("escape", "leave('back')", "Back", tooltip="Back to where you were", id="editor.back"),
-        Binding("escape", "leave", "Presets", tooltip="Back to the presets", id="editor.presets"),
-        Binding(
-            "f6", "pane('parameters')", "Parameters", tooltip="To the parameters", show=False, id="editor.parameters"
-        ),
-        Binding("f7", "pane('layers')", "Layers", tooltip="To the layers", show=False, id="editor.layers"),
-        Binding(
-            "f8", "pane('complexity')", "Complexity", tooltip="To the complexity", show=False, id="editor.complexity"
-        ),
-        Binding(
-            "f9",
-            "pane('digit')",
-            "HOG digit",
-            tooltip="To the digit beside its HOG picture",
-            show=False,
-            id="editor.digit",
-        ),
-        Binding(
-            "ctrl+n",
-            "next_digit",
-            "Next digit",
-            tooltip="Another digit and its HOG picture",
-            show=False,
-            id="editor.next-digit",
+        bind("editor.train", "ctrl+t", "train", "Train", "Train the experiment as it stands"),
+        bind("editor.save", "ctrl+s", "save", "Save", "Save as a preset of your own"),
+        bind("editor.sweep", "ctrl+g", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind("editor.undo", "ctrl+z", "undo", "Undo", "Undo the last edit"),
+        bind("editor.redo", "ctrl+y", "redo", "Redo", "Redo the edit that was undone", hidden=True),
+        bind("editor.reset", "ctrl+r", "reset", "Reset", "Back to the preset; can be undone"),
+        bind("editor.back", "escape", "leave('back')", "Back", "Back to where you were"),
+        bind("editor.presets", "escape", "leave", "Presets", "Back to the presets"),
+        bind("editor.parameters", "f6", "pane('parameters')", "Parameters", "To the parameters", hidden=True),
+        bind("editor.layers", "f7", "pane('layers')", "Layers", "To the layers", hidden=True),
+        bind("editor.complexity", "f8", "pane('complexity')", "Complexity", "To the complexity", hidden=True),
+        bind("editor.digit", "f9", "pane('digit')", "HOG digit", "To the digit beside its HOG picture", hidden=True),
+        bind(
+            "editor.next-digit", "ctrl+n", "next_digit", "Next digit", "Another digit and its HOG picture", hidden=True
         ),
     ]
 

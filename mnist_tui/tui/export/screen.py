@@ -33,7 +33,7 @@ from mnist_tui.tui.export.request import (
     sections,
     write_export,
 )
-from mnist_tui.tui.terminal.keymap import key_of, labelled
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
@@ -63,28 +63,22 @@ class ExportScreen(BenchModal[None]):
     on, and a notice tells its end.
     """
     BINDINGS = [
-        Binding("ctrl+s", "write(False)", "Export", tooltip="Write the chosen files", id="export.write"),
-        Binding(
-            "ctrl+o",
-            "write(True)",
-            "Overwrite",
-            tooltip="Replace the files that are there already",
-            id="export.overwrite",
-        ),
-        Binding("ctrl+r", "open", "Open", tooltip="Open the report that was written", id="export.open"),
-        Binding("pagedown", "section(1)", "Next section", tooltip="To the next section", show=False, id="export.next"),
-        Binding("pageup", "section(-1)", "Section before", tooltip="To the one before", show=False, id="export.before"),
-        Binding(
+        bind("export.write", "ctrl+s", "write(False)", "Export", "Write the chosen files"),
+        bind("export.overwrite", "ctrl+o", "write(True)", "Overwrite", "Replace the files that are there already"),
+        bind("export.open", "ctrl+r", "open", "Open", "Open the report that was written"),
+        bind("export.next", "pagedown", "section(1)", "Next section", "To the next section", hidden=True),
+        bind("export.before", "pageup", "section(-1)", "Section before", "To the one before", hidden=True),
+        bind(
+            "export.answer-down",
             "ctrl+down",
             "answer(1)",
             "Answer down",
-            tooltip="Scroll what is said of the files",
-            show=False,
-            id="export.answer-down",
+            "Scroll what is said of the files",
+            hidden=True,
         ),
-        Binding("ctrl+up", "answer(-1)", "Answer up", tooltip="Scroll it back", show=False, id="export.answer-up"),
+        bind("export.answer-up", "ctrl+up", "answer(-1)", "Answer up", "Scroll it back", hidden=True),
         Binding("f1", "app.help", "Help", tooltip="Help for what has the focus, and all keys", show=False),
-        Binding("escape", "dismiss", "Close", tooltip="Close; what is being written goes on", id="export.close"),
+        bind("export.close", "escape", "dismiss", "Close", "Close; what is being written goes on"),
         Binding("down", "app.focus_within(1)", show=False),
         Binding("up", "app.focus_within(-1)", show=False),
     ]

@@ -17,7 +17,7 @@ from mnist_tui.data.places import file_list, find
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui import experiment_words, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.terminal.keymap import key_of, labelled
+from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
@@ -141,13 +141,11 @@ class PresetsScreen(BenchScreen[None]):
     TITLE = "Presets"
     AUTO_FOCUS = "PresetList"
     BINDINGS = [
-        Binding(
-            "t", "train", "Train", key_display="⏎/t", tooltip="Train the chosen preset as it is", id="presets.train"
-        ),
-        Binding("e", "edit", "Edit", tooltip="Open the chosen preset in the editor", id="presets.edit"),
-        Binding("w", "sweep", "Sweep", tooltip="Seeds, or values of parameters, as trials", id="presets.sweep"),
-        Binding("slash", "search", "Search", key_display="/", tooltip="Search the presets", id="presets.search"),
-        Binding("escape", "clear_search", "All presets", tooltip="Clear the search", show=False, id="presets.all"),
+        bind("presets.train", "t", "train", "Train", "Train the chosen preset as it is", display="⏎/t"),
+        bind("presets.edit", "e", "edit", "Edit", "Open the chosen preset in the editor"),
+        bind("presets.sweep", "w", "sweep", "Sweep", "Seeds, or values of parameters, as trials"),
+        bind("presets.search", "slash", "search", "Search", "Search the presets", display="/"),
+        bind("presets.all", "escape", "clear_search", "All presets", "Clear the search", hidden=True),
     ]
 
     banner = getters.query_one(Banner)

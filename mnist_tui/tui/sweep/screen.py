@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Select
@@ -28,6 +27,7 @@ from mnist_tui.tui.sweep.request import (
     start_sweep,
 )
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, TextControl, ValueSelect
 from mnist_tui.tui.widgets.text import Line
 
@@ -71,11 +71,11 @@ class SweepScreen(BenchScreen[None]):
     goes on when the app is left. Ctrl+O copies the command line that does the same.
     """
     BINDINGS = [
-        Binding("ctrl+t", "start", "Start", tooltip="Start the study as it stands", id="sweep.start"),
-        Binding("ctrl+n", "add", "Add parameter", tooltip="A parameter to vary", id="sweep.add"),
-        Binding("ctrl+r", "remove", "Remove", tooltip="Remove the parameter in whose field one is", id="sweep.remove"),
-        Binding("ctrl+o", "copy", "Copy command", tooltip="The command line that does the same", id="sweep.copy"),
-        Binding("escape", "back", "Back", tooltip="Back, nothing is started", id="sweep.back"),
+        bind("sweep.start", "ctrl+t", "start", "Start", "Start the study as it stands"),
+        bind("sweep.add", "ctrl+n", "add", "Add parameter", "A parameter to vary"),
+        bind("sweep.remove", "ctrl+r", "remove", "Remove", "Remove the parameter in whose field one is"),
+        bind("sweep.copy", "ctrl+o", "copy", "Copy command", "The command line that does the same"),
+        bind("sweep.back", "escape", "back", "Back", "Back, nothing is started"),
     ]
 
     what = getters.query_one("#what", Line)

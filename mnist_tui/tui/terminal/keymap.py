@@ -53,6 +53,21 @@ def shown(keys: str | tuple[str, ...]) -> str:
     return ", ".join(f"{mods}{plus}".replace("ctrl+", "^") + format_key(bare) for mods, plus, bare in parts)
 
 
+def bind(
+    name: str, keys: str, action: str, label: str, about: str = "", *, hidden: bool = False, display: str | None = None
+) -> Binding:
+    """Return the binding of an action whose keys the user may change.
+
+    Args:
+        name: the binding's id, such as ``draw.undo``: a section of the list of keys, and the action.
+        keys: joined by commas.
+        about: what the action does, for the list of keys.
+        hidden: whether the footer leaves it out.
+        display: what the footer shows instead of the keys.
+    """
+    return Binding(keys, action, label, show=not hidden, key_display=display, tooltip=about, id=name)
+
+
 def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
     """Return an action's first key as the footer writes it: the user's own key, else the default one.
 
