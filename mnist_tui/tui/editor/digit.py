@@ -1,4 +1,4 @@
-"""A test image of the experiment's dataset beside its HOG picture: the editor's pane, and where its pictures come from.
+"""The editor's pane with a test image of the experiment's dataset beside its HOG picture.
 
 NumPy and the data readers are imported in the pane's thread at the first picture, not with this module.
 """
@@ -18,6 +18,7 @@ from mnist_tui.data.catalogue import KNOWN, DataError
 from mnist_tui.data.places import Location, find
 from mnist_tui.experiment.shapes import hog_cells
 from mnist_tui.experiment.spec import Experiment, HogFeatures
+from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.widgets.text import Line
 
 if TYPE_CHECKING:
@@ -48,13 +49,15 @@ class DigitPane(VerticalScroll):
         & > Line { height: auto; color: $text-muted; }
     }
     """
+    app = getters.app(Bench)
+
     row = getters.query_one("#digit-pictures", Horizontal)
     text = getters.query_one("#digit-text", Line)
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self._source: DigitSource | None = None
-        self._wanted: tuple[str, HogFeatures] | None = None
+    def __init__(self) -> None:
+        super().__init__(id="digit", classes="pane")
+        self._examples: dict[str, Examples] = {}
+        self._requested: tuple[str, HogFeatures] | None = None
         self._index = 0
         self._timer: Timer | None = None
         self._pictures: DigitPictures | None = None
@@ -64,14 +67,13 @@ class DigitPane(VerticalScroll):
         yield Horizontal(id="digit-pictures")
         yield Line("reading an image …", id="digit-text")
 
-    def follow(self, experiment: Experiment, data_dir: Path | None) -> None:
+    def follow(self, experiment: Experiment) -> None:
         """Draw the pictures for an experiment with HOG features, a moment after the last edit."""
         if not isinstance(experiment.features, HogFeatures):
             return
-        self._source = self._source or DigitSource(data_dir)
-        wanted = (experiment.dataset.name, experiment.features)
-        if wanted != self._wanted:
-            self._wanted = wanted
+        requested = (experiment.dataset.name, experiment.features)
+        if requested != self._requested:
+            self._requested = requested
             if self._timer is not None:
                 self._timer.stop()
             self._timer = self.set_timer(DELAY, self._draw)
@@ -86,9 +88,12 @@ class DigitPane(VerticalScroll):
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def _draw(self) -> None:
-        if self._source is None or self._wanted is None:
+        if self._requested is None:
             return
-        pictures = self._source.pictures(*self._wanted, self._index)
+        dataset, features = self._requested
+        if dataset not in self._examples:
+            self._examples[dataset] = _first_examples(dataset, self.app.options.data_dir)
+        pictures = _pictures(self._examples[dataset], features, self._index)
         if self.is_attached:
             self.app.call_from_thread(self._show, pictures)
 
@@ -135,56 +140,49 @@ class DigitPictures:
 
 
 @dataclass(frozen=True)
-class _Examples:
+class Examples:
+    """The first test images of a dataset, with the names of its classes."""
+
     title: str
     names: tuple[str, ...]
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
 
-class DigitSource:
-    """The first test images of a dataset; those of the bundled digits if the dataset is not on this machine."""
+def _pictures(examples: Examples, features: HogFeatures, index: int) -> DigitPictures:
+    """Return test image number `index` (from 0, modulo the number of examples) and its HOG picture."""
+    from mnist_tui.data.hog import hog_picture
 
-    def __init__(self, data_dir: Path | None) -> None:
-        self._data_dir = data_dir
-        self._read: dict[str, _Examples] = {}
-
-    def pictures(self, dataset: str, features: HogFeatures, index: int) -> DigitPictures:
-        """Return test image number `index` (from 0, modulo the number of examples) and its HOG picture."""
-        from mnist_tui.data.hog import hog_picture
-
-        if dataset not in self._read:
-            self._read[dataset] = self._examples(dataset)
-        examples = self._read[dataset]
-        at = index % len(examples.images)
-        image = examples.images[at]
-        edge, cells = features.pixels_per_cell, hog_cells(features.pixels_per_cell)
-        hog, fine = (
-            hog_picture(image, orientations=features.orientations, pixels_per_cell=edge, scale=scale)
-            for scale in (1, 2)
-        )
-        return DigitPictures(
-            image=image,
-            hog=hog,
-            fine_hog=fine,
-            image_text=f"{examples.title}, test image {at + 1}: {examples.names[int(examples.labels[at])]}",
-            hog_text=f"HOG: {cells}×{cells} cells of {edge}×{edge} pixels, {features.orientations} orientations",
-        )
-
-    def _examples(self, dataset: str) -> _Examples:
-        try:
-            location = find(dataset, self._data_dir)
-            if location is not None and not location.missing:
-                return _first_images(location)
-        except DataError:
-            pass  # the editor's banner says what is wrong with the data; a picture needs some digits
-        return _first_images(Location("digits", "bundled", "bundled"))
+    at = index % len(examples.images)
+    image = examples.images[at]
+    edge, cells = features.pixels_per_cell, hog_cells(features.pixels_per_cell)
+    hog, fine = (
+        hog_picture(image, orientations=features.orientations, pixels_per_cell=edge, scale=scale) for scale in (1, 2)
+    )
+    return DigitPictures(
+        image=image,
+        hog=hog,
+        fine_hog=fine,
+        image_text=f"{examples.title}, test image {at + 1}: {examples.names[int(examples.labels[at])]}",
+        hog_text=f"HOG: {cells}×{cells} cells of {edge}×{edge} pixels, {features.orientations} orientations",
+    )
 
 
-def _first_images(location: Location) -> _Examples:
+def _first_examples(dataset: str, data_dir: Path | None) -> Examples:
+    """Read the first test images of a dataset; of the bundled digits if the dataset is not on this machine."""
+    try:
+        location = find(dataset, data_dir)
+        if location is not None and not location.missing:
+            return _read(location)
+    except DataError:
+        pass  # the editor's banner says what is wrong with the data; a picture needs some digits
+    return _read(Location("digits", "bundled", "bundled"))
+
+
+def _read(location: Location) -> Examples:
     from mnist_tui.data.reading import read_parts
 
     images, labels = (part.values for part in read_parts(location, ("test_images", "test_labels")))
     known = KNOWN.get(location.name)
     names = known.class_names if known else tuple(map(str, range(10)))
-    return _Examples(known.title if known else location.name, names, images[:EXAMPLES].copy(), labels[:EXAMPLES].copy())
+    return Examples(known.title if known else location.name, names, images[:EXAMPLES].copy(), labels[:EXAMPLES].copy())

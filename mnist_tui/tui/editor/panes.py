@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from textual import events, getters, on
 from textual.app import ComposeResult
@@ -21,6 +20,7 @@ from mnist_tui.columns import text_table
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.tui import experiment_words
+from mnist_tui.tui.bench import Bench
 from mnist_tui.tui.editor.draft import (
     GROUPS,
     Field,
@@ -34,10 +34,6 @@ from mnist_tui.tui.editor.draft import (
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import TextControl, Toggle, ValueSelect
 from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
-
-if TYPE_CHECKING:
-    from mnist_tui.tui.bench import Bench
-
 
 ABSENT, DIFFERENT = "–", "various"
 """What a choice shows if it does not apply, or if the layers differ in it."""
@@ -88,7 +84,9 @@ class FieldRow(Widget):
         self._label_style = ""
         self._note = ""
         self._error: Line | None = None
-        self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\n{_values(entry)}"  # pyright: ignore[reportAttributeAccessIssue]
+        values = f"Values: {', '.join(entry.choices) or entry.bounds}."
+        such_as = f" Such as: {', '.join(entry.suggestions)}." if entry.suggestions else ""
+        self.HELP = f"**{entry.label}.** {entry.help[:1].upper()}{entry.help[1:]}.\n\n{values}{such_as}"  # pyright: ignore[reportAttributeAccessIssue]
 
     def compose(self) -> ComposeResult:
         self.control.add_class("field--control", update=False)
@@ -127,15 +125,12 @@ class FieldRow(Widget):
 
     def _explain(self, wrong: Wrong | None) -> None:
         """Show why the text is refused; the line is made at the first error, as most rows never have one."""
-        if wrong is None:
-            if self._error is not None:
-                self._error.display = False
-            return
-        if self._error is None:
+        if self._error is None and wrong is not None:
             self._error = Line(classes="field--error")
             self.mount(self._error)
-        self._error.display = True
-        self._error.say(f"✗ {wrong.message}")
+        if self._error is not None:
+            self._error.display = wrong is not None
+            self._error.say(f"✗ {wrong.message}" if wrong else "")
 
     def _set_text(self, text: str, absent: str) -> None:
         match self.control:
@@ -156,20 +151,13 @@ class FieldRow(Widget):
                     select.value = text
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        self.post_message(self.Edited(self.entry, event.value))
-
     @on(Select.Changed)
-    def _selected(self, event: Select.Changed) -> None:
-        event.stop()
-        if event.value:
-            self.post_message(self.Edited(self.entry, str(event.value)))
-
     @on(Switch.Changed)
-    def _switched(self, event: Switch.Changed) -> None:
+    def _changed(self, event: Input.Changed | Select.Changed | Switch.Changed) -> None:
         event.stop()
-        self.post_message(self.Edited(self.entry, "on" if event.value else "off"))
+        text = ("off", "on")[event.value] if isinstance(event.value, bool) else str(event.value)
+        if text or isinstance(event, Input.Changed):
+            self.post_message(self.Edited(self.entry, text))
 
 
 def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
@@ -182,13 +170,6 @@ def _control(entry: Field, text: str) -> Input | Select[str] | Switch:
         case _:
             suggester = SuggestFromList(entry.suggestions) if entry.suggestions else None
             return TextControl(text, compact=True, suggester=suggester, select_on_focus=True)
-
-
-def _values(entry: Field) -> str:
-    if entry.choices:
-        return f"Values: {', '.join(entry.choices)}."
-    also = f" Such as: {', '.join(entry.suggestions)}." if entry.suggestions else ""
-    return f"Values: {entry.bounds}.{also}"
 
 
 def _cut(text: str, width: int) -> str:
@@ -212,47 +193,39 @@ class FieldSection(Vertical):
     }
     """
 
-    def __init__(
-        self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False, id: str | None = None
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
+        super().__init__()
         self._title = Line(title, classes="section--title", fixed=True)
-        self._fields = tuple(fields)
-        self._rows = [FieldRow(entry, state.experiment) for entry in fields]
+        self.rows = [FieldRow(entry, state.experiment) for entry in fields]
         self._stays = stays
         self._replacing = asyncio.Lock()
         self.set_class(not (fields or stays), "-empty")
 
     def compose(self) -> ComposeResult:
         yield self._title
-        yield from self._rows
-
-    @property
-    def rows(self) -> Sequence[FieldRow]:
-        return self._rows
+        yield from self.rows
 
     def follow(self, state: State, typing: str = "") -> None:
         """Show the draft's state; the field with the key `typing` keeps its text."""
-        for row in self._rows:
+        for row in self.rows:
             row.show(state, typing=row.entry.key == typing)
 
     async def replace(self, title: str, fields: Sequence[Field], state: State, typing: str = "") -> None:
         """Show these fields; the rows are made again only if the fields are different ones."""
         async with self._replacing:
             self._title.say(title)
-            if _row_data(fields) != _row_data(self._fields):
-                self._fields = tuple(fields)
-                self._rows = [FieldRow(entry, state.experiment) for entry in fields]
+            if list(map(_row_data, fields)) != [_row_data(row.entry) for row in self.rows]:
+                self.rows = [FieldRow(entry, state.experiment) for entry in fields]
                 with self.app.batch_update():
                     await self.remove_children(FieldRow)
-                    await self.mount_all(self._rows)
+                    await self.mount_all(self.rows)
                 self.set_class(not (fields or self._stays), "-empty")
             self.follow(state, typing)
 
 
-def _row_data(fields: Sequence[Field]) -> list[tuple[str, ...]]:
-    """Return what rows are made from."""
-    return [(entry.key, entry.help, entry.bounds, *entry.choices) for entry in fields]
+def _row_data(entry: Field) -> tuple[str, ...]:
+    """Return what a row is made from."""
+    return (entry.key, entry.help, entry.bounds, *entry.choices)
 
 
 class ParametersPane(VerticalScroll, can_focus=False):
@@ -267,15 +240,14 @@ class ParametersPane(VerticalScroll, can_focus=False):
     ParametersPane > FieldSection { margin-bottom: 1; }
     """
 
-    def __init__(self, state: State, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, state: State) -> None:
+        super().__init__(id="parameters", classes="pane")
         fields = parameter_fields()
         self._groups = [
             FieldSection(group, [entry for entry in fields if entry.group == group], state) for group in GROUPS
         ]
-        experiment = state.experiment
-        self._optimizer = FieldSection(_of_optimizer(state), optimizer_fields(experiment), state)
-        self._stopping = FieldSection("Early stopping", stopping_fields(experiment), state)
+        self._optimizer = FieldSection(_of_optimizer(state), optimizer_fields(state.experiment), state)
+        self._stopping = FieldSection("Early stopping", stopping_fields(state.experiment), state)
 
     def compose(self) -> ComposeResult:
         for group, section in zip(GROUPS, self._groups, strict=True):
@@ -296,15 +268,6 @@ def _of_optimizer(state: State) -> str:
     return f"Arguments of {state.experiment.optimizer.name}"
 
 
-BUTTONS = (
-    ("add", "Add", "add_layer"),
-    ("remove", "Remove", "remove_layer"),
-    ("up", "Up", "move_layer(-1)"),
-    ("down", "Down", "move_layer(1)"),
-)
-"""By the names of their keys' actions: label, what it does."""
-
-
 class LayerList(OptionList):
     """Lists the layers; the output layer is the last and cannot be moved."""
 
@@ -314,11 +277,14 @@ class LayerList(OptionList):
     other are marked with the reason; they may stay so, but until they fit nothing is trained.
     """
     HINT = "Enter edits the chosen layer's fields, a adds a layer after it, x removes it, J and K move it"
-    BINDINGS = [
+    CHANGES = [
         bind("layers.add", "a,insert", "screen.add_layer", "Add", "Add a layer after the chosen one", display="a"),
         bind("layers.remove", "x,delete", "screen.remove_layer", "Remove", "Remove the chosen layer", display="x"),
         bind("layers.up", "K,shift+up", "screen.move_layer(-1)", "Up", "Move the chosen layer up", display="K"),
         bind("layers.down", "J,shift+down", "screen.move_layer(1)", "Down", "Move the chosen layer down", display="J"),
+    ]
+    BINDINGS = [
+        *CHANGES,
         Binding("j", "cursor_down", "Next layer", show=False),
         Binding("k", "cursor_up", "Layer before", show=False),
         bind("layers.fields", "enter", "screen.layer_fields", "Fields", "To the chosen layer's own fields"),
@@ -379,38 +345,34 @@ class LayersPane(Vertical):
         & > #layer-form { height: 1fr; min-height: 3; padding: 0 1; scrollbar-size-vertical: 1; }
     }
     """
-    if TYPE_CHECKING:
-        app = getters.app(Bench)
+    app = getters.app(Bench)
 
     titles = getters.query_one("#layer-titles", Line)
     listing = getters.query_one(LayerList)
-    section = getters.query_one("#layer-section", FieldSection)
+    section = getters.query_one(FieldSection)
 
-    def __init__(self, state: State, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, state: State) -> None:
+        super().__init__(id="layers", classes="pane")
         self._state = state
 
     def compose(self) -> ComposeResult:
         yield Line(id="layer-titles", fixed=True)
         yield LayerList()
         with Horizontal(id="layer-buttons"):
-            for name, label, action in BUTTONS:
-                key = key_of(f"layers.{name}", LayerList, self.app.settings.keys)
-                yield Button(labelled(label, key), compact=True, id=f"layer-{name}", action=f"screen.{action}")
+            for binding in LayerList.CHANGES:
+                key = key_of(binding.id or "", LayerList, self.app.settings.keys)
+                yield Button(labelled(binding.description, key), compact=True, action=binding.action)
         with VerticalScroll(id="layer-form", can_focus=False):
-            yield FieldSection("", (), self._state, stays=True, id="layer-section")
+            yield FieldSection("", (), self._state, stays=True)
 
     async def follow(self, state: State, place: int | None = None, typing: str = "") -> None:
         """Show the draft's layers and the fields of the chosen one."""
         self._state = state
         self.titles.say(self.listing.follow(state, place))
-        await self._show_fields(typing)
+        await self.show_fields(typing)
 
-    async def choose(self) -> None:
+    async def show_fields(self, typing: str = "") -> None:
         """Show the fields of the layer under the cursor."""
-        await self._show_fields("")
-
-    async def _show_fields(self, typing: str) -> None:
         place, layers = self.listing.place, self._state.experiment.layers
         if place < len(layers):
             about = layers[place].about()
@@ -447,6 +409,9 @@ class ComplexityPane(VerticalScroll):
     table = getters.query_one(TableView)
     facts = getters.query_one(FactGrid)
 
+    def __init__(self) -> None:
+        super().__init__(id="complexity", classes="pane")
+
     def compose(self) -> ComposeResult:
         yield Line(id="stale")
         yield TableView(
@@ -460,7 +425,7 @@ class ComplexityPane(VerticalScroll):
         """Show the counts of the last valid experiment, and why the present one is not valid."""
         counts = complexity.of(state.whole)
         self.set_class(bool(problems), "-stale")
-        said = "\n".join(f"✗ {problem}" for problem in problems)
-        self.stale.say(f"Not valid yet; the counts are those of the last valid state.\n{said}" if problems else "")
+        lines = "\n".join(f"✗ {problem}" for problem in problems)
+        self.stale.say(f"Not valid yet; the counts are those of the last valid state.\n{lines}" if problems else "")
         self.table.show(experiment_words.full_rows(counts))
         self.facts.show(experiment_words.totals(counts))

@@ -23,11 +23,10 @@ from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane
 from mnist_tui.tui.editor.save_preset import SavePresetScreen
-from mnist_tui.tui.presets.screen import data_note
+from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.run_status import Banner
 from mnist_tui.tui.widgets.text import Line
 
 PANES = {"parameters": "Parameters", "layers": "Layers", "complexity": "Complexity", "digit": "Digit"}
@@ -69,7 +68,7 @@ class EditorScreen(BenchScreen[None]):
 
     what = getters.query_one("#what", Line)
     summary = getters.query_one("#summary", Line)
-    banner = getters.query_one(Banner)
+    data_note = getters.query_one(DataNote)
     tabs = getters.query_one(Tabs)
     panes = getters.query_one("#panes", Container)
     parameters = getters.query_one(ParametersPane)
@@ -82,7 +81,6 @@ class EditorScreen(BenchScreen[None]):
         super().__init__()
         self.draft = kept or Draft(preset)
         self._filled = False
-        self._dataset = ""
         self._possible: tuple[object, ...] = ()
 
     @property
@@ -90,15 +88,14 @@ class EditorScreen(BenchScreen[None]):
         return self.draft
 
     def compose(self) -> ComposeResult:
-        features = self.draft.experiment.features
         with Horizontal(id="top"):
             yield Line("editor", id="word")
             yield Line(id="what")
             yield Line(id="summary", fixed=True)
         yield Tabs(*(Tab(Content(self._title(name)), id=f"to-{name}") for name in PANES))
-        hog = " -hog" if isinstance(features, HogFeatures) else ""
+        hog = " -hog" if isinstance(self.draft.experiment.features, HogFeatures) else ""
         yield Container(id="panes", classes=f"-parameters{hog}")
-        yield Banner(id="data-note")
+        yield DataNote()
         yield Line(id="hint")
         yield KeyFooter()
 
@@ -113,12 +110,7 @@ class EditorScreen(BenchScreen[None]):
         if not self.is_attached:
             return
         state = self.draft.state
-        panes = (
-            ParametersPane(state, id="parameters", classes="pane"),
-            LayersPane(state, id="layers", classes="pane"),
-            ComplexityPane(id="complexity", classes="pane"),
-            DigitPane(id="digit", classes="pane"),
-        )
+        panes = (ParametersPane(state), LayersPane(state), ComplexityPane(), DigitPane())
         for pane in panes:
             pane.border_title = Content(self._title(pane.id or ""))
         await self.panes.mount_all(panes)
@@ -139,7 +131,7 @@ class EditorScreen(BenchScreen[None]):
         self.summary.set_class(not draft.ready, "-wrong")
         self._show_hint()
         self._follow_features()
-        self._follow_dataset(state.experiment.dataset.name)
+        self.data_note.follow(state.experiment.dataset.name)
         possible = (draft.can_undo, draft.can_redo, draft.is_edited, state.experiment.features.kind)
         if possible != self._possible:
             self._possible = possible
@@ -152,22 +144,11 @@ class EditorScreen(BenchScreen[None]):
         self.panes.set_class(is_hog, "-hog")
         if is_hog:
             self.tabs.show("to-digit")
-            self.digit.follow(experiment, self.app.options.data_dir)
+            self.digit.follow(experiment)
         elif self.tabs.query_one("#to-digit").display:
             self.tabs.hide("to-digit")
             if self.tabs.active == "to-digit":
                 self.action_pane("parameters")
-
-    def _follow_dataset(self, name: str) -> None:
-        if name != self._dataset:
-            self._dataset = name
-            self._look_for(name)
-
-    @work(thread=True, group="data", exclusive=True)
-    def _look_for(self, name: str) -> None:
-        note = data_note(name, self.app.options.data_dir)
-        if self.is_attached and name == self._dataset:
-            self.app.call_from_thread(self.banner.say, note)
 
     # ── edits ──
 
@@ -194,12 +175,12 @@ class EditorScreen(BenchScreen[None]):
         row = _row_of(self.focused)
         wrong = self.draft.state.wrong.get(row.entry.key) if row else None
         self.hint.set_class(wrong is not None, "-wrong")
-        said = row.entry.sentence if row else str(getattr(self.focused, "HINT", ""))
-        self.hint.say(wrong.message if wrong else said)
+        hint = row.entry.sentence if row else str(getattr(self.focused, "HINT", ""))
+        self.hint.say(wrong.message if wrong else hint)
 
     @on(OptionList.OptionHighlighted, "#layer-list")
     async def _choose_layer(self) -> None:
-        await self.stack.choose()
+        await self.stack.show_fields()
 
     @work(group=TAKES_KEYBOARD)
     async def action_add_layer(self) -> None:
@@ -322,21 +303,17 @@ class EditorScreen(BenchScreen[None]):
             to: back, presets, runs, studies or quit.
         """
         if self.draft.is_edited:
-            changes = differences(self.draft.preset.experiment, self.draft.experiment) or (
-                "layers or further arguments",
-            )
-            choice = await self.app.push_screen_wait(leaving.UnsavedQuestion(changes))
+            changes = differences(self.draft.preset.experiment, self.draft.experiment)
+            question = leaving.UnsavedQuestion(changes or ("layers or further arguments",))
+            choice = await self.app.push_screen_wait(question)
             if choice == "stay" or (choice == "save" and not await self._save()):
                 return
-        match to:
-            case "runs":
-                self.app.show(Route("runs"))
-            case "studies":
-                self.app.show(Route("studies"))
-            case "quit":
-                await leaving.leave_without_edits(self.app)
-            case _:
-                self.app.back()
+        if to in ("runs", "studies"):
+            self.app.show(Route(to))
+        elif to == "quit":
+            await leaving.leave_without_edits(self.app)
+        else:
+            self.app.back()
 
     def _is_ready(self, what: str) -> bool:
         """Return whether the draft is valid; if not, say why and focus the first wrong field."""
@@ -345,12 +322,12 @@ class EditorScreen(BenchScreen[None]):
             return True
         self.notify("\n".join(draft.problems[:3]), title=f"Not {what}", severity="error", timeout=8)
         wrong = next(iter(draft.state.wrong), None)
-        for row in self.query(FieldRow):
-            if row.entry.key == wrong:
-                self._bring("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
-                self.call_after_refresh(row.control.focus)
-                return False
-        self.action_pane("layers")
+        row = next((row for row in self.query(FieldRow) if row.entry.key == wrong), None)
+        if row is None:
+            self.action_pane("layers")
+        else:
+            self._bring("layers" if row.entry.key.startswith(("layers", "output")) else "parameters")
+            self.call_after_refresh(row.control.focus)
         return False
 
 

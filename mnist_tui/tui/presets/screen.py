@@ -16,7 +16,7 @@ from mnist_tui.data.catalogue import KNOWN, DataError
 from mnist_tui.data.places import file_list, find
 from mnist_tui.experiment.presets import BrokenPreset, Preset, grouped, read_presets
 from mnist_tui.tui import experiment_words, run_commands
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import Bench, BenchScreen, Route
 from mnist_tui.tui.terminal.keymap import bind, key_of, labelled
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner
@@ -129,6 +129,56 @@ class PresetSearch(Input):
     ]
 
 
+class DataNote(Banner):
+    """Says what is missing of a dataset on this machine, found out in a thread, as folders may be slow."""
+
+    app = getters.app(Bench)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dataset = ""
+        self._notes = {"": ""}
+
+    def follow(self, dataset: str) -> None:
+        """Say what is missing of a dataset; an empty name means that there is none to say anything about."""
+        if dataset == self._dataset:
+            return
+        self._dataset = dataset
+        self.say(self._notes.get(dataset, ""))
+        if dataset not in self._notes:
+            self._look_for(dataset)
+
+    @work(thread=True, exit_on_error=False)
+    def _look_for(self, dataset: str) -> None:
+        note = data_note(dataset, self.app.options.data_dir)
+        if self.is_attached:
+            self.app.call_from_thread(self._keep, dataset, note)
+
+    def _keep(self, dataset: str, note: str) -> None:
+        self._notes[dataset] = note
+        if dataset == self._dataset:
+            self.say(note)
+
+
+def data_note(name: str, data_dir: Path | None) -> str:
+    """Return a sentence about a dataset that is missing or incomplete on this machine; empty if it is there."""
+    try:
+        location = find(name, data_dir)
+    except DataError as error:
+        return str(error)
+    if location is not None:
+        return f"{location.folder} lacks {', '.join(location.missing)}" if location.missing else ""
+    known = KNOWN[name]
+    megabytes = sum(known.packed_bytes.values()) / 1_000_000
+    here = f"{known.title} is not on this machine: training downloads it ({megabytes:.0f} MB)"
+    if name == "mnist":
+        return f"{here}. Offline it trains on the bundled digits sample instead, 1,797 images, and says so."
+    return (
+        f"{here}. Offline, put {file_list()} into a folder named {name} "
+        "and name the folder above it with --data-dir or MNIST_TUI_DATA."
+    )
+
+
 class PresetsScreen(BenchScreen[None]):
     """Shows the presets.
 
@@ -148,7 +198,7 @@ class PresetsScreen(BenchScreen[None]):
         bind("presets.all", "escape", "clear_search", "All presets", "Clear the search", hidden=True),
     ]
 
-    banner = getters.query_one(Banner)
+    data_note = getters.query_one(DataNote)
     search = getters.query_one(PresetSearch)
     listing = getters.query_one(PresetList)
     details = getters.query_one(PresetDetails)
@@ -162,7 +212,6 @@ class PresetsScreen(BenchScreen[None]):
             self._presets.pop(preset.name, None)
             self._presets[preset.name] = preset
         self._groups = grouped(self._presets.values())
-        self._notes: dict[str, str] = {}
         self._filled = False
 
     @property
@@ -179,7 +228,7 @@ class PresetsScreen(BenchScreen[None]):
         with Horizontal(id="body"):
             yield PresetList(compact=True, id="presets")
             yield Vertical(id="chosen")
-        yield Banner(id="data-note")
+        yield DataNote()
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -190,9 +239,7 @@ class PresetsScreen(BenchScreen[None]):
         """Add the details once the list is drawn, so that the first frame does not wait for them."""
         if not self.is_attached:
             return
-        keys = self.app.settings.keys
-        train = key_of("presets.train", PresetsScreen, keys)
-        edit = key_of("presets.edit", PresetsScreen, keys)
+        train, edit = (key_of(f"presets.{name}", PresetsScreen, self.app.settings.keys) for name in ("train", "edit"))
         buttons = Horizontal(
             Button(labelled("Train", train), variant="primary", compact=True, id="train"),
             Button(labelled("Edit", edit), compact=True, id="edit"),
@@ -204,18 +251,17 @@ class PresetsScreen(BenchScreen[None]):
 
     def _list(self, query: str) -> None:
         """List the presets that match; the chosen preset stays chosen if it is among them."""
-        now = self.chosen
-        wanted = now.name if now else self._selected
+        selected = self.chosen.name if self.chosen else self._selected
         options: list[Option] = []
         names: list[str] = []
         for group in self._groups:
-            if found := [preset for preset in group.presets if experiment_words.matches(preset, query)]:
+            if matching := [preset for preset in group.presets if experiment_words.matches(preset, query)]:
                 options.append(Option(Content(group.title), disabled=True))
-                options += [Option(_prompt(preset), id=preset.name) for preset in found]
-                names += [preset.name for preset in found]
+                options += [Option(_prompt(preset), id=preset.name) for preset in matching]
+                names += [preset.name for preset in matching]
         self.listing.set_options(options)
         if names:
-            self.listing.highlighted = self.listing.get_option_index(wanted if wanted in names else names[0])
+            self.listing.highlighted = self.listing.get_option_index(selected if selected in names else names[0])
         self.found.say(f"{len(names)} of {len(self._presets)}" if query.strip() else counted(names, "preset"))
         if not names:
             self._show_chosen()
@@ -238,23 +284,7 @@ class PresetsScreen(BenchScreen[None]):
         if buttons.display != usable:
             buttons.display = usable
             self.refresh_bindings()
-        name = chosen.experiment.dataset.name if isinstance(chosen, Preset) else ""
-        self.banner.say(self._notes.get(name, ""))
-        if name and name not in self._notes:
-            self._look_for(name)
-
-    @work(thread=True, group="data", exit_on_error=False)
-    def _look_for(self, name: str) -> None:
-        """Find out whether the dataset is here, in a thread, as folders may be slow."""
-        note = data_note(name, self.app.options.data_dir)
-        if self.is_attached:
-            self.app.call_from_thread(self._note, name, note)
-
-    def _note(self, name: str, note: str) -> None:
-        self._notes[name] = note
-        chosen = self.chosen
-        if isinstance(chosen, Preset) and chosen.experiment.dataset.name == name:
-            self.banner.say(note)
+        self.data_note.follow(chosen.experiment.dataset.name if isinstance(chosen, Preset) else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable training and editing for a preset that cannot be used."""
@@ -297,26 +327,3 @@ def _prompt(preset: Preset | BrokenPreset) -> Content:
     else:
         mark, title = ("  saved" if preset.origin == "saved" else "", "$text-accent"), preset.title
     return Content.assemble((preset.name, "bold"), mark, "\n", title)
-
-
-_MEGABYTE = 1_000_000
-
-
-def data_note(name: str, data_dir: Path | None) -> str:
-    """Return a sentence about a dataset that is missing or incomplete on this machine; empty if it is there."""
-    try:
-        found = find(name, data_dir)
-    except DataError as error:
-        return str(error)
-    if found is not None:
-        missing = ", ".join(found.missing)
-        return f"{found.folder} lacks {missing}" if missing else ""
-    known = KNOWN[name]
-    size = sum(known.packed_bytes.values()) / _MEGABYTE
-    here = f"{known.title} is not on this machine: training downloads it ({size:.0f} MB)"
-    if name == "mnist":
-        return f"{here}. Offline it trains on the bundled digits sample instead, 1,797 images, and says so."
-    return (
-        f"{here}. Offline, put {file_list()} into a folder named {name} "
-        "and name the folder above it with --data-dir or MNIST_TUI_DATA."
-    )
