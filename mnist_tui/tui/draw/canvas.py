@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,8 +26,6 @@ from mnist_tui.wording import DASH, percent
 
 Pen = Literal["up", "draws", "erases"]
 MARKS: dict[Pen, str] = {"up": "+", "draws": "o", "erases": "x"}
-UNDOES = 100
-RIGHT_BUTTON = 3
 FAST = 4
 WAYS = (("up", -1, 0, "up"), ("down", 1, 0, "down"), ("left", 0, -1, "to the left"), ("right", 0, 1, "to the right"))
 
@@ -97,27 +96,23 @@ class DrawingCanvas(PixelView, can_focus=True):
     ]
 
     class DrawingChanged(Message):
-        """The picture, or the pen, is no longer as it was."""
+        """The picture, or only the pen, has changed."""
 
-        def __init__(self, canvas: DrawingCanvas, *, picture: bool) -> None:
+        def __init__(self, *, picture: bool) -> None:
             super().__init__()
-            self.canvas, self.picture = canvas, picture
-
-        @property
-        def control(self) -> DrawingCanvas:
-            return self.canvas
+            self.picture = picture
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.pen: Pen = "up"
         self.at = (IMAGE_EDGE // 2, IMAGE_EDGE // 2)
-        self._before: list[NDArray[np.uint8]] = []
+        self._before = deque[Pixels](maxlen=100)
         self._mouse: tuple[Spot, Pen] | None = None
         self._by_keys = True
 
-    def put(self, pixels: NDArray[np.uint8]) -> None:
-        """Shows another picture, uint8 ``(28, 28)``; it can be undone."""
-        self._remember()
+    def put(self, pixels: Pixels) -> None:
+        """Show another picture, uint8 ``(28, 28)``; it can be undone."""
+        self._before.append(self.pixels)
         self._take(pixels)
 
     def action_move(self, down: int, right: int) -> None:
@@ -128,11 +123,11 @@ class DrawingCanvas(PixelView, can_focus=True):
         self._stroke(start, self.at, self.pen)
 
     def action_pen(self, pen: Pen) -> None:
-        """Puts the pen down so, or lifts it."""
+        """Put the pen down to draw or to erase; lift it if it is down so."""
         self.pen = "up" if self.pen == pen else pen
         self._by_keys = True
         if self.pen != "up":
-            self._remember()
+            self._before.append(self.pixels)
         self._stroke(self.at, self.at, self.pen)
 
     def action_undo(self) -> None:
@@ -142,18 +137,19 @@ class DrawingCanvas(PixelView, can_focus=True):
     def action_clear(self) -> None:
         self.pen = "up"
         if self.pixels.any():
-            self._remember()
+            self._before.append(self.pixels)
         self._take(blank())
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         event.stop()
         self.focus()
         self.capture_mouse()
-        erases = event.button == RIGHT_BUTTON or event.shift or event.ctrl
+        right_button = 3
+        erases = event.button == right_button or event.shift or event.ctrl
         spot = self._spot(event)
         self._mouse = (spot, "erases" if erases else "draws")
         self.pen, self._by_keys = "up", False
-        self._remember()
+        self._before.append(self.pixels)
         self._stroke(spot, spot, self._mouse[1])
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
@@ -167,7 +163,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         self.release_mouse()
 
     def _spot(self, event: events.MouseEvent) -> Spot:
-        """Where on the picture; in half blocks the middle of the two pixels that a character shows."""
+        """Return the place on the picture; in half blocks the middle of the two pixels that a character shows."""
         row = float(event.y) if self.doubled else 2 * event.y + 0.5
         column = (event.x - 0.5) / 2 if self.doubled else float(event.x)
         last = IMAGE_EDGE - 1
@@ -177,16 +173,13 @@ class DrawingCanvas(PixelView, can_focus=True):
     def _stroke(self, start: Spot, end: Spot, pen: Pen) -> None:
         if pen == "up":
             self.refresh()
-            self.post_message(self.DrawingChanged(self, picture=False))
+            self.post_message(self.DrawingChanged(picture=False))
         else:
             self._take((drawn if pen == "draws" else erased)(self.pixels, start, end))
 
-    def _remember(self) -> None:
-        self._before = [*self._before, self.pixels][-UNDOES:]
-
-    def _take(self, pixels: NDArray[np.uint8]) -> None:
+    def _take(self, pixels: Pixels) -> None:
         self.show(pixels)
-        self.post_message(self.DrawingChanged(self, picture=True))
+        self.post_message(self.DrawingChanged(picture=True))
 
     def on_focus(self) -> None:
         self.refresh()
@@ -205,7 +198,7 @@ class DrawingCanvas(PixelView, can_focus=True):
         return Strip([*before, segment, *after], before.cell_length + under.cell_length + after.cell_length)
 
     def _mark_style(self, row: int, column: int) -> Style:
-        """Against the colour under the pen, so that it is seen on ink and on paper."""
+        """Return a style that stands out from the colour under the pen, on ink and on paper."""
         if self.colours is None or self.app.settings.glyphs == "ascii":
             return self.rich_style + Style(reverse=True)
         paper, ink = self.colours
@@ -220,16 +213,16 @@ class SeenPane(Vertical):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._sight: NetworkInput | None = None
+        self._input: NetworkInput | None = None
         self._large = False
         self.as_hog = True
 
     def compose(self) -> ComposeResult:
         yield PixelView()
 
-    def show(self, sight: NetworkInput, *, centred: bool) -> None:
+    def show(self, network_input: NetworkInput, *, centred: bool) -> None:
         """Show a network's input."""
-        self._sight = sight
+        self._input = network_input
         self.border_subtitle = "centred" if centred else "as drawn"
         self._draw()
 
@@ -244,13 +237,12 @@ class SeenPane(Vertical):
         self._draw()
 
     def _draw(self) -> None:
-        sight = self._sight
-        if sight is None:
+        if self._input is None:
             return
-        hog = (sight.fine_hog if self._large else sight.hog) if self.as_hog else None
+        hog = (self._input.fine_hog if self._large else self._input.hog) if self.as_hog else None
         self.border_title = Content.assemble(("seen", "bold"), f" as {'pixels' if hog is None else 'HOG'}")
         self.picture.double(self._large and hog is None)
-        self.picture.show(sight.pixels if hog is None else hog)
+        self.picture.show(self._input.pixels if hog is None else hog)
 
 
 FIGURE = 8

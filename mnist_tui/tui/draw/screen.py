@@ -24,7 +24,6 @@ from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
 from mnist_tui.tui.draw.model_reader import (
     DrawingReader,
-    ModelAnswers,
     NetworkInput,
     ReadableRun,
     network_input,
@@ -40,11 +39,11 @@ from mnist_tui.tui.widgets.run_status import Banner, sample_line
 from mnist_tui.wording import percent
 
 FRAME = 2
-SIDE_LEAST = 20
-BARS_LEAST = 5
+SIDE_LEAST, BARS_LEAST = 20, 5
 LINES_ELSE = 2
 """Status and footer."""
 NO_RUN = "there is no run with a model yet: train one first (F2), then come back"
+PEN_TEXTS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
 
 
 class DrawScreen(BenchScreen[None]):
@@ -93,12 +92,13 @@ class DrawScreen(BenchScreen[None]):
         super().__init__()
         self._folder = folder
         self._subject: ReadableRun | None = None
-        self._model = ModelAnswers(self)
+        self._reader: DrawingReader | None = None
+        self._status = "looking for a run whose model can read"
         self._centring = True
         self._source = ""
         self._untouched: NDArray[np.uint8] | None = None
         self._input: NetworkInput | None = None
-        self._looking = self._stale = False
+        self._computing = self._outdated = False
         self._images: Images | None = None
         self._path = ""
 
@@ -118,11 +118,12 @@ class DrawScreen(BenchScreen[None]):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self._say()
-        self._choose(self._folder)
+        self._update_texts()
+        self._read_run(self._folder)
 
     def on_unmount(self) -> None:
-        self._model.stop()
+        if self._reader is not None:
+            self._reader.close()
 
     def on_resize(self) -> None:
         """Draw the pictures twice as large if there is room, the canvas first."""
@@ -133,100 +134,103 @@ class DrawScreen(BenchScreen[None]):
         self.seen.enlarge(tall and width >= 2 * large + SIDE_LEAST)
 
     @work(thread=True, exclusive=True, group="choose", exit_on_error=False)
-    def _choose(self, folder: RunFolder | None) -> None:
+    def _read_run(self, folder: RunFolder | None) -> None:
         """Read the run, or find one. Runs in a thread."""
-        subject, why = None, ""
+        subject, problem = None, NO_RUN
         try:
-            found = folder or newest_with_model(self.app.options.runs_dir)
-            subject, why = (None, NO_RUN) if found is None else (readable_run(found), "")
+            folder = folder or newest_with_model(self.app.options.runs_dir)
+            if folder is not None:
+                subject = readable_run(folder)
         except (RequestError, OSError, TypeError) as error:
-            why = f"the run's folder cannot be read: {error}"
+            problem = f"the run's folder cannot be read: {error}"
         if self.is_attached:
-            self.app.call_from_thread(self._chosen, subject, why)
+            self.app.call_from_thread(self._show_run, subject, problem)
 
-    def _chosen(self, subject: ReadableRun | None, why: str) -> None:
-        if subject is None:
-            if self._subject is None:
-                self._model.status = why
-            else:
-                self.notify(why, severity="error")
-            self._say()
-            return
-        self._subject, self._images = subject, None
-        self._centring = subject.centres
-        self.sample.say(sample_line(subject.data is not None and subject.data.sample))
-        self.action_load()
-        self.refresh_bindings()
-        self._look()
+    def _show_run(self, subject: ReadableRun | None, problem: str) -> None:
+        if subject is not None:
+            self._subject, self._images = subject, None
+            self._centring = subject.centres
+            self.sample.say(sample_line(subject.data is not None and subject.data.sample))
+            self.action_load()
+            self.refresh_bindings()
+            self._compute_input()
+        elif self._subject is not None:
+            self.notify(problem, severity="error")
+        else:
+            self._status = problem
+            self._update_texts()
 
     def action_load(self) -> None:
         """Load the run's model again."""
-        if self._subject is not None:
-            self._model.start(self._subject.folder)
-            self._say()
+        if self._subject is None:
+            return
+        if self._reader is not None:
+            self._reader.close()
+        try:
+            self._reader = DrawingReader(self._subject.folder, self)
+        except OSError as error:
+            self._reader = None
+            self._status = f"the model's process cannot be started: {error.strerror or error}"
+        self._ask()
+        self._update_texts()
 
-    @on(DrawingReader.ModelReady)
-    @on(DrawingReader.Answered)
-    @on(DrawingReader.Lost)
-    def _told(self, message: DrawingReader.ReaderMessage) -> None:
-        if self._model.handle(message):
-            if isinstance(message, DrawingReader.ModelReady):
-                self._ask()
-            self._say()
+    @on(DrawingReader.ReaderChanged)
+    def _reader_changed(self, message: DrawingReader.ReaderChanged) -> None:
+        if message.reader is self._reader:
+            self._update_texts()
 
     @on(DrawingCanvas.DrawingChanged)
-    def _drawn(self, message: DrawingCanvas.DrawingChanged) -> None:
+    def _drawing_changed(self, message: DrawingCanvas.DrawingChanged) -> None:
         if message.picture:
-            self._look()
-        self._say()
+            self._compute_input()
+        self._update_texts()
 
-    def _look(self) -> None:
+    def _compute_input(self) -> None:
         """Compute the network's input for the newest drawing, as soon as the one before is done."""
-        if self._looking:
-            self._stale = True
+        if self._computing:
+            self._outdated = True
             return
-        self._looking, self._stale = True, False
-        self._see(self.canvas.pixels, self._centring, self._subject.hog if self._subject else None)
+        self._computing, self._outdated = True, False
+        self._compute(self.canvas.pixels, self._centring, self._subject.hog if self._subject else None)
 
     @work(thread=True, group="see", exit_on_error=False)
-    def _see(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
-        """Compute the network's input. Runs in a thread."""
-        seen_input = network_input(drawing, centring=centring, hog=hog)
+    def _compute(self, drawing: NDArray[np.uint8], centring: bool, hog: HogFeatures | None) -> None:
+        computed = network_input(drawing, centring=centring, hog=hog)
         if self.is_attached:
-            self.app.call_from_thread(self._saw, seen_input)
+            self.app.call_from_thread(self._computed, computed)
 
-    def _saw(self, seen_input: NetworkInput) -> None:
-        self._looking, self._input = False, seen_input
-        if self._stale:
-            self._look()
-        self.seen.show(seen_input, centred=self._centring)
+    def _computed(self, computed: NetworkInput) -> None:
+        self._computing, self._input = False, computed
+        if self._outdated:
+            self._compute_input()
+        self.seen.show(computed, centred=self._centring)
         self._ask()
-        self._say()
+        self._update_texts()
 
     def _ask(self) -> None:
-        if self._input is not None:
-            self._model.ask(self._input.pixels)
+        if self._reader is not None and self._input is not None and self._input.pixels.any():
+            self._reader.ask(self._input.pixels)
 
-    def _say(self) -> None:
-        """Update all texts."""
-        subject = self._subject
+    def _update_texts(self) -> None:
+        subject, reader = self._subject, self._reader
         what = f"read by {subject.title}  {subject.folder.id}" if subject else "no run reads"
         self.heading.update(f"Draw  {what}")
-        blank, answer = not self.canvas.pixels.any(), self._model.answer
+        blank, answer = not self.canvas.pixels.any(), reader.answer if reader else None
         names = subject.names if subject else tuple(map(str, range(10)))
         shown = (None,) * len(names) if blank or answer is None else answer
         for bars in self.query(Probabilities):
             bars.show(names, shown, full="#" if self.app.settings.glyphs == "ascii" else "█")
-        self.answer.update(answer_words(names, answer, blank=blank))
-        self.facts.update("\n".join(self._fact_lines()))
-
-    def _fact_lines(self) -> list[str]:
+        self.answer.update("draw something" if blank else _answer_text(names, answer))
         edited = self._untouched is not None and not np.array_equal(self._untouched, self.canvas.pixels)
         lines = [f"{self._source}{', changed' if edited else ''}"] if self._source else []
-        lines.append(self._model.status)
-        if self._subject is not None:
-            lines.append(centring_words(self._subject, centring=self._centring))
-        return [*lines, pen_words(self.canvas.pen, self.canvas.at)]
+        lines.append(reader.status if reader else self._status)
+        if subject is not None:
+            why_not = "" if subject.centres else ": its classes are no digits"
+            lines.append("centred like MNIST" if self._centring else f"not centred{why_not}")
+        row, column = self.canvas.at
+        pen = PEN_TEXTS[self.canvas.pen]
+        lines.append(f"pen {pen}, at row {row + 1}, column {column + 1} of {IMAGE_EDGE}")
+        self.facts.update("\n".join(lines))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enable the keys that can be used now."""
@@ -244,8 +248,8 @@ class DrawScreen(BenchScreen[None]):
 
     def action_centre(self) -> None:
         self._centring = not self._centring
-        self._look()
-        self._say()
+        self._compute_input()
+        self._update_texts()
 
     def action_glyphs(self) -> None:
         self.seen.toggle()
@@ -259,27 +263,24 @@ class DrawScreen(BenchScreen[None]):
     def action_image(self) -> None:
         from mnist_tui.tui.draw.open_image import OpenImageScreen
 
-        self.app.push_screen(OpenImageScreen(self._path), self._opened)
+        def opened(result: tuple[str, GreyPicture] | None) -> None:
+            if result is not None:
+                self._path, picture = result
+                if not picture.pixels.any():
+                    self.notify(f"{self._path} shows nothing", severity="warning")
+                pixels = (centred if self._centring else fitted)(picture.pixels)
+                self._put(pixels, f"{Path(self._path).name}, {picture.words}")
 
-    def _opened(self, got: tuple[str, GreyPicture] | None) -> None:
-        if got is not None:
-            self._path, picture = got
-            if not picture.pixels.any():
-                self.notify(f"{self._path} shows nothing", severity="warning")
-            pixels = (centred if self._centring else fitted)(picture.pixels)
-            self._put(pixels, f"{Path(self._path).name}, {picture.words}")
+        self.app.push_screen(OpenImageScreen(self._path), opened)
 
     def _put(self, pixels: NDArray[np.uint8], source: str) -> None:
         self._source, self._untouched = source, pixels
         self.canvas.put(pixels)
 
-    def action_random(self) -> None:
-        self._pick(self._images)
-
     @work(thread=True, exclusive=True, group="images", exit_on_error=False)
-    def _pick(self, images: Images | None) -> None:
-        """Choose a random test image; read the images first if needed. Runs in a thread."""
-        subject = self._subject
+    def action_random(self) -> None:
+        """Put a random test image on the canvas; read the images first if needed. Runs in a thread."""
+        subject, images = self._subject, self._images
         if subject is None or subject.data is None:
             return
         try:
@@ -287,62 +288,42 @@ class DrawScreen(BenchScreen[None]):
         except (DataError, RequestError, OSError) as error:
             self.app.call_from_thread(self.notify, str(error), severity="warning")
             return
-        index = random.randrange(len(images.labels))
         if self.is_attached:
-            self.app.call_from_thread(self._picked, subject, images, index)
+            self.app.call_from_thread(self._put_image, subject, images, random.randrange(len(images.labels)))
 
-    def _picked(self, subject: ReadableRun, images: Images, index: int) -> None:
-        if subject is not self._subject:
-            return
-        self._images = images
-        true = subject.names[int(images.labels[index])]
-        number = int(images.numbers[index])
-        self._put(images.pixels[index], f"true class {true}: number {number:,} of the {images.what}")
+    def _put_image(self, subject: ReadableRun, images: Images, index: int) -> None:
+        if subject is self._subject:
+            self._images = images
+            label, number = subject.names[int(images.labels[index])], int(images.numbers[index])
+            self._put(images.pixels[index], f"true class {label}: number {number:,} of the {images.what}")
 
     @work(thread=True, exclusive=True, group=TAKES_KEYBOARD, exit_on_error=False)
     def action_run(self) -> None:
         """List the runs that have a model and ask for one. Runs in a thread."""
-        found = runs_with_model(self.app.options.runs_dir)
+        runs = runs_with_model(self.app.options.runs_dir)
         if self.is_attached:
-            self.app.call_from_thread(self._offer, [folder for folder, _ in found], [line for _, line in found])
+            self.app.call_from_thread(self._offer, [folder for folder, _ in runs], [line for _, line in runs])
 
     def _offer(self, folders: list[RunFolder], lines: list[str]) -> None:
-
         if not folders:
             self.notify(NO_RUN, severity="warning")
             return
-        now = self._subject.folder if self._subject else None
-        chosen = next((index for index, folder in enumerate(folders) if now and folder.id == now.id), 0)
+        now = self._subject.folder.id if self._subject else ""
+        chosen = next((index for index, folder in enumerate(folders) if folder.id == now), 0)
 
-        def take(index: int | None) -> None:
+        def read_chosen(index: int | None) -> None:
             if index is not None:
-                self._choose(folders[index])
+                self._read_run(folders[index])
 
-        self.app.push_screen(ChooseScreen("Whose model reads: run, data, state, test accuracy", lines, chosen), take)
-
-
-PEN_WORDS = {"up": "up", "draws": "down, drawing", "erases": "down, erasing"}
+        question = ChooseScreen("Whose model reads: run, data, state, test accuracy", lines, chosen)
+        self.app.push_screen(question, read_chosen)
 
 
-def answer_words(names: Sequence[str], answer: Sequence[float | None] | None, *, blank: bool) -> str:
+def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) -> str:
     """Return ``7  99.4 %``, or why there is no answer."""
-    if blank:
-        return "draw something"
     if answer is None:
         return "no answer yet"
     finite = [value for value in answer if value is not None]
     if len(finite) < len(answer):
         return "no finite figure: the run diverged"
     return f"{names[answer.index(max(finite))]}  {percent(max(finite), 1)}"
-
-
-def centring_words(subject: ReadableRun, *, centring: bool) -> str:
-    """Return whether the drawing is centred, and why it is not."""
-    if centring:
-        return "centred like MNIST"
-    return "not centred" if subject.centres else "not centred: its classes are no digits"
-
-
-def pen_words(pen: str, at: tuple[int, int]) -> str:
-    """Return ``pen down, drawing, at row 3, column 12 of 28``, counted from 1."""
-    return f"pen {PEN_WORDS[pen]}, at row {at[0] + 1}, column {at[1] + 1} of {IMAGE_EDGE}"
