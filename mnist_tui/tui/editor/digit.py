@@ -90,14 +90,16 @@ class DigitPane(VerticalScroll):
     def _draw(self) -> None:
         if self._requested is None:
             return
-        dataset, features = self._requested
+        request = dataset, features, index = (*self._requested, self._index)
         if dataset not in self._examples:
             self._examples[dataset] = _first_examples(dataset, self.app.options.data_dir)
-        pictures = _pictures(self._examples[dataset], features, self._index)
+        pictures = _pictures(self._examples[dataset], features, index)
         if self.is_attached:
-            self.app.call_from_thread(self._show, pictures)
+            self.app.call_from_thread(self._show, request, pictures)
 
-    async def _show(self, pictures: DigitPictures) -> None:
+    async def _show(self, request: tuple[str, HogFeatures, int], pictures: DigitPictures) -> None:
+        if request[:2] != self._requested or request[2] != self._index:
+            return  # small cells take long: a later request is shown already
         if self.views is None:
             from mnist_tui.tui.widgets.pixels import PixelView
 
