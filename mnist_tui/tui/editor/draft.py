@@ -22,16 +22,7 @@ from mnist_tui.experiment.layers import INITIALIZERS, LAYER_KINDS, Dense, Experi
 from mnist_tui.experiment.parameters import PARAMETERS, Parameter
 from mnist_tui.experiment.presets import Preset, edited, sizes
 from mnist_tui.experiment.problem import SpecError, dotted
-from mnist_tui.experiment.spec import (
-    EarlyStopping,
-    Experiment,
-    HogFeatures,
-    OutputSpec,
-    checked,
-    is_closed_form,
-    parsed,
-    to_mapping,
-)
+from mnist_tui.experiment.spec import EarlyStopping, Experiment, HogFeatures, OutputSpec, checked, parsed, to_mapping
 
 GROUPS = ("Dataset", "Features", "Network", "Optimizer", "Training")
 
@@ -103,7 +94,6 @@ def _change_parameter(parameter: Parameter, experiment: Experiment, text: str) -
 
 def _absence(name: str, experiment: Experiment) -> str:
     """Return why a parameter does not apply to an experiment; empty if it does."""
-    solved = is_closed_form(experiment)
     match name:
         case "ppc" | "orientations" | "cells-per-block" if not isinstance(experiment.features, HogFeatures):
             return "only with HOG"
@@ -113,9 +103,9 @@ def _absence(name: str, experiment: Experiment) -> str:
             return "no dense hidden layer"
         case "momentum" if not hasattr(experiment.optimizer, "momentum"):
             return f"{experiment.optimizer.name} has no momentum"
-        case "lr" | "schedule" if solved:
+        case "lr" | "schedule" if not experiment.trains_in_epochs:
             return "no learning rate"
-        case "batch-size" | "epochs" | "patience" | "plain-loss" if solved:
+        case "batch-size" | "epochs" | "patience" | "plain-loss" if not experiment.trains_in_epochs:
             return "solved at once"
         case _:
             return ""
