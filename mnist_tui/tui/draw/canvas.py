@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -95,12 +96,11 @@ class DrawingCanvas(PixelView, can_focus=True):
         bind("draw.clear", "delete,backspace", "clear", "Clear", "Clear the canvas"),
     ]
 
+    @dataclass
     class DrawingChanged(Message):
         """The picture, or only the pen, has changed."""
 
-        def __init__(self, *, picture: bool) -> None:
-            super().__init__()
-            self.picture = picture
+        picture: bool
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -139,12 +139,11 @@ class DrawingReader:
         OSError: the process cannot be started.
     """
 
+    @dataclass
     class ReaderChanged(Message):
         """A reader's status or answer has changed."""
 
-        def __init__(self, reader: DrawingReader) -> None:
-            super().__init__()
-            self.reader = reader
+        reader: DrawingReader
 
     def __init__(self, folder: RunFolder, viewer: MessagePump) -> None:
         self.status = "loading the model (TensorFlow takes some seconds)"

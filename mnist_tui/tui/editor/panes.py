@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual import events, getters, on
 from textual.app import ComposeResult
@@ -70,12 +71,12 @@ class FieldRow(Widget):
     }}
     """
 
+    @dataclass
     class Edited(Message):
         """The text of a field was edited."""
 
-        def __init__(self, entry: Field, text: str) -> None:
-            super().__init__()
-            self.entry, self.text = entry, text
+        entry: Field
+        text: str
 
     def __init__(self, entry: Field, experiment: Experiment) -> None:
         super().__init__()

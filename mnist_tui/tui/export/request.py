@@ -14,8 +14,42 @@ from mnist_tui.runs.weight_formats import CARD, WEIGHT_FORMATS
 from mnist_tui.unexpected import logged
 from mnist_tui.wording import counted
 
-STEM = "report"
-"""The name of the report's files without their endings."""
+REPORTS = {
+    "pdf": "PDF (.pdf)",
+    "html": "web page, one file (.html)",
+    "docx": "Word (.docx)",
+    "tex": "LaTeX (.tex), figures beside it",
+    "md": "Markdown (.md), figures beside it",
+}
+"""The report's formats; the first one that was written is the one to open."""
+FIGURES = "figures"
+REPORT = "Report"
+"""Title of the report's section."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One thing that can be exported.
+
+    Attributes:
+        lacks: what is missing here for it, and how to add it, in a sentence; empty if nothing is.
+    """
+
+    key: str
+    label: str
+    lacks: str = ""
+
+
+def sections() -> dict[str, list[Offer]]:
+    """Return everything on offer by section: the report, then what is written for each run."""
+    report = [Offer(name, label) for name, label in REPORTS.items()]
+    report.append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
+    offers: dict[str, list[Offer]] = {REPORT: report, "Weights": []}
+    for item, label in ITEMS.items():
+        kind, dot, _ = item.partition(".")  # an item whose name has one part is a weight format
+        section = "Weights" if not dot else "Complexity" if kind == "complexity" else "Training"
+        offers.setdefault(section, []).append(Offer(item, label, why_unavailable(item)))
+    return offers
 
 
 @dataclass(frozen=True)
@@ -46,7 +80,7 @@ class ExportRequest:
     @property
     def documents(self) -> list[Path]:
         """The report's files."""
-        return [self.out / f"{STEM}.{ending}" for ending in self.reports]
+        return [self.out / f"report.{ending}" for ending in self.reports]
 
     @property
     def figures_folder(self) -> Path | None:
@@ -66,9 +100,9 @@ class ExportRequest:
     def existing(self) -> list[Path]:
         """Return the files that exist already, as far as their names are known before the export."""
         wanted = [path_of_item(item, self.folder_of(run)) for run in self.runs for item in self.items]
-        there = [path for path in (*wanted, *self.documents) if path.exists()]
+        existing = [path for path in (*wanted, *self.documents) if path.exists()]
         figures = self.figures_folder
-        return [*there, figures] if figures and figures.is_dir() and any(figures.iterdir()) else there
+        return [*existing, figures] if figures and figures.is_dir() and any(figures.iterdir()) else existing
 
 
 @dataclass(frozen=True)
@@ -90,8 +124,8 @@ class ExportOutcome:
     @property
     def report(self) -> Path | None:
         """The report in the format that is easiest to open."""
-        found = {path.suffix.removeprefix("."): path for path in self.written if path.stem == STEM}
-        return next((found[ending] for ending in REPORTS if ending in found), None)
+        reports = {path.suffix.removeprefix("."): path for path in self.written if path.stem == "report"}
+        return next((reports[ending] for ending in REPORTS if ending in reports), None)
 
 
 def default_folder(runs: Sequence[RunFolder]) -> Path:
@@ -101,52 +135,7 @@ def default_folder(runs: Sequence[RunFolder]) -> Path:
 
 def report_in(folder: Path) -> Path | None:
     """Return the report in a folder of exports, in the format that is easiest to open; None if there is none."""
-    return next((path for ending in REPORTS if (path := folder / f"{STEM}.{ending}").is_file()), None)
-
-
-REPORTS = {
-    "pdf": "PDF (.pdf)",
-    "html": "web page, one file (.html)",
-    "docx": "Word (.docx)",
-    "tex": "LaTeX (.tex), figures beside it",
-    "md": "Markdown (.md), figures beside it",
-}
-"""The report's formats; the first one that was written is the one to open."""
-FIGURES = "figures"
-REPORT = "Report"
-WEIGHTS = "Weights"
-KINDS = {"complexity": "Complexity"}
-"""Titles of sections by the first part of an item's name; an item whose name has one part is a weight format."""
-OTHER_SECTION = "Training"
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One thing that can be exported.
-
-    Attributes:
-        lacks: what is missing here for it, and how to add it, in a sentence; empty if nothing is.
-    """
-
-    key: str
-    label: str
-    lacks: str = ""
-
-
-def sections() -> dict[str, list[Offer]]:
-    """Return everything on offer by section: the report, then what is written for each run."""
-    found: dict[str, list[Offer]] = {REPORT: [Offer(name, label) for name, label in REPORTS.items()]}
-    found[REPORT].append(Offer(FIGURES, "its figures on their own (svg, pdf, png, data as csv)"))
-    found[WEIGHTS] = []
-    for item, label in ITEMS.items():
-        kind, dot, _ = item.partition(".")
-        section = KINDS.get(kind, OTHER_SECTION) if dot else WEIGHTS
-        found.setdefault(section, []).append(Offer(item, label, why_unavailable(item)))
-    return found
-
-
-Part = Callable[[Progress], Sequence[Path]]
-"""Writes one part of an export and returns its files."""
+    return next((path for ending in REPORTS if (path := folder / f"report.{ending}").is_file()), None)
 
 
 class ExportCancelledError(Exception):
@@ -154,7 +143,7 @@ class ExportCancelledError(Exception):
 
 
 def write_export(request: ExportRequest, *, overwrite: bool, progress: Progress) -> ExportOutcome:
-    """Write what is asked for. If a part fails, the other parts are still written.
+    """Write what is asked for. If a part fails, the other parts are still written. To be called in a thread.
 
     Args:
         request: what to write.
@@ -166,9 +155,9 @@ def write_export(request: ExportRequest, *, overwrite: bool, progress: Progress)
     """
     try:
         check_place_in_run(request.out / "any")
-        there = request.existing()
-        if there and not overwrite:
-            return ExportOutcome(existing=tuple(there))
+        existing = request.existing()
+        if existing and not overwrite:
+            return ExportOutcome(existing=tuple(existing))
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return ExportOutcome(failed=(f"{error.filename or request.out} cannot be written: {error.strerror or error}",))
@@ -177,45 +166,35 @@ def write_export(request: ExportRequest, *, overwrite: bool, progress: Progress)
     except ValueError as error:
         return ExportOutcome(failed=(f"{str(request.out)!r} is not a folder's name: {error}",))
     warnings: list[str] = []
-    parts = _parts(request, overwrite, warnings)
+    parts: list[tuple[str, str, Callable[..., Sequence[Path]]]] = []
+    if request.reports or request.figures:
+        parts.append(("report", "", partial(_write_report, request, warnings)))
+    for run in request.runs if request.items else ():
+        parts.append((run.id, "writing ", partial(export, run, request.items, request.folder_of(run))))
     written: list[Path] = []
     failed: list[str] = []
-    late: list[Path] = []
-    for number, (name, part) in enumerate(parts):
+    appeared: list[Path] = []
+    for number, (name, verb, write) in enumerate(parts, start=1):
+        several = len(parts) > 1
+        before = f"{name} ({number} of {len(parts)}): {verb}" if several else verb
+
+        def tell(what: str, done: int, total: int, before: str = before) -> None:
+            progress(before + what, done, total)
+
         try:
-            written += part(_within(progress, name, number, len(parts)))
+            written += write(overwrite=overwrite, progress=tell)
         except ExportCancelledError:
             raise
         except ExistsError as error:
-            late += error.paths
+            appeared += error.paths
         except Exception as error:  # a thread's last line of defence
-            failed.append(f"{name}: {_sentence(error, request.out)}" if name else _sentence(error, request.out))
-    return ExportOutcome(tuple(written), tuple(failed), tuple(late), tuple(warnings))
+            failed.append(f"{name}: {_sentence(error, request.out)}" if several else _sentence(error, request.out))
+    return ExportOutcome(tuple(written), tuple(failed), tuple(appeared), tuple(warnings))
 
 
-def _sentence(error: Exception, out: Path) -> str:
-    """Return an error as a sentence; an unexpected one is written to the log with its traceback."""
-    if isinstance(error, OSError):
-        return f"{error.filename or out}: {error.strerror or error}"
-    return str(error) if isinstance(error, RequestError) else logged(error)
-
-
-def _parts(request: ExportRequest, overwrite: bool, warnings: list[str]) -> list[tuple[str, Part]]:
-    """Return the parts of the export with their names; a single part has no name."""
-    parts = [(run.id, partial(_write_run, request, run, overwrite)) for run in request.runs if request.items]
-    if request.reports or request.figures:
-        parts.insert(0, ("report", partial(_write_report, request, overwrite, warnings)))
-    return [("" if len(parts) == 1 else name, part) for name, part in parts]
-
-
-def _write_run(request: ExportRequest, run: RunFolder, overwrite: bool, progress: Progress) -> Sequence[Path]:
-    def writing(files: str, done: int, total: int) -> None:
-        progress(f"writing {files}", done, total)
-
-    return export(run, request.items, request.folder_of(run), overwrite=overwrite, progress=writing)
-
-
-def _write_report(request: ExportRequest, overwrite: bool, warnings: list[str], progress: Progress) -> Sequence[Path]:
+def _write_report(
+    request: ExportRequest, warnings: list[str], *, overwrite: bool, progress: Progress
+) -> Sequence[Path]:
     from mnist_tui.report.document import write_report
 
     return write_report(
@@ -230,7 +209,8 @@ def _write_report(request: ExportRequest, overwrite: bool, warnings: list[str], 
     )
 
 
-def _within(progress: Progress, name: str, number: int, parts: int) -> Progress:
-    """Return a progress callback for one part that adds its name and number."""
-    part = f"{name} ({number + 1} of {parts}): " if name else ""
-    return lambda what, done, total: progress(part + what, done, total)
+def _sentence(error: Exception, out: Path) -> str:
+    """Return an error as a sentence; an unexpected one is written to the log with its traceback."""
+    if isinstance(error, OSError):
+        return f"{error.filename or out}: {error.strerror or error}"
+    return str(error) if isinstance(error, RequestError) else logged(error)

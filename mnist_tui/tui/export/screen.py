@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -38,8 +39,6 @@ from mnist_tui.tui.widgets.controls import KeyedCheckbox
 from mnist_tui.tui.widgets.text import Bar, Line
 from mnist_tui.wording import counted
 
-CHOSEN_AT_FIRST = {True: ("pdf", "keras"), False: ("pdf",)}
-"""By whether there is only one run."""
 NAMED = 4
 """Files that a message names; of more it says how many."""
 NOTICE_SECONDS = 20
@@ -83,15 +82,16 @@ class ExportScreen(BenchModal[None]):
         Binding("up", "app.focus_within(-1)", show=False),
     ]
 
+    @dataclass
     class Progressed(Message):
         """The progress of the export: what is being done, how much of it is done, and of how much."""
 
-        def __init__(self, what: str, done: int, total: int) -> None:
-            super().__init__()
-            self.what, self.done, self.total = what, done, total
+        what: str
+        done: int
+        total: int
 
     target = getters.query_one("#export-into", Input)
-    said = getters.query_one("#export-said", Line)
+    message = getters.query_one("#export-said", Line)
     answer = getters.query_one("#export-answer", VerticalScroll)
     bar = getters.query_one(Bar)
 
@@ -104,12 +104,12 @@ class ExportScreen(BenchModal[None]):
         self._report: Path | None = None
 
     def compose(self) -> ComposeResult:
-        one = len(self.runs) == 1
+        several = "" if len(self.runs) == 1 else counted(self.runs, "run")
         with Vertical(id="export") as box:
-            box.border_title = Content(f"Export of {self.runs[0].id if one else counted(self.runs, 'run')}")
+            box.border_title = Content(f"Export of {several or self.runs[0].id}")
             box.border_subtitle = Content(f"Space chooses · {self._key_of('export.next')} next section")
             with ExportSections(), Container(id="export-columns"):
-                yield from self._columns(CHOSEN_AT_FIRST[one])
+                yield from self._columns(several)
             with Horizontal(classes="export-field"):
                 yield Label("into")
                 yield Input(str(default_folder(self.runs)), compact=True, id="export-into")
@@ -117,33 +117,35 @@ class ExportScreen(BenchModal[None]):
             with VerticalScroll(id="export-answer", can_focus=False):
                 yield Line(id="export-said")
             with Horizontal(id="export-buttons"):
-                yield self._button("Export", "export.write", "primary")
-                yield self._button("Overwrite", "export.overwrite", "warning")
-                yield self._button("Open", "export.open")
-                yield self._button("Close", "export.close")
+                yield self._button("Export", "export.write", "write(False)", "primary")
+                yield self._button("Overwrite", "export.overwrite", "write(True)", "warning")
+                yield self._button("Open", "export.open", "open")
+                yield self._button("Close", "export.close", "dismiss")
 
-    def _columns(self, chosen: Sequence[str]) -> Iterator[Widget]:
-        several = len(self.runs) > 1
+    def _columns(self, several: str) -> Iterator[Widget]:
+        chosen = ("pdf",) if several else ("pdf", "keras")
         offered = sections()
-        over = f" over {counted(self.runs, 'run')}" if several else ""
-        report = ExportSection(REPORT, offered.pop(REPORT), chosen, over, id="export-reports")
-        each = [
+        report = ExportSection(
+            REPORT, offered.pop(REPORT), chosen, f" over {several}" if several else "", id="export-reports"
+        )
+        weights, *others = (
             ExportSection(title, offers, chosen, " of each run" if several else "") for title, offers in offered.items()
-        ]
+        )
         author = self.app.settings.author or ""
         yield Vertical(
             report,
             _field("title", Input(placeholder="as the report finds it", compact=True, id="export-title")),
             _field("author", Input(author, placeholder="none", compact=True, id="export-author"), "last"),
-            each[0],
+            weights,
         )
-        yield Vertical(*each[1:])
+        yield Vertical(*others)
 
     def _key_of(self, name: str) -> str:
         return key_of(name, ExportScreen, self.app.settings.keys)
 
-    def _button(self, label: str, name: str, variant: ButtonVariant = "default") -> Button:
-        return Button(labelled(label, self._key_of(name)), variant, compact=True, id=name.replace(".", "-"))
+    def _button(self, label: str, name: str, action: str, variant: ButtonVariant = "default") -> Button:
+        text = labelled(label, self._key_of(name))
+        return Button(text, variant, compact=True, id=name.replace(".", "-"), action=f"screen.{action}")
 
     def on_mount(self) -> None:
         self._changed()
@@ -181,18 +183,6 @@ class ExportScreen(BenchModal[None]):
             case _:
                 return True
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        match event.button.id:
-            case "export-write":
-                self.action_write(False)
-            case "export-overwrite":
-                self.action_write(True)
-            case "export-open":
-                self.action_open()
-            case _:
-                self.dismiss()
-
     @on(Input.Submitted, "#export-into")
     def _submitted(self) -> None:
         self.action_write(False)
@@ -209,9 +199,9 @@ class ExportScreen(BenchModal[None]):
 
     def action_section(self, by: int) -> None:
         """Move the focus to the first choice of another section."""
-        found = [section for section in self.query(ExportSection) if section.query(KeyedCheckbox)]
-        here = next((n for n, section in enumerate(found) if section.has_focus_within), -1 if by > 0 else len(found))
-        section = found[max(0, min(len(found) - 1, here + by))]
+        usable = [section for section in self.query(ExportSection) if section.query(KeyedCheckbox)]
+        here = next((n for n, section in enumerate(usable) if section.has_focus_within), -1 if by > 0 else len(usable))
+        section = usable[max(0, min(len(usable) - 1, here + by))]
         section.query(KeyedCheckbox).first().focus(scroll_visible=False)
         section.scroll_visible(top=True, animate=False)
 
@@ -240,7 +230,7 @@ class ExportScreen(BenchModal[None]):
             self._say(str(error), wrong=True)
             return
         if any(worker is not self._worker for worker in running_exports(self.app)):
-            self._say("another export is still being written; its end is told", wrong=True)
+            self._say("another export is still being written; a notice tells when it ends", wrong=True)
             return
         author = request.author or None
         if request.reports and author != self.app.settings.author:
@@ -266,36 +256,33 @@ class ExportScreen(BenchModal[None]):
             outcome = write_export(request, overwrite=overwrite, progress=progress)
         except ExportCancelledError:
             return
-        kept_away = clipboard_problem(app, str(request.out))
+        problem = clipboard_problem(app, str(request.out))
         if not worker.is_cancelled:
-            app.call_from_thread(self._done, app, request, outcome, kept_away)
+            app.call_from_thread(self._done, app, request, outcome, problem)
 
     @on(Progressed)
     def _show(self, message: Progressed) -> None:
         message.stop()
         if self._busy:
-            self.said.say(f"{message.what}, {message.done:,} of {message.total:,} …")
+            self.message.say(f"{message.what}, {message.done:,} of {message.total:,} …")
             self.bar.show(message.done / message.total if message.total else 0.0)
 
-    def _done(self, app: Bench, request: ExportRequest, outcome: ExportOutcome, kept_away: str) -> None:
+    def _done(self, app: Bench, request: ExportRequest, outcome: ExportOutcome, clipboard_problem: str) -> None:
         """Show the result in the dialog and copy the path; show a notice if the dialog was closed."""
         self._busy = False
+        text = _outcome_text(outcome, request.out)
         if self not in app.screen_stack:
-            good = not outcome.failed and not outcome.existing
-            app.notify(
-                _told(outcome, request.out),
-                title="Export",
-                severity="information" if good else "warning",
-                timeout=NOTICE_SECONDS,
-            )
+            severity = "warning" if outcome.failed or outcome.existing else "information"
+            app.notify(text, title="Export", severity=severity, timeout=NOTICE_SECONDS)
             return
         self._report = outcome.report
         asked = request if outcome.existing and request == self.request else None
-        text = _told(outcome, request.out) + (f"\n{self._key_of('export.overwrite')} overwrites" if asked else "")
+        if asked:
+            text += f"\n{self._key_of('export.overwrite')} overwrites"
         if outcome.written:
             path = outcome.written[0] if len(outcome.written) == 1 else request.out
             app.copy_to_clipboard(str(path))
-            text += f"\n{kept_away or 'the path is copied'}"
+            text += f"\n{clipboard_problem or 'the path is copied'}"
         self._say(text, asked=asked, wrong=bool(outcome.failed))
 
     def _say(self, text: str, *, asked: ExportRequest | None = None, wrong: bool = False) -> None:
@@ -306,8 +293,8 @@ class ExportScreen(BenchModal[None]):
         """
         self._asked = asked
         self.answer.scroll_home(animate=False)
-        self.said.say(text)
-        self.said.set_class(wrong, "-wrong")
+        self.message.say(text)
+        self.message.set_class(wrong, "-wrong")
         self.bar.set_class(self._busy, "-busy")
         self.query_one("#export-overwrite").display = asked is not None
         self.query_one("#export-open").display = self._report is not None
@@ -318,7 +305,7 @@ def _field(label: str, line: Input, classes: str = "") -> Horizontal:
     return Horizontal(Label(label, markup=False), line, classes=f"export-field {classes}")
 
 
-def _told(outcome: ExportOutcome, out: Path) -> str:
+def _outcome_text(outcome: ExportOutcome, out: Path) -> str:
     """Return the result of an export in lines."""
     lines = [f"not written: {failed}" for failed in outcome.failed]
     if outcome.existing:
