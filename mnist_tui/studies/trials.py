@@ -157,7 +157,7 @@ def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, ex
         threads: of one TensorFlow operation, on which a result's last bits depend.
         experiment_file: the run's own, which the command names otherwise.
     """
-    named = _named_words(trial, base)
+    named = preset_options(trial.preset, base.name, trial.values)
     words = [PROGRAM, "train", "--preset", *(named or [str(experiment_file)])]
     for flag, value in (("--device", study.device), ("--threads", threads), ("--data-dir", study.data_dir)):
         if value not in (None, "auto"):
@@ -165,16 +165,22 @@ def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, ex
     return shlex.join([*words, *(["--allow-sample"] if study.allow_sample else [])])
 
 
-def _named_words(trial: Trial, base: Preset) -> list[str]:
-    """The name of the base's preset and the options that make the trial from it; empty where none do."""
+def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None = None) -> list[str]:
+    """Return the name of a preset and the options that make an experiment from it; empty if no options do.
+
+    Args:
+        preset: holds the experiment.
+        base: the name of the preset that the options change.
+        values: by parameter or TOML path, which the options name in any case.
+    """
     try:
-        known = find_preset(base.name).experiment
+        known = find_preset(base).experiment
     except PresetError:
         return []
-    wanted = trial.preset.experiment
+    wanted, values = preset.experiment, values or {}
     apart = {one.name: text for one in PARAMETERS if (text := one.read(wanted)) and text != one.read(known)}
-    typed = {name: value for name, value in trial.values.items() if name in NAMES}
-    sets = [f"{name}={value}" for name, value in trial.values.items() if name not in NAMES]
+    typed = {name: value for name, value in values.items() if name in NAMES}
+    sets = [f"{name}={value}" for name, value in values.items() if name not in NAMES]
     seed = {name: text for name, text in apart.items() if name == "seed"}
     for given in (typed | seed, apart | typed):
         try:
@@ -184,7 +190,7 @@ def _named_words(trial: Trial, base: Preset) -> list[str]:
         if same:
             options = [(f"--{name}", given[name]) for name in NAMES if name in given.keys() - seed.keys()]
             last = [("--seed", text) for text in seed.values()]
-            return [base.name, *itertools.chain(*options, *(("--set", text) for text in sets), *last)]
+            return [base, *itertools.chain(*options, *(("--set", text) for text in sets), *last)]
     return []
 
 
@@ -211,7 +217,7 @@ def _check_name(name: str, text: str) -> None:
 
 def _check_search(study: Study, base: Preset) -> None:
     """Check that each value, and each end of a range, is valid with some values of the other axes."""
-    ends = [one if one.range is None else SweepAxis(name=one.name, values=_ends(one)) for one in study.axes]
+    ends = ends_of(study.axes)
     if math.prod(len(one.values) for one in ends) <= 500:
         good: set[tuple[str, str]] = set()
         refused: dict[tuple[str, str], RequestError] = {}
@@ -230,9 +236,13 @@ def _check_search(study: Study, base: Preset) -> None:
             with_values(base, ((one.name, value),))
 
 
-def _ends(one: SweepAxis) -> tuple[str, str]:
-    found = RANGE.fullmatch(one.values[0])
-    return (found[1], found[2]) if found else (one.values[0], one.values[-1])
+def ends_of(axes: Iterable[SweepAxis]) -> list[SweepAxis]:
+    """Return the axes with the two ends of a range as its values."""
+    ranges = [RANGE.fullmatch(axis.values[0]) if axis.range else None for axis in axes]
+    return [
+        SweepAxis(name=axis.name, values=(match[1], match[2])) if match else axis
+        for axis, match in zip(axes, ranges, strict=True)
+    ]
 
 
 def _listed(values: Values) -> str:

@@ -16,13 +16,19 @@ from mnist_tui.data.places import validate_name, with_whole_name
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.fields import whole
-from mnist_tui.experiment.parameters import PARAMETERS, apply_texts
-from mnist_tui.experiment.presets import Preset, PresetError, find_preset
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.presets import Preset
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import SEARCH_TRIALS, Study, SweepAxis, checked
 from mnist_tui.studies.start import StudyRequest, base_of, begin_study, require_extra, seeds_title
-from mnist_tui.studies.trials import combinations, count_trials, parse_over, plan_trials, with_values
+from mnist_tui.studies.trials import (
+    combinations,
+    count_trials,
+    ends_of,
+    parse_over,
+    plan_trials,
+    preset_options,
+    with_values,
+)
 from mnist_tui.wording import count, counted, listed
 
 KINDS = ("grid", "random", "tpe")
@@ -93,14 +99,16 @@ def study_of(request: SweepRequest, created: float = 0.0) -> Study:
         SweepRequestError: a field is wrong; the sentence is that of the command line.
     """
     seeds = _whole(request, "seeds") or 1
-    axes = tuple(_axis(at, name, values) for at, (name, values) in enumerate(request.axes))
+    axes: list[SweepAxis] = []
+    for at, (name, values) in enumerate(request.axes):
+        try:
+            axes.append(parse_over(f"{name}={values}"))
+        except RequestError as error:
+            raise SweepRequestError(f"axis-{at}", str(error)) from None
     kind = request.text("search") or "grid"
     trials = _whole(request, "trials") if kind != "grid" else None
-    workers, threads, scheduler = (
-        _whole(request, "workers"),
-        _whole(request, "threads"),
-        request.text("scheduler") or None,
-    )
+    workers, threads = _whole(request, "workers"), _whole(request, "threads")
+    scheduler = request.text("scheduler") or None
     if scheduler is not None and not re.fullmatch(r"(tcp|tls)://[^\s:/]+:\d+", scheduler):
         raise SweepRequestError(
             "scheduler", f"--scheduler {scheduler} is no address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
@@ -109,23 +117,22 @@ def study_of(request: SweepRequest, created: float = 0.0) -> Study:
         raise SweepRequestError(
             "workers", "--workers does not go with --scheduler: that cluster has the workers that it has"
         )
-    preset, first = request.preset, request.preset.experiment.training.seed
     if not axes and kind != "grid":
         raise SweepRequestError("search", f"a {kind} search needs at least one parameter to vary")
-    title = f"{preset.name} over {listed([axis.name for axis in axes])}" if axes else seeds_title(preset, seeds)
+    preset = request.preset
     search = {
         "kind": kind,
         "trials": trials,
-        "seed": first,
+        "seed": preset.experiment.training.seed,
         "prune": request.text("prune") != "off",
         "metric": request.text("metric") or METRICS[0],
     }
     try:
         return checked(
             kind="sweep" if axes else "seeds",
-            title=title,
+            title=f"{preset.name} over {listed([axis.name for axis in axes])}" if axes else seeds_title(preset, seeds),
             bases=(base_of(preset, seeds),),
-            axes=axes,
+            axes=tuple(axes),
             search=search if axes else {},
             device=request.device,
             threads=threads,
@@ -154,7 +161,9 @@ def plan_of(request: SweepRequest) -> SweepPlan:
         if study.search.kind != "grid" or trials <= 10 * MANY:
             plan_trials(study, bases)
     except RequestError as error:
-        raise SweepRequestError(_field_of(error, study.axes), str(error)) from None
+        named = re.match(r"--over ([\w.\-]+)=", str(error))
+        axes = (f"axis-{at}" for at, axis in enumerate(study.axes) if named and axis.name == named[1])
+        raise SweepRequestError(next(axes, ""), str(error)) from None
     sizes, notes = _sizes(study, request.preset), tuple(_notes(study, trials, request))
     return SweepPlan(study, trials, sentence_of(study, trials), sizes, notes)
 
@@ -188,7 +197,8 @@ def command_of(request: SweepRequest, study: Study, preset_file: str) -> str:
     Args:
         preset_file: the preset's file; used if its name and options cannot describe the experiment.
     """
-    words = [PROGRAM, "sweep" if study.axes else "train", *_preset_words(request.preset, preset_file)]
+    preset = ["--preset", *(preset_options(request.preset, request.preset.name) or [preset_file])]
+    words = [PROGRAM, "sweep" if study.axes else "train", *preset]
     words += [word for axis in study.axes for word in ("--over", axis.text)]
     if study.bases[0].seeds > 1:
         words += ["--seeds", str(study.bases[0].seeds)]
@@ -212,36 +222,6 @@ def command_of(request: SweepRequest, study: Study, preset_file: str) -> str:
     return shlex.join(words)
 
 
-def _preset_words(preset: Preset, preset_file: str) -> list[str]:
-    """Return the options for the preset: its name and changed parameters, or its file if they do not suffice."""
-    try:
-        known = find_preset(preset.name).experiment
-    except PresetError:
-        return ["--preset", preset_file]
-    texts = {
-        parameter.name: text
-        for parameter in PARAMETERS
-        if (text := parameter.read(preset.experiment)) != parameter.read(known) and text
-    }
-    if known != preset.experiment and not _reproduced(known, texts, preset.experiment):
-        return ["--preset", preset_file]
-    return ["--preset", preset.name, *(word for name, text in texts.items() for word in (f"--{name}", text))]
-
-
-def _reproduced(known: Experiment, texts: Mapping[str, str], wanted: Experiment) -> bool:
-    try:
-        return apply_texts(known, texts) == wanted
-    except RequestError:
-        return False
-
-
-def _axis(at: int, name: str, values: str) -> SweepAxis:
-    try:
-        return parse_over(f"{name}={values}")
-    except RequestError as error:
-        raise SweepRequestError(f"axis-{at}", str(error)) from None
-
-
 def _whole(request: SweepRequest, name: str) -> int | None:
     text = request.text(name)
     if not text:
@@ -252,20 +232,9 @@ def _whole(request: SweepRequest, name: str) -> int | None:
         raise SweepRequestError(name, f"--{name} {text} {error}") from None
 
 
-def _field_of(error: RequestError, axes: Iterable[SweepAxis]) -> str:
-    """Return the field of the axis that an error names."""
-    named = re.match(r"--over ([\w.\-]+)=", str(error))
-    return next((f"axis-{at}" for at, axis in enumerate(axes) if named and axis.name == named[1]), "")
-
-
 def _sizes(study: Study, preset: Preset) -> tuple[int, int] | None:
     """Return the smallest and largest number of parameters over all combinations; None if there are too many."""
-    ends = [
-        axis
-        if axis.range is None
-        else SweepAxis(name=axis.name, values=tuple(axis.values[0].split(":")[0].split("..")))
-        for axis in study.axes
-    ]
+    ends = ends_of(study.axes)
     if math.prod(len(axis.values) for axis in ends) > SIZED:
         return None
     totals: list[int] = []
