@@ -74,7 +74,7 @@ def noticed(pilot: Pilot[Any], text: str) -> bool:
 
 def says(screen: ExportScreen, *texts: str) -> bool:
     """Whether the dialog's message has all that."""
-    return all(text in str(screen.said.content) for text in texts)
+    return all(text in str(screen.message.content) for text in texts)
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -216,7 +216,7 @@ async def test_a_long_answer_is_scrolled_by_keys(run: RunFolder, shows: Shows, u
         screen.target.value = f"{run.exports}/{'./' * 40}"
         await pilot.press("ctrl+s")
         await shows(pilot, "already there")
-        screen.said.say("\n".join(map(str, range(9))))
+        screen.message.say("\n".join(map(str, range(9))))
         await until(pilot, lambda: screen.answer.max_scroll_y > 2)
         await pilot.press("ctrl+down", "ctrl+down")
         assert screen.answer.scroll_offset.y == 2

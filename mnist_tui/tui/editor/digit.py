@@ -56,7 +56,7 @@ class DigitPane(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="digit", classes="pane")
-        self._examples: dict[str, Examples] = {}
+        self._examples: dict[str, DigitExamples] = {}
         self._requested: tuple[str, HogFeatures] | None = None
         self._index = 0
         self._timer: Timer | None = None
@@ -142,7 +142,7 @@ class DigitPictures:
 
 
 @dataclass(frozen=True)
-class Examples:
+class DigitExamples:
     """The first test images of a dataset, with the names of its classes."""
 
     title: str
@@ -151,7 +151,7 @@ class Examples:
     labels: NDArray[np.uint8]
 
 
-def _pictures(examples: Examples, features: HogFeatures, index: int) -> DigitPictures:
+def _pictures(examples: DigitExamples, features: HogFeatures, index: int) -> DigitPictures:
     """Return test image number `index` (from 0, modulo the number of examples) and its HOG picture."""
     from mnist_tui.data.hog import hog_picture
 
@@ -170,7 +170,7 @@ def _pictures(examples: Examples, features: HogFeatures, index: int) -> DigitPic
     )
 
 
-def _first_examples(dataset: str, data_dir: Path | None) -> Examples:
+def _first_examples(dataset: str, data_dir: Path | None) -> DigitExamples:
     """Read the first test images of a dataset; of the bundled digits if the dataset is not on this machine."""
     try:
         location = find(dataset, data_dir)
@@ -181,10 +181,12 @@ def _first_examples(dataset: str, data_dir: Path | None) -> Examples:
     return _read(Location("digits", "bundled", "bundled"))
 
 
-def _read(location: Location) -> Examples:
+def _read(location: Location) -> DigitExamples:
     from mnist_tui.data.reading import read_parts
 
     images, labels = (part.values for part in read_parts(location, ("test_images", "test_labels")))
     known = KNOWN.get(location.name)
     names = known.class_names if known else tuple(map(str, range(10)))
-    return Examples(known.title if known else location.name, names, images[:EXAMPLES].copy(), labels[:EXAMPLES].copy())
+    return DigitExamples(
+        known.title if known else location.name, names, images[:EXAMPLES].copy(), labels[:EXAMPLES].copy()
+    )
