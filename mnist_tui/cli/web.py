@@ -18,7 +18,7 @@ import json
 import os
 import socket
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,12 +72,12 @@ def served_names(host: str, names: Sequence[str] = ()) -> frozenset[str]:
         host: the address listened on.
         names: further names, from the command line.
     """
-    found = {host, *names}
+    own = {host, *names}
     if host in LOOPBACK or _is_loopback(host):
-        found |= {*LOOPBACK}
+        own |= {*LOOPBACK}
     elif host in ANY_ADDRESS:
-        found |= {*LOOPBACK, socket.gethostname(), socket.getfqdn()}
-    return frozenset(name.lower().rstrip(".") for name in found if name)
+        own |= {*LOOPBACK, socket.gethostname(), socket.getfqdn()}
+    return frozenset(name.lower().rstrip(".") for name in own if name)
 
 
 def pages(command: Sequence[str], token: str | None, names: frozenset[str], visitors: int) -> web.Application:
@@ -89,31 +89,40 @@ def pages(command: Sequence[str], token: str | None, names: frozenset[str], visi
         names: that requests may be sent to, besides the address at which a request arrives.
         visitors: how many apps may run at once.
     """
-    made = _Pages(command, token, names, visitors)
-    application = web.Application(middlewares=[made.check])
-    application.on_shutdown.append(made.close)
+    handlers = Pages(command, token, names, visitors)
+    application = web.Application(middlewares=[handlers.check])
+    application.on_shutdown.append(handlers.close)
     base = "/{token}" if token else ""
     application.add_routes(
         [
-            web.get(f"{base}/", made.page),
-            web.get(f"{base}/static/{{path:.+}}", made.file),
-            web.get(f"{base}/ws", made.connect),
-            web.get(f"{base}/download/{{key}}", made.download),
+            web.get(f"{base}/", handlers.page),
+            web.get(f"{base}/static/{{path:.+}}", handlers.file),
+            web.get(f"{base}/ws", handlers.connect),
+            web.get(f"{base}/download/{{key}}", handlers.download),
         ]
     )
     return application
 
 
-class _Pages:
-    """The handlers of requests, with the open sockets and files to deliver."""
+class Pages:
+    """The handlers of requests, with the open visits.
+
+    Attributes:
+        command: starts the app.
+        visitors: how many apps may run at once; later visitors wait for a place.
+        free: the free places.
+        starting: limits how many apps start at once.
+    """
 
     def __init__(self, command: Sequence[str], token: str | None, names: frozenset[str], visitors: int) -> None:
-        self._command, self._token, self._names = command, token, names
-        self._files = _files()
+        self.command, self.visitors = command, visitors
+        self.free = asyncio.Semaphore(visitors)
+        self.starting = asyncio.Semaphore(os.cpu_count() or 1)
+        self._token, self._names = token, names
+        root = Path(textual_serve.__file__).with_name("static")
+        self._files = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
         self._template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-        self._places = Places(visitors)
-        self._sockets: set[web.WebSocketResponse] = set()
-        self._deliveries: dict[str, Delivery] = {}
+        self._visits: set[Visit] = set()
 
     @web.middleware
     async def check(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -158,46 +167,42 @@ class _Pages:
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Connect a page with an app of its own until either ends."""
-        if len(self._sockets) >= self._places.count + MOST_WAITING:
+        if len(self._visits) >= self.visitors + MOST_WAITING:
             raise web.HTTPServiceUnavailable(text="too many visitors wait already\n", headers=HEADERS)
         opened = web.WebSocketResponse(
             timeout=GOODBYE_SECONDS, heartbeat=HEARTBEAT_SECONDS, max_msg_size=LARGEST_MESSAGE
         )
-        keys: list[str] = []
-
-        def deliver(delivery: Delivery) -> None:
-            keys.append(delivery.key)
-            self._deliveries[delivery.key] = delivery
-
-        self._sockets.add(opened)
+        size = _number(request.query.get("width"), COLUMNS), _number(request.query.get("height"), ROWS)
+        visit = Visit(self, opened, size)
+        self._visits.add(visit)
         try:
             await opened.prepare(request)
-            size = _number(request.query.get("width"), COLUMNS), _number(request.query.get("height"), ROWS)
-            await Visit(self._command, opened, size, self._places, deliver).run()
+            await visit.run()
         finally:
-            self._sockets.discard(opened)
-            for key in keys:
-                self._deliveries.pop(key, None)
+            self._visits.discard(visit)
         return opened
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """Answer with a file that an app delivers, once."""
-        delivery = self._deliveries.pop(request.match_info["key"], None)
-        if delivery is None:
+        key = request.match_info["key"]
+        delivery = next((visit.deliveries[key] for visit in self._visits if key in visit.deliveries), None)
+        if delivery is None or delivery.fetched:
             raise web.HTTPNotFound(text="there is no such file, or it was fetched already\n", headers=HEADERS)
-        response = web.StreamResponse(headers={**HEADERS, **_delivered_as(delivery)})
+        delivery.fetched = True
+        response = web.StreamResponse(headers={**HEADERS, **delivery.headers})
         await response.prepare(request)
         async for part in delivery.parts():
             await response.write(part)
         await response.write_eof()
         return response
 
-    async def close(self, application: web.Application) -> None:
+    async def close(self, _: web.Application) -> None:
         """Close every socket; the apps then end."""
-        del application
-        ends = [opened.close(code=WSCloseCode.GOING_AWAY, message=b"the server ends") for opened in self._sockets]
+        closings = [
+            visit.socket.close(code=WSCloseCode.GOING_AWAY, message=b"the server ends") for visit in self._visits
+        ]
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*ends, return_exceptions=True), GOODBYE_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*closings, return_exceptions=True), GOODBYE_SECONDS)
 
 
 def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> str:
@@ -245,22 +250,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _files() -> dict[str, Path]:
-    """Return the files of textual-serve's terminal, by their paths below `static/`."""
-    root = Path(textual_serve.__file__).with_name("static")
-    return {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
-
-
-def _delivered_as(delivery: Delivery) -> dict[str, str]:
+def _delivery_headers(message: dict[str, Any]) -> dict[str, str]:
     """Return the headers of a file that the app delivers."""
-    known = delivery.mime_type if delivery.mime_type.isascii() and delivery.mime_type.isprintable() else ""
-    kind = known or "application/octet-stream"
-    coded = f"; charset={delivery.encoding}" if delivery.encoding.replace("-", "").isalnum() else ""
-    how = "inline" if delivery.inline else "attachment"
-    headers = {
-        "Content-Type": kind + coded,
-        "Content-Disposition": f"{how}; filename*=UTF-8''{quote(delivery.file_name, safe='', errors='replace')}",
-    }
+    kind, encoding = message["mime_type"] or "", message["encoding"] or ""
+    if not kind or not kind.isascii() or not kind.isprintable():
+        kind = "application/octet-stream"
+    coded = f"; charset={encoding}" if encoding.replace("-", "").isalnum() else ""
+    how = "inline" if message["open_method"] == "browser" else "attachment"
+    file_name = quote(Path(message["path"]).name, safe="", errors="replace")
+    headers = {"Content-Type": kind + coded, "Content-Disposition": f"{how}; filename*=UTF-8''{file_name}"}
     return headers if kind == "application/pdf" else {**headers, "Content-Security-Policy": SANDBOX}
 
 
@@ -289,24 +287,25 @@ class MalformedMessageError(Exception):
     """A page sent a message that our page never sends; the text says what is wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Delivery:
     """A file that an app delivers to its page.
 
     Attributes:
         key: the app's key for it.
         name: sent back to the app with each request for a part.
-        inline: whether the browser shows the file; else it saves it.
+        encoding: of a text, whose parts come as text.
+        headers: of the response that holds the file.
+        fetched: whether the page has fetched it.
     """
 
     visit: Visit
     key: str
     name: str | None
-    file_name: str
-    mime_type: str
     encoding: str
-    inline: bool
+    headers: dict[str, str]
     chunks: asyncio.Queue[bytes]
+    fetched: bool = False
 
     async def parts(self) -> AsyncIterator[bytes]:
         """Yield the file's contents in parts; end early if the app does not go on."""
@@ -323,46 +322,24 @@ class Delivery:
             yield chunk
 
 
-class Places:
-    """Limit how many apps run at once, and how many of them start at once.
-
-    Args:
-        visitors: how many apps may run at once; later visitors wait.
-    """
-
-    def __init__(self, visitors: int) -> None:
-        self.count = visitors
-        self.free = asyncio.Semaphore(visitors)
-        self.starting = asyncio.Semaphore(os.cpu_count() or 1)
-
-
 class Visit:
     """An open page and its app.
 
     Args:
-        command: starts the app.
         size: columns and rows of the page's terminal.
-        deliver: called with each file that the app delivers.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        socket: web.WebSocketResponse,
-        size: tuple[int, int],
-        places: Places,
-        deliver: Callable[[Delivery], None],
-    ) -> None:
-        self._command, self._socket, self._places, self._deliver = command, socket, places, deliver
+    def __init__(self, pages: Pages, socket: web.WebSocketResponse, size: tuple[int, int]) -> None:
+        self._pages, self.socket = pages, socket
         self._size = bounded(*size)
         self._process: Process | None = None
-        self._deliveries: dict[str, Delivery] = {}
+        self.deliveries: dict[str, Delivery] = {}
 
     async def run(self) -> None:
         """Show the app on the page until either ends."""
         shown, wrong = asyncio.create_task(self._show()), ""
         try:
-            async for message in self._socket:
+            async for message in self.socket:
                 if message.type is WSMsgType.TEXT:
                     await self._handle_page_message(message.data)
         except MalformedMessageError as error:
@@ -372,7 +349,7 @@ class Visit:
             with suppress(asyncio.CancelledError):
                 await shown
         if wrong:
-            await self._socket.close(code=WSCloseCode.POLICY_VIOLATION, message=wrong.encode())
+            await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=wrong.encode())
 
     def send_meta(self, message: dict[str, object]) -> None:
         """Send the app a message that is not input."""
@@ -380,17 +357,17 @@ class Visit:
 
     async def _show(self) -> None:
         """Wait for a place, start the app, and relay what it draws."""
-        if self._places.free.locked():
-            await self._write(FULL.format(count=self._places.count))
-        async with self._places.free:
+        if self._pages.free.locked():
+            await self._write(FULL.format(count=self._pages.visitors))
+        async with self._pages.free:
             try:
-                async with self._places.starting:
+                async with self._pages.starting:
                     stdout = await self._start()
                 if stdout is None:
                     await self._write(NOT_STARTED)
                 else:
                     await self._relay(stdout)
-                await self._socket.close()
+                await self.socket.close()
             finally:
                 await self._end_process()
 
@@ -408,7 +385,9 @@ class Visit:
             }
         )
         try:
-            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, env=variables)
+            self._process = await asyncio.create_subprocess_exec(
+                *self._pages.command, stdin=PIPE, stdout=PIPE, env=variables
+            )
         except OSError as error:
             print_note(f"error: the app of a page cannot be started: {error}")
             return None
@@ -428,7 +407,7 @@ class Visit:
                 kind, length = await stdout.readexactly(1), int.from_bytes(await stdout.readexactly(4), "big")
                 contents = await stdout.readexactly(length)
                 if kind == b"D":
-                    await self._socket.send_bytes(contents)
+                    await self.socket.send_bytes(contents)
                 elif kind == b"M" and await self._handle_app_message(json.loads(contents)):
                     return
                 elif kind == b"P":
@@ -440,21 +419,12 @@ class Visit:
             case "exit":
                 return True
             case "open_url":
-                await self._socket.send_json(["open_url", {"url": message["url"], "new_tab": message["new_tab"]}])
+                await self.socket.send_json(["open_url", {"url": message["url"], "new_tab": message["new_tab"]}])
             case "deliver_file_start":
-                key = str(message["key"])
-                self._deliveries[key] = Delivery(
-                    self,
-                    key,
-                    message.get("name"),
-                    Path(message["path"]).name,
-                    message["mime_type"] or "",
-                    message["encoding"] or "",
-                    message["open_method"] == "browser",
-                    asyncio.Queue(),
-                )
-                self._deliver(self._deliveries[key])
-                await self._socket.send_json(["deliver_file_start", key])
+                key, encoding = str(message["key"]), message["encoding"] or ""
+                headers = _delivery_headers(message)
+                self.deliveries[key] = Delivery(self, key, message.get("name"), encoding, headers, asyncio.Queue())
+                await self.socket.send_json(["deliver_file_start", key])
             case _:
                 pass
         return False
@@ -462,8 +432,8 @@ class Visit:
     def _pass_chunk_on(self, message: Any) -> None:
         """Pass a part of a file on to the download that asked for it."""
         match message:
-            case ("deliver_chunk", str(key), bytes() | str() as chunk) if key in self._deliveries:
-                delivery = self._deliveries[key]
+            case ("deliver_chunk", str(key), bytes() | str() as chunk) if key in self.deliveries:
+                delivery = self.deliveries[key]
                 coding = delivery.encoding or "utf-8"
                 delivery.chunks.put_nowait(chunk.encode(coding) if isinstance(chunk, str) else chunk)
             case _:
@@ -486,7 +456,7 @@ class Visit:
                 self._size = bounded(columns, rows)
                 self._resize(*self._size)
             case ["ping", str(sent)]:
-                await self._socket.send_json(["pong", sent])
+                await self.socket.send_json(["pong", sent])
             case ["blur" | "focus" as what, *_]:
                 self.send_meta({"type": what})
             case _:
@@ -509,14 +479,14 @@ class Visit:
 
     async def _write(self, text: str) -> None:
         with suppress(ConnectionError):
-            await self._socket.send_bytes(text.encode())
+            await self.socket.send_bytes(text.encode())
 
     async def _end_process(self) -> None:
         """End the app's process: close its stdin, which makes it leave, and kill it if it takes too long."""
         process = self._process
         if process is None or process.returncode is not None:
             return
-        for delivery in self._deliveries.values():
+        for delivery in self.deliveries.values():
             delivery.chunks.put_nowait(b"")
         assert process.stdin is not None
         assert process.stdout is not None
