@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mnist_tui.report.figures.drawing import (
     BLACK,
@@ -19,6 +19,8 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
+    annotate,
+    draw_markers,
     one_line,
     panel,
     percentages,
@@ -49,7 +51,6 @@ class CapacityPoint:
         parameters: the number of all parameters, 1 or more.
         accuracy: on the test images, 0 to 1; the mean where there are several seeds.
         deviation: standard deviation over the seeds; None for one run.
-        convolutional: whether it has convolutions.
     """
 
     label: str
@@ -57,6 +58,15 @@ class CapacityPoint:
     accuracy: float
     deviation: float | None = None
     convolutional: bool = False
+
+    @property
+    def text(self) -> str:
+        return one_line(self.label, 32)
+
+    @property
+    def text_width(self) -> float:
+        """The width of the text, in millimetres."""
+        return LETTER * SMALL / POINTS * len(self.text)
 
 
 @dataclass(frozen=True)
@@ -69,17 +79,13 @@ class LabelBox:
     top: float
 
     def meets(self, other: LabelBox) -> bool:
-        return (
-            self.left < other.right and other.left < self.right and self.bottom < other.top and other.bottom < self.top
+        return max(self.left, other.left) < min(self.right, other.right) and (
+            max(self.bottom, other.bottom) < min(self.top, other.top)
         )
 
     def lies_in(self, other: LabelBox) -> bool:
-        return (
-            self.left >= other.left
-            and self.right <= other.right
-            and self.bottom >= other.bottom
-            and self.top <= other.top
-        )
+        across = other.left <= self.left and self.right <= other.right
+        return across and other.bottom <= self.bottom and self.top <= other.top
 
 
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
@@ -89,27 +95,18 @@ def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
         name: the drawing's name.
         points: models whose accuracy is known.
     """
-    data = FigureData(
-        CAPACITY_HEADINGS,
-        tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points),
-    )
+    rows = tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points)
+    data = FigureData(CAPACITY_HEADINGS, rows)
     if not points:
-        return without_data(
-            name, "Accuracy and capacity.", "No model's test accuracy is known, so there is nothing to compare.", data
-        )
+        why = "No model's test accuracy is known, so there is nothing to compare."
+        return without_data(name, "Accuracy and capacity.", why, data)
     several = any(point.deviation is not None for point in points)
     bars = " Bars are one standard deviation over the seeds." if several else ""
     caption = f"Test accuracy against the number of parameters, which is on a logarithmic axis.{bars}"
     listed = "; ".join(f"{p.label}: {counted(p.parameters, 'parameter')}, {percent(p.accuracy)}" for p in points)
-    alt = f"Points of {counted(len(points), 'model')}. {listed}."
-    return Drawing(
-        name,
-        caption,
-        alt,
-        data,
-        (PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT),
-        partial(_paint_capacity, tuple(points)),
-    )
+    alt = f"Points of {counted(points, 'model')}. {listed}."
+    size = (PAGE, CAPACITY_TOP + CAPACITY_HEIGHT + CAPACITY_FOOT)
+    return Drawing(name, caption, alt, data, size, partial(_paint_capacity, tuple(points)))
 
 
 def place_labels(
@@ -124,75 +121,56 @@ def place_labels(
         frame: the rectangle that the labels stay in.
     """
     taken = [LabelBox(x - MARKER, y - MARKER, x + MARKER, y + MARKER) for x, y in spots]
-    points = len(taken)
-    found: dict[int, LabelBox] = {}
-    for at in sorted(range(points), key=lambda place: spots[place]):
-        boxes = [box for box in _label_places(*spots[at], widths[at], height) if box.lies_in(frame)]
-        free = (box for box in boxes if not any(box.meets(other) for other in taken))
-        best = next(free, boxes[0] if boxes else next(_label_places(*spots[at], widths[at], height)))
-        taken.append(best)
-        found[at] = best
-    return [found[at] for at in range(points)]
+    placed: dict[int, LabelBox] = {}
+    for at in sorted(range(len(spots)), key=lambda at: spots[at]):
+        places = list(_label_places(*spots[at], widths[at], height))
+        inside = [box for box in places if box.lies_in(frame)]
+        free = (box for box in inside if not any(box.meets(other) for other in taken))
+        placed[at] = next(free, (inside or places)[0])
+        taken.append(placed[at])
+    return [placed[at] for at in range(len(spots))]
 
 
 def _label_places(x: float, y: float, width: float, height: float) -> Iterator[LabelBox]:
     """Yield places for a label: right, left, above and below its point, then farther and farther away."""
-    for step in range(16):
-        off = MARKER + step * height * 0.8
+    right, left, centred = x + MARKER + 0.3, x - MARKER - 0.3 - width, x - width / 2
+    beside, above, below = y - height / 2, y + MARKER, y - MARKER - height
+    corners = [(right, beside), (left, beside), (centred, above), (centred, below)]
+    for step in range(1, 16):
         rise = step * height * 0.8
-        lefts = (x + MARKER + 0.3, x - MARKER - 0.3 - width, x - width / 2)
-        if step == 0:
-            bottoms = (
-                (lefts[0], y - height / 2),
-                (lefts[1], y - height / 2),
-                (lefts[2], y + off),
-                (lefts[2], y - off - height),
-            )
-        else:
-            bottoms = tuple((left, at) for left in lefts for at in (y + rise, y - rise - height))
-        for left, bottom in bottoms:
-            yield LabelBox(left, bottom, left + width, bottom + height)
+        corners += [(side, at) for side in (right, left, centred) for at in (y + rise, y - rise - height)]
+    for side, bottom in corners:
+        yield LabelBox(side, bottom, side + width, bottom + height)
 
 
 def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
     axes = panel(figure, CAPACITY_LEFT, CAPACITY_TOP, CAPACITY_WIDTH, CAPACITY_HEIGHT)
     _capacity_axes(axes, points)
     for convolutional, (label, marker, colour) in KINDS.items():
-        group = [point for point in points if point.convolutional is convolutional]
+        group = [(point.parameters, point.accuracy) for point in points if point.convolutional is convolutional]
         if group:
-            axes.plot(
-                [point.parameters for point in group],
-                [point.accuracy for point in group],
-                linestyle="",
-                marker=marker,
-                color=colour,
-                markersize=5,
-                label=label,
-                zorder=3,
-            )
+            draw_markers(axes, group, marker, color=colour, markersize=5, label=label, zorder=3)
+    bars: dict[str, Any] = {
+        "fmt": "none",
+        "ecolor": BLACK,
+        "elinewidth": 0.6,
+        "capsize": 2,
+        "capthick": 0.6,
+        "zorder": 4,
+    }
     for point in points:
         if point.deviation is not None:
-            axes.errorbar(
-                point.parameters,
-                point.accuracy,
-                point.deviation,
-                fmt="none",
-                ecolor=BLACK,
-                elinewidth=0.6,
-                capsize=2,
-                capthick=0.6,
-                zorder=4,
-            )
+            axes.errorbar(point.parameters, point.accuracy, point.deviation, **bars)
     figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
     _write_labels(axes, points)
 
 
 def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log")
     fewest, most = min(p.parameters for p in points), max(p.parameters for p in points)
-    widest = max(_label_widths(points)) + 2 * MARKER
+    widest = max(point.text_width for point in points) + 2 * MARKER
     before = math.log10(most / fewest) + math.log10(2)
     axes.set_xlim(fewest / 2, most * 10 ** (max(before, 1.0) * widest / (CAPACITY_WIDTH - widest)))
     lowest = min(p.accuracy - (p.deviation or 0) for p in points)
@@ -201,7 +179,7 @@ def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     axes.set_ylim(lowest - margin, highest + margin)
     decades = most / fewest > 100
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades else (1.0, 2.0, 5.0), numticks=12))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("parameters")
     axes.set_ylabel("test accuracy (%)")
@@ -209,43 +187,29 @@ def _capacity_axes(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     axes.grid()
 
 
-def _label_texts(points: Sequence[CapacityPoint]) -> list[str]:
-    return [one_line(point.label, 32) for point in points]
-
-
-def _label_widths(points: Sequence[CapacityPoint]) -> list[float]:
-    return [LETTER * SMALL / POINTS * len(text) for text in _label_texts(points)]
-
-
 def _write_labels(axes: Axes, points: Sequence[CapacityPoint]) -> None:
     """Write the names beside the points; a name that is far from its point is joined to it by a line."""
-    per_inch = axes.figure.dpi / 25.4
-    origin = axes.bbox
-    spots = [
-        ((x - origin.x0) / per_inch, (y - origin.y0) / per_inch)
-        for x, y in (axes.transData.transform((point.parameters, point.accuracy)) for point in points)
-    ]
-    texts, height = _label_texts(points), SMALL * 25.4 / 72 * 1.15
-    boxes = place_labels(spots, _label_widths(points), height, LabelBox(0, 0, CAPACITY_WIDTH, CAPACITY_HEIGHT))
-    for (x, y), box, text in zip(spots, boxes, texts, strict=True):
-        aside = "left" if box.left >= x else "right" if box.right <= x else "center"
-        edge = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[aside]
+    scale = axes.figure.dpi / 25.4
+    places = axes.transData.transform([(point.parameters, point.accuracy) for point in points])
+    spots = [((x - axes.bbox.x0) / scale, (y - axes.bbox.y0) / scale) for x, y in places]
+    widths, height = [point.text_width for point in points], SMALL * 25.4 / 72 * 1.15
+    boxes = place_labels(spots, widths, height, LabelBox(0, 0, CAPACITY_WIDTH, CAPACITY_HEIGHT))
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+    for (x, y), box, point in zip(spots, boxes, points, strict=True):
+        side = "left" if box.left >= x else "right" if box.right <= x else "center"
+        edge = {"left": box.left, "right": box.right, "center": (box.left + box.right) / 2}[side]
         middle = (box.bottom + box.top) / 2
-        off = max(abs(middle - y) - height, 0)
-        leader = (
-            {"arrowstyle": "-", "color": GREY, "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2} if off > MARKER else None
-        )
         axes.annotate(
-            text,
+            point.text,
             (x / CAPACITY_WIDTH, y / CAPACITY_HEIGHT),
             (edge / CAPACITY_WIDTH, middle / CAPACITY_HEIGHT),
             xycoords="axes fraction",
             textcoords="axes fraction",
             fontsize=SMALL,
-            ha=aside,
+            ha=side,
             va="center",
             color=BLACK,
-            arrowprops=leader,
+            arrowprops=line if abs(middle - y) - height > MARKER else None,
             zorder=4,
         )
 
@@ -264,22 +228,15 @@ PUBLISHED_HEADING = "published test accuracy (1 = all)"
 
 @dataclass(frozen=True)
 class SeedAccuracies:
-    """The accuracies that the figure by seed shows.
+    """The accuracies that the figure by seed shows, as pairs of seed and test accuracy: ours, and the published ones.
 
-    Attributes:
-        ours, theirs: pairs of seed and test accuracy: ours, and the published ones.
-        mean: the summary of ours.
-        published: the summary of the published ones; None where there are none.
+    The published summary is None where there are none.
     """
 
     ours: tuple[tuple[int, float], ...]
     theirs: tuple[tuple[int, float], ...]
     mean: SeedStatistics
     published: SeedStatistics | None
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted({seed for seed, _ in (*self.ours, *self.theirs)}))
 
 
 def seed_figure(
@@ -297,31 +254,32 @@ def seed_figure(
         others: the headings of the other scores.
         published: the source's test accuracies of seed 0, 1, …
     """
-    ordered = sorted(values, key=lambda one: one[0] or 0)
-    points = [(int(one[0] or 0), one[1]) for one in ordered]
-    there = tuple((seed, accuracy) for seed, accuracy in points if accuracy is not None)
+    rows = [(int(value[0] or 0), *value[1:]) for value in sorted(values, key=lambda value: value[0] or 0)]
+    ours = tuple((row[0], accuracy) for row in rows if (accuracy := row[1]) is not None)
     theirs = tuple(enumerate(published))
-    data = _seed_data(ordered, others, theirs)
-    found = summary(accuracy for _, accuracy in there)
-    if found is None:
-        return without_data(
-            name, "Test accuracy by seed.", "No seed has a test accuracy, so there is none to draw.", data
-        )
-    drawn = SeedAccuracies(there, theirs, found, summary(published))
-    low, high = min(there, key=lambda one: one[1]), max(there, key=lambda one: one[1])
-    what = f"Test accuracy of {counted(found.n, 'seed')}: {mean_in_words(found)}"
-    beside = f"; diamonds and the dashed line: published, {mean_in_words(drawn.published)}" if drawn.published else ""
-    band = ", the band one deviation to either side" if found.std is not None else ""
-    caption = f"{what}; the line is the mean{band}{beside}."
+    data = _seed_data(rows, others, theirs)
+    mean = summary(accuracy for _, accuracy in ours)
+    if mean is None:
+        why = "No seed has a test accuracy, so there is none to draw."
+        return without_data(name, "Test accuracy by seed.", why, data)
+    accuracies = SeedAccuracies(ours, theirs, mean, summary(published))
+    low, high = min(ours, key=lambda pair: pair[1]), max(ours, key=lambda pair: pair[1])
+    what = f"Test accuracy of {counted(mean.n, 'seed')}: {mean_in_words(mean)}"
+    band = ", the band one deviation to either side" if mean.std is not None else ""
+    caption = f"{what}; the line is the mean{band}"
     alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
-    alt += f" Published: {mean_in_words(drawn.published)}." if drawn.published else ""
-    return Drawing(name, caption, alt, data, (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT), partial(_paint_seed, drawn))
+    if accuracies.published:
+        published_mean = mean_in_words(accuracies.published)
+        caption += f"; diamonds and the dashed line: published, {published_mean}"
+        alt += f" Published: {published_mean}."
+    size = (PAGE, SEED_TOP + SEED_HEIGHT + SEED_FOOT)
+    return Drawing(name, f"{caption}.", alt, data, size, partial(_paint_seed, accuracies))
 
 
 def _seed_data(
-    ordered: Sequence[tuple[float | None, ...]], others: Sequence[str], theirs: Sequence[tuple[int, float]]
+    rows: Sequence[tuple[float | None, ...]], others: Sequence[str], theirs: Sequence[tuple[int, float]]
 ) -> FigureData:
-    headings, rows = ("seed", "test accuracy (1 = all)", *others), [(int(one[0] or 0), *one[1:]) for one in ordered]
+    headings = ("seed", "test accuracy (1 = all)", *others)
     if not theirs:
         return FigureData(headings, tuple(rows))
     of_seed, ours = dict(theirs), {row[0] for row in rows}
@@ -330,65 +288,43 @@ def _seed_data(
     return FigureData((*headings, PUBLISHED_HEADING), tuple(whole))
 
 
-def mean_in_words(found: SeedStatistics) -> str:
+def mean_in_words(accuracy: SeedStatistics) -> str:
     """Return ``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
-    if found.std is None:
-        return percent(found.mean)
-    return (
-        f"mean {percent(found.mean)}, deviation {100 * found.std:.2f} percentage points (of the sample, n = {found.n})"
-    )
+    if accuracy.std is None:
+        return percent(accuracy.mean)
+    deviation = f"{100 * accuracy.std:.2f} percentage points (of the sample, n = {accuracy.n})"
+    return f"mean {percent(accuracy.mean)}, deviation {deviation}"
 
 
-def _paint_seed(drawn: SeedAccuracies, figure: Figure) -> None:
+def _paint_seed(accuracies: SeedAccuracies, figure: Figure) -> None:
     axes = panel(figure, SEED_LEFT, SEED_TOP, PAGE - SEED_LEFT - SEED_RIGHT, SEED_HEIGHT)
-    found, theirs = drawn.mean, drawn.published
-    deviation = found.std or 0.0
-    places = {seed: at for at, seed in enumerate(drawn.seeds)}
-    ends = [found.mean - deviation, found.mean + deviation]
-    axes.set_ylim(share_limits([value for _, value in (*drawn.ours, *drawn.theirs)] + ends, least=0.002))
-    words = [(found.mean, f"mean {percent(found.mean)}", BLACK)]
+    mean, deviation, theirs = accuracies.mean.mean, accuracies.mean.std or 0.0, accuracies.published
+    both = (*accuracies.ours, *accuracies.theirs)
+    place = {seed: at for at, seed in enumerate(sorted({seed for seed, _ in both}))}
+    ends = [mean - deviation, mean + deviation]
+    axes.set_ylim(share_limits([value for _, value in both] + ends, least=0.002))
+    words = [(mean, f"mean {percent(mean)}", BLACK)]
     if deviation:
         axes.axhspan(*ends, facecolor="#e3eef5", edgecolor="none", zorder=0)
         for edge, sign in zip(ends, "−+", strict=True):
             axes.axhline(edge, color=GREY, linewidth=0.5, linestyle=(0, (1, 1.5)), zorder=1)
             words.append((edge, f"mean {sign} deviation", GREY))
-    axes.axhline(found.mean, color=BLACK, linewidth=0.8, zorder=1)
+    axes.axhline(mean, color=BLACK, linewidth=0.8, zorder=1)
     if theirs is not None:
         axes.axhline(theirs.mean, color=VERMILION, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
         words.append((theirs.mean, f"published {percent(theirs.mean)}", VERMILION))
-        axes.plot(
-            [places[seed] + 0.28 for seed, _ in drawn.theirs],
-            [value for _, value in drawn.theirs],
-            linestyle="",
-            marker="D",
-            markerfacecolor="white",
-            color=VERMILION,
-            markersize=3.5,
-        )
-    axes.plot(
-        [places[seed] for seed, _ in drawn.ours],
-        [value for _, value in drawn.ours],
-        linestyle="",
-        marker="o",
-        color=BLUE,
-        markersize=4.5,
-    )
-    if len(drawn.ours) <= MOST_NUMBERED:
-        for seed, accuracy in drawn.ours:
-            axes.annotate(
-                f"{100 * accuracy:.2f}",
-                (places[seed], accuracy),
-                (0, 4),
-                textcoords="offset points",
-                bbox=NUMBER_BACKGROUND,
-                fontsize=SMALL,
-                ha="center",
-                va="bottom",
-            )
+        beside = [(place[seed] + 0.28, value) for seed, value in accuracies.theirs]
+        draw_markers(axes, beside, "D", markerfacecolor="white", color=VERMILION, markersize=3.5)
+    points = [(place[seed], value) for seed, value in accuracies.ours]
+    draw_markers(axes, points, "o", color=BLUE, markersize=4.5)
+    if len(points) <= MOST_NUMBERED:
+        for point in points:
+            text = f"{100 * point[1]:.2f}"
+            annotate(axes, text, point, (0, 4), bbox=NUMBER_BACKGROUND, ha="center", va="bottom")
     _write_right_of_axes(axes, words)
-    axes.set_xlim(-0.6, len(places) - 0.4)
-    every = -(-len(places) // 20)
-    axes.set_xticks(list(places.values())[::every], [str(seed) for seed in places][::every])
+    axes.set_xlim(-0.6, len(place) - 0.4)
+    every = -(-len(place) // 20)
+    axes.set_xticks(list(place.values())[::every], [str(seed) for seed in place][::every])
     axes.tick_params(axis="x", length=0)
     axes.set_xlabel("seed")
     axes.set_ylabel("test accuracy (%)")
@@ -398,17 +334,8 @@ def _paint_seed(drawn: SeedAccuracies, figure: Figure) -> None:
 def _write_right_of_axes(axes: Axes, words: Sequence[tuple[float, str, str]]) -> None:
     """Write the words right of the axes at their heights, moved up where they would overlap the words below."""
     low, high = axes.get_ylim()
-    least, free = WORD_HEIGHT / SEED_HEIGHT * (high - low), -1.0
+    free = -1.0
     for height, text, colour in sorted(words):
         place = max(height, free)
-        axes.annotate(
-            text,
-            (1, place),
-            (3, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            fontsize=SMALL,
-            va="center",
-            color=colour,
-        )
-        free = place + least
+        annotate(axes, text, (1, place), (3, 0), xycoords=("axes fraction", "data"), va="center", color=colour)
+        free = place + WORD_HEIGHT / SEED_HEIGHT * (high - low)

@@ -19,7 +19,9 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
+    draw_markers,
     finite,
+    frame,
     one_line,
     panel,
     percentages,
@@ -33,7 +35,6 @@ from mnist_tui.wording import count, counted, percent
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
@@ -71,52 +72,49 @@ def confusion_figure(name: str, matrix: Matrix, class_names: Sequence[str], what
         ),
     )
     if share is None:
-        return without_data(
-            name,
-            f"Confusion matrix ({what}).",
-            f"No image was counted ({what}), so there is no confusion matrix to draw.",
-            data,
-        )
+        why = f"No image was counted ({what}), so there is no confusion matrix to draw."
+        return without_data(name, f"Confusion matrix ({what}).", why, data)
     right = sum(row[index] for index, row in enumerate(counts))
-    said = f"{count(right)} of {count(images)} right, {percent(share)}"
+    result = f"{count(right)} of {count(images)} right, {percent(share)}"
     worst = [in_words(one) for one in worst_confusions(counts, class_names, 3)]
-    alt = f"Confusion matrix of {counted(counts, 'class')}, {what}: {said}. "
-    alt += f"Most frequent confusions: {'; '.join(worst)}." if worst else "No image was confused."
+    confusions = f"Most frequent confusions: {'; '.join(worst)}." if worst else "No image was confused."
+    alt = f"Confusion matrix of {counted(counts, 'class')}, {what}: {result}. {confusions}"
     caption = (
-        f"Confusion matrix ({what}): {said}. A row is a true class, a column a predicted one; "
+        f"Confusion matrix ({what}): {result}. A row is a true class, a column a predicted one; "
         "shades are shares of the row, on a square root scale."
     )
-    return Drawing(name, caption, alt, data, _matrix_size(names), partial(_paint_matrix, counts, names))
+    left = LABEL_WIDTH + width_of(names) + TICK_LENGTH + LETTER
+    cell = min(WIDEST_CELL, (PAGE - left - RECALL_WIDTH - SCALE_WIDTH) / len(names))
+    cells = (left, cell * len(names), CELL_HEIGHT * len(names))
+    below = LINE if max(map(len, names)) <= LETTERS_LEVEL else SLANT * width_of(names) + LINE / 2
+    height = MATRIX_TOP + cells[2] + TICK_LENGTH + below + LABEL_WIDTH
+    size = (left + cells[1] + RECALL_WIDTH + SCALE_WIDTH, height)
+    return Drawing(name, caption, alt, data, size, partial(_paint_matrix, counts, names, cells))
 
 
-def _names_height(names: Sequence[str]) -> float:
-    widest = width_of(names)
-    return LINE if max(map(len, names)) <= LETTERS_LEVEL else SLANT * widest + LINE / 2
+def _paint_matrix(counts: Matrix, names: Sequence[str], cells: tuple[float, float, float], figure: Figure) -> None:
+    """Draw the matrix.
 
-
-def _cells_left(names: Sequence[str]) -> float:
-    return LABEL_WIDTH + width_of(names) + TICK_LENGTH + LETTER
-
-
-def _cells_width(names: Sequence[str]) -> float:
-    return min(WIDEST_CELL, (PAGE - _cells_left(names) - RECALL_WIDTH - SCALE_WIDTH) / len(names)) * len(names)
-
-
-def _matrix_size(names: Sequence[str]) -> tuple[float, float]:
-    height = MATRIX_TOP + CELL_HEIGHT * len(names) + TICK_LENGTH + _names_height(names) + LABEL_WIDTH
-    return _cells_left(names) + _cells_width(names) + RECALL_WIDTH + SCALE_WIDTH, height
-
-
-def _paint_matrix(counts: Matrix, names: Sequence[str], figure: Figure) -> None:
-    left, width, height = _cells_left(names), _cells_width(names), CELL_HEIGHT * len(names)
+    Args:
+        cells: left edge, width and height of all cells together, in millimetres.
+    """
+    left, width, height = cells
     axes = panel(figure, left, MATRIX_TOP, width, height)
     _draw_cells(axes, counts)
-    _class_names(axes, names)
-    _write_recalls(axes, counts)
-    _shade_scale(
-        panel(figure, left + width + RECALL_WIDTH + 3, MATRIX_TOP, 3.5, height),
-        SHARES if len(names) > 5 else FEW_SHARES,
+    axes.set_yticks(range(len(names)), names)
+    turned: dict[str, Any] = (
+        {} if max(map(len, names)) <= LETTERS_LEVEL else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     )
+    axes.set_xticks(range(len(names)), names, **turned)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted class (images)")
+    axes.set_ylabel("true class")
+    edge = len(counts) - 0.5 + 0.15
+    axes.text(edge, -0.65, "recall", fontsize=SMALL, color=GREY, va="bottom")
+    for row, recall in enumerate(recalls(counts)):
+        axes.text(edge, row, percent(recall, 1), fontsize=SMALL, va="center_baseline")
+    scale = panel(figure, left + width + RECALL_WIDTH + 3, MATRIX_TOP, 3.5, height)
+    _shade_scale(scale, SHARES if len(names) > 5 else FEW_SHARES)
 
 
 def _draw_cells(axes: Axes, counts: Matrix) -> None:
@@ -124,85 +122,43 @@ def _draw_cells(axes: Axes, counts: Matrix) -> None:
 
     values = np.array(counts, float)
     tones = np.sqrt(values / np.maximum(values.sum(axis=1, keepdims=True), 1))
-    size = len(values)
-    edges = np.arange(size + 1) - 0.5
-    axes.pcolormesh(
-        edges, edges, np.ma.masked_equal(tones, 0), cmap=_shades(), vmin=0, vmax=1, edgecolors="white", linewidth=0.5
-    )
-    axes.set_ylim(size - 0.5, -0.5)
+    edges = np.arange(len(values) + 1) - 0.5
+    _shade(axes, edges, edges, np.ma.masked_equal(tones, 0), edgecolors="white", linewidth=0.5)
+    axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_aspect("auto")
     for row, column in np.ndindex(values.shape):
         number = counts[row][column]
-        dark = tones[row, column] >= DARK
-        color = "white" if dark else BLACK if number else FAINT
-        axes.text(
-            column,
-            row,
-            f"{number:,}" if number else "0",
-            ha="center",
-            va="center_baseline",
-            color=color,
-            fontsize=SMALL,
-        )
-    for spine in axes.spines.values():
-        spine.set(visible=True, edgecolor=GREY)
-
-
-def _class_names(axes: Axes, names: Sequence[str]) -> None:
-    level = max(map(len, names)) <= LETTERS_LEVEL
-    axes.set_yticks(range(len(names)), names)
-    if level:
-        axes.set_xticks(range(len(names)), names)
-    else:
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.tick_params(length=0)
-    axes.set_xlabel("predicted class (images)")
-    axes.set_ylabel("true class")
-
-
-def _write_recalls(axes: Axes, counts: Matrix) -> None:
-    right = len(counts) - 0.5 + 0.15
-    axes.text(right, -0.65, "recall", fontsize=SMALL, color=GREY, va="bottom")
-    for row, recall in enumerate(recalls(counts)):
-        text = "–" if recall is None else f"{100 * recall:.1f} %"
-        axes.text(right, row, text, fontsize=SMALL, va="center_baseline")
+        color = "white" if tones[row, column] >= DARK else BLACK if number else FAINT
+        axes.text(column, row, f"{number:,}", ha="center", va="center_baseline", color=color, fontsize=SMALL)
+    frame(axes)
 
 
 def _shade_scale(axes: Axes, shares: Sequence[float]) -> None:
     import numpy as np
 
-    steps = 32
-    edges = np.linspace(0, 1, steps + 1)
-    axes.pcolormesh(
-        [0, 1],
-        edges,
-        ((edges[:-1] + edges[1:]) / 2)[:, None],
-        cmap=_shades(),
-        vmin=0,
-        vmax=1,
-        edgecolors="face",
-        linewidth=0.3,
-    )
+    edges = np.linspace(0, 1, 33)
+    _shade(axes, [0, 1], edges, ((edges[:-1] + edges[1:]) / 2)[:, None], edgecolors="face", linewidth=0.3)
     axes.set_xticks([])
     axes.yaxis.tick_right()
     axes.set_yticks([share**0.5 for share in shares], [f"{100 * share:g} %" for share in shares], fontsize=SMALL)
     axes.set_title("of the row", pad=5, fontsize=SMALL, fontweight="normal", color=GREY)
-    for spine in axes.spines.values():
-        spine.set(visible=True, edgecolor=GREY)
+    frame(axes)
 
 
-def _shades() -> Colormap:
+def _shade(axes: Axes, columns: ArrayLike, rows: ArrayLike, tones: ArrayLike, **how: Any) -> None:
+    """Fill cells between the edges of columns and rows with shades for tones from 0 to 1."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9ccbe8", BLUE, "#003a5c"])
+    shades = LinearSegmentedColormap.from_list("shares", ["#ffffff", "#9ccbe8", BLUE, "#003a5c"])
+    axes.pcolormesh(columns, rows, tones, cmap=shades, vmin=0, vmax=1, **how)
 
 
 SCORES_TOP, SCORES_LINE, SCORES_FOOT = 6.0, 5.0, 10.0
-SCORE_MARKERS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("precision", {"marker": "s", "color": BLUE}),
-    ("recall", {"marker": "o", "color": VERMILION, "markerfacecolor": "white"}),
-    ("f1", {"marker": "|", "color": BLACK, "markersize": 7, "markeredgewidth": 1.2}),
-)
+SCORE_MARKERS: dict[str, dict[str, Any]] = {
+    "precision": {"marker": "s", "color": BLUE},
+    "recall": {"marker": "o", "color": VERMILION, "markerfacecolor": "white"},
+    "f1": {"marker": "|", "color": BLACK, "markersize": 7, "markeredgewidth": 1.2},
+}
 
 
 def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
@@ -211,10 +167,9 @@ def class_score_figure(name: str, rows: Sequence[Mapping[str, Any]]) -> Drawing:
     Args:
         rows: as in `results.json`: class, precision, recall, f1 (0 to 1, or None) and support (images).
     """
-    data = FigureData(
-        ("class", "precision (1 = all)", "recall (1 = all)", "F1 (1 = best)", "images"),
-        tuple((row["class"], row["precision"], row["recall"], row["f1"], row["support"]) for row in rows),
-    )
+    headings = ("class", "precision (1 = all)", "recall (1 = all)", "F1 (1 = best)", "images")
+    keys = ("class", "precision", "recall", "f1", "support")
+    data = FigureData(headings, tuple(tuple(row[key] for key in keys) for row in rows))
     scored = [row for row in rows if finite(row["f1"])]
     if not scored:
         return without_data(name, "Scores of the classes.", "No class has a score, so there is none to draw.", data)
@@ -235,17 +190,10 @@ def _paint_score(rows: Sequence[Mapping[str, Any]], figure: Figure) -> None:
     left = width_of(names) + 4 * LETTER
     axes = panel(figure, left, SCORES_TOP, PAGE - left - 3, SCORES_LINE * len(rows))
     shown: list[float] = []
-    for score, look in SCORE_MARKERS:
-        there = [(place, row[score]) for place, row in enumerate(rows) if finite(row[score])]
-        shown += [value for _, value in there]
-        axes.plot(
-            [value for _, value in there],
-            [place for place, _ in there],
-            linestyle="",
-            label=score.replace("f1", "F1"),
-            clip_on=False,
-            **look,
-        )
+    for score, how in SCORE_MARKERS.items():
+        points = [(row[score], place) for place, row in enumerate(rows) if finite(row[score])]
+        shown += [value for value, _ in points]
+        draw_markers(axes, points, label=score.replace("f1", "F1"), clip_on=False, **how)
     axes.hlines(range(len(rows)), 0, 1, color=FAINT, linewidth=0.5, zorder=0, transform=axes.get_yaxis_transform())
     axes.set_xlim(share_limits(shown))
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -274,12 +222,7 @@ MISTAKE_HEAD, MISTAKE_FOOT = LINE + 1.0, LINE + 1.0
 
 @dataclass(frozen=True)
 class _ConfusionRow:
-    """One confusion: its words, and its pictures side by side.
-
-    Attributes:
-        strip: uint8, 28 rows; light on black.
-        probabilities: of the wrong class, one for each picture.
-    """
+    """One confusion: its words, its pictures side by side (uint8, 28 rows), and each one's probability."""
 
     words: str
     strip: NDArray[np.uint8]
@@ -306,52 +249,41 @@ def mistake_figure(  # noqa: PLR0917
     """
     import numpy as np
 
-    true, said = np.asarray(labels, int), np.asarray(predicted, int)
-    certainty = np.asarray(probabilities, float)
+    true, wrong, certainty = np.asarray(labels, int), np.asarray(predicted, int), np.asarray(probabilities, float)
     if certainty.ndim == 2:
-        certainty = certainty[np.arange(len(said)), said]
-    wrong = true != said
-    images, true, said, certainty = images[wrong], true[wrong], said[wrong], certainty[wrong]
+        certainty = certainty[np.arange(len(wrong)), wrong]
+    kept = true != wrong
+    images, true, wrong, certainty = images[kept], true[kept], wrong[kept], certainty[kept]
     order = np.argsort(-np.nan_to_num(certainty), kind="stable")
-    pairs, numbers = np.unique(np.stack([true, said]), axis=1, return_counts=True)
-    found = sorted(
-        (
-            Confusion(int(t), int(p), str(class_names[t]), str(class_names[p]), int(n), totals[t] if totals else 0)
-            for t, p, n in zip(*pairs, numbers, strict=True)
-        ),
-        key=lambda one: (-one.count, -one.share, one.true, one.predicted),
-    )
-    data = FigureData(
-        ("true class", "predicted class", "images confused", "images of the true class"),
-        tuple((one.true_name, one.predicted_name, one.count, one.total or None) for one in found),
-    )
-    if not found:
-        return without_data(
-            name, "Misclassified images.", "No image was misclassified, so there is none to show.", data
-        )
+    pairs, numbers = np.unique(np.stack([true, wrong]), axis=1, return_counts=True)
+    confusions = [
+        Confusion(int(t), int(p), str(class_names[t]), str(class_names[p]), int(n), totals[t] if totals else 0)
+        for t, p, n in zip(*pairs, numbers, strict=True)
+    ]
+    confusions.sort(key=lambda one: (-one.count, -one.share, one.true, one.predicted))
+    headings = ("true class", "predicted class", "images confused", "images of the true class")
+    cells = ((one.true_name, one.predicted_name, one.count, one.total or None) for one in confusions)
+    data = FigureData(headings, tuple(cells))
+    if not confusions:
+        why = "No image was misclassified, so there is none to show."
+        return without_data(name, "Misclassified images.", why, data)
     rows: list[_ConfusionRow] = []
-    for one in found[:MISTAKE_ROWS]:
-        places = [place for place in order if true[place] == one.true and said[place] == one.predicted][
-            :MISTAKE_COLUMNS
-        ]
-        rows.append(
-            _ConfusionRow(
-                _confusion_in_words(one), _picture_strip(images[places]), tuple(map(float, certainty[places]))
-            )
-        )
-    worst = "; ".join(_confusion_in_words(one) for one in found[:3])
-    surest = float(certainty[order[0]])
+    for one in confusions[:MISTAKE_ROWS]:
+        places = [at for at in order if true[at] == one.true and wrong[at] == one.predicted][:MISTAKE_COLUMNS]
+        strip = _picture_strip(images[places])
+        rows.append(_ConfusionRow(_confusion_in_words(one), strip, tuple(map(float, certainty[places]))))
+    worst = "; ".join(_confusion_in_words(one) for one in confusions[:3])
     alt = (
         f"Pictures of misclassified images, {count(len(true))} in all. Most frequent: {worst}. "
-        f"The surest mistake has a probability of {percent(surest)}."
+        f"The surest mistake has a probability of {percent(float(certainty[order[0]]))}."
     )
-    shown = f"The {len(rows)} most frequent confusions" if len(found) > len(rows) else "All confusions"
+    shown = f"The {len(rows)} most frequent confusions" if len(confusions) > len(rows) else "All confusions"
     caption = (
         f"{shown}, with up to {MISTAKE_COLUMNS} images each, those first that the network was surest of; "
         "below an image the probability that it gave the wrong class."
     )
     height = len(rows) * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
-    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint_mistake, rows))
+    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint_mistakes, rows))
 
 
 def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -370,35 +302,23 @@ def _confusion_in_words(confusion: Confusion) -> str:
     return f"{confusion.true_name} read as {confusion.predicted_name}: {counted(confusion.count, 'image')}"
 
 
-def _paint_mistake(rows: Sequence[_ConfusionRow], figure: Figure) -> None:
-    for number, row in enumerate(rows):
-        top = number * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT)
-        _draw_pictures(
-            panel(figure, 0.5, top + MISTAKE_HEAD, len(row.probabilities) * PICTURE_PITCH, PICTURE_EDGE), row
-        )
-
-
-def _draw_pictures(axes: Axes, row: _ConfusionRow) -> None:
+def _paint_mistakes(rows: Sequence[_ConfusionRow], figure: Figure) -> None:
     """Draw the pictures dark on white, like ink on paper, each in a frame with its probability below it."""
     from matplotlib.patches import Rectangle
 
-    count = len(row.probabilities)
-    axes.imshow(
-        row.strip,
-        cmap="gray_r",
-        vmin=0,
-        vmax=255,
-        interpolation="none",
-        extent=(0, count * PICTURE_PITCH, 0, PICTURE_EDGE),
-        aspect="auto",
-    )
-    for place, probability in enumerate(row.probabilities):
-        left = place * PICTURE_PITCH
-        axes.add_patch(
-            Rectangle((left, 0), PICTURE_EDGE, PICTURE_EDGE, fill=False, edgecolor=GREY, linewidth=0.4, clip_on=False)
-        )
-        axes.text(left + PICTURE_EDGE / 2, -0.8, percent(probability), ha="center", va="top", fontsize=SMALL)
-    axes.set_xlim(0, count * PICTURE_PITCH)
-    axes.set_ylim(0, PICTURE_EDGE)
-    axes.set_axis_off()
-    axes.text(0, PICTURE_EDGE + 1, one_line(row.words, 90), va="bottom")
+    for number, row in enumerate(rows):
+        top = number * (MISTAKE_HEAD + PICTURE_EDGE + MISTAKE_FOOT) + MISTAKE_HEAD
+        width = len(row.probabilities) * PICTURE_PITCH
+        axes = panel(figure, 0.5, top, width, PICTURE_EDGE)
+        extent = (0, width, 0, PICTURE_EDGE)
+        axes.imshow(row.strip, cmap="gray_r", vmin=0, vmax=255, interpolation="none", extent=extent, aspect="auto")
+        for place, probability in enumerate(row.probabilities):
+            left = place * PICTURE_PITCH
+            edges = Rectangle((left, 0), PICTURE_EDGE, PICTURE_EDGE, fill=False, edgecolor=GREY, linewidth=0.4)
+            edges.set_clip_on(False)
+            axes.add_patch(edges)
+            axes.text(left + PICTURE_EDGE / 2, -0.8, percent(probability), ha="center", va="top", fontsize=SMALL)
+        axes.set_xlim(0, width)
+        axes.set_ylim(0, PICTURE_EDGE)
+        axes.set_axis_off()
+        axes.text(0, PICTURE_EDGE + 1, one_line(row.words, 90), va="bottom")

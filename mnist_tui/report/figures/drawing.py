@@ -12,7 +12,7 @@ import math
 import re
 import threading
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,11 @@ from mnist_tui.report.tabular import csv_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 
-IMAGE_FORMATS = ("svg", "pdf", "png")
+STYLE = Path(__file__).with_name("report.mplstyle")
 MILLIMETRES_PER_INCH = 25.4
 DOTS_PER_INCH = 200
 _METADATA: dict[str, dict[str, None]] = {
@@ -39,7 +40,7 @@ _COMMENT, _INDENTATION = re.compile(rb"<!--.*?-->", re.DOTALL), re.compile(rb"\n
 _GROUP = re.compile(rb'<g id="[^"]*"')
 _PLACE = re.compile(rb' (?:d|x|y)="[^"]*"|translate\([^)]*\)')
 _DECIMALS = re.compile(rb"(\.\d\d)\d+")
-_SETTINGS_OF_ALL = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
     """Write a figure, painted once, in each of the formats; the folder is made if it is not there.
 
     Args:
-        formats: of IMAGE_FORMATS.
+        formats: of svg, pdf and png.
 
     Returns:
         The files, in the order of the formats. No file is ever written in part.
@@ -86,7 +87,7 @@ def save(drawing: Drawing, folder: Path, formats: Sequence[str]) -> list[Path]:
     width, height = (length / MILLIMETRES_PER_INCH for length in drawing.millimetres)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{drawing.name}.{form}" for form in formats]
-    with _settled({"svg.hashsalt": f"figure {drawing.name}"}):
+    with _settled(f"figure {drawing.name}"):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(width, height))
@@ -118,7 +119,7 @@ def save_data(drawing: Drawing, folder: Path) -> Path:
 
 
 @contextmanager
-def _settled(more: dict[str, Any]) -> Generator[None]:
+def _settled(hash_salt: str) -> Generator[None]:
     """Use matplotlib with this package's settings, whatever the user's are, for one thread at a time, and silently.
 
     A character that the font lacks is drawn as a box; matplotlib's warning about it is not printed.
@@ -126,10 +127,7 @@ def _settled(more: dict[str, Any]) -> Generator[None]:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
 
-    with _SETTINGS_OF_ALL, matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        for key, value in {**SETTINGS, **more}.items():
-            matplotlib.rcParams[key] = value  # pyright: ignore[reportArgumentType]
+    with _ONE_AT_A_TIME, matplotlib.rc_context({"svg.hashsalt": hash_salt}, STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*missing from.*font")
         yield
 
@@ -139,74 +137,47 @@ BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 PAGE = 160.0
 """Width of the text on an A4 page, in millimetres."""
-POINTS = 8.0
-"""Size of the text."""
-SMALL = 7.0
-LINE = POINTS * 25.4 / 72 * 1.25
+POINTS, SMALL = 8.0, 7.0
+"""Sizes of the text, and of labels inside a figure."""
+LINE = POINTS * MILLIMETRES_PER_INCH / 72 * 1.25
 """Height of a line of text, in millimetres."""
-LETTER = POINTS * 25.4 / 72 * 0.56
+LETTER = POINTS * MILLIMETRES_PER_INCH / 72 * 0.56
 """Width of an average letter, in millimetres."""
-TWO_DECADES = 100.0
-
-SETTINGS: dict[str, Any] = {
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": POINTS,
-    "text.parse_math": False,
-    "axes.labelsize": POINTS,
-    "axes.titlesize": POINTS,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 4,
-    "axes.linewidth": 0.6,
-    "axes.edgecolor": GREY,
-    "axes.labelpad": 2,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "axes.axisbelow": True,
-    "axes.formatter.useoffset": False,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.4,
-    "xtick.labelsize": POINTS,
-    "ytick.labelsize": POINTS,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "xtick.labelcolor": BLACK,
-    "ytick.labelcolor": BLACK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5,
-    "xtick.major.pad": 2,
-    "ytick.major.pad": 2,
-    "lines.linewidth": 1.0,
-    "lines.markersize": 3.5,
-    "hatch.linewidth": 0.5,
-    "legend.frameon": False,
-    "legend.fontsize": POINTS,
-    "svg.fonttype": "path",
-    "pdf.fonttype": 3,
-}
-"""matplotlib's settings where they differ from its defaults. Letters are outlines in svg, since not every reader
-has the font.
-"""
 
 
 def panel(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes at a place in millimetres; `left` and `top` count from the figure's upper left corner."""
-    whole_width, whole_height = (25.4 * inches for inches in figure.get_size_inches())
+    whole_width, whole_height = _millimetres(figure)
     bottom = whole_height - top - height
     return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
 
 
 def write(figure: Figure, left: float, top: float, text: str, **how: Any) -> None:
     """Write a text whose upper left corner is given in millimetres from the figure's."""
-    width, height = (25.4 * inches for inches in figure.get_size_inches())
-    place: dict[str, Any] = {"va": "top", "ha": "left", **how}
-    figure.text(left / width, 1 - top / height, text, **place)
+    width, height = _millimetres(figure)
+    figure.text(left / width, 1 - top / height, text, va="top", ha="left", **how)
+
+
+def _millimetres(figure: Figure) -> tuple[float, float]:
+    width, height = figure.get_size_inches()
+    return width * MILLIMETRES_PER_INCH, height * MILLIMETRES_PER_INCH
+
+
+def draw_markers(axes: Axes, points: Iterable[tuple[float, float]], marker: str, **how: Any) -> None:
+    """Draw a marker at each point, without a line between them."""
+    places = list(points)
+    axes.plot([x for x, _ in places], [y for _, y in places], linestyle="", marker=marker, **how)
+
+
+def annotate(axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], **how: Any) -> None:
+    """Write small text at an offset in points (1/72 inch) from a point."""
+    axes.annotate(text, point, offset, textcoords="offset points", fontsize=SMALL, **how)
+
+
+def frame(axes: Axes) -> None:
+    """Draw a frame around the axes."""
+    for spine in axes.spines.values():
+        spine.set(visible=True, edgecolor=GREY)
 
 
 def one_line(text: object, most: int = 24) -> str:
@@ -218,32 +189,32 @@ def one_line(text: object, most: int = 24) -> str:
 def spans_decades(values: Sequence[float]) -> bool:
     """Tell whether values need a logarithmic axis: none is negative, and the positive ones span over two decades."""
     positive = [value for value in values if value > 0]
-    return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > TWO_DECADES
+    return bool(positive) and min(values) >= 0 and max(positive) / min(positive) > 100
 
 
-def plain_logarithmic(axis: Any) -> None:
+def plain_logarithmic(axis: Axis) -> None:
     """Write ``0.01`` and ``1`` at a logarithmic axis instead of powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(NullFormatter())
 
 
-def whole_numbers(axis: Any, ticks: int = 6) -> None:
+def whole_numbers(axis: Axis, ticks: int = 6) -> None:
     """Mark an axis only at whole numbers, with commas at thousands."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
-def percentages(axis: Any, ticks: int = 5) -> None:
+def percentages(axis: Axis, ticks: int = 5) -> None:
     """Mark an axis of shares (0 to 1) in per cent, without the sign."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.6g}"))
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.6g}")
 
 
 def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
@@ -273,7 +244,6 @@ def without_data(name: str, caption: str, why: str, data: FigureData) -> Drawing
 
 
 def finite(value: float | None) -> bool:
-    """Tell whether a value is known and finite."""
     return value is not None and math.isfinite(value)
 
 
@@ -286,9 +256,7 @@ def drawable(value: float | None) -> float | None:
     Values nearer to 0 than 1e-300 become 0, and those beyond ±1e300 the bound, so that sums, differences, ratios and
     logarithms of them neither overflow nor vanish.
     """
-    if value is None:
-        return None
-    if isinstance(value, float) and not math.isfinite(value):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     bounded = float(min(max(value, -LARGEST_DRAWABLE), LARGEST_DRAWABLE))
     return bounded if abs(bounded) >= SMALLEST_DRAWABLE else 0.0

@@ -15,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 
 from mnist_tui.report.figures.classes import confusion_figure
-from mnist_tui.report.figures.drawing import IMAGE_FORMATS, Drawing, FigureData, save, save_data
+from mnist_tui.report.figures.drawing import Drawing, FigureData, save, save_data
 
 MATRIX = ((8, 2, 0), (1, 9, 0), (0, 0, 12))
 NAMES = ("$1_{x}", "<b> & 50% --", "\u3042 #~^\\alpha")
@@ -26,7 +26,7 @@ from mnist_tui.report.figures import accuracies, classes, curves, diagram, drawi
 assert not {"matplotlib", "numpy"} & set(sys.modules)
 names = ("$1_{x}", "<b> & 50% --", "\\u3042 #~^\\\\alpha")
 matrix = ((8, 2, 0), (1, 9, 0), (0, 0, 12))
-drawing.save(classes.confusion_figure("matrix", matrix, names, "test images"), Path(sys.argv[1]), drawing.IMAGE_FORMATS)
+drawing.save(classes.confusion_figure("matrix", matrix, names, "test images"), Path(sys.argv[1]), ("svg", "pdf", "png"))
 """
 
 
@@ -47,7 +47,7 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
-    here = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path / "here", IMAGE_FORMATS)
+    here = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path / "here", ("svg", "pdf", "png"))
 
     assert [path.name for path in here] == ["matrix.svg", "matrix.pdf", "matrix.png"]
     for path in here:
@@ -55,7 +55,7 @@ def test_equal_data_gives_equal_bytes_in_another_process_whatever_the_user_has_s
 
 
 def test_text_of_a_user_is_drawn_as_it_stands_and_no_file_says_what_made_it(tmp_path: Path) -> None:
-    svg, pdf, png = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path, IMAGE_FORMATS)
+    svg, pdf, png = save(confusion_figure("matrix", MATRIX, NAMES, "test images"), tmp_path, ("svg", "pdf", "png"))
 
     page = PdfReader(pdf).pages[0].extract_text()
     assert "$1_{x}" in page
