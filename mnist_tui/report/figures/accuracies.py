@@ -150,17 +150,10 @@ def _paint_capacity(points: tuple[CapacityPoint, ...], figure: Figure) -> None:
         group = [(point.parameters, point.accuracy) for point in points if point.convolutional is convolutional]
         if group:
             draw_markers(axes, group, marker, color=colour, markersize=5, label=label, zorder=3)
-    bars: dict[str, Any] = {
-        "fmt": "none",
-        "ecolor": BLACK,
-        "elinewidth": 0.6,
-        "capsize": 2,
-        "capthick": 0.6,
-        "zorder": 4,
-    }
-    for point in points:
-        if point.deviation is not None:
-            axes.errorbar(point.parameters, point.accuracy, point.deviation, **bars)
+    for p in points:
+        if p.deviation is not None:
+            bar: dict[str, Any] = {"ecolor": BLACK, "elinewidth": 0.6, "capthick": 0.6}
+            axes.errorbar(p.parameters, p.accuracy, p.deviation, fmt="none", zorder=4, **bar)
     figure.legend(loc="upper left", bbox_to_anchor=(CAPACITY_LEFT / PAGE, 1), ncols=2, handletextpad=0.4)
     _write_labels(axes, points)
 

@@ -18,6 +18,7 @@ from mnist_tui.report.figures.drawing import (
     VERMILION,
     Drawing,
     FigureData,
+    annotate,
     drawable,
     finite,
     panel,
@@ -45,8 +46,6 @@ STRETCHES = 150
 MOST_MARKED = 15
 """Up to this number of epochs, each has its marker."""
 MARKERS = 9
-ACCURACIES = ("accuracy", "val_accuracy", "plain_accuracy")
-LOSSES = ("loss", "val_loss", "plain_loss")
 ENDINGS = {
     "diverged": "It diverged after epoch {last}.",
     "stopped": "It was stopped after epoch {last}.",
@@ -67,24 +66,24 @@ HEADINGS = {
 }
 
 
+Style = dict[str, Any]
+CURVES: dict[str, tuple[str, Style]] = {
+    "": (
+        "training, mean over the epoch",
+        {"color": VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"},
+    ),
+    "val_": ("validation", {"color": BLUE, "linestyle": "-", "marker": "s"}),
+    "plain_": ("training, dropout off", {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}),
+}
+"""The curves of a panel by the prefix of their field in the rows: label and style. They differ without colour, too."""
+
+
 @dataclass(frozen=True)
-class HistoryCurve:
-    """One curve of a panel.
+class _Marks:
+    """The epochs to mark; None for no mark."""
 
-    Attributes:
-        field: the field of the rows that it shows.
-        label: its name in the legend.
-        look: colour, line and marker; the curves can be told apart without colour.
-    """
-
-    field: str
-    label: str
-    look: dict[str, Any]
-
-
-TRAINING: dict[str, Any] = {"color": VERMILION, "linestyle": (0, (4, 1.6)), "marker": "o", "markerfacecolor": "white"}
-VALIDATION: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "s"}
-PLAIN: dict[str, Any] = {"color": GREEN, "linestyle": (0, (1, 1.2)), "marker": "^"}
+    best: int | None
+    stop: int | None
 
 
 def history_figure(
@@ -103,61 +102,34 @@ def history_figure(
         return without_data(name, "Training history.", "No epoch ended, so there is no history to draw.", data)
     changes = len({row.learning_rate for row in rows}) > 1
     height = TOP + HEIGHT + FOOT + (LOW + FOOT + 5 if changes else 0)
-    seen = _description(rows, best, stopped_early, ended)
-    marks = _Marks(
-        best if best and any(row.epoch == best for row in rows) else None, rows[-1].epoch if stopped_early else None
-    )
-    return Drawing(
-        name,
-        _caption(rows, marks, changes, ended),
-        seen,
-        data,
-        (PAGE, height),
-        partial(_paint, tuple(rows), marks, changes),
-    )
-
-
-@dataclass(frozen=True)
-class _Marks:
-    """The epochs to mark; None for no mark."""
-
-    best: int | None
-    stop: int | None
+    alt = _description(rows, best, stopped_early, ended)
+    marked = best if best and any(row.epoch == best for row in rows) else None
+    marks = _Marks(marked, rows[-1].epoch if stopped_early else None)
+    caption = _caption(rows, marks, changes, ended)
+    return Drawing(name, caption, alt, data, (PAGE, height), partial(_paint, tuple(rows), marks, changes))
 
 
 def _paint(rows: tuple[EpochRow, ...], marks: _Marks, changes: bool, figure: Figure) -> None:
-    plain_accuracy = any(row.plain_accuracy is not None for row in rows)
-    plain_loss = any(row.plain_loss is not None for row in rows)
-    accuracy = panel(figure, LEFT, TOP, WIDTH, HEIGHT)
-    _curves(accuracy, rows, _series("accuracy", plain_accuracy), marks)
+    accuracy, losses = (panel(figure, left, TOP, WIDTH, HEIGHT) for left in (LEFT, SECOND))
+    _curves(accuracy, rows, "accuracy", marks)
     accuracy.set_ylabel("accuracy (%)")
     percentages(accuracy.yaxis)
-    accuracy.set_ylim(share_limits([value for key in ACCURACIES for value in _finite_values(rows, key)]))
-    losses = panel(figure, SECOND, TOP, WIDTH, HEIGHT)
-    _curves(losses, rows, _series("loss", plain_loss), marks)
-    _scale(losses, [value for key in LOSSES for value in _finite_values(rows, key)])
+    accuracy.set_ylim(share_limits(_all_values(rows, "accuracy")))
+    _curves(losses, rows, "loss", marks)
+    _scale(losses, _all_values(rows, "loss"))
     losses.set_ylabel("loss (cross-entropy)")
-    _legend(figure, _series("loss", plain_loss or plain_accuracy))
+    _legend(figure, rows)
     if changes:
-        rates = panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW)
-        _rates(rates, rows)
+        _rates(panel(figure, LEFT, TOP + HEIGHT + FOOT + 5, SECOND + WIDTH - LEFT, LOW), rows)
 
 
-def _series(metric: str, plain: bool) -> list[HistoryCurve]:
-    found = [
-        HistoryCurve(metric, "training, mean over the epoch", TRAINING),
-        HistoryCurve(f"val_{metric}", "validation", VALIDATION),
-    ]
-    return [*found, HistoryCurve(f"plain_{metric}", "training, dropout off", PLAIN)] if plain else found
-
-
-def _curves(axes: Axes, rows: Sequence[EpochRow], series: Sequence[HistoryCurve], marks: _Marks) -> None:
+def _curves(axes: Axes, rows: Sequence[EpochRow], metric: str, marks: _Marks) -> None:
     drawn = False
-    for one in series:
-        epochs, values = _thinned_curve(rows, one.field)
+    for prefix, (_, style) in CURVES.items():
+        epochs, values = _thinned_curve(rows, f"{prefix}{metric}")
         if any(map(math.isfinite, values)):
             drawn = True
-            axes.plot(epochs, values, markevery=_markers(values), **one.look)
+            axes.plot(epochs, values, markevery=_markers(values), **style)
     if not drawn:
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", color=GREY)
         axes.set_yticks([])
@@ -184,16 +156,9 @@ def _mark(axes: Axes, rows: Sequence[EpochRow], marks: _Marks) -> None:
     for epoch, what, dashes, row in named:
         if epoch is not None:
             axes.axvline(epoch, color=BLACK, linewidth=0.6, linestyle=dashes, zorder=1)
-            axes.annotate(
-                f"{what}: epoch {epoch:,}",
-                (epoch, 1),
-                (0, 2 + row * SMALL * 1.15),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                fontsize=SMALL,
-                ha="right" if epoch > middle else "left",
-                va="bottom",
-            )
+            text, offset = f"{what}: epoch {epoch:,}", (0, 2 + row * SMALL * 1.15)
+            side = "right" if epoch > middle else "left"
+            annotate(axes, text, (epoch, 1), offset, xycoords=("data", "axes fraction"), ha=side, va="bottom")
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
@@ -204,15 +169,17 @@ def _scale(axes: Axes, values: Sequence[float]) -> None:
         axes.set_ylim(0, 1.05 * max(values) or 1)
 
 
-def _legend(figure: Figure, series: Sequence[HistoryCurve]) -> None:
+def _legend(figure: Figure, rows: Sequence[EpochRow]) -> None:
     from matplotlib.lines import Line2D
 
+    plain = any(row.plain_accuracy is not None or row.plain_loss is not None for row in rows)
+    curves = [curve for prefix, curve in CURVES.items() if plain or prefix != "plain_"]
     figure.legend(
-        [Line2D([], [], **one.look) for one in series],
-        [one.label for one in series],
+        [Line2D([], [], **style) for _, style in curves],
+        [label for label, _ in curves],
         loc="upper left",
         bbox_to_anchor=(LEFT / PAGE - 0.012, 1),
-        ncols=len(series),
+        ncols=len(curves),
         borderaxespad=0.2,
         handlelength=3.2,
         columnspacing=1.6,
@@ -240,10 +207,10 @@ def _thinned_curve(rows: Sequence[EpochRow], field: str) -> tuple[list[int], lis
 
 
 def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    there = [point for point in stretch if math.isfinite(point[1])]
-    gaps = [point for point in stretch if not math.isfinite(point[1])][:1]
-    ends = {min(there, key=lambda point: point[1]), max(there, key=lambda point: point[1])} if there else set()
-    return sorted([*ends, *gaps])
+    known = [point for point in stretch if math.isfinite(point[1])]
+    gaps = [point for point in stretch if not math.isfinite(point[1])]
+    ends = {choice(known, key=lambda point: point[1]) for choice in (min, max)} if known else set()
+    return sorted([*ends, *gaps[:1]])
 
 
 def _value(row: EpochRow, field: str) -> float:
@@ -254,17 +221,21 @@ def _value(row: EpochRow, field: str) -> float:
 
 def _markers(values: Sequence[float]) -> list[int]:
     """Return the places of markers: all of a few points, else even ones and those that stand alone between gaps."""
-    there = [place for place, value in enumerate(values) if math.isfinite(value)]
-    if len(there) <= MOST_MARKED:
-        return there
-    stride = len(there) / MARKERS
-    chosen = {there[int(number * stride)] for number in range(MARKERS)} | {there[-1]}
-    known = set(there)
-    return sorted(chosen | {place for place in there if place - 1 not in known and place + 1 not in known})
+    known = [place for place, value in enumerate(values) if math.isfinite(value)]
+    if len(known) <= MOST_MARKED:
+        return known
+    stride = len(known) / MARKERS
+    chosen = {known[int(number * stride)] for number in range(MARKERS)} | {known[-1]}
+    neighbours = {place + step for place in known for step in (-1, 1)}
+    return sorted(chosen | (set(known) - neighbours))
 
 
 def _finite_values(rows: Sequence[EpochRow], field: str) -> list[float]:
     return [value for row in rows if math.isfinite(value := _value(row, field))]
+
+
+def _all_values(rows: Sequence[EpochRow], metric: str) -> list[float]:
+    return [value for prefix in CURVES for value in _finite_values(rows, f"{prefix}{metric}")]
 
 
 def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str) -> str:
@@ -276,7 +247,7 @@ def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str)
         parts.append(f"Early stopping ended the training after epoch {count(marks.stop)}.")
     if ended in ENDINGS:
         parts.append(ENDINGS[ended].format(last=count(rows[-1].epoch)))
-    if spans_decades([value for key in LOSSES for value in _finite_values(rows, key)]):
+    if spans_decades(_all_values(rows, "loss")):
         parts.append("The loss axis is logarithmic.")
     if not changes and rows[0].learning_rate is not None:
         parts.append(f"The learning rate was {rows[0].learning_rate:.4g} throughout.")
@@ -288,17 +259,14 @@ def _description(rows: Sequence[EpochRow], best: int | None, stopped_early: bool
     last = rows[-1].epoch
     parts = [f"Curves of accuracy and loss over {counted(len(rows), 'epoch')}."]
     for what, field in (("Validation", "val_accuracy"), ("Training", "accuracy")):
-        values = _finite_values(rows, field)
-        if values:
+        if values := _finite_values(rows, field):
             parts.append(f"{what} accuracy {_change_in_words(values[0], values[-1], percent)}.")
     for what, field in (("Validation", "val_loss"), ("Training", "loss")):
         values = _finite_values(rows, field)
-        if not values:
-            parts.append(f"{what} loss was never finite.")
-        else:
-            gaps = len(rows) - len(values)
-            without = f", not finite in {counted(gaps, 'epoch')}" if gaps else ""
-            parts.append(f"{what} loss {_change_in_words(values[0], values[-1], loss)}{without}.")
+        gaps = len(rows) - len(values)
+        without = f", not finite in {counted(gaps, 'epoch')}" if gaps else ""
+        change = f"{_change_in_words(values[0], values[-1], loss)}{without}" if values else "was never finite"
+        parts.append(f"{what} loss {change}.")
     lowest = next((row.val_loss for row in rows if row.epoch == best), None)
     if lowest is not None:
         parts.append(f"Lowest validation loss {loss(lowest)} after epoch {count(best)}.")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,44 +35,21 @@ HIGHEST, PAGE_HEIGHT = 26.0, 225.0
 LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
 MOST_LAYERS = 12
 """The most layers drawn: of more, the first ones and the last."""
-HEADINGS = (
-    "epoch",
-    "layer",
-    "array",
-    "lowest",
-    "5 % quantile",
-    "25 % quantile",
-    "median",
-    "75 % quantile",
-    "95 % quantile",
-    "highest",
-    "mean",
-    "standard deviation",
-    "dead units (1 = all)",
-)
-
-
-@dataclass(frozen=True)
-class _WeightHistory:
-    """The weights or biases of one layer over the epochs.
-
-    Attributes:
-        epochs: those with recorded values.
-        lines: for each epoch the lowest value, QUANTILES, and the highest.
-    """
-
-    epochs: tuple[int, ...]
-    lines: tuple[tuple[float, ...], ...]
+HEADINGS = ("epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile",
+            "95 % quantile", "highest", "mean", "standard deviation", "dead units (1 = all)")  # fmt: skip
+ARRAYS = ("weights", "biases")
+History = dict[int, tuple[float, ...]]
+"""For each epoch with recorded values the lowest one, QUANTILES, and the highest."""
 
 
 def quantile(spread: Distribution, share: float) -> float:
     """Return a quantile, read off a histogram whose values are taken as evenly spread within each bin."""
-    wanted = share * sum(spread.counts)
+    left = share * sum(spread.counts)
     width = (spread.high - spread.low) / len(spread.counts)
     for number, inside in enumerate(spread.counts):
-        if inside and wanted <= inside:
-            return spread.low + (number + wanted / inside) * width
-        wanted -= inside
+        if inside and left <= inside:
+            return spread.low + (number + left / inside) * width
+        left -= inside
     return spread.high
 
 
@@ -87,11 +63,10 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     data = FigureData(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
     if not data.rows:
-        return without_data(
-            name, "Weights and biases.", "Nothing was recorded of the weights, so there is nothing to draw.", data
-        )
+        why = "Nothing was recorded of the weights, so there is nothing to draw."
+        return without_data(name, "Weights and biases.", why, data)
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS - 1], layers[-1]]
-    arrays = {(layer, kind): _array_of(ordered, layer, kind) for layer in shown for kind in ("weights", "biases")}
+    arrays = {(layer, kind): _history(ordered, layer, kind) for layer in shown for kind in ARRAYS}
     height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
     whole = TOP + len(shown) * (HEAD + height + GAP) - GAP + FOOT
     more = len(layers) - len(shown)
@@ -100,66 +75,53 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
         "Weights and biases by epoch; epoch 0 is before training. Lines: median; dark band: half of the values; "
         f"light band: 90 %; dotted: lowest and highest.{left_out}"
     )
-    return Drawing(
-        name, caption, _description(arrays, ordered), data, (PAGE, whole), partial(_paint, shown, arrays, height)
-    )
+    last = [(layer, kind, list(history.values())[-1]) for (layer, kind), history in arrays.items() if history]
+    ranges = "; ".join(f"{layer} {kind} {line[1]:.3g} to {line[-2]:.3g}" for layer, kind, line in last)
+    epoch = count(ordered[-1].epoch)
+    alt = f"Bands of weights and biases by epoch. After epoch {epoch}, 90 % of the values: {ranges}."
+    return Drawing(name, caption, alt, data, (PAGE, whole), partial(_paint, shown, arrays, height))
 
 
-def _rows(event: WeightsSeen) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
+def _rows(event: WeightsSeen) -> Iterator[tuple[object, ...]]:
     for layer in event.layers:
-        for kind, spread in (("weights", layer.weights), ("biases", layer.biases)):
+        for kind in ARRAYS:
+            spread: Distribution | None = getattr(layer, kind)
             if spread is not None:
-                rows.append(
-                    (event.epoch, layer.name, kind, *_quantile_line(spread), spread.mean, spread.deviation, layer.dead)
-                )
-    return rows
+                line = _quantile_line(spread)
+                yield event.epoch, layer.name, kind, *line, spread.mean, spread.deviation, layer.dead
 
 
 def _quantile_line(spread: Distribution) -> tuple[float, ...]:
     return (spread.low, *(quantile(spread, share) for share in QUANTILES), spread.high)
 
 
-def _array_of(seen: Sequence[WeightsSeen], layer: str, kind: str) -> _WeightHistory:
-    told = [
-        (event.epoch, spread)
+def _history(seen: Sequence[WeightsSeen], layer: str, kind: str) -> History:
+    return {
+        event.epoch: _quantile_line(spread)
         for event in seen
         for part in event.layers
-        if part.name == layer and (spread := part.weights if kind == "weights" else part.biases) is not None
-    ]
-    return _WeightHistory(tuple(epoch for epoch, _ in told), tuple(_quantile_line(spread) for _, spread in told))
+        if part.name == layer and (spread := getattr(part, kind)) is not None
+    }
 
 
-def _description(arrays: dict[tuple[str, str], _WeightHistory], seen: Sequence[WeightsSeen]) -> str:
-    parts: list[str] = []
-    for (layer, kind), array in arrays.items():
-        if array.epochs:
-            low, high = array.lines[-1][1], array.lines[-1][-2]
-            parts.append(f"{layer} {kind} {low:.3g} to {high:.3g}")
-    last = seen[-1].epoch
-    return f"Bands of weights and biases by epoch. After epoch {count(last)}, 90 % of the values: {'; '.join(parts)}."
-
-
-def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], _WeightHistory], height: float, figure: Figure) -> None:
-    ends = [epoch for array in arrays.values() for epoch in array.epochs]
+def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], History], height: float, figure: Figure) -> None:
+    epochs = [epoch for history in arrays.values() for epoch in history]
     for number, layer in enumerate(layers):
         top = TOP + number * (HEAD + height + GAP) + HEAD
-        for left, kind, color in ((LEFT, "weights", BLUE), (SECOND, "biases", VERMILION)):
-            array = arrays[layer, kind]
-            if array.epochs:
+        for left, kind, color in zip((LEFT, SECOND), ARRAYS, (BLUE, VERMILION), strict=True):
+            if history := arrays[layer, kind]:
                 axes = panel(figure, left, top, WIDTH, height)
-                _bands(axes, array, color)
+                _bands(axes, history, color)
                 axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
-                _axis(axes, (min(ends), max(ends)), number == len(layers) - 1)
+                _axis(axes, (min(epochs), max(epochs)), number == len(layers) - 1)
             else:
                 write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
 
 
-def _bands(axes: Axes, array: _WeightHistory, color: str) -> None:
+def _bands(axes: Axes, history: History, color: str) -> None:
     """Draw bands for several epochs, or a bar with its ends for one."""
-    low, *inner, high = (list(line) for line in zip(*array.lines, strict=True))
-    least, lower, middle, upper, most = inner
-    epochs = list(array.epochs)
+    epochs = list(history)
+    low, least, lower, middle, upper, most, high = (list(line) for line in zip(*history.values(), strict=True))
     if len(epochs) == 1:
         at = epochs[0]
         axes.plot([at, at], [least[0], most[0]], color=color, alpha=0.35, linewidth=6, solid_capstyle="butt")
