@@ -42,7 +42,7 @@ class ImagePredictions:
         labels, classes: uint8 ``(n,)``, the true class and the most probable one.
         probabilities: float32 ``(n,)``, of the most probable class.
         numbers: int64 ``(n,)``, each image's number in its file, from 1.
-        pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is not there.
+        pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is missing.
         distributions: float32 ``(n, 10)`` where all ten probabilities are known.
         missing: why images are not there; empty where all are.
     """
@@ -59,7 +59,7 @@ class ImagePredictions:
     missing: Failure = ""
 
     def picture(self, index: int) -> NDArray[np.uint8] | None:
-        """Return an image, ``(28, 28)``; None where it is not there."""
+        """Return an image, ``(28, 28)``; None if it is missing."""
         row = int(self.rows[index])
         return None if row < 0 else self.pixels[row]
 

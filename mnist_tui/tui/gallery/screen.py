@@ -1,4 +1,4 @@
-"""The images behind a confusion matrix, with what the network said of them after the epoch that is looked at."""
+"""The images behind a confusion matrix, with their predictions after the selected epoch."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class GalleryScreen(RunScreen):
     number in the dataset. Worst first: the surest errors before the others, then the right ones, the most doubtful
     before the others. `t` and `p` choose a true and a predicted class, `e` wrong images only or all, `x` all again,
     `o` another order, `j` jumps to a number, `z` changes the size, `h` shows the HOG picture or hides it. Comma and
-    full stop look at the epoch before and after, `u` at the final evaluation.
+    full stop show the epoch before and after, `u` the final evaluation.
     """
     BINDINGS = [
         Binding(

@@ -64,25 +64,18 @@ class MatrixScreen(RunScreen):
 
     CSS_PATH = "matrix.tcss"
     HELP = """
-    **Confusion matrix in full.** The arrow keys move the cell that is looked at; comma and full stop look at the epoch
-    before and after, `<` and `>` ten away, `f` follows the newest. `v` changes between counts, row percentages and
-    errors only. `b` takes the present epoch as the base: every other epoch is then shown as its difference; `o` takes
-    another run's final matrix, or its newest; `x` ends it. `u` shows the final evaluation. Enter opens the images of
-    the cell.
+    **Confusion matrix in full.** The arrow keys select a cell, Enter opens its images. Comma and full stop show the
+    epoch before and after, `<` and `>` ten away, `f` follows the newest. `v` changes between counts, row percentages
+    and errors only. `b` takes the present epoch as the base: every other epoch is then shown as its difference; `o`
+    takes another run's final matrix, or its newest; `x` ends it. `u` shows the final evaluation.
     """
     BINDINGS = [
         Binding("v", "view", "View", tooltip="Counts, row percentages, errors only", id="matrix.view"),
-        Binding(
-            "u",
-            "final",
-            "Final",
-            tooltip="The final evaluation on the test images, or the epochs again",
-            id="matrix.final",
-        ),
+        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="matrix.final"),
         Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
         Binding("o", "other", "Other run", tooltip="Compare with another run", id="matrix.other"),
         Binding("x", "no_base", "No base", tooltip="End the comparison", id="matrix.no-base"),
-        Binding("n", "next_worst", "Worst", tooltip="Look at the next of the worst confusions", id="matrix.worst"),
+        Binding("n", "next_worst", "Worst", tooltip="Select the next of the worst confusions", id="matrix.worst"),
         Binding("g", "gallery", "All images", tooltip="All wrong images", id="matrix.gallery", show=False),
         Binding("escape", "back", "Back", tooltip="Back to where you were", id="matrix.back"),
     ]
@@ -204,7 +197,7 @@ class MatrixScreen(RunScreen):
         shown = self.shown()
         self._compare(None if shown == self.base else shown)
         if self.base is not None:
-            self.notify(f"compared with {self.base.words}; , and . look at other epochs, x ends it", timeout=4)
+            self.notify(f"compared with {self.base.words}; , and . show other epochs, x ends it", timeout=4)
 
     def action_no_base(self) -> None:
         self._compare(None)

@@ -38,7 +38,7 @@ FIGURES = ("low", "high", "mean", "deviation")
 LARGEST = 1e100
 """Values beyond lie here: a line of the axis may be as narrow as SMALLEST."""
 CURSOR_TINT = 0.25
-"""How far the ground under the epoch that is looked at goes to the text's colour."""
+"""How far the background under the selected epoch is blended with the text's colour."""
 WIDEST = 4.0
 """Standard deviations about the mean that the axis shows; its two end lines hold all that lies beyond."""
 
@@ -138,7 +138,7 @@ class DistributionView(Widget):
 
     HELP = """
     **Distribution.** Each column is an epoch, each line a range of values; the denser the sign, the more of the values
-    lie there. The bars at the right are the epoch that is looked at. A click on a column looks at its epoch.
+    lie there. The bars at the right are the selected epoch. A click on a column selects its epoch.
     """
     COMPONENT_CLASSES = {"spread--density", "spread--bar", "spread--label"}
     DEFAULT_CSS = """

@@ -31,7 +31,7 @@ LEVELS = 16
 """Shades of one sign; finer ones cannot be told apart."""
 WEAK, STRONG = 0.2, 0.6
 FEW = 6
-"""The largest size that shows so many pictures at once is taken."""
+"""The automatic size is the largest that shows this many pictures at once."""
 GAP = 2
 
 
@@ -138,7 +138,7 @@ class WeightPictures(Widget):
             self.refresh()
 
     def turn(self, pages: int) -> None:
-        """Go so many pages on, up to the ends."""
+        """Turn forward by a number of pages, up to the ends."""
         last = max(0, (self.count - 1) // self.shown * self.shown)
         self.first = max(0, min(self.first // self.shown * self.shown + pages * self.shown, last))
         self.refresh()

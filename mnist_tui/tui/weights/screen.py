@@ -40,7 +40,7 @@ class WeightsScreen(RunScreen):
     CSS_PATH = "weights.tcss"
     HELP = """
     **Weights.** How the weights (`b`: the biases) of each layer are spread, over the whole training: epochs to the
-    right, values upwards, denser signs where more of them lie. The bars and the table show the epoch that is looked at.
+    right, values upwards, denser signs where more of them lie. The bars and the table show the selected epoch.
     `p` shows the first layer's weights as pictures, from the model or the newest checkpoint.
     """
     BINDINGS = [

@@ -31,7 +31,7 @@ VIEWS: tuple[View, ...] = get_args(View)
 VIEW_WORDS: dict[View, str] = {"counts": "images", "percent": "% of the true class", "errors": "wrong images only"}
 Tone = Literal["right", "wrong", "none"]
 NOTICEABLE = 0.05
-"""Errors with at least this share of their row (or this change of it) are marked where there are no colours."""
+"""Errors with at least this share of their row (or this change of it) are marked if there are no colours."""
 GAIN = 8
 """Errors are rare, so a share of 1/8 already has the strongest colour."""
 WORST = 5
@@ -434,15 +434,15 @@ class CellMatrix(ConfusionView, can_focus=True):
     """Show a matrix with a cell cursor. Posts `CellSelected`; Enter posts `CellChosen` as a click does."""
 
     HELP = f"""{ConfusionView.HELP}
-    The arrow keys move the cell that is looked at, shown in brackets; Enter or a click opens its images. Comma and full
-    stop look at the epoch before and after, `<` and `>` ten epochs away.
+    The arrow keys select a cell, shown in brackets; Enter or a click opens its images. Comma and full stop show the
+    epoch before and after, `<` and `>` ten epochs away.
     """
     BINDINGS = [
-        Binding("up", "move(-1, 0)", "Up", tooltip="Look at the cell above", id="matrix.up", show=False),
-        Binding("down", "move(1, 0)", "Down", tooltip="Look at the cell below", id="matrix.down", show=False),
-        Binding("left", "move(0, -1)", "Left", tooltip="Look at the cell to the left", id="matrix.left", show=False),
-        Binding("right", "move(0, 1)", "Right", tooltip="Look at the cell to the right", id="matrix.right", show=False),
-        Binding("enter", "choose", "Images", tooltip="Open the images of the cell looked at", id="matrix.images"),
+        Binding("up", "move(-1, 0)", "Up", tooltip="Select the cell above", id="matrix.up", show=False),
+        Binding("down", "move(1, 0)", "Down", tooltip="Select the cell below", id="matrix.down", show=False),
+        Binding("left", "move(0, -1)", "Left", tooltip="Select the cell to the left", id="matrix.left", show=False),
+        Binding("right", "move(0, 1)", "Right", tooltip="Select the cell to the right", id="matrix.right", show=False),
+        Binding("enter", "choose", "Images", tooltip="Open the images of the selected cell", id="matrix.images"),
     ]
     NARROWEST_WITH_MARGINS = NARROWEST_CELL
     cursor = cell = (0, 0)
@@ -471,7 +471,7 @@ GAP = 2
 class WorstConfusions(Widget):
     """List the worst confusions of a matrix, one a line, or two a line if there is room."""
 
-    HELP = "**Worst confusions.** Those with the most images, largest first. `n` or a click looks at one in the matrix."
+    HELP = "**Worst confusions.** Those with the most images, largest first. `n` or a click selects one in the matrix."
     DEFAULT_CSS = """
     WorstConfusions {
         height: auto;

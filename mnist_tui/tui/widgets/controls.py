@@ -74,7 +74,7 @@ PALETTE_FROM = 78
 
 
 def fitting(keys: Sequence[FooterKey], width: int, always: Collection[str]) -> list[bool]:
-    """Return which keys are shown in so many columns: none after the first one that does not fit.
+    """Return which keys are shown in `width` columns: none after the first one that does not fit.
 
     Args:
         always: actions whose keys are never left out, besides those of Escape.

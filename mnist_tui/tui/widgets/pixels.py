@@ -72,7 +72,7 @@ def _lines(ink: Ink, pixels: bytes, width: int) -> tuple[list[Segment], ...]:
 
 
 def shrunk(picture: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
-    """Return a square picture with so many pixels a side, none more than it has: means over the areas they cover.
+    """Return a square picture shrunk to `edge` pixels a side, each the mean of the area that it covers.
 
     It is as bright at its brightest as the picture.
     """
@@ -172,7 +172,7 @@ GAP = 2
 BESIDE = 1
 CAPTION_LINES = 2
 PLENTY = 9
-"""The automatic size is the largest that shows at least so many pictures on a page."""
+"""The automatic size is the largest that shows at least this many pictures on a page."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +204,7 @@ class GridLayout:
 
 
 def layout_for(width: int, height: int, pictures: int, size: Size) -> GridLayout:
-    """Return the layout for tiles of so many pictures, in the wanted size or the next smaller one that fits.
+    """Return the layout for tiles of `pictures` each, in the wanted size or the next smaller one that fits.
 
     Automatically it is the largest size of which a page has plenty.
     """
@@ -226,19 +226,18 @@ class PictureGrid(Widget, can_focus=True):
     """Show a page of pictures, one of which is selected. Posts `PictureSelected` when another one is."""
 
     HELP = """
-    **Pictures.** The arrow keys look at the next picture, Page up and down turn the page, Home and End go to the first
-    and the last; a click looks at one, the wheel turns the page. Comma and full stop look at the epoch before and
-    after.
+    **Pictures.** The arrow keys select another picture, Page up and down turn the page, Home and End go to the first
+    and the last; a click selects one, the wheel turns the page. Comma and full stop show the epoch before and after.
     """
     BINDINGS = [
         Binding("left", "move(-1)", "Previous", tooltip="The picture before", id="gallery.previous", show=False),
         Binding("right", "move(1)", "Next", tooltip="The next picture", id="gallery.next", show=False),
-        Binding("up", "row(-1)", "Up", tooltip="Look at the picture above", id="gallery.up", show=False),
-        Binding("down", "row(1)", "Down", tooltip="Look at the picture below", id="gallery.down", show=False),
+        Binding("up", "row(-1)", "Up", tooltip="Select the picture above", id="gallery.up", show=False),
+        Binding("down", "row(1)", "Down", tooltip="Select the picture below", id="gallery.down", show=False),
         Binding("pageup", "page(-1)", "Page up", tooltip="The page before", id="gallery.page-up", show=False),
         Binding("pagedown,space", "page(1)", "Page", tooltip="The next page", id="gallery.page-down"),
-        Binding("home", "to(0)", "First", tooltip="Look at the first picture", id="gallery.first", show=False),
-        Binding("end", "to(-1)", "Last", tooltip="Look at the last picture", id="gallery.last", show=False),
+        Binding("home", "to(0)", "First", tooltip="Select the first picture", id="gallery.first", show=False),
+        Binding("end", "to(-1)", "Last", tooltip="Select the last picture", id="gallery.last", show=False),
     ]
     DEFAULT_CSS = """
     PictureGrid {

@@ -213,7 +213,7 @@ def _nearest(value: float, limits: Span, count: int) -> int:
 def plane_of(
     x: Span, y: Span, size: tuple[int, int], marks: Marks, *, unit: str = "", log: bool = False
 ) -> tuple[Plane, PlotPicture]:
-    """Return the plane and the picture of its axes that fit into so many columns and rows, labels included.
+    """Return the plane and the picture of its axes that fill `size` columns and rows, labels included.
 
     The last epoch's label says what is counted.
     """

@@ -49,7 +49,7 @@ class OverlaidSeries:
     Attributes:
         label: what it is called in the legend.
         points: epoch and value as in a run's history, rising; None is a gap.
-        deviation: of each point, where the series is a mean; a band is drawn that far on both sides.
+        deviation: of each point, if the series is a mean; a band is drawn that far on both sides.
     """
 
     label: str
@@ -223,7 +223,7 @@ def _most_drawn(count: int) -> str:
 
 
 LOG_FROM = 5.0
-"""The axis is logarithmic if the largest value is at least so many times the smallest."""
+"""The axis is logarithmic if the largest value is at least this many times the smallest."""
 LEAST_POINT_COLUMNS = 24
 LABEL_ROOM = 10
 
@@ -254,7 +254,7 @@ def drawable_points(points: Sequence[ScatterPoint]) -> list[ScatterPoint]:
 
 
 def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Draw the points with axes into so many columns and rows."""
+    """Draw the points with axes; `size` is in columns and rows."""
     least = min(point.x for point in points)
     log = least > 0 and max(point.x for point in points) >= LOG_FROM * least
     placed = [
@@ -283,7 +283,7 @@ def scatter(points: Sequence[ScatterPoint], size: tuple[int, int], marks: Marks)
 def _percent_plane(
     x_limits: Span, heights: Sequence[float], size: tuple[int, int], marks: Marks
 ) -> tuple[Plane, tuple[Tick, ...]]:
-    """Return the plane in so many columns and rows, axes included, and the ticks of its upright axis, in percent."""
+    """Return the plane that fills `size` columns and rows, axes included, and the ticks of its axis in percent."""
     y_limits, rows = limits_around(heights), size[1] - 2
     values = ticks(y_limits, max(2, rows // 3))
     texts = labels(values, " %")
@@ -300,7 +300,7 @@ def limits_around(values: Sequence[float]) -> Span:
 
 
 def at_row(value: float, limits: Span, count: int) -> int:
-    """Return the character, of so many between the limits, at which a value lies."""
+    """Return the character, of `count` between the limits, at which a value lies."""
     return round((count - 1) * (value - limits[0]) / (limits[1] - limits[0]))
 
 
@@ -373,7 +373,7 @@ def drawable_groups(groups: Sequence[SeedScores]) -> list[SeedScores]:
 
 
 def by_seed(groups: Sequence[SeedScores], size: tuple[int, int], marks: Marks) -> PlotPicture:
-    """Draw up to MOST_SERIES groups over all their seeds into so many columns and rows, axes included."""
+    """Draw up to MOST_SERIES groups over all their seeds; `size` is in columns and rows, axes included."""
     groups = groups[:MOST_SERIES]
     places = {seed: at for at, seed in enumerate(sorted({seed for group in groups for seed, _ in group.points}))}
     ends = [group.mean + side * (group.deviation or 0.0) for group in groups for side in (-1, 1)]

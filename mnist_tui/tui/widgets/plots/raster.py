@@ -34,7 +34,7 @@ class Marks:
         cursor, best, stopped: of the selected epoch, the best one, and the one at which early stopping ended the run.
         rule: what a heading's line is made of.
         dot: between two parts of a caption.
-        band: fills the band around a mean; empty where it is shaded dot by dot.
+        band: fills the band around a mean; empty if it is shaded dot by dot.
         runs: one for each of the runs laid over each other.
     """
 
@@ -154,7 +154,7 @@ def _frame(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Ti
 
 
 def _axes(columns: int, rows: int, x_ticks: tuple[Tick, ...], y_ticks: tuple[Tick, ...]) -> list[str]:
-    """Return plotext's lines for the left and the lower axis, with so many characters inside them."""
+    """Return plotext's lines for the left and the lower axis around `columns` and `rows` of characters."""
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.limit_size(False, False)
@@ -199,7 +199,7 @@ class PlotCanvas:
             self._draw_line(stroke)
 
     def draw_cursor(self, column: int) -> None:
-        """Draw a vertical line where nothing but a band is."""
+        """Draw a vertical line through a column, behind everything but bands."""
         for row in range(self.rows):
             if self.characters[self.rows - 1 - row][self.margin + column] == " " or (column, row) in self._behind:
                 self.put(column, row, self.marks.cursor, "cursor")

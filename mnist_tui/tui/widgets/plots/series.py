@@ -146,9 +146,9 @@ LONG_EPOCH_SECONDS = 4.0
 """If an epoch takes longer, the running means of the present one are always drawn."""
 SMOOTHING = 0.9
 FIRST_EPOCHS = 5
-"""The epoch axis has room for so many epochs from the beginning, if so many are planned."""
+"""The epoch axis has room for this many epochs from the beginning, if as many are planned."""
 END_STEPS = 16
-"""An axis' ends are multiples of a step, of which the values take up to so many."""
+"""The ends of an axis are multiples of a step; the values span at most this many steps."""
 
 
 @dataclass(frozen=True)
@@ -258,10 +258,10 @@ def curves_of(
     cursor: float | None = None,
     history: History | None = None,
 ) -> Curves:
-    """Return the curves of a measure for a plot of so many characters, with at most a few points a column.
+    """Return the curves of a measure for a plot of `columns` and `rows`, with at most a few points a column.
 
     Args:
-        span: the epochs seen; None for all.
+        span: the epochs in view; None for all.
         log: whether the axis is logarithmic; values that are not above 0 are gaps there.
         cursor: the selected epoch, if there is one.
         history: kept from one call to the next it makes the next one cheap.

@@ -36,7 +36,7 @@ class TrialPlot(Plot):
 
     @dataclass
     class TrialStep(Message):
-        """Posted to choose the trial so many places further in the list."""
+        """Posted to choose the trial `by` places further in the list."""
 
         by: int
 
@@ -80,7 +80,8 @@ class Panel:
     """The small plot of one trial.
 
     Attributes:
-        title: its number and score; `about`: its values, where there is room.
+        title: its number and score.
+        about: its values, if there is room.
         points: epoch and value, rising epochs; values as on the axis.
     """
 
@@ -159,8 +160,8 @@ class MultiplesPlot(TrialPlot):
     """Show the validation curves of a study's trials, one panel for each."""
 
     HELP = """
-    **Small multiples.** Each panel is a trial's validation curve; all have the same axes, told in the heading. `>` is
-    before the chosen one. The arrow keys choose another, in the order of the list; a click chooses, too. What does not
+    **Small multiples.** Each panel is a trial's validation curve; all have the same axes, which the heading names. `>`
+    marks the chosen one. The arrow keys choose another, in the order of the list; a click chooses, too. What does not
     fit is on further pages: the page with the chosen trial is shown.
     """
 
@@ -237,7 +238,7 @@ class TrialLine:
     """The line of one trial.
 
     Attributes:
-        heights: its height on each axis, 0 to 1; None where it has none (yet).
+        heights: its height on each axis, 0 to 1; None if it has none yet.
     """
 
     key: str
@@ -246,7 +247,7 @@ class TrialLine:
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of the axes in so many characters: their columns, evenly spread."""
+    """The columns of the axes, evenly spread over a plot of `columns` and `rows`."""
 
     columns: int
     rows: int
@@ -260,7 +261,7 @@ class Layout:
 
 
 def layout_of(axes: Sequence[ParallelAxis], size: tuple[int, int], marks: Marks) -> Layout:
-    """Return the layout of axes in so many columns and rows."""
+    """Return the layout of axes in `size` columns and rows."""
     places = tuple(round((size[0] - 2) * at / max(1, len(axes) - 1)) for at in range(len(axes)))
     return Layout(size[0] - 1, size[1], places, marks)
 
