@@ -379,6 +379,13 @@ def test_a_label_stands_in_the_row_of_the_marks_of_its_value(height: int, low: f
         assert plane.dot(5.0, value)[1] // plane.dots[1] == at
 
 
+@given(st.integers(1, 20_000), st.floats(0, 1), st.integers(30, 150))
+def test_every_label_of_the_epoch_axis_is_seen(epochs: int, start: float, width: int) -> None:
+    _, picture = axes.plane_of((start * (epochs - 1), epochs + 0.2), (0.0, 1.0), (width, 10), MARKS["braille"])
+    seen = text_of(raster.paint(picture, MARKS["braille"])[-1])
+    assert seen.split() == " ".join(label for _, label in picture.x_ticks).split()
+
+
 @given(st.lists(st.floats(0.001, 3.0), min_size=2, max_size=40), st.integers(6, 30))
 def test_validation_is_drawn_as_finely_as_training_is(values: list[float], rows: int) -> None:
     run = history([1.0] * len(values))

@@ -149,13 +149,15 @@ def labels(values: Sequence[float], unit: str = "") -> list[str]:
 
 
 def epoch_ticks(limits: Span, columns: int) -> list[int]:
-    """Return whole epochs with room for their labels; the last one in view is always among them."""
+    """Return whole epochs with room for their labels; the last one in view, ``epoch 30``, is always among them."""
     first, last = math.ceil(limits[0]), math.floor(limits[1])
     if last <= first:
         return [first] if first <= limits[1] else []
-    found = [round(value) for value in ticks(limits, max(2, columns // EPOCH_ROOM)) if float(value).is_integer()]
-    room = (limits[1] - limits[0]) / max(1, columns) * EPOCH_ROOM
-    return [value for value in found if last - value > room] + [last]
+    column = (limits[1] - limits[0]) / max(1, columns)
+    values = [round(value) for value in ticks(limits, max(2, columns // EPOCH_ROOM)) if float(value).is_integer()]
+    # plotext leaves labels out at random if two of them touch
+    rooms = (max(EPOCH_ROOM, len(f"epoch {last}{value}")) for value in values)
+    return [value for value, room in zip(values, rooms, strict=True) if last - value > room * column] + [last]
 
 
 AXIS_COLUMNS = 8
