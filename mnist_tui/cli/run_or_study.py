@@ -21,10 +21,8 @@ def run_or_study(runs_dir: Path, text: str) -> RunFolder | StudyFolder:
     """
     try:
         return find_run(runs_dir, text)
-    except AmbiguousRunError:
-        raise
-    except RunError:
-        study = _study(runs_dir, text)
+    except RunError as error:
+        study = None if isinstance(error, AmbiguousRunError) else _study(runs_dir, text)
         if study is None:
             raise
         return study
@@ -41,31 +39,33 @@ def runs_of(runs_dir: Path, text: str) -> list[RunFolder]:
         return [find_run(runs_dir, text)]
     except AmbiguousRunError:
         raise
-    except RunError:
-        study = _study(runs_dir, text)
-    if study is not None and text in (study.id, str(study.path)):
-        return runs_of_study(study)
-    try:
-        return find_runs(runs_dir, text)
-    except AmbiguousRunError:
-        raise
-    except RunError:
-        if study is None:
-            raise
-        return runs_of_study(study)
+    except RunError as error:
+        not_found = error
+    study = _study(runs_dir, text)
+    if study is None or text not in (study.id, str(study.path)):
+        groups = [
+            group
+            for group in seed_groups(list_runs(runs_dir))
+            if text in {group.group, *(run.shown_name for run in group.runs)}
+        ]
+        if len(groups) > 1:
+            some = ", ".join(f"{group.group} ({counted(group.runs, 'run')})" for group in groups)
+            raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
+        if groups:
+            by_seed = sorted(groups[0].runs, key=lambda run: (run.seed, run.started))
+            return [RunFolder(Path(run.folder)) for run in by_seed]
+    if study is None:
+        raise not_found
+    return runs_of_study(study)
 
 
 def runs_of_study(study: StudyFolder) -> list[RunFolder]:
-    """Return the runs of a study that exist, in the order of its trials.
-
-    Raises:
-        StudyError: there are none.
-    """
+    """Return the runs of a study that exist, in the order of its trials. Raises StudyError where there are none."""
     named = [study.run(row.run) for row in replayed(study.events_file).rows if row.run]
-    there = [folder for folder in named if folder.experiment_file.is_file()]
-    if not there:
+    existing = [folder for folder in named if folder.experiment_file.is_file()]
+    if not existing:
         raise StudyError(f"study {study.id} has no runs" + (": they were deleted" if named else " yet"))
-    return there
+    return existing
 
 
 def _study(runs_dir: Path, text: str) -> StudyFolder | None:
@@ -76,26 +76,3 @@ def _study(runs_dir: Path, text: str) -> StudyFolder | None:
         return find_study(runs_dir, text)
     except StudyError:
         return None
-
-
-def find_runs(runs_dir: Path, text: str) -> list[RunFolder]:
-    """Return the run that `text` means, else all runs of the group of seeds with that id or name, by seed.
-
-    Raises:
-        RunError: it means none.
-        AmbiguousRunError: it means several runs, or several groups.
-    """
-    try:
-        return [find_run(runs_dir, text)]
-    except RunError as none:
-        groups = [
-            group
-            for group in seed_groups(list_runs(runs_dir))
-            if text in {group.group, *(run.shown_name for run in group.runs)}
-        ]
-        if not groups:
-            raise none from None
-    if len(groups) > 1:
-        some = ", ".join(f"{group.group} ({counted(group.runs, 'run')})" for group in groups)
-        raise AmbiguousRunError(f"{text!r} is the name of {len(groups)} groups of seeds; give an id: {some}")
-    return [RunFolder(Path(run.folder)) for run in sorted(groups[0].runs, key=lambda run: (run.seed, run.started))]

@@ -1,6 +1,6 @@
 """The events in a study's log, by which its process informs the front ends. Trials are identified by their number.
 
-The log of each trial's run has the details; the study's log has only what the study's table needs.
+The log of each trial's run has the details; the study's log has only the data for the study's table.
 """
 
 from __future__ import annotations
@@ -49,14 +49,7 @@ class StudyStarted(StudyFacts, StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPlanned(StudyEvent):
-    """A trial was planned; from now on it has a row.
-
-    Attributes:
-        base: the name, within the study, of the experiment that the trial starts from.
-        values: axis and value, as typed.
-        epochs: planned.
-        parameters: of the network, computed from its shapes.
-    """
+    """A trial was planned; from now on it has a row (`state.TrialRow`)."""
 
     type: ClassVar[str] = "trial_planned"
     number: int
@@ -78,12 +71,7 @@ class TrialSubmitted(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialBegan(StudyEvent):
-    """A worker trains the trial from the beginning; epochs of an earlier attempt are void.
-
-    Attributes:
-        attempt: from 1; one more each time a worker was lost.
-        worker: the worker's address.
-    """
+    """A worker trains the trial from the beginning; epochs of an earlier attempt are void."""
 
     type: ClassVar[str] = "trial_began"
     number: int
@@ -145,8 +133,7 @@ class Worker:
     """A worker process of the cluster.
 
     Attributes:
-        name: as Dask calls it.
-        gpu: the GPU that it has to itself; None without one.
+        gpu: the GPU that only this worker uses; None without one.
         threads: of one TensorFlow operation in its trials that ask for no number.
     """
 
@@ -182,12 +169,7 @@ class StudyStopping(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyEnded(StudyEvent):
-    """The study's process has ended.
-
-    Attributes:
-        state: finished, stopped or failed.
-        reason: why, in words.
-    """
+    """The study's process has ended, with the state finished, stopped or failed."""
 
     type: ClassVar[str] = "study_ended"
     state: str

@@ -1,7 +1,4 @@
-"""A study's folder: its layout, its status, and the truth about whether its process still lives.
-
-It lies in `<runs>/studies` and names its runs, which are ordinary run folders beside it in `<runs>`.
-"""
+"""A study's folder: its layout and its status. It lies in `<runs>/studies` and names runs, which lie in `<runs>`."""
 
 from __future__ import annotations
 
@@ -14,25 +11,26 @@ from mnist_tui.experiment.problem import SpecError
 from mnist_tui.files import UnreadableFileError, read_text, write_text
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.folder import RunFolder
+from mnist_tui.runs.deletion import delete_run, remove_folder
 from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.process_folder import Inside, Lock, ProcessFolder
 from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
 from mnist_tui.studies.spec import Study
-from mnist_tui.studies.state import LIVE
+from mnist_tui.studies.state import LIVE, replayed
 
 PLACE = "studies"
 """In the folder of the runs."""
 
 
 class StudyError(RequestError):
-    """A study that is not there or does not allow what was asked."""
+    """A study does not exist or does not allow the request."""
 
 
 @dataclass(frozen=True)
 class StudyFolder(ProcessFolder):
-    """One study's folder. Cheap to make; nothing is read before it is asked for."""
+    """One study's folder. Nothing is read when it is made."""
 
     kind = "study"
     live = LIVE
@@ -41,31 +39,23 @@ class StudyFolder(ProcessFolder):
     study_file = Inside("study.toml")
     presets = Inside("presets")
     log_file = Inside("runner.log")
-    """All that the study's process and its workers printed."""
+    """The output of the study's process and its workers."""
     scratch = Inside("scratch")
     """For the workers of a cluster of the study's own, while it runs."""
 
     @property
     def runs_dir(self) -> Path:
-        """Where the runs of the study lie."""
+        """The folder of the study's runs."""
         return self.path.parent.parent
 
     def run(self, run: str) -> RunFolder:
-        """The folder of one of its runs.
-
-        Raises:
-            StudyError: `run` is no name but a path.
-        """
+        """Return the folder of one of its runs. Raises StudyError where `run` is not a name but a path."""
         if not is_name(run):
             raise StudyError(f"study {self.id} names a run {run!r}, which is no name of a folder beside it")
         return RunFolder(self.runs_dir / run)
 
     def study(self) -> Study:
-        """What was asked for.
-
-        Raises:
-            StudyError: `study.toml` cannot be read or is not valid.
-        """
+        """Read the requested study. Raises StudyError where `study.toml` cannot be read or is not valid."""
         try:
             return spec.from_toml(read_text(self.study_file))
         except UnreadableFileError as error:
@@ -78,7 +68,7 @@ class StudyFolder(ProcessFolder):
         write_text(self.study_file, spec.to_toml(study))
 
     def bases(self) -> dict[str, Preset]:
-        """The experiments that the trials start from, by their names in the study.
+        """Read the experiments that the trials start from, by their names in the study.
 
         Raises:
             PresetError: one cannot be read.
@@ -88,13 +78,13 @@ class StudyFolder(ProcessFolder):
 
 
 def study_folders(runs_dir: Path) -> list[StudyFolder]:
-    """The studies of a folder of runs, newest first."""
+    """Return the studies of a folder of runs, newest first."""
     place = runs_dir / PLACE
     return [StudyFolder(place / name) for name in newest_first(place, "study.toml")]
 
 
 def find_study(runs_dir: Path, text: str) -> StudyFolder:
-    """The study that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
+    """Return the study that `text` means: an id, a unique beginning or ending of one, a folder, or ``latest``.
 
     Raises:
         StudyError: it means none, or several.
@@ -121,15 +111,12 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
 
 
 def delete_study(folder: StudyFolder, *, runs: bool = False) -> None:
-    """Removes a study; its runs only if that is wanted.
+    """Delete a study, and its runs only if `runs` is set.
 
     Raises:
-        StudyError: its process lives, someone else writes it, or it cannot be removed.
-        RunError: one of its runs cannot be removed; then the study is still there.
+        StudyError: its process lives, someone else writes it, or it cannot be deleted.
+        RunError: one of its runs cannot be deleted; then the study still exists.
     """
-    from mnist_tui.runs.deletion import delete_run, remove_folder
-    from mnist_tui.studies.state import replayed
-
     folder.check_own_files()
     try:
         state = folder.state()

@@ -62,17 +62,13 @@ class RunMirror:
         return self._append(_line(Resumed(from_epoch=0, step=0, time=self._now())))
 
     def append_events(self, attempt_id: str, offset: int, lines: bytes) -> list[Event]:
-        """Append new events of the current attempt to the run's log.
+        """Append new events of the current attempt to the run's log, and return them.
 
         Events already received, events of an earlier attempt and the final event (which is written once the files are
         here) are skipped.
 
         Args:
-            offset: how many bytes of this attempt's log come before `lines`.
-            lines: whole lines.
-
-        Returns:
-            The events that were appended.
+            offset: how many bytes of this attempt's log come before `lines`, which are whole.
         """
         if attempt_id != self._attempt_id or offset > self._received:
             return []
@@ -83,10 +79,7 @@ class RunMirror:
         return self._append(fresh)
 
     def receive_files(self, files: TrialFiles) -> list[Event]:
-        """Move in the files of a run that has ended, then append the rest of its events, then write its status.
-
-        Returns:
-            The events that were appended.
+        """Move in the files of a run that has ended, then append and return its other events, then write its status.
 
         Raises:
             TransportError: the files are damaged.

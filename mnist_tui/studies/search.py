@@ -62,10 +62,10 @@ class SampledPoint:
 
 def sampled_points(points: Mapping[Point, Sequence[TrialRow]]) -> list[SampledPoint]:
     """Return the points of a study in the order in which they were sampled, judged by the mean over their seeds."""
-    return [_judged(values, rows) for (_, values), rows in points.items()]
+    return [_sampled_point(values, rows) for (_, values), rows in points.items()]
 
 
-def _judged(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
+def _sampled_point(values: Values, rows: Sequence[TrialRow]) -> SampledPoint:
     states = {row.state for row in rows}
     curves = [dict(row.curve) for row in rows if row.curve]
     shared = sorted(set(curves[0]).intersection(*curves[1:])) if curves else []
@@ -178,8 +178,7 @@ def _parameter(text: str, axis: SweepAxis) -> Any:
 
 
 def _text(value: Any, axis: SweepAxis) -> str:
-    limits = axis.range
-    return str(value) if limits is None or limits.whole else f"{value:.{DIGITS}g}"
+    return f"{value:.{DIGITS}g}" if axis.range and not axis.range.whole else str(value)
 
 
 def _seeded(study: Study, position: int, attempt: int) -> random.Random:
@@ -210,14 +209,9 @@ class TrialQueue:
                 self._add(values, rows[0].number)
 
     def first_waiting(self, state_of: Mapping[int, str], running: Container[int]) -> Trial | None:
-        """Return the first trial that waits; None where there is none.
-
-        Args:
-            state_of: the rows' states, by number.
-            running: numbers of the trials that were submitted.
-        """
-        found = (n for n in sorted(self.trials) if n not in running and state_of.get(n, "waiting") == "waiting")
-        number = next(found, None)
+        """Return the first trial that waits and is not among the running numbers; None without one."""
+        waiting = (n for n in self.trials if n not in running and state_of.get(n, "waiting") == "waiting")
+        number = min(waiting, default=None)
         return None if number is None else self.trials[number]
 
     def sample(self, state: StudyState) -> bool:
@@ -234,11 +228,21 @@ class TrialQueue:
     def new_rows(self, state: StudyState) -> list[TrialPlanned]:
         """Return the events of the trials that have no row yet."""
         known = {row.number for row in state.rows}
-        return [_row(trial) for number, trial in sorted(self.trials.items()) if number not in known]
+        return [
+            TrialPlanned(
+                number=number,
+                base=trial.base,
+                values=tuple(trial.values.items()),
+                seed=trial.seed,
+                epochs=trial.preset.experiment.training.epochs,
+                parameters=of(trial.preset.experiment).total,
+            )
+            for number, trial in sorted(self.trials.items())
+            if number not in known
+        ]
 
     def _add(self, values: Values, number: int) -> None:
-        made = plan_point(self._study, self._bases, values, number)
-        self.trials |= {trial.number: trial for trial in made}
+        self.trials |= {trial.number: trial for trial in plan_point(self._study, self._bases, values, number)}
 
     def _fits(self, values: Values) -> bool:
         try:
@@ -246,18 +250,6 @@ class TrialQueue:
         except RequestError:
             return False
         return True
-
-
-def _row(trial: Trial) -> TrialPlanned:
-    experiment = trial.preset.experiment
-    return TrialPlanned(
-        number=trial.number,
-        base=trial.base,
-        values=tuple(trial.values.items()),
-        seed=trial.seed,
-        epochs=experiment.training.epochs,
-        parameters=of(experiment).total,
-    )
 
 
 class Pruner:
@@ -302,12 +294,11 @@ class Pruner:
             return ""
         epoch = row.curve[-1][0]
         others = [value for other in self._finished for at, value in other.curve if at == epoch]
-        shown = [value for _, value in row.curve]
-        best = max(shown) if self._metric == "val_accuracy" else min(shown)
-        best_text, median_text = score_text(self._metric, best), score_text(self._metric, median(others))
+        best = (max if self._metric == "val_accuracy" else min)(value for _, value in row.curve)
         return (
-            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, {best_text}, is worse than "
-            f"{median_text}, the median of {len(others)} finished trials after that epoch"
+            f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, "
+            f"{score_text(self._metric, best)}, is worse than {score_text(self._metric, median(others))}, "
+            f"the median of {len(others)} finished trials after that epoch"
         )
 
     def _others(self) -> optuna.Study:

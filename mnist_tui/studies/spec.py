@@ -1,7 +1,4 @@
-"""The study: a frozen value that says which trainings belong together, and how they are chosen. `study.toml` holds it.
-
-The trials of a study are made in `trials`; nothing is trained or read here.
-"""
+"""The study, a frozen value: the trainings that belong together, and how they are chosen. `study.toml` holds it."""
 
 from __future__ import annotations
 
@@ -28,12 +25,7 @@ SEARCH_TRIALS = 20
 
 @dataclass(frozen=True)
 class ValueRange:
-    """All numbers between two ends.
-
-    Attributes:
-        whole: whether it has whole numbers only: where both ends were written as whole numbers.
-        log: whether it is sampled evenly in the logarithm.
-    """
+    """All numbers between two ends, or all whole ones; `log`: sampled evenly in the logarithm."""
 
     low: float
     high: float
@@ -47,7 +39,7 @@ class ValueRange:
 
 
 class SweepAxis(ExperimentPart):
-    """A parameter and the values that it takes, as they were typed.
+    """A parameter and its values, as they were typed.
 
     Attributes:
         name: a parameter's option (``hidden``) or a field's TOML path (``optimizer.rho``).
@@ -68,11 +60,11 @@ class SweepAxis(ExperimentPart):
 
     @property
     def text(self) -> str:
-        """As it is typed after ``--over``."""
+        """The axis as it is typed after ``--over``."""
         return f"{self.name}={','.join(self.values)}"
 
     @model_validator(mode="after")
-    def _has_sense(self) -> SweepAxis:
+    def _check_values(self) -> SweepAxis:
         twice = sorted({value for value in self.values if self.values.count(value) > 1})
         if twice:
             raise ValueError(f"{self.name} has {twice[0]} twice")
@@ -85,7 +77,7 @@ class SweepAxis(ExperimentPart):
 
 
 class SearchSettings(ExperimentPart):
-    """How the values of the axes are combined.
+    """Settings for the combination of the axes' values.
 
     Attributes:
         kind: every combination, random ones, or those that a tree-structured Parzen estimator expects most of
@@ -103,7 +95,7 @@ class SearchSettings(ExperimentPart):
     metric: Metric = "val_accuracy"
 
     @model_validator(mode="after")
-    def _a_grid_is_its_own_number(self) -> SearchSettings:
+    def _check_trials(self) -> SearchSettings:
         if self.kind == "grid" and self.trials is not None:
             raise ValueError("a grid trains every combination; trials go with the search random or tpe")
         return self
@@ -119,12 +111,7 @@ class SearchSettings(ExperimentPart):
 
 
 class StudyBase(ExperimentPart):
-    """An experiment that trials start from, and with how many seeds each of them is trained.
-
-    Attributes:
-        preset: its file's stem in the study's folder of presets.
-        first_seed, seeds: the seeds are first_seed, first_seed + 1, …
-    """
+    """An experiment that trials start from, named by its file in the study's folder of presets, and their seeds."""
 
     preset: str = Field(pattern=r"^[^/\\.][^/\\]{0,99}$")
     first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -136,7 +123,7 @@ class StudyBase(ExperimentPart):
 
 
 class Study(ExperimentPart):
-    """Which trainings belong together, and where they run. `checked` makes one, or says in sentences what is wrong.
+    """Trainings that belong together, and where they run. `checked` makes a study, or lists all problems in sentences.
 
     Attributes:
         threads: of one TensorFlow operation in each trial; None for what suits the workers.
@@ -162,7 +149,7 @@ class Study(ExperimentPart):
 
     @field_validator("axes")
     @classmethod
-    def _each_once(cls, axes: tuple[SweepAxis, ...]) -> tuple[SweepAxis, ...]:
+    def _check_names(cls, axes: tuple[SweepAxis, ...]) -> tuple[SweepAxis, ...]:
         names = [axis.name for axis in axes]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -170,7 +157,7 @@ class Study(ExperimentPart):
         return axes
 
     @model_validator(mode="after")
-    def _fits(self) -> Study:
+    def _check_together(self) -> Study:
         ranges = [axis for axis in self.axes if axis.range is not None]
         if ranges and self.search.kind == "grid":
             raise ValueError(
@@ -199,12 +186,11 @@ class Study(ExperimentPart):
 
 
 def checked(**values: Any) -> Study:
-    """Return a study with these values.
-
-    Raises:
-        SpecError: a value is not valid; the error has a sentence for every problem.
-    """
-    return _validated(values)
+    """Return a study with these values. Raises SpecError, with a sentence for every problem, where one is not valid."""
+    try:
+        return Study.model_validate(values)
+    except ValidationError as error:
+        raise SpecError(problems_of(error, values)) from None
 
 
 def from_toml(text: str) -> Study:
@@ -214,7 +200,7 @@ def from_toml(text: str) -> Study:
         SpecError: a value is not valid; the error has every problem and its place.
         ValueError: it is not TOML.
     """
-    return _validated(parse_toml(text))
+    return checked(**parse_toml(text))
 
 
 def to_toml(study: Study) -> str:
@@ -222,10 +208,3 @@ def to_toml(study: Study) -> str:
     import tomlkit
 
     return tomlkit.dumps(study.model_dump(mode="json", exclude_none=True))
-
-
-def _validated(doc: dict[str, Any]) -> Study:
-    try:
-        return Study.model_validate(doc)
-    except ValidationError as error:
-        raise SpecError(problems_of(error, doc)) from None

@@ -24,7 +24,7 @@ ENDED = (*SETTLED, "stopped", "failed")
 
 Values = tuple[tuple[str, str], ...]
 Point = tuple[str, Values]
-"""What trials that differ in their seed alone have in common: the base and the values."""
+"""The base and the values: equal for trials that differ in their seed alone."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,7 @@ class TrialRow(TrialScores):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRow(Worker):
-    """A worker process of the cluster, and what it does.
-
-    Attributes:
-        run: the id of the run that it trains; empty while it is idle.
-    """
+    """A worker process of the cluster, and the id of the run that it trains; empty while it is idle."""
 
     run: str = ""
 

@@ -119,10 +119,7 @@ def pack(folder: Path) -> bytes:
 
 
 def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[PurePosixPath]:
-    """Write the files of a packed folder into an empty folder.
-
-    Returns:
-        The names of the files, relative to `into`.
+    """Write the files of a packed folder into an empty folder, and return their names, relative to `into`.
 
     Raises:
         TransportError: it is damaged, is too large, or holds anything but files that belong below `into`.
@@ -131,9 +128,8 @@ def unpack(packed: bytes, into: Path, most_bytes: int = MOST_BYTES) -> list[Pure
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             entries = archive.infolist()
             if len(entries) > MOST_FILES or sum(entry.file_size for entry in entries) > most_bytes:
-                raise TransportError(
-                    f"the run folder that the worker sent is larger than {counted(most_bytes, 'byte')}"
-                )
+                limit = counted(most_bytes, "byte")
+                raise TransportError(f"the run folder that the worker sent is larger than {limit}")
             names = [_checked(entry) for entry in entries]
             for entry, name in zip(entries, names, strict=True):
                 target = into / name
@@ -156,10 +152,7 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
 
 
 def find_dataset_bundle(name: str, data_dir: Path | None) -> DatasetBundle | None:
-    """Return the files of a dataset that can be sent to workers.
-
-    Returns:
-        None where the dataset comes with the program or is not on this machine.
+    """Return the files of a dataset that can be sent to workers; None if it comes with the program or is not here.
 
     Raises:
         DataError: there is no dataset of that name, or `data_dir` is not a folder.
@@ -191,11 +184,7 @@ def stored_dataset(key: DatasetKey, cache: Path) -> Path:
 
 
 def store_dataset(key: DatasetKey, files: DatasetFiles, cache: Path) -> None:
-    """Write the files of a dataset that has arrived, unless they are stored already.
-
-    Raises:
-        ValueError: the files are not those of the key.
-    """
+    """Store the files of a dataset, unless they are stored already. Raises ValueError if they are not the key's."""
     if digest(files) != key.sha256 or any(Path(name).name != name for name, _ in files):
         raise ValueError(f"the files of {key.folder} arrived damaged")
     target = stored_dataset(key, cache)

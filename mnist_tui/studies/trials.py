@@ -61,7 +61,7 @@ def parse_over(text: str) -> SweepAxis:
 
 
 def make_axis(name: str, values: Iterable[str]) -> SweepAxis:
-    """Make an axis of some values. Raises RequestError where they are not valid."""
+    """Make an axis. Raises RequestError where the values are not valid."""
     try:
         return SweepAxis(name=name, values=tuple(values))
     except ValidationError as error:
@@ -79,8 +79,8 @@ def plan_trials(study: Study, bases: Mapping[str, Preset]) -> tuple[Trial, ...]:
     Raises:
         RequestError: a value or a combination makes no valid experiment, or two combinations make the same one.
     """
-    for one in study.axes:
-        _check_name(one.name, one.text)
+    for axis in study.axes:
+        _check_name(axis.name, axis.text)
     if study.search.kind != "grid":
         _check_search(study, bases[study.bases[0].preset])
         return ()
@@ -119,16 +119,11 @@ def count_points(axes: Iterable[SweepAxis]) -> int | None:
 
 def combinations(axes: Iterable[SweepAxis]) -> Iterator[Values]:
     """Yield every combination of the listed values, the last axis changing fastest."""
-    named = [[(one.name, value) for value in one.values] for one in axes]
-    return itertools.product(*named)
+    return itertools.product(*([(axis.name, value) for value in axis.values] for axis in axes))
 
 
 def with_values(preset: Preset, values: Values) -> Preset:
-    """Return the preset with the values of the axes.
-
-    Raises:
-        RequestError: a value is not valid, or not with the others; the text names it.
-    """
+    """Return the preset with these values. Raises RequestError where one is not valid, alone or with the others."""
     texts = {name: value for name, value in values if name in NAMES}
     sets = [f"{name}={value}" for name, value in values if name not in NAMES]
     try:

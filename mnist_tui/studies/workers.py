@@ -37,17 +37,11 @@ TRIAL_BYTES = 1_500_000_000
 
 
 class WorkerPool:
-    """The workers that can be given runs.
-
-    A worker that cannot train is never given one, and one that hangs keeps nobody waiting.
+    """The workers that can be given runs, by address. One that cannot train or hangs is not among them.
 
     Args:
-        client: reaches the workers.
         log: called with a sentence for each worker that came or went.
         cpu: whether the trials leave GPUs alone.
-
-    Attributes:
-        workers: by address.
     """
 
     def __init__(self, client: DaskClient, log: Callable[[str], None], *, cpu: bool = False) -> None:
@@ -59,7 +53,7 @@ class WorkerPool:
         self.workers: dict[str, Worker] = {}
 
     def wait_for_first(self) -> None:
-        """Wait, not for long, for the answers of the workers that are there.
+        """Wait for the answers of the workers that are there, for FIRST_ANSWER_SECONDS at most.
 
         Raises:
             RunError: one of them cannot train; the sentence says which and what it lacks.
@@ -146,12 +140,7 @@ def why_unfit(address: str, answer: WorkerFacts | Exception) -> str:
 
 @dataclass(frozen=True)
 class WorkerPlan:
-    """The workers of a cluster on this machine.
-
-    Attributes:
-        gpus: for each worker the GPU that it alone sees, as in `CUDA_VISIBLE_DEVICES`; None where it has none.
-        threads: of one trial.
-    """
+    """The workers of a cluster on this machine: the GPU that each alone sees, if any, and the threads of a trial."""
 
     gpus: tuple[str | None, ...]
     threads: int
@@ -163,7 +152,6 @@ def plan_workers(
     """Plan one worker for each GPU, else one for each core as far as memory goes, and share the cores among them.
 
     Args:
-        cores: that this process may use.
         memory: free, in bytes.
         visible: the GPUs that there are, as `CUDA_VISIBLE_DEVICES` names them.
         device: auto, cpu or gpu[:N].
@@ -200,10 +188,7 @@ def start_local_cluster(plan: WorkerPlan, scratch: Path, data_dir: Path | None, 
         most_attempts: workers that may die with one task.
 
     Returns:
-        A `distributed.SpecCluster`.
-
-    Raises:
-        RunError: they do not start.
+        A `distributed.SpecCluster`. Raises RunError where it cannot be started.
     """
     from dask import config
     from distributed import Nanny, Scheduler, SpecCluster
@@ -243,18 +228,14 @@ ALL_WORKERS = ""
 
 
 class DaskClient:
-    """A client of a Dask scheduler for one study. To be closed.
+    """A client (`client`) of the Dask scheduler at an address, for one study. To be closed.
 
     Args:
-        address: of the scheduler.
         study: tells this study's trials from those of others on the same workers.
         on_message: called in a thread of Dask's with each message of a worker, as a pair of a time and the message.
 
-    Attributes:
-        client: the `distributed.Client`.
-
     Raises:
-        RunError: no scheduler answers there.
+        RunError: no scheduler answers at the address.
     """
 
     def __init__(self, address: str, study: str, on_message: Callable[[tuple[float, dict[str, Any]]], None]) -> None:
@@ -294,11 +275,7 @@ class DaskClient:
         )
 
     def send_command(self, worker: str, run: str, command: Command, on_failure: Callable[[], None]) -> None:
-        """Send a worker a command for its run.
-
-        Args:
-            on_failure: called in another thread where the worker does not train that run.
-        """
+        """Send a worker a command for its run; `on_failure` is called, in another thread, if it does not train that."""
 
         def send() -> None:
             if self.call(worker, trial_worker.deliver_command, self._study, run, command) is not True:
@@ -326,7 +303,7 @@ class DaskClient:
         """Call a function on a worker; blocks, so to be used in the thread of that worker.
 
         Returns:
-            What it returned, or the exception that came of calling it.
+            The function's result, or the exception that it or Dask raised.
         """
         try:
             return self.client.run(function, *arguments, workers=[worker], on_error="return")[worker]
@@ -334,11 +311,7 @@ class DaskClient:
             return error
 
     def close(self, timeout: float) -> None:
-        """Have the workers end what they have of the study, then disconnect.
-
-        Args:
-            timeout: seconds that each of the two may take.
-        """
+        """Have the workers end their part in the study, then disconnect; each takes at most `timeout` seconds."""
         for thread in self._threads.values():
             thread.put(None)
         if self.connected:
