@@ -60,23 +60,51 @@ class TrialCancelledError(Exception):
     """The trial is no longer wanted on this worker."""
 
 
+class EventSender:
+    """Sends the events of a trial to the study's process while it trains; messages of a Dask topic arrive in order."""
+
+    def __init__(self, worker: Any, topic: str, folder: RunFolder) -> None:
+        self.attempt_id = secrets.token_hex(4)
+        self._worker, self._topic, self._folder = worker, topic, folder
+        self._offset = 0
+
+    def send(self, kind: str, **more: object) -> None:
+        about = {"kind": kind, "run": self._folder.id, "attempt_id": self.attempt_id, "worker": self._worker.address}
+        self._worker.log_event(self._topic, {**about, **more})
+
+    def send_events(self) -> None:
+        """Send the whole lines that were added to the log since the last call."""
+        with suppress(FileNotFoundError), self._folder.events_file.open("rb") as log:
+            while True:
+                log.seek(self._offset)
+                lines, end, _ = log.read(MOST_SENT).rpartition(b"\n")
+                if not end:
+                    return
+                self.send("events", offset=self._offset, lines=(lines + end).decode("utf-8", "replace"))
+                self._offset += len(lines) + 1
+
+
 class TrialWorker:
     """One study's trial server and scratch folder on one Dask worker.
 
     Args:
         study: tells this study from others on the same worker.
         worker: the `distributed.Worker`.
-        topic: the Dask topic on which the study's process listens.
+
+    Attributes:
+        current: the folder of the run that is being trained.
+        datasets: where the datasets that were sent are kept.
+        dataset_came: wakes the trial that waits for a dataset.
     """
 
-    def __init__(self, study: str, worker: Any, topic: str) -> None:
-        self._worker, self._topic = worker, topic
+    def __init__(self, study: str, worker: Any) -> None:
+        self._worker, self._topic = worker, topic(study)
         root = Path(worker.local_directory) / "mnist-tui"
-        self._root, self._datasets = root / study, root / "data"
-        self._dataset_came = threading.Event()
+        self._root, self.datasets = root / study, root / "data"
+        self.dataset_came = threading.Event()
+        self.current: RunFolder | None = None
         self._closing = False
         self._busy = threading.Lock()
-        self._current: RunFolder | None = None
         self._server: TrialServer | None = None
         self._server_settings: tuple[object, ...] = ()
         self._idle: threading.Timer | None = None
@@ -90,57 +118,43 @@ class TrialWorker:
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
-            attempt_id = secrets.token_hex(4)
-            folder = RunFolder(self._root / attempt_id / request.run)
-            sender = EventSender(self._worker, self._topic, request.run, attempt_id, folder.events_file)
+            folder = RunFolder(self._root / secrets.token_hex(4) / request.run)
+            sender = EventSender(self._worker, self._topic, folder)
+
+            def tick() -> None:
+                self._check(task)
+                sender.send_events()
+
             try:
-                return self._train(request, folder, sender, lambda: self._check(task))
+                return self._train(request, folder, sender, tick)
             except TrialCancelledError:
                 self._end_server()
                 raise
             finally:
-                self._current = None
+                self.current = None
                 shutil.rmtree(folder.path.parent, ignore_errors=True)
                 self._idle = threading.Timer(IDLE_SECONDS, self._end_if_idle)
                 self._idle.daemon = True
                 self._idle.start()
 
-    def deliver_command(self, run: str, command: Command) -> bool:
-        """Leave a command for a run. Returns False where that run is not the one being trained."""
-        folder = self._current
-        if folder is None or folder.id != run:
-            return False
-        control.leave(folder, command)
-        return True
-
-    def receive_dataset(self, key: DatasetKey, files: DatasetFiles) -> None:
-        """Store a dataset that was sent, and wake the trial that waits for it."""
-        store_dataset(key, files, self._datasets)
-        self._dataset_came.set()
-
     def close(self) -> None:
         """End the server, together with the trial that it trains, and remove the scratch folder."""
         self._closing = True
-        self._dataset_came.set()
+        self.dataset_came.set()
         if self._busy.acquire(timeout=CLOSE_SECONDS):
             self._end_server()
             self._busy.release()
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _train(
-        self, request: TrialRequest, folder: RunFolder, sender: EventSender, check: Callable[[], None]
+        self, request: TrialRequest, folder: RunFolder, sender: EventSender, tick: Callable[[], None]
     ) -> TrialFiles:
         state, reason = "", ""
         try:
             folder.control.mkdir(parents=True)
-            self._current = folder
+            self.current = folder
             sender.send("began")
-            own_name = self._prepare(request, folder, sender, check)
-
-            def tick() -> None:
-                check()
-                sender.send_events()
-
+            own_name = self._prepare(request, folder, sender, tick)
             code = self._server_for(folder).run(folder, tick)
             status = folder.status()
             state, reason = status.state, status.reason
@@ -158,7 +172,7 @@ class TrialWorker:
         sender.send_events()
         return TrialFiles(folder.id, sender.attempt_id, state, reason, pack(folder.path))
 
-    def _prepare(self, request: TrialRequest, folder: RunFolder, sender: EventSender, check: Callable[[], None]) -> str:
+    def _prepare(self, request: TrialRequest, folder: RunFolder, sender: EventSender, tick: Callable[[], None]) -> str:
         """Fill the scratch folder.
 
         Returns:
@@ -173,7 +187,7 @@ class TrialWorker:
                 launch["data_dir"] = None
         own_name = ""
         if request.dataset is not None and not _has(request.dataset, launch.get("data_dir")):
-            stored = self._get_dataset(request.dataset, sender, check)
+            stored = self._get_dataset(request.dataset, sender, tick)
             if request.dataset.known:
                 launch["data_dir"] = str(stored)
             else:
@@ -183,18 +197,18 @@ class TrialWorker:
         folder.write_status(made_here())
         return own_name
 
-    def _get_dataset(self, key: DatasetKey, sender: EventSender, check: Callable[[], None]) -> Path:
+    def _get_dataset(self, key: DatasetKey, sender: EventSender, tick: Callable[[], None]) -> Path:
         """Ask the study's process for a dataset that is not here, and wait for it."""
-        stored, end = stored_dataset(key, self._datasets), time.monotonic() + DATA_SECONDS
+        stored, end = stored_dataset(key, self.datasets), time.monotonic() + DATA_SECONDS
         if not stored.exists():
-            self._dataset_came.clear()
+            self.dataset_came.clear()
             sender.send("needs dataset")
         while not stored.exists():
-            check()
+            tick()
             if time.monotonic() > end:
                 raise DataError(f"{key.folder} is not on {self._worker.address}, and the study did not send it in time")
-            self._dataset_came.wait(LOOK_SECONDS)
-            self._dataset_came.clear()
+            self.dataset_came.wait(LOOK_SECONDS)
+            self.dataset_came.clear()
         return stored
 
     def _server_for(self, folder: RunFolder) -> TrialServer:
@@ -223,30 +237,6 @@ class TrialWorker:
         if self._server is not None:
             self._server.close()
             self._server = None
-
-
-class EventSender:
-    """Sends the events of a trial to the study's process while it trains; messages of a Dask topic arrive in order."""
-
-    def __init__(self, worker: Any, topic: str, run: str, attempt_id: str, events_file: Path) -> None:
-        self.attempt_id = attempt_id
-        self._worker, self._topic, self._run, self._events_file = worker, topic, run, events_file
-        self._offset = 0
-
-    def send(self, kind: str, **more: object) -> None:
-        about = {"kind": kind, "run": self._run, "attempt_id": self.attempt_id, "worker": self._worker.address}
-        self._worker.log_event(self._topic, {**about, **more})
-
-    def send_events(self) -> None:
-        """Send the whole lines that were added to the log since the last call."""
-        with suppress(FileNotFoundError), self._events_file.open("rb") as log:
-            while True:
-                log.seek(self._offset)
-                lines, end, _ = log.read(MOST_SENT).rpartition(b"\n")
-                if not end:
-                    return
-                self.send("events", offset=self._offset, lines=(lines + end).decode("utf-8", "replace"))
-                self._offset += len(lines) + 1
 
 
 def _has(key: DatasetKey, data_dir: str | None) -> bool:
@@ -324,13 +314,18 @@ async def close_study(study: str) -> None:
 def deliver_command(study: str, run: str, command: Command) -> bool:
     """Leave a command for a run. Returns False where the run is not being trained here."""
     trial_worker = _trial_workers.get(study)
-    return trial_worker is not None and trial_worker.deliver_command(run, command)
+    folder = trial_worker.current if trial_worker is not None else None
+    if folder is None or folder.id != run:
+        return False
+    control.leave(folder, command)
+    return True
 
 
 def receive_dataset(study: str, key: DatasetKey, files: DatasetFiles) -> None:
     """Store the dataset that the current run has asked for."""
     if (trial_worker := _trial_workers.get(study)) is not None:
-        trial_worker.receive_dataset(key, files)
+        store_dataset(key, files, trial_worker.datasets)
+        trial_worker.dataset_came.set()
 
 
 def train(request: TrialRequest) -> TrialFiles:
@@ -340,7 +335,7 @@ def train(request: TrialRequest) -> TrialFiles:
     worker, study = get_worker(), request.study
     trial_worker = _trial_workers.get(study)
     if trial_worker is None:
-        trial_worker = _trial_workers.setdefault(study, TrialWorker(study, worker, topic(study)))
+        trial_worker = _trial_workers.setdefault(study, TrialWorker(study, worker))
     try:
         return trial_worker.train(request, str(worker.get_current_task()))
     except TrialCancelledError:
