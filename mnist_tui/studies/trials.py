@@ -138,7 +138,7 @@ def with_values(preset: Preset, values: Values) -> Preset:
 def with_seeds(base: StudyBase, preset: Preset, values: Values, number: int) -> tuple[Trial, ...]:
     """Return the trials of one preset: one for each of the base's seeds, numbered from `number`."""
     return tuple(
-        Trial(number + index, base.preset, dict(values), seed, _with_seed(preset, seed))
+        Trial(number + index, base.preset, dict(values), seed, with_seed(preset, seed))
         for index, seed in enumerate(base.all_seeds)
     )
 
@@ -189,7 +189,8 @@ def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None =
     return []
 
 
-def _with_seed(preset: Preset, seed: int) -> Preset:
+def with_seed(preset: Preset, seed: int) -> Preset:
+    """Return the preset with another seed."""
     training = preset.experiment.training.model_copy(update={"seed": seed})
     return edited(preset, preset.experiment.model_copy(update={"training": training}))
 

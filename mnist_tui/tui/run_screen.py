@@ -1,15 +1,18 @@
-"""What all screens of one run share: its feed, redrawing where something has changed, the epoch cursor and its keys."""
+"""Bases of the screens that follow a run or a study: redrawing where something has changed; the epoch cursor's keys."""
 
 from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
 
 from textual import on
 from textual.binding import Binding
 
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import BenchScreen
-from mnist_tui.tui.feed import RunFeed
+from mnist_tui.tui.feed import FolderFeed, RunFeed
 
 JUMP = 10
+FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 
 
 def epoch_keys(section: str, verb: str) -> list[Binding]:
@@ -25,48 +28,23 @@ def epoch_keys(section: str, verb: str) -> list[Binding]:
     ]
 
 
-class RunScreen(BenchScreen[None]):
-    """Shows a run, live or ended; a subclass composes it and draws.
+class FeedScreen(BenchScreen[None], Generic[FeedT]):
+    """Shows a run or a study, live or ended; a subclass composes it and draws.
 
     Args:
-        feed: the run's, shared by all screens that show it.
+        feed: shared by all screens that show the same run or study.
     """
 
-    BINDINGS = [
-        *epoch_keys("run", "Look at"),
-        Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
-        Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
-    ]
-
-    def __init__(self, feed: RunFeed) -> None:
+    def __init__(self, feed: FeedT) -> None:
         super().__init__()
         self.feed = feed
         self._dirty = True
 
-    @property
-    def snapshot(self) -> RunSnapshot:
-        """The run as it was last seen."""
-        return self.feed.snapshot
-
     def draw(self) -> None:
-        """Show `self.snapshot` at `self.feed.epoch`; called when something has changed. Each screen has its own."""
+        """Show the snapshot of the feed; called when something has changed. Each screen has its own."""
 
     def tick(self) -> None:
-        """Called at each redraw of a live run, changed or not: clocks."""
-
-    def on_mount(self) -> None:
-        if self.feed.read and self.app.is_running:
-            self.tick()
-            self.draw()
-        self.call_after_refresh(self._begin)
-        self.set_timer(self.app.refresh_seconds, self._redraw_again)
-
-    def _begin(self) -> None:
-        """Shows what other screens of the run have seen already, now in the size that there is."""
-        self.feed.join(self)
-        if self.feed.read:
-            self.took()
-            self.redraw()
+        """Called at each redraw of a live run or study, changed or not: clocks."""
 
     def on_unmount(self) -> None:
         self.feed.leave(self)
@@ -75,20 +53,49 @@ class RunScreen(BenchScreen[None]):
         self._dirty = True
         self.call_after_refresh(self.redraw)
 
-    def _redraw_again(self) -> None:
-        """Redraws now and, after as long as the settings and the terminal want it, again."""
+    def redraw_again(self) -> None:
+        """Redraw now, and again after the interval of the settings and the terminal's pace."""
         self.redraw()
-        self.set_timer(self.app.refresh_seconds, self._redraw_again)
+        self.set_timer(self.app.refresh_seconds, self.redraw_again)
 
     def redraw(self) -> None:
-        """Draws what has changed, where this screen is the one that is seen and the run has been read."""
+        """Draw what has changed, if this screen is visible and the folder has been read."""
         if not self.is_current or not self.is_mounted or not self.feed.read:
             return
-        if self.snapshot.live or self._dirty:
+        if self.feed.snapshot.live or self._dirty:
             self.tick()
         if self._dirty:
             self._dirty = False
             self.draw()
+
+
+class RunScreen(FeedScreen[RunFeed]):
+    """Shows a run, live or ended, with the keys of the epoch cursor."""
+
+    BINDINGS = [
+        *epoch_keys("run", "Look at"),
+        Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
+        Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
+    ]
+
+    @property
+    def snapshot(self) -> RunSnapshot:
+        """The run as it was last seen."""
+        return self.feed.snapshot
+
+    def on_mount(self) -> None:
+        if self.feed.read and self.app.is_running:
+            self.tick()
+            self.draw()
+        self.call_after_refresh(self._begin)
+        self.set_timer(self.app.refresh_seconds, self.redraw_again)
+
+    def _begin(self) -> None:
+        """Shows what other screens of the run have seen already, now in the size that there is."""
+        self.feed.join(self)
+        if self.feed.read:
+            self.took()
+            self.redraw()
 
     @on(RunFeed.RunChanged)
     def _changed(self, message: RunFeed.RunChanged) -> None:

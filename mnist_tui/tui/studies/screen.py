@@ -15,7 +15,8 @@ from mnist_tui.clocks import HeardClock
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
-from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.bench import Route
+from mnist_tui.tui.run_screen import FeedScreen
 from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
@@ -32,7 +33,7 @@ PLOT_SECONDS = 0.08
 """Delay of the plot after a move of the cursor, so that a key held down does not redraw it at every row."""
 
 
-class StudyScreen(BenchScreen[None]):
+class StudyScreen(FeedScreen[StudyFeed]):
     """Shows one study. The study's own process trains.
 
     Args:
@@ -91,10 +92,8 @@ class StudyScreen(BenchScreen[None]):
     trial_text = getters.query_one("#study-trial", LiveText)
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
-        super().__init__()
-        self.feed = feed
+        super().__init__(feed)
         self._heard, self._clock = HeardClock(), clock
-        self._dirty = True
         self._rows = RowCache()
         self._listed = TrialListing()
         self._plot_due = False
@@ -117,25 +116,13 @@ class StudyScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self.panel.border_title = "[b]workers and notes[/b]"
-        self._show_part()
+        self._show_part(self.feed.view.shown)
         self.feed.join(self)
-        self.call_after_refresh(self._again)
-
-    def on_unmount(self) -> None:
-        self.feed.leave(self)
-
-    def on_screen_resume(self) -> None:
-        self._dirty = True
-        self.call_after_refresh(self.redraw)
+        self.call_after_refresh(self.redraw_again)
 
     def on_resize(self) -> None:
         self._dirty = True
         self.call_after_refresh(self.redraw)
-
-    def _again(self) -> None:
-        """Redraw now, and again after the interval of the settings and the terminal's pace."""
-        self.redraw()
-        self.set_timer(self.app.refresh_seconds, self._again)
 
     @on(StudyFeed.StudyChanged)
     def _changed(self, message: StudyFeed.StudyChanged) -> None:
@@ -146,19 +133,12 @@ class StudyScreen(BenchScreen[None]):
 
     # ── drawing ──
 
-    def redraw(self) -> None:
-        """Draw what has changed, if this screen is visible and the study has been read."""
-        if not self.is_current or not self.is_mounted or not self.feed.read:
-            return
-        if self.snapshot.live or self._dirty:
-            self.meter.show("Trials", *words.share_done(self.snapshot.study))
-            now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
-            self.pace.say(words.progress_text(self.snapshot, now))
-        if self._dirty:
-            self._dirty = False
-            self._draw()
+    def tick(self) -> None:
+        self.meter.show("Trials", *words.share_done(self.snapshot.study))
+        now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
+        self.pace.say(words.progress_text(self.snapshot, now))
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
         self.status.show(snapshot.state, words.study_title(snapshot))
         self.workers_line.say(workers_text(study))
@@ -173,19 +153,19 @@ class StudyScreen(BenchScreen[None]):
         shape = table_shape(study)
         self._list(shape)
         self._draw_plot(shape)
-        self._tell()
+        self._show_trial()
 
     def _list(self, shape: TableShape) -> None:
         view = self.feed.view
-        self._listed = found = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
+        self._listed = listed = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
         first = not self.table.keys
-        self.table.show(trial_rows.table_columns(shape), found.rows, found.order.shown(shape))
+        self.table.show(trial_rows.table_columns(shape), listed.rows, listed.order.shown(shape))
         if first and view.chosen:
             self.table.choose(view.chosen)
         wanted = next((row for row in self.snapshot.study.rows if view.wanted and row.run == view.wanted), None)
         if wanted is not None:
             self.feed.view = replace(self.feed.view, wanted="")
-            self.table.choose(found.key_of(wanted.number))
+            self.table.choose(listed.key_of(wanted.number))
 
     def _draw_plot(self, shape: TableShape) -> None:
         study = self.snapshot.study
@@ -196,7 +176,7 @@ class StudyScreen(BenchScreen[None]):
     def _plot(self) -> str:
         return plot_of(self.snapshot.study, self.feed.view.plot)
 
-    def _tell(self) -> None:
+    def _show_trial(self) -> None:
         chosen = self.chosen
         lines = words.trial_lines(chosen, self.snapshot.study) if chosen else []
         if chosen is None and self.snapshot.summaries:
@@ -205,14 +185,8 @@ class StudyScreen(BenchScreen[None]):
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
         self.trial_text.say("\n".join(lines))
         state = chosen.state if chosen else ""
-        possible = (
-            chosen is None,
-            state,
-            self.snapshot.state,
-            bool(self.targets),
-            self._roomy,
-            len(self._listed.trials) > 1,
-        )
+        several = len(self._listed.trials) > 1
+        possible = (chosen is None, state, self.snapshot.state, bool(self.targets), self._roomy, several)
         if possible != self._possible:
             self._possible = possible
             self.refresh_bindings()
@@ -221,6 +195,10 @@ class StudyScreen(BenchScreen[None]):
     def snapshot(self) -> StudySnapshot:
         """The study as it was last read."""
         return self.feed.snapshot
+
+    @property
+    def _shape(self) -> TableShape:
+        return table_shape(self.snapshot.study)
 
     # ── the cursor and marks ──
 
@@ -287,7 +265,7 @@ class StudyScreen(BenchScreen[None]):
     def _moved(self) -> None:
         self.feed.view = replace(self.feed.view, chosen=self._key)
         if self._listed.rows:
-            self._tell()
+            self._show_trial()
             if not self._plot_due:
                 self._plot_due = True
                 self.set_timer(PLOT_SECONDS, self._plot_again)
@@ -296,7 +274,7 @@ class StudyScreen(BenchScreen[None]):
         """Draw the plot for the row under the cursor."""
         self._plot_due = False
         if self.is_current:
-            self._draw_plot(table_shape(self.snapshot.study))
+            self._draw_plot(self._shape)
 
     @on(TrialPlot.TrialStep)
     def _step(self, message: TrialPlot.TrialStep) -> None:
@@ -308,19 +286,15 @@ class StudyScreen(BenchScreen[None]):
         message.stop()
         self.table.choose(message.key)
 
-    @on(RowTable.Opened)
-    def _opened(self) -> None:
-        self.action_open()
-
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self.feed.view.order.by(message.column, table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.by(message.column, self._shape))
 
     def action_sort(self) -> None:
-        self._look(order=self.feed.view.order.next(table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.next(self._shape))
 
     def action_reverse(self) -> None:
-        self._look(order=self.feed.view.order.reversed(table_shape(self.snapshot.study)))
+        self._look(order=self.feed.view.order.reversed(self._shape))
 
     def action_best(self) -> None:
         self._look(order=TrialOrder())
@@ -347,9 +321,7 @@ class StudyScreen(BenchScreen[None]):
     def action_plot(self) -> None:
         """Show the next plot; if only one part is visible, show the plot first."""
         if not self._roomy and self.feed.view.shown != "plot":
-            self.feed.view = replace(self.feed.view, shown="plot")
-            self._show_part()
-            self._look()
+            self._show_part("plot")
             return
         self._look(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
         self._focus_part()
@@ -363,14 +335,12 @@ class StudyScreen(BenchScreen[None]):
 
     def action_view(self) -> None:
         """Show the next of table, plot and notes."""
-        shown = PARTS[(PARTS.index(self.feed.view.shown) + 1) % len(PARTS)]
-        self.feed.view = replace(self.feed.view, shown=shown)
-        self._show_part()
-        self._look()
+        self._show_part(PARTS[(PARTS.index(self.feed.view.shown) + 1) % len(PARTS)])
 
-    def _show_part(self) -> None:
+    def _show_part(self, shown: str) -> None:
         for part in PARTS:
-            self.set_class(part == self.feed.view.shown, f"-part-{part}")
+            self.set_class(part == shown, f"-part-{part}")
+        self._look(shown=shown)
         self._focus_part()
 
     def _focus_part(self) -> None:
@@ -384,6 +354,7 @@ class StudyScreen(BenchScreen[None]):
 
     # ── commands ──
 
+    @on(RowTable.Opened)
     def action_open(self) -> None:
         if self.chosen is not None:
             study_commands.open_trial(self.app, self.feed.folder, self.chosen)

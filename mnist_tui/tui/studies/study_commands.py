@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -65,24 +64,27 @@ class DeleteStudyQuestion(Question):
 
 def run_of(study: StudyFolder, trial: TrialRow) -> RunFolder | None:
     """Return the folder of a trial's run; None if it has none, or if it was deleted."""
-    if not trial.run:
-        return None
-    folder = study.run(trial.run)
-    return folder if folder.experiment_file.is_file() else None
+    folder = study.run(trial.run) if trial.run else None
+    return folder if folder is not None and folder.experiment_file.is_file() else None
 
 
 def runs_of(study: StudyFolder, trials: Sequence[TrialRow]) -> list[RunFolder]:
-    """Return the folders of the trials' runs, without those that are not there."""
+    """Return the folders of the trials' runs that exist."""
     return [folder for trial in trials if (folder := run_of(study, trial)) is not None]
 
 
 def open_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
     """Show a trial's run: its training while it trains, else its results. The way back leads to the study."""
     folder = run_of(study, trial)
-    if folder is None:
-        bench.warn(_why_no_run(trial), f"Trial #{trial.number}")
-    else:
+    if folder is not None:
         bench.show(Route("training" if trial.state == "running" else "results", run=folder, study=study))
+        return
+    why = f"It has no run{': ' + trial.reason if trial.reason else ''}."
+    if trial.deleted or trial.run:
+        why = "Its run was deleted; what is known of it is in the table."
+    elif trial.state == "waiting":
+        why = "It waits for a worker and has no run yet."
+    bench.warn(why, f"Trial #{trial.number}")
 
 
 def edit_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
@@ -92,11 +94,9 @@ def edit_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
         if folder is not None:
             preset = folder.preset()
         else:
-            from mnist_tui.studies.trials import with_values
+            from mnist_tui.studies.trials import with_seed, with_values
 
-            base = with_values(study.bases()[trial.base], trial.values)
-            training = base.experiment.training.model_copy(update={"seed": trial.seed})
-            preset = replace(base, experiment=base.experiment.model_copy(update={"training": training}))
+            preset = with_seed(with_values(study.bases()[trial.base], trial.values), trial.seed)
     except (RequestError, KeyError) as error:
         bench.warn(str(error), f"Trial #{trial.number} cannot be edited")
     else:
@@ -137,9 +137,16 @@ def export_trials(bench: Bench, study: StudyFolder, trials: Sequence[TrialRow]) 
 def stop_study(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
     """Stop a study; ask first, unless the settings say otherwise."""
 
+    def stop() -> str:
+        from mnist_tui.studies import start
+
+        if start.stop(snapshot.folder):
+            return "asked to stop at once; trials under way are lost"
+        return "asked to stop; trials under way save and count as missing"
+
     def answered(answer: str | None) -> None:
         if answer == "stop":
-            _in_thread(screen, _stop, snapshot.folder, "The study cannot stop")
+            _in_thread(screen, stop, "The study cannot stop")
 
     if screen.app.settings.confirm:
         screen.app.push_screen(StopStudyQuestion(snapshot), answered)
@@ -149,50 +156,35 @@ def stop_study(screen: BenchScreen[Any], snapshot: StudySnapshot) -> None:
 
 def resume_study(screen: BenchScreen[Any], folder: StudyFolder) -> None:
     """Train a study's missing trials."""
-    _in_thread(screen, _resume, folder, "The study cannot resume")
+    bench = screen.app
+
+    def resume() -> str:
+        from mnist_tui.studies import start
+
+        start.resume(folder)
+        bench.call_from_thread(bench.studies.follow, folder, resumed=True)
+        return "it goes on"
+
+    _in_thread(screen, resume, "The study cannot resume")
 
 
 def delete_study_and_runs(screen: BenchScreen[Any], folder: StudyFolder, *, runs: bool) -> None:
     """Delete a study and, if asked for, its runs."""
     screen.app.studies.forget(folder)
-    _in_thread(screen, lambda _, folder: delete_study(folder, runs=runs), folder, "The study is not deleted")
+    _in_thread(screen, partial(delete_study, folder, runs=runs), "The study is not deleted")
 
 
-def _in_thread(
-    screen: BenchScreen[Any], command: Callable[[Bench, StudyFolder], object], folder: StudyFolder, failure: str
-) -> None:
+def _in_thread(screen: BenchScreen[Any], command: Callable[[], str | None], failure: str) -> None:
+    """Carry out a command in a thread; a notice has its result, or why it failed."""
     bench = screen.app
 
     def work() -> None:
         try:
-            command(bench, folder)
+            result = command()
         except (RequestError, OSError) as error:
             bench.call_from_thread(bench.warn, str(error), failure)
+        else:
+            if result:
+                bench.call_from_thread(bench.notify, result, title="Study", timeout=4)
 
     screen.run_worker(work, thread=True, group="order", exit_on_error=False)
-
-
-def _stop(bench: Bench, folder: StudyFolder) -> None:
-    from mnist_tui.studies import start
-
-    if start.stop(folder):
-        text = "asked to stop at once; trials under way are lost"
-    else:
-        text = "asked to stop; trials under way save and count as missing"
-    bench.call_from_thread(bench.notify, text, title="Study", timeout=4)
-
-
-def _resume(bench: Bench, folder: StudyFolder) -> None:
-    from mnist_tui.studies import start
-
-    start.resume(folder)
-    bench.call_from_thread(bench.notify, "it goes on", title="Study", timeout=4)
-    bench.call_from_thread(bench.studies.follow, folder, resumed=True)
-
-
-def _why_no_run(trial: TrialRow) -> str:
-    if trial.deleted or trial.run:
-        return "Its run was deleted; what is known of it is in the table."
-    if trial.state == "waiting":
-        return "It waits for a worker and has no run yet."
-    return f"It has no run{': ' + trial.reason if trial.reason else ''}."
