@@ -135,11 +135,7 @@ def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -
 
 
 def shown_to_end(folder: StudyFolder) -> StudyState:
-    """Show the study on stderr until it has ended, and return its last state.
-
-    Raises:
-        StudyLeftError: a second signal came before it had stopped.
-    """
+    """Show the study on stderr until it has ended, and return its last state; see `follow`."""
     live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
     display = LiveStudyTable(sys.stderr) if live else StudyLines(sys.stderr)
     try:
@@ -150,10 +146,7 @@ def shown_to_end(folder: StudyFolder) -> StudyState:
 
 
 def follow(folder: StudyFolder, display: StudyDisplay, signals: StopSignals) -> StudyState:
-    """Wait for the study's end, and show how far it is.
-
-    Returns:
-        Its last state, whose `state` is crashed where its process died without a word.
+    """Wait for the study's end, show how far it is, and return its last state (crashed where its process died).
 
     Raises:
         StudyLeftError: a second signal came before it had stopped.

@@ -261,11 +261,7 @@ def plan_document(table: ReproductionTable, parts: Sequence[MissingSeeds]) -> di
 
 
 def as_text(table: ReproductionTable, width: int | None = None) -> str:
-    """Return the table as text.
-
-    Args:
-        width: of the terminal; None for no limit.
-    """
+    """Return the table as text, for a terminal of this width; None for no limit."""
     parts: list[str] = []
     for part in table.parts:
         columns = fitted(_columns(part.rows, table.machines), width)

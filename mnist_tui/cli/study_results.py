@@ -148,11 +148,7 @@ def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> N
 
 
 def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) -> str:
-    """Return the study in lines and tables.
-
-    Args:
-        width: of the terminal; None for no limit.
-    """
+    """Return the study in lines and tables, for a terminal of this width; None for no limit."""
     seeds = folder.study().kind == "seeds"
     rows = in_rank_order(state.rows, state.metric, compares=state.compares)
     tables = [_seed_columns(rows)] if seeds else [trial_columns(state, rows), point_columns(state)]
@@ -302,11 +298,7 @@ def fitted(columns: Sequence[TextColumn], width: int | None) -> list[TextColumn]
 
 
 def table_of(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> TextTable:
-    """Return the columns as a table.
-
-    Args:
-        styles: of each row; none for plain text.
-    """
+    """Return the columns as a table; without a style for each row it is plain text."""
     table = TextTable()
     for column in columns:
         table.add_column(column.title, right=column.right, cut=True)

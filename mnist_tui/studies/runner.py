@@ -95,11 +95,7 @@ class SignalCounter:
 
 
 class StatusWriter:
-    """Writes `status.json` at each change of state, and as a heartbeat.
-
-    Attributes:
-        state: the newest.
-    """
+    """Writes `status.json` at each change of state, and as a heartbeat."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._folder = folder

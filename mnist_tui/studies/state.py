@@ -160,13 +160,10 @@ class StudyState(StudyFacts):
         return sum(row.state == state for row in self.rows)
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate the time to the end, if trials take as long as the median so far.
-
-        Args:
-            now: seconds since the Unix epoch.
+        """Estimate the seconds to the end, if trials take as long as the median so far.
 
         Returns:
-            Seconds; None while it is unknown, and once no trial is running.
+            None while it is unknown, and once no trial is running.
         """
         if not self.live:
             return None

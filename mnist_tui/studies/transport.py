@@ -70,7 +70,6 @@ class TrialRequest:
     """All that a worker needs in order to train a run.
 
     Attributes:
-        run: the run's id.
         study: tells this study's trials from those of others on the same workers.
         experiment: the bytes of `experiment.toml`.
         launch: the bytes of `launch.json`.

@@ -80,11 +80,7 @@ def spread_text(field: str, values: Sequence[float]) -> str:
 
 
 def values_text(row: TrialRow, *, base: bool = False, seed: bool = True) -> str:
-    """Return what the trial was made from: ``hidden 250, activation tanh, seed 3``.
-
-    Args:
-        base, seed: whether the name of the base and the seed belong to it.
-    """
+    """Return a trial's values, with its base's name and its seed as asked: ``hidden 250, activation tanh, seed 3``."""
     values = [f"{name} {value}" for name, value in row.values]
     return ", ".join([*([row.base] if base else []), *values, *([f"seed {row.seed}"] if seed else [])])
 

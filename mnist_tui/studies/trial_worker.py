@@ -110,11 +110,7 @@ class TrialWorker:
         self._idle: threading.Timer | None = None
 
     def train(self, request: TrialRequest, task: str) -> TrialFiles:
-        """Train a run, as the Dask task of a key.
-
-        Raises:
-            TrialCancelledError: the trial is no longer wanted here.
-        """
+        """Train a run, as the Dask task of a key. Raises TrialCancelledError where it is no longer wanted here."""
         with self._busy:
             if self._idle is not None:
                 self._idle.cancel()
@@ -173,11 +169,7 @@ class TrialWorker:
         return TrialFiles(folder.id, sender.attempt_id, state, reason, pack(folder.path))
 
     def _prepare(self, request: TrialRequest, folder: RunFolder, sender: EventSender, tick: Callable[[], None]) -> str:
-        """Fill the scratch folder.
-
-        Returns:
-            The dataset's name on the study's machine where the run has another one here; else empty.
-        """
+        """Fill the scratch folder. Returns the dataset's name on the study's machine if it has another one here."""
         folder.experiment_file.write_bytes(request.experiment)
         launch = json.loads(request.launch)
         launch["wait"] = False

@@ -55,11 +55,7 @@ class StudySnapshot:
 
 
 def read_study(folder: StudyFolder) -> StudyState:
-    """Return the study as it is now.
-
-    Raises:
-        StudyError: it cannot be read.
-    """
+    """Return the study as it is now. Raises StudyError where it cannot be read."""
     watch = StudyWatch(folder)
     while watch.read():
         pass

@@ -71,11 +71,7 @@ class WorkerPool:
             raise RunError(next(iter(self._unfit.values())) + more)
 
     def update(self) -> None:
-        """Remove workers that have gone, ask new ones what they are, and add those that have answered.
-
-        Raises:
-            OSError: the scheduler does not answer.
-        """
+        """Remove workers that have gone, ask new ones for their facts, and add those that have answered."""
         self._names = self._client.worker_names()
         for address in self.workers.keys() - self._names.keys():
             del self.workers[address]
@@ -258,11 +254,7 @@ class DaskClient:
         return self.client.status == "running"
 
     def worker_names(self) -> dict[str, str]:
-        """Return the names of the workers that the scheduler knows, by their addresses.
-
-        Raises:
-            OSError: the scheduler does not answer.
-        """
+        """Return the workers' names by their addresses. Raises OSError where the scheduler does not answer."""
         # The client's own `scheduler_info` will not do: every two seconds it is replaced by one without workers.
         known = self.client.sync(self.client.scheduler.identity, n_workers=-1)["workers"]
         return {address: str(worker.get("name", address)) for address, worker in known.items()}

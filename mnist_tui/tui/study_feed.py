@@ -13,11 +13,7 @@ from mnist_tui.tui.studies.trial_rows import StudyView
 
 
 class StudyFeed(FolderFeed[StudySnapshot]):
-    """Follows a study as long as it has viewers.
-
-    Attributes:
-        view: how the person looks at it.
-    """
+    """Follows a study as long as it has viewers, and keeps how the person looks at it."""
 
     class StudyChanged(Message):
         """The study has changed."""

@@ -199,11 +199,7 @@ def rule_of(experiment: Experiment, published_seeds: int) -> AgreementRule:
 
 
 def verdict(rule: AgreementRule, published: float | None, ours: SeedStatistics | None) -> Verdict:
-    """Compare a published accuracy with ours.
-
-    Args:
-        ours: the test accuracy over the seeds that were trained; None for no seed.
-    """
+    """Compare a published accuracy with ours, over the seeds that were trained; None for no seed."""
     if ours is None:
         return Verdict("not run")
     provisional = ours.n < rule.seeds

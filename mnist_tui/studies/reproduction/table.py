@@ -157,11 +157,7 @@ class Estimate:
 def estimate_time(
     published: PublishedExperiment, found: FoundRuns, known: Sequence[PublishedExperiment]
 ) -> Estimate | None:
-    """Estimate the time of a run from runs of the same experiment, else per epoch from the most similar experiment.
-
-    Returns:
-        None where no similar experiment was run.
-    """
+    """Estimate the time of a run from runs of the same experiment, else, per epoch, of the most similar one, if any."""
     experiment = published.mathematics
     if own := found.finished.get(experiment):
         return Estimate(median(run.seconds for run in own.values()), at_most=False, like=published.ids[0])
