@@ -21,22 +21,9 @@ from mnist_tui.experiment.presets import PresetError
 from mnist_tui.report.result_words import group_sentences
 from mnist_tui.runs.collection.seed_groups import SeedGroup, grouped
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
+from mnist_tui.studies import trial_table
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ENDED, StudyState, TrialRow
-from mnist_tui.studies.trial_table import (
-    counts,
-    epochs_text,
-    in_rank_order,
-    known_values,
-    mean_rows,
-    metric_text,
-    reason_text,
-    score_text,
-    spread_text,
-    state_text,
-    table_shape,
-    values_text,
-)
 from mnist_tui.wording import DASH, count, counted, percent, seconds
 
 PROBLEMS = ("failed", "diverged", "pruned")
@@ -150,7 +137,7 @@ def print_results(folder: StudyFolder, state: StudyState, *, as_json: bool) -> N
 def as_text(folder: StudyFolder, state: StudyState, width: int | None = None) -> str:
     """Return the study in lines and tables, for a terminal of this width; None for no limit."""
     seeds = folder.study().kind == "seeds"
-    rows = in_rank_order(state.rows, state.metric, compares=state.compares)
+    rows = trial_table.in_rank_order(state.rows, state.metric, compares=state.compares)
     tables = [_seed_columns(rows)] if seeds else [trial_columns(state, rows), point_columns(state)]
     parts = [_head(state), *(rendered(table_of(fitted(table, width)), width) for table in tables if table and rows)]
     if problems := _problems(state):
@@ -173,14 +160,14 @@ def _head(state: StudyState) -> str:
         end = state.ended or (HeardClock()(state.updated) if state.live else state.updated or state.started)
         took = f", {seconds(max(0.0, end - state.started))}"
     reason = f": {state.reason}" if state.reason and state.state in ("failed", "crashed") else ""
-    parts = counts(state, (*ENDED, "running")) + ([f"{state.to_come:,} missing"] if state.to_come else [])
+    parts = trial_table.counts(state, (*ENDED, "running")) + ([f"{state.to_come:,} missing"] if state.to_come else [])
     return f"{state.title}: {state.state}{reason} ({counted(state.total, 'trial')}: {', '.join(parts)}{took})"
 
 
 def _problems(state: StudyState) -> list[str]:
     """Return a line for each trial that failed, diverged or was pruned, in this order."""
     rows = [row for problem in PROBLEMS for row in state.rows if row.state == problem and row.reason]
-    lines = [f"trial {row.number}: {reason_text(row)}" for row in rows[:MOST_PROBLEMS]]
+    lines = [f"trial {row.number}: {trial_table.reason_text(row)}" for row in rows[:MOST_PROBLEMS]]
     left = len(rows) - len(lines)
     return lines + ([f"… and {counted(left, 'trial')} more: --json has them"] if left else [])
 
@@ -196,8 +183,8 @@ def _best_lines(folder: StudyFolder, state: StudyState) -> list[str]:
     best = state.best_row
     if best is None:
         return []
-    score = f"{metric_words(state.metric)} {metric_text(best, state.metric)}"
-    values = values_text(best, seed=len({row.seed for row in state.rows}) > 1)
+    score = f"{metric_words(state.metric)} {trial_table.metric_text(best, state.metric)}"
+    values = trial_table.values_text(best, seed=len({row.seed for row in state.rows}) > 1)
     return [f"best       trial {best.number}: {values} ({score})", f"command    {command_of(folder, best)}"]
 
 
@@ -232,11 +219,13 @@ class TextColumn:
 def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
     return [
         TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
-        TextColumn("state", tuple(map(state_text, rows))),
-        TextColumn("epochs", tuple(map(epochs_text, rows)), right=True, need=6),
+        TextColumn("state", tuple(map(trial_table.state_text, rows))),
+        TextColumn("epochs", tuple(map(trial_table.epochs_text, rows)), right=True, need=6),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
         TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
-        TextColumn("test loss", tuple(score_text("test_loss", row.test_loss) for row in rows), right=True, need=8),
+        TextColumn(
+            "test loss", tuple(trial_table.score_text("test_loss", row.test_loss) for row in rows), right=True, need=8
+        ),
         TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
         TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
     ]
@@ -244,14 +233,20 @@ def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
 
 def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
     """Return the columns of a table of trials."""
-    seeds = [TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)] if table_shape(state).seeds else []
+    seeds = (
+        [TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)]
+        if trial_table.table_shape(state).seeds
+        else []
+    )
     return [
         TextColumn("trial", tuple(str(row.number) for row in rows), right=True),
         *_point_columns(state, rows),
         *seeds,
-        TextColumn("state", tuple(map(state_text, rows))),
-        TextColumn("epoch", tuple(map(epochs_text, rows)), right=True, need=8 if state.live else 6),
-        TextColumn(metric_words(state.metric), tuple(metric_text(row, state.metric) for row in rows), right=True),
+        TextColumn("state", tuple(map(trial_table.state_text, rows))),
+        TextColumn("epoch", tuple(map(trial_table.epochs_text, rows)), right=True, need=8 if state.live else 6),
+        TextColumn(
+            metric_words(state.metric), tuple(trial_table.metric_text(row, state.metric) for row in rows), right=True
+        ),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True, need=7),
         TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4),
         TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
@@ -262,13 +257,17 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
 def point_columns(state: StudyState) -> list[TextColumn]:
     """Return the columns of a table of points, each over its seeds, best first; none where there is one seed."""
     sign = -1 if state.metric == "val_accuracy" else 1
-    points = [(mean, [row for row in rows if row.state == "finished"]) for mean, rows in mean_rows(state.rows)]
+    points = [
+        (mean, [row for row in rows if row.state == "finished"]) for mean, rows in trial_table.mean_rows(state.rows)
+    ]
     points = [(mean, rows) for mean, rows in points if rows]
     points.sort(key=lambda point: float("inf") if point[0].score is None else sign * point[0].score)
     if all(len(rows) < 2 for _, rows in points):
         return []
-    scores = tuple(spread_text(state.metric, known_values(rows, "score")) for _, rows in points)
-    tested = tuple(spread_text("test_accuracy", known_values(rows, "test_accuracy")) for _, rows in points)
+    scores = tuple(trial_table.spread_text(state.metric, trial_table.known_values(rows, "score")) for _, rows in points)
+    tested = tuple(
+        trial_table.spread_text("test_accuracy", trial_table.known_values(rows, "test_accuracy")) for _, rows in points
+    )
     return [
         *_point_columns(state, [mean for mean, _ in points]),
         TextColumn("seeds", tuple(str(len(rows)) for _, rows in points), right=True),
@@ -279,7 +278,7 @@ def point_columns(state: StudyState) -> list[TextColumn]:
 
 def _point_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
     """Return the columns of preset and values, where trials differ in them."""
-    shape = table_shape(state)
+    shape = trial_table.table_shape(state)
     texts = {"preset": tuple(row.base for row in rows)} if shape.bases else {}
     texts |= {axis: tuple(dict(row.values).get(axis, DASH) for row in rows) for axis in shape.axes}
     return [TextColumn(title, cells, cut=True) for title, cells in texts.items()]

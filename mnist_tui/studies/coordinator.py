@@ -22,21 +22,8 @@ from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status
 from mnist_tui.runs.state import LIVE
-from mnist_tui.studies import trials
-from mnist_tui.studies.events import (
-    StudyEvent,
-    StudyNoted,
-    StudyStarted,
-    StudyStopping,
-    StudyTail,
-    TrialBegan,
-    TrialEnded,
-    TrialEpoch,
-    TrialSubmitted,
-    Worker,
-    WorkersSeen,
-    is_logged,
-)
+from mnist_tui.studies import events, trials
+from mnist_tui.studies.events import StudyEvent, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.search import Pruner, TrialQueue
 from mnist_tui.studies.spec import Metric
@@ -128,8 +115,6 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
         score=getattr(scored, metric) if scored and end.state == "finished" else None,
         val_loss=last.val_loss if last else None,
         val_accuracy=last.val_accuracy if last else None,
-        best_val_loss=min((row.val_loss for row in history if row.val_loss is not None), default=None),
-        best_val_accuracy=max((row.val_accuracy for row in history if row.val_accuracy is not None), default=None),
         test_loss=end.test_loss,
         test_accuracy=end.test_accuracy,
         macro_f1=end.macro_f1,
@@ -140,10 +125,12 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
 def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Iterator[StudyEvent]:
     """Yield all events of a trial whose run ended while the study had no process."""
     state, results = replayed(folder.events_file), folder.results() or {}
-    yield TrialBegan(number=number, run=folder.id, attempt=1, worker="")
+    yield events.TrialBegan(number=number, run=folder.id, attempt=1, worker="")
     for row in state.history:
         if is_logged(row.epoch):
-            yield TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
+            yield events.TrialEpoch(
+                number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy
+            )
     yield read_trial_result(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
 
 
@@ -173,7 +160,7 @@ class Coordinator:
         self._folder, self._executor, self._stops, self._beat = folder, executor, stops, beat
         self._study, self._bases = folder.study(), folder.bases()
         self._reducer = Reducer(StudyState(id=folder.id))
-        for event in StudyTail(folder.events_file).read_all():
+        for event in events.StudyTail(folder.events_file).read_all():
             self._reducer.add(event)
         before = self._reducer.state()
         self._clock = SteadyClock(before.updated or 0.0, wall=clocks.now)
@@ -224,7 +211,7 @@ class Coordinator:
         study = self._study
         self._threads = self._threads or self._executor.threads or 0
         self._add(
-            StudyStarted(
+            events.StudyStarted(
                 study=self._folder.id,
                 title=study.title,
                 kind=study.kind,
@@ -240,7 +227,7 @@ class Coordinator:
             self._remove_run(run)
         self._adopt_finished_runs()
         for text in self._cautions():
-            self._add(StudyNoted(text=text))
+            self._add(events.StudyNoted(text=text))
         if study.prunes:
             self._pruner = Pruner(study.search.metric, self._reducer.state().rows)
 
@@ -275,7 +262,7 @@ class Coordinator:
         count = self._stop_commands + self._stops()
         if count and not self._stopping:
             self._stopping = True
-            self._add(StudyStopping())
+            self._add(events.StudyStopping())
             for run in self._running:
                 self._executor.command(run, Command("stop"))
         control.settle(self._folder, commands)
@@ -285,20 +272,20 @@ class Coordinator:
         found = tuple(self._executor.workers())
         if found != self._workers:
             self._workers = found
-            self._add(WorkersSeen(workers=found))
+            self._add(events.WorkersSeen(workers=found))
         now = time.monotonic()
         self._alone_since = None if found else self._alone_since or now
         if self._alone_since is not None and now - self._alone_since > NO_WORKER_SECONDS:
             where = self._study.scheduler or "the study's own scheduler"
             note = f"no worker is connected to {where}; the study waits for one"
             if note not in self._reducer.notes:
-                self._add(StudyNoted(text=note))
+                self._add(events.StudyNoted(text=note))
 
     def _submit(self) -> None:
         """Submit trials until the executor has as many as it wants."""
         while len(self._running) < self._executor.capacity and (trial := self._next()) is not None:
             folder = self._create_run(trial)
-            self._add(TrialSubmitted(number=trial.number, run=folder.id))
+            self._add(events.TrialSubmitted(number=trial.number, run=folder.id))
             self._running[folder.id] = trial.number
             if (earlier := self._earlier_runs.pop(trial.number, None)) is not None:
                 self._carry_extensions(trial, earlier, folder)
@@ -377,7 +364,7 @@ class Coordinator:
         match news.kind:
             case "began":
                 self._prune_reasons.pop(number, None)
-                self._add(TrialBegan(number=number, run=news.run, attempt=news.attempt, worker=news.worker))
+                self._add(events.TrialBegan(number=number, run=news.run, attempt=news.attempt, worker=news.worker))
                 if not self._threads:
                     self._write_threads(number, news)
                 if self._stopping:
@@ -403,7 +390,9 @@ class Coordinator:
         if not is_logged(event.epoch):
             return
         self._add(
-            TrialEpoch(number=number, epoch=event.epoch, val_loss=event.val_loss, val_accuracy=event.val_accuracy)
+            events.TrialEpoch(
+                number=number, epoch=event.epoch, val_loss=event.val_loss, val_accuracy=event.val_accuracy
+            )
         )
         if self._pruner is None or self._stopping or number in self._prune_reasons:
             return

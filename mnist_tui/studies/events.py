@@ -97,14 +97,12 @@ class TrialScores:
 
     Attributes:
         score: the study's metric, by which trials are compared, of the model that the trial ended with.
-        val_loss, val_accuracy: of the newest epoch. best_val_loss, best_val_accuracy: of the best epoch for each.
+        val_loss, val_accuracy: of the newest epoch.
     """
 
     score: float | None = None
     val_loss: float | None = None
     val_accuracy: float | None = None
-    best_val_loss: float | None = None
-    best_val_accuracy: float | None = None
     test_loss: float | None = None
     test_accuracy: float | None = None
     macro_f1: float | None = None

@@ -140,8 +140,6 @@ class RecordedStudy:
                 score=(cost if self.study.search.metric == "val_loss" else accuracy) if scored else None,
                 val_loss=cost,
                 val_accuracy=accuracy,
-                best_val_loss=cost,
-                best_val_accuracy=accuracy,
                 test_loss=cost if scored else None,
                 test_accuracy=accuracy - 0.002 if scored and accuracy else None,
                 macro_f1=accuracy - 0.003 if scored and accuracy else None,
