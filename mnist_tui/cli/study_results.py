@@ -217,15 +217,14 @@ class TextColumn:
 
 
 def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
+    losses = tuple(trial_table.score_text("test_loss", row.test_loss) for row in rows)
     return [
         TextColumn("seed", tuple(str(row.seed) for row in rows), right=True),
         TextColumn("state", tuple(map(trial_table.state_text, rows))),
         TextColumn("epochs", tuple(map(trial_table.epochs_text, rows)), right=True, need=6),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True),
         TextColumn("macro F1", tuple(percent(row.macro_f1) for row in rows), right=True, need=7),
-        TextColumn(
-            "test loss", tuple(trial_table.score_text("test_loss", row.test_loss) for row in rows), right=True, need=8
-        ),
+        TextColumn("test loss", losses, right=True, need=8),
         TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
         TextColumn("run", tuple(row.run or DASH for row in rows), need=4),
     ]
@@ -233,20 +232,15 @@ def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:
 
 def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColumn]:
     """Return the columns of a table of trials."""
-    seeds = (
-        [TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)]
-        if trial_table.table_shape(state).seeds
-        else []
-    )
+    scores = tuple(trial_table.metric_text(row, state.metric) for row in rows)
+    seeds = TextColumn("seed", tuple(str(row.seed) for row in rows), right=True)
     return [
         TextColumn("trial", tuple(str(row.number) for row in rows), right=True),
         *_point_columns(state, rows),
-        *seeds,
+        *([seeds] if trial_table.table_shape(state).seeds else []),
         TextColumn("state", tuple(map(trial_table.state_text, rows))),
         TextColumn("epoch", tuple(map(trial_table.epochs_text, rows)), right=True, need=8 if state.live else 6),
-        TextColumn(
-            metric_words(state.metric), tuple(trial_table.metric_text(row, state.metric) for row in rows), right=True
-        ),
+        TextColumn(metric_words(state.metric), scores, right=True),
         TextColumn("test accuracy", tuple(percent(row.test_accuracy) for row in rows), right=True, need=7),
         TextColumn("parameters", tuple(count(row.parameters or None) for row in rows), right=True, need=4),
         TextColumn("time", tuple(seconds(row.seconds) for row in rows), right=True, need=5),
@@ -257,22 +251,20 @@ def trial_columns(state: StudyState, rows: Sequence[TrialRow]) -> list[TextColum
 def point_columns(state: StudyState) -> list[TextColumn]:
     """Return the columns of a table of points, each over its seeds, best first; none where there is one seed."""
     sign = -1 if state.metric == "val_accuracy" else 1
-    points = [
-        (mean, [row for row in rows if row.state == "finished"]) for mean, rows in trial_table.mean_rows(state.rows)
-    ]
-    points = [(mean, rows) for mean, rows in points if rows]
+    means = trial_table.mean_rows(state.rows)
+    points = [(mean, done) for mean, rows in means if (done := [row for row in rows if row.state == "finished"])]
     points.sort(key=lambda point: float("inf") if point[0].score is None else sign * point[0].score)
     if all(len(rows) < 2 for _, rows in points):
         return []
-    scores = tuple(trial_table.spread_text(state.metric, trial_table.known_values(rows, "score")) for _, rows in points)
-    tested = tuple(
-        trial_table.spread_text("test_accuracy", trial_table.known_values(rows, "test_accuracy")) for _, rows in points
-    )
+
+    def spreads(field: str, kind: str) -> tuple[str, ...]:
+        return tuple(trial_table.spread_text(kind, trial_table.known_values(rows, field)) for _, rows in points)
+
     return [
         *_point_columns(state, [mean for mean, _ in points]),
         TextColumn("seeds", tuple(str(len(rows)) for _, rows in points), right=True),
-        TextColumn(f"mean {metric_words(state.metric)}", scores, right=True),
-        TextColumn("mean test accuracy", tested, right=True, need=8),
+        TextColumn(f"mean {metric_words(state.metric)}", spreads("score", state.metric), right=True),
+        TextColumn("mean test accuracy", spreads("test_accuracy", "test_accuracy"), right=True, need=8),
     ]
 
 

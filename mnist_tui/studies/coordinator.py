@@ -21,7 +21,7 @@ from mnist_tui.runs.events import EpochEnded, Event, Extended
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Status
-from mnist_tui.runs.state import LIVE
+from mnist_tui.runs.state import LIVE, EpochRow
 from mnist_tui.studies import events, trials
 from mnist_tui.studies.events import StudyEvent, TrialEnded, Worker, is_logged
 from mnist_tui.studies.folder import StudyFolder
@@ -126,12 +126,12 @@ def finished_trial_events(number: int, folder: RunFolder, metric: Metric) -> Ite
     """Yield all events of a trial whose run ended while the study had no process."""
     state, results = replayed(folder.events_file), folder.results() or {}
     yield events.TrialBegan(number=number, run=folder.id, attempt=1, worker="")
-    for row in state.history:
-        if is_logged(row.epoch):
-            yield events.TrialEpoch(
-                number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy
-            )
+    yield from (epoch_event(number, row) for row in state.history if is_logged(row.epoch))
     yield read_trial_result(number, folder, metric, (results.get("timings") or {}).get("total", 0.0))
+
+
+def epoch_event(number: int, row: EpochRow | EpochEnded) -> events.TrialEpoch:
+    return events.TrialEpoch(number=number, epoch=row.epoch, val_loss=row.val_loss, val_accuracy=row.val_accuracy)
 
 
 def failed_trial(number: int, run: str, reason: str, seconds: float) -> TrialEnded:
@@ -389,11 +389,7 @@ class Coordinator:
     def _take_epoch(self, number: int, run: str, event: EpochEnded) -> None:
         if not is_logged(event.epoch):
             return
-        self._add(
-            events.TrialEpoch(
-                number=number, epoch=event.epoch, val_loss=event.val_loss, val_accuracy=event.val_accuracy
-            )
-        )
+        self._add(epoch_event(number, event))
         if self._pruner is None or self._stopping or number in self._prune_reasons:
             return
         if why := self._pruner.prune_reason(self._reducer.row(number)):
