@@ -10,8 +10,8 @@ from mnist_tui.experiment.presets import Preset, load_preset
 from mnist_tui.experiment.problem import SpecError
 from mnist_tui.files import UnreadableFileError, read_text, write_text
 from mnist_tui.paths import typed_path
-from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.deletion import delete_run, remove_folder
+from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import absolute
 from mnist_tui.runs.naming import is_file, meant, newest_first, several
 from mnist_tui.runs.process_folder import Inside, Lock, ProcessFolder
