@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,31 +29,21 @@ NEW_HINT = "; --new starts another"
 MOST_WORKERS = 1_000
 PANEL = "Workers"
 
-Workers = Annotated[
-    str | None,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        help="Processes that train side by side; one a GPU, or a core, without it.",
-        rich_help_panel=PANEL,
-    ),
-]
-Threads = Annotated[
-    str | None,
-    typer.Option(
-        "--threads",
-        metavar="N",
-        help="Threads of one training; the cores shared among the workers without it.",
-        rich_help_panel=PANEL,
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler", metavar="tcp://HOST:PORT", help="Train on an existing Dask cluster.", rich_help_panel=PANEL
-    ),
-]
-Detach = Annotated[bool, typer.Option("--detach", help="Print the study's id at once; it goes on by itself.")]
+
+def option_in(
+    panel: str, flag: str, metavar: str | None, text: str, complete: Callable[[str], list[str]] | None = None
+) -> Any:
+    """Declare an option in a panel of the help."""
+    return typer.Option(flag, metavar=metavar, help=text, rich_help_panel=panel, autocompletion=complete)
+
+
+PROCESSES_HELP = "Processes that train side by side; by default one for each GPU, else for each core."
+Workers = Annotated[str | None, option_in(PANEL, "--workers", "N", PROCESSES_HELP)]
+THREADS_HELP = "Threads of one training; by default the workers share the cores."
+Threads = Annotated[str | None, option_in(PANEL, "--threads", "N", THREADS_HELP)]
+SCHEDULER_HELP = "Train on an existing Dask cluster."
+Scheduler = Annotated[str | None, option_in(PANEL, "--scheduler", "tcp://HOST:PORT", SCHEDULER_HELP)]
+Detach = Annotated[bool, typer.Option("--detach", help="Print the study's id at once; it goes on in the background.")]
 
 
 def checked_workers(workers: str | None, threads: str | None, scheduler: str | None) -> dict[str, object]:

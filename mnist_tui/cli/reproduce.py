@@ -70,11 +70,13 @@ def reproduce(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option("--seeds", metavar="N", help="Seeds 0 to N − 1 of each; as many as its verdict wants without it."),
+        typer.Option("--seeds", metavar="N", help="Train seeds 0 to N − 1; by default as many as the verdict needs."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and train nothing.")] = False,
-    from_runs: Annotated[bool, typer.Option("--from-runs", help="Train nothing: the table of what is there.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Train also what is there already.")] = False,
+    from_runs: Annotated[
+        bool, typer.Option("--from-runs", help="Train nothing; print the table of existing runs.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train again what was trained already.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -92,9 +94,9 @@ def reproduce(
     data_dir: DataDir = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Train the sources' experiments, where runs are missing, and print what they published beside ours.
+    """Train the sources' experiments where runs are missing, and compare the published figures with ours.
 
-    Ctrl-C and SIGTERM stop and save; the same command again goes on with what is missing.
+    Ctrl-C and SIGTERM stop and save; the same command again trains what is missing.
     """
     from mnist_tui.cli.reproduction_table import plan, plan_document
     from mnist_tui.studies.reproduction.published_experiments import choose, sources

@@ -1,4 +1,4 @@
-"""`studies`, `studies show|stop|delete`: studies that there are."""
+"""`studies`, `studies show|stop|delete`: list studies, show, stop or delete one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from mnist_tui.wording import moment
 
 app = typer.Typer(cls=BenchGroup, help="Studies: seeds, sweeps and reproductions; list them, look at one, stop it.")
 
-
 Named = Annotated[
     str,
     typer.Argument(
@@ -35,7 +34,7 @@ Named = Annotated[
 
 @app.callback(invoke_without_command=True)
 def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """Every study, the newest first; `show` and the others are about one."""
+    """List all studies, newest first; `show`, `stop` and `delete` take one."""
     if ctx.invoked_subcommand is not None:
         if as_json:
             raise RequestError(
@@ -60,7 +59,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
 
 @app.command()
 def show(ctx: typer.Context, study: Named, as_json: Json = False, runs_dir: RunsDir = None) -> None:
-    """One study: its trials, best first, and what came out of it."""
+    """Show one study: its trials, best first, and its results."""
     folder = find_study(_place(ctx, runs_dir), study)
     state = read_study(folder)
     print_results(folder, state, as_json=as_json)
@@ -82,11 +81,11 @@ def delete(
     ctx: typer.Context,
     *,
     study: Named,
-    runs: Annotated[bool, typer.Option("--runs", help="Its runs, too, with their models and results.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="Delete its runs, too, with their models and results.")] = False,
     yes: Yes = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Remove a study that has ended; its runs stay, unless --runs is given."""
+    """Delete a study that has ended; its runs stay, unless --runs is given."""
     folder = find_study(_place(ctx, runs_dir), study)
     what = f"study {folder.id} and all its runs" if runs else f"study {folder.id}"
     if not may_delete(what, yes=yes):
@@ -97,7 +96,7 @@ def delete(
 
 
 def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
-    """The runs folder: named after the command, after `studies`, before it, or the usual one."""
+    """Return the runs folder: named after the command, after `studies`, before it, or the default."""
     before = ctx.parent.params.get("runs_dir") if ctx.parent is not None else None
     return runs_folder(ctx, runs_dir or before)
 

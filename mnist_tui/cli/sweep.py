@@ -16,6 +16,7 @@ from mnist_tui.cli.begin_study import (
     begin,
     check_supply,
     checked_workers,
+    option_in,
     this_command,
 )
 from mnist_tui.cli.follow_study import follow_to_end
@@ -50,37 +51,20 @@ def complete_over(incomplete: str) -> list[str]:
     return [f"{parameter.name}=" for parameter in PARAMETERS if parameter.name.startswith(incomplete)]
 
 
-Over = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--over",
-        metavar="NAME=V1,V2…",
-        help="An option's name (without hyphens) or a TOML path, and the values to try: hidden=150,250,200x100. For "
-        "random and tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated.",
-        rich_help_panel=PANEL,
-        autocompletion=complete_over,
-    ),
-]
-Kind = Annotated[
-    str,
-    typer.Option(
-        "--search",
-        metavar="|".join(KINDS),
-        help="Every combination, random ones, or those that Optuna's TPE proposes.",
-        rich_help_panel=PANEL,
-        autocompletion=among(KINDS),
-    ),
-]
-Metric = Annotated[
-    str,
-    typer.Option(
-        "--metric",
-        metavar="|".join(METRICS),
-        help="What makes a trial the best.",
-        rich_help_panel=PANEL,
-        autocompletion=among(METRICS),
-    ),
-]
+OVER_HELP = (
+    "An option's name (without hyphens) or a TOML path, and the values to try: hidden=150,250,200x100. For random and "
+    "tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
+)
+Over = Annotated[list[str] | None, option_in(PANEL, "--over", "NAME=V1,V2…", OVER_HELP, complete_over)]
+SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
+Kind = Annotated[str, option_in(PANEL, "--search", "|".join(KINDS), SEARCH_HELP, among(KINDS))]
+METRIC_HELP = "The score by which trials are compared."
+Metric = Annotated[str, option_in(PANEL, "--metric", "|".join(METRICS), METRIC_HELP, among(METRICS))]
+TRIALS_HELP = f"How many combinations random or tpe may try; {SEARCH_TRIALS} by default."
+Trials = Annotated[str | None, option_in(PANEL, "--trials", "N", TRIALS_HELP)]
+PRUNE_HELP = "Stop trials early that do worse than the others."
+Prune = Annotated[bool, option_in(PANEL, "--prune/--no-prune", None, PRUNE_HELP)]
+NEW_HELP = "Begin a new study even if an unfinished one is the same."
 
 
 @with_experiment
@@ -90,29 +74,14 @@ def sweep(
     request: Request,
     over: Over = None,
     search: Kind = "grid",
-    trials: Annotated[
-        str | None,
-        typer.Option(
-            "--trials",
-            metavar="N",
-            help=f"How many combinations random or tpe may try, {SEARCH_TRIALS} unless told.",
-            rich_help_panel=PANEL,
-        ),
-    ] = None,
-    prune: Annotated[
-        bool,
-        typer.Option(
-            "--prune/--no-prune", help="Stop trials whose validation curve is hopeless.", rich_help_panel=PANEL
-        ),
-    ] = True,
+    trials: Trials = None,
+    prune: Prune = True,
     metric: Metric = "val_accuracy",
     workers: Workers = None,
     threads: Threads = None,
     scheduler: Scheduler = None,
-    new: Annotated[
-        bool, typer.Option("--new", help="Begin anew although an unfinished study asks for the same.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help=f"Also more than {MANY:,} trials.")] = False,
+    new: Annotated[bool, typer.Option("--new", help=NEW_HELP)] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=f"Allow more than {MANY:,} trials.")] = False,
     detach: Detach = False,
     as_json: Json = False,
     allow_sample: AllowSample = False,
@@ -121,7 +90,7 @@ def sweep(
 ) -> None:
     """Train every combination of the values that --over names, or a sample of them. Ctrl-C and SIGTERM stop and save.
 
-    The same command again goes on with what is missing of an unfinished sweep.
+    The same command again trains what is missing of an unfinished sweep.
     """
     preset = request.chosen()
     axes = _axes(over)

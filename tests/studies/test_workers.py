@@ -1,4 +1,4 @@
-"""Who is told to have come and gone, against a real scheduler and its workers in this process."""
+"""Which workers have come and gone, with a real scheduler and its workers in this process."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
-def wire(cluster: Any) -> Iterator[DaskClient]:
+def dask_client(cluster: Any) -> Iterator[DaskClient]:
     connected = DaskClient(cluster.scheduler_address, "study", print)
     yield connected
     connected.close(5)
 
 
-def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: DaskClient) -> None:
+def test_only_workers_that_came_or_went_are_told_of(cluster: Any, dask_client: DaskClient) -> None:
     said: list[str] = []
-    here, client = WorkerPool(wire, said.append), wire.client
+    here, client = WorkerPool(dask_client, said.append), dask_client.client
     here.wait_for_first()
     (first,) = here.workers
     # The client renews what it knows of the scheduler whenever it likes, without the workers.
@@ -63,12 +63,12 @@ def test_only_workers_that_came_or_went_are_told_of(cluster: Any, wire: DaskClie
 
 
 def test_a_worker_that_hangs_is_not_waited_for_and_comes_once_it_answers(
-    wire: DaskClient, monkeypatch: pytest.MonkeyPatch
+    dask_client: DaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(workers, "FIRST_ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(trial_worker, "report_facts", facts_late)
-    waiting = WorkerPool(wire, said.append)
+    waiting = WorkerPool(dask_client, said.append)
     waiting.wait_for_first()
     waiting.update()
     assert not waiting.workers

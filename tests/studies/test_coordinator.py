@@ -1,4 +1,4 @@
-"""The course of a study: order, failures, stopping, going on, pruning. What trains is a bench that writes curves."""
+"""The course of a study: order, failures, stopping, going on, pruning, with an executor that only writes curves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mnist_tui.studies.events import Worker
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import StudyState
 from mnist_tui.studies.watch import read_study
-from tests.studies.bench import Bench, conducted
+from tests.studies.fake_executor import FakeExecutor, coordinated
 from tests.studies.made import base, folder, study
 
 
@@ -54,9 +54,9 @@ class Stopper:
 
 
 def test_a_grid_is_trained_whole_in_order_with_as_many_under_way_as_there_are_workers(tmp_path: Path) -> None:
-    made, bench = folder(tmp_path, study("hidden=5,6,7", seeds=2)), Bench()
-    assert conducted(made, bench) == ("finished", "6 of 6 trials finished")
-    assert bench.submitted == ["5", "5", "6", "6", "7", "7"] and bench.most == 2
+    made, executor = folder(tmp_path, study("hidden=5,6,7", seeds=2)), FakeExecutor()
+    assert coordinated(made, executor) == ("finished", "6 of 6 trials finished")
+    assert executor.submitted == ["5", "5", "6", "6", "7", "7"] and executor.most == 2
     state = seen(made)
     assert [(row.seed, row.state, row.score, row.test_accuracy) for row in state.rows[:2]] == [
         (3, "finished", 0.9, 0.8),
@@ -69,7 +69,9 @@ def test_a_grid_is_trained_whole_in_order_with_as_many_under_way_as_there_are_wo
 @pytest.mark.parametrize("of_all", [3, None])
 def test_a_trial_s_run_names_its_study_and_can_be_trained_alone(tmp_path: Path, of_all: int | None) -> None:
     made = folder(tmp_path, study("hidden=5,6", device="cpu"))
-    conducted(made, Bench(threads=of_all, places=[Worker(address="tcp://a:1", host="here", name="", threads=3)]))
+    coordinated(
+        made, FakeExecutor(threads=of_all, places=[Worker(address="tcp://a:1", host="here", name="", threads=3)])
+    )
     for row in seen(made).rows:
         run = made.run(row.run)
         launch = run.launch()
@@ -99,8 +101,8 @@ def test_a_trial_s_run_names_its_study_and_can_be_trained_alone(tmp_path: Path, 
 
 def test_one_failed_trial_is_a_row_and_not_the_end(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6,7,8"))
-    bench = Bench(broken=frozenset({"5"}), lost=frozenset({"6"}), refuses=frozenset({"7"}))
-    assert conducted(made, bench) == ("finished", "1 of 4 trials finished, 3 failed")
+    executor = FakeExecutor(broken=frozenset({"5"}), lost=frozenset({"6"}), refuses=frozenset({"7"}))
+    assert coordinated(made, executor) == ("finished", "1 of 4 trials finished, 3 failed")
     assert [(row.state, row.reason) for row in seen(made).rows] == [
         ("failed", "it broke"),
         ("failed", "three workers died"),
@@ -112,7 +114,7 @@ def test_one_failed_trial_is_a_row_and_not_the_end(tmp_path: Path) -> None:
 
 def test_a_trial_whose_worker_died_is_there_once_with_its_second_attempt(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
-    conducted(made, Bench(dies={"5": 2}, curve=lambda hidden, epoch: epoch / 10))
+    coordinated(made, FakeExecutor(dies={"5": 2}, curve=lambda hidden, epoch: epoch / 10))
     first, second = seen(made).rows
     assert (first.state, first.attempt, first.curve) == ("finished", 2, ((1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)))
     assert second.attempt == 1
@@ -122,12 +124,12 @@ def test_a_trial_whose_worker_died_is_there_once_with_its_second_attempt(tmp_pat
 def test_a_stopped_study_goes_on_with_what_is_missing(tmp_path: Path, by_signal: bool) -> None:
     made = folder(tmp_path, study("hidden=5,6,7,8,9"))
     stopper = Stopper(made, 2, by_signal=by_signal)
-    state, reason = conducted(made, Bench(after=stopper), lambda: stopper.signals if by_signal else 0)
+    state, reason = coordinated(made, FakeExecutor(after=stopper), lambda: stopper.signals if by_signal else 0)
     assert (state, reason) == ("stopped", "2 of 5 trials finished, 2 stopped")
     assert row_states(made) == ["finished", "finished", "stopped", "stopped", "waiting"]
     before = seen(made).rows
-    again = Bench()
-    assert conducted(made, again) == ("finished", "5 of 5 trials finished")
+    again = FakeExecutor()
+    assert coordinated(made, again) == ("finished", "5 of 5 trials finished")
     assert again.submitted == ["7", "8", "9"]
     assert seen(made).rows[:2] == before[:2]
     assert runs_of(made) == {"finished": 5}
@@ -148,19 +150,19 @@ def test_told_twice_to_stop_it_ends_at_once_though_a_trial_obeys_nothing(
     def stops() -> int:
         return sum(looks[0] > after for after in (8, 2)[:signals])
 
-    state, reason = conducted(made, Bench(deaf=frozenset({"5"}), after=tell), stops)
+    state, reason = coordinated(made, FakeExecutor(deaf=frozenset({"5"}), after=tell), stops)
     assert (state, reason) == ("stopped", "0 of 3 trials finished, 2 stopped")
     assert [row.reason for row in seen(made).rows] == ["the study was ended at once", "asked to", ""]
-    conducted(made, Bench())
+    coordinated(made, FakeExecutor())
     assert row_states(made) == ["finished"] * 3 and len(run_folders(tmp_path)) == 3
 
 
 def test_what_failed_is_tried_again_when_the_study_goes_on(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
-    conducted(made, Bench(broken=frozenset({"6"})))
+    coordinated(made, FakeExecutor(broken=frozenset({"6"})))
     assert row_states(made) == ["finished", "failed"]
-    again = Bench()
-    conducted(made, again)
+    again = FakeExecutor()
+    coordinated(made, again)
     assert row_states(made) == ["finished", "finished"] and again.submitted == ["6"]
     assert len(run_folders(tmp_path)) == 2
 
@@ -177,14 +179,14 @@ def test_a_study_whose_process_was_killed_takes_in_what_came_home_and_trains_the
             raise Killed
 
     with pytest.raises(Killed):
-        Coordinator(made, Bench(dies={"6": 1}, after=kill)).run()
+        Coordinator(made, FakeExecutor(dies={"6": 1}, after=kill)).run()
     lost = {row.run for row in seen(made).rows if row.run}
     begun = next(run for run in run_folders(tmp_path) if run.status().state == "starting")
     begun.write_status(Status("running", 2**22, 1.0, begun.status().host))
     untold = create(tmp_path, base(), Launch(time.time(), "", study=made.id))
     another_s = create(tmp_path, base(), Launch(time.time(), "", study="another"))
-    again = Bench()
-    conducted(made, again)
+    again = FakeExecutor()
+    coordinated(made, again)
     assert again.submitted == ["6", "7", "8"]
     state = seen(made)
     assert [row.state for row in state.rows] == ["finished"] * 4
@@ -195,25 +197,25 @@ def test_a_study_whose_process_was_killed_takes_in_what_came_home_and_trains_the
 
 def test_a_run_that_a_person_goes_on_with_is_left_alone(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5"))
-    conducted(made, Bench(broken=frozenset({"5"})))
+    coordinated(made, FakeExecutor(broken=frozenset({"5"})))
     mine = made.run(seen(made).rows[0].run)
     mine.write_status(this_process("running"))
-    conducted(made, Bench())
+    coordinated(made, FakeExecutor())
     assert row_states(made) == ["finished"] and mine.path.is_dir() and len(run_folders(tmp_path)) == 2
 
 
 def test_epochs_that_a_trial_was_asked_for_are_not_lost_with_the_study_s_process(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5"))
-    conducted(made, Bench(), stops=lambda: 2)
-    conducted(made, Bench(broken=frozenset({"5"})))
+    coordinated(made, FakeExecutor(), stops=lambda: 2)
+    coordinated(made, FakeExecutor(broken=frozenset({"5"})))
     earlier = made.run(seen(made).rows[0].run)
     obeyed, waiting = (leave(earlier, Command("extend", epochs)) for epochs in (3, 2))
     log = EventLog(earlier.events_file)
     log.append(Extended(epochs=4 + 3, commands=(obeyed.stem,)))
     log.close()
     assert waiting.exists()
-    bench = Bench(lost=frozenset({"5"}))
-    conducted(made, bench)
+    executor = FakeExecutor(lost=frozenset({"5"}))
+    coordinated(made, executor)
     assert not earlier.path.exists()
     (again,) = run_folders(tmp_path)
     assert [command.epochs for command in control.waiting(again, "extend")] == [5]
@@ -221,10 +223,10 @@ def test_epochs_that_a_trial_was_asked_for_are_not_lost_with_the_study_s_process
 
 def test_a_deleted_run_s_trial_stays_as_it_is(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
-    conducted(made, Bench(broken=frozenset({"6"})))
+    coordinated(made, FakeExecutor(broken=frozenset({"6"})))
     delete_run(made.run(seen(made).rows[0].run))
-    again = Bench()
-    conducted(made, again)
+    again = FakeExecutor()
+    coordinated(made, again)
     assert again.submitted == ["6"]
     assert [(row.state, row.deleted) for row in seen(made).rows] == [("finished", True), ("finished", False)]
 
@@ -233,32 +235,32 @@ def test_hopeless_trials_are_pruned_and_say_against_what(tmp_path: Path) -> None
     good = [str(n) for n in range(20, 26)]
     asked = study(f"hidden={','.join([*good, '1', '2'])}", search={"prune": True})
     made = folder(tmp_path, asked, {"raw": base(epochs="10")})
-    bench = Bench(curve=lambda hidden, epoch: 0.9 if hidden in good else 0.1)
-    assert conducted(made, bench) == ("finished", "6 of 8 trials finished, 2 pruned")
+    executor = FakeExecutor(curve=lambda hidden, epoch: 0.9 if hidden in good else 0.1)
+    assert coordinated(made, executor) == ("finished", "6 of 8 trials finished, 2 pruned")
     state = seen(made)
     assert {(row.state, row.epoch) for row in state.rows[6:]} == {("pruned", 3)}
     assert state.rows[6].reason.startswith("pruned after epoch 3: its best validation accuracy so far, 10.00 %")
     assert state.best == 1
-    again = Bench()
-    conducted(made, again)
+    again = FakeExecutor()
+    coordinated(made, again)
     assert again.submitted == []
 
 
 def test_without_pruning_every_trial_is_trained_whole(tmp_path: Path) -> None:
     asked = study("hidden=20,21,22,23,24,25,1", search={"prune": False})
     made = folder(tmp_path, asked, {"raw": base(epochs="10")})
-    conducted(made, Bench(curve=lambda hidden, epoch: int(hidden) / 100))
+    coordinated(made, FakeExecutor(curve=lambda hidden, epoch: int(hidden) / 100))
     assert row_states(made) == ["finished"] * 7
 
 
 def test_other_seeds_of_hopeless_values_are_not_begun(tmp_path: Path) -> None:
     asked = study("hidden=20,21,22,1", seeds=3)
     made = folder(tmp_path, asked, {"raw": base(epochs="10")})
-    bench = Bench(
+    executor = FakeExecutor(
         places=[Worker(address="tcp://a:1", host="here", name="")], curve=lambda hidden, epoch: int(hidden) / 100
     )
-    conducted(made, bench)
-    assert bench.submitted.count("1") == 1
+    coordinated(made, executor)
+    assert executor.submitted.count("1") == 1
     assert [row.reason for row in seen(made).rows[-2:]] == [
         "not trained: trial 10 of the same values was pruned after epoch 3"
     ] * 2
@@ -276,18 +278,18 @@ def test_a_search_is_trained_point_by_point_with_every_seed_and_goes_on_as_it_wo
 
     whole, parted = folder(tmp_path / "whole", asked), folder(tmp_path / "parted", asked)
     one = [Worker(address="tcp://a:1", host="here", name="")]
-    assert conducted(whole, Bench(curve=curve, places=one)) == ("finished", "26 of 26 trials finished")
+    assert coordinated(whole, FakeExecutor(curve=curve, places=one)) == ("finished", "26 of 26 trials finished")
     assert [seed for _, seed in values(whole)] == [3, 4] * 13 and len(set(values(whole))) == 26
     stopper = Stopper(parted, 21)
-    assert conducted(parted, Bench(curve=curve, places=one, after=stopper))[0] == "stopped"
-    assert conducted(parted, Bench(curve=curve, places=one))[0] == "finished"
+    assert coordinated(parted, FakeExecutor(curve=curve, places=one, after=stopper))[0] == "stopped"
+    assert coordinated(parted, FakeExecutor(curve=curve, places=one))[0] == "finished"
     assert values(parted) == values(whole)
     assert seen(whole).best_row is not None and curve(values(whole)[(seen(whole).best or 0) - 1][0], 1) > 0.9
 
 
 def test_a_space_that_is_too_small_is_trained_whole_and_said(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=1..3", search={"kind": "random", "trials": 9}))
-    assert conducted(made, Bench()) == ("finished", "3 of 3 trials finished")
+    assert coordinated(made, FakeExecutor()) == ("finished", "3 of 3 trials finished")
     assert "9 trials were asked for, but there are only 3 different ones" in seen(made).notes
 
 
@@ -297,7 +299,7 @@ def test_comparing_on_the_test_set_is_said(tmp_path: Path) -> None:
     other = folder(tmp_path / "other", chosen, {"raw": base(validation="test")})
     seeds = folder(tmp_path / "seeds", study(seeds=2), {"raw": base(validation="test")})
     for made in (one, other, seeds):
-        conducted(made, Bench())
+        coordinated(made, FakeExecutor())
     assert seen(one).notes == () and seen(seeds).notes == ()
     assert (
         seen(other).notes[0].startswith("trials are compared on the test set")
@@ -307,39 +309,39 @@ def test_comparing_on_the_test_set_is_said(tmp_path: Path) -> None:
 
 def test_seeds_of_one_experiment_have_no_best(tmp_path: Path) -> None:
     made = folder(tmp_path, study(seeds=3))
-    conducted(made, Bench())
+    coordinated(made, FakeExecutor())
     assert seen(made).best is None and [row.seed for row in seen(made).rows] == [3, 4, 5]
 
 
 def test_the_threads_of_the_first_session_stay_those_of_all_its_trials(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
-    conducted(made, Bench(threads=2, broken=frozenset({"6"})))
-    conducted(made, Bench(threads=4))
+    coordinated(made, FakeExecutor(threads=2, broken=frozenset({"6"})))
+    coordinated(made, FakeExecutor(threads=4))
     assert [made.run(row.run).launch().threads for row in seen(made).rows] == [2, 2]
 
 
 def test_workers_that_come_and_go_are_seen(tmp_path: Path) -> None:
-    made, bench = (
+    made, executor = (
         folder(tmp_path, study("hidden=5,6,7,8,9,10")),
-        Bench(places=[Worker(address="tcp://a:1", host="here", name="", gpu=0)]),
+        FakeExecutor(places=[Worker(address="tcp://a:1", host="here", name="", gpu=0)]),
     )
     workers: list[tuple[str, ...]] = []
 
     def after() -> None:
         workers.append(tuple(worker.address for worker in seen(made).workers))
-        if seen(made).done == 2 and len(bench.places) == 1:
-            bench.places.append(Worker(address="tcp://b:1", host="here", name=""))
+        if seen(made).done == 2 and len(executor.places) == 1:
+            executor.places.append(Worker(address="tcp://b:1", host="here", name=""))
 
-    bench.after = after
-    conducted(made, bench)
-    assert ("tcp://a:1",) in workers and ("tcp://a:1", "tcp://b:1") in workers and bench.most == 2
+    executor.after = after
+    coordinated(made, executor)
+    assert ("tcp://a:1",) in workers and ("tcp://a:1", "tcp://b:1") in workers and executor.most == 2
     assert seen(made).workers == ()
 
 
 def test_a_cluster_that_is_gone_ends_the_study_with_its_sentence(tmp_path: Path) -> None:
     made = folder(tmp_path, study("hidden=5,6"))
 
-    class Gone(Bench):
+    class Gone(FakeExecutor):
         @property
         def capacity(self) -> int:
             return 1

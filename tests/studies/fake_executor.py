@@ -21,7 +21,7 @@ from tests.runs.sample_events import epoch
 
 
 @dataclass
-class Flight:
+class FakeTrial:
     folder: RunFolder
     values: Mapping[str, str]
     epochs: int
@@ -32,7 +32,7 @@ class Flight:
 
 
 @dataclass
-class Bench:
+class FakeExecutor:
     """Trains by writing down curves.
 
     Attributes:
@@ -58,7 +58,7 @@ class Bench:
     after: Callable[[], None] = lambda: None
     threads: int | None = 1
     submitted: list[str] = field(default_factory=list[str])
-    flights: dict[str, Flight] = field(default_factory=dict[str, Flight])
+    trials: dict[str, FakeTrial] = field(default_factory=dict[str, FakeTrial])
     most: int = 0
 
     @property
@@ -74,61 +74,61 @@ class Bench:
         if hidden in self.refuses:
             raise RequestError("its data mean nothing here")
         self.submitted.append(hidden)
-        self.flights[folder.id] = Flight(folder, {"hidden": hidden}, experiment.training.epochs)
-        self.most = max(self.most, len(self.flights))
+        self.trials[folder.id] = FakeTrial(folder, {"hidden": hidden}, experiment.training.epochs)
+        self.most = max(self.most, len(self.trials))
 
     def command(self, run: str, command: Command) -> None:
         assert command.name == "stop"
-        if run in self.flights and self.flights[run].values["hidden"] not in self.deaf:
-            self.flights[run].stopped = True
+        if run in self.trials and self.trials[run].values["hidden"] not in self.deaf:
+            self.trials[run].stopped = True
 
     def poll(self, timeout: float) -> list[TrialNews]:
-        told = [news for flight in list(self.flights.values()) for news in self._step(flight)]
+        told = [news for trial in list(self.trials.values()) for news in self._step(trial)]
         self.after()
         return told
 
-    def _step(self, flight: Flight) -> list[TrialNews]:
-        hidden, run = flight.values["hidden"], flight.folder.id
-        if not flight.worker:
-            free = {place.address for place in self.places} - {other.worker for other in self.flights.values()}
-            if not free and not flight.stopped:
+    def _step(self, trial: FakeTrial) -> list[TrialNews]:
+        hidden, run = trial.values["hidden"], trial.folder.id
+        if not trial.worker:
+            free = {place.address for place in self.places} - {other.worker for other in self.trials.values()}
+            if not free and not trial.stopped:
                 return []
-            flight.worker, flight.attempt, flight.epoch = min(free, default="none"), flight.attempt + 1, 0
-            flight.folder.events_file.unlink(missing_ok=True)
-            self._write(flight, RunStarted(run=run, epochs=flight.epochs, total=1, trainable=1))
-            return [TrialNews(run, "began", flight.worker, flight.attempt)]
+            trial.worker, trial.attempt, trial.epoch = min(free, default="none"), trial.attempt + 1, 0
+            trial.folder.events_file.unlink(missing_ok=True)
+            self._write(trial, RunStarted(run=run, epochs=trial.epochs, total=1, trainable=1))
+            return [TrialNews(run, "began", trial.worker, trial.attempt)]
         if hidden in self.lost:
-            del self.flights[run]
-            return [TrialNews(run, "lost", flight.worker, flight.attempt, reason="three workers died")]
-        if flight.stopped:
-            return self._end(flight, "stopped", "asked to")
+            del self.trials[run]
+            return [TrialNews(run, "lost", trial.worker, trial.attempt, reason="three workers died")]
+        if trial.stopped:
+            return self._end(trial, "stopped", "asked to")
         if hidden in self.broken:
-            return self._end(flight, "failed", "it broke")
-        if flight.epoch == flight.epochs:
-            return self._end(flight, "finished", "all done", 0.8)
-        flight.epoch += 1
-        value = self.curve(hidden, flight.epoch)
-        event = epoch(flight.epoch, val_loss=1 - value, val_accuracy=value)
-        self._write(flight, event)
-        news = [TrialNews(run, "event", flight.worker, flight.attempt, event)]
-        if self.dies.get(hidden) == flight.epoch:
+            return self._end(trial, "failed", "it broke")
+        if trial.epoch == trial.epochs:
+            return self._end(trial, "finished", "all done", 0.8)
+        trial.epoch += 1
+        value = self.curve(hidden, trial.epoch)
+        event = epoch(trial.epoch, val_loss=1 - value, val_accuracy=value)
+        self._write(trial, event)
+        news = [TrialNews(run, "event", trial.worker, trial.attempt, event)]
+        if self.dies.get(hidden) == trial.epoch:
             del self.dies[hidden]
-            flight.worker = ""
+            trial.worker = ""
         return news
 
-    def _end(self, flight: Flight, state: str, reason: str, test: float | None = None) -> list[TrialNews]:
-        self._write(flight, Ended(state=state, reason=reason, test_accuracy=test, test_loss=test, macro_f1=test))
-        flight.folder.write_status(Status(state, os.getpid(), 0.0, socket.gethostname()))
-        del self.flights[flight.folder.id]
-        return [TrialNews(flight.folder.id, "ended", flight.worker, flight.attempt)]
+    def _end(self, trial: FakeTrial, state: str, reason: str, test: float | None = None) -> list[TrialNews]:
+        self._write(trial, Ended(state=state, reason=reason, test_accuracy=test, test_loss=test, macro_f1=test))
+        trial.folder.write_status(Status(state, os.getpid(), 0.0, socket.gethostname()))
+        del self.trials[trial.folder.id]
+        return [TrialNews(trial.folder.id, "ended", trial.worker, trial.attempt)]
 
-    def _write(self, flight: Flight, event: Event) -> None:
-        log = EventLog(flight.folder.events_file)
+    def _write(self, trial: FakeTrial, event: Event) -> None:
+        log = EventLog(trial.folder.events_file)
         log.append(event)
         log.close()
 
 
-def conducted(folder: StudyFolder, bench: Bench, stops: Callable[[], int] = lambda: 0) -> tuple[str, str]:
+def coordinated(folder: StudyFolder, executor: FakeExecutor, stops: Callable[[], int] = lambda: 0) -> tuple[str, str]:
     """Conducts the study as its process does, and tells of its end."""
     from mnist_tui.studies.events import StudyEnded
 
@@ -136,9 +136,9 @@ def conducted(folder: StudyFolder, bench: Bench, stops: Callable[[], int] = lamb
         folder.write_status(this_process(state))
 
     beat("running")
-    state, reason = Coordinator(folder, bench, stops=stops, beat=beat).run()
-    for flight in bench.flights.values():
-        flight.folder.write_status(Status("stopped"))
+    state, reason = Coordinator(folder, executor, stops=stops, beat=beat).run()
+    for trial in executor.trials.values():
+        trial.folder.write_status(Status("stopped"))
     log = EventLog(folder.events_file)
     log.append(StudyEnded(state=state, reason=reason))
     log.close()
