@@ -253,69 +253,46 @@ class TrialQueue:
 
 
 class Pruner:
-    """The median stopping rule (Golovin et al., 2017), by Optuna.
+    """The median stopping rule (Golovin et al., 2017), as in Optuna's `MedianPruner`.
 
     A trial is pruned where its best score so far is worse than the median of the finished trials' scores after the same
     epoch; not before some trials have finished, and not in its first epochs.
 
     Args:
         metric: what trials are compared by.
-        rows: the rows that there are already.
+        rows: the rows that exist already.
     """
 
     def __init__(self, metric: Metric, rows: Iterable[TrialRow] = ()) -> None:
         self._metric: Metric = metric
-        self._finished: list[TrialRow] = []
-        self._study: optuna.Study | None = None
+        self._finished: list[dict[int, float]] = []
         for row in rows:
             self.add_finished(row)
 
     def add_finished(self, row: TrialRow) -> None:
         """Take a trial that has ended into the comparison, if it finished."""
         if row.state == "finished" and row.curve:
-            self._finished.append(row)
-            if self._study is not None:
-                self._study.add_trial(_trial(row, ended=True))
+            self._finished.append(dict(row.curve))
 
     def prune_reason(self, row: TrialRow) -> str:
-        """Say in a sentence why a running trial should be pruned; empty where it should not.
+        """Return a sentence that says why a running trial should be pruned; empty where it should not.
 
         Args:
             row: with its curve up to the newest logged epoch.
         """
         warm = max(WARM_UP_EPOCHS, math.ceil(WARM_UP_SHARE * row.epochs))
-        if not row.curve or row.epoch <= warm or row.epoch >= row.epochs or len(self._finished) < FINISHED_FIRST:
-            return ""
-        import optuna
-
-        # the warm-up is counted here: Optuna has one number for all trials, but trials may differ in length
-        rule = optuna.pruners.MedianPruner(n_startup_trials=FINISHED_FIRST, n_min_trials=FINISHED_FIRST)
-        if not rule.prune(self._others(), _trial(row, ended=False)):
+        if not row.curve or row.epoch <= warm or row.epoch >= row.epochs:
             return ""
         epoch = row.curve[-1][0]
-        others = [value for other in self._finished for at, value in other.curve if at == epoch]
-        best = (max if self._metric == "val_accuracy" else min)(value for _, value in row.curve)
+        others = [curve[epoch] for curve in self._finished if epoch in curve]
+        if len(others) < FINISHED_FIRST:
+            return ""
+        sign = 1 if self._metric == "val_accuracy" else -1
+        best, middle = max((value for _, value in row.curve), key=lambda value: sign * value), median(others)
+        if sign * best >= sign * middle:
+            return ""
         return (
             f"pruned after epoch {epoch}: its best {METRIC_NAMES[self._metric]} so far, "
-            f"{score_text(self._metric, best)}, is worse than {score_text(self._metric, median(others))}, "
+            f"{score_text(self._metric, best)}, is worse than {score_text(self._metric, middle)}, "
             f"the median of {len(others)} finished trials after that epoch"
         )
-
-    def _others(self) -> optuna.Study:
-        if self._study is None:
-            import optuna
-
-            optuna.logging.set_verbosity(optuna.logging.WARNING)
-            self._study = optuna.create_study(direction="maximize" if self._metric == "val_accuracy" else "minimize")
-            self._study.add_trials([_trial(row, ended=True) for row in self._finished])
-        return self._study
-
-
-def _trial(row: TrialRow, *, ended: bool) -> optuna.trial.FrozenTrial:
-    import optuna
-
-    return optuna.trial.create_trial(
-        state=optuna.trial.TrialState.COMPLETE if ended else optuna.trial.TrialState.RUNNING,
-        value=row.curve[-1][1] if ended else None,
-        intermediate_values=dict(row.curve),
-    )
