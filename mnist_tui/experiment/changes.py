@@ -13,17 +13,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_tui.experiment.fields import chosen, facts_of, sizes
 from mnist_tui.experiment.layers import (
+    INITIALIZERS,
     Activation,
     BatchNormalization,
     Conv2D,
     Dense,
     Dropout,
-    ExperimentPart,
     Flatten,
     Initializer,
     Layer,
 )
-from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD, ConstantSchedule, Schedule
+from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD, ConstantSchedule
 from mnist_tui.experiment.spec import (
     FEATURE_KINDS,
     HELD_OUT,
@@ -36,7 +36,11 @@ from mnist_tui.experiment.spec import (
 )
 from mnist_tui.wording import listed
 
-Layers = tuple[Layer, ...]
+Change = Callable[[Experiment, str], Experiment]
+Block = list[Layer]
+"""A dense hidden layer with the layers behind it (batch normalisation, dropout) up to the next dense layer."""
+ACTIVATIONS: tuple[str, ...] = tuple(name for name in get_args(Activation) if name != "softmax")
+"""Those of hidden layers and convolutions."""
 _INITIALIZER: TypeAdapter[Any] = TypeAdapter(Initializer)
 
 
@@ -45,95 +49,79 @@ def dense_layers(layers: Sequence[Layer]) -> list[Dense]:
     return [layer for layer in layers if isinstance(layer, Dense)]
 
 
-def dropout_rates(layers: Sequence[Layer]) -> list[float]:
-    """Return each block's dropout rate; 0 for a block without dropout.
+def convolutions(experiment: Experiment) -> list[Conv2D]:
+    """Return the convolutions, in order."""
+    return [layer for layer in experiment.layers if isinstance(layer, Conv2D)]
 
-    A block is a dense layer with the layers behind it (batch normalisation, dropout) up to the next dense layer.
-    """
-    _, blocks = _blocks(layers)
+
+def dropout_rates(experiment: Experiment) -> list[float]:
+    """Return each block's dropout rate; 0 for a block without dropout."""
+    _, blocks = _blocks(experiment)
     return [next((layer.rate for layer in block if isinstance(layer, Dropout)), 0.0) for block in blocks]
 
 
-def with_units(layers: Sequence[Layer], units: Sequence[int]) -> Layers:
+def with_units(experiment: Experiment, text: str) -> Experiment:
     """Give the blocks these sizes: the last block is repeated for more, blocks are dropped from the end for fewer."""
-    before, blocks = _blocks(layers)
+    units = sizes(text, facts_of(Dense, "units"))
+    before, blocks = _blocks(experiment)
     if not blocks:
-        before, blocks = list(flattened(before)) if before else [Flatten()], _new_block()
-    sized: list[list[Layer]] = [blocks[min(index, len(blocks) - 1)] for index in range(len(units))]
-    return _stack(before, [_each_dense(block, units=size) for block, size in zip(sized, units, strict=True)])
+        first: Block = [Dense(units=1)]
+        before, blocks = list(_flattened(before)) if before else [Flatten()], [first]
+    sized = (blocks[min(index, len(blocks) - 1)] for index in range(len(units)))
+    return _with_layers(
+        experiment, before, *(_each_dense(block, units=size) for block, size in zip(sized, units, strict=True))
+    )
 
 
-def with_values(layers: Sequence[Layer], **values: Any) -> Layers:
-    """Set fields of every dense hidden layer.
-
-    Raises:
-        ValueError: there is none.
-    """
-    before, blocks = _some_blocks(layers)
-    return _stack(before, [_each_dense(block, **values) for block in blocks])
+def with_activation(experiment: Experiment, text: str) -> Experiment:
+    """Change the activation of every dense hidden layer."""
+    activation = chosen(text, ACTIVATIONS)
+    before, blocks = _some_blocks(experiment)
+    return _with_layers(experiment, before, *(_each_dense(block, activation=activation) for block in blocks))
 
 
-def with_initializer(layers: Sequence[Layer], name: str) -> Layers:
-    """Set the initialiser of every dense hidden layer; a layer that has it already keeps its arguments.
-
-    Raises:
-        ValueError: there is none.
-    """
-    before, blocks = _some_blocks(layers)
-    fresh = _INITIALIZER.validate_python(name)
-
-    def changed(layer: Layer) -> Layer:
-        if isinstance(layer, Dense) and layer.kernel_initializer.name != name:
-            return layer.model_copy(update={"kernel_initializer": fresh})
-        return layer
-
-    return _stack(before, [[changed(layer) for layer in block] for block in blocks])
+def with_initializer(experiment: Experiment, text: str) -> Experiment:
+    """Change the initialiser of every dense hidden layer; a layer that has it already keeps its arguments."""
+    fresh = _INITIALIZER.validate_python(chosen(text, INITIALIZERS))
+    _some_blocks(experiment)
+    layers = [
+        layer.model_copy(update={"kernel_initializer": fresh})
+        if isinstance(layer, Dense) and layer.kernel_initializer.name != text
+        else layer
+        for layer in experiment.layers
+    ]
+    return _with_layers(experiment, layers)
 
 
-def with_dropout(layers: Sequence[Layer], rate: float) -> Layers:
-    """Set the dropout of each block: changed where there is one, added where there is none, removed for a rate of 0.
-
-    Raises:
-        ValueError: there is no dense hidden layer.
-    """
-    before, blocks = _some_blocks(layers)
-    return _stack(before, [_dropped(block, rate) for block in blocks])
+def with_dropout(experiment: Experiment, text: str) -> Experiment:
+    """Set the dropout of each block: changed where there is one, added where there is none, removed for a rate of 0."""
+    rate = facts_of(Dropout, "rate").value(text)
+    before, blocks = _some_blocks(experiment)
+    return _with_layers(experiment, before, *(_dropped(block, rate) for block in blocks))
 
 
-def flattened(layers: Sequence[Layer]) -> Layers:
-    """Return the layers for images: with a flatten first, unless the first layer takes images."""
-    if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)):
-        return tuple(layers)
-    return (Flatten(), *layers)
-
-
-def unflattened(layers: Sequence[Layer]) -> Layers:
-    """Return the layers for vectors: without flatten."""
-    return tuple(layer for layer in layers if not isinstance(layer, Flatten))
-
-
-def _dropped(block: list[Layer], rate: float) -> list[Layer]:
+def _dropped(block: Block, rate: float) -> Block:
     if rate == 0:
         return [layer for layer in block if not isinstance(layer, Dropout)]
     if any(isinstance(layer, Dropout) for layer in block):
         return [layer.model_copy(update={"rate": rate}) if isinstance(layer, Dropout) else layer for layer in block]
-    normalised = len(block) > 1 and isinstance(block[1], BatchNormalization)
-    place = 2 if normalised else 1
+    place = 2 if len(block) > 1 and isinstance(block[1], BatchNormalization) else 1
     return [*block[:place], Dropout(rate=rate), *block[place:]]
 
 
-def _new_block() -> list[list[Layer]]:
-    return [[Dense(units=1)]]
+def _flattened(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """Return the layers for images: with a flatten first, unless the first layer takes images."""
+    return layers if layers and (layers[0].TAKES_IMAGES or isinstance(layers[0], Flatten)) else (Flatten(), *layers)
 
 
-def _each_dense(block: list[Layer], **values: Any) -> list[Layer]:
+def _each_dense(block: Block, **values: Any) -> Block:
     return [layer.model_copy(update=values) if isinstance(layer, Dense) else layer for layer in block]
 
 
-def _blocks(layers: Sequence[Layer]) -> tuple[list[Layer], list[list[Layer]]]:
+def _blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
     before: list[Layer] = []
-    blocks: list[list[Layer]] = []
-    for layer in layers:
+    blocks: list[Block] = []
+    for layer in experiment.layers:
         if isinstance(layer, Dense):
             blocks.append([layer])
         else:
@@ -141,19 +129,39 @@ def _blocks(layers: Sequence[Layer]) -> tuple[list[Layer], list[list[Layer]]]:
     return before, blocks
 
 
-def _some_blocks(layers: Sequence[Layer]) -> tuple[list[Layer], list[list[Layer]]]:
-    before, blocks = _blocks(layers)
+def _some_blocks(experiment: Experiment) -> tuple[list[Layer], list[Block]]:
+    before, blocks = _blocks(experiment)
     if not blocks:
         raise ValueError("finds no dense hidden layer in this experiment; --hidden adds one")
     return before, blocks
 
 
-def _stack(before: Sequence[ExperimentPart], blocks: Sequence[Sequence[ExperimentPart]]) -> Layers:
-    return (*before, *(layer for block in blocks for layer in block))  # pyright: ignore[reportReturnType]
+def _with_layers(experiment: Experiment, *parts: Sequence[Layer]) -> Experiment:
+    return experiment.model_copy(update={"layers": tuple(layer for part in parts for layer in part)})
 
 
-ACTIVATIONS: tuple[str, ...] = tuple(name for name in get_args(Activation) if name != "softmax")
-"""Those of hidden layers and convolutions."""
+def with_filters(experiment: Experiment, text: str) -> Experiment:
+    """Change the numbers of filters: one for all convolutions, or one for each."""
+    return _on_convolutions(experiment, "filters", sizes(text, facts_of(Conv2D, "filters")))
+
+
+def with_conv_activation(experiment: Experiment, text: str) -> Experiment:
+    """Change the activation of all convolutions."""
+    return _on_convolutions(experiment, "activation", [chosen(text, ACTIVATIONS)])
+
+
+def _on_convolutions(experiment: Experiment, field: str, values: Sequence[Any]) -> Experiment:
+    have = len(convolutions(experiment))
+    if not have:
+        raise ValueError("finds no convolution in this experiment; --preset cnn has some")
+    if len(values) not in (1, have):
+        raise ValueError(f"gives {len(values)} numbers for {have} convolutions; give one for all or one for each")
+    waiting = iter([*values] * have)
+    layers = [
+        layer.model_copy(update={field: next(waiting)}) if isinstance(layer, Conv2D) else layer
+        for layer in experiment.layers
+    ]
+    return _with_layers(experiment, layers)
 
 
 def with_features(experiment: Experiment, text: str) -> Experiment:
@@ -161,32 +169,21 @@ def with_features(experiment: Experiment, text: str) -> Experiment:
     kind = chosen(text, FEATURE_KINDS)
     if kind == experiment.features.kind:
         return experiment
-    if kind == "hog":
-        if any(layer.TAKES_IMAGES for layer in experiment.layers):
-            raise ValueError(
-                "does not go with convolutions or pooling, which need pixels; choose a preset without them"
-            )
-        return experiment.model_copy(update={"features": HogFeatures(), "layers": unflattened(experiment.layers)})
-    return experiment.model_copy(update={"features": RawFeatures(), "layers": flattened(experiment.layers)})
+    if kind == "raw":
+        return _with_layers(experiment.model_copy(update={"features": RawFeatures()}), _flattened(experiment.layers))
+    if any(layer.TAKES_IMAGES for layer in experiment.layers):
+        raise ValueError("does not go with convolutions or pooling, which need pixels; choose a preset without them")
+    layers = [layer for layer in experiment.layers if not isinstance(layer, Flatten)]
+    return _with_layers(experiment.model_copy(update={"features": HogFeatures()}), layers)
 
 
-def with_hog(field: str, parse: Callable[[str], int] | None = None) -> Callable[[Experiment, str], Experiment]:
-    """Return a function that changes one field of the HOG features; raw pixels become HOG.
-
-    Args:
-        parse: makes a value of the text; None for what the field itself declares.
-    """
+def with_hog(field: str, parse: Callable[[str], int]) -> Change:
+    """Return a function that changes one field of the HOG features; raw pixels become HOG."""
 
     def change(experiment: Experiment, text: str) -> Experiment:
-        value = (parse or facts_of(HogFeatures, field).value)(text)
-        return with_part(with_features(experiment, "hog"), "features", **{field: value})
+        return with_part(with_features(experiment, "hog"), "features", **{field: parse(text)})
 
     return change
-
-
-def hog_text(field: str) -> Callable[[Experiment], str]:
-    """Return a function that reads a field of the HOG features; it gives an empty text for raw pixels."""
-    return lambda experiment: str(getattr(experiment.features, field, ""))
 
 
 def with_validation(experiment: Experiment, text: str) -> Experiment:
@@ -227,57 +224,26 @@ def with_optimizer(experiment: Experiment, text: str) -> Experiment:
 
 def with_rate(experiment: Experiment, text: str) -> Experiment:
     """Change the learning rate."""
-    value = facts_of(SGD, "learning_rate").value(text)
-    if not hasattr(experiment.optimizer, "learning_rate"):
-        raise ValueError(f"does not go with {experiment.optimizer.name}, which has no learning rate")
-    return with_part(experiment, "optimizer", learning_rate=value)
+    return _with_number(experiment, "learning_rate", text, "")
+
+
+def with_momentum(experiment: Experiment, text: str) -> Experiment:
+    """Change the momentum."""
+    having = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
+    return _with_number(experiment, "momentum", text, f"; {having} have")
+
+
+def _with_number(experiment: Experiment, field: str, text: str, hint: str) -> Experiment:
+    value = facts_of(SGD, field).value(text)
+    if not hasattr(experiment.optimizer, field):
+        has_no = f"does not go with {experiment.optimizer.name}, which has no {field.replace('_', ' ')}"
+        raise ValueError(f"{has_no}{hint}")
+    return with_part(experiment, "optimizer", **{field: value})
 
 
 def number_text(field: str) -> Callable[[Experiment], str]:
     """Return a function that reads a number of the optimizer; it gives an empty text where there is none."""
     return lambda e: f"{value:g}" if (value := getattr(e.optimizer, field, None)) is not None else ""
-
-
-def with_momentum(experiment: Experiment, text: str) -> Experiment:
-    """Change the momentum."""
-    value = facts_of(SGD, "momentum").value(text)
-    if not hasattr(experiment.optimizer, "momentum"):
-        having = listed([name for name, kind in OPTIMIZERS.items() if "momentum" in kind.model_fields])
-        raise ValueError(f"does not go with {experiment.optimizer.name}, which has no momentum; {having} have")
-    return with_part(experiment, "optimizer", momentum=value)
-
-
-def convolutions(experiment: Experiment) -> list[Conv2D]:
-    """Return the convolutions, in order."""
-    return [layer for layer in experiment.layers if isinstance(layer, Conv2D)]
-
-
-def _on_convolutions(experiment: Experiment, values: Sequence[dict[str, Any]]) -> Experiment:
-    waiting = iter(values)
-    layers = tuple(
-        layer.model_copy(update=next(waiting)) if isinstance(layer, Conv2D) else layer for layer in experiment.layers
-    )
-    return experiment.model_copy(update={"layers": layers})
-
-
-def with_filters(experiment: Experiment, text: str) -> Experiment:
-    """Change the numbers of filters: one for all convolutions, or one for each."""
-    values, have = sizes(text, facts_of(Conv2D, "filters")), len(convolutions(experiment))
-    if not have:
-        raise ValueError("finds no convolution in this experiment; --preset cnn has some")
-    if len(values) == 1:
-        values *= have
-    if len(values) != have:
-        raise ValueError(f"gives {len(values)} numbers for {have} convolutions; give one for all or one for each")
-    return _on_convolutions(experiment, [{"filters": value} for value in values])
-
-
-def with_conv_activation(experiment: Experiment, text: str) -> Experiment:
-    """Change the activation of all convolutions."""
-    value, have = chosen(text, ACTIVATIONS), len(convolutions(experiment))
-    if not have:
-        raise ValueError("finds no convolution in this experiment; --preset cnn has some")
-    return _on_convolutions(experiment, [{"activation": value}] * have)
 
 
 def with_patience(experiment: Experiment, text: str) -> Experiment:
@@ -292,12 +258,6 @@ def with_patience(experiment: Experiment, text: str) -> Experiment:
     return with_part(experiment, "training", early_stopping=rule.model_copy(update={"patience": value}))
 
 
-def patience_text(experiment: Experiment) -> str:
-    """Return the patience of early stopping, or ``none``."""
-    rule = experiment.training.early_stopping
-    return "none" if rule is None else str(rule.patience)
-
-
 def schedule_forms() -> list[str]:
     """Return the texts that `with_schedule` takes, arguments in capitals: ``constant``, ``exp:START:RATE``."""
     return [":".join([kind, *(name.upper() for name in _arguments(kind))]) for kind in SCHEDULE_KINDS]
@@ -309,30 +269,25 @@ def with_schedule(experiment: Experiment, text: str) -> Experiment:
     names = _arguments(kind) if kind in SCHEDULE_KINDS else []
     if kind not in SCHEDULE_KINDS or len(names) != len(values):
         examples = [each.EXAMPLE for each in SCHEDULE_KINDS.values() if ":" in each.EXAMPLE]
-        forms = listed(schedule_forms(), "or")
+        forms = listed(schedule_forms()).replace(" and ", " or ")
         raise ValueError(f"is not a schedule; give {forms} (such as {listed(examples)})")
-    chosen_kind = SCHEDULE_KINDS[kind]
+    declared = SCHEDULE_KINDS[kind]
     try:
-        schedule = chosen_kind.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})
+        schedule = declared.model_validate({"kind": kind, **dict(zip(names, values, strict=True))})
     except ValidationError:
-        needs = [f"{name} ({facts_of(chosen_kind, name).bounds()})" for name in names]
-        raise ValueError(f"needs {listed(needs)}, such as {chosen_kind.EXAMPLE}") from None
+        needs = [f"{name} ({facts_of(declared, name).bounds()})" for name in names]
+        raise ValueError(f"needs {listed(needs)}, such as {declared.EXAMPLE}") from None
     return with_part(experiment, "training", schedule=schedule)
 
 
 def schedule_text(experiment: Experiment) -> str:
     """Return the schedule of the learning rate as the option takes it."""
-    schedule: Schedule = experiment.training.schedule
+    schedule = experiment.training.schedule
     return ":".join([schedule.kind, *(f"{getattr(schedule, name):g}" for name in _arguments(schedule.kind))])
 
 
 def _arguments(kind: str) -> list[str]:
     return [name for name in SCHEDULE_KINDS[kind].model_fields if name != "kind"]
-
-
-def joined(values: Sequence[Any]) -> str:
-    """Join values with ``x``; an empty text for no values."""
-    return "x".join(str(value) for value in values)
 
 
 def all_equal(values: Sequence[Any]) -> str:

@@ -6,6 +6,7 @@ The counting rules are those of `layers`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class LayerComplexity(LayerCounts):
 
 @dataclass(frozen=True)
 class Complexity:
-    """A model's counts; see the module for the rules.
+    """A model's counts, of all layers together.
 
     Attributes:
         inputs: values that enter the network for one image.
@@ -88,19 +89,21 @@ class Complexity:
         return sum(layer.macs for layer in self.layers)
 
     @property
-    def dense_weights(self) -> int:
-        """Weights of the fully connected part."""
-        return sum(layer.weights for layer in self.layers if layer.kind == "dense")
-
-    @property
-    def dense_biases(self) -> int:
-        """Biases of the fully connected part."""
-        return sum(layer.biases for layer in self.layers if layer.kind == "dense")
+    def dense(self) -> tuple[LayerComplexity, ...]:
+        """The fully connected part: the dense layers and the output."""
+        return tuple(layer for layer in self.layers if layer.kind == "dense")
 
     @property
     def dense_inputs(self) -> int:
-        """Values that enter the fully connected part."""
-        return next(layer.inputs for layer in self.layers if layer.kind == "dense")
+        return self.dense[0].inputs
+
+    @property
+    def dense_weights(self) -> int:
+        return sum(layer.weights for layer in self.dense)
+
+    @property
+    def dense_biases(self) -> int:
+        return sum(layer.biases for layer in self.dense)
 
     @property
     def bytes(self) -> int:
@@ -115,20 +118,19 @@ class Complexity:
 def of(experiment: Experiment) -> Complexity:
     """Return the complexity of an experiment's model, output layer included."""
     shapes = experiment.shapes()
-    kinds: dict[str, int] = {}
-    layers: list[LayerComplexity] = []
-    for layer, before, after in zip(experiment.layers, shapes, shapes[1:], strict=False):
-        kind = layer.kind
-        kinds[kind] = kinds.get(kind, 0) + 1
-        found = LayerComplexity(
+    layers = [
+        LayerComplexity(
             **vars(layer.counts(before, after)),
-            name=f"{kind}_{kinds[kind]}",
-            kind=kind,
+            name=name,
+            kind=layer.kind,
             configuration=layer.configuration,
             inputs=math.prod(before),
             output_shape=after,
         )
-        layers.append(found)
+        for name, layer, before, after in zip(
+            layer_names(experiment), experiment.layers, shapes, shapes[1:], strict=False
+        )
+    ]
     inputs = math.prod(shapes[-2])
     output = LayerComplexity(
         **vars(dense_counts(inputs, CLASSES)),
@@ -139,6 +141,16 @@ def of(experiment: Experiment) -> Complexity:
         output_shape=(CLASSES,),
     )
     return Complexity(math.prod(shapes[0]), _inputs_formula(experiment), (*layers, output))
+
+
+def layer_names(experiment: Experiment) -> list[str]:
+    """Return the layers' names in the Keras model, without the output: ``conv2d_1``, ``dense_1``, ``dense_2``."""
+    seen: Counter[str] = Counter()
+    names: list[str] = []
+    for layer in experiment.layers:
+        seen[layer.kind] += 1
+        names.append(f"{layer.kind}_{seen[layer.kind]}")
+    return names
 
 
 def _inputs_formula(experiment: Experiment) -> str:
@@ -156,48 +168,26 @@ def _inputs_formula(experiment: Experiment) -> str:
 
 def to_document(complexity: Complexity) -> dict[str, Any]:
     """Return the JSON document that scripts read (``complexity --format json``)."""
+    counts = ("weights", "biases", "other", "trainable", "non_trainable", "macs")
     layers = [
         {
-            "name": layer.name,
-            "kind": layer.kind,
-            "inputs": layer.inputs,
+            **{name: getattr(layer, name) for name in ("name", "kind", "inputs")},
             "output_shape": list(layer.output_shape),
-            "weights": layer.weights,
-            "biases": layer.biases,
-            "other": layer.other,
-            "trainable": layer.trainable,
-            "non_trainable": layer.non_trainable,
-            "macs": layer.macs,
-            "formula": layer.formula,
+            **{name: getattr(layer, name) for name in (*counts, "formula")},
         }
         for layer in complexity.layers
     ]
-    totals = {
-        name: getattr(complexity, name)
-        for name in (
-            "dense_weights",
-            "dense_biases",
-            "weights",
-            "biases",
-            "other",
-            "total",
-            "trainable",
-            "non_trainable",
-            "macs",
-        )
-    }
+    totals = ("dense_weights", "dense_biases", "weights", "biases", "other", "total", *counts[3:])
     return {
-        "inputs": complexity.inputs,
-        "inputs_formula": complexity.inputs_formula,
-        "outputs": complexity.outputs,
+        **{name: getattr(complexity, name) for name in ("inputs", "inputs_formula", "outputs")},
         "layers": layers,
-        **totals,
+        **{name: getattr(complexity, name) for name in totals},
     }
 
 
 def named_parts(experiment: Experiment) -> list[tuple[str, Layer | OutputSpec]]:
     """Return the layers and the output with their names in the Keras model: ``conv2d_1``, ``dense_1``, ``output``."""
-    names = [layer.name for layer in of(experiment).layers]
+    names = [*layer_names(experiment), "output"]
     return list(zip(names, [*experiment.layers, experiment.output], strict=True))
 
 

@@ -31,13 +31,10 @@ LARGEST_TOLD = 100_000
 
 @dataclass(frozen=True)
 class FieldFacts:
-    """What one field declares.
+    """What one field declares: its description, the kind of value, and the allowed values.
 
     Attributes:
-        help: its description.
-        kind: what sort of value it takes.
-        limits: its bounds by pydantic's names (ge, gt, le, lt).
-        choices: the words it takes, for a choice.
+        limits: bounds by pydantic's names (ge, gt, le, lt).
         optional: whether it may be absent, which is typed as ``none``.
     """
 
@@ -48,7 +45,7 @@ class FieldFacts:
     optional: bool = False
 
     def bounds(self, letter: str = "") -> str:
-        """Return the values there are in words: ``1 to 28``, ``0 ≤ X < 1``, ``N ≥ 1, or none``.
+        """Return the allowed values in words: ``1 to 28``, ``0 ≤ X < 1``, ``N ≥ 1, or none``.
 
         Args:
             letter: stands for the value; N for whole numbers and X for others if it is not given.
@@ -87,7 +84,7 @@ class FieldFacts:
         """Return the value of a typed text.
 
         Raises:
-            ValueError: the text is none of this field's values; the sentence follows the text.
+            ValueError: the text is none of this field's values.
         """
         if self.optional and text == "none":
             return None
@@ -128,9 +125,9 @@ def facts_of(model: type[BaseModel], name: str) -> FieldFacts:
 
 def facts_in(info: FieldInfo) -> FieldFacts:
     """Return what a field declares."""
-    help_text, optional, annotation, metadata = info.description or "", False, info.annotation, list(info.metadata)
-    if get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation):
-        optional = True
+    help_text, annotation, metadata = info.description or "", info.annotation, list(info.metadata)
+    optional = get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
+    if optional:
         (annotation,) = (part for part in get_args(annotation) if part is not type(None))
     while get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
@@ -171,10 +168,7 @@ def whole(text: str, low: int, high: int | None = None) -> int:
 
 
 def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
-    """Return a number for each layer: ``200x100`` → (200, 100).
-
-    Args:
-        each: the field that each number is for.
+    """Return a number for each layer, ``200x100`` → (200, 100), by the field that each is for.
 
     Raises:
         ValueError: the text has another form, or a number is out of bounds.
@@ -190,11 +184,7 @@ def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
 
 
 def chosen(text: str, choices: Sequence[str]) -> str:
-    """Return the text if it is one of the choices.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """Return the text; raise ValueError if it is not one of the choices."""
     if text not in choices:
         raise ValueError(f"is not known; {', '.join(choices)} are")
     return text
@@ -220,14 +210,7 @@ def pixels(text: str) -> int:
 
 
 def all_assigned(experiment: Experiment, assignments: Sequence[str]) -> Experiment:
-    """Return the experiment with fields set one after the other; it must be valid as a whole after the last.
-
-    Args:
-        assignments: as for `assigned`.
-
-    Raises:
-        RequestError: as for `assigned`.
-    """
+    """Return the experiment with fields set one after the other, as by `assigned`; only the result must be valid."""
     for assignment in assignments:
         experiment = assigned(experiment, assignment, whole=assignment is assignments[-1])
     return experiment
@@ -260,13 +243,10 @@ def paths_of(experiment: Experiment) -> list[str]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[str]:
-    inner: Iterable[tuple[Any, Any]] = ()
-    if isinstance(value, dict):
-        inner = value.items()  # pyright: ignore[reportUnknownVariableType]
-    elif isinstance(value, list):
-        inner = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    else:
+    if not isinstance(value, (dict, list)):
         yield path
+        return
+    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType, reportUnknownArgumentType]
     for key, part in inner:
         yield from _leaves(part, f"{path}.{key}" if path else str(key))
 
@@ -282,28 +262,21 @@ def value_of(text: str) -> Any:
 def put(doc: dict[str, Any], keys: list[str], value: Any) -> None:
     """Set one field of an experiment's TOML form; raise RequestError if there is no such path."""
     here: Any = doc
-    for depth, key in enumerate(keys):
-        last = depth == len(keys) - 1
+    for depth, key in enumerate(keys, 1):
+        path = ".".join(keys[:depth])
+        place: Any = key
         if isinstance(here, list):
-            position = _position(keys[:depth], key, here)  # pyright: ignore[reportUnknownArgumentType]
-            if last:
-                here[position] = value
-                return
-            here = here[position]
-            continue
-        if last:
-            here[key] = value
-            return
-        if isinstance(here.get(key), str):
-            here[key] = {"name": here[key]}
-        elif not isinstance(here.setdefault(key, {}), (dict, list)):
-            raise RequestError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} has no parts")
-        here = here[key]
-
-
-def _position(before: list[str], key: str, items: list[Any]) -> int:
-    if not key.isdecimal() or int(key) >= len(items):
-        raise RequestError(
-            f"--set {'.'.join([*before, key])}: {'.'.join(before)} has places 0 to {len(items) - 1}, not {key!r}"
-        )
-    return int(key)
+            count = len(here)  # pyright: ignore[reportUnknownArgumentType]
+            if not key.isdecimal() or int(key) >= count:
+                before = path.rpartition(".")[0]
+                raise RequestError(f"--set {path}: {before} has places 0 to {count - 1}, not {key!r}")
+            place = int(key)
+        elif depth < len(keys):
+            if isinstance(here.get(key), str):
+                here[key] = {"name": here[key]}
+            elif not isinstance(here.setdefault(key, {}), (dict, list)):
+                raise RequestError(f"--set {'.'.join(keys)}: {path} has no parts")
+        if depth == len(keys):
+            here[place] = value
+        else:
+            here = here[place]

@@ -15,17 +15,15 @@ from mnist_tui.errors import RequestError
 from mnist_tui.experiment import fields
 from mnist_tui.experiment.changes import (
     ACTIVATIONS,
-    Layers,
+    Change,
     all_equal,
     convolutions,
     dense_layers,
     dropout_rates,
-    hog_text,
-    joined,
     number_text,
-    patience_text,
     schedule_forms,
     schedule_text,
+    with_activation,
     with_conv_activation,
     with_dataset,
     with_dropout,
@@ -35,15 +33,13 @@ from mnist_tui.experiment.changes import (
     with_initializer,
     with_momentum,
     with_optimizer,
-    with_part,
     with_patience,
     with_rate,
     with_schedule,
     with_units,
     with_validation,
-    with_values,
 )
-from mnist_tui.experiment.fields import SWITCH, chosen, facts_of, pixels, sizes
+from mnist_tui.experiment.fields import SWITCH, facts_of, pixels
 from mnist_tui.experiment.layers import INITIALIZERS, Conv2D, Dense, Dropout
 from mnist_tui.experiment.optimizers import OPTIMIZERS, SCHEDULE_KINDS, SGD
 from mnist_tui.experiment.spec import (
@@ -55,6 +51,7 @@ from mnist_tui.experiment.spec import (
     parsed,
     revalidated,
     to_mapping,
+    with_part,
 )
 from mnist_tui.wording import listed
 
@@ -83,7 +80,7 @@ class Parameter:
     group: str
     bounds: str
     read: Callable[[Experiment], str]
-    change: Callable[[Experiment, str], Experiment]
+    change: Change
     choices: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
 
@@ -178,31 +175,25 @@ def _hog_field(
         help=f"{facts.help}; implies hog",
         group="Features",
         bounds=bounds or facts.bounds(),
-        read=hog_text(field),
-        change=with_hog(field, parse),
+        read=lambda experiment: str(getattr(experiment.features, field, "")),
+        change=with_hog(field, parse or facts.value),
     )
 
 
-def _dense_field(
-    name: str, field: str, label: str, choices: tuple[str, ...], change: Callable[[Layers, str], Layers]
-) -> Parameter:
+def _dense_field(name: str, field: str, label: str, choices: tuple[str, ...], change: Change) -> Parameter:
     """A choice that is made for all dense hidden layers together."""
 
     def read(experiment: Experiment) -> str:
         values = [getattr(layer, field) for layer in dense_layers(experiment.layers)]
         return all_equal([getattr(value, "name", value) for value in values])
 
-    return Parameter(
-        name=name,
-        metavar="NAME",
-        label=label,
-        help=f"{facts_of(Dense, field).help.replace(' function', '')} of the dense hidden layers",
-        group="Network",
-        bounds=", ".join(choices),
-        read=read,
-        change=lambda e, text: e.model_copy(update={"layers": change(e.layers, chosen(text, choices))}),
-        choices=choices,
-    )
+    text = f"{facts_of(Dense, field).help.replace(' function', '')} of the dense hidden layers"
+    return Parameter(name, "NAME", label, text, "Network", ", ".join(choices), read, change, choices)
+
+
+def _optimizer_number(name: str, field: str, label: str, *, text: str, limit: str = "", change: Change) -> Parameter:
+    limits = facts_of(SGD, field).bounds() + limit
+    return Parameter(name, "X", label, text, "Optimizer", limits, number_text(field), change)
 
 
 PARAMETERS: tuple[Parameter, ...] = (
@@ -249,7 +240,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="filters of the convolutions: one number for all, or one for each",
         group="Network",
         bounds=f"{facts_of(Conv2D, 'filters').bounds()} each",
-        read=lambda e: joined([layer.filters for layer in convolutions(e)]),
+        read=lambda e: "x".join(str(layer.filters) for layer in convolutions(e)),
         change=with_filters,
     ),
     Parameter(
@@ -270,14 +261,10 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="neurons of the dense hidden layers: 250, or 200x100 for two",
         group="Network",
         bounds=f"{facts_of(Dense, 'units').bounds()} each",
-        read=lambda e: joined([layer.units for layer in dense_layers(e.layers)]),
-        change=lambda e, text: e.model_copy(
-            update={"layers": with_units(e.layers, sizes(text, facts_of(Dense, "units")))}
-        ),
+        read=lambda e: "x".join(str(layer.units) for layer in dense_layers(e.layers)),
+        change=with_units,
     ),
-    _dense_field(
-        "activation", "activation", "Activation", ACTIVATIONS, lambda layers, name: with_values(layers, activation=name)
-    ),
+    _dense_field("activation", "activation", "Activation", ACTIVATIONS, with_activation),
     Parameter(
         name="dropout",
         metavar="P",
@@ -285,10 +272,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="dropout after each dense hidden layer; 0 removes it",
         group="Network",
         bounds=facts_of(Dropout, "rate").bounds("P"),
-        read=lambda e: all_equal([f"{rate:g}" for rate in dropout_rates(e.layers)]),
-        change=lambda e, text: e.model_copy(
-            update={"layers": with_dropout(e.layers, facts_of(Dropout, "rate").value(text))}
-        ),
+        read=lambda e: all_equal([f"{rate:g}" for rate in dropout_rates(e)]),
+        change=with_dropout,
     ),
     _dense_field("initializer", "kernel_initializer", "Initialiser", INITIALIZERS, with_initializer),
     Parameter(
@@ -302,25 +287,16 @@ PARAMETERS: tuple[Parameter, ...] = (
         change=with_optimizer,
         choices=tuple(OPTIMIZERS),
     ),
-    Parameter(
-        name="lr",
-        metavar="X",
-        label="Learning rate",
-        help="learning rate of the optimizer",
-        group="Optimizer",
-        bounds=f"{facts_of(SGD, 'learning_rate').bounds()}, finite",
-        read=number_text("learning_rate"),
+    _optimizer_number(
+        "lr",
+        "learning_rate",
+        "Learning rate",
+        text="learning rate of the optimizer",
+        limit=", finite",
         change=with_rate,
     ),
-    Parameter(
-        name="momentum",
-        metavar="X",
-        label="Momentum",
-        help="momentum, for the optimizers that have one",
-        group="Optimizer",
-        bounds=facts_of(SGD, "momentum").bounds(),
-        read=number_text("momentum"),
-        change=with_momentum,
+    _optimizer_number(
+        "momentum", "momentum", "Momentum", text="momentum, for the optimizers that have one", change=with_momentum
     ),
     Parameter(
         name="schedule",
@@ -343,7 +319,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="early stopping on validation loss, best weights restored",
         group="Training",
         bounds=f"{facts_of(EarlyStopping, 'patience').bounds()}, or none",
-        read=patience_text,
+        read=lambda e: str(rule.patience) if (rule := e.training.early_stopping) else "none",
         change=with_patience,
         suggestions=("none", "10"),
     ),

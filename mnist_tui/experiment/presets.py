@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.problem import Problem, SpecError, problems_of
-from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping
+from mnist_tui.experiment.spec import Experiment, from_mapping, to_mapping, with_part
 from mnist_tui.files import UnreadableFileError, parse_toml, read_text, write_text
 from mnist_tui.paths import NoHomeError, config_folder, path_in_variable, typed_path
 
@@ -41,9 +42,8 @@ class Reference(BaseModel):
             training, dropout off. unsaid: the source does not say which.
         seeds: trainings that the figures are the mean of.
         per_seed_accuracy, per_seed_loss, per_seed_epochs: one value a training, in the order of the seeds from 0 on.
-        parameters, trainable_parameters: as the source counts them.
-        train_seconds: how long one training took there, on `hardware`.
-        readings: what had to be read into the source, a sentence each.
+        train_seconds: how long one training took on the source's `hardware`.
+        readings: how gaps in the source were filled, a sentence each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,9 +66,8 @@ class Reference(BaseModel):
 
     @property
     def has_scores(self) -> bool:
-        """Whether there is a score to hold one's own against."""
-        scores = (self.accuracy, self.loss, self.train_accuracy, self.train_loss)
-        return any(score is not None for score in scores)
+        """Whether there is a score to compare with."""
+        return any(score is not None for score in (self.accuracy, self.loss, self.train_accuracy, self.train_loss))
 
     @property
     def cited(self) -> str:
@@ -84,7 +83,7 @@ META = ("title", "about", "preset", "reference")
 
 
 class PresetError(RequestError):
-    """A preset is not there, or its file is not valid; the text names file, line and remedy."""
+    """A preset that does not exist, or whose file is not valid; the text names file, line and remedy."""
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,13 @@ def sizes(experiment: Experiment) -> str:
 
 def mathematics(experiment: Experiment) -> Experiment:
     """Return the experiment with its seed, program and measurements reset, to compare what is computed."""
-    plain = {"seed": 0, "program": "auto", "plain_loss": False, "deterministic": True}
-    return experiment.model_copy(update={"training": experiment.training.model_copy(update=plain)})
+    return with_part(experiment, "training", seed=0, program="auto", plain_loss=False, deterministic=True)
 
 
-def _honest(preset: Preset) -> Preset:
-    """Return a person's preset, without its reference if it is no longer the source's experiment."""
-    if preset.reference is None or not preset.reference.id:
+def _load(origin: str, path: Path) -> Preset:
+    """Load a preset; a person's one loses its reference if it is no longer the source's experiment."""
+    preset = replace(load_preset(path), origin=origin)
+    if origin == "built-in" or preset.reference is None or not preset.reference.id:
         return preset
     source = next((path for path in builtin_folder().rglob("*.toml") if path.stem == preset.reference.id), None)
     if source is None or mathematics(load_preset(source).experiment) == mathematics(preset.experiment):
@@ -189,8 +188,7 @@ def read_presets() -> Iterator[Preset | BrokenPreset]:
             continue
         for path in paths:
             try:
-                preset = load_preset(path)
-                yield replace(preset if origin == "built-in" else _honest(preset), origin=origin)
+                yield _load(origin, path)
             except PresetError as error:
                 yield BrokenPreset(path.stem, path, str(error))
 
@@ -210,12 +208,12 @@ class PresetGroup:
 
 def grouped(presets: Iterable[Preset | BrokenPreset]) -> tuple[PresetGroup, ...]:
     """Group presets by where they come from, in the order of `read_presets`; a source's title is the heading."""
-    shelves: dict[Path | None, list[Preset | BrokenPreset]] = {}
+    by_folder: dict[Path | None, list[Preset | BrokenPreset]] = {}
     root = builtin_folder()
     for preset in presets:
-        folder = preset.path.parent if preset.path else None
-        shelves.setdefault(folder if folder is not None and folder.is_relative_to(root) else None, []).append(preset)
-    return tuple(PresetGroup(_heading(folder, root, found), tuple(found)) for folder, found in shelves.items())
+        folder = preset.path.parent if preset.path and preset.path.is_relative_to(root) else None
+        by_folder.setdefault(folder, []).append(preset)
+    return tuple(PresetGroup(_heading(folder, root, found), tuple(found)) for folder, found in by_folder.items())
 
 
 def _heading(folder: Path | None, root: Path, presets: Iterable[Preset | BrokenPreset]) -> str:
@@ -271,12 +269,11 @@ def find_preset(name: str) -> Preset:
         path = typed_path(name)
         if not os.path.lexists(path):
             raise PresetError(f"there is no preset file {name}")
-        return replace(_honest(load_preset(path)), origin="file")
+        return _load("file", path)
     found, trouble = _searched()
     for origin, path in found:
         if path.stem == name:
-            preset = load_preset(path)
-            return replace(preset if origin == "built-in" else _honest(preset), origin=origin)
+            return _load(origin, path)
     known = names()
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known[:8])}"
@@ -344,26 +341,21 @@ def line_of(text: str, problem: Problem) -> int | None:
     if not keys:
         return None
     table: list[str] = []
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     best: int | None = None
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]", line)
-        if header:
-            table = header[2].replace('"', "").split(".")
-            seen[header[2]] = seen.get(header[2], -1) + (1 if header[1] == "[[" else 0)
-            here = table == keys[: len(table)] and (
-                header[1] != "[[" or not positions or seen[header[2]] == positions[0]
-            )
-            if here and len(table) <= len(keys):
-                best = number
-            if not here:
+        if header := re.match(r"\s*(\[\[?)\s*([\w.\"-]+)\s*\]", line):
+            table, in_list = header[2].replace('"', "").split("."), header[1] == "[["
+            if in_list and positions and seen[header[2]] != positions[0]:
                 table = ["\0"]
-            continue
-        assigned = re.match(r"\s*([\w.\"-]+)\s*=", line)
-        if assigned:
+            seen[header[2]] += in_list
+            full = table
+        elif assigned := re.match(r"\s*([\w.\"-]+)\s*=", line):
             full = [*table, *assigned[1].replace('"', "").split(".")]
-            if full == keys[: len(full)]:
-                best = number
+        else:
+            continue
+        if full == keys[: len(full)]:
+            best = number
     return best
 
 

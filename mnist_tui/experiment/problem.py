@@ -1,7 +1,6 @@
-"""Errors of a request, as sentences for the person who made it.
+"""What is wrong with an experiment, as sentences that name the field by its TOML path.
 
-Pydantic's errors become sentences that name the field by its TOML path. The flag or the line of a preset that a wrong
-value came from is added by the code that knows it.
+The flag or the line of a preset that a wrong value came from is added by the code that knows it.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Problem:
     """One thing that is wrong.
 
     Attributes:
-        path: where, as keys and list positions of the TOML form (``("layers", 1, "units")``); empty for the whole.
+        path: keys and list positions of the TOML form (``("layers", 1, "units")``); empty for the whole.
         message: what is wrong and what would be right, without the path.
     """
 
@@ -82,13 +81,14 @@ def _has(here: Any, part: str | int) -> bool:
 def _sentence(entry: Any) -> str:
     kind, context, value = entry["type"], entry.get("ctx", {}), entry.get("input")
     given, quoted = _short(str, value), _short(repr, value)
+    tags = context.get("expected_tags", "").replace("'", "")
     match kind:
         case "extra_forbidden":
             return "no such key"
         case "missing":
             return "is missing"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is not known; {_listed(context['expected_tags'])} are"
+            return f"{context['tag']!r} is not known; {tags} are"
         case "union_tag_not_found":
             return f"needs a {context['discriminator']}"
         case "literal_error" | "enum":
@@ -122,7 +122,3 @@ def _short(write: Callable[[Any], str], value: Any) -> str:
     except ValueError:  # Python writes no number of thousands of digits
         return "a number of thousands of digits"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
-
-
-def _listed(tags: str) -> str:
-    return tags.replace("'", "")

@@ -240,16 +240,7 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
 
 def to_mapping(experiment: Experiment) -> dict[str, Any]:
     """Return the TOML form: plain values, without fields that are None."""
-    whole = experiment.model_dump(mode="json")
-    return _without_none(whole)
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(part) for key, part in value.items() if part is not None}
-    if isinstance(value, list):
-        return [_without_none(part) for part in value]
-    return value
+    return experiment.model_dump(mode="json", exclude_none=True)
 
 
 def with_part(experiment: Experiment, part: str, **values: Any) -> Experiment:

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from mnist_tui.errors import RunError
-from mnist_tui.experiment.complexity import Complexity, of
+from mnist_tui.experiment.complexity import Complexity, layer_names, of
 from mnist_tui.experiment.layers import Initializer, Layer
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
@@ -37,11 +37,9 @@ def build(experiment: Experiment) -> Any:
         ``output``). All layers but the output compute in the training's precision; variables are float32.
     """
     seed, precision = experiment.training.seed, experiment.training.precision
-    counts: dict[str, int] = {}
     layers: list[Any] = [keras.Input(experiment.input_shape, dtype="float32", name="input")]
-    for position, layer in enumerate(experiment.layers):
-        counts[layer.kind] = counts.get(layer.kind, 0) + 1
-        layers.append(_layer(layer, f"{layer.kind}_{counts[layer.kind]}", seed, position, precision))
+    for position, (name, layer) in enumerate(zip(layer_names(experiment), experiment.layers, strict=True)):
+        layers.append(_layer(layer, name, seed, position, precision))
     position = len(experiment.layers)
     output = experiment.output
     layers.append(
