@@ -91,7 +91,7 @@ def _print_groups(groups: list[SeedGroup]) -> None:
                 )
                 interval = result_words.interval_in_words(summary, scale, digits)
                 table.add_row(names[group.group], heading, str(summary.n), mean, deviation, interval, low, high)
-    if table.row_count:
+    if table.table.row_count:
         print_line()
         print_table(table)
     for sentence in result_words.seed_sentences(groups):

@@ -6,17 +6,18 @@ import gc
 import os
 import sys
 
-COMPLETING = "_MNIST_TUI_COMPLETE"
-"""An environment variable that a shell sets when it asks for completions."""
-
 
 def main() -> None:
     """Run the command line in `sys.argv`, and exit."""
-    _forget_script_folder()
-    if sentence := _unsupported():
+    # The folder of the command's script (such as ~/.local/bin) holds other scripts, which must not be imported.
+    if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
+        del sys.path[0]
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
         from mnist_tui.cli.output import print_note
 
-        print_note(f"error: {sentence}")
+        print_note("error: mnist-tui needs Unix file locks, which this system does not have; on Windows it runs in WSL")
         sys.exit(2)
 
     from mnist_tui import PROGRAM
@@ -26,28 +27,12 @@ def main() -> None:
     output.prepare_streams()
     if not os.environ.get("HOME", "set"):  # empty: not set, rather than a home at /
         del os.environ["HOME"]
-    if len(sys.argv) == 1 and COMPLETING not in os.environ:
+    if len(sys.argv) == 1 and "_MNIST_TUI_COMPLETE" not in os.environ:  # a shell that asks for completions sets it
         sys.exit(guarded(_open_app))
 
     from mnist_tui.cli.main import app
 
     app(prog_name=PROGRAM)
-
-
-def _forget_script_folder() -> None:
-    """Take the folder of the command's script (such as `~/.local/bin`) out of `sys.path`: it holds other scripts."""
-    if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
-        del sys.path[0]
-
-
-def _unsupported() -> str:
-    from importlib import import_module
-
-    try:
-        import_module("fcntl")
-    except ImportError:
-        return "mnist-tui needs Unix file locks, which this system does not have; on Windows it runs in WSL"
-    return ""
 
 
 def _open_app() -> int:

@@ -19,8 +19,6 @@ from mnist_tui.files import FORBIDDEN, FULL, why_unwritten
 from mnist_tui.unexpected import logged
 
 DONE, FAILED, WRONG_REQUEST = 0, 1, 2
-DISK = (*FULL, *FORBIDDEN, errno.EROFS)
-"""Errors that a person can mend: they get a sentence instead of a traceback, wherever they come from."""
 
 
 class WorkFailedError(Exception):
@@ -41,8 +39,10 @@ def guarded(action: Callable[[], Any]) -> int:
     except SystemExit as end:
         return _checked(end.code if isinstance(end.code, int) else DONE)
     except OSError as error:
-        if error.errno in DISK:
-            return _report(_disk_sentence(error), FAILED if error.errno in FULL else WRONG_REQUEST)
+        if error.errno in FORBIDDEN and error.filename:
+            return _report(f"you may not read or write {error.filename} ({error.strerror})", WRONG_REQUEST)
+        if error.errno in (*FULL, *FORBIDDEN, errno.EROFS):  # a person can mend it: no traceback
+            return _report(why_unwritten(error), FAILED if error.errno in FULL else WRONG_REQUEST)
         return _report(logged(error), FAILED)
     except Exception as error:  # the last line of defence: logged whole, told in one sentence
         return _report(logged(error), FAILED)
@@ -60,9 +60,3 @@ def _report(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         print_note(f"error: {' '.join(sentence.split())}")
     return code
-
-
-def _disk_sentence(error: OSError) -> str:
-    if error.errno in FORBIDDEN and error.filename:
-        return f"you may not read or write {error.filename} ({error.strerror})"
-    return why_unwritten(error)

@@ -28,10 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-CLEAR = "\r\x1b[K"
-"""Goes to the beginning of the line and clears it."""
-_OBEYED_IN_JSON = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Characters that JSON does not escape though terminals may obey them; they are written as JSON escapes."""
+CLEAR_LINE = "\r\x1b[K"
 
 
 def shown(text: str, stream: TextIO | None) -> str:
@@ -84,7 +81,8 @@ def print_json(doc: Any) -> None:
     """Print one JSON document."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     text = json.dumps(doc, indent=2, ensure_ascii=not utf8, allow_nan=False)
-    print(_OBEYED_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    obeyed = "[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"  # by terminals, and JSON does not escape it
+    print(re.sub(obeyed, lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_table(table: TextTable) -> None:
@@ -102,13 +100,13 @@ class LiveLine:
     def show(self, text: str) -> None:
         """Replace the line."""
         self._showing = True
-        print(f"{CLEAR}{isolated(visible_line(text))}", end="", file=self._stream, flush=True)
+        print(f"{CLEAR_LINE}{isolated(visible_line(text))}", end="", file=self._stream, flush=True)
 
     def clear(self) -> None:
         """Remove the line, if there is one."""
         if self._showing:
             self._showing = False
-            print(CLEAR, end="", file=self._stream, flush=True)
+            print(CLEAR_LINE, end="", file=self._stream, flush=True)
 
 
 class LiveView:
@@ -139,21 +137,13 @@ class LiveView:
 
 
 class TextTable:
-    """A table without frames whose headings and cells are plain text, never markup or terminal commands.
-
-    Attributes:
-        table: the table of Rich.
-    """
+    """A table without frames whose headings and cells are plain text, never markup or terminal commands."""
 
     def __init__(self) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         self.table: Table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-
-    @property
-    def row_count(self) -> int:
-        return self.table.row_count
 
     def add_column(self, title: str, *, right: bool = False, cut: bool = False) -> None:
         """Add a column.
@@ -197,9 +187,6 @@ def plain_table(*columns: str, right: tuple[str, ...] = ()) -> TextTable:
     return table
 
 
-READER_GONE = (errno.EPIPE, errno.ECONNRESET)
-
-
 class LenientStream(io.RawIOBase):
     """Write to a file descriptor; after the first failure everything is dropped without an error.
 
@@ -239,7 +226,9 @@ def prepare_streams() -> None:
 
     Characters that the encoding does not have are written as question marks.
     """
-    _open_closed_descriptors()
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:  # else the next file opened would become stdout
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
     if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - Python has none for a closed one
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout, sys.stderr = _lenient(sys.stdout, 1), _lenient(sys.stderr, 2)
@@ -252,18 +241,11 @@ def lost_output() -> str:
         sys.stdout.flush()
     with suppress(AttributeError):
         failure = sys.stdout.buffer.raw.failure  # pyright: ignore[reportAttributeAccessIssue]
-    if not isinstance(failure, OSError) or failure.errno in READER_GONE:
+    if not isinstance(failure, OSError) or failure.errno in (errno.EPIPE, errno.ECONNRESET):
         return ""
     if failure.errno == errno.EIO and sys.stdout.isatty():  # the terminal has gone
         return ""
     return failure.strerror or str(failure)
-
-
-def _open_closed_descriptors() -> None:
-    """Open descriptors 0 to 2 where they are closed; else the next file opened would become stdout."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
 
 
 def _lenient(stream: TextIO | None, descriptor: int) -> TextIO:
