@@ -13,7 +13,7 @@ def main() -> None:
     if not sys.flags.safe_path and sys.path and sys.path[0] == os.path.dirname(os.path.realpath(sys.argv[0])):  # noqa: PTH120
         del sys.path[0]
     try:
-        import fcntl  # noqa: F401
+        __import__("fcntl")
     except ImportError:
         from mnist_tui.cli.output import print_note
 

@@ -36,8 +36,6 @@ BY_PATH = "another field, by its TOML path …"
 PLANNING_SECONDS = 0.15
 """After a key: what was typed is tried once no other comes."""
 
-EACH = "Each is a training of its own. A random or tpe search needs fewer."
-
 
 class ManyTrialsQuestion(Question):
     """Asks whether to start a study of very many trials; not starting it is the default."""
@@ -143,14 +141,9 @@ class SweepScreen(BenchScreen[None]):
     def _follow(self) -> None:
         """Check the form in a thread, as a thousand combinations take a moment."""
         request = self.request
-        search = bool(request.axes) and request.text("search") != "grid"
-        for key, means in (
-            ("trials", search),
-            ("prune", bool(request.axes)),
-            ("metric", bool(request.axes)),
-            ("search", bool(request.axes)),
-        ):
-            self.query_one(f"#sweep-{key}", SweepRow).control.disabled = not means
+        for key in ("search", "trials", "prune", "metric"):
+            means_nothing = not request.axes or (key == "trials" and request.text("search") == "grid")
+            self.query_one(f"#sweep-{key}", SweepRow).control.disabled = means_nothing
         self.query_one("#sweep-none").display = not request.axes
         self._try(request)
 
@@ -167,15 +160,13 @@ class SweepScreen(BenchScreen[None]):
         if not self.is_attached or request != self.request:
             return
         self._plan = plan
-        at = problem.field if problem else ""
-        numbers = {row: f"{AXIS}{number}" for number, row in enumerate(self._axis_rows)}
-        placed = False
+        names = {row: f"axis-{number}" for number, row in enumerate(self._axis_rows)}
+        explained = False
         for row in self.query(SweepRow):
-            here = problem is not None and numbers.get(row, row.key) == at and bool(row.text)
+            here = problem is not None and names.get(row, row.key) == problem.field and bool(row.text)
             row.explain(str(problem) if here else "")
-            placed |= here
-        said = plan.sentence if plan else "" if placed else str(problem)
-        self.sentence.say(said or "a value above is refused")
+            explained |= here
+        self.sentence.say(plan.sentence if plan else "a value above is refused" if explained else str(problem))
         self.sentence.set_class(plan is None, "-wrong")
         self.sizes.say(sizes_text(plan.sizes) if plan else "")
         self.notes.say("; ".join(plan.notes) if plan else "")
@@ -184,7 +175,7 @@ class SweepScreen(BenchScreen[None]):
 
     @property
     def _axis_rows(self) -> list[SweepRow]:
-        return [row for row in self.query(SweepRow) if row.is_axis]
+        return list(self.axes.query(SweepRow))
 
     # ── axes ──
 
@@ -208,26 +199,22 @@ class SweepScreen(BenchScreen[None]):
 
     async def add_axis(self, name: str) -> None:
         """Add a row for the values of a parameter, starting with its present value."""
-        known = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
-        label, bounds = (known.label, known.bounds) if known else (name, "values with commas between them")
-        now = known.read(self._preset.experiment) if known else ""
-        row = SweepRow(name, label, now, bounds, axis=True)
+        parameter = next((parameter for parameter in PARAMETERS if parameter.name == name), None)
+        if parameter is None:
+            row = SweepRow(name, name, "", "values with commas between them", axis=True)
+        else:
+            row = SweepRow(name, parameter.label, parameter.read(self._preset.experiment), parameter.bounds, axis=True)
         await self.axes.mount(row)
         self._follow()
         row.control.focus()
 
     async def action_remove(self) -> None:
         """Remove the parameter that has the focus."""
-        row = self._focused_axis
-        if row is not None:
-            await row.remove()
-            self.query_one("#sweep-seeds", SweepRow).control.focus()
-            self._follow()
-
-    @property
-    def _focused_axis(self) -> SweepRow | None:
-        focused = self.focused
-        return next((row for row in self._axis_rows if focused is row.control), None)
+        for row in self._axis_rows:
+            if row.control is self.focused:
+                await row.remove()
+                self.query_one("#sweep-seeds", SweepRow).control.focus()
+                self._follow()
 
     # ── the start ──
 
@@ -235,7 +222,7 @@ class SweepScreen(BenchScreen[None]):
         """Enable the keys that can be used now."""
         match action:
             case "remove":
-                return self.is_mounted and self._focused_axis is not None
+                return self.is_mounted and any(row.control is self.focused for row in self._axis_rows)
             case "copy":
                 return self._plan is not None
             case _:
@@ -268,13 +255,13 @@ class SweepScreen(BenchScreen[None]):
             if plan.trials > MANY and not agreed:
                 app.call_from_thread(self._ask, request, plan.sentence)
                 return
-            folder, told = start_sweep(app.options.runs_dir, request)
+            folder, note = start_sweep(app.options.runs_dir, request)
         except (RequestError, OSError) as error:
             app.call_from_thread(self._refused, str(error))
             return
         app.call_from_thread(app.show, Route("study", study=folder))
-        if told:
-            app.call_from_thread(app.notify, told, title="Study", timeout=NOTICE_SECONDS)
+        if note:
+            app.call_from_thread(app.notify, note, title="Study", timeout=NOTICE_SECONDS)
 
     def _ask(self, request: SweepRequest, sentence: str) -> None:
         def answered(answer: str | None) -> None:
@@ -283,15 +270,12 @@ class SweepScreen(BenchScreen[None]):
             else:
                 self._starting = False
 
-        self.app.push_screen(ManyTrialsQuestion(sentence, EACH), answered)
+        each = "Each is a training of its own. A random or tpe search needs fewer."
+        self.app.push_screen(ManyTrialsQuestion(sentence, each), answered)
 
     def _refused(self, why: str) -> None:
         self._starting = False
         self.notify(why, title="The study cannot start", severity="error", timeout=NOTICE_SECONDS)
-
-
-AXIS = "axis-"
-"""Before an axis' place it is its field's name in an error."""
 
 
 class SweepRow(Widget):
