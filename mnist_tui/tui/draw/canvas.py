@@ -258,13 +258,6 @@ class Probabilities(Widget):
     probable class is marked.
     """
     COMPONENT_CLASSES = {"probabilities--bar", "probabilities--winner"}
-    DEFAULT_CSS = """
-    Probabilities {
-        height: 10;
-        & > .probabilities--bar { color: $primary; }
-        & > .probabilities--winner { color: $text-accent; text-style: bold; }
-    }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -42,13 +42,6 @@ class DigitPane(VerticalScroll):
     click shows the next digit.
     """
     HINT = "Ctrl+N shows the next digit"
-    DEFAULT_CSS = """
-    DigitPane {
-        & > Horizontal { height: auto; width: auto; }
-        & PixelView { margin: 0 2 0 0; }
-        & > Line { height: auto; color: $text-muted; }
-    }
-    """
     app = getters.app(Bench)
 
     row = getters.query_one("#digit-pictures", Horizontal)

@@ -180,20 +180,6 @@ def _cut(text: str, width: int) -> str:
 class FieldSection(Vertical):
     """Fields below a title. A section without fields is hidden, unless it `stays`."""
 
-    DEFAULT_CSS = """
-    FieldSection {
-        height: auto;
-        & > .section--title {
-            height: 1;
-            color: $text-secondary;
-            text-style: bold;
-            text-wrap: nowrap;
-            text-overflow: ellipsis;
-        }
-        &.-empty { display: none; }
-    }
-    """
-
     def __init__(self, title: str, fields: Sequence[Field], state: State, *, stays: bool = False) -> None:
         super().__init__()
         self._title = Line(title, classes="section--title", fixed=True)
@@ -236,9 +222,6 @@ class ParametersPane(VerticalScroll, can_focus=False):
     **Parameters.** Up and Down go from field to field, Enter opens a list of values; what a field takes stands beside
     it and, for the one in focus, below. A value that does not apply to this experiment cannot be edited; the reason
     stands beside it.
-    """
-    DEFAULT_CSS = """
-    ParametersPane > FieldSection { margin-bottom: 1; }
     """
 
     def __init__(self, state: State) -> None:
@@ -336,16 +319,6 @@ class LayerList(OptionList):
 class LayersPane(Vertical):
     """Shows the list of layers, its buttons, and the chosen layer's fields."""
 
-    DEFAULT_CSS = """
-    LayersPane {
-        & > #layer-titles { height: 1; color: $text-muted; text-style: bold; padding: 0 1; }
-        & > #layer-list { height: auto; max-height: 60%; scrollbar-size-vertical: 1; background: $background; }
-        & > #layer-list > .option-list--option { padding: 0 1; }
-        & > #layer-buttons { height: 1; margin: 0 0 1 0; padding: 0 1; }
-        & > #layer-buttons Button { margin-right: 1; min-width: 10; }
-        & > #layer-form { height: 1fr; min-height: 3; padding: 0 1; scrollbar-size-vertical: 1; }
-    }
-    """
     app = getters.app(Bench)
 
     titles = getters.query_one("#layer-titles", Line)
@@ -399,13 +372,6 @@ class ComplexityPane(VerticalScroll):
     one image. Other: batch normalisation's scale, offset, mean and variance.
     """
     HINT = "MACs: multiply-accumulates for one image; other: batch normalisation's four vectors"
-    DEFAULT_CSS = """
-    ComplexityPane {
-        & > #stale { height: auto; color: $text-error; margin-bottom: 1; display: none; }
-        &.-stale > #stale { display: block; }
-        & > TableView { margin-bottom: 1; }
-    }
-    """
     stale = getters.query_one("#stale", Line)
     table = getters.query_one(TableView)
     facts = getters.query_one(FactGrid)

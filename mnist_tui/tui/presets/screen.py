@@ -31,18 +31,6 @@ class PresetDetails(VerticalScroll):
     **The chosen preset**: its layers with what each gives to the next and how many parameters it trains, its inputs and
     where their number comes from, what its source published, and what had to be read into the source.
     """
-    DEFAULT_CSS = """
-    PresetDetails {
-        height: 1fr;
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
-        & > #title { text-style: bold; color: $text-primary; }
-        & > #about { margin-bottom: 1; color: $text-muted; }
-        & > TableView { margin-bottom: 1; }
-        & > #readings { margin-top: 1; color: $text-muted; }
-        &.-broken > #title { color: $text-error; }
-    }
-    """
     title = getters.query_one("#title", Line)
     about = getters.query_one("#about", Line)
     table = getters.query_one(TableView)

@@ -287,30 +287,6 @@ class SweepRow(Widget):
         axis: whether the field holds the values of a parameter.
     """
 
-    DEFAULT_CSS = """
-    SweepRow {
-        layout: vertical;
-        height: auto;
-
-        & > Horizontal { height: 1; }
-        & > Horizontal > .sweep-row--label { width: 19; }
-        & > Horizontal > Input, & > Horizontal > Select { width: 18; background: $foreground 8%; }
-        & > Horizontal > Select > SelectCurrent { background: transparent; padding: 0; }
-        & > Horizontal > Select > SelectOverlay { border: none; padding: 0; }
-        & > Horizontal > .sweep-row--note {
-            width: 1fr;
-            padding: 0 0 0 1;
-            color: $text-muted;
-            text-wrap: nowrap;
-            text-overflow: ellipsis;
-        }
-        &.-axis > Horizontal > Input { width: 2fr; }
-        & > .sweep-row--error { height: auto; color: $text-error; padding: 0 0 0 2; display: none; }
-        &.-refused > .sweep-row--error { display: block; }
-        &.-refused > Horizontal > .sweep-row--label { color: $text-error; text-style: bold; }
-    }
-    """
-
     def __init__(
         self, key: str, label: str, text: str, note: str, choices: tuple[str, ...] = (), *, axis: bool = False
     ) -> None:
