@@ -18,7 +18,7 @@ from mnist_tui.paths import NoHomeError, PathError, path_in_variable, typed_path
 from mnist_tui.runs.library import default_runs_dir, find_run
 from mnist_tui.settings import Settings, folder_problem, load_settings, save_settings
 from mnist_tui.studies.trials import parse_over
-from mnist_tui.tui.draw.open_image import path_of
+from mnist_tui.tui.draw.screen import path_of
 from mnist_tui.unexpected import logged
 
 VARIABLES = ("HOME", "KERAS_HOME", "MNIST_TUI_CONFIG", "MNIST_TUI_DATA", "MNIST_TUI_RUNS")

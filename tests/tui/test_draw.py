@@ -25,8 +25,7 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.draw.canvas import DrawingCanvas, blank, drawn, erased
-from mnist_tui.tui.draw.open_image import path_of
-from mnist_tui.tui.draw.screen import DrawScreen
+from mnist_tui.tui.draw.screen import DrawScreen, path_of
 from mnist_tui.tui.terminal.keymap import commands_of
 from tests.tui.conftest import Record
 from tests.tui.sizes import at_sizes

@@ -20,8 +20,7 @@ from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.compare.screen import CompareScreen
-from mnist_tui.tui.editor.save_preset import SavePresetScreen
-from mnist_tui.tui.editor.screen import EditorScreen
+from mnist_tui.tui.editor.screen import EditorScreen, SavePresetScreen
 from mnist_tui.tui.export.screen import ExportScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.runs.screen import DeleteRunsQuestion

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,18 @@ from numpy.typing import NDArray
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Static
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from mnist_tui.data.catalogue import DataError
-from mnist_tui.data.pictures import GreyPicture, centred, fitted
+from mnist_tui.data.pictures import GreyPicture, centred, fitted, read_picture
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.paths import PathError, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import BenchScreen
-from mnist_tui.tui.dialogs import ChooseScreen
+from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.draw.canvas import DrawingCanvas, Probabilities, SeenPane
 from mnist_tui.tui.draw.model_reader import (
     DrawingReader,
@@ -261,7 +264,6 @@ class DrawScreen(BenchScreen[None]):
         self.dismiss()
 
     def action_image(self) -> None:
-        from mnist_tui.tui.draw.open_image import OpenImageScreen
 
         def opened(result: tuple[str, GreyPicture] | None) -> None:
             if result is not None:
@@ -327,3 +329,74 @@ def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) ->
     if len(finite) < len(answer):
         return "no finite figure: the run diverged"
     return f"{names[answer.index(max(finite))]}  {percent(max(finite), 1)}"
+
+
+def path_of(text: str) -> Path:
+    """Return a path that was typed or dropped into the terminal, which quotes it or escapes its spaces.
+
+    Raises:
+        PathError: the text is not a path.
+    """
+    text = text.strip()
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    text = text[1:-1] if quoted else re.sub(r"\\(.)", r"\1", text)
+    return typed_path(text.removeprefix("file://"))
+
+
+class OpenImageScreen(FormDialog[tuple[str, GreyPicture]]):
+    """Gives the name of a file and its picture; None if it was cancelled.
+
+    Args:
+        path: the text that the line begins with.
+    """
+
+    TITLE = "Open an image file"
+    ACCEPT = "Open"
+    HELP = """
+    **Open an image.** PNG, JPEG, GIF, BMP, TIFF, WebP or PGM of any size, dark on light or light on dark: the border
+    says which. A relative path begins where the program was started; a file dropped into the terminal gives its path.
+    """
+    BINDINGS = [
+        bind("open-image.cancel", "escape", "cancel", "Cancel", "Leave the canvas as it is"),
+        bind("open-image.open", "ctrl+s", "accept", "Open", "Read the file onto the canvas"),
+        bind("open-image.next", "down", "app.focus_within(1)", "Next field", hidden=True),
+        bind("open-image.previous", "up", "app.focus_within(-1)", "Previous field", hidden=True),
+    ]
+
+    def __init__(self, path: str = "") -> None:
+        super().__init__()
+        self._line, self._busy = Input(path, placeholder="path of a PNG, JPEG, …", compact=True), False
+
+    def fields(self) -> Iterable[Widget]:
+        yield self._line
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self.show_problem("")
+
+    def accept(self) -> None:
+        """Read the file, if one is named and none is being read."""
+        if self._busy:
+            return
+        if not self._line.value.strip():
+            self.show_problem("no file is named")
+            return
+        self._busy = True
+        self._read(self._line.value)
+
+    @work(thread=True, exit_on_error=False)
+    def _read(self, text: str) -> None:
+        try:
+            path = path_of(text)
+            picture, problem = read_picture(path), ""
+        except (DataError, PathError) as error:
+            path, picture, problem = Path(), None, str(error)
+        if self.is_attached:
+            self.app.call_from_thread(self._done, path, picture, problem)
+
+    def _done(self, path: Path, picture: GreyPicture | None, problem: str) -> None:
+        self._busy = False
+        if picture is None:
+            self.show_problem(problem)
+        else:
+            self.dismiss((str(path), picture))

@@ -1,28 +1,33 @@
 """The editor: every parameter of an experiment, its layers, and its complexity, computed again at every edit.
 
-`fields` says what can be edited and `draft` what an edit does; this screen connects them with the panes.
+`draft` says what can be edited and what an edit does; this screen connects it with the panes.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+
 from textual import events, getters, on, work
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import OptionList, Tab, Tabs
+from textual.widgets import Input, Label, OptionList, Static, Tab, Tabs
 
 from mnist_tui.experiment import complexity
 from mnist_tui.experiment.layers import LAYER_KINDS
-from mnist_tui.experiment.presets import Preset
+from mnist_tui.experiment.presets import Preset, PresetError, builtin_folder, save_preset, user_folder
 from mnist_tui.experiment.spec import HogFeatures
+from mnist_tui.paths import PathError
 from mnist_tui.tui import experiment_words, leaving, run_commands
 from mnist_tui.tui.bench import BenchScreen, Route
-from mnist_tui.tui.dialogs import ChooseScreen
+from mnist_tui.tui.dialogs import ChooseScreen, FormDialog
 from mnist_tui.tui.editor.digit import DigitPane
 from mnist_tui.tui.editor.draft import Draft, differences, to_save
 from mnist_tui.tui.editor.panes import ComplexityPane, FieldRow, LayersPane, ParametersPane
-from mnist_tui.tui.editor.save_preset import SavePresetScreen
 from mnist_tui.tui.presets.screen import DataNote
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
 from mnist_tui.tui.terminal.keymap import bind, key_of
@@ -335,3 +340,63 @@ def _row_of(widget: Widget | None) -> FieldRow | None:
     """Return the row of the field that a widget belongs to."""
     nodes = widget.ancestors_with_self if widget is not None else []
     return next((node for node in nodes if isinstance(node, FieldRow)), None)
+
+
+class SavePresetScreen(FormDialog[Preset]):
+    """Saves a preset and gives it as it was saved; None if it was not saved.
+
+    Args:
+        preset: the preset to save, with the name and title to start from.
+    """
+
+    TITLE = "Save as a preset"
+    ACCEPT = "Save"
+    HELP = """
+    **Save as a preset.** Letters, digits, dots, hyphens and underscores can name it; `--preset NAME` takes that name on
+    the command line. A preset of your own may be replaced, which is asked; a built-in one may not.
+    """
+    BINDINGS = [Binding("escape", "cancel", "Cancel"), bind("save-preset.save", "ctrl+s", "accept", "Save")]
+
+    def __init__(self, preset: Preset) -> None:
+        super().__init__()
+        self._preset = preset
+        self._taken = ""
+        self.name_field = Input(preset.name, compact=True, id="name")
+        self.title_field = Input(preset.title, compact=True, id="title")
+
+    def fields(self) -> Iterable[Widget]:
+        try:
+            place = f"It goes to {user_folder()}"
+        except PathError as error:
+            place = str(error)
+        yield Label("Name, for --preset")
+        yield self.name_field
+        yield Label("Title")
+        yield self.title_field
+        yield Static(place, classes="note", markup=False)
+
+    @on(Input.Changed, "#name")
+    def _renamed(self) -> None:
+        self._taken = ""
+        self._say("", taken=False)
+
+    def accept(self) -> None:
+        """Save the preset; a second time replaces a preset of the same name."""
+        name = self.name_field.value.strip()
+        preset = replace(self._preset, name=name, title=self.title_field.value.strip(), origin="saved")
+        taken = False
+        try:
+            taken = os.path.lexists(user_folder() / f"{name}.toml") and not any(
+                path.stem == name for path in builtin_folder().rglob("*.toml")
+            )
+            path = save_preset(preset, name, overwrite=bool(name) and name == self._taken)
+        except (PresetError, PathError) as error:
+            self._taken = name if taken else ""
+            self._say(f"{error}; save again to replace it" if taken else str(error), taken=taken)
+            return
+        self.dismiss(replace(preset, path=path))
+
+    def _say(self, problem: str, *, taken: bool) -> None:
+        self.show_problem(problem)
+        self.set_class(taken, "-taken")
+        self.accept_button.label = "Replace" if taken else "Save"
