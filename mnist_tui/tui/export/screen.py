@@ -144,8 +144,8 @@ class ExportScreen(BenchModal[None]):
         return key_of(name, ExportScreen, self.app.settings.keys)
 
     def _button(self, label: str, name: str, action: str, variant: ButtonVariant = "default") -> Button:
-        text = labelled(label, self._key_of(name))
-        return Button(text, variant, compact=True, id=name.replace(".", "-"), action=f"screen.{action}")
+        id, action = name.replace(".", "-"), f"screen.{action}"
+        return Button(labelled(label, self._key_of(name)), variant, compact=True, id=id, action=action)
 
     def on_mount(self) -> None:
         self._changed()

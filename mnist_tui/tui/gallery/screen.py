@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 
 from mnist_tui.errors import RequestError
@@ -31,6 +30,7 @@ from mnist_tui.tui.gallery.predictions import (
     probability_lines,
 )
 from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.pixels import EDGES, Ink, PictureGrid, Size, Tile
@@ -60,18 +60,16 @@ class GalleryScreen(RunScreen):
     full stop show the epoch before and after, `u` the final evaluation.
     """
     BINDINGS = [
-        Binding(
-            "o", "order", "Order", tooltip="Worst first, surest first, doubtful first, by number", id="gallery.order"
-        ),
-        Binding("e", "errors", "Errors", tooltip="Wrong images only, or all", id="gallery.errors"),
-        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="gallery.final"),
-        Binding("t", "choose('true')", "True", tooltip="Choose the true class", id="gallery.true"),
-        Binding("p", "choose('predicted')", "Read as", tooltip="Choose the predicted class", id="gallery.predicted"),
-        Binding("x", "all", "All", tooltip="Show all images, right and wrong", id="gallery.all", show=False),
-        Binding("j", "jump", "Jump", tooltip="Jump to an image by its number", id="gallery.jump", show=False),
-        Binding("h", "hog", "HOG", tooltip="Show or hide the HOG pictures", id="gallery.hog", show=False),
-        Binding("z", "size", "Size", tooltip="Larger or smaller pictures, or what fits", id="gallery.size", show=False),
-        Binding("escape", "back", "Back", tooltip="Back to where you were", id="gallery.back"),
+        bind("gallery.order", "o", "order", "Order", "Worst first, surest first, doubtful first, by number"),
+        bind("gallery.errors", "e", "errors", "Errors", "Wrong images only, or all"),
+        bind("gallery.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
+        bind("gallery.true", "t", "choose('true')", "True", "Choose the true class"),
+        bind("gallery.predicted", "p", "choose('predicted')", "Read as", "Choose the predicted class"),
+        bind("gallery.all", "x", "all", "All", "Show all images, right and wrong", hidden=True),
+        bind("gallery.jump", "j", "jump", "Jump", "Jump to an image by its number", hidden=True),
+        bind("gallery.hog", "h", "hog", "HOG", "Show or hide the HOG pictures", hidden=True),
+        bind("gallery.size", "z", "size", "Size", "Larger or smaller pictures, or what fits", hidden=True),
+        bind("gallery.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)

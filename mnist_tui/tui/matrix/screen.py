@@ -8,7 +8,6 @@ from pathlib import Path
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container, VerticalScroll
 
 from mnist_tui.errors import RunError
@@ -25,6 +24,7 @@ from mnist_tui.tui.dialogs import ChooseScreen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import VIEWS, CellMatrix, ConfusionView, View, WorstConfusions, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
@@ -70,14 +70,14 @@ class MatrixScreen(RunScreen):
     takes another run's final matrix, or its newest; `x` ends it. `u` shows the final evaluation.
     """
     BINDINGS = [
-        Binding("v", "view", "View", tooltip="Counts, row percentages, errors only", id="matrix.view"),
-        Binding("u", "final", "Final", tooltip="The final evaluation, or the epochs again", id="matrix.final"),
-        Binding("b", "base", "Base", tooltip="Compare other epochs with this one", id="matrix.base"),
-        Binding("o", "other", "Other run", tooltip="Compare with another run", id="matrix.other"),
-        Binding("x", "no_base", "No base", tooltip="End the comparison", id="matrix.no-base"),
-        Binding("n", "next_worst", "Worst", tooltip="Select the next of the worst confusions", id="matrix.worst"),
-        Binding("g", "gallery", "All images", tooltip="All wrong images", id="matrix.gallery", show=False),
-        Binding("escape", "back", "Back", tooltip="Back to where you were", id="matrix.back"),
+        bind("matrix.view", "v", "view", "View", "Counts, row percentages, errors only"),
+        bind("matrix.final", "u", "final", "Final", "The final evaluation, or the epochs again"),
+        bind("matrix.base", "b", "base", "Base", "Compare other epochs with this one"),
+        bind("matrix.other", "o", "other", "Other run", "Compare with another run"),
+        bind("matrix.no-base", "x", "no_base", "No base", "End the comparison"),
+        bind("matrix.worst", "n", "next_worst", "Worst", "Select the next of the worst confusions"),
+        bind("matrix.gallery", "g", "gallery", "All images", "All wrong images", hidden=True),
+        bind("matrix.back", "escape", "back", "Back", "Back to where you were"),
     ]
 
     status = getters.query_one(StatusLine)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Region
@@ -22,6 +21,7 @@ from mnist_tui.runs.event_log import EpochReader
 from mnist_tui.runs.events import WeightsSeen
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.weights.distributions import DistributionView, EpochSpread, LayerTable, rows_of
 from mnist_tui.tui.weights.pictures import WeightPictures
 from mnist_tui.tui.widgets.controls import KeyFooter
@@ -44,22 +44,18 @@ class WeightsScreen(RunScreen):
     `p` shows the first layer's weights as pictures, from the model or the newest checkpoint.
     """
     BINDINGS = [
-        Binding("up,k", "layer(-1)", "Layer", tooltip="The layer before", key_display="↑↓", id="weights.layer-before"),
-        Binding("down,j", "layer(1)", "Next layer", tooltip="The next layer", show=False, id="weights.layer-after"),
-        Binding("b", "kind('biases')", "Biases", tooltip="The biases instead of the weights", id="weights.biases"),
-        Binding("b", "kind('weights')", "Weights", tooltip="The weights instead of the biases", id="weights.weights"),
-        Binding(
-            "p", "pictures(True)", "Pictures", tooltip="The first layer's weights as pictures", id="weights.pictures"
-        ),
-        Binding("p", "pictures(False)", "Spread", tooltip="How the values are spread", id="weights.distributions"),
-        Binding(
-            "pageup", "turn(-1)", "Page", tooltip="The pictures before", key_display="PgUp/Dn", id="weights.page-up"
-        ),
-        Binding("pagedown", "turn(1)", "Next page", tooltip="The next pictures", show=False, id="weights.page-down"),
-        Binding("s", "signs", "Signs", tooltip="Signs instead of colours, and back", id="weights.signs"),
-        Binding("z", "resize", "Size", tooltip="Another size of the pictures", id="weights.size"),
-        Binding("r", "renew", "Renew", tooltip="Newer pictures: asks a live run for a checkpoint", id="weights.renew"),
-        Binding("escape,w", "back", "Back", tooltip="Back to the run", id="weights.back"),
+        bind("weights.layer-before", "up,k", "layer(-1)", "Layer", "The layer before", display="↑↓"),
+        bind("weights.layer-after", "down,j", "layer(1)", "Next layer", "The next layer", hidden=True),
+        bind("weights.biases", "b", "kind('biases')", "Biases", "The biases instead of the weights"),
+        bind("weights.weights", "b", "kind('weights')", "Weights", "The weights instead of the biases"),
+        bind("weights.pictures", "p", "pictures(True)", "Pictures", "The first layer's weights as pictures"),
+        bind("weights.distributions", "p", "pictures(False)", "Spread", "How the values are spread"),
+        bind("weights.page-up", "pageup", "turn(-1)", "Page", "The pictures before", display="PgUp/Dn"),
+        bind("weights.page-down", "pagedown", "turn(1)", "Next page", "The next pictures", hidden=True),
+        bind("weights.signs", "s", "signs", "Signs", "Signs instead of colours, and back"),
+        bind("weights.size", "z", "resize", "Size", "Another size of the pictures"),
+        bind("weights.renew", "r", "renew", "Renew", "Newer pictures: asks a live run for a checkpoint"),
+        bind("weights.back", "escape,w", "back", "Back", "Back to the run"),
     ]
 
     status = getters.query_one(StatusLine)

@@ -13,7 +13,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import RenderResult
-from textual.binding import Binding
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -24,6 +23,7 @@ from mnist_tui.runs import scores
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.scores import Confusion, in_words, worst_confusions
 from mnist_tui.runs.state import RunState
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.wording import DASH, percent, signed
 
 View = Literal["counts", "percent", "errors"]
@@ -438,11 +438,11 @@ class CellMatrix(ConfusionView, can_focus=True):
     epoch before and after, `<` and `>` ten epochs away.
     """
     BINDINGS = [
-        Binding("up", "move(-1, 0)", "Up", tooltip="Select the cell above", id="matrix.up", show=False),
-        Binding("down", "move(1, 0)", "Down", tooltip="Select the cell below", id="matrix.down", show=False),
-        Binding("left", "move(0, -1)", "Left", tooltip="Select the cell to the left", id="matrix.left", show=False),
-        Binding("right", "move(0, 1)", "Right", tooltip="Select the cell to the right", id="matrix.right", show=False),
-        Binding("enter", "choose", "Images", tooltip="Open the images of the selected cell", id="matrix.images"),
+        bind("matrix.up", "up", "move(-1, 0)", "Up", "Select the cell above", hidden=True),
+        bind("matrix.down", "down", "move(1, 0)", "Down", "Select the cell below", hidden=True),
+        bind("matrix.left", "left", "move(0, -1)", "Left", "Select the cell to the left", hidden=True),
+        bind("matrix.right", "right", "move(0, 1)", "Right", "Select the cell to the right", hidden=True),
+        bind("matrix.images", "enter", "choose", "Images", "Open the images of the selected cell"),
     ]
     NARROWEST_WITH_MARGINS = NARROWEST_CELL
     cursor = cell = (0, 0)

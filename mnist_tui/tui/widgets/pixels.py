@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, getters
-from textual.binding import Binding
 from textual.color import Color
 from textual.message import Message
 from textual.strip import Strip
@@ -21,6 +20,7 @@ from textual.widget import Widget
 
 from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.settings import Glyphs
+from mnist_tui.tui.terminal.keymap import bind
 
 if TYPE_CHECKING:
     from mnist_tui.tui.bench import Bench
@@ -230,14 +230,14 @@ class PictureGrid(Widget, can_focus=True):
     and the last; a click selects one, the wheel turns the page. Comma and full stop show the epoch before and after.
     """
     BINDINGS = [
-        Binding("left", "move(-1)", "Previous", tooltip="The picture before", id="gallery.previous", show=False),
-        Binding("right", "move(1)", "Next", tooltip="The next picture", id="gallery.next", show=False),
-        Binding("up", "row(-1)", "Up", tooltip="Select the picture above", id="gallery.up", show=False),
-        Binding("down", "row(1)", "Down", tooltip="Select the picture below", id="gallery.down", show=False),
-        Binding("pageup", "page(-1)", "Page up", tooltip="The page before", id="gallery.page-up", show=False),
-        Binding("pagedown,space", "page(1)", "Page", tooltip="The next page", id="gallery.page-down"),
-        Binding("home", "to(0)", "First", tooltip="Select the first picture", id="gallery.first", show=False),
-        Binding("end", "to(-1)", "Last", tooltip="Select the last picture", id="gallery.last", show=False),
+        bind("gallery.previous", "left", "move(-1)", "Previous", "The picture before", hidden=True),
+        bind("gallery.next", "right", "move(1)", "Next", "The next picture", hidden=True),
+        bind("gallery.up", "up", "row(-1)", "Up", "Select the picture above", hidden=True),
+        bind("gallery.down", "down", "row(1)", "Down", "Select the picture below", hidden=True),
+        bind("gallery.page-up", "pageup", "page(-1)", "Page up", "The page before", hidden=True),
+        bind("gallery.page-down", "pagedown,space", "page(1)", "Page", "The next page"),
+        bind("gallery.first", "home", "to(0)", "First", "Select the first picture", hidden=True),
+        bind("gallery.last", "end", "to(-1)", "Last", "Select the last picture", hidden=True),
     ]
     DEFAULT_CSS = """
     PictureGrid {

@@ -9,7 +9,6 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -17,6 +16,7 @@ from textual.strip import Strip
 
 from mnist_tui.columns import fit
 from mnist_tui.shown_text import visible_line
+from mnist_tui.tui.terminal.keymap import bind
 
 GAP = 2
 MARKS = 2
@@ -89,12 +89,12 @@ class RowTable(ScrollView, can_focus=True):
     }
     """
     BINDINGS = [
-        Binding("up,k", "move(-1)", "Up", show=False, tooltip="The row above", id="table.up"),
-        Binding("down,j", "move(1)", "Down", show=False, tooltip="The row below", id="table.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="table.page-up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="table.page-down"),
-        Binding("home", "to(0)", "First", show=False, tooltip="The first row", id="table.first"),
-        Binding("end", "to(-1)", "Last", show=False, tooltip="The last row", id="table.last"),
+        bind("table.up", "up,k", "move(-1)", "Up", "The row above", hidden=True),
+        bind("table.down", "down,j", "move(1)", "Down", "The row below", hidden=True),
+        bind("table.page-up", "pageup", "page(-1)", "Page up", "A page up", hidden=True),
+        bind("table.page-down", "pagedown", "page(1)", "Page down", "A page down", hidden=True),
+        bind("table.first", "home", "to(0)", "First", "The first row", hidden=True),
+        bind("table.last", "end", "to(-1)", "Last", "The last row", hidden=True),
     ]
 
     class CursorMoved(Message):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.timer import Timer
 
 from mnist_tui.runs.state import EpochRow, RunState
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import AXIS_COLUMNS, EpochAxis, EpochWindow, Plane, Span, plane_of
 from mnist_tui.tui.widgets.plots.plot import EpochView, Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks, Row, Stroke, fitting_parts, row_length, ruled
@@ -285,14 +285,7 @@ class Curve(Plot):
 PAIRS: tuple[tuple[Metric, Metric], ...] = (("loss", "accuracy"), ("learning_rate", "images_per_second"))
 CURVE_KEYS = [
     *view_keys("curves", "plot"),
-    Binding(
-        "u",
-        "plot('other')",
-        "Other curves",
-        tooltip="Loss and accuracy, or learning rate and images per second",
-        id="curves.other",
-        show=False,
-    ),
+    bind("curves.other", "u", "plot('other')", "Other curves", "Learning rate and speed, and back", hidden=True),
 ]
 """Key bindings for a screen, whose `action_plot` passes them on to `CurvePlots.action_view`."""
 

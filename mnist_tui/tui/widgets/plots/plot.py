@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.axes import EpochAxis, EpochWindow, Plane
 from mnist_tui.tui.widgets.plots.raster import MARKS, Marks, PlotPicture, Row, changed, paint
 
@@ -193,7 +194,7 @@ def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Bind
         shown: those in the footer.
     """
     return [
-        Binding(key, f"{action}('{what}')", name, tooltip=tooltip, id=f"{section}.{what}", show=what in shown)
+        bind(f"{section}.{what}", key, f"{action}('{what}')", name, tooltip, hidden=what not in shown)
         for key, what, name, tooltip in (
             ("plus,equals_sign", "in", "Zoom in", "Fewer epochs in the curves, in more detail"),
             ("minus", "out", "Zoom out", "More epochs in the curves"),

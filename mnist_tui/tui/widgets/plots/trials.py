@@ -8,10 +8,10 @@ from itertools import pairwise
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding
 from textual.message import Message
 
 from mnist_tui.columns import shortened
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
 
@@ -28,10 +28,10 @@ class TrialPlot(Plot):
     TrialPlot:focus { background: $surface; }
     """
     BINDINGS: ClassVar = [
-        Binding("up,k", "row(-1)", "Up", tooltip="The trial above", id="trials.up", show=False),
-        Binding("down,j", "row(1)", "Down", tooltip="The trial below", id="trials.down", show=False),
-        Binding("left", "step(-1)", "Left", tooltip="The trial at the left", id="trials.left", show=False),
-        Binding("right", "step(1)", "Right", tooltip="The trial at the right", id="trials.right", show=False),
+        bind("trials.up", "up,k", "row(-1)", "Up", "The trial above", hidden=True),
+        bind("trials.down", "down,j", "row(1)", "Down", "The trial below", hidden=True),
+        bind("trials.left", "left", "step(-1)", "Left", "The trial at the left", hidden=True),
+        bind("trials.right", "right", "step(1)", "Right", "The trial at the right", hidden=True),
     ]
 
     @dataclass
