@@ -163,8 +163,8 @@ class DistributionView(Widget):
     _drawn: tuple[object, ...] = ()
     _lines: Sequence[list[Segment]] = ()
 
-    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
         self.glyphs: Glyphs = glyphs
 
     def show(self, spreads: Sequence[EpochSpread], epoch: int, nothing: str = "") -> None:
@@ -377,8 +377,8 @@ class LayerTable(TableView):
 
         at: int
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(COLUMNS, id=id)
+    def __init__(self) -> None:
+        super().__init__(COLUMNS)
 
     def on_click(self, event: events.Click) -> None:
         if 0 < event.y <= len(self.rows):

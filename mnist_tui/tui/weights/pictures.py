@@ -6,7 +6,7 @@ Without colour, or where signs are wanted, ``+ #`` are positive and ``- =`` nega
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -86,15 +86,16 @@ class WeightPictures(Widget):
     }
     """
 
-    def __init__(self, *, signs: bool, id: str | None = None) -> None:
-        super().__init__(id=id)
+    first = 0
+    _weights: FirstWeights | None = None
+    _nothing = ""
+    _size_at: int | None = None
+    _drawn: tuple[object, ...] = ()
+    _lines: Sequence[list[Segment]] = ()
+
+    def __init__(self, *, signs: bool) -> None:
+        super().__init__()
         self.signs = signs
-        self.first = 0
-        self._weights: FirstWeights | None = None
-        self._nothing = ""
-        self._size_at: int | None = None
-        self._drawn: tuple[object, ...] = ()
-        self._lines: list[list[Segment]] = []
 
     class Fitted(Message):
         """Posted when the pictures are drawn in another size."""

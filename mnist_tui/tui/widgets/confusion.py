@@ -255,10 +255,11 @@ class ConfusionView(Widget):
         true: int
         predicted: int
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._title = ""
-        self._lines: list[Line] = []
+    _title = ""
+    _lines: Sequence[Line] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
         self._styles: dict[tuple[Tone, float, bool], Style] = {}
         self._entitle()
 
@@ -334,7 +335,7 @@ class ConfusionView(Widget):
         """Draw every line again, because the theme has changed."""
         super().notify_style_update()
         self._styles.clear()
-        self._lines = []
+        self._lines = ()
         self.refresh()
 
     def _drawn(self) -> list[Line]:

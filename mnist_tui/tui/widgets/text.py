@@ -59,8 +59,8 @@ class FactGrid(Grid):
     }
     """
 
-    def __init__(self, names: Sequence[str], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
         self._lines = {name: (Line(name, classes="facts--name"), Line(classes="facts--value")) for name in names}
 
     def compose(self) -> ComposeResult:
@@ -87,19 +87,14 @@ class TableView(Widget):
     DEFAULT_CSS = """
     TableView { width: 1fr; height: auto; }
     """
+    rows: Sequence[Sequence[str]] = ()
+    _bold: int | None = None
 
     def __init__(
-        self,
-        columns: Sequence[Column],
-        *,
-        total: bool = False,
-        below: tuple[int, tuple[int, ...]] | None = None,
-        id: str | None = None,
+        self, columns: Sequence[Column], *, total: bool = False, below: tuple[int, tuple[int, ...]] | None = None
     ) -> None:
-        super().__init__(id=id)
+        super().__init__()
         self._columns, self._total, self._below = columns, total, below
-        self.rows: Sequence[Sequence[str]] = ()
-        self._bold: int | None = None
 
     def show(self, rows: Sequence[Sequence[str]], bold: int | None = None) -> None:
         """Show rows, one of them in bold type."""
