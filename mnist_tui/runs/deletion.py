@@ -92,8 +92,9 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def _ends(folder: RunFolder, patience: float) -> bool:
+    """Wait until the worker can write no more: until its process has ended, where that can be seen."""
     end = time.monotonic() + patience
-    while _lives(folder):
+    while folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file):
         if time.monotonic() > end:
             return False
         time.sleep(LOOK_SECONDS)
@@ -108,11 +109,6 @@ def _silent(folder: RunFolder) -> str:
         f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended{why}; "
         "nothing was deleted, and it is no longer asked to end"
     )
-
-
-def _lives(folder: RunFolder) -> bool:
-    """Return whether the worker may still write: until its process has ended, where that can be seen."""
-    return folder.state() in LIVE or is_worker(folder.path, folder.status()) or is_held(folder.lock_file)
 
 
 @dataclass(frozen=True)

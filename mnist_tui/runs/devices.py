@@ -1,7 +1,7 @@
 """This machine's processor cores and GPUs, and the runs that use a device or wait for it.
 
-Nothing manages the queue. A run that waits looks at the other runs' folders, and begins once all runs that were made
-before it, on this machine and for the same device, have ended; a worker that died holds up no other run.
+No process manages the queue. A waiting run reads the other runs' folders, and begins once all runs that were made
+before it, on this machine and for the same device, have ended; a worker that died delays no other run.
 """
 
 from __future__ import annotations

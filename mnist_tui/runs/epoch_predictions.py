@@ -55,11 +55,7 @@ def is_kept(epoch: int) -> bool:
 
 
 def go_on_after(path: Path, epoch: int) -> None:
-    """Prepare the file for a writer that goes on after `epoch`: later epochs are dropped, a torn record is cut off.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Prepare the file for a writer that goes on after `epoch`: drop later epochs, and cut a torn record off."""
     if not os.path.lexists(path):
         return
     reader = PredictionsReader(path)
@@ -71,14 +67,7 @@ def go_on_after(path: Path, epoch: int) -> None:
 
 
 def append(path: Path, epoch: int, probabilities: NDArray[Any]) -> None:
-    """Append an epoch, whole or not at all. For the run's one writer.
-
-    Args:
-        probabilities: ``(n, 10)``.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Append an epoch's probabilities ``(n, 10)``, whole or, with an OSError, not at all. For the run's one writer."""
     import numpy as np
 
     classes = probabilities.argmax(axis=1).astype(np.uint8)
@@ -102,7 +91,7 @@ class PredictionsReader:
     """Reads single epochs from the file, which may still be written. For one thread at a time.
 
     Attributes:
-        end: bytes of the file that were whole records when it was last looked at.
+        end: the number of bytes that were whole records at the last scan.
     """
 
     def __init__(self, path: Path) -> None:

@@ -55,11 +55,7 @@ class RunFolder(ProcessFolder):
         write_json(self.launch_file, document(launch))
 
     def results(self) -> dict[str, Any] | None:
-        """Return the document in `results.json`; None while there is none.
-
-        Raises:
-            RunError: it cannot be read, or a part of it is not what it should be.
-        """
+        """Return the document in `results.json`; None while there is none; raises `RunError` where it is damaged."""
         from mnist_tui.runs.results import check_results
 
         if not os.path.lexists(self.results_file):
@@ -145,11 +141,7 @@ def create(
 
 
 def check_place_in_run(path: Path) -> None:
-    """Refuse to write a file where it would be part of a run's folder that leads outside itself.
-
-    Raises:
-        RunError: it would.
-    """
+    """Raise a `RunError` if a file at `path` would be part of a run's folder that leads outside itself."""
     for place in list(path.absolute().parents)[:3]:
         if os.path.lexists(place / "experiment.toml"):
             RunFolder(place).check_own_files()
@@ -184,11 +176,7 @@ def read_label(folder: RunFolder) -> Label:
 
 
 def checked_label(folder: RunFolder) -> Label:
-    """Return the run's label; an empty one where there is none.
-
-    Raises:
-        RunError: there is one that cannot be read.
-    """
+    """Return the run's label; an empty one where there is none; raises `RunError` for one that cannot be read."""
     if not os.path.lexists(folder.label_file):
         return Label()
     label = read_record(folder.label_file, Label)
@@ -196,10 +184,7 @@ def checked_label(folder: RunFolder) -> Label:
 
 
 def write_label(folder: RunFolder, label: Label) -> Label:
-    """Write the run's label; blanks and line ends become single spaces. An empty label removes the file.
-
-    Returns:
-        The label as written.
+    """Write the run's label, an empty one by removing the file, and return it with its blanks made single spaces.
 
     Raises:
         RunError: a text is too long, or the run's folder is gone or cannot be written.

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mnist_tui.errors import RunError
 from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
 from mnist_tui.runs.state import LIVE
-
-if TYPE_CHECKING:
-    from mnist_tui.runs.collection.summaries import RunSummary
 
 RECENT = 50
 """How many of the newest runs are looked at for one that trains now."""
@@ -112,13 +108,6 @@ def _created(folder: RunFolder) -> float:
         return folder.launch().created
     except RunError:
         return 0.0
-
-
-def list_runs(runs_dir: Path) -> list[RunSummary]:
-    """Return a summary of every run, newest first; runs that cannot be read too, as damaged."""
-    from mnist_tui.runs.collection.listing import listed
-
-    return listed(runs_dir)
 
 
 def any_running_here(runs_dir: Path) -> bool:

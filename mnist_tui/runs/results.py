@@ -152,9 +152,12 @@ def assemble_document(
         study: id of the study that the run is a trial of; empty for a run of its own.
     """
     results, foreign = results or {}, foreign_file(folder.path)
-    complexity, dataset = of(preset.experiment), results.get("dataset") or _dataset(state)
+    complexity, dataset = of(preset.experiment), results.get("dataset")
+    if not dataset and state.data is not None:
+        keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
+        dataset = {key: getattr(state.data, key) for key in keys}
     crashed = folder.known_end() if folder_state == "crashed" and not state.ended else ""
-    sample, published = (dataset or {}).get("sample"), preset.reference
+    published = None if dataset and dataset.get("sample") else preset.reference
     return {
         "run": folder.id,
         "folder": str(folder.path),
@@ -170,7 +173,7 @@ def assemble_document(
         **{key: results.get(key) for key in ("test", "train", "confusion_matrix", "closed_form", "timings")},
         "platform": results.get("platform") or (state.start.platform if state.start else {}),
         "warnings": list(state.warnings),
-        "reference": published.model_dump(mode="json") if published and not sample else None,
+        "reference": published.model_dump(mode="json") if published else None,
         "damaged": f"{foreign}; nothing is written to this run" if foreign else "",
     }
 
@@ -181,11 +184,3 @@ def results_of(folder: RunFolder, state: RunState) -> dict[str, Any] | None:
     if ended is None or results is None or results.get("state", ended.state) != ended.state:
         return None
     return results
-
-
-def _dataset(state: RunState) -> dict[str, Any] | None:
-    data = state.data
-    if data is None:
-        return None
-    keys = ("name", "title", "sha256", "source", "sample", "verified", "train", "validation", "test")
-    return {key: getattr(data, key) for key in keys}

@@ -1,6 +1,6 @@
-"""What a confusion matrix says: totals, recall, precision, and the worst confusions in words. Pure arithmetic.
+"""Scores of a confusion matrix: totals, recall, precision, and the worst confusions in words.
 
-Matrices hold counts, rows the true class and columns the predicted one.
+Matrices hold counts: rows are true classes, columns predicted ones.
 """
 
 from __future__ import annotations

@@ -34,26 +34,41 @@ TAKEN_SECONDS = 0.5
 LOOK_SECONDS = 0.02
 
 
-class Standby:
-    """A worker that imports TensorFlow and then waits for a run; it ends when this process does, unless it got one."""
+class PipedWorker:
+    """A worker that ends once its stdin is closed, and so with the process that started it."""
 
-    def __init__(self) -> None:
-        with tempfile.TemporaryFile() as log:
-            self._process = python_process.start(WORKER, "--standby", output=log, stdin=subprocess.PIPE)
+    _process: subprocess.Popen[bytes]
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     @property
-    def waiting(self) -> bool:
-        """Whether it can still be given a run."""
-        return self._process.poll() is None and not self._stdin.closed
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
 
     @property
     def _stdin(self) -> IO[bytes]:
         assert self._process.stdin is not None
         return self._process.stdin
+
+    def _send(self, line: bytes) -> None:
+        self._stdin.write(line + b"\n")
+        self._stdin.flush()
+
+
+class Standby(PipedWorker):
+    """A worker that imports TensorFlow and then waits for a run; once it got one, it outlives this process."""
+
+    def __init__(self) -> None:
+        with tempfile.TemporaryFile() as log:
+            self._process = python_process.start(WORKER, "--standby", output=log, stdin=subprocess.PIPE)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it can still be given a run."""
+        return self.alive and not self._stdin.closed
 
     def give(self, folder: RunFolder) -> bool:
         """Hand it the run. False where it has died meanwhile: then start another worker."""
@@ -61,7 +76,7 @@ class Standby:
             return False
         try:
             folder.write_status(status_of(self.pid, "starting"))
-            self._stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
+            self._send(os.fsencode(folder.path.absolute()))
             self._stdin.close()
         except OSError:
             return False

@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from mnist_tui.errors import RequestError, RunError
@@ -104,8 +105,6 @@ class RunWatch(FolderWatch[RunSnapshot]):
         self._checked: float | None = None
         self._lived = 0.0
         self._log: tuple[str, ...] = ()
-        self._reference: Reference | None = None
-        self._is_reference_read = False
 
     def skip_earlier(self) -> RunState:
         """Read the events of earlier workers, before a new one is started; their end is not the end of this watch.
@@ -171,14 +170,15 @@ class RunWatch(FolderWatch[RunSnapshot]):
             self._log = tuple(self.folder.last_log_lines(LOG_LINES))
 
     def _published(self) -> Reference | None:
-        """Return the published results, read once the run has ended; None where it trained on sample data."""
-        if self.run.ended is None or (self.run.data is not None and self.run.data.sample):
-            return None
-        if not self._is_reference_read:
-            self._is_reference_read = True
-            with contextlib.suppress(RequestError, OSError):
-                self._reference = self.folder.preset().reference
-        return self._reference
+        """Return the published results once the run has ended; None where it trained on sample data."""
+        sample = self.run.data is not None and self.run.data.sample
+        return None if self.run.ended is None or sample else self._reference
+
+    @cached_property
+    def _reference(self) -> Reference | None:
+        with contextlib.suppress(RequestError, OSError):
+            return self.folder.preset().reference
+        return None
 
     def _why(self, state: str) -> str:
         if self.run.ended is not None:

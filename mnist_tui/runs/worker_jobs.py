@@ -26,7 +26,7 @@ from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.process_folder import last_lines, status_of
-from mnist_tui.runs.start import WORKER
+from mnist_tui.runs.start import WORKER, PipedWorker
 
 TICK_SECONDS = 0.2
 END_SECONDS = 5.0
@@ -41,7 +41,7 @@ def threads_environment(threads: int) -> dict[str, str]:
     return {"TF_NUM_INTRAOP_THREADS": str(threads), "TF_NUM_INTEROP_THREADS": str(threads)}
 
 
-class TrialServer:
+class TrialServer(PipedWorker):
     """A worker that keeps TensorFlow loaded and trains the runs it is given, one after another, until its stdin ends.
 
     Device and threads are fixed by its first run, or by its environment; a later run that asks for others fails with a
@@ -63,24 +63,14 @@ class TrialServer:
                 WORKER, "--trials", output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE, own=self._own
             )
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can be given a run."""
-        return self._process.poll() is None
-
     def run(self, folder: RunFolder, tick: Callable[[], None]) -> int:
         """Let the server train a run, and wait for the run's end.
 
         Args:
-            tick: called about five times a second meanwhile. What it raises comes out of here; the run goes on then,
-                and `close` is what ends it.
+            tick: called about five times a second meanwhile. If it raises, the run goes on until `close`.
 
         Returns:
-            The run's exit code: 0 done (stopped and diverged are), 1 failed, 2 refused (it is as it was).
+            The run's exit code: 0 done (also stopped or diverged), 1 failed, 2 refused (and unchanged).
 
         Raises:
             RunError: the server has died; the text has the last lines that it printed.
@@ -88,11 +78,9 @@ class TrialServer:
         if self._first_memory and self._memory() > self._first_memory + GROWTH_BYTES:
             self.close()
             self._start()
-        assert self._process.stdin is not None
         folder.write_status(status_of(self.pid, "starting"))
         try:
-            self._process.stdin.write(os.fsencode(folder.path.absolute()) + b"\n")
-            self._process.stdin.flush()
+            self._send(os.fsencode(folder.path.absolute()))
         except OSError:
             raise self._died(folder) from None
         while (answer := self._answer()) is None:
@@ -188,8 +176,6 @@ def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Pope
     return python_process.start(WORKER, *arguments, output=subprocess.PIPE, errors=errors, stdin=subprocess.PIPE)
 
 
-REFUSED = 2
-"""The worker's exit code for a request that cannot be met."""
 PATIENCE_SECONDS = 2.0
 """How long a process may take to end by itself."""
 
@@ -239,7 +225,7 @@ class PredictorAnswer:
     milliseconds: float
 
 
-class Predictor:
+class Predictor(PipedWorker):
     """A process that holds a run's model, started with this object. One thread asks, any thread may close."""
 
     def __init__(self, folder: RunFolder) -> None:
@@ -253,15 +239,6 @@ class Predictor:
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
 
     def wait_ready(self) -> Loaded:
         """Wait until the model is loaded, which takes seconds.
@@ -282,10 +259,8 @@ class Predictor:
             PredictionError: the process has ended, or does not take these.
         """
         request = {"images": [base64.b64encode(image).decode("ascii") for image in images]}
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
+            self._send(json.dumps(request).encode())
         except (OSError, ValueError):
             raise self.ended() from None
         doc = self._read()
@@ -321,7 +296,9 @@ class Predictor:
         self._errors.seek(0)
         printed = telling(self._errors.read().decode("utf-8", "replace").splitlines())
         why = f": {printed[-1].strip()}" if printed and code else ""
-        return PredictionError(f"the model's process has ended{why}", refused=code == REFUSED)
+        return PredictionError(
+            f"the model's process has ended{why}", refused=code == 2
+        )  # the worker's code for a request that cannot be met
 
 
 def class_names(folder: RunFolder) -> tuple[str, ...]:
