@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mnist_tui.errors import RunError
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.seed_groups import seed_groups
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import AmbiguousRunError, find_run, list_runs
+from mnist_tui.runs.library import AmbiguousRunError, find_run
 from mnist_tui.studies.folder import StudyError, StudyFolder, find_study
 from mnist_tui.studies.state import replayed
 from mnist_tui.wording import counted

@@ -29,9 +29,10 @@ from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.report.result_words import solution_in_words
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
-from mnist_tui.runs.library import check_readable, list_runs, passed_over
+from mnist_tui.runs.library import check_readable, passed_over
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, percent, seconds, size

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mnist_tui.runs.collection.filters import parse
-from mnist_tui.runs.collection.listing import listed
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.studies.events import TrialEnded, TrialPlanned, TrialSubmitted
@@ -101,4 +101,4 @@ def test_the_list_of_runs_is_filtered_by_a_study(runs_dir: Path, study: StudyFol
         launch = json.loads((run.path / "launch.json").read_text())
         (run.path / "launch.json").write_text(json.dumps(launch | {"study": study.id}))
     for text in (study.id, f"study={study.id}", f"study=*{study.id[-4:]}"):
-        assert {run.run for run in listed(runs_dir) if parse(text)(run)} == {run.id for run in runs[1:]}, text
+        assert {run.run for run in list_runs(runs_dir) if parse(text)(run)} == {run.id for run in runs[1:]}, text

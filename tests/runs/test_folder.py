@@ -18,6 +18,7 @@ from mnist_tui import processes
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.runs import control, deletion, library, process_folder
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.deletion import find_waste, remove_waste
 from mnist_tui.runs.event_log import EventLog
@@ -83,7 +84,7 @@ def test_a_run_is_listed_only_when_all_of_it_is_there(tmp_path, monkeypatch):
     write, seen = RunFolder.write_status, []
 
     def look_first(self, status):
-        seen.append((library.run_folders(tmp_path), library.list_runs(tmp_path)))
+        seen.append((library.run_folders(tmp_path), list_runs(tmp_path)))
         write(self, status)
 
     monkeypatch.setattr(RunFolder, "write_status", look_first)
@@ -282,7 +283,7 @@ def test_a_list_of_runs_passes_over_what_is_no_run_and_tells_what_is_damaged(tmp
     (tmp_path / "notes").mkdir()
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "experiment.toml").write_text("broken = ")
-    damaged, summary = sorted(library.list_runs(tmp_path), key=lambda found: found.epochs_done)
+    damaged, summary = sorted(list_runs(tmp_path), key=lambda found: found.epochs_done)
     assert (damaged.run, damaged.state) == ("half", "damaged")
     assert (summary.run, summary.state, summary.epochs_done, summary.test_accuracy) == (run.id, "finished", 2, 0.97)
 

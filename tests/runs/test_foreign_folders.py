@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.report.export import export
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.listing import CACHE, listed
+from mnist_tui.runs.collection.listing import CACHE, list_runs
 from mnist_tui.runs.collection.summaries import summary_of
 from mnist_tui.runs.control import Command, Inbox, leave
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, remove_waste
@@ -224,7 +224,7 @@ def test_an_entry_that_cannot_be_followed_is_passed_over_alone(run, tmp_path):
     entries(tmp_path / "runs")
     (tmp_path / "runs" / "a-file").write_text("")
     (tmp_path / "runs" / "a-folder").mkdir()
-    assert [found.run for found in listed(tmp_path / "runs")] == [run.id]
+    assert [found.run for found in list_runs(tmp_path / "runs")] == [run.id]
     assert find_run(tmp_path / "runs", "latest") == run
     assert [str(entry) for entry in passed_over(tmp_path / "runs")] == [
         "loop (a link that leads nowhere)",
@@ -244,7 +244,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over_alone(run, tmp_path, mo
 
     monkeypatch.setattr(os, "lstat", refused)
     monkeypatch.setattr(Path, "lstat", refused)
-    assert [found.run for found in listed(tmp_path / "runs")] == [run.id]
+    assert [found.run for found in list_runs(tmp_path / "runs")] == [run.id]
     assert find_run(tmp_path / "runs", run.id) == run
     assert [str(entry) for entry in passed_over(tmp_path / "runs")] == ["lost+found (Permission denied)"]
     with pytest.raises(RunError, match="cannot be examined: Permission denied"):
@@ -270,7 +270,7 @@ def test_a_text_that_can_be_no_path_names_no_run(run, tmp_path, text):
 def test_a_run_that_cannot_be_read_is_listed_as_damaged_beside_the_others(run, tmp_path, name, text, why):
     other = finished_run(tmp_path / "runs")
     (run.path / name).write_text(text)
-    found = {summary.run: summary for summary in listed(tmp_path / "runs")}
+    found = {summary.run: summary for summary in list_runs(tmp_path / "runs")}
     assert found[other.id] == summary_of(other)
     assert found[run.id].state == "damaged"
     assert why in found[run.id].damaged
@@ -287,28 +287,28 @@ def test_a_run_that_cannot_be_read_is_listed_as_damaged_beside_the_others(run, t
 )
 def test_a_run_that_can_be_read_keeps_its_state_and_says_what_is_damaged(run, tmp_path, name, text, why):
     (run.path / name).write_text(text)
-    (found,) = listed(tmp_path / "runs")
+    (found,) = list_runs(tmp_path / "runs")
     assert found.state == "stopped"
     assert why in found.damaged
     (run.path / name).unlink()
-    (found,) = listed(tmp_path / "runs")
+    (found,) = list_runs(tmp_path / "runs")
     assert found.damaged == ""
 
 
 def test_a_run_with_a_link_is_listed_with_a_sentence(run, tmp_path, outside):
     linked(run, "worker.log", outside)
-    (found,) = listed(tmp_path / "runs")
+    (found,) = list_runs(tmp_path / "runs")
     assert found.state == "stopped"
     assert found.damaged == "its worker.log is a symbolic link; nothing is written to this run"
 
 
 def test_a_crafted_cache_is_not_believed(run, tmp_path):
-    listed(tmp_path / "runs")
+    list_runs(tmp_path / "runs")
     cache = tmp_path / "runs" / CACHE
     body = cache.read_text().partition("\n")[2].rstrip("\n").replace('"started": 1700000000.0', '"started": "x"')
     assert '"x"' in body
     cache.write_text(f"{listing._heading(body)}\n{body}\n")
-    assert listed(tmp_path / "runs") == [summary_of(run)]
+    assert list_runs(tmp_path / "runs") == [summary_of(run)]
 
 
 def test_a_damaged_run_can_be_deleted_unless_its_lock_is_held(run):

@@ -17,7 +17,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.presets import find_preset, save_preset
 from mnist_tui.runs.collection import listing
-from mnist_tui.runs.collection.listing import CACHE, RunListing, listed
+from mnist_tui.runs.collection.listing import CACHE, RunListing, list_runs
 from mnist_tui.runs.collection.seed_groups import band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import EventLog, FiguresReader, encode, replayed
@@ -115,16 +115,16 @@ def test_a_glance_reads_logs_of_before_the_plain_loss(tmp_path):
 
 def test_a_second_program_reads_nothing_of_runs_that_have_not_changed(tmp_path, monkeypatch):
     first = finished_run(tmp_path, epochs=2)
-    before = listed(tmp_path)
+    before = list_runs(tmp_path)
     monkeypatch.setattr(listing, "fixed_of", lambda *_: pytest.fail("a run was read again"))
-    assert listed(tmp_path) == before
+    assert list_runs(tmp_path) == before
     assert [run.run for run in before] == [first.id]
 
 
 @pytest.mark.parametrize("name", ["experiment.toml", "events.jsonl", "status.json", "label.json", "results.json"])
 def test_any_change_of_a_runs_files_is_seen_through_the_cache(tmp_path, name):
     folder = finished_run(tmp_path, epochs=2)
-    listed(tmp_path)
+    list_runs(tmp_path)
     match name:
         case "experiment.toml":
             rewritten(folder.experiment_file, folder.experiment_file.read_text().replace("units = 250", "units = 9"))
@@ -136,16 +136,16 @@ def test_any_change_of_a_runs_files_is_seen_through_the_cache(tmp_path, name):
             write_label(folder, Label("mine", "the best"))
         case _:
             folder.results_file.write_text("{}")
-    (run,) = listed(tmp_path)
+    (run,) = list_runs(tmp_path)
     assert run == summary_of(folder)
-    assert listed(tmp_path) == [run]
+    assert list_runs(tmp_path) == [run]
 
 
 def test_a_moved_runs_folder_tells_its_new_place(tmp_path):
     finished_run(tmp_path / "one")
-    listed(tmp_path / "one")
+    list_runs(tmp_path / "one")
     (tmp_path / "one").rename(tmp_path / "two")
-    (run,) = listed(tmp_path / "two")
+    (run,) = list_runs(tmp_path / "two")
     assert run.folder == str(tmp_path / "two" / run.run)
 
 
@@ -154,11 +154,11 @@ def test_a_changed_preset_changes_what_differs_from_it(tmp_path, monkeypatch):
     raw = find_preset("raw")
     save_preset(raw, "mine")
     finished_run(tmp_path / "runs", "mine", epochs=4)
-    assert listed(tmp_path / "runs")[0].differs == "4 epochs"
+    assert list_runs(tmp_path / "runs")[0].differs == "4 epochs"
     training = raw.experiment.training.model_copy(update={"epochs": 4})
     same = dataclasses.replace(raw, experiment=raw.experiment.model_copy(update={"training": training}))
     save_preset(same, "mine", overwrite=True)
-    assert listed(tmp_path / "runs")[0].differs == ""
+    assert list_runs(tmp_path / "runs")[0].differs == ""
 
 
 @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ def test_a_changed_preset_changes_what_differs_from_it(tmp_path, monkeypatch):
 )
 def test_a_damaged_cache_is_made_anew(tmp_path, damage):
     folder = finished_run(tmp_path)
-    before = listed(tmp_path)
+    before = list_runs(tmp_path)
     cache = tmp_path / CACHE
     whole = cache.read_text()
     cache.write_text(damage(whole))
-    assert listed(tmp_path) == before == [summary_of(folder)]
+    assert list_runs(tmp_path) == before == [summary_of(folder)]
     assert cache.read_text() == whole
 
 
@@ -186,17 +186,17 @@ def test_what_has_just_been_written_is_read_again(tmp_path):
     folder = finished_run(tmp_path)
     now = time.time()
     os.utime(folder.events_file, (now, now))
-    listed(tmp_path)
+    list_runs(tmp_path)
     text = folder.events_file.read_text()
     folder.events_file.write_text(text.replace('"test_accuracy":0.97', '"test_accuracy":0.12'))
     os.utime(folder.events_file, (now, now))
-    assert listed(tmp_path)[0].test_accuracy == 0.12
+    assert list_runs(tmp_path)[0].test_accuracy == 0.12
 
 
 def test_a_folder_that_cannot_be_written_is_listed_all_the_same(tmp_path):
     finished_run(tmp_path)
     (tmp_path / CACHE).mkdir()
-    assert len(listed(tmp_path)) == 1
+    assert len(list_runs(tmp_path)) == 1
 
 
 def test_a_live_run_is_followed_and_its_death_is_seen_without_a_change_of_any_file(tmp_path):
@@ -216,7 +216,7 @@ def test_a_live_run_is_followed_and_its_death_is_seen_without_a_change_of_any_fi
     settle(folder)
     assert looked(runs, whole=False)[folder.id].state == "crashed"
     runs.save()
-    assert listed(tmp_path)[0].state == "crashed"
+    assert list_runs(tmp_path)[0].state == "crashed"
 
 
 def test_runs_that_come_and_go_are_told(tmp_path):
@@ -253,7 +253,7 @@ def test_seeds_are_one_group_and_count_once_each_when_they_finished(tmp_path):
     finished_run(tmp_path, texts={"seed": "5"}, test_accuracy=0.5, created=1_700_002_000.0, state="stopped")
     finished_run(tmp_path, texts={"hidden": "9"}, created=1_700_003_000.0)
     finished_run(tmp_path, texts={"seed": "8"}, created=1_700_004_000.0, sample=True)
-    runs = listed(tmp_path)
+    runs = list_runs(tmp_path)
     (group,) = [found for found in seed_groups(runs) if len(found.scored) > 1]
     found = group.spread("test_accuracy")
     expected = [0.95, 0.97, 0.98]

@@ -14,7 +14,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_tui.runs.collection.listing import listed
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.seed_groups import DRAWN, MOST_EXACT, paired, pairs, seed_groups, summary
 from tests.runs.synthetic import BEGIN, finished_run
 
@@ -124,7 +124,7 @@ def test_groups_of_one_dataset_are_paired_the_best_first(tmp_path: Path) -> None
                 test_accuracy=level + seed / 1000,
                 created=BEGIN + seed + 100 * level,
             )
-    (pair,) = pairs(seed_groups(listed(tmp_path)))
+    (pair,) = pairs(seed_groups(list_runs(tmp_path)))
     assert (pair.first.called, pair.second.called) == ("hog (3 epochs)", "raw (3 epochs)")
     found = pair.paired("test_accuracy")
     assert found is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_tui.runs.collection.listing import listed
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.tui.app import AppOptions, BenchApp
 from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.widgets.plots.compared import SeedScores, by_seed
@@ -73,7 +73,7 @@ async def test_the_sentences_are_copied_and_kept_in_a_file(
     monkeypatch.chdir(tmp_path)
     kept = tmp_path / "mnist-tui-exports" / "copied-seeds.txt"
     async with BenchApp(AppOptions(runs_dir=runs_dir)).run_test(size=(140, 45)) as pilot:
-        pilot.app.push_screen(CompareScreen(listed(runs_dir)))
+        pilot.app.push_screen(CompareScreen(list_runs(runs_dir)))
         await shows(pilot, "Over the five seeds 0 to 4 hog")
         await pilot.press("y")
         await until(pilot, kept.is_file)
@@ -118,7 +118,7 @@ async def test_long_labels_of_groups_are_cut_in_their_middle_at_80_columns(tmp_p
             created = BEGIN + 10 * number + seed
             finished_run(tmp_path / "runs", texts={**texts, "seed": str(seed)}, created=created)
     async with BenchApp(AppOptions(runs_dir=tmp_path / "runs")).run_test(size=(80, 24)) as pilot:
-        pilot.app.push_screen(CompareScreen(listed(tmp_path / "runs")))
+        pilot.app.push_screen(CompareScreen(list_runs(tmp_path / "runs")))
         text = await shows(pilot, "4 runs, 2 curves", "…")
         assert "raw hidden 200x100x50…0005, batch-size 128, n=2" in text
         assert "raw activation relu, batch-size 64, n=2" in text

@@ -206,7 +206,7 @@ class RunListing:
             write_text(self.runs_dir / CACHE, f"{_heading(body)}\n{body}\n")
 
 
-def listed(runs_dir: Path) -> list[RunSummary]:
+def list_runs(runs_dir: Path) -> list[RunSummary]:
     """Return every run of a folder, newest first; those that cannot be read too, as damaged."""
     listing = RunListing(runs_dir)
     for _ in listing.look():

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.containers import Container, VerticalScroll
 
 from mnist_tui.errors import RunError
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Matrix
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.library import list_runs
 from mnist_tui.runs.results import results_of
 from mnist_tui.runs.scores import Confusion, accuracy, in_words, total
 from mnist_tui.runs.state import RunState
