@@ -96,6 +96,8 @@ def open_checked(path: Path, flags: int) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
             raise UnreadableFileError(path, "is a symbolic link, which is not followed") from None
+        if error.errno == errno.ENXIO:
+            raise UnreadableFileError(path, "is a socket, not a file") from None
         raise
     kind = os.fstat(handle).st_mode
     if not stat.S_ISREG(kind):

@@ -6,7 +6,6 @@ is on the disk as well, so that no killed process loses it; a worker obeys each 
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import secrets
@@ -172,10 +171,6 @@ def _read(path: Path) -> Command | None:
         command = replace(record(Command, read_json(path, COMMAND_BYTES)), id=path.stem)
     except (UnreadableFileError, PermissionError, FileNotFoundError, ValueError):
         return None
-    except OSError as error:
-        if error.errno == errno.ENXIO:  # a socket
-            return None
-        raise
     return command if path.suffix == SUFFIX and 0 <= command.epochs <= MAX_EPOCHS else None
 
 
