@@ -34,7 +34,7 @@ class SteadyClock:
 now = SteadyClock()
 
 
-class HeardClock:
+class RemoteClock:
     """Estimates the time by the clock of another process whose events are read: a run's worker or a study's process.
 
     That is the time of the newest event plus the time since its arrival. Until an event arrives it is the time of day,

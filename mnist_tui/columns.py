@@ -86,12 +86,12 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: 
     shown = fit(columns, [size if any(row[at] for row in rows) else 0 for at, size in enumerate(widths)], width, GAP)
 
     def line(cells: Sequence[str]) -> str:
-        texts = ((shortened(cells[at], size), size, columns[at].right) for at, size in shown.items())
+        texts = ((cut_end(cells[at], size), size, columns[at].right) for at, size in shown.items())
         return (" " * GAP).join(f"{text:{'>' if right else '<'}{size}}" for text, size, right in texts).rstrip()
 
     return FittedTable(line([column.title for column in columns]), tuple(line(row) for row in rows), tuple(shown))
 
 
-def shortened(text: str, width: int) -> str:
+def cut_end(text: str, width: int) -> str:
     """Return a text cut to so many characters, with an ellipsis at its end."""
     return text if len(text) <= width else f"{text[: width - 1]}…"

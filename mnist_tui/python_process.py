@@ -134,7 +134,7 @@ def end_words(code: int) -> str:
     return f"{'was ended from outside' if name in ('SIGTERM', 'SIGINT', 'SIGHUP') else 'crashed'} ({name})"
 
 
-def telling(lines: Sequence[str]) -> list[str]:
+def informative_lines(lines: Sequence[str]) -> list[str]:
     """Return the lines of a log that may tell why a process ended.
 
     Left out is what TensorFlow prints at every start (about CUDA, oneDNN, processor instructions), and how processes
@@ -148,9 +148,9 @@ def telling(lines: Sequence[str]) -> list[str]:
     return [line for at, line in enumerate(lines, start=1) if tells(line, at == len(lines))]
 
 
-def said(lines: Sequence[str]) -> str:
-    """Return the telling lines as one."""
-    return "; ".join(line.strip() for line in telling(lines))
+def informative_text(lines: Sequence[str]) -> str:
+    """Return the informative lines as one text."""
+    return "; ".join(line.strip() for line in informative_lines(lines))
 
 
 _reapers: dict[int, threading.Thread] = {}
@@ -180,11 +180,11 @@ def wait_until_logged(pid: int) -> None:
 
 
 def known_end(last: Sequence[str]) -> str:
-    """Return how a process ended, by the last `telling` lines of its log; empty where they do not say it."""
+    """Return how a process ended, by the last `informative_lines` of its log; empty where they do not say it."""
     return next((line.removeprefix(WRITTEN) for line in last[-1:] if line.startswith(WRITTEN)), "")
 
 
 def why_crashed(last: Sequence[str]) -> str:
-    """Return how a process that died without notice ended, and what it printed last, by its log's `telling` lines."""
-    printed = said([line for line in last if not line.startswith(WRITTEN)])
+    """Return how a process that died without notice ended, and what it printed last, by the end of its log."""
+    printed = informative_text([line for line in last if not line.startswith(WRITTEN)])
     return f"{known_end(last) or UNKNOWN_END}{f'; it last printed: {printed}' if printed else ''}"

@@ -75,8 +75,8 @@ def made_study(place: Path, status: Status) -> StudyFolder:
 def owing(place: Path) -> RunFolder:
     """A stopped run that was asked for three more epochs and did not live to train them."""
     run = ended(place, Status("stopped"))
-    control.leave(run, control.Command("extend", 3))
-    control.leave(run, control.Command("pause"))
+    control.write_command(run, control.Command("extend", 3))
+    control.write_command(run, control.Command("pause"))
     return run
 
 
@@ -86,7 +86,7 @@ CASES: dict[str, Case] = {
     "extend": (owing, lambda run: start.extend(run, 2)),
     "extend live": (
         lambda place: ended(place, this_process("running")),
-        lambda run: control.leave(run, control.Command("extend", 2)),
+        lambda run: control.write_command(run, control.Command("extend", 2)),
     ),
     "sweep": (
         lambda place: place,

@@ -1,6 +1,6 @@
 """Clocks that do not step with the system's."""
 
-from mnist_tui.clocks import HeardClock, SteadyClock, since_boot
+from mnist_tui.clocks import RemoteClock, SteadyClock, since_boot
 
 
 def test_a_steady_clock_measures_durations_across_a_step_of_the_system_clock():
@@ -17,7 +17,7 @@ def test_a_steady_clock_goes_on_where_an_earlier_session_ended():
 
 def test_the_time_of_another_process_is_that_of_its_newest_event_and_what_has_passed_since():
     wall, steady = [1000.0], [5.0]
-    clock = HeardClock(wall=lambda: wall[0], steady=lambda: steady[0])
+    clock = RemoteClock(wall=lambda: wall[0], steady=lambda: steady[0])
     assert clock(None) == 1000.0
     assert clock(900.0) == 1000.0  # read at first: the event may be old
     wall[0], steady[0] = 9000.0, 6.0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_tui.columns import NARROWEST, Column, fit, shortened, text_table
+from mnist_tui.columns import NARROWEST, Column, cut_end, fit, text_table
 
 COLUMNS = [Column("a"), Column("b", least=4), Column("c", need=1), Column("d", need=2)]
 
@@ -64,4 +64,4 @@ def test_a_table_never_exceeds_its_width_and_leaves_out_the_least_needed_column_
 
 
 def test_a_text_that_is_cut_says_so() -> None:
-    assert (shortened("sequential", 6), shortened("dense", 6)) == ("seque…", "dense")
+    assert (cut_end("sequential", 6), cut_end("dense", 6)) == ("seque…", "dense")

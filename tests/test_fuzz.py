@@ -20,7 +20,7 @@ import pytest
 from mnist_tui import settings
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import find_preset, read_presets
-from mnist_tui.runs.control import Command, Inbox, leave
+from mnist_tui.runs.control import Command, Inbox, write_command
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.epoch_predictions import append
 from mnist_tui.runs.folder import Label, RunFolder, write_label
@@ -145,7 +145,7 @@ def obey(run: RunFolder) -> None:
     inbox = Inbox(run)
     inbox.look()
     try:
-        leave(run, Command("pause"))
+        write_command(run, Command("pause"))
     except (RequestError, OSError):
         return
     assert "pause" in [command.name for command in inbox.look()]

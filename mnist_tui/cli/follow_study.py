@@ -22,7 +22,7 @@ from mnist_tui.cli.study_results import (
     table_of,
     trial_columns,
 )
-from mnist_tui.clocks import HeardClock
+from mnist_tui.clocks import RemoteClock
 from mnist_tui.shown_text import visible_line
 from mnist_tui.studies import start
 from mnist_tui.studies.folder import StudyFolder
@@ -100,7 +100,7 @@ class LiveStudyTable:
         self._live = LiveView(stream)
         self._drawn = 0.0
         self._notes = 0
-        self._clock = HeardClock()
+        self._clock = RemoteClock()
 
     def say(self, text: str) -> None:
         self._live.note(text)

@@ -32,7 +32,7 @@ from mnist_tui.report.result_words import solution_in_words
 from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, find_waste, remove_waste
-from mnist_tui.runs.library import check_readable, passed_over
+from mnist_tui.runs.library import check_readable, skipped_entries
 from mnist_tui.runs.results import run_document
 from mnist_tui.studies.folder import PLACE, StudyFolder
 from mnist_tui.wording import DASH, count, counted, listed, loss, moment, percent, seconds, size
@@ -55,7 +55,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
     for run in summaries:
         if run.damaged:
             print_note(f"damaged: run {run.run}: {run.damaged}")
-    if left_out := passed_over(place):
+    if left_out := skipped_entries(place):
         entries = "1 entry was" if len(left_out) == 1 else f"{counted(left_out, 'entry')} were"
         print_note(f"{entries} passed over: {', '.join(map(str, left_out))}")
 

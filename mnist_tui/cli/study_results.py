@@ -13,8 +13,8 @@ from typing import Any
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.output import TextTable, print_json, print_line, print_note, print_text, rendered
-from mnist_tui.clocks import HeardClock
-from mnist_tui.columns import fit, shortened
+from mnist_tui.clocks import RemoteClock
+from mnist_tui.columns import cut_end, fit
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
@@ -157,7 +157,7 @@ def filled(line: str, width: int | None) -> str:
 def _head(state: StudyState) -> str:
     took = ""
     if state.started is not None:
-        end = state.ended or (HeardClock()(state.updated) if state.live else state.updated or state.started)
+        end = state.ended or (RemoteClock()(state.updated) if state.live else state.updated or state.started)
         took = f", {seconds(max(0.0, end - state.started))}"
     reason = f": {state.reason}" if state.reason and state.state in ("failed", "crashed") else ""
     parts = trial_table.counts(state, (*ENDED, "running")) + ([f"{state.to_come:,} missing"] if state.to_come else [])
@@ -213,7 +213,7 @@ class TextColumn:
 
     def within(self, width: int) -> TextColumn:
         """Return the column with its texts cut to a width."""
-        return replace(self, title=shortened(self.title, width), cells=tuple(shortened(t, width) for t in self.cells))
+        return replace(self, title=cut_end(self.title, width), cells=tuple(cut_end(t, width) for t in self.cells))
 
 
 def _seed_columns(rows: Sequence[TrialRow]) -> list[TextColumn]:

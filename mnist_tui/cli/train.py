@@ -28,7 +28,7 @@ from mnist_tui.cli.options import (
 )
 from mnist_tui.cli.output import print_json, print_line, print_note
 from mnist_tui.errors import RequestError
-from mnist_tui.python_process import said
+from mnist_tui.python_process import informative_text
 from mnist_tui.report.result_words import MEASURED, PublishedScore, citation, published_scores
 from mnist_tui.runs.devices import busy, usable_cores
 from mnist_tui.runs.folder import RunFolder
@@ -148,7 +148,7 @@ def print_result(folder: RunFolder, state: RunState, *, as_json: bool) -> None:
         if state.state == "crashed":
             what = f"crashed: its worker {folder.why_crashed()}"
         else:
-            why = reason or said(folder.last_log_lines(LOG_LINES)[-2:])
+            why = reason or informative_text(folder.last_log_lines(LOG_LINES)[-2:])
             what = f"failed{f' ({why})' if why else ''}"
         raise WorkFailedError(f"run {folder.id} {what}; its log is {folder.log_file}")
 

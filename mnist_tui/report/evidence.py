@@ -14,7 +14,7 @@ from mnist_tui.experiment.presets import Preset, PresetError
 from mnist_tui.experiment.problem import SpecError
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.experiment.spec import Experiment
-from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summed_up
+from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, difference, summary_from
 from mnist_tui.runs.diagnosis import Finding, diagnose
 from mnist_tui.runs.event_log import EpochReader, replayed
 from mnist_tui.runs.events import WeightsSeen
@@ -267,7 +267,7 @@ def _summary(
         experiment,
         preset.reference,
     )
-    return summed_up(folder, fixed, state, read_label(folder), state.state)
+    return summary_from(folder, fixed, state, read_label(folder), state.state)
 
 
 def _with_seed_of(preset: Preset, origin: Preset) -> Experiment:

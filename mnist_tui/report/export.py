@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mnist_tui.errors import RequestError
 from mnist_tui.files import move, temporary_prefix, write_text
-from mnist_tui.python_process import end_words, telling
+from mnist_tui.python_process import end_words, informative_lines
 from mnist_tui.report.complexity.breakdown import TEXT, complexity_in_format
 from mnist_tui.report.tabular import csv_text
 from mnist_tui.runs.event_log import replayed
@@ -204,7 +204,7 @@ def _run_worker(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
     if ended.returncode < 0:
         raise ExportError(f"the export's worker {end_words(ended.returncode)}", refused=False)
     if ended.returncode != 0:
-        said = telling(ended.stderr.decode("utf-8", "replace").splitlines())
+        said = informative_lines(ended.stderr.decode("utf-8", "replace").splitlines())
         why = said[-1].strip().replace(str(out.absolute()), str(out.parent)) if said else "the export failed"
         raise ExportError(why, refused=ended.returncode == REFUSED)
     try:

@@ -58,10 +58,10 @@ def send(folder: ProcessFolder, name: CommandName, epochs: int = 0) -> None:
     state = folder.state()
     if state not in folder.live:
         raise folder.error(f"{folder.kind} {folder.id} is {state}: there is no worker to {name} it")
-    leave(folder, Command(name, epochs))
+    write_command(folder, Command(name, epochs))
 
 
-def leave(folder: ProcessFolder, command: Command) -> Path:
+def write_command(folder: ProcessFolder, command: Command) -> Path:
     """Write a command, whether there is a worker or not, onto the disk; return its file.
 
     Raises:
@@ -87,7 +87,7 @@ def withdraw(path: Path) -> bool:
     return True
 
 
-def waiting(folder: ProcessFolder, *names: CommandName) -> list[Command]:
+def waiting_commands(folder: ProcessFolder, *names: CommandName) -> list[Command]:
     """Return the commands that wait to be obeyed, oldest first: all of them, or those of these names."""
     commands: list[Command] = []
     with suppress(OSError):

@@ -18,7 +18,7 @@ from mnist_tui import processes
 from mnist_tui.errors import RunError
 from mnist_tui.files import TEMPORARY, discard, is_abandoned, temporary_name
 from mnist_tui.locks import is_held
-from mnist_tui.runs.control import DISCARDED, Command, leave, waiting, withdraw
+from mnist_tui.runs.control import DISCARDED, Command, waiting_commands, withdraw, write_command
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from mnist_tui.runs.process_folder import Lock, is_worker
@@ -81,7 +81,7 @@ def discard_run(folder: RunFolder, patience: float = PATIENCE_SECONDS) -> None:
     """
     folder.check_own_files()
     if folder.state() in LIVE:
-        command = leave(folder, Command("discard"))
+        command = write_command(folder, Command("discard"))
         try:
             if not _ends(folder, patience) and (withdraw(command) or not _ends(folder, patience)):
                 raise RunError(_silent(folder))
@@ -188,7 +188,7 @@ def _waste_of(folder: RunFolder, before: float) -> list[Waste]:
 def _came_to_nothing(folder: RunFolder) -> str:
     """Return why a run is of no use any more; empty where it may be of use."""
     state = folder.state()
-    if (state == "stopped" and folder.status().reason == DISCARDED) or waiting(folder, "discard"):
+    if (state == "stopped" and folder.status().reason == DISCARDED) or waiting_commands(folder, "discard"):
         return "discarded, but not deleted"
     if state in {"failed", "crashed"} and not folder.model_file.exists() and not folder.checkpoint_file.is_file():
         return f"{state}, left no model and no checkpoint"

@@ -16,7 +16,7 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import Preset, dump_preset, load_preset
 from mnist_tui.files import replacing_folder, write_json, write_text
 from mnist_tui.runs.naming import is_far, new_name, time_in_name
-from mnist_tui.runs.process_folder import Inside, ProcessFolder, made_here, read_object, read_record
+from mnist_tui.runs.process_folder import Inside, ProcessFolder, read_object, read_record, status_of_new_folder
 from mnist_tui.runs.records import document
 from mnist_tui.runs.state import LIVE
 
@@ -48,7 +48,7 @@ class RunFolder(ProcessFolder):
         return load_preset(self.experiment_file, follow_links=False)
 
     def launch(self) -> Launch:
-        """Return how the run was asked for."""
+        """Return how the run was requested."""
         return read_record(self.launch_file, Launch)
 
     def write_launch(self, launch: Launch) -> None:
@@ -134,7 +134,7 @@ def create(
             new.control.mkdir()
             write_text(new.experiment_file, dump_preset(replace(preset, origin="run")))
             new.write_launch(launch)
-            new.write_status(made_here())
+            new.write_status(status_of_new_folder())
     except OSError as error:
         raise unwritable(runs_dir, error) from None
     return folder

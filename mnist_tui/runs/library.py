@@ -8,7 +8,7 @@ from pathlib import Path
 from mnist_tui.errors import RunError
 from mnist_tui.paths import NoHomeError, data_folder, path_in_variable, typed_path
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.naming import PassedOver, is_file, look_through, meant, newest_first, several
+from mnist_tui.runs.naming import SkippedEntry, ambiguous, is_file, matching, newest_first, scan_folder
 from mnist_tui.runs.state import LIVE
 
 RECENT = 50
@@ -16,7 +16,7 @@ RECENT = 50
 
 
 class AmbiguousRunError(RunError):
-    """Words that mean several runs."""
+    """A text that means several runs."""
 
 
 def default_runs_dir() -> Path:
@@ -47,19 +47,19 @@ def find_run(runs_dir: Path, text: str) -> RunFolder:
     as_path = typed_path(text)
     if is_file(as_path / "experiment.toml"):
         return RunFolder(absolute(as_path))
-    names, passed_over = look_through(runs_dir, "experiment.toml")
+    names, skipped = scan_folder(runs_dir, "experiment.toml")
     folders = [RunFolder(runs_dir / name) for name in names]
     if not folders:
         check_readable(runs_dir)
         raise RunError(f"there are no runs in {runs_dir}; `mnist-tui train --preset raw` makes one")
     if text == "latest":
         return newest(folders)
-    matches = meant(folders, text)
+    matches = matching(folders, text)
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise AmbiguousRunError(several(matches, text, "runs"))
-    for entry in passed_over:
+        raise AmbiguousRunError(ambiguous(matches, text, "runs"))
+    for entry in skipped:
         if text == entry.name:
             raise RunError(f"{runs_dir / text} cannot be examined: {entry.why}")
     raise RunError(f"there is no run {text!r} in {runs_dir}; `mnist-tui runs` lists them, and latest is the newest")
@@ -98,9 +98,9 @@ def check_readable(runs_dir: Path) -> None:
         raise RunError(f"the runs folder {runs_dir} {why}; name another with --runs-dir or MNIST_TUI_RUNS") from None
 
 
-def passed_over(runs_dir: Path) -> list[PassedOver]:
-    """Return the entries of a runs folder that cannot be looked at."""
-    return look_through(runs_dir, "experiment.toml")[1]
+def skipped_entries(runs_dir: Path) -> list[SkippedEntry]:
+    """Return the entries of a runs folder that cannot be examined."""
+    return scan_folder(runs_dir, "experiment.toml")[1]
 
 
 def _created(folder: RunFolder) -> float:

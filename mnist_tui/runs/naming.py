@@ -33,8 +33,8 @@ Folder = TypeVar("Folder", bound=Named)
 
 
 @dataclass(frozen=True)
-class PassedOver:
-    """An entry of a folder that could not be looked at, and why: another user's folder, a link that leads nowhere."""
+class SkippedEntry:
+    """An entry of a folder that could not be examined, and why: another user's folder, a link that leads nowhere."""
 
     name: str
     why: str
@@ -43,14 +43,14 @@ class PassedOver:
         return f"{self.name} ({self.why})"
 
 
-def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOver]]:
-    """Return the names of the folders in `place`, newest first, and the entries that could not be looked at.
+def scan_folder(place: Path, proof: str = "") -> tuple[list[str], list[SkippedEntry]]:
+    """Return the names of the folders in `place`, newest first, and the entries that could not be examined.
 
     Args:
         proof: a file that each of them holds; empty where that is seen later.
     """
     names: list[str] = []
-    passed_over: list[PassedOver] = []
+    skipped: list[SkippedEntry] = []
     try:
         entries = sorted((name for name in os.listdir(place) if name[0] != "."), reverse=True)  # noqa: PTH208
     except OSError:
@@ -65,13 +65,13 @@ def look_through(place: Path, proof: str = "") -> tuple[list[str], list[PassedOv
             if gone and not os.path.islink(place / name):  # noqa: PTH114 (never raises an error)
                 continue
             why = "a link that leads nowhere" if gone or error.errno == errno.ELOOP else error.strerror or str(error)
-            passed_over.append(PassedOver(name, why))
-    return names, passed_over
+            skipped.append(SkippedEntry(name, why))
+    return names, skipped
 
 
 def newest_first(place: Path, proof: str = "") -> list[str]:
-    """Return the names that `look_through` finds."""
-    return look_through(place, proof)[0]
+    """Return the names that `scan_folder` finds."""
+    return scan_folder(place, proof)[0]
 
 
 def is_file(path: Path) -> bool:
@@ -91,13 +91,13 @@ def _holds(file: Path) -> bool:
     return True
 
 
-def meant(folders: Sequence[Folder], text: str) -> list[Folder]:
+def matching(folders: Sequence[Folder], text: str) -> list[Folder]:
     """Return the folders that `text` may mean: the one of that name, else those whose name begins or ends with it."""
     exact = [folder for folder in folders if folder.id == text]
     return exact or [folder for folder in folders if folder.id.startswith(text) or folder.id.endswith(f"-{text}")]
 
 
-def several(matches: Sequence[Named], text: str, what: str) -> str:
+def ambiguous(matches: Sequence[Named], text: str, what: str) -> str:
     """Return the refusal of a text that means several; `what` names them in the plural."""
     some = ", ".join(folder.id for folder in matches[:SHOWN])
     more = " …" if len(matches) > SHOWN else ""

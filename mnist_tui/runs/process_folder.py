@@ -19,7 +19,7 @@ from mnist_tui import locks, processes, python_process
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
 from mnist_tui.locks import FileLock, HeldError
-from mnist_tui.python_process import known_end, reap, telling, wait_until_logged, why_crashed
+from mnist_tui.python_process import informative_lines, known_end, reap, wait_until_logged, why_crashed
 from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
@@ -228,7 +228,7 @@ class Lock(FileLock):
             raise RunError(f"{folder.lock_file} cannot be written: {_why(error)}") from None
 
 
-def made_here() -> Status:
+def status_of_new_folder() -> Status:
     """Return the status of a folder that this process has just made, before a worker has taken it on."""
     return replace(this_process("starting"), pid=0, maker=os.getpid())
 
@@ -244,7 +244,7 @@ def status_of(pid: int, state: str) -> Status:
     return Status(state, pid, start, host, time.time(), system=processes.system())
 
 
-def beaten(status: Status) -> Status:
+def with_heartbeat(status: Status) -> Status:
     """Return the status with a fresh heartbeat."""
     return replace(status, heartbeat=time.time())
 
@@ -304,7 +304,7 @@ def last_lines(log_file: Path, count: int) -> list[str]:
     try:
         with open_regular(log_file) as log:
             log.seek(max(0, os.fstat(log.fileno()).st_size - LOG_BYTES))
-            return telling(log.read(LOG_BYTES).decode("utf-8", "replace").splitlines())[-count:]
+            return informative_lines(log.read(LOG_BYTES).decode("utf-8", "replace").splitlines())[-count:]
     except OSError:
         return []
 

@@ -23,7 +23,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import MAX_EPOCHS
 from mnist_tui.files import TEMPORARY, discard, why_unwritten
 from mnist_tui.python_process import reap
-from mnist_tui.runs.control import LASTING, Command, leave, settle, waiting, withdraw
+from mnist_tui.runs.control import LASTING, Command, settle, waiting_commands, withdraw, write_command
 from mnist_tui.runs.folder import Launch, RunFolder, create
 from mnist_tui.runs.process_folder import Lock, status_of
 from mnist_tui.runs.state import EXTENDABLE, LIVE, RESUMABLE
@@ -169,7 +169,7 @@ def check_resumable(folder: RunFolder) -> None:
         RunError: it has one, or has come to its own end.
     """
     status, state = folder.status(), folder.state()
-    if state in RESUMABLE or (state == "finished" and waiting(folder, "extend")):
+    if state in RESUMABLE or (state == "finished" and waiting_commands(folder, "extend")):
         return
     if state in LIVE:
         holder = f"process {status.pid} on {status.host}" if status.pid else f"a process on {status.host}"
@@ -231,7 +231,7 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
     if folder.state() not in LIVE:
         _go_on(folder, _check_over_and_extendable, device, data_dir, command=command)
         return True
-    file = leave(folder, command)
+    file = write_command(folder, command)
     end = time.monotonic() + TAKEN_SECONDS
     while file.exists():
         if time.monotonic() >= end and folder.state() in LIVE:
@@ -259,7 +259,7 @@ def go_on_if_asked(folder: RunFolder, lock: Lock) -> bool:
     Raises:
         RunError: no worker can be started; the command stays.
     """
-    if not waiting(folder, "extend"):
+    if not waiting_commands(folder, "extend"):
         return False
     start_next_worker(folder, lock)
     return True
@@ -288,7 +288,7 @@ def _go_on(
         _remove_leftovers(folder)
         data = str(data_dir.absolute()) if data_dir else launch.data_dir
         next_launch = replace(launch, device=device or launch.device, data_dir=data, wait=False)
-        file = leave(folder, command) if command is not None else None
+        file = write_command(folder, command) if command is not None else None
         try:
             if next_launch != launch:
                 folder.write_launch(next_launch)
@@ -305,7 +305,7 @@ def _go_on(
 
 def _remove_leftovers(folder: RunFolder) -> None:
     """Remove half-written files of a killed worker, and its commands but those that the next worker obeys."""
-    settle(folder, [command for command in waiting(folder) if command.name not in LASTING])
+    settle(folder, [command for command in waiting_commands(folder) if command.name not in LASTING])
     with suppress(OSError):
         for half_written in folder.path.glob(f"{TEMPORARY}*"):
             discard(half_written)

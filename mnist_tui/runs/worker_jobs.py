@@ -21,7 +21,7 @@ from typing import IO, Any
 from mnist_tui import python_process
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.shapes import CLASSES
-from mnist_tui.python_process import end_words, said, telling
+from mnist_tui.python_process import end_words, informative_lines, informative_text
 from mnist_tui.runs.event_log import EventTail
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
@@ -126,7 +126,7 @@ class TrialServer(PipedWorker):
             self._process.wait(END_SECONDS)
         code = self._process.poll()
         how = "died" if code is None else end_words(code)
-        printed = said(folder.last_log_lines(LOG_LINES) or last_lines(self._log, LOG_LINES))
+        printed = informative_text(folder.last_log_lines(LOG_LINES) or last_lines(self._log, LOG_LINES))
         return RunError(f"the worker of run {folder.id} {how}{f'; it last printed: {printed}' if printed else ''}")
 
 
@@ -294,7 +294,7 @@ class Predictor(PipedWorker):
         if code < 0:
             return PredictionError(f"the model's process {end_words(code)}", refused=False)
         self._errors.seek(0)
-        printed = telling(self._errors.read().decode("utf-8", "replace").splitlines())
+        printed = informative_lines(self._errors.read().decode("utf-8", "replace").splitlines())
         why = f": {printed[-1].strip()}" if printed and code else ""
         return PredictionError(
             f"the model's process has ended{why}", refused=code == 2

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from mnist_tui import clocks
 from mnist_tui.clocks import SteadyClock
 from mnist_tui.errors import RequestError, RunError
-from mnist_tui.python_process import said
+from mnist_tui.python_process import informative_text
 from mnist_tui.runs import control, start
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.deletion import delete_run
@@ -101,7 +101,7 @@ def read_trial_result(number: int, folder: RunFolder, metric: Metric, seconds: f
         return failed_trial(number, folder.id, str(error), seconds)
     end, history = state.ended, state.history
     if end is None or end.refused:
-        why = (end.refused if end else "") or said(folder.last_log_lines(LOG_LINES))
+        why = (end.refused if end else "") or informative_text(folder.last_log_lines(LOG_LINES))
         return failed_trial(number, folder.id, why or "its run has no end in its log", seconds)
     last = history[-1] if history else None
     # the score is that of the epoch whose weights the model has: the last, unless the best were restored
@@ -335,11 +335,11 @@ class Coordinator:
         with suppress(RequestError, OSError):
             obeyed = [event for event in EventTail(earlier.events_file).read_all() if isinstance(event, Extended)]
             known = {command for event in obeyed for command in event.commands}
-            waiting = [command for command in control.waiting(earlier, "extend") if command.id not in known]
+            waiting = [command for command in control.waiting_commands(earlier, "extend") if command.id not in known]
             planned = trial.preset.experiment.training.epochs
             more = (obeyed[-1].epochs - planned if obeyed else 0) + sum(command.epochs for command in waiting)
             if more > 0:
-                control.leave(folder, Command("extend", more))
+                control.write_command(folder, Command("extend", more))
 
     def _remove_run(self, run: RunFolder) -> None:
         """Remove a run of this study that nobody trains any more; a run that somebody resumed stays."""
@@ -382,7 +382,7 @@ class Coordinator:
 
     def _extend_if_asked(self, folder: RunFolder) -> None:
         """Resume a run on this machine that was asked for more epochs just as it ended."""
-        if not self._stopping and control.waiting(folder, "extend"):
+        if not self._stopping and control.waiting_commands(folder, "extend"):
             with suppress(RequestError):
                 start.resume(folder)
 

@@ -13,7 +13,7 @@ from mnist_tui.paths import typed_path
 from mnist_tui.runs.deletion import delete_run, remove_folder
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import absolute
-from mnist_tui.runs.naming import is_file, meant, newest_first, several
+from mnist_tui.runs.naming import ambiguous, is_file, matching, newest_first
 from mnist_tui.runs.process_folder import Inside, Lock, ProcessFolder
 from mnist_tui.runs.records import is_name
 from mnist_tui.studies import spec
@@ -100,11 +100,11 @@ def find_study(runs_dir: Path, text: str) -> StudyFolder:
         )
     if text == "latest":
         return folders[0]
-    found = meant(folders, text)
+    found = matching(folders, text)
     if len(found) == 1:
         return found[0]
     if found:
-        raise StudyError(several(found, text, "studies"))
+        raise StudyError(ambiguous(found, text, "studies"))
     raise StudyError(
         f"there is no study {text!r} in {runs_dir / PLACE}; `mnist-tui studies` lists them, and latest is the newest"
     )

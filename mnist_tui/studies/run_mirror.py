@@ -20,7 +20,7 @@ from mnist_tui.runs.control import Command
 from mnist_tui.runs.event_log import EventLog, decode, encode, write_whole
 from mnist_tui.runs.events import Ended, Event, Extended, Resumed
 from mnist_tui.runs.folder import POINTER, RunFolder
-from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, Status, beaten, this_process
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, Lock, Status, this_process, with_heartbeat
 from mnist_tui.runs.state import LIVE, RunState, reduce
 from mnist_tui.studies.transport import TrialFiles, unpack
 
@@ -112,7 +112,7 @@ class RunMirror:
         state = self._state.state if self._state.state in LIVE else "running"
         now = time.monotonic()
         if state != self._status.state or now - self._written >= HEARTBEAT_SECONDS:
-            self._status, self._written = replace(beaten(self._status), state=state), now
+            self._status, self._written = replace(with_heartbeat(self._status), state=state), now
             self.folder.write_status(self._status)
 
     def release(self) -> None:
@@ -138,7 +138,7 @@ class RunMirror:
     def _end(self, state: str, reason: str) -> None:
         # no process id: the process that answered for the run lives on, but no longer for this run
         self.folder.write_status(Status(state, host=socket.gethostname(), heartbeat=time.time(), reason=reason))
-        void = [command for command in control.waiting(self.folder) if command.name != "extend"]
+        void = [command for command in control.waiting_commands(self.folder) if command.name != "extend"]
         control.settle(self.folder, void)
         self.release()
 

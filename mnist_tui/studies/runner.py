@@ -119,7 +119,7 @@ def _run_study(folder: StudyFolder, study: Study, stops: Callable[[], int], beat
     threading.Thread(target=_start_cluster, args=(folder, study, starting), name="cluster", daemon=True).start()
     while not wait([starting], LOOK_SECONDS).done:
         beat("starting")
-        if stops() or control.waiting(folder, "stop"):
+        if stops() or control.waiting_commands(folder, "stop"):
             shutil.rmtree(folder.scratch, ignore_errors=True)
             return "stopped", TOO_EARLY
     with starting.result() as cluster:
@@ -158,7 +158,7 @@ def _end_study(folder: StudyFolder, beat: StatusWriter, state: str, reason: str)
         log.append(StudyEnded(time=when, state=state, reason=reason))
         log.close()
         beat(state, reason)
-        control.settle(folder, control.waiting(folder))
+        control.settle(folder, control.waiting_commands(folder))
     except OSError as error:
         say(f"the end of the study cannot be written: {error}")
 

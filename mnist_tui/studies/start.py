@@ -18,7 +18,7 @@ from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import unwritable
 from mnist_tui.runs.naming import new_name
-from mnist_tui.runs.process_folder import Lock, WrittenError, made_here
+from mnist_tui.runs.process_folder import Lock, WrittenError, status_of_new_folder
 from mnist_tui.studies import scheduler_address
 from mnist_tui.studies.folder import PLACE, StudyError, StudyFolder, study_folders
 from mnist_tui.studies.spec import Study, StudyBase
@@ -155,7 +155,7 @@ def create_study(runs_dir: Path, request: StudyRequest) -> StudyFolder:
             for base in study.bases:
                 text = dump_preset(replace(request.bases[base.preset], origin="run"))
                 write_text(made.presets / f"{base.preset}.toml", text)
-            made.write_status(made_here())
+            made.write_status(status_of_new_folder())
             made.write_study(study)
     except OSError as error:
         raise unwritable(runs_dir, error) from None
@@ -197,7 +197,7 @@ def stop(folder: StudyFolder) -> bool:
     state = folder.state()
     if state not in LIVE:
         raise StudyError(f"study {folder.id} is {state}: there is nothing to stop")
-    control.leave(folder, Command("stop"))
+    control.write_command(folder, Command("stop"))
     return state == "stopping"
 
 
@@ -225,7 +225,7 @@ def resume(folder: StudyFolder, study: Study | None = None) -> None:
             _check_resumable(folder)
             if study is not None:
                 folder.write_study(kept.model_copy(update={"workers": study.workers, "scheduler": study.scheduler}))
-            control.settle(folder, control.waiting(folder))  # commands to stop, which this replaces
+            control.settle(folder, control.waiting_commands(folder))  # commands to stop, which this replaces
             _start_process(folder, lock)
         finally:
             lock.release()

@@ -28,11 +28,11 @@ from mnist_tui.data.places import find
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.files import write_text
-from mnist_tui.python_process import said
+from mnist_tui.python_process import informative_text
 from mnist_tui.runs import control, devices
 from mnist_tui.runs.control import Command
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.process_folder import made_here
+from mnist_tui.runs.process_folder import status_of_new_folder
 from mnist_tui.runs.state import LIVE
 from mnist_tui.runs.worker_jobs import TrialServer
 from mnist_tui.studies.transport import (
@@ -155,7 +155,7 @@ class TrialWorker:
             status = folder.status()
             state, reason = status.state, status.reason
             if state in LIVE:
-                printed = said(folder.last_log_lines(3))
+                printed = informative_text(folder.last_log_lines(3))
                 state, reason = "", f"the worker refused run {folder.id} (code {code}): {printed}"
             if own_name:
                 _rename_dataset(folder, own_name)
@@ -186,7 +186,7 @@ class TrialWorker:
                 own_name = request.dataset.name
                 _rename_dataset(folder, str(stored / request.dataset.folder))
         write_text(folder.path / "launch.json", json.dumps(launch))
-        folder.write_status(made_here())
+        folder.write_status(status_of_new_folder())
         return own_name
 
     def _get_dataset(self, key: DatasetKey, sender: EventSender, tick: Callable[[], None]) -> Path:

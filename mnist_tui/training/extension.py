@@ -55,7 +55,7 @@ def recover(folder: RunFolder) -> None:
         PresetError: `experiment.toml` cannot be read.
         OSError: it cannot be written.
     """
-    waiting = control.waiting(folder, "extend")
+    waiting = control.waiting_commands(folder, "extend")
     if not waiting:
         return
     extensions = [event for event in EventTail(folder.events_file).read_all() if isinstance(event, Extended)]

@@ -11,7 +11,7 @@ from mnist_tui.clocks import SteadyClock
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Ended, Event, Phase, Progress
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, beaten, this_process
+from mnist_tui.runs.process_folder import HEARTBEAT_SECONDS, this_process, with_heartbeat
 from mnist_tui.training.machine import LoadMeter
 
 PHASE_SECONDS = 0.2
@@ -87,7 +87,7 @@ class Reporter:
         """Set the run's state: running or paused."""
         with self._lock:
             if not self._over.is_set():
-                self._status = replace(beaten(self._status), state=state)
+                self._status = replace(with_heartbeat(self._status), state=state)
                 self._folder.write_status(self._status)
 
     def end(self, ended: Ended) -> bool:
@@ -103,7 +103,7 @@ class Reporter:
                 self.emit(ended)
             finally:
                 self._over.set()
-                self._status = replace(beaten(self._status), state=ended.state, reason=ended.reason)
+                self._status = replace(with_heartbeat(self._status), state=ended.state, reason=ended.reason)
                 self._folder.write_status(self._status)
             self._log.close()
             return True

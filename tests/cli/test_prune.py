@@ -79,7 +79,7 @@ def test_a_crashed_run_that_was_to_be_discarded_goes_though_it_has_a_checkpoint(
 ) -> None:
     crashed = kept[4]
     assert crashed.state() == "crashed"
-    control.leave(crashed, control.Command("discard"))
+    control.write_command(crashed, control.Command("discard"))
     assert cli("prune", "--yes").exit_code == 0
     assert [folder for folder in kept if not folder.path.exists()] == [crashed]
 

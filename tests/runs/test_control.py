@@ -159,7 +159,7 @@ class TestCommands:
         first, second = inbox.look()
         assert (first.epochs, second.epochs, inbox.look()) == (2, 3, [])
         control.settle(run, [first])
-        assert [command.id for command in control.waiting(run)] == [second.id]
+        assert [command.id for command in control.waiting_commands(run)] == [second.id]
         assert [command.id for command in Inbox(run).look()] == [second.id], "the next worker finds it"
 
     def test_a_clock_that_is_set_back_changes_no_order(self, tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ class TestCommands:
         assert inbox.look() == []
         control.send(run, "extend", 7)
         assert inbox.look() == [Command("extend", 7)]
-        control.settle(run, control.waiting(run))
+        control.settle(run, control.waiting_commands(run))
         assert inbox.look() == []
         left = [path for path in run.control.iterdir() if not path.is_dir()]
         assert left == []
@@ -304,7 +304,7 @@ class TestDiscard:
             "from mnist_tui.runs import control\n"
             "from mnist_tui.runs.folder import RunFolder, this_process\n"
             "run = RunFolder(Path(sys.argv[2]))\n"
-            "while not control.waiting(run, 'discard'): time.sleep(0.01)\n"
+            "while not control.waiting_commands(run, 'discard'): time.sleep(0.01)\n"
             "run.write_status(this_process('stopped'))\n"
             "time.sleep(0.3)\n"
             "(run.path / 'last.txt').write_text('still writing')\n"

@@ -13,12 +13,12 @@ from mnist_tui.report.export import export
 from mnist_tui.runs.collection import listing
 from mnist_tui.runs.collection.listing import CACHE, list_runs
 from mnist_tui.runs.collection.summaries import summary_of
-from mnist_tui.runs.control import Command, Inbox, leave
+from mnist_tui.runs.control import Command, Inbox, write_command
 from mnist_tui.runs.deletion import Waste, delete_run, discard_run, remove_waste
 from mnist_tui.runs.event_log import LONGEST_LINE, EventLog, EventTail
 from mnist_tui.runs.events import Warned
 from mnist_tui.runs.folder import Label, Launch, RunFolder, check_place_in_run, write_label
-from mnist_tui.runs.library import find_run, passed_over
+from mnist_tui.runs.library import find_run, skipped_entries
 from mnist_tui.runs.process_folder import Lock, Status
 from mnist_tui.runs.start import extend, resume
 from mnist_tui.studies.folder import StudyError, delete_study
@@ -64,7 +64,7 @@ def test_a_run_with_a_link_in_it_is_neither_written_nor_deleted(run, outside, na
         lambda: delete_run(run),
         lambda: discard_run(run),
         lambda: remove_waste(waste),
-        lambda: leave(run, Command("stop")),
+        lambda: write_command(run, Command("stop")),
         lambda: write_label(run, Label("mine")),
     ):
         with pytest.raises(RunError, match=r"symbolic link.*nothing is written"):
@@ -78,7 +78,7 @@ def test_a_run_that_is_a_link_is_neither_written_nor_deleted(run, tmp_path):
     before = sorted(run.path.iterdir())
     link = RunFolder(tmp_path / "runs" / "20250101-000000-linked")
     link.path.symlink_to(run.path)
-    for act in (lambda: Lock(link), lambda: delete_run(link), lambda: leave(link, Command("stop"))):
+    for act in (lambda: Lock(link), lambda: delete_run(link), lambda: write_command(link, Command("stop"))):
         with pytest.raises(RunError, match="the folder itself is a symbolic link"):
             act()
     assert sorted(run.path.iterdir()) == before
@@ -226,7 +226,7 @@ def test_an_entry_that_cannot_be_followed_is_passed_over_alone(run, tmp_path):
     (tmp_path / "runs" / "a-folder").mkdir()
     assert [found.run for found in list_runs(tmp_path / "runs")] == [run.id]
     assert find_run(tmp_path / "runs", "latest") == run
-    assert [str(entry) for entry in passed_over(tmp_path / "runs")] == [
+    assert [str(entry) for entry in skipped_entries(tmp_path / "runs")] == [
         "loop (a link that leads nowhere)",
         "broken (a link that leads nowhere)",
     ]
@@ -246,7 +246,7 @@ def test_a_folder_that_may_not_be_entered_is_passed_over_alone(run, tmp_path, mo
     monkeypatch.setattr(Path, "lstat", refused)
     assert [found.run for found in list_runs(tmp_path / "runs")] == [run.id]
     assert find_run(tmp_path / "runs", run.id) == run
-    assert [str(entry) for entry in passed_over(tmp_path / "runs")] == ["lost+found (Permission denied)"]
+    assert [str(entry) for entry in skipped_entries(tmp_path / "runs")] == ["lost+found (Permission denied)"]
     with pytest.raises(RunError, match="cannot be examined: Permission denied"):
         find_run(tmp_path / "runs", "lost+found")
 

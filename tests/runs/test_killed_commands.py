@@ -94,16 +94,16 @@ def test_accepted_epochs_outlive_a_command_that_was_killed_and_are_not_asked_for
     for runs_dir in killed:
         run = one_run(runs_dir)
         goes_on(run)
-        assert control.waiting(run) in (more, more[:1])
-    assert control.waiting(one_run(whole)) == more
+        assert control.waiting_commands(run) in (more, more[:1])
+    assert control.waiting_commands(one_run(whole)) == more
     assert one_run(whole).state() in LIVE
 
 
 def test_an_order_is_there_whole_or_not_at_all(place: Path) -> None:
     *killed, whole = attempts(place, "extend live")
     for runs_dir in killed:
-        assert control.waiting(one_run(runs_dir)) in ([], [Command("extend", 2)])
-    assert control.waiting(one_run(whole)) == [Command("extend", 2)]
+        assert control.waiting_commands(one_run(runs_dir)) in ([], [Command("extend", 2)])
+    assert control.waiting_commands(one_run(whole)) == [Command("extend", 2)]
 
 
 @pytest.mark.parametrize("case", ["sweep", "resume a study"])
@@ -122,6 +122,6 @@ def test_a_study_whose_command_was_killed_is_not_there_or_can_be_resumed(place: 
 
 def test_an_order_to_stop_a_study_is_there_whole_or_not_at_all(place: Path) -> None:
     *killed, whole = attempts(place, "stop a study")
-    orders = [[command.name for command in control.waiting(study_folders(one)[0])] for one in killed]
+    orders = [[command.name for command in control.waiting_commands(study_folders(one)[0])] for one in killed]
     assert all(names in ([], ["stop"]) for names in orders)
-    assert [command.name for command in control.waiting(study_folders(whole)[0])] == ["stop"]
+    assert [command.name for command in control.waiting_commands(study_folders(whole)[0])] == ["stop"]

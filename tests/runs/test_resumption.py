@@ -15,7 +15,7 @@ import pytest
 from mnist_tui import python_process
 from mnist_tui.errors import RunError
 from mnist_tui.runs import start
-from mnist_tui.runs.control import Command, leave, waiting
+from mnist_tui.runs.control import Command, waiting_commands, write_command
 from mnist_tui.runs.process_folder import Lock, Status, this_process
 from mnist_tui.runs.start import check_resumable, extend, resume
 from tests.runs.commands import taken
@@ -184,7 +184,7 @@ def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_
     def leave_late(folder, command):
         if folder.state() == "running":
             folder.write_status(over)
-        return leave(folder, command)
+        return write_command(folder, command)
 
     monkeypatch.setattr(start, "leave", leave_late)
     assert extend(run, 3)
@@ -198,8 +198,8 @@ def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_
 @pytest.mark.usefixtures("idle_worker")
 def test_more_epochs_that_another_asked_for_as_the_worker_ended_are_trained_too(tmp_path):
     run = finished_run(tmp_path / "runs")
-    leave(run, Command("stop"))
-    leave(run, Command("extend", 2))
+    write_command(run, Command("stop"))
+    write_command(run, Command("extend", 2))
     assert extend(run, 3)
     worker = launcher_process(run.status().pid)
     try:
@@ -229,26 +229,26 @@ def test_more_epochs_are_accepted_by_a_worker_that_is_busy_and_wait_in_its_folde
     run = new_run(tmp_path)
     run.write_status(this_process("starting"))
     assert not extend(run, 3)
-    assert waiting(run) == [Command("extend", 3)]
+    assert waiting_commands(run) == [Command("extend", 3)]
 
 
 @pytest.mark.usefixtures("idle_worker")
 def test_accepted_epochs_and_checkpoints_outlive_their_worker_and_a_resume_replaces_the_rest(tmp_path):
     run = crashed_run(tmp_path / "runs")
     for command in (Command("extend", 3), Command("pause"), Command("checkpoint"), Command("stop"), Command("discard")):
-        leave(run, command)
+        write_command(run, command)
     resume(run)
     launcher_process(run.status().pid).kill()
-    assert waiting(run) == [Command("extend", 3), Command("checkpoint")]
+    assert waiting_commands(run) == [Command("extend", 3), Command("checkpoint")]
 
 
 @pytest.mark.usefixtures("idle_worker")
 def test_a_finished_run_that_still_owes_epochs_can_be_resumed(tmp_path):
     run = finished_run(tmp_path / "runs")
-    leave(run, Command("extend", 3))
+    write_command(run, Command("extend", 3))
     resume(run)
     launcher_process(run.status().pid).kill()
-    assert waiting(run) == [Command("extend", 3)]
+    assert waiting_commands(run) == [Command("extend", 3)]
 
 
 @pytest.mark.parametrize("begin", [resume, lambda run: extend(run, 3)], ids=["resume", "extend"])
@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_leaves_no_worker_and_
     with pytest.raises(RunError, match=r"(cannot go on|no worker can be started).*: (the disk is|you may not write)"):
         begin(run)
     assert [process.wait(PATIENCE) for process in started] == [-signal.SIGKILL] * len(started)
-    assert waiting(run) == []
+    assert waiting_commands(run) == []
     Lock(run).release()
 
 

@@ -332,24 +332,24 @@ def test_orders_stay_at_home_until_they_are_obeyed_and_every_attempt_is_told_of_
         client: Any = there._client
         there.submit(run)
         for name in ("extend", "pause"):
-            control.leave(run, Command(name, 2 if name == "extend" else 0))
+            control.write_command(run, Command(name, 2 if name == "extend" else 0))
         there.poll(0)
         assert client.told == []
         client.says("began", run, "a", "one")
         there.poll(0)
         assert client.told == [("one", "extend", 2), ("one", "pause", 0)]
-        control.leave(run, Command("continue"))
+        control.write_command(run, Command("continue"))
         there.poll(0)
         assert client.told[2:] == [("one", "continue", 0)]
 
         client.says("began", run, "b", "other")
         there.poll(0)
         assert client.told[3:] == [("other", "extend", 2), ("other", "pause", 0), ("other", "continue", 0)]
-        assert len(control.waiting(run)) == 3
-        (extend,) = control.waiting(run, "extend")
+        assert len(control.waiting_commands(run)) == 3
+        (extend,) = control.waiting_commands(run, "extend")
         log = lines(started(run.id), Extended(epochs=4, commands=(extend.id,), time=2.0))
         client.says("events", run, "b", "other", offset=0, lines=log.decode())
         there.poll(0)
-        assert control.waiting(run, "extend") == []
-    assert control.waiting(run) == []
+        assert control.waiting_commands(run, "extend") == []
+    assert control.waiting_commands(run) == []
     assert run.state() == "stopped"

@@ -11,7 +11,7 @@ import pytest
 
 from mnist_tui.errors import RequestError
 from mnist_tui.runs import control
-from mnist_tui.runs.control import Command, leave
+from mnist_tui.runs.control import Command, write_command
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.event_log import EventLog
 from mnist_tui.runs.events import Extended
@@ -50,7 +50,7 @@ class Stopper:
         if seen(self.made).done >= self.after and not self.signals:
             self.signals = 1
             if not self.by_signal:
-                leave(self.made, Command("stop"))
+                write_command(self.made, Command("stop"))
 
 
 def test_a_grid_is_trained_whole_in_order_with_as_many_under_way_as_there_are_workers(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_told_twice_to_stop_it_ends_at_once_though_a_trial_obeys_nothing(
     def tell() -> None:
         looks[0] += 1
         if looks[0] in (2, 8)[:commands]:
-            leave(made, Command("stop"))
+            write_command(made, Command("stop"))
 
     def stops() -> int:
         return sum(looks[0] > after for after in (8, 2)[:signals])
@@ -209,7 +209,7 @@ def test_epochs_that_a_trial_was_asked_for_are_not_lost_with_the_study_s_process
     coordinated(made, FakeExecutor(), stops=lambda: 2)
     coordinated(made, FakeExecutor(broken=frozenset({"5"})))
     earlier = made.run(seen(made).rows[0].run)
-    obeyed, waiting = (leave(earlier, Command("extend", epochs)) for epochs in (3, 2))
+    obeyed, waiting = (write_command(earlier, Command("extend", epochs)) for epochs in (3, 2))
     log = EventLog(earlier.events_file)
     log.append(Extended(epochs=4 + 3, commands=(obeyed.stem,)))
     log.close()
@@ -218,7 +218,7 @@ def test_epochs_that_a_trial_was_asked_for_are_not_lost_with_the_study_s_process
     coordinated(made, executor)
     assert not earlier.path.exists()
     (again,) = run_folders(tmp_path)
-    assert [command.epochs for command in control.waiting(again, "extend")] == [5]
+    assert [command.epochs for command in control.waiting_commands(again, "extend")] == [5]
 
 
 def test_a_deleted_run_s_trial_stays_as_it_is(tmp_path: Path) -> None:

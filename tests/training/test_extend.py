@@ -49,7 +49,7 @@ def planned(of, epochs):
 
 def extended(folder, epochs, on_event=None):
     """One session that finds the command waiting, as a new worker does; its exit code."""
-    control.leave(folder, control.Command("extend", epochs))
+    control.write_command(folder, control.Command("extend", epochs))
     return ran(folder, on_event)
 
 
@@ -148,7 +148,7 @@ def test_a_cosine_schedule_is_stretched_and_says_so(tmp_path):
 
 def test_more_epochs_that_come_while_it_is_evaluated_are_the_next_workers(tmp_path, monkeypatch):
     folder, followed = new_run(tmp_path, experiment()), []
-    monkeypatch.setattr(session, "go_on_if_asked", lambda run, lock: followed.append(control.waiting(run)))
+    monkeypatch.setattr(session, "go_on_if_asked", lambda run, lock: followed.append(control.waiting_commands(run)))
     ask = at(Phase, lambda _: control.send(folder, "extend", 3), name="saving")
     assert ran(folder, ask) == 0
     assert (folder.state(), folder.preset().experiment.training.epochs) == ("finished", 2)
@@ -196,9 +196,9 @@ def test_accepted_epochs_are_trained_once_whenever_a_worker_dies(tmp_path, monke
     folder.write_status(this_process("starting"))
     control.send(folder, "extend", 2)
     death(folder, monkeypatch)
-    assert control.waiting(folder, "extend") == [control.Command("extend", 2)]
+    assert control.waiting_commands(folder, "extend") == [control.Command("extend", 2)]
     assert ran(folder) == 0
-    assert control.waiting(folder) == []
+    assert control.waiting_commands(folder) == []
     assert [event.epochs for event in events(folder, Extended)] == [5]
     assert folder.status().reason == "all 5 epochs done"
     assert folder.preset().experiment.training.epochs == 5
@@ -207,13 +207,13 @@ def test_accepted_epochs_are_trained_once_whenever_a_worker_dies(tmp_path, monke
 def test_a_checkpoint_that_was_asked_for_is_written_by_the_next_worker(tmp_path, monkeypatch):
     monkeypatch.setattr("mnist_tui.training.checkpoint.LEAST_SECONDS", 1e6)
     folder = new_run(tmp_path, experiment(layers=[FLATTEN], training={"epochs": 3, "batch_size": 500}))
-    control.leave(folder, control.Command("checkpoint"))
+    control.write_command(folder, control.Command("checkpoint"))
     assert ran(folder, at(Phase, kill, name="building")) is None
-    assert control.waiting(folder) == [control.Command("checkpoint")]
+    assert control.waiting_commands(folder) == [control.Command("checkpoint")]
     assert ran(folder) == 0
     saved = [(event.epoch, event.step) for event in events(folder, CheckpointSaved)]
     assert len(saved) == 2, "the one that was asked for, and the last"
-    assert control.waiting(folder) == []
+    assert control.waiting_commands(folder) == []
 
 
 def test_an_extension_that_cannot_be_written_is_told_and_does_not_come_back(tmp_path, monkeypatch):
@@ -226,7 +226,7 @@ def test_an_extension_that_cannot_be_written_is_told_and_does_not_come_back(tmp_
     assert extended(folder, 2) == 0
     (warning,) = events(folder, Warned)
     assert warning.text.startswith("the run was not extended: the disk is full")
-    assert (control.waiting(folder), folder.preset().experiment.training.epochs) == ([], 2)
+    assert (control.waiting_commands(folder), folder.preset().experiment.training.epochs) == ([], 2)
 
 
 @pytest.mark.exhaustive
@@ -279,7 +279,7 @@ def test_a_run_that_cannot_go_on_keeps_its_end_and_its_plan(tmp_path, monkeypatc
     assert state.ended is not None
     assert state.ended.refused.startswith("there is no gpu:7 here")
     assert (folder.results(), folder.preset(), state.history) == before
-    assert control.waiting(folder) == [], "what was refused does not come back"
+    assert control.waiting_commands(folder) == [], "what was refused does not come back"
 
 
 def test_one_epoch_at_a_time_and_no_pause_after_the_last(tmp_path):

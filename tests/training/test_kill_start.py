@@ -64,13 +64,13 @@ def test_epochs_that_were_accepted_are_trained_once_though_ten_workers_die(tmp_p
         assert code in (0, -signal.SIGKILL), folder.last_log_lines(30)
         kills += code != 0
         wait_for(lambda: folder.state() not in LIVE)
-    if folder.state() in RESUMABLE or control.waiting(folder, "extend"):
+    if folder.state() in RESUMABLE or control.waiting_commands(folder, "extend"):
         resumed_to_its_end(folder)
     alone = undisturbed(tmp_path, planned(THREE, 3 + accepted))
     wait_for(lambda: alone.state() == "finished")
     print(f"{kills} workers killed in their first seconds, {accepted} epochs accepted meanwhile")
     assert accepted > 5
-    assert control.waiting(folder) == []
+    assert control.waiting_commands(folder) == []
     assert same_run(folder, alone)
 
 
@@ -98,17 +98,17 @@ def test_a_command_killed_in_its_first_seconds_leaves_a_run_that_comes_to_its_en
             before = told(tmp_path, "train", *SMALL)
             assert before.returncode == 0, before.stderr
             if name == "resume":
-                control.leave(run_folders(runs_dir)[0], control.Command("extend", 1))
+                control.write_command(run_folders(runs_dir)[0], control.Command("extend", 1))
         process = started(tmp_path, *lines[name])
         killed_after(process.pid, rng.uniform(0.0, COMMAND_SECONDS))
         process.wait()
         for run in run_folders(runs_dir):
             wait_for(lambda run=run: run.state() not in LIVE)
-            if run.state() in RESUMABLE or control.waiting(run, "extend"):
+            if run.state() in RESUMABLE or control.waiting_commands(run, "extend"):
                 ended = told(tmp_path, "resume", run.id)
                 assert ended.returncode == 0, ended.stderr
             assert run.state() == "finished"
-            assert control.waiting(run) == []
+            assert control.waiting_commands(run) == []
             epochs = run.preset().experiment.training.epochs
             assert present(run.results())["epochs_run"] == epochs
             assert epochs in ((2,) if name == "train" else (3,) if name == "resume" else (2, 3))
@@ -135,4 +135,4 @@ def test_a_sweep_whose_processes_are_killed_in_their_first_seconds_trains_each_t
     rows = replayed(folder.events_file).rows
     assert [row.state for row in rows] == ["finished", "finished"]
     assert {run.id for run in run_folders(runs_dir)} == {row.run for row in rows}
-    assert control.waiting(folder) == []
+    assert control.waiting_commands(folder) == []

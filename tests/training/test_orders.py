@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_tui.runs.control import Command, leave, waiting
+from mnist_tui.runs.control import Command, waiting_commands, write_command
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.training.orders import Orders
 from mnist_tui.training.reporter import LONG_SECONDS, pace
@@ -41,16 +41,16 @@ def test_commands_are_left_to_others_once_the_folder_is_no_longer_watched(orders
 
 def test_a_command_stays_in_the_folder_until_it_is_settled(orders, tmp_path):
     folder = RunFolder(tmp_path)
-    leave(folder, Command("pause"))
-    leave(folder, Command("extend", 2))
-    leave(folder, Command("checkpoint"))
+    write_command(folder, Command("pause"))
+    write_command(folder, Command("extend", 2))
+    write_command(folder, Command("checkpoint"))
     orders.watch(folder)
     orders.unwatch()
     assert orders.paused
-    assert waiting(folder) == [Command("pause"), Command("extend", 2), Command("checkpoint")]
+    assert waiting_commands(folder) == [Command("pause"), Command("extend", 2), Command("checkpoint")]
     orders.settle("pause")
     orders.settle_commands(orders.extensions())
-    assert waiting(folder) == [Command("checkpoint")]
+    assert waiting_commands(folder) == [Command("checkpoint")]
     assert orders.extensions() == []
 
 
@@ -60,9 +60,9 @@ def test_an_order_that_cannot_be_carried_out_does_not_end_the_listening(tmp_path
 
     folder, orders = RunFolder(tmp_path), Orders(cannot)
     orders.watch(folder)
-    leave(folder, Command("stop"))
+    write_command(folder, Command("stop"))
     wait_for(lambda: orders.stopping)
-    leave(folder, Command("pause"))
+    write_command(folder, Command("pause"))
     wait_for(lambda: orders.paused)
     orders.unwatch()
 

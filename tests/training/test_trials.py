@@ -196,7 +196,7 @@ def test_orders_end_a_run_and_not_the_server(served, tmp_path):
     assert (discarded.state(), discarded.status().reason) == ("stopped", control.DISCARDED)
     assert discarded.results() is None
     early = new(tmp_path, ENDLESS)
-    control.leave(early, control.Command("stop"))
+    control.write_command(early, control.Command("stop"))
     assert server.run(early, lambda: None) == 0
     assert (early.state(), early.status().reason) == ("stopped", "stopped before training began")
     assert server.run(after := new(tmp_path, dense(1)), lambda: None) == 0

@@ -21,10 +21,18 @@ from mnist_tui.errors import RunError
 from mnist_tui.experiment.parameters import PARAMETERS
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.files import parse_json, read_text, write_text
-from mnist_tui.runs.collection.summaries import Fixed, Presets, RunSummary, damage_of, damaged_run, fixed_of, summed_up
+from mnist_tui.runs.collection.summaries import (
+    Fixed,
+    Presets,
+    RunSummary,
+    damage_of,
+    damaged_run,
+    fixed_of,
+    summary_from,
+)
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.folder import RunFolder, read_label
-from mnist_tui.runs.naming import PassedOver, look_through
+from mnist_tui.runs.naming import SkippedEntry, scan_folder
 from mnist_tui.runs.records import record
 from mnist_tui.runs.state import DAMAGED, LIVE
 
@@ -75,13 +83,13 @@ class RunListing:
 
     Attributes:
         runs: every run, by id, as of the last look; those that cannot be read too, as damaged.
-        passed_over: entries of the folder that could not be looked at.
+        skipped: entries of the folder that could not be examined.
     """
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
         self._known = dict[str, _Known]()
-        self.passed_over = list[PassedOver]()
+        self.skipped = list[SkippedEntry]()
         self._loaded = self._stale = False
 
     @property
@@ -101,7 +109,7 @@ class RunListing:
             self._known = _load(self.runs_dir / CACHE, self.runs_dir)
             yield from self._cached(presets)
             checked = set(self._known)
-        names, self.passed_over = look_through(self.runs_dir, FILES[0])
+        names, self.skipped = scan_folder(self.runs_dir, FILES[0])
         gone = tuple(set(self._known) - set(names))
         for name in gone:
             del self._known[name]
@@ -170,7 +178,7 @@ class RunListing:
             file_state, state = folder.status().state, folder.state()
             if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
                 fixed = fixed_of(folder, presets)
-            summary = summed_up(folder, fixed, figures.look(), read_label(folder), state)
+            summary = summary_from(folder, fixed, figures.look(), read_label(folder), state)
             damaged = before.summary.damaged if before and file_state in LIVE else damage_of(folder, read_before=True)
             summary = replace(summary, damaged=damaged)
         except (RunError, PresetError):

@@ -147,7 +147,7 @@ def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
     )
 
 
-def summed_up(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
+def summary_from(folder: RunFolder, fixed: Fixed, log: RunState, label: Label, state: str) -> RunSummary:
     """Return the summary of a run whose files were read already."""
     last, ended, data = log.history[-1] if log.history else None, log.ended, log.data
     dataset, sample = (data.name, data.sample) if data else (fixed.dataset, False)
@@ -241,7 +241,7 @@ def summary_of(folder: RunFolder) -> RunSummary:
         RunError, PresetError: the folder is not a run's.
     """
     fixed = fixed_of(folder, Presets())
-    summary = summed_up(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
+    summary = summary_from(folder, fixed, FiguresReader(folder.events_file).look(), read_label(folder), folder.state())
     return replace(summary, damaged=damage_of(folder, read_before=True))
 
 

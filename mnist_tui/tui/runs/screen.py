@@ -17,7 +17,7 @@ from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import delete_run
 from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
-from mnist_tui.runs.naming import PassedOver
+from mnist_tui.runs.naming import SkippedEntry
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
@@ -173,7 +173,7 @@ class RunsScreen(BenchScreen[None]):
         self._looks = 0
         self._looking = False
         self._kind = (0, "")
-        self._passed_over: tuple[PassedOver, ...] = ()
+        self._passed_over: tuple[SkippedEntry, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="top"):
@@ -216,7 +216,7 @@ class RunsScreen(BenchScreen[None]):
         change = message.change
         if change is None:
             self._looking = False
-            self._tell_passed_over(self._listing.passed_over)
+            self._tell_passed_over(self._listing.skipped)
         else:
             self._runs |= {run.run: run for run in change.runs}
             for run in change.gone:
@@ -243,7 +243,7 @@ class RunsScreen(BenchScreen[None]):
         self.nothing.say(self._why_nothing() if not rows else "")
         self._tell()
 
-    def _tell_passed_over(self, entries: Sequence[PassedOver]) -> None:
+    def _tell_passed_over(self, entries: Sequence[SkippedEntry]) -> None:
         """Says once which entries of the runs folder could not be looked at, and why."""
         if entries and set(entries) != set(self._passed_over):
             some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
 
-from mnist_tui.clocks import HeardClock
+from mnist_tui.clocks import RemoteClock
 from mnist_tui.studies.state import TrialRow
 from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot

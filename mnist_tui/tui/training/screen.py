@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
-from mnist_tui.clocks import HeardClock
+from mnist_tui.clocks import RemoteClock
 from mnist_tui.errors import RunError
 from mnist_tui.experiment.presets import PresetError
 from mnist_tui.runs import control
@@ -112,7 +112,7 @@ class TrainingScreen(RunScreen):
     def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
         self.folder = feed.folder
-        self._heard, self._clock = HeardClock(), clock
+        self._heard, self._clock = RemoteClock(), clock
         self._word = ""
         self._warned: int | None = None
         self._diagnosed: Diagnosed | None = None

@@ -136,7 +136,7 @@ def panel_lines(panel: Panel, frame: Frame, size: tuple[int, int], marks: Marks,
     width, height = size
     title = f"{'>' if chosen else ' '}{panel.title}"[: width - GAP]
     room = max(0, width - GAP - len(title) - 1)
-    about = f" {shortened(panel.about, max(1, room))}".ljust(width - len(title))
+    about = f" {cut_end(panel.about, max(1, room))}".ljust(width - len(title))
     heading: Row = (("validation" if chosen else "title", title), ("muted", about))
     columns, rows = width - GAP - 1, height - 1
     wide, high = marks.size
@@ -335,7 +335,7 @@ def _write_labels(canvas: PlotCanvas, layout: Layout, axes: Sequence[ParallelAxi
             row = layout.dot(at, height)[1] // layout.marks.size[1]
             if row not in taken:
                 taken.add(row)
-                cut = shortened(words, max(1, room))
+                cut = cut_end(words, max(1, room))
                 canvas.put(layout.places[at] - 1 - len(cut) if last else layout.places[at] + 2, row, cut, "text")
 
 
