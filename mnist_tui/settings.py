@@ -190,8 +190,9 @@ def save_settings(*, keys_before: Mapping[str, str] | None = None, **changes: An
             if name == "keys":
                 if keys_before is not None and isinstance(saved_keys, Mapping):
                     saved, _ = _keys(cast(Mapping[str, Any], saved_keys), path)
-                    kept = {id: keys for id, keys in saved.items() if id in value or id not in keys_before}
-                    value = kept | {id: keys for id, keys in value.items() if keys_before.get(id) != keys}  # noqa: PLW2901
+                    removed = keys_before.keys() - value.keys()
+                    changed = {binding: keys for binding, keys in value.items() if keys_before.get(binding) != keys}
+                    value = {b: keys for b, keys in saved.items() if b not in removed} | changed  # noqa: PLW2901
                 value = _quoted(value) if value else None  # noqa: PLW2901
             if value is None:
                 doc.pop(name, None)

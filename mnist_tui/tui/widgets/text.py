@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from mnist_tui.columns import Column, shortened, text_table
+from mnist_tui.columns import Column, cut_end, text_table
 from mnist_tui.settings import BAR_FULL, BAR_REST
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _fitted(text: str, width: int, cut: bool) -> list[str]:
     if width < 1:
         return lines
     if cut:
-        return [shortened(line, width) for line in lines]
+        return [cut_end(line, width) for line in lines]
     return [part for line in lines for part in ([line] if len(line) <= width else wrap(line, width))]
 
 
