@@ -16,7 +16,7 @@ from mnist_tui.data.hog import hog_picture
 from mnist_tui.data.pictures import centred, centres
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment.spec import HogFeatures
-from mnist_tui.runs.collection.listing import listed
+from mnist_tui.runs.collection.listing import list_runs
 from mnist_tui.runs.events import DataReady
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
@@ -83,7 +83,7 @@ def newest_with_model(runs_dir: Path) -> RunFolder | None:
 
 def runs_with_model(runs_dir: Path) -> list[tuple[RunFolder, str]]:
     """List the runs that have a model, newest first, each with a line: run, data, state, test accuracy, name."""
-    runs = [(folder, run) for run in listed(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
+    runs = [(folder, run) for run in list_runs(runs_dir) if has_model(folder := RunFolder(Path(run.folder)))]
     longest = max((len(folder.id) for folder, _ in runs), default=0)
     return [
         (
