@@ -83,7 +83,7 @@ def train(
         start,
         place,
         preset,
-        command=shlex.join([PROGRAM, *sys.argv[1:]]),
+        command=lambda _: shlex.join([PROGRAM, *sys.argv[1:]]),
         device=request.device,
         data_dir=data,
         allow_sample=allow_sample,

@@ -118,7 +118,7 @@ def create(
 
     Args:
         launch: how it was requested; `since_boot` is added where it is missing.
-        command: makes the launch's command line from the run's folder, where that is known only now.
+        command: returns the launch's command line from the run's folder; None where the launch has it.
 
     Raises:
         RunError: `runs_dir` cannot be written.

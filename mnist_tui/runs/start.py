@@ -94,7 +94,7 @@ def start(
     runs_dir: Path,
     preset: Preset,
     *,
-    command: str | Callable[[RunFolder], str] = "",
+    command: Callable[[RunFolder], str] | None = None,
     device: str = "auto",
     data_dir: Path | None = None,
     allow_sample: bool = False,
@@ -106,23 +106,15 @@ def start(
 
     Args:
         runs_dir: where the folder is made.
-        command: the command line that runs it again, or what makes it from the run's folder.
+        command: returns the command line that runs it again, from the run's folder.
         device, data_dir, allow_sample, wait, threads: as in `Launch`.
         standby: a worker that waits for a run; used where it still lives.
 
     Raises:
         RunError: the runs folder cannot be written, or no worker can be started; then nothing is left.
     """
-    launch = Launch(
-        created=time.time(),
-        command=command if isinstance(command, str) else "",
-        device=device,
-        data_dir=str(data_dir.absolute()) if data_dir else None,
-        allow_sample=allow_sample,
-        wait=wait,
-        threads=threads,
-    )
-    folder = create(runs_dir, preset, launch, None if isinstance(command, str) else command)
+    data = str(data_dir.absolute()) if data_dir else None
+    folder = create(runs_dir, preset, Launch(time.time(), "", device, data, allow_sample, wait, threads), command)
     start_worker(folder, standby)
     return folder
 

@@ -105,24 +105,23 @@ class Presets:
     """Presets by name, each read once."""
 
     def __init__(self) -> None:
-        self._read: dict[str, Preset | None] = {}
-        self._stamps: dict[str, str] = {}
+        self._found: dict[str, tuple[Preset | None, str]] = {}
 
     def find(self, name: str) -> Preset | None:
         """Return the preset; None where there is none that can be read."""
-        if name not in self._read:
-            try:
-                self._read[name] = find_preset(name)
-            except PresetError:
-                self._read[name] = None
-        return self._read[name]
+        return self._read(name)[0]
 
     def stamp(self, name: str) -> str:
         """Return a text that changes when the preset changes."""
-        if name not in self._stamps:
-            preset = self.find(name)
-            self._stamps[name] = _digest(to_mapping(preset.experiment)) if preset else ""
-        return self._stamps[name]
+        return self._read(name)[1]
+
+    def _read(self, name: str) -> tuple[Preset | None, str]:
+        if name not in self._found:
+            self._found[name] = None, ""
+            with suppress(PresetError):
+                preset = find_preset(name)
+                self._found[name] = preset, _digest(to_mapping(preset.experiment))
+        return self._found[name]
 
 
 def fixed_of(folder: RunFolder, presets: Presets) -> Fixed:
