@@ -24,10 +24,9 @@ from pathlib import Path
 
 from mnist_tui import processes
 from mnist_tui.files import open_checked, open_regular
+from mnist_tui.processes import SILENT_SECONDS
 
 BEAT_SECONDS = 2.0
-SILENT_SECONDS = 30.0
-"""A holder on another machine is taken for dead once its heartbeat has been seen unchanged for so long."""
 PROBED_SECONDS = 5.0
 """How long taking a lock is tried while others probe whether it is held, which takes them microseconds."""
 RETRY_SECONDS = 0.002

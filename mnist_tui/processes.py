@@ -67,6 +67,8 @@ def _stat(pid: int) -> list[bytes]:
         return []
 
 
+SILENT_SECONDS = 30.0
+"""A process on another machine is taken for dead once its heartbeat has been seen unchanged for so long."""
 _seen: dict[str, tuple[object, float]] = {}
 _seeing = threading.Lock()
 

@@ -191,7 +191,7 @@ def test_a_holder_on_another_machine_lives_while_its_file_changes(tmp_path, monk
     for beat in range(3):
         path.with_name(".lock.4").write_text(record % beat)
         assert is_held(path)
-        now[0] += locks.SILENT_SECONDS - 1
+        now[0] += processes.SILENT_SECONDS - 1
         with pytest.raises(HeldError, match="process 7 on elsewhere"):
             FileLock(path)
     now[0] += 1

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from mnist_tui.cli.output import LiveLine, print_line, print_note
 from mnist_tui.errors import RequestError, RunError
+from mnist_tui.processes import SILENT_SECONDS
 from mnist_tui.runs.control import send
 from mnist_tui.runs.events import EpochEnded, Event, Extended, Phase, Resumed, computation
 from mnist_tui.runs.folder import RunFolder
-from mnist_tui.runs.process_folder import SILENT_SECONDS, is_worker
+from mnist_tui.runs.process_folder import is_worker
 from mnist_tui.runs.state import EpochRow, RunState
 from mnist_tui.runs.watch import LOOK_SECONDS, RunWatch
 from mnist_tui.wording import count, counted, loss, percent, seconds

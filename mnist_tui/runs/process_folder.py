@@ -19,12 +19,11 @@ from mnist_tui import locks, processes, python_process
 from mnist_tui.errors import RequestError, RunError
 from mnist_tui.files import UnreadableFileError, kind_of, open_append, open_regular, read_json, write_json
 from mnist_tui.locks import FileLock, HeldError
+from mnist_tui.processes import SILENT_SECONDS
 from mnist_tui.python_process import informative_lines, known_end, reap, wait_until_logged, why_crashed
 from mnist_tui.runs.records import LARGEST, document, record
 
 HEARTBEAT_SECONDS = 2.0
-SILENT_SECONDS = 30.0
-"""A worker on another host is taken for dead once its heartbeat has been seen unchanged for so long."""
 LOCAL = frozenset("apfs bcachefs btrfs ext2 ext3 ext4 f2fs hfs jfs overlay ramfs tmpfs xfs zfs".split())  # noqa: SIM905
 """File systems that no other machine writes to: there, a lock that nobody holds means that no process lives."""
 LOOK_SECONDS = 0.2

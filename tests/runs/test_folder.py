@@ -170,7 +170,7 @@ def test_on_another_host_a_heartbeat_that_is_seen_to_stand_still_tells(tmp_path,
     for beat in (5.0, 6.0):  # times of another clock, long ago
         run.write_status(Status("running", 1, 1.0, "elsewhere", heartbeat=beat, system="elsewhere/1"))
         assert run.state() == "running"
-        now[0] += process_folder.SILENT_SECONDS - 1
+        now[0] += processes.SILENT_SECONDS - 1
         assert run.state() == "running"
     now[0] += 1
     assert run.state() == "crashed"

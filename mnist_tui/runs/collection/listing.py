@@ -172,8 +172,8 @@ class RunListing:
     def _read(self, name: str, signature: Signature, folder_time: int, presets: Presets) -> RunSummary | None:
         before, folder, now = self._known.get(name), RunFolder(self.runs_dir / name), time.time_ns()
         figures = before.figures if before and before.figures else FiguresReader(folder.events_file)
-        ends = 2 * FIXED_FILES
-        fixed = before.fixed if before and before.signature[:ends] == signature[:ends] else None
+        fixed_parts = 2 * FIXED_FILES
+        fixed = before.fixed if before and before.signature[:fixed_parts] == signature[:fixed_parts] else None
         try:
             file_state, state = folder.status().state, folder.state()
             if fixed is None or before is None or presets.stamp(fixed.preset) != before.preset:
@@ -187,7 +187,7 @@ class RunListing:
         settled = _settled(signature, now) and not summary.damaged
         known = _Known(signature, presets.stamp(fixed.preset), file_state, settled, summary, folder_time)
         if state in LIVE:
-            known.fixed, known.figures = fixed if _settled(signature[:ends], now) else None, figures
+            known.fixed, known.figures = fixed if _settled(signature[:fixed_parts], now) else None, figures
         self._known[name] = known
         self._stale |= settled
         return None if before is not None and before.summary == summary else summary
