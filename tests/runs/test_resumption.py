@@ -181,12 +181,12 @@ def test_a_worker_that_ends_before_it_can_be_told_of_more_epochs_is_followed_by_
     over = run.status()
     run.write_status(this_process("running"))
 
-    def leave_late(folder, command):
+    def write_late(folder, command):
         if folder.state() == "running":
             folder.write_status(over)
         return write_command(folder, command)
 
-    monkeypatch.setattr(start, "leave", leave_late)
+    monkeypatch.setattr(start, "write_command", write_late)
     assert extend(run, 3)
     worker = launcher_process(run.status().pid)
     try:
