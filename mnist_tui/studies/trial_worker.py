@@ -309,7 +309,7 @@ def deliver_command(study: str, run: str, command: Command) -> bool:
     folder = trial_worker.current if trial_worker is not None else None
     if folder is None or folder.id != run:
         return False
-    control.leave(folder, command)
+    control.write_command(folder, command)
     return True
 
 

@@ -93,7 +93,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def __init__(self, feed: StudyFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
-        self._heard, self._clock = HeardClock(), clock
+        self._heard, self._clock = RemoteClock(), clock
         self._rows = RowCache()
         self._listed = TrialListing()
         self._plot_due = False
