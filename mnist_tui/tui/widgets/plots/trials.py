@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual import events
 from textual.message import Message
 
-from mnist_tui.columns import shortened
+from mnist_tui.columns import cut_end
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.plots.plot import Plot
 from mnist_tui.tui.widgets.plots.raster import Dot, Marks, PlotCanvas, Row, Stroke, joined, ruled
