@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 Failure = str
-"""Why something is not there, as a sentence."""
+"""The reason why something is missing, as a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,8 @@ class ImagePredictions:
         probabilities: float32 ``(n,)``, of the most probable class.
         numbers: int64 ``(n,)``, each image's number in its file, from 1.
         pixels: uint8 ``(m, 28, 28)``; rows: where in it an image is, -1 for an image that is missing.
-        distributions: float32 ``(n, 10)`` where all ten probabilities are known.
-        missing: why images are not there; empty where all are.
+        distributions: float32 ``(n, 10)``, if all ten probabilities are known.
+        missing: why images are missing; empty if none is.
     """
 
     epoch: int | None
@@ -80,7 +80,7 @@ class RunPredictions:
         self._final: tuple[float, Predictions] | None = None
 
     def of_epoch(self, epoch: int, data: DataReady) -> ImagePredictions | Failure:
-        """Return the predictions for the validation images after the epoch that was kept and is nearest, or why not."""
+        """Return the predictions for the validation images after the nearest epoch that has some, or why none has."""
         kept = self._file.epochs()
         if not kept:
             return "this run keeps no predictions of single epochs"

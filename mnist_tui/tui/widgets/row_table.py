@@ -147,7 +147,7 @@ class RowTable(ScrollView, can_focus=True):
             return
         chosen, place = self.chosen, self._cursor
         self._columns, self._rows, self._sorted = columns, rows, sorted_by
-        self._wanted = [self._width_of(at) for at in range(len(columns))]
+        self._wanted = [self._width_of(at, column) for at, column in enumerate(columns)]
         keys = self.keys
         waits = more and not self._moved
         self._cursor = keys.index(chosen) if chosen in keys and not waits else max(0, min(place, len(rows) - 1))
@@ -162,11 +162,9 @@ class RowTable(ScrollView, can_focus=True):
         if key in self.keys:
             self._move_to(self.keys.index(key))
 
-    def _width_of(self, at: int) -> int:
+    def _width_of(self, at: int, column: RowColumn) -> int:
         longest = max((cell_len(visible_line(row.cells[at])) for row in self._rows), default=0)
-        column = self._columns[at]
-        arrow = 2 if column.key == self._sorted[0] else 0
-        return min(WIDEST, max(longest, len(column.title) + arrow)) if longest else 0
+        return min(WIDEST, max(longest, len(self._title(column)))) if longest else 0
 
     def action_move(self, by: int) -> None:
         self._move_to(self._cursor + by)
@@ -226,20 +224,17 @@ class RowTable(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if y == 0:
             style = self.get_component_rich_style("row-table--head")
-            return Strip([Segment(" " * MARKS + self._head(), style)]).adjust_cell_length(width, style)
+            shown = ((self._columns[at], size) for at, size in self._fitted())
+            head = (" " * GAP).join(_cell(self._title(column), size, column.right) for column, size in shown)
+            return Strip([Segment(" " * MARKS + head, style)]).adjust_cell_length(width, style)
         at = round(self.scroll_y) + y - 1
         if at >= len(self._rows):
             return Strip.blank(width, self.rich_style)
         return self._line(self._rows[at], at == self._cursor, width)
 
-    def _head(self) -> str:
+    def _title(self, column: RowColumn) -> str:
         key, descending = self._sorted
-        titles: list[str] = []
-        for at, width in self._fitted():
-            column = self._columns[at]
-            arrow = (" ▼" if descending else " ▲") if column.key == key else ""
-            titles.append(_cell(column.title + arrow, width, column.right))
-        return (" " * GAP).join(titles)
+        return f"{column.title} {'▼' if descending else '▲'}" if column.key == key else column.title
 
     def _line(self, row: TableRow, cursor: bool, width: int) -> Strip:
         plain = self.rich_style

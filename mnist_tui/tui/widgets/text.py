@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Line(Static):
-    """Text without markup, which changes seldom.
+    """Text without markup that changes seldom and can be selected with the mouse; see `LiveText` for the others.
 
     Args:
         fixed: whether the size does not depend on the text, so that a change needs no new layout.
@@ -130,7 +130,7 @@ class TableView(Widget):
 
 
 class LiveText(Widget):
-    """Show lines of plain text that change often; as high as their number and, if its width is auto, as wide.
+    """Lines of plain text that change often; as high as their number and, if its width is auto, as wide.
 
     Args:
         cut: whether a line that is too long ends in an ellipsis; else it is wrapped at words.

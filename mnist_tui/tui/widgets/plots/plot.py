@@ -86,7 +86,7 @@ class Plot(Widget):
         return MARKS[settings.glyphs if settings is not None else "braille"]
 
     def lines(self) -> Sequence[Row]:
-        """Return the lines as they should be now, and set `plane` if epochs can be pointed at."""
+        """Return the lines as they should be now, and set `plane` if a person can point at epochs."""
         raise NotImplementedError
 
     def paint(self, picture: PlotPicture) -> list[Row]:
@@ -212,7 +212,7 @@ def view_keys(section: str, action: str, shown: Sequence[str] = ()) -> list[Bind
 
 
 class EpochView:
-    """What a widget of curves over epochs adds to its other base class: keys and mouse choose the epochs in view.
+    """A mixin for widgets that show curves over epochs: keys and the mouse choose the epochs in view.
 
     Attributes:
         window: the epochs in view.

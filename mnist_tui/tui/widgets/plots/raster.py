@@ -28,9 +28,9 @@ class Marks:
     """The characters of one glyph setting.
 
     Attributes:
-        bits: of a character's dots, by column from the left and row from the top; a line is drawn dot by dot.
+        bits: of the dots in a character, by column from the left and row from the top; lines are drawn dot by dot.
         line: how a line looks, for legends.
-        validation, plain, running: marks of the series that are no lines.
+        validation, plain, running: of the series whose points are marked.
         cursor, best, stopped: of the selected epoch, the best one, and the one at which early stopping ended the run.
         rule: what a heading's line is made of.
         dot: between two parts of a caption.
