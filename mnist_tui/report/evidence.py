@@ -32,6 +32,8 @@ ARRAYS = ("labels", "probabilities", "misclassified", "misclassified_images")
 """The arrays of `predictions.npz`, in the order of the fields of `Predictions`."""
 SCORED = ("finished", "stopped", "diverged")
 """The states of runs that were evaluated."""
+DATA_KEYS = {"name", "sha256", "train", "validation", "test"}
+"""The keys of `results.json` about the data that a report needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,19 +127,17 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
         complexity = of(preset.experiment)
     except (PresetError, SpecError) as error:
         raise RunError(f"run {folder.id} cannot be reported: {error}") from None
-    origin = (presets or Presets()).find(preset.name)
     missing: list[str] = []
     launch = _launch(folder, missing)
     log = replayed(folder.events_file)
     if log.start is None:
         missing.append("events.jsonl is not there or cannot be read: the history of the training is not known.")
-    standing = _known_state(folder, log, missing)
-    state = replace(log, state=standing)
+    state = replace(log, state=_known_state(folder, log, missing))
     results = _results(folder, state, missing) or {}
-    predictions = _predictions(folder, standing, missing) if results else None
     matrix, matrix_of = _matrix(results, state)
     created = launch.created if launch is not None else state.started
     names = results.get("class_names") or (state.data.class_names if state.data else None)
+    origin = (presets or Presets()).find(preset.name)
     return Evidence(
         folder=folder,
         preset=preset,
@@ -148,7 +148,7 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
             folder,
             preset,
             state,
-            folder_state=standing,
+            folder_state=state.state,
             command=launch.command if launch else "",
             results=results,
             study=launch.study if launch else "",
@@ -158,16 +158,12 @@ def read_evidence(folder: RunFolder, presets: Presets | None = None) -> Evidence
         class_names=tuple(names) if names and len(names) == CLASSES else tuple(map(str, range(CLASSES))),
         matrix=matrix,
         matrix_of=matrix_of,
-        predictions=predictions,
+        predictions=_predictions(folder, state, missing) if results else None,
         weights=tuple(EpochReader(folder.events_file).all_weights()),
         findings=diagnose(state, preset.experiment) if log.start is not None else (),
         created=created,
         missing=tuple(missing),
     )
-
-
-DATA_KEYS = {"name", "sha256", "train", "validation", "test"}
-"""The keys of `results.json` about the data that a report needs."""
 
 
 def _launch(folder: RunFolder, missing: list[str]) -> Launch | None:
@@ -191,65 +187,57 @@ def _known_state(folder: RunFolder, log: RunState, missing: list[str]) -> str:
 
 def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str, Any] | None:
     """Return the results of the run's end; not those of an earlier end, before more epochs were added."""
-    expected = state.state in SCORED
     try:
         results = folder.results()
         if results and results.get("dataset") and not results["dataset"].keys() >= DATA_KEYS:
-            raise RunError("the dataset is not told in full")
+            raise RunError("the dataset is not complete")
     except RunError:
         missing.append("results.json cannot be read: scores, times and the final confusion matrix are not known.")
         return None
     if results is None:
-        if expected:
+        if state.state in SCORED:
             missing.append("results.json is not there: scores, times and the final confusion matrix are not known.")
         return None
     if state.start is None:
-        return results if results.get("state", state.state) == state.state or state.state == UNKNOWN else None
+        known = state.state
+        return results if known == UNKNOWN or results.get("state", known) == known else None
     return results if state.ended is not None and results.get("state", state.ended.state) == state.ended.state else None
 
 
 def _matrix(results: dict[str, Any], state: RunState) -> tuple[tuple[tuple[int, ...], ...] | None, str]:
-    counted = results.get("confusion_matrix")
-    if counted and len(counted) == CLASSES and all(len(row) == CLASSES for row in counted):
-        return tuple(map(tuple, counted)), "test images"
+    counts = results.get("confusion_matrix")
+    if counts and len(counts) == CLASSES and all(len(row) == CLASSES for row in counts):
+        return tuple(map(tuple, counts)), "test images"
     return state.confusion, f"validation images, after epoch {state.confusion_epoch}" if state.confusion else ""
 
 
-def _predictions(folder: RunFolder, standing: str, missing: list[str]) -> Predictions | None:
-    if (found := read_predictions(folder.predictions_file)) is not None:
-        return found
-    if standing in SCORED:
+def _predictions(folder: RunFolder, state: RunState, missing: list[str]) -> Predictions | None:
+    predictions = read_predictions(folder.predictions_file)
+    if predictions is None and state.state in SCORED:
         missing.append("predictions.npz is not there or cannot be read: the misclassified images cannot be shown.")
-    return None
+    return predictions
 
 
 def read_predictions(path: Path) -> Predictions | None:
     """Read a run's `predictions.npz`; None where it is not there or not whole."""
-    import numpy as np
-
     try:
-        archive = read_arrays(path, ARRAYS)
-        found = Predictions(*(archive[name] for name in ARRAYS))
+        arrays = read_arrays(path, ARRAYS)
+        labels, probabilities, wrong, images = (arrays[name] for name in ARRAYS)
     except (OSError, KeyError):
         return None
-    if found.labels.ndim != 1 or found.misclassified.ndim != 1:
-        return None
-    count, wrong = len(found.labels), len(found.misclassified)
     whole = (
-        found.probabilities.shape == (count, CLASSES)
-        and found.images.shape == (wrong, IMAGE_EDGE, IMAGE_EDGE)
-        and found.images.dtype == np.uint8
-        and found.labels.dtype.kind in "ui"
-        and found.misclassified.dtype.kind in "ui"
-        and found.probabilities.dtype.kind == "f"
-        and _within(found.labels, CLASSES)
-        and _within(found.misclassified, count)
+        labels.ndim == wrong.ndim == 1
+        and probabilities.shape == (len(labels), CLASSES)
+        and images.shape == (len(wrong), IMAGE_EDGE, IMAGE_EDGE)
+        and (probabilities.dtype.kind, images.dtype) == ("f", "uint8")
+        and _indices(labels, CLASSES)
+        and _indices(wrong, len(labels))
     )
-    return found if whole else None
+    return Predictions(labels, probabilities, wrong, images) if whole else None
 
 
-def _within(numbers: NDArray[np.integer[Any]], bound: int) -> bool:
-    return len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound)
+def _indices(numbers: NDArray[Any], bound: int) -> bool:
+    return numbers.dtype.kind in "ui" and (len(numbers) == 0 or (numbers.min() >= 0 and numbers.max() < bound))
 
 
 def _summary(
@@ -257,16 +245,9 @@ def _summary(
 ) -> RunSummary:
     experiment = preset.experiment
     differs = "" if origin is None else difference(origin.experiment, experiment)
-    fixed = Fixed(
-        preset.name,
-        experiment.dataset.name,
-        created or 0.0,
-        experiment.training.epochs,
-        differs,
-        {parameter.name: parameter.read(experiment) for parameter in PARAMETERS},
-        experiment,
-        preset.reference,
-    )
+    values = {parameter.name: parameter.read(experiment) for parameter in PARAMETERS}
+    dataset, epochs = experiment.dataset.name, experiment.training.epochs
+    fixed = Fixed(preset.name, dataset, created or 0.0, epochs, differs, values, experiment, preset.reference)
     return summary_from(folder, fixed, state, read_label(folder), state.state)
 
 

@@ -110,9 +110,9 @@ def export(
         RunError, PresetError: the run's folder cannot be read.
     """
     wanted = list(dict.fromkeys(items))
-    unknown = [item for item in wanted if item not in ITEMS]
-    if unknown:
-        raise ExportError(f"{unknown[0]!r} cannot be exported; choose from {', '.join(ITEMS)}")
+    for item in wanted:
+        if item not in ITEMS:
+            raise ExportError(f"{item!r} cannot be exported; choose from {', '.join(ITEMS)}")
     if lacking := next(filter(None, map(why_unavailable, wanted)), ""):
         raise ExportError(lacking)
     paths = [path_of_item(item, out) for item in wanted]
@@ -120,11 +120,10 @@ def export(
         check_place_in_run(path)
     weights = [item for item in wanted if item in WEIGHT_FORMATS]
     try:
-        there = [path for path in paths if path.exists()]
-        if weights and _is_card_of_another_run(folder, out / CARD):
-            there.append(out / CARD)
-        if there and not overwrite:
-            raise ExistsError(there)
+        existing = [path for path in paths if path.exists()]
+        existing += [out / CARD] if weights and _is_card_of_another_run(folder, out / CARD) else []
+        if existing and not overwrite:
+            raise ExistsError(existing)
         out.mkdir(parents=True, exist_ok=True)
         if weights:
             names = ", ".join(path_of_item(item, out).name for item in weights)
@@ -138,31 +137,24 @@ def export(
                 write_text(path, item_text(folder, item))
                 done += 1
     except OSError as error:
-        said = f"{out} cannot be written: {error.strerror or error}"
-        raise ExportError(said, refused=error.errno not in NO_ROOM) from None
+        message = f"{out} cannot be written: {error.strerror or error}"
+        raise ExportError(message, refused=error.errno not in NO_ROOM) from None
     return [*paths, *([out / CARD] if weights else [])]
 
 
 def item_text(folder: RunFolder, item: str) -> str:
-    """Return the contents of an item that is text."""
+    """Return the contents of an item that is text; in the history a value that was not finite is left empty."""
     name, _, form = item.partition(".")
-    match name:
-        case "complexity":
-            preset = folder.preset()
-            return complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
-        case "history":
-            return history_csv(folder)
-        case _:
-            from mnist_tui.report.contents.documents import run_summary
+    if name == "complexity":
+        preset = folder.preset()
+        return complexity_in_format(preset.experiment, form, title=preset.title or preset.name)
+    if name == "history":
+        names = [entry.name for entry in fields(EpochRow)]
+        rows = replayed(folder.events_file).history
+        return csv_text([names, *([getattr(row, name) for name in names] for row in rows)])
+    from mnist_tui.report.contents.documents import run_summary
 
-            return run_summary(folder)
-
-
-def history_csv(folder: RunFolder) -> str:
-    """Return the training history as CSV, one line an epoch; a value that was not finite is left empty."""
-    names = [entry.name for entry in fields(EpochRow)]
-    rows = replayed(folder.events_file).history
-    return csv_text([names, *([getattr(row, name) for name in names] for row in rows)])
+    return run_summary(folder)
 
 
 def _is_card_of_another_run(folder: RunFolder, path: Path) -> bool:
@@ -175,10 +167,9 @@ def _write_weights(folder: RunFolder, formats: list[str], out: Path) -> None:
     """Write the weights, then their card."""
     from mnist_tui.report.model_card import card
 
-    asked = _for_worker(folder, formats, out)
-    if asked:
+    if for_worker := _for_worker(folder, formats, out):
         with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=out) as temporary:
-            for path in _run_worker(folder, asked, Path(temporary)):
+            for path in _run_worker(folder, for_worker, Path(temporary)):
                 move(path, out / path.name)
     write_text(out / CARD, card(folder, formats, out))
 
@@ -198,20 +189,20 @@ def _for_worker(folder: RunFolder, formats: list[str], out: Path) -> list[str]:
 def _run_worker(folder: RunFolder, formats: list[str], out: Path) -> list[Path]:
     """Start a worker that writes the weights, and return the files it wrote."""
     try:
-        ended = run_job("export", folder, [*formats, "--out", str(out.absolute())])
+        process = run_job("export", folder, [*formats, "--out", str(out.absolute())])
     except subprocess.TimeoutExpired as error:
         raise ExportError(f"the export did not end within {error.timeout:.0f} s", refused=False) from None
-    if ended.returncode < 0:
-        raise ExportError(f"the export's worker {end_words(ended.returncode)}", refused=False)
-    if ended.returncode != 0:
-        said = informative_lines(ended.stderr.decode("utf-8", "replace").splitlines())
-        why = said[-1].strip().replace(str(out.absolute()), str(out.parent)) if said else "the export failed"
-        raise ExportError(why, refused=ended.returncode == REFUSED)
+    if process.returncode < 0:
+        raise ExportError(f"the export's worker {end_words(process.returncode)}", refused=False)
+    if process.returncode != 0:
+        lines = informative_lines(process.stderr.decode("utf-8", "replace").splitlines())
+        why = lines[-1].strip().replace(str(out.absolute()), str(out.parent)) if lines else "the export failed"
+        raise ExportError(why, refused=process.returncode == REFUSED)
     try:
-        written = [Path(path) for path in json.loads(ended.stdout.splitlines()[-1])]
+        written = [Path(path) for path in json.loads(process.stdout.splitlines()[-1])]
     except (ValueError, IndexError, TypeError):
         raise ExportError("the export's worker did not report the files that it wrote", refused=False) from None
-    expected = {WEIGHT_FORMATS[name].file for name in formats}
-    if {path.name for path in written} != expected:
-        raise ExportError(f"the export's worker wrote {', '.join(path.name for path in written)}", refused=False)
+    names = {path.name for path in written}
+    if names != {WEIGHT_FORMATS[name].file for name in formats}:
+        raise ExportError(f"the export's worker wrote {', '.join(names)}", refused=False)
     return written

@@ -9,27 +9,10 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
 _TEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "–": "--",
-    "—": "---",
-    "‘": "`",
-    "’": "'",
-    "“": "``",
-    "”": "''",
-    "…": r"\dots{}",
-}
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", "–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}",
+}  # fmt: skip
 
 
 def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = ()) -> list[str]:
@@ -40,20 +23,15 @@ def aligned(blocks: Sequence[Sequence[Sequence[str]]], right: Collection[int] = 
         right: the columns that are aligned to the right, from 0.
     """
     rows = [row for block in blocks for row in block]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-
-    def line(cells: Sequence[str]) -> str:
-        placed = [
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "  ".join(placed).rstrip()
-
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-    parted: list[str] = []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
     for block in blocks:
-        parted += [*([rule] if parted else []), *map(line, block)]
-    return parted
+        lines += ["─" * (sum(widths) + 2 * (len(widths) - 1))] if lines else []
+        for row in block:
+            cells = enumerate(zip(row, widths, strict=True))
+            placed = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in cells]
+            lines.append("  ".join(placed).rstrip())
+    return lines
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
@@ -71,14 +49,15 @@ def latex(blocks: Sequence[Sequence[Sequence[str]]], columns: str, *, title: str
         columns: LaTeX's letters for the columns, without separators: ``l``, ``r``, or ``p`` with a width.
         title, note: plain text.
     """
-    letters = _column_letters(columns)
+    letters = re.sub(r"\{[^}]*\}", "", columns)
     lines = [
         "\\begin{table}",
         "\\centering\\scriptsize\\setlength{\\tabcolsep}{2pt}",
         f"\\begin{{tabular}}{{{columns}}}",
     ]
     for block in blocks:
-        lines += ["\\hline", *(_tex_row(row, letters) for row in block)]
+        rows = [" & ".join(map(_tex_cell, row, letters)) for row in block]
+        lines += ["\\hline", *(f"{row} \\\\" for row in rows)]
     lines += ["\\hline", "\\end{tabular}"]
     lines += [f"\\par\\smallskip {tex_escaped(note)}"] if note else []
     lines += [f"\\caption{{{tex_escaped(title)}}}"] if title else []
@@ -91,26 +70,11 @@ def tex_escaped(text: str) -> str:
     return "".join(_TEX.get(char) or (char if " " <= char <= "~" else latex_character(char)) for char in line)
 
 
-def _column_letters(columns: str) -> list[str]:
-    """Return l, p, r for ``lp{2cm}r``."""
-    found: list[str] = []
-    depth = 0
-    for character in columns:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0 and character != "}":
-            found.append(character)
-    return found
-
-
-def _tex_row(cells: Sequence[str], letters: Sequence[str]) -> str:
-    return " & ".join(_tex_cell(cell, letter) for cell, letter in zip(cells, letters, strict=True)) + r" \\"
-
-
 def _tex_cell(cell: str, letter: str) -> str:
     text = tex_escaped(cell)
     if letter == "r" and cell[:1].isdigit():
-        return text.replace(",", "\\,")
-    return "\\raggedright " + text.replace("\\_", "\\_\\allowbreak{}") if letter == "p" and cell else text
+        return text.replace(",", r"\,")
+    return r"\raggedright " + text.replace(r"\_", r"\_\allowbreak{}") if letter == "p" and cell else text
 
 
 SYMBOLS = {
@@ -139,7 +103,7 @@ def latex_symbol(char: str) -> str | None:
     """Return a character that is not ASCII in LaTeX's mathematics, or as nothing; None where neither fits."""
     if char in SYMBOLS:
         return rf"\ensuremath{{{SYMBOLS[char]}}}"
-    decomposed = unicodedata.decomposition(char).split()
+    decomposed = unicodedata.decomposition(char).split()  # such as <super> 0032
     if len(decomposed) == 2 and decomposed[0] in POWERS and int(decomposed[1], 16) < 0x80:
         return rf"\ensuremath{{{POWERS[decomposed[0]]}{{{chr(int(decomposed[1], 16))}}}}}"
     if greek := _GREEK.match(unicodedata.name(char, "")):
@@ -162,5 +126,5 @@ def latex_character(char: str) -> str:
     """Return a character that is not ASCII for a document without packages; at worst its number."""
     if char < "\u0180" and char.isprintable() and char not in _BEYOND_OT1 and char not in SYMBOLS:
         return char
-    said = latex_symbol(char)
-    return said if said is not None else rf"\texttt{{U+{ord(char):04X}}}"
+    text = latex_symbol(char)
+    return text if text is not None else rf"\texttt{{U+{ord(char):04X}}}"

@@ -8,7 +8,7 @@ import pytest
 from mnist_tui.data.datasets import validation_split
 from mnist_tui.errors import RunError
 from mnist_tui.report.contents.documents import run_summary
-from mnist_tui.report.export import history_csv
+from mnist_tui.report.export import item_text
 from mnist_tui.runs import control, start
 from mnist_tui.runs.event_log import replayed
 from mnist_tui.runs.events import Ended, EpochEnded, Paused, Phase, Resumed
@@ -182,7 +182,7 @@ def test_a_worker_that_is_stopped_while_solving_leaves_nothing_and_solves_when_r
     assert run_document(folder)["closed_form"] == found
     (row,) = replayed(folder.events_file).history
     assert (row.val_accuracy, row.learning_rate) == (epoch.val_accuracy, None)
-    assert history_csv(folder).splitlines()[1].split(",")[5] == ""
+    assert item_text(folder, "history.csv").splitlines()[1].split(",")[5] == ""
     told = run_summary(folder)
     assert f"{found['ridge']:g}, best of 20 on validation images" in told
     assert "Learning rate" not in told

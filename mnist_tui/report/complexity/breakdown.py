@@ -29,8 +29,7 @@ HEADINGS = {
 """The columns of tables, each with its heading."""
 NUMBERS = ("inputs", "weights", "biases", "other", "macs")
 """The columns that are aligned to the right."""
-CSV_FIELDS = ("name", "kind", "configuration", "inputs", "output_shape", "weights", "biases", "other", "trainable",
-              "non_trainable", "macs", "formula")  # fmt: skip
+CSV_FIELDS = [*list(HEADINGS)[:8], "trainable", "non_trainable", "macs", "formula"]
 Row = dict[str, Any]
 
 
