@@ -189,7 +189,7 @@ def test_seeds_share_a_section_with_mean_and_deviation_of_the_sample(tmp_path: P
     ]
     assert "Over the three seeds 0 to 2 hog (3 epochs) reached a mean test accuracy of 97.00 %" in text
     assert "Seeds in pairs" not in text
-    assert "those of run 4, the one in the middle" in text
+    assert "those of run 4, the one with the median" in text
     assert text.count("\n### Dataset\n") == 2
 
 
@@ -226,7 +226,7 @@ def test_a_finished_run_whose_scores_are_lost_is_not_counted(tmp_path: Path) -> 
     assert tables(text)[1][1][2] == "3"
     seeds = next(table for table in tables(text) if table[0][:2] == ["№", "Seed"])
     assert column(seeds, "State")[:4] == ["finished", "finished, not counted", "finished", "finished"]
-    assert "those of run 3, the one in the middle" in text
+    assert "those of run 3, the one with the median" in text
 
 
 def test_published_figures_stand_beside_ours_with_their_source(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_optimizer_loss_and_schedule_are_told_with_papers_and_formulas(tmp_path:
     assert r"$\eta_e = 1 \cdot 10^{-5} \cdot \exp(0.05 \cdot (15 - e))$" in text
     assert r"$$L = -\frac{1}{n} \sum_{i=1}^{n} \sum_{k=1}^{10} y_{ik} \ln \hat{y}_{ik}$$" in text
     assert told["Early stopping"].startswith("on val_loss, patience 7 epochs")
-    assert told["Time of an epoch"] == "1.50 s (median); the first 1.50 s"
+    assert told["Time per epoch"] == "1.50 s (median); the first 1.50 s"
     assert told["SHA-256, train images"] == "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
 
 

@@ -75,7 +75,7 @@ def test_published_figures_stand_beside_ours_while_the_experiment_is_the_sources
     rows = cells(run_summary(source))
     name = "test, published in ARN – Report – Labo04 (labo04-hog-sigmoid-ppc4)"
     assert [name, "98.41 %", "0.0540", "–"] in rows
-    assert ["test, ours less published", "−0.41 points", "+0.0160", "–"] in rows
+    assert ["test, ours − published", "−0.41 points", "+0.0160", "–"] in rows
     assert "speaks of 9 orientations; its run lists 8" in run_summary(source)
     assert rows[0][-1] == "Published test accuracy"
     other = run_summary(recorded_run(tmp_path, changed("hog", hidden="100")))

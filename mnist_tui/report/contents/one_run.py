@@ -214,7 +214,7 @@ def _published_rows(evidence: Evidence) -> list[tuple[str, ...]]:
         published = {score: one.written(one.published) for score, one in scores.items()}
         lines = [(f"{of}, published in {citation(evidence.reference)}{f'; {how}' if how else ''}", published)]
         if any(one.ours is not None for one in scores.values()):
-            lines.append((f"{of}, ours less published", {score: one.difference for score, one in scores.items()}))
+            lines.append((f"{of}, ours − published", {score: one.difference for score, one in scores.items()}))
             if how == MEASURED["running"]:
                 ours = {score: one.written(one.ours) for score, one in scores.items()}
                 lines.insert(0, (f"training ({how})", ours))
@@ -287,11 +287,11 @@ def _training_facts(evidence: Evidence) -> Facts:
     if rule is not None:
         kept = "the best epoch's weights kept" if rule.restore_best_weights else "the last weights kept"
         patience = counted(rule.patience, "epoch")
-        stopping = f"on {rule.monitor}, patience {patience}, least change {rule.min_delta:g}, {kept}"
+        stopping = f"on {rule.monitor}, patience {patience}, minimum change {rule.min_delta:g}, {kept}"
     return [
         ("Epochs planned", count(state.epochs or spec.epochs)),
         ("Epochs run", count(_epochs_run(evidence))),
-        ("Weights are those after epoch", None if weights_of is None else f"{weights_of:g}"),
+        ("Weights saved are those after epoch", None if weights_of is None else f"{weights_of:g}"),
         ("Lowest validation loss", state.best and f"{state.best.val_loss:.4f}, after epoch {state.best.epoch}"),
         ("Optimizer", optimizer.about()),
         *(
@@ -304,7 +304,7 @@ def _training_facts(evidence: Evidence) -> Facts:
         ("Regularisation", _regularisation_in_words(evidence)),
         ("Loss", "categorical cross-entropy"),
         ("Batch size", counted(spec.batch_size, "image")),
-        ("Steps an epoch", state.model and count(state.model.steps)),
+        ("Steps per epoch", state.model and count(state.model.steps)),
         ("Shuffle", "yes, before every epoch"),
         ("Seed", str(spec.seed)),
         *_time_facts(evidence),
@@ -352,7 +352,7 @@ def _time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
     facts: Facts = [("Training time", seconds(whole))]
     if times and epochs:
         first = f" (median); the first {seconds(times[0])}" if len(times) > 1 else ""
-        facts.append(("Time of an epoch", f"{seconds(statistics.median(times[1:] or times))}{first}"))
+        facts.append(("Time per epoch", f"{seconds(statistics.median(times[1:] or times))}{first}"))
     if timings.get("evaluate") is not None:
         facts.append(("Evaluation time", seconds(timings["evaluate"])))
     others = [f"{word} {seconds(timings[key])}" for key, word in OTHER_TIMES.items() if timings.get(key) is not None]

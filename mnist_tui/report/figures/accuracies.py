@@ -258,7 +258,7 @@ def seed_figure(
     accuracies = SeedAccuracies(ours, theirs, mean, summary(published))
     low, high = min(ours, key=lambda pair: pair[1]), max(ours, key=lambda pair: pair[1])
     what = f"Test accuracy of {counted(mean.n, 'seed')}: {mean_in_words(mean)}"
-    band = ", the band one deviation to either side" if mean.std is not None else ""
+    band = ", the band one standard deviation to either side" if mean.std is not None else ""
     caption = f"{what}; the line is the mean{band}"
     alt = f"{what}. Lowest {percent(low[1])} (seed {low[0]}), highest {percent(high[1])} (seed {high[0]})."
     if accuracies.published:
@@ -282,11 +282,11 @@ def _seed_data(
 
 
 def mean_in_words(accuracy: SeedStatistics) -> str:
-    """Return ``mean 98.35 %, deviation 0.07 percentage points (of the sample, n = 10)``."""
+    """Return ``mean 98.35 %, standard deviation 0.07 percentage points (of the sample, n = 10)``."""
     if accuracy.std is None:
         return percent(accuracy.mean)
     deviation = f"{100 * accuracy.std:.2f} percentage points (of the sample, n = {accuracy.n})"
-    return f"mean {percent(accuracy.mean)}, deviation {deviation}"
+    return f"mean {percent(accuracy.mean)}, standard deviation {deviation}"
 
 
 def _paint_seed(accuracies: SeedAccuracies, figure: Figure) -> None:

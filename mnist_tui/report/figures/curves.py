@@ -239,8 +239,11 @@ def _all_values(rows: Sequence[EpochRow], metric: str) -> list[float]:
 
 
 def _caption(rows: Sequence[EpochRow], marks: _Marks, changes: bool, ended: str) -> str:
-    parts = [f"Training history, {counted(len(rows), 'epoch')}."]
-    parts.append("Training figures are means over an epoch's batches, any dropout on; validation follows the epoch.")
+    parts = [
+        f"Training history, {counted(rows, 'epoch')}.",
+        "Training figures are means over an epoch's batches, with any dropout on.",
+        "Validation figures are measured after the epoch.",
+    ]
     if marks.best is not None:
         parts.append(f"The validation loss was lowest after epoch {count(marks.best)}.")
     if marks.stop is not None:
