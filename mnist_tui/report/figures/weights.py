@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-TOP, HEAD, FOOT, GAP = 0.5, LINE + 0.8, 9.0, 3.5
+WEIGHT_TOP, WEIGHT_HEAD, WEIGHT_FOOT, WEIGHT_GAP = 0.5, LINE + 0.8, 9.0, 3.5
 """Millimetres above all panels, above each, below the last, and between two."""
-HIGHEST, PAGE_HEIGHT = 26.0, 225.0
-LEFT, WIDTH, SECOND = 16.0, 58.0, 99.0
+WEIGHT_HIGHEST, PAGE_HEIGHT = 26.0, 225.0
+WEIGHT_LEFT, WEIGHT_WIDTH, WEIGHT_SECOND = 16.0, 58.0, 99.0
 MOST_LAYERS = 12
 """The most layers drawn: of more, the first ones and the last."""
-HEADINGS = ("epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile",
+WEIGHT_HEADINGS = ("epoch", "layer", "array", "lowest", "5 % quantile", "25 % quantile", "median", "75 % quantile",
             "95 % quantile", "highest", "mean", "standard deviation", "dead units (1 = all)")  # fmt: skip
 ARRAYS = ("weights", "biases")
 History = dict[int, tuple[float, ...]]
@@ -60,15 +60,15 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
         seen: the recorded distributions; epoch 0 is before training.
     """
     ordered = sorted(seen, key=lambda event: event.epoch)
-    data = FigureData(HEADINGS, tuple(row for event in ordered for row in _rows(event)))
+    data = FigureData(WEIGHT_HEADINGS, tuple(row for event in ordered for row in _rows(event)))
     layers = list(dict.fromkeys(layer.name for event in ordered for layer in event.layers))
     if not data.rows:
         why = "Nothing was recorded of the weights, so there is nothing to draw."
         return without_data(name, "Weights and biases.", why, data)
     shown = layers if len(layers) <= MOST_LAYERS else [*layers[: MOST_LAYERS - 1], layers[-1]]
     arrays = {(layer, kind): _history(ordered, layer, kind) for layer in shown for kind in ARRAYS}
-    height = min(HIGHEST, (PAGE_HEIGHT - TOP - FOOT) / len(shown) - HEAD - GAP)
-    whole = TOP + len(shown) * (HEAD + height + GAP) - GAP + FOOT
+    height = min(WEIGHT_HIGHEST, (PAGE_HEIGHT - WEIGHT_TOP - WEIGHT_FOOT) / len(shown) - WEIGHT_HEAD - WEIGHT_GAP)
+    whole = WEIGHT_TOP + len(shown) * (WEIGHT_HEAD + height + WEIGHT_GAP) - WEIGHT_GAP + WEIGHT_FOOT
     more = len(layers) - len(shown)
     left_out = f" {counted(more, 'layer')} in the middle {noun(more, 'is', 'are')} left out." if more else ""
     caption = (
@@ -79,7 +79,7 @@ def weight_figure(name: str, seen: Sequence[WeightsSeen]) -> Drawing:
     ranges = "; ".join(f"{layer} {kind} {line[1]:.3g} to {line[-2]:.3g}" for layer, kind, line in last)
     epoch = count(ordered[-1].epoch)
     alt = f"Bands of weights and biases by epoch. After epoch {epoch}, 90 % of the values: {ranges}."
-    return Drawing(name, caption, alt, data, (PAGE, whole), partial(_paint, shown, arrays, height))
+    return Drawing(name, caption, alt, data, (PAGE, whole), partial(_paint_weights, shown, arrays, height))
 
 
 def _rows(event: WeightsSeen) -> Iterator[tuple[object, ...]]:
@@ -104,18 +104,20 @@ def _history(seen: Sequence[WeightsSeen], layer: str, kind: str) -> History:
     }
 
 
-def _paint(layers: Sequence[str], arrays: dict[tuple[str, str], History], height: float, figure: Figure) -> None:
+def _paint_weights(
+    layers: Sequence[str], arrays: dict[tuple[str, str], History], height: float, figure: Figure
+) -> None:
     epochs = [epoch for history in arrays.values() for epoch in history]
     for number, layer in enumerate(layers):
-        top = TOP + number * (HEAD + height + GAP) + HEAD
-        for left, kind, color in zip((LEFT, SECOND), ARRAYS, (BLUE, VERMILION), strict=True):
+        top = WEIGHT_TOP + number * (WEIGHT_HEAD + height + WEIGHT_GAP) + WEIGHT_HEAD
+        for left, kind, color in zip((WEIGHT_LEFT, WEIGHT_SECOND), ARRAYS, (BLUE, VERMILION), strict=True):
             if history := arrays[layer, kind]:
-                axes = panel(figure, left, top, WIDTH, height)
+                axes = panel(figure, left, top, WEIGHT_WIDTH, height)
                 _bands(axes, history, color)
                 axes.set_title(f"{one_line(layer)}, {kind}", fontweight="normal", pad=2)
                 _axis(axes, (min(epochs), max(epochs)), number == len(layers) - 1)
             else:
-                write(figure, left, top - HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
+                write(figure, left, top - WEIGHT_HEAD + 0.5, f"{one_line(layer)}: no {kind}", color=GREY)
 
 
 def _bands(axes: Axes, history: History, color: str) -> None:
