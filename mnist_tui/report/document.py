@@ -253,7 +253,8 @@ def figure_folder(path: Path) -> str:
 class Staging(ExitStack):
     """Makes files in temporary folders beside their places, and moves them there together.
 
-    Missing folders are made. Leaving the context removes what was not moved, and folders that stayed empty.
+    Missing folders are made. Leaving the context removes what was not moved, and folders that stayed empty. Every
+    method raises an OSError where nothing can be written.
     """
 
     def __init__(self) -> None:
@@ -262,21 +263,13 @@ class Staging(ExitStack):
         self._moves: dict[Path, Path] = {}
 
     def path(self, place: Path) -> Path:
-        """Return the temporary path for the file that belongs at `place`.
-
-        Raises:
-            OSError: nothing can be written there.
-        """
+        """Return the temporary path for the file that belongs at `place`."""
         staged = self.folder(place.parent) / place.name
         self._moves[staged] = place
         return staged
 
     def folder(self, beside: Path) -> Path:
-        """Return a temporary folder on the disk of the folder `beside`.
-
-        Raises:
-            OSError: nothing can be written there.
-        """
+        """Return a temporary folder on the disk of the folder `beside`."""
         if beside not in self._temporary:
             for missing in reversed([folder for folder in (beside, *beside.parents) if not folder.exists()]):
                 self.callback(_remove_if_empty, missing)
@@ -286,11 +279,7 @@ class Staging(ExitStack):
         return self._temporary[beside]
 
     def put(self) -> None:
-        """Move every file to its place by renaming; none is moved if a place is a folder.
-
-        Raises:
-            OSError: a file cannot be moved; those before it may be in place.
-        """
+        """Move every file to its place by renaming, none if a place is a folder; those before a failure stay moved."""
         for place in self._moves.values():
             if place.is_dir() and not place.is_symlink():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(place))

@@ -202,11 +202,7 @@ def interval_in_words(
 
 
 def mean_sentence(name: str, accuracy: SeedStatistics, seeds: Sequence[int]) -> str:
-    """Return a sentence about one experiment's test accuracy over its seeds.
-
-    Args:
-        seeds: the seeds that the accuracy is computed from, rising.
-    """
+    """Return a sentence about one experiment's test accuracy over its seeds, which are sorted."""
     if accuracy.interval is None or accuracy.std is None:
         return (
             f"With {counted_seeds(seeds)} alone {name} reached a test accuracy of {percent(accuracy.mean)}; one seed "

@@ -12,7 +12,7 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import find_preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
-from mnist_tui.report.complexity.words import complexity_in_words
+from mnist_tui.report.complexity.breakdown import complexity_in_words
 from tests.experiment.strategies import experiments
 
 PUBLISHED = {

@@ -11,16 +11,15 @@ from datetime import datetime
 from typing import Any
 
 from mnist_tui.experiment.presets import dump_preset
-from mnist_tui.report.complexity.words import complexity_in_words
+from mnist_tui.report.complexity.breakdown import complexity_in_words
 from mnist_tui.report.contents import one_run, overview, sections
 from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork
 from mnist_tui.report.evidence import Evidence, Predictions, read_evidence
 from mnist_tui.report.figures.accuracies import capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
-from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.diagram import diagram_figure
 from mnist_tui.report.figures.drawing import Drawing
-from mnist_tui.report.figures.weights import weight_figure
+from mnist_tui.report.figures.epochs import history_figure, weight_figure
 from mnist_tui.report.markdown import Facts, MarkdownText, Report, link, render_template
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.wording import counted
@@ -159,11 +158,7 @@ def _mistakes(name: str, predictions: Predictions, class_names: Sequence[str]) -
 
 
 def run_summary(folder: RunFolder) -> str:
-    """Return the summary of one run for a lab report, in Markdown.
-
-    Raises:
-        RunError: the folder cannot be read.
-    """
+    """Return the summary of one run for a lab report, in Markdown; a RunError where the folder cannot be read."""
     evidence = read_evidence(folder)
     preset, complexity = evidence.preset, evidence.complexity
     return render_template(

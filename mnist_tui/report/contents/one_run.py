@@ -147,11 +147,7 @@ def notices_and_warnings(evidence: Evidence) -> list[str]:
 
 
 def merged_notices(notices: Mapping[int, Sequence[str]]) -> list[str]:
-    """Return the notices of several runs, each once, with the numbers of the runs that it holds for.
-
-    Args:
-        notices: by the number of the run.
-    """
+    """Return the notices of several numbered runs, each once, with the numbers of the runs that it holds for."""
     numbers_of: dict[str, list[int]] = {}
     for number, sentences in notices.items():
         for sentence in sentences:
@@ -342,11 +338,7 @@ def batch_size_text(experiment: Experiment) -> str:
 
 
 def _time_facts(evidence: Evidence, *, epochs: bool = True) -> Facts:
-    """Return the times that the run and its parts took.
-
-    Args:
-        epochs: whether the time of an epoch is told, too.
-    """
+    """Return the times that the run and its parts took, and an epoch's if wanted."""
     timings, times = evidence.document["timings"] or {}, [row.seconds for row in evidence.state.history]
     whole = timings.get("train") if timings else sum(times) if times else None
     facts: Facts = [("Training time", seconds(whole))]

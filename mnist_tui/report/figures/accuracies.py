@@ -89,12 +89,7 @@ class LabelBox:
 
 
 def capacity_figure(name: str, points: Sequence[CapacityPoint]) -> Drawing:
-    """Draw models by their number of parameters (logarithmic) and their test accuracy.
-
-    Args:
-        name: the drawing's name.
-        points: models whose accuracy is known.
-    """
+    """Draw models by their number of parameters (logarithmic) and their test accuracy."""
     rows = tuple((p.label, p.parameters, p.accuracy, p.deviation, KINDS[p.convolutional][0]) for p in points)
     data = FigureData(CAPACITY_HEADINGS, rows)
     if not points:

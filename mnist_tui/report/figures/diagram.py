@@ -77,13 +77,7 @@ class DiagramBox:
 
 
 def diagram_figure(name: str, experiment: Experiment, complexity: Complexity) -> Drawing:
-    """Draw the architecture of an experiment's model.
-
-    Args:
-        name: the drawing's name.
-        experiment: gives the features, which come first.
-        complexity: the counts of its model.
-    """
+    """Draw the architecture of an experiment's model, its features first."""
     boxes = _boxes(experiment, complexity)
     rows = [[boxes[at] for at in row] for row in divide_into_rows([box.width for box in boxes], PAGE - 2 * MARGIN)]
     heights = [max(box.height for box in row) for row in rows]

@@ -107,11 +107,7 @@ def _shorter(svg: bytes) -> bytes:
 
 
 def save_data(drawing: Drawing, folder: Path) -> Path:
-    """Write the figure's data as CSV, an empty field for None; the folder is made if it is not there.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write the figure's data as CSV, an empty field for None; the folder is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{drawing.name}.csv"
     write_text(path, csv_text([drawing.data.headings, *drawing.data.rows]))
@@ -218,11 +214,7 @@ def percentages(axis: Axis, ticks: int = 5) -> None:
 
 
 def share_limits(values: Sequence[float], least: float = 0.02) -> tuple[float, float]:
-    """Return the ends of an axis of shares: a little beyond the values, and hardly beyond 0 and 1.
-
-    Args:
-        least: the least distance between the ends.
-    """
+    """Return the ends of an axis of shares: a little beyond the values, hardly beyond 0 and 1, `least` apart."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     spare = max(least - (high - low), 0.0) / 2
     margin = 0.04 * (high - low + 2 * spare)

@@ -81,11 +81,7 @@ def _run(arguments: Sequence[str], given: bytes, epoch: int, folder: Path | None
 
 
 def pandoc_path() -> str:
-    """Return the pandoc of the package pypandoc-binary, the same on every machine, or else one on the PATH.
-
-    Raises:
-        ExportError: there is none.
-    """
+    """Return the pandoc of the package pypandoc-binary, else one on the PATH; an ExportError where there is none."""
     package = find_spec("pypandoc")
     if package and package.origin and (own := Path(package.origin).parent / "files" / "pandoc").is_file():
         return str(own)

@@ -23,6 +23,8 @@ BLOCKS = frozenset(("Para", "Plain", "Header", "CodeBlock", "RawBlock", "Table")
 """Blocks that hold no other blocks, except in a table's cells."""
 EVERY = 8
 """A long word may be broken after this number of characters."""
+KEPT_IN_ANCHORS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "No", "Pc"))
+"""Categories of characters: letters, marks, numbers, and the underscore's."""
 BARE = ["", [], []]
 """The attributes of an element without id, classes and values."""
 
@@ -115,12 +117,8 @@ def with_ids(blocks: Nodes) -> Nodes:
 
 def slug(title: str) -> str:
     """Return a heading's anchor by GitHub's rule: lower case, hyphens for spaces, no other punctuation."""
-    kept = (
-        "-" if char == " " else char
-        for char in title.strip().lower()
-        if char in " -_" or unicodedata.category(char)[0] in "LNM" or unicodedata.category(char) == "Pc"
-    )
-    return "".join(kept)
+    kept = (char for char in title.strip().lower() if char in " -" or unicodedata.category(char) in KEPT_IN_ANCHORS)
+    return "".join(kept).replace(" ", "-")
 
 
 def slugs(titles: Sequence[str]) -> list[str]:
@@ -171,9 +169,8 @@ def without_foreign_pictures(blocks: Nodes, names: Collection[str]) -> Nodes:
 
 def figure(number: int, caption: Nodes, picture: Node) -> Nodes:
     """Return a picture with its caption below."""
-    return [
-        node("Figure", [[f"figure-{number}", [], []], [None, [node("Plain", caption)]], [node("Plain", [picture])]])
-    ]
+    text, content = [None, [node("Plain", caption)]], [node("Plain", [picture])]
+    return [node("Figure", [[f"figure-{number}", [], []], text, content])]
 
 
 def captioned_figure(number: int, drawing: Drawing, path: str, caption: Nodes) -> Nodes:
@@ -253,8 +250,8 @@ def breakable(text: str, longest: int) -> str:
 
 
 def _broken(word: str) -> str:
-    parts = (part for piece in re.split(r"(?<=[/_.,=:-])", word) for part in re.findall(f".{{1,{EVERY}}}", piece))
-    return BREAK.join(parts)
+    pieces = re.split(r"(?<=[/_.,=:-])", word)
+    return BREAK.join(part for piece in pieces for part in re.findall(f".{{1,{EVERY}}}", piece))
 
 
 def with_breaks(value: Any, longest: int) -> Any:
@@ -270,7 +267,6 @@ def with_breaks(value: Any, longest: int) -> Any:
 
 
 JOINED = frozenset(("Str", "Space", "SoftBreak"))
-Apart = Callable[[Nodes], Nodes]
 
 
 def isolated_by_characters(words: Nodes) -> Nodes:
@@ -283,7 +279,7 @@ def isolated_by_attribute(words: Nodes) -> Nodes:
     return [node("Span", [["", [], [["dir", "rtl"]]], words])]
 
 
-def with_directions(value: Any, made: Apart) -> Any:
+def with_directions(value: Any, made: Callable[[Nodes], Nodes]) -> Any:
     """Return the tree with its words from right to left set apart; code stays as it is.
 
     Without this, an author's name written from right to left would turn round the time that stands beside it.
@@ -302,7 +298,7 @@ def with_directions(value: Any, made: Apart) -> Any:
     return value
 
 
-def _words_by_direction(joined: Nodes, made: Apart) -> Nodes:
+def _words_by_direction(joined: Nodes, made: Callable[[Nodes], Nodes]) -> Nodes:
     parts = parts_by_direction("".join(one["c"] if one["t"] == "Str" else " " for one in joined))
     if not any(rtl for _, rtl in parts):
         return joined

@@ -22,7 +22,7 @@ NAMES = ("$1_{x}", "<b> & 50% --", "\u3042 #~^\\alpha")
 ELSEWHERE = """
 import sys
 from pathlib import Path
-from mnist_tui.report.figures import accuracies, classes, curves, diagram, drawing, weights
+from mnist_tui.report.figures import accuracies, classes, diagram, drawing, epochs
 assert not {"matplotlib", "numpy"} & set(sys.modules)
 names = ("$1_{x}", "<b> & 50% --", "\\u3042 #~^\\\\alpha")
 matrix = ((8, 2, 0), (1, 9, 0), (0, 0, 12))

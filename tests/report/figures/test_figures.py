@@ -11,9 +11,8 @@ import pytest
 
 from mnist_tui.report.figures.accuracies import seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
-from mnist_tui.report.figures.curves import history_figure
 from mnist_tui.report.figures.drawing import Drawing, save
-from mnist_tui.report.figures.weights import quantile, weight_figure
+from mnist_tui.report.figures.epochs import history_figure, quantile, weight_figure
 from mnist_tui.runs.events import Distribution, LayerWeights, WeightsSeen
 from mnist_tui.runs.state import EpochRow
 
@@ -212,7 +211,7 @@ def test_a_deep_network_fits_a_page(tmp_path: Path) -> None:
 def test_seeds_tell_their_mean_and_the_deviation_of_the_sample(tmp_path: Path) -> None:
     drawn = seed_figure("seeds", [(3, 0.98, 0.07), (1, 0.97, 0.08), (2, 0.99, None)], ("test loss",))
 
-    assert "mean 98.00 %, deviation 1.00 percentage points (of the sample, n = 3)" in drawn.caption
+    assert "mean 98.00 %, standard deviation 1.00 percentage points (of the sample, n = 3)" in drawn.caption
     assert "Lowest 97.00 % (seed 1), highest 99.00 % (seed 2)" in drawn.alt
     assert drawn.data.rows == ((1, 0.97, 0.08), (2, 0.99, None), (3, 0.98, 0.07))
     assert svg(drawn, tmp_path)
