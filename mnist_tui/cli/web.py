@@ -37,7 +37,6 @@ from mnist_tui.files import parse_json
 from mnist_tui.tui.terminal.window import bounded
 from mnist_tui.unexpected import logged
 
-ANY_ADDRESS = ("0.0.0.0", "::", "")
 HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -73,9 +72,10 @@ def served_names(host: str, names: Sequence[str] = ()) -> frozenset[str]:
         names: further names, from the command line.
     """
     own = {host, *names}
-    if host in LOOPBACK or _is_loopback(host):
-        own |= {*LOOPBACK}
-    elif host in ANY_ADDRESS:
+    with suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            own |= {*LOOPBACK}
+    if host in ("0.0.0.0", "::", ""):
         own |= {*LOOPBACK, socket.gethostname(), socket.getfqdn()}
     return frozenset(name.lower().rstrip(".") for name in own if name)
 
@@ -209,7 +209,9 @@ def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> s
     """Return why a request is refused, in a sentence; empty if it is not."""
     hosts = request.headers.getall("Host", [])
     name = _name(hosts[0]) if len(hosts) == 1 else None
-    if name is None or not (name in names or name == _arrived_at(request)):
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    # A page of another site is reached by a name, never by the address of this machine that a connection was made to.
+    if name is None or not (name in names or (own and name == own[0].partition("%")[0].lower())):
         known = ", ".join(sorted(names))
         return f"this page is served as {known}; `{PROGRAM} serve --name NAME` serves it by another name too"
     origin = request.headers.get("Origin")
@@ -232,22 +234,6 @@ def _name(host: str) -> str | None:
     except ValueError:
         return None
     return (parts.hostname or "").rstrip(".") or None
-
-
-def _arrived_at(request: web.Request) -> str | None:
-    """Return the address of this machine to which the request's connection was made.
-
-    A page of another site is reached by a name, never by this machine's address.
-    """
-    own = request.transport.get_extra_info("sockname") if request.transport else None
-    return own[0].partition("%")[0].lower() if own else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _delivery_headers(message: dict[str, Any]) -> dict[str, str]:

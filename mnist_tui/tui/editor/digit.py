@@ -99,7 +99,7 @@ class DigitPane(VerticalScroll):
             self.views = (PixelView(), PixelView())
             await self.row.mount_all(self.views)
         self._pictures = pictures
-        self.text.say(f"{pictures.image_text}\n{pictures.hog_text}")
+        self.text.say(pictures.text)
         self._fit()
 
     def on_resize(self) -> None:
@@ -124,14 +124,13 @@ class DigitPictures:
     Attributes:
         image, hog: uint8 ``(28, 28)``.
         fine_hog: the HOG picture with twice the resolution, uint8 ``(56, 56)``.
-        image_text, hog_text: what the pictures show, for a person.
+        text: what the pictures show, a line for each.
     """
 
     image: NDArray[np.uint8]
     hog: NDArray[np.uint8]
     fine_hog: NDArray[np.uint8]
-    image_text: str
-    hog_text: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -154,13 +153,9 @@ def _pictures(examples: DigitExamples, features: HogFeatures, index: int) -> Dig
     hog, fine = (
         hog_picture(image, orientations=features.orientations, pixels_per_cell=edge, scale=scale) for scale in (1, 2)
     )
-    return DigitPictures(
-        image=image,
-        hog=hog,
-        fine_hog=fine,
-        image_text=f"{examples.title}, test image {at + 1}: {examples.names[int(examples.labels[at])]}",
-        hog_text=f"HOG: {cells}×{cells} cells of {edge}×{edge} pixels, {features.orientations} orientations",
-    )
+    image_text = f"{examples.title}, test image {at + 1}: {examples.names[int(examples.labels[at])]}"
+    hog_text = f"HOG: {cells}×{cells} cells of {edge}×{edge} pixels, {features.orientations} orientations"
+    return DigitPictures(image, hog, fine, f"{image_text}\n{hog_text}")
 
 
 def _first_examples(dataset: str, data_dir: Path | None) -> DigitExamples:

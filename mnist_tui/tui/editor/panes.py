@@ -39,6 +39,7 @@ from mnist_tui.tui.widgets.text import FactGrid, Line, TableView
 ABSENT, DIFFERENT = "–", "various"
 """What a choice shows if it does not apply, or if the layers differ in it."""
 LABEL_WIDTH, CONTROL_WIDTH = 18, 20
+"""Cells, as in editor.tcss."""
 
 
 class FieldRow(Widget):
@@ -47,28 +48,6 @@ class FieldRow(Widget):
     Args:
         entry: the field.
         experiment: the experiment whose value it shows at first.
-    """
-
-    DEFAULT_CSS = f"""
-    FieldRow {{
-        layout: vertical;
-        height: auto;
-
-        & > .field--control {{
-            width: {CONTROL_WIDTH};
-            margin: 0 0 0 {LABEL_WIDTH + 1};
-            background: $foreground 8%;
-        }}
-        & > Select > SelectCurrent {{ background: transparent; padding: 0; }}
-        & > Select > SelectOverlay {{ border: none; padding: 0; }}
-        & > Switch.field--control, & > Switch.field--control:focus {{
-            width: 6;
-            height: 1;
-            border: none;
-            padding: 0;
-        }}
-        & > .field--error {{ height: auto; color: $text-error; padding: 0 0 0 2; }}
-    }}
     """
 
     @dataclass
