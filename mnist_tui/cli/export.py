@@ -107,7 +107,6 @@ def _with_weights(folders: list[RunFolder]) -> list[RunFolder]:
 
 
 def _items(flag: str, text: str | None, known: dict[str, str]) -> list[str]:
-    """Return the items that a list of formats names."""
     if text is None:
         return []
     names = [name.strip().lower() for name in text.split(",") if name.strip()]

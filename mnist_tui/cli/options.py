@@ -125,11 +125,7 @@ def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
 
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
-    """Return the run that a command names.
-
-    Raises:
-        RequestError: it is a study; the message says which commands take studies.
-    """
+    """Return the run that a command names; raise RequestError if it is a study."""
     found = run_or_study(runs_folder(ctx, runs_dir), text)
     if isinstance(found, StudyFolder):
         raise RequestError(
@@ -140,10 +136,7 @@ def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolde
 
 
 def may_delete(what: str, *, yes: bool) -> bool:
-    """Ask whether something may be deleted, unless ``--yes`` was given.
-
-    Args:
-        what: what would be deleted, such as ``run ID``.
+    """Ask whether something (``run ID``) may be deleted, unless ``--yes`` was given.
 
     Raises:
         RequestError: there is no terminal to ask on, and ``--yes`` was not given.
@@ -166,7 +159,6 @@ class Request:
         preset: name or file; None if not given.
         texts: the parameters given, by name.
         sets: the assignments of ``--set``.
-        device: auto, cpu or gpu[:N].
         seeds: how many seeds are trained, counted from the experiment's own; None if not given.
     """
 
@@ -187,14 +179,7 @@ class Request:
         ]
 
     def one_seed(self, what: str) -> None:
-        """Refuse ``--seeds`` for a command that takes one experiment.
-
-        Args:
-            what: why it takes one, such as ``the counts are the same for every seed``.
-
-        Raises:
-            RequestError: ``--seeds`` was given.
-        """
+        """Refuse ``--seeds`` for a command that takes one experiment; `what` says why it does."""
         if self.seeds is not None:
             raise RequestError(f"--seeds {self.seeds} does not go with this command: {what}; train and sweep take it")
 
@@ -211,31 +196,19 @@ class Request:
         return self.changed(presets.find_preset(self.preset))
 
     def changed(self, preset: Preset) -> Preset:
-        """Return another preset with the options applied.
-
-        Raises:
-            RequestError: the experiment is not valid.
-        """
+        """Return another preset with the options applied; raise RequestError if the experiment is not valid."""
         return presets.edited(preset, with_whole_name(apply_texts(preset.experiment, self.texts, self.sets)))
 
 
 def checked_device(text: str) -> str:
-    """Return the device as a run records it.
-
-    Raises:
-        RequestError: it is not auto, cpu, gpu or gpu:N.
-    """
+    """Return the device as a run records it; raise RequestError if it is not auto, cpu, gpu or gpu:N."""
     if not re.fullmatch(r"auto|cpu|gpu(:\d{1,3})?", text.lower()):
         raise RequestError(f"--device {text} is not known; it is auto, cpu, gpu or gpu:N (gpu:0 is the first)")
     return text.lower()
 
 
 def checked_whole(flag: str, text: str | None, highest: int) -> int | None:
-    """Return the whole number of an option, 1 or more; None if the option was not given.
-
-    Raises:
-        RequestError: it is not such a number, or too large.
-    """
+    """Return the whole number of an option, from 1 to `highest`, else raise RequestError; None if it is not given."""
     if text is None:
         return None
     try:

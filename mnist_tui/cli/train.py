@@ -103,8 +103,7 @@ def start_and_follow(
         watch: a watch on the run that has read earlier events already.
 
     Raises:
-        RequestError: the worker found that the request could not be met.
-        WorkFailedError: the work failed or the worker died.
+        RequestError, WorkFailedError: as `print_result` does.
     """
     if detach:
         folder = begin()

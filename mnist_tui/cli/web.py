@@ -237,7 +237,6 @@ def _name(host: str) -> str | None:
 
 
 def _delivery_headers(message: dict[str, Any]) -> dict[str, str]:
-    """Return the headers of a file that the app delivers."""
     kind, encoding = message["mime_type"] or "", message["encoding"] or ""
     if not kind or not kind.isascii() or not kind.isprintable():
         kind = "application/octet-stream"

@@ -55,11 +55,7 @@ class ReadableRun:
 
 
 def readable_run(folder: RunFolder) -> ReadableRun:
-    """Read what the screen shows of a run.
-
-    Raises:
-        RequestError: the run's folder cannot be read.
-    """
+    """Read what the screen shows of a run; raise RequestError if its folder cannot be read."""
     preset = folder.preset()
     features = preset.experiment.features
     hog = features if isinstance(features, HogFeatures) else None

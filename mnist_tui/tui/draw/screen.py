@@ -164,7 +164,6 @@ class DrawScreen(BenchScreen[None]):
             self._update_texts()
 
     def action_load(self) -> None:
-        """Load the run's model again."""
         if self._subject is None:
             return
         if self._reader is not None:
@@ -236,7 +235,6 @@ class DrawScreen(BenchScreen[None]):
         self.facts.update("\n".join(lines))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the keys that can be used now."""
         match action:
             case "glyphs":
                 return self._subject is not None and self._subject.hog is not None
@@ -322,7 +320,6 @@ class DrawScreen(BenchScreen[None]):
 
 
 def _answer_text(names: Sequence[str], answer: Sequence[float | None] | None) -> str:
-    """Return ``7  99.4 %``, or why there is no answer."""
     if answer is None:
         return "no answer yet"
     finite = [value for value in answer if value is not None]

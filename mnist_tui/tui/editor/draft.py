@@ -320,11 +320,7 @@ class Draft:
         return bool(self._after)
 
     def result(self) -> Preset:
-        """Return the preset with the edited experiment.
-
-        Raises:
-            RequestError: the draft is not ready.
-        """
+        """Return the preset with the edited experiment; raise RequestError if the draft is not ready."""
         if not self.ready:
             raise RequestError("; ".join(self.problems))
         return edited(self.preset, self.experiment)
@@ -449,11 +445,7 @@ def differences(before: Experiment, after: Experiment) -> tuple[str, ...]:
 
 
 def to_save(draft: Draft) -> Preset:
-    """Return the draft as a preset to save, with a new name and, if it was edited, a title and text that fit it.
-
-    Raises:
-        RequestError: the draft is not ready.
-    """
+    """Return a draft that is ready as a preset to save, with a new name and, if edited, a title and text that fit."""
     preset = draft.result()
     base = draft.preset
     name = base.name if base.origin == "saved" else f"{base.name}-mine"

@@ -190,7 +190,6 @@ class FieldSection(Vertical):
 
 
 def _row_data(entry: Field) -> tuple[str, ...]:
-    """Return what a row is made from."""
     return (entry.key, entry.help, entry.bounds, *entry.choices)
 
 

@@ -143,7 +143,6 @@ class EditorScreen(BenchScreen[None]):
             self.refresh_bindings()
 
     def _follow_features(self) -> None:
-        """Show the digit for HOG features only."""
         experiment = self.draft.experiment
         is_hog = isinstance(experiment.features, HogFeatures)
         self.panes.set_class(is_hog, "-hog")
@@ -216,7 +215,6 @@ class EditorScreen(BenchScreen[None]):
             await self._follow(place=self.draft.move_layer(place, by))
 
     def action_layer_fields(self) -> None:
-        """Move the focus to the first field of the chosen layer."""
         rows = self.stack.section.rows
         if rows:
             rows[0].control.focus()
@@ -258,7 +256,6 @@ class EditorScreen(BenchScreen[None]):
     # ── leaving ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the keys that can be used now."""
         if action == "leave" and parameters == ("back",):
             return self.app.can_go_back
         if not self._filled:
@@ -276,12 +273,10 @@ class EditorScreen(BenchScreen[None]):
                 return True
 
     def action_train(self) -> None:
-        """Train the experiment if it is valid."""
         if self._is_ready("trained"):
             run_commands.train(self.app, self.draft.result())
 
     def action_sweep(self) -> None:
-        """Open the form of a sweep from the experiment if it is valid."""
         if self._is_ready("swept"):
             self.app.show(Route("sweep", preset=self.draft.result()))
 
@@ -337,7 +332,6 @@ class EditorScreen(BenchScreen[None]):
 
 
 def _row_of(widget: Widget | None) -> FieldRow | None:
-    """Return the row of the field that a widget belongs to."""
     nodes = widget.ancestors_with_self if widget is not None else []
     return next((node for node in nodes if isinstance(node, FieldRow)), None)
 

@@ -206,11 +206,9 @@ class ExportScreen(BenchModal[None]):
         section.scroll_visible(top=True, animate=False)
 
     def action_answer(self, by: int) -> None:
-        """Scroll the message."""
         self.answer.scroll_relative(y=by, animate=False)
 
     def action_open(self) -> None:
-        """Open the report with the desktop's program for it."""
         from mnist_tui.tui.terminal.desktop import show
 
         if self._report is not None:
@@ -306,7 +304,6 @@ def _field(label: str, line: Input, classes: str = "") -> Horizontal:
 
 
 def _outcome_text(outcome: ExportOutcome, out: Path) -> str:
-    """Return the result of an export in lines."""
     lines = [f"not written: {failed}" for failed in outcome.failed]
     if outcome.existing:
         lines.append(f"already there: {_names(outcome.existing, out)}")

@@ -275,7 +275,6 @@ class PresetsScreen(BenchScreen[None]):
         self.data_note.follow(chosen.experiment.dataset.name if isinstance(chosen, Preset) else "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Disable training and editing for a preset that cannot be used."""
         if action in {"train", "edit", "sweep"}:
             return isinstance(self.chosen, Preset)
         return True
@@ -291,7 +290,6 @@ class PresetsScreen(BenchScreen[None]):
             self.app.show(Route("editor", preset=self.chosen))
 
     def action_sweep(self) -> None:
-        """Open the form of a sweep from the chosen preset."""
         if isinstance(self.chosen, Preset):
             self.app.show(Route("sweep", preset=self.chosen))
 
@@ -299,7 +297,6 @@ class PresetsScreen(BenchScreen[None]):
         self.search.focus()
 
     def action_clear_search(self) -> None:
-        """Show all presets again."""
         self.search.value = ""
         self.listing.focus()
 

@@ -147,11 +147,7 @@ def study_of(request: SweepRequest, created: float = 0.0) -> Study:
 
 
 def plan_of(request: SweepRequest) -> SweepPlan:
-    """Return the study and its size; every combination of a grid is tried on the preset.
-
-    Raises:
-        SweepRequestError: a field is wrong; the sentence is that of the command line.
-    """
+    """Return the study and its size, and try every combination of a grid on the preset; it raises as `study_of` does."""
     study = study_of(request)
     trials = count_trials(study)
     bases = {request.base: request.preset}

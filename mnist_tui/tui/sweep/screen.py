@@ -209,7 +209,6 @@ class SweepScreen(BenchScreen[None]):
         row.control.focus()
 
     async def action_remove(self) -> None:
-        """Remove the parameter that has the focus."""
         for row in self._axis_rows:
             if row.control is self.focused:
                 await row.remove()
@@ -219,7 +218,6 @@ class SweepScreen(BenchScreen[None]):
     # ── the start ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the keys that can be used now."""
         match action:
             case "remove":
                 return self.is_mounted and any(row.control is self.focused for row in self._axis_rows)
