@@ -44,7 +44,7 @@ def guarded(action: Callable[[], Any]) -> int:
         if error.errno in (*FULL, *FORBIDDEN, errno.EROFS):  # a person can mend it: no traceback
             return _report(why_unwritten(error), FAILED if error.errno in FULL else WRONG_REQUEST)
         return _report(logged(error), FAILED)
-    except Exception as error:  # the last line of defence: logged whole, told in one sentence
+    except Exception as error:  # the last line of defence: its traceback goes into the log
         return _report(logged(error), FAILED)
 
 

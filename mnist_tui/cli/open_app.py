@@ -144,9 +144,9 @@ def check_named_data(name: str, data_dir: Path | None) -> bool:
     """
     from mnist_tui.data.places import find
 
-    found = find(name, data_dir)
-    if found is not None and found.binding:
+    location = find(name, data_dir)
+    if location is not None and location.binding:
         from mnist_tui.data.datasets import load
 
         load(name, data_dir, download=False)
-    return found is not None
+    return location is not None

@@ -126,13 +126,13 @@ def data_folder(ctx: typer.Context, given: Path | None = None) -> Path | None:
 
 def chosen_run(ctx: typer.Context, text: str, runs_dir: Path | None) -> RunFolder:
     """Return the run that a command names; raise RequestError if it is a study."""
-    found = run_or_study(runs_folder(ctx, runs_dir), text)
-    if isinstance(found, StudyFolder):
+    folder = run_or_study(runs_folder(ctx, runs_dir), text)
+    if isinstance(folder, StudyFolder):
         raise RequestError(
-            f"{found.id} is a study, and this command takes one run; for a study there are `mnist-tui studies` with "
+            f"{folder.id} is a study, and this command takes one run; for a study there are `mnist-tui studies` with "
             "show, stop and delete, resume, attach, and compare, report, export and complexity for all its runs"
         )
-    return found
+    return folder
 
 
 def may_delete(what: str, *, yes: bool) -> bool:

@@ -34,16 +34,16 @@ def presets(ctx: typer.Context, as_json: Json = False) -> None:
 def list_all(as_json: Json = False) -> None:
     """List the presets: the starters, those of each source, your own."""
     groups = library.grouped(library.read_presets())
-    usable = [(group.title, [one for one in group.presets if isinstance(one, Preset)]) for group in groups]
-    for broken in (one for group in groups for one in group.presets if not isinstance(one, Preset)):
+    usable = [(group.title, [preset for preset in group.presets if isinstance(preset, Preset)]) for group in groups]
+    for broken in (preset for group in groups for preset in group.presets if not isinstance(preset, Preset)):
         print_note(f"note: {broken.name} cannot be used: {broken.message}")
     if as_json:
         print_json([{**summary(preset), "group": title} for title, presets in usable for preset in presets])
         return
-    for at, (title, found) in enumerate((title, found) for title, found in usable if found):
+    for at, (title, presets) in enumerate((title, presets) for title, presets in usable if presets):
         print_line(f"{chr(10) if at else ''}{title}\n")
         table = plain_table("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
-        for preset in found:
+        for preset in presets:
             published = percent(preset.reference.accuracy) if preset.reference else ""
             total = count(of(preset.experiment).total)
             table.add_row(preset.name, preset.title, preset.experiment.dataset.name, total, published)

@@ -125,10 +125,10 @@ def logs(
 
 def attach(ctx: typer.Context, run: RunOrStudy, refresh: RefreshOption = None, runs_dir: RunsDir = None) -> None:
     """Open the app on a run's training screen, or on a study's screen for a study's id."""
-    found = run_or_study(runs_folder(ctx, runs_dir), run)
-    if isinstance(found, StudyFolder):
-        raise typer.Exit(open_app(found.runs_dir, begin=lambda: found, refresh=refresh))
-    raise typer.Exit(open_app(found.path.parent, run=found, refresh=refresh))
+    folder = run_or_study(runs_folder(ctx, runs_dir), run)
+    if isinstance(folder, StudyFolder):
+        raise typer.Exit(open_app(folder.runs_dir, begin=lambda: folder, refresh=refresh))
+    raise typer.Exit(open_app(folder.path.parent, run=folder, refresh=refresh))
 
 
 def delete(

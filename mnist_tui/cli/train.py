@@ -70,14 +70,14 @@ def train(
     """Train without screens: a line an epoch, or one JSON document. Ctrl-C and SIGTERM stop and save."""
     preset = request.chosen()
     data = data_folder(ctx, data_dir)
-    over = checked_whole("--threads", threads, usable_cores())
+    threads_number = checked_whole("--threads", threads, usable_cores())
     check_data(preset.experiment.dataset.name, data, allow_sample=allow_sample)
     place = runs_folder(ctx, runs_dir)
     if not wait and (taken := busy(place, request.device)) is not None:
         print_note(f"note: {taken.text}{' With --wait this one stands in line.' if taken.line else ''}")
     if request.seeds is not None:
-        asked = seeds_of(request, preset, data_dir=data, allow_sample=allow_sample, threads=over)
-        train_seeds(asked, place, detach=detach, wait=wait, new=new, as_json=as_json)
+        study = seeds_of(request, preset, data_dir=data, allow_sample=allow_sample, threads=threads_number)
+        train_seeds(study, place, detach=detach, wait=wait, new=new, as_json=as_json)
         return
     begin = partial(
         start,
@@ -88,7 +88,7 @@ def train(
         data_dir=data,
         allow_sample=allow_sample,
         wait=wait,
-        threads=over,
+        threads=threads_number,
     )
     start_and_follow(begin, detach=detach, as_json=as_json)
 

@@ -212,8 +212,8 @@ def _refusal(request: web.Request, names: frozenset[str], *, is_page: bool) -> s
     own = request.transport.get_extra_info("sockname") if request.transport else None
     # A page of another site is reached by a name, never by the address of this machine that a connection was made to.
     if name is None or not (name in names or (own and name == own[0].partition("%")[0].lower())):
-        known = ", ".join(sorted(names))
-        return f"this page is served as {known}; `{PROGRAM} serve --name NAME` serves it by another name too"
+        served = ", ".join(sorted(names))
+        return f"this page is served as {served}; `{PROGRAM} serve --name NAME` serves it by another name too"
     origin = request.headers.get("Origin")
     if origin is not None:
         scheme, _, place = origin.partition("://")

@@ -99,7 +99,7 @@ class ExportScreen(BenchModal[None]):
         super().__init__()
         self.runs = tuple(runs)
         self._busy = False
-        self._asked: ExportRequest | None = None
+        self._overwrites: ExportRequest | None = None
         self._worker: Worker[None] | None = None
         self._report: Path | None = None
 
@@ -177,7 +177,7 @@ class ExportScreen(BenchModal[None]):
         """Offer overwriting only if files exist, and opening only if there is a report."""
         match action:
             case "write":
-                return not self._busy and (self._asked is not None or not parameters[0])
+                return not self._busy and (self._overwrites is not None or not parameters[0])
             case "open":
                 return self._report is not None
             case _:
@@ -217,7 +217,7 @@ class ExportScreen(BenchModal[None]):
     def action_write(self, overwrite: bool) -> None:
         """Start the export, if something is chosen and none runs; overwrite only files that were asked about."""
         request = self.request
-        if self._busy or (overwrite and request != self._asked):
+        if self._busy or (overwrite and request != self._overwrites):
             return
         if not request.files_text or not self.target.value.strip():
             self._say("nothing is chosen" if not request.files_text else "no folder is given", wrong=True)
@@ -274,27 +274,27 @@ class ExportScreen(BenchModal[None]):
             app.notify(text, title="Export", severity=severity, timeout=NOTICE_SECONDS)
             return
         self._report = outcome.report
-        asked = request if outcome.existing and request == self.request else None
-        if asked:
+        overwrites = request if outcome.existing and request == self.request else None
+        if overwrites:
             text += f"\n{self._key_of('export.overwrite')} overwrites"
         if outcome.written:
             path = outcome.written[0] if len(outcome.written) == 1 else request.out
             app.copy_to_clipboard(str(path))
             text += f"\n{clipboard_problem or 'the path is copied'}"
-        self._say(text, asked=asked, wrong=bool(outcome.failed))
+        self._say(text, overwrites=overwrites, wrong=bool(outcome.failed))
 
-    def _say(self, text: str, *, asked: ExportRequest | None = None, wrong: bool = False) -> None:
+    def _say(self, text: str, *, overwrites: ExportRequest | None = None, wrong: bool = False) -> None:
         """Show a message and the buttons that belong to it.
 
         Args:
-            asked: the request that the overwrite button would write.
+            overwrites: the request that the overwrite button would write.
         """
-        self._asked = asked
+        self._overwrites = overwrites
         self.answer.scroll_home(animate=False)
         self.message.say(text)
         self.message.set_class(wrong, "-wrong")
         self.bar.set_class(self._busy, "-busy")
-        self.query_one("#export-overwrite").display = asked is not None
+        self.query_one("#export-overwrite").display = overwrites is not None
         self.query_one("#export-open").display = self._report is not None
         self.refresh_bindings()
 

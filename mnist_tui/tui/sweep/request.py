@@ -147,7 +147,7 @@ def study_of(request: SweepRequest, created: float = 0.0) -> Study:
 
 
 def plan_of(request: SweepRequest) -> SweepPlan:
-    """Return the study and its size, and try every combination of a grid on the preset; it raises as `study_of` does."""
+    """Return the study and its size, having tried every combination of a grid; it raises as `study_of` does."""
     study = study_of(request)
     trials = count_trials(study)
     bases = {request.base: request.preset}
