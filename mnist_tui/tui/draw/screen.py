@@ -70,7 +70,7 @@ class DrawScreen(BenchScreen[None]):
         ),
         bind("draw.random", "r", "random", "Random", "Put a random test image of the run's data on the canvas"),
         bind("draw.image", "i", "image", "Image", "Read an image file onto the canvas"),
-        bind("draw.run", "o", "run", "Run", "Have another run's model read"),
+        bind("draw.run", "o", "run", "Run", "Choose the run whose model reads"),
         bind("draw.centre", "c", "centre", "Centre", "Bring the drawing to MNIST's size and place first, or leave it"),
         bind("draw.glyphs", "g", "glyphs", "HOG", "Show what the network sees as gradients or as pixels"),
         bind(

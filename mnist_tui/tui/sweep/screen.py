@@ -71,9 +71,9 @@ class SweepScreen(BenchScreen[None]):
     BINDINGS = [
         bind("sweep.start", "ctrl+t", "start", "Start", "Start the study as it stands"),
         bind("sweep.add", "ctrl+n", "add", "Add parameter", "A parameter to vary"),
-        bind("sweep.remove", "ctrl+r", "remove", "Remove", "Remove the parameter in whose field one is"),
+        bind("sweep.remove", "ctrl+r", "remove", "Remove", "Remove the parameter that has the focus"),
         bind("sweep.copy", "ctrl+o", "copy", "Copy command", "The command line that does the same"),
-        bind("sweep.back", "escape", "back", "Back", "Back, nothing is started"),
+        bind("sweep.back", "escape", "back", "Back", "Back; nothing is started"),
     ]
 
     what = getters.query_one("#what", Line)
