@@ -92,19 +92,14 @@ def resume(
     if isinstance(folder, StudyFolder):
         if device is not None or data_dir is not None:
             raise RequestError(f"study {folder.id} goes on where it was: leave --device and --data-dir out")
-        _resume_study(folder, detach=detach, as_json=as_json)
+        study_start.require_extra()
+        wait_until_known(folder)
+        study_start.resume(folder)
+        follow_to_end(folder, as_json=as_json, detach=detach)
         return
     wait_until_known(folder)
     check_resumable(folder)
     _go_on(folder, run_start.resume, device, data_folder(ctx, data_dir), detach=detach, as_json=as_json)
-
-
-def _resume_study(folder: StudyFolder, *, detach: bool, as_json: bool) -> None:
-    """Train what is missing of a study; failed trials are trained again."""
-    study_start.require_extra()
-    wait_until_known(folder)
-    study_start.resume(folder)
-    follow_to_end(folder, as_json=as_json, detach=detach)
 
 
 def extend(

@@ -18,16 +18,16 @@ from mnist_tui.wording import percent
 
 @dataclass(frozen=True)
 class Prediction:
-    """The model's answer for one file.
-
-    Attributes:
-        label: the most probable class, 0 to 9; None if the network's outputs are not finite.
-        probabilities: one for each of the ten classes.
-    """
+    """The model's answer for one file: a probability for each of the ten classes, None where it is not finite."""
 
     file: Path
-    label: int | None
     probabilities: tuple[float | None, ...]
+
+    @property
+    def label(self) -> int | None:
+        """The most probable class, 0 to 9; None if the network's outputs are not finite."""
+        finite = [value for value in self.probabilities if value is not None]
+        return self.probabilities.index(max(finite)) if len(finite) == len(self.probabilities) else None
 
     @property
     def probability(self) -> float | None:
@@ -85,7 +85,7 @@ def predict(
         if error.refused:
             raise
         raise WorkFailedError(str(error)) from None
-    predictions = [_prediction(path, row) for path, row in zip(images, answer.probabilities, strict=True)]
+    predictions = list(map(Prediction, images, answer.probabilities))
     if as_json:
         print_json(
             {
@@ -104,9 +104,3 @@ def predict(
         label = "not a number" if one.label is None else names[one.label]
         table.add_row(str(one.file), label, percent(one.probability), *map(percent, one.probabilities))
     print_table(table)
-
-
-def _prediction(path: Path, probabilities: tuple[float | None, ...]) -> Prediction:
-    finite = {label: value for label, value in enumerate(probabilities) if value is not None}
-    label = max(finite, key=lambda each: finite[each]) if len(finite) == len(probabilities) else None
-    return Prediction(path, label, probabilities)
