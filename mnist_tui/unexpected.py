@@ -14,7 +14,7 @@ from mnist_tui.paths import log_folder
 
 
 def _log(error: BaseException) -> Path:
-    """Write the whole traceback into a file of its own, in the user's log folder, else in the temporary one."""
+    """Write the traceback into a new file in the user's log folder, else in the temporary folder."""
     heading = f"{PROGRAM} {__version__}, Python {sys.version.split()[0]}, {' '.join(sys.argv)}\n\n"
     text = heading + "".join(traceback.format_exception(error))
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

@@ -116,7 +116,7 @@ class ModelBuilt(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """How far training is inside an epoch.
+    """The progress of training inside an epoch.
 
     Attributes:
         loss, accuracy: means over the epoch so far, on the training batches (dropout on).
@@ -161,7 +161,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """How the values of one array are spread.
+    """The distribution of the values of one array.
 
     Attributes:
         low, high: the smallest and the largest; the ends of the histogram.
@@ -196,7 +196,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSeen(Event):
-    """The parameters after an epoch; epoch 0 means the initial ones. In a long run not recorded after every epoch."""
+    """The parameters after an epoch, 0 for the initial ones; a long run does not record them after every epoch."""
 
     type: ClassVar[str] = "weights"
     epoch: int
@@ -293,7 +293,7 @@ class Warned(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Event):
-    """The last event of a run, unless it is resumed. `state` says in which of four ways it ended.
+    """The last event of a run, unless the run is resumed.
 
     Attributes:
         state: finished, stopped, diverged or failed.

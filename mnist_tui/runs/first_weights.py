@@ -56,7 +56,7 @@ class FirstWeights:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where the first layer's weights are, and the shape of what it sees (rows, columns)."""
+    """The first layer that has weights, and the shape of its pictures (rows, columns)."""
 
     layer: str
     kind: str
@@ -157,14 +157,11 @@ def most_bytes(parameters: int) -> int:
 
 
 def weights_of(path: Path, most: int) -> io.BytesIO:
-    """Return the HDF5 file of a model's weights.
-
-    Args:
-        most: bytes that it may have.
+    """Return the HDF5 file, of at most `most` bytes, in the archive of a model.
 
     Raises:
-        OSError: the file is not there, is a link, or cannot be read.
-        ValueError: it is not such an archive, or larger.
+        OSError: the archive does not exist, is a link, or cannot be read.
+        ValueError: it is not such an archive, or the file is larger.
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -186,7 +183,7 @@ def array(file: h5py.File, name: str, most: int) -> NDArray[Any]:
     """Return an array of an open file of weights.
 
     Raises:
-        ValueError: it is not in this very file, or too large.
+        ValueError: it lies in another file, or is larger than `most` bytes.
         KeyError: there is no array of that name.
     """
     import h5py

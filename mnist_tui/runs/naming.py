@@ -113,7 +113,7 @@ def new_name(place: Path, created: float, title: str, otherwise: str) -> str:
     Args:
         created: seconds since the epoch.
         title: a part of the name is made from it.
-        otherwise: stands there where the title has no letter or digit.
+        otherwise: that part where the title has no letter or digit.
     """
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-") or otherwise
     return f"{_new_stamp(place, created)}-{slug}-{secrets.token_hex(2)}"

@@ -100,8 +100,8 @@ class RunListing:
         """Look at the folder and yield what has changed since the last look, in parts, the first of them soon.
 
         Args:
-            whole: whether the files of every run are looked at; else those of live runs and of runs in whose folder a
-                file came, went or was replaced.
+            whole: whether the files of every run are examined; else those of live runs and of runs whose folder has got
+                or lost a file.
         """
         presets, checked = Presets(), set[str]()
         if not self._loaded:
