@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.errors import WorkFailedError
@@ -45,43 +45,33 @@ class StudyLeftError(WorkFailedError):
     """The person left a study before it had stopped."""
 
 
-class StudyDisplay(Protocol):
-    """Shows a study that is followed."""
-
-    def say(self, text: str) -> None:
-        """Show a note."""
-        ...
-
-    def show(self, study: StudyState) -> None:
-        """Show the study as it is now."""
-        ...
-
-    def close(self) -> None:
-        """Leave the terminal clean."""
-        ...
-
-
 class StudyLines:
-    """Prints a line for each trial that has ended, and one where the number of workers changes."""
+    """Prints a study's notes, a line for each trial that has ended, and one where the number of workers changes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = StudyState()
-        self._first = True
 
     def say(self, text: str) -> None:
+        """Print a line."""
         print_line(text, self._stream)
 
     def show(self, study: StudyState) -> None:
+        """Show the study as it is now."""
         before, self._shown = self._shown, study
+        for note in study.notes[len(before.notes) :]:
+            self.say(f"note: {note}")
+        self._show(before, study)
+
+    def close(self) -> None:
+        """Leave the terminal clean."""
+
+    def _show(self, before: StudyState, study: StudyState) -> None:
         known = {row.number: row for row in before.rows}
-        if self._first and study.rows:
-            self._first = False
+        if study.rows and not known:
             known = {row.number: row for row in study.rows}
             if settled := sum(row.settled for row in study.rows):
                 self.say(f"{settled:,} of {counted(study.total, 'trial')} are there already")
-        for note in study.notes[len(before.notes) :]:
-            self.say(f"note: {note}")
         if study.workers and len(study.workers) != len(before.workers):
             self.say(workers_text(study).partition(" · ")[0])
         for row in sorted(study.rows, key=lambda row: row.number):
@@ -89,34 +79,28 @@ class StudyLines:
             if row.state in ENDED and (earlier is None or (earlier.state, earlier.run) != (row.state, row.run)):
                 self.say(trial_line(study, row))
 
-    def close(self) -> None:
-        pass
 
-
-class LiveStudyTable:
-    """Draws a table of the trials again and again in the same place."""
+class LiveStudyTable(StudyLines):
+    """Draws a table of the trials again and again in the same place, with the study's notes above it."""
 
     def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
         self._live = LiveView(stream)
         self._drawn = 0.0
-        self._notes = 0
         self._clock = RemoteClock()
 
     def say(self, text: str) -> None:
         self._live.note(text)
 
-    def show(self, study: StudyState) -> None:
-        for note in study.notes[self._notes :]:
-            self.say(f"note: {note}")
-        self._notes = len(study.notes)
+    def close(self) -> None:
+        self._live.clear()
+
+    def _show(self, before: StudyState, study: StudyState) -> None:
         now = time.monotonic()
         if now - self._drawn >= REDRAW_SECONDS:
             self._drawn = now
             width, height = shutil.get_terminal_size()
             self._live.show(view(study, width=width - 1, height=height - 1, now=self._clock(study.updated)))
-
-    def close(self) -> None:
-        self._live.clear()
 
 
 def follow_to_end(folder: StudyFolder, *, as_json: bool, detach: bool = False) -> None:
@@ -145,7 +129,7 @@ def shown_to_end(folder: StudyFolder) -> StudyState:
         display.close()
 
 
-def follow(folder: StudyFolder, display: StudyDisplay, signals: StopSignals) -> StudyState:
+def follow(folder: StudyFolder, display: StudyLines, signals: StopSignals) -> StudyState:
     """Wait for the study's end, show how far it is, and return its last state (crashed where its process died).
 
     Raises:

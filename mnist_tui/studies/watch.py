@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mnist_tui.errors import RequestError
 from mnist_tui.python_process import UNKNOWN_END
 from mnist_tui.runs.collection.seed_groups import LOSS, SHARE, SeedStatistics, summary
 from mnist_tui.runs.event_log import MAX_READ
-from mnist_tui.runs.watch import BROKEN, CHECK_SECONDS, CHUNK, CHUNKS, FolderWatch
+from mnist_tui.runs.watch import BROKEN, CHUNK, CHUNKS, FolderWatch
 from mnist_tui.studies.events import StudyTail
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
@@ -63,27 +62,17 @@ def read_study(folder: StudyFolder) -> StudyState:
 
 
 class StudyWatch(FolderWatch[StudySnapshot]):
-    """Follows a study: `look` returns snapshots and raises no error; `read` only brings `study` up to date.
+    """Follows a study: `look` returns snapshots and raises no error; `read` only brings `study` up to date."""
 
-    Args:
-        clock: seconds, for how often the requested study is read.
-
-    Attributes:
-        study: the study as it was when it was last read.
-    """
-
-    def __init__(self, folder: StudyFolder, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder
         self.study = StudyState(id=folder.id)
-        self._clock = clock
         self._tail = StudyTail(folder.events_file)
         self._reducer = Reducer(self.study)
         self._logged = self.study
         self._folder_seen: tuple[object, ...] = ()
         self._asked: Study | None = None
         self._unreadable = ""
-        self._checked: float | None = None
-        self._log: tuple[str, ...] = ()
         self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
 
     def read(self, limit: int = MAX_READ) -> bool:
@@ -147,34 +136,26 @@ class StudyWatch(FolderWatch[StudySnapshot]):
 
     def _snapshot(self) -> StudySnapshot:
         try:
-            self._check()
+            if self._asked is None:
+                self._read_asked()
             for _ in range(CHUNKS):
                 if not self.read(CHUNK):
                     break
         except RequestError as error:
             why = str(error) if self.folder.path.is_dir() else f"the study's folder {self.folder.path} is gone"
             return StudySnapshot(self.folder, replace(self.study, state="crashed"), self._asked, why)
-        study, log = self.study, ()
-        if study.state in BROKEN:
-            log = self._log = self._log or tuple(self.folder.last_log_lines(LOG_LINES))
+        study = self.study
+        log = tuple(self.folder.last_log_lines(LOG_LINES)) if study.state in BROKEN else ()
         reason = study.reason
         if study.state == "crashed":
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
         return StudySnapshot(self.folder, study, self._asked, self._unreadable or reason, log, self._summed())
 
-    def _check(self) -> None:
-        """Read the requested study until it is known, and the log of a study that failed, once a second."""
-        now = self._clock()
-        if self._checked is not None and now - self._checked < CHECK_SECONDS:
-            return
-        self._checked = now
-        if self._asked is None:
-            try:
-                self._asked, self._unreadable = self.folder.study(), ""
-            except RequestError as error:
-                self._unreadable = str(error)
-        if self.study.state in BROKEN:
-            self._log = tuple(self.folder.last_log_lines(LOG_LINES))
+    def _read_asked(self) -> None:
+        try:
+            self._asked, self._unreadable = self.folder.study(), ""
+        except RequestError as error:
+            self._unreadable = str(error)
 
     def _summed(self) -> Mapping[str, SeedStatistics]:
         """Return the statistics over the seeds; computed here, in the reading thread, because SciPy is imported."""
