@@ -116,7 +116,7 @@ def this_command() -> str:
 
 
 def train_seeds(
-    asked: StudyRequest, runs_dir: Path, *, detach: bool, wait: bool, new: bool = False, as_json: bool = False
+    request: StudyRequest, runs_dir: Path, *, detach: bool, wait: bool, new: bool = False, as_json: bool = False
 ) -> None:
     """Train the seeds and print their results; with `detach` only begin.
 
@@ -126,10 +126,10 @@ def train_seeds(
     """
     if wait and detach:
         raise RequestError("--wait does not go with --detach here: the seeds are begun once the line has ended")
-    check_supply(asked, asked.bases.values())
+    check_supply(request, request.bases.values())
     if wait:
-        _wait_in_line(runs_dir, asked.study.device)
-    folder = begin(runs_dir, asked, new=new, hint=NEW_HINT)
+        _wait_in_line(runs_dir, request.study.device)
+    folder = begin(runs_dir, request, new=new, hint=NEW_HINT)
     follow_to_end(folder, as_json=as_json, detach=detach)
 
 

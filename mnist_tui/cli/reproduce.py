@@ -103,8 +103,8 @@ def reproduce(
     from mnist_tui.studies.reproduction.table import missing_seeds, missing_trainings
 
     _check_together(named, dry_run=dry_run, from_runs=from_runs, again=again, detach=detach, output=output)
-    asked = checked_workers(workers, threads, scheduler)
-    asked |= {"device": checked_device(device), "data_dir": absolute(data_folder(ctx, data_dir))}
+    fields = checked_workers(workers, threads, scheduler)
+    fields |= {"device": checked_device(device), "data_dir": absolute(data_folder(ctx, data_dir))}
     words, every, place = named or [], sources(), runs_folder(ctx, runs_dir)
     chosen = choose(words, every)
     read_table = partial(_read_table, place, every, chosen, checked_whole("--seeds", seeds, MAX_SEEDS))
@@ -121,8 +121,8 @@ def reproduce(
         _print_table(table, output, as_json=as_json)
         return
     experiments = counted(sum(len(source.experiments) for source in chosen), "experiment")
-    asked["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
-    folder = _begin(place, asked, missing_trainings(parts))
+    fields["title"] = f"reproduction of {' '.join(words) if len(words) <= 2 else experiments}"
+    folder = _begin(place, fields, missing_trainings(parts))
     if detach:
         print_detached(folder, as_json=as_json)
         return
@@ -171,12 +171,12 @@ def _check_together(
         raise RequestError(f"-o {output}: there is no folder {output.absolute().parent}")
 
 
-def _begin(runs_dir: Path, asked: dict[str, object], missing: MissingTrainings) -> StudyFolder:
+def _begin(runs_dir: Path, fields: dict[str, object], missing: MissingTrainings) -> StudyFolder:
     """Begin the study that trains what is missing, or resume the one that already does."""
     from mnist_tui.studies.reproduction.table import find_unfinished
 
     require_extra()
-    study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **asked)
+    study = checked(kind="reproduction", bases=missing.bases, created=time.time(), command=this_command(), **fields)
     request = StudyRequest(study, missing.presets)
     earlier = find_unfinished(runs_dir, study, missing.trainings)
     check_supply(request, missing.presets.values())

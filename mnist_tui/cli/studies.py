@@ -42,7 +42,12 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
             )
         return
     place = runs_folder(ctx, runs_dir)
-    found = [(folder, state) for folder in study_folders(place) if (state := _readable(folder)) is not None]
+    found: list[tuple[StudyFolder, StudyState]] = []
+    for folder in study_folders(place):
+        try:
+            found.append((folder, read_study(folder)))
+        except RequestError as error:
+            print_note(f"note: {error}")
     if as_json:
         print_json([_summary(folder, state) for folder, state in found])
         return
@@ -99,14 +104,6 @@ def _place(ctx: typer.Context, runs_dir: Path | None) -> Path:
     """Return the runs folder: named after the command, after `studies`, before it, or the default."""
     before = ctx.parent.params.get("runs_dir") if ctx.parent is not None else None
     return runs_folder(ctx, runs_dir or before)
-
-
-def _readable(folder: StudyFolder) -> StudyState | None:
-    try:
-        return read_study(folder)
-    except RequestError as error:
-        print_note(f"note: {error}")
-        return None
 
 
 def _summary(folder: StudyFolder, state: StudyState) -> dict[str, Any]:

@@ -107,9 +107,9 @@ def sweep(
         command=this_command(),
         **checked_workers(workers, threads, scheduler),
     )
-    asked = StudyRequest(study, {study.bases[0].preset: preset})
-    check_supply(asked, _known_presets(asked, yes=yes))
-    folder = begin(runs_folder(ctx, runs_dir), asked, new=new, hint=NEW_HINT)
+    study_request = StudyRequest(study, {study.bases[0].preset: preset})
+    check_supply(study_request, _known_presets(study_request, yes=yes))
+    folder = begin(runs_folder(ctx, runs_dir), study_request, new=new, hint=NEW_HINT)
     follow_to_end(folder, as_json=as_json, detach=detach)
 
 
@@ -136,13 +136,13 @@ def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: boo
     return {"kind": kind, "trials": number, "seed": seed, "prune": prune, "metric": metric}
 
 
-def _known_presets(asked: StudyRequest, *, yes: bool) -> list[Preset]:
+def _known_presets(request: StudyRequest, *, yes: bool) -> list[Preset]:
     """Return every preset that is known to be trained: all of a grid, the first one of a search.
 
     Raises:
         RequestError: a combination is not valid, or there are very many.
     """
-    trials = count_trials(asked.study)
+    trials = count_trials(request.study)
     if trials > MANY and not yes:
         raise RequestError(f"these are {counted(trials, 'trial')}; --yes trains more than {MANY:,}")
-    return [trial.preset for trial in plan_trials(asked.study, asked.bases)] or list(asked.bases.values())
+    return [trial.preset for trial in plan_trials(request.study, request.bases)] or list(request.bases.values())

@@ -1,1 +1,1 @@
-"""What belongs together: seed groups, sweeps, reproductions. A study is a folder that names its runs."""
+"""Studies: trainings that belong together (seeds, sweeps, reproductions). A study is a folder that names its runs."""

@@ -131,7 +131,7 @@ class Cluster:
 
     @property
     def capacity(self) -> int:
-        """How many runs to submit at a time: one a worker; on an existing cluster one more, a reason for it to grow."""
+        """How many runs to submit at a time: one for each worker; on an existing cluster one more, so that it grows."""
         return len(self._pool.workers) + self._remote
 
     def workers(self) -> tuple[Worker, ...]:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS = 50
-"""How often a point is drawn anew where it was tried before or makes no valid experiment."""
+"""How often another point is drawn where a point was tried before or makes no valid experiment."""
 ENUMERABLE = 20_000
-"""The largest number of points of a space of which the untried ones are listed."""
+"""The untried points of a space are listed if it has at most so many points."""
 FIRST_AT_RANDOM = 10
 """Points that TPE draws at random before it has anything to learn from."""
 DIGITS = 6
@@ -109,15 +109,15 @@ def _untried(study: Study, known: set[Values], fits: Callable[[Values], bool], p
     size = count_points(study.axes)
     if size is None or size > ENUMERABLE:
         return None
-    left = [values for values in itertools.product(*map(_pairs, study.axes)) if values not in known]
+    pairs = [[(axis.name, text) for text in _all_texts(axis)] for axis in study.axes]
+    left = [values for values in itertools.product(*pairs) if values not in known]
     _seeded(study, position, ATTEMPTS).shuffle(left)
     return next(filter(fits, left), None)
 
 
-def _pairs(axis: SweepAxis) -> list[tuple[str, str]]:
+def _all_texts(axis: SweepAxis) -> Iterable[str]:
     limits = axis.range
-    texts = axis.values if limits is None else map(str, range(int(limits.low), int(limits.high) + 1))
-    return [(axis.name, text) for text in texts]
+    return axis.values if limits is None else map(str, range(int(limits.low), int(limits.high) + 1))
 
 
 def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Values:

@@ -24,6 +24,8 @@ from mnist_tui.studies.state import Values
 
 NAMES = tuple(parameter.name for parameter in PARAMETERS)
 SEEDS = ("seed", "training.seed")
+MOST_CHECKED = 500
+"""Combinations of a search's ends that are all checked; of more, each value is checked alone."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +108,14 @@ def count_trials(study: Study) -> int:
     """Return how many trials a study has, without checking their values."""
     seeds = sum(base.seeds for base in study.bases)
     if study.search.kind == "grid":
-        return math.prod(len(one.values) for one in study.axes) * seeds
+        return math.prod(len(axis.values) for axis in study.axes) * seeds
     size = count_points(study.axes)
     return (study.search.points if size is None else min(size, study.search.points)) * seeds
 
 
 def count_points(axes: Iterable[SweepAxis]) -> int | None:
     """Return how many points there are; None where an axis has a range of real numbers."""
-    sizes = [len(one.values) if one.range is None else one.range.size for one in axes]
+    sizes = [len(axis.values) if axis.range is None else axis.range.size for axis in axes]
     return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
 
@@ -214,22 +216,22 @@ def _check_name(name: str, text: str) -> None:
 def _check_search(study: Study, base: Preset) -> None:
     """Check that each value, and each end of a range, is valid with some values of the other axes."""
     ends = ends_of(study.axes)
-    if math.prod(len(one.values) for one in ends) <= 500:
-        good: set[tuple[str, str]] = set()
-        refused: dict[tuple[str, str], RequestError] = {}
-        for values in combinations(ends):
-            try:
-                with_values(base, values)
-                good |= set(values)
-            except RequestError as error:
-                refused |= {pair: error for pair in values if pair not in refused}
-        bad = next((pair for pair in refused if pair not in good), None)
-        if bad is not None:
-            raise refused[bad]
+    if math.prod(len(axis.values) for axis in ends) > MOST_CHECKED:
+        for axis in ends:
+            for value in axis.values:
+                with_values(base, ((axis.name, value),))
         return
-    for one in ends:
-        for value in one.values:
-            with_values(base, ((one.name, value),))
+    good: set[tuple[str, str]] = set()
+    refused: dict[tuple[str, str], RequestError] = {}
+    for values in combinations(ends):
+        try:
+            with_values(base, values)
+            good |= set(values)
+        except RequestError as error:
+            refused |= {pair: error for pair in values if pair not in refused}
+    for pair, error in refused.items():
+        if pair not in good:
+            raise error
 
 
 def ends_of(axes: Iterable[SweepAxis]) -> list[SweepAxis]:

@@ -31,7 +31,7 @@ class StudySnapshot:
 
     Attributes:
         study: the state that the study's log and folders show.
-        asked: the study as it was requested; None while, or where, it cannot be read.
+        requested: the study as it was requested; None while, or where, it cannot be read.
         reason: why it ended, or cannot be read, in words; empty where there is nothing to say.
         log: the log's last lines, for a study that failed or crashed.
         summaries: over the seeds that finished, in a study of seeds alone, by the fields of SUMMED.
@@ -39,7 +39,7 @@ class StudySnapshot:
 
     folder: StudyFolder
     study: StudyState = field(default_factory=StudyState)
-    asked: Study | None = None
+    requested: Study | None = None
     reason: str = ""
     log: tuple[str, ...] = ()
     summaries: Mapping[str, SeedStatistics] = field(default_factory=dict[str, SeedStatistics])
@@ -71,7 +71,7 @@ class StudyWatch(FolderWatch[StudySnapshot]):
         self._reducer = Reducer(self.study)
         self._logged = self.study
         self._folder_seen: tuple[object, ...] = ()
-        self._asked: Study | None = None
+        self._requested: Study | None = None
         self._unreadable = ""
         self._summaries: tuple[int, Mapping[str, SeedStatistics]] = (0, {})
 
@@ -136,24 +136,24 @@ class StudyWatch(FolderWatch[StudySnapshot]):
 
     def _snapshot(self) -> StudySnapshot:
         try:
-            if self._asked is None:
-                self._read_asked()
+            if self._requested is None:
+                self._read_requested()
             for _ in range(CHUNKS):
                 if not self.read(CHUNK):
                     break
         except RequestError as error:
             why = str(error) if self.folder.path.is_dir() else f"the study's folder {self.folder.path} is gone"
-            return StudySnapshot(self.folder, replace(self.study, state="crashed"), self._asked, why)
+            return StudySnapshot(self.folder, replace(self.study, state="crashed"), self._requested, why)
         study = self.study
         log = tuple(self.folder.last_log_lines(LOG_LINES)) if study.state in BROKEN else ()
         reason = study.reason
         if study.state == "crashed":
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
-        return StudySnapshot(self.folder, study, self._asked, self._unreadable or reason, log, self._summed())
+        return StudySnapshot(self.folder, study, self._requested, self._unreadable or reason, log, self._summed())
 
-    def _read_asked(self) -> None:
+    def _read_requested(self) -> None:
         try:
-            self._asked, self._unreadable = self.folder.study(), ""
+            self._requested, self._unreadable = self.folder.study(), ""
         except RequestError as error:
             self._unreadable = str(error)
 

@@ -31,7 +31,7 @@ from mnist_tui.studies.trial_worker import RESOURCE, WorkerFacts
 from mnist_tui.wording import counted
 
 FIRST_ANSWER_SECONDS = 15.0
-"""How long a study waits for its workers to say what they are before it begins with those that have."""
+"""How long a study waits for the facts of its workers before it begins with those that have answered."""
 TRIAL_BYTES = 1_500_000_000
 """Memory that a trial's process with TensorFlow is assumed to take."""
 

@@ -150,7 +150,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class AgreementRule:
-    """How a published accuracy is compared with ours.
+    """The rule by which a published accuracy is compared with ours.
 
     Attributes:
         kind: one: a single published training. several: a mean over seeds. linear: the linear classifier. machine:
@@ -163,20 +163,14 @@ class AgreementRule:
 
     def margin(self, ours: SeedStatistics) -> float | None:
         """Return how far the accuracies may differ; None where ours may be higher by any amount, but not lower."""
-        match self.kind:
-            case "one":
-                return max(LEAST_MARGIN, DEVIATIONS * (ours.std or 0.0))
-            case "several":
-                return MEANS_MARGIN
-            case "linear":
-                return LINEAR_MARGIN
-            case "machine":
-                return None
+        if self.kind == "one":
+            return max(LEAST_MARGIN, DEVIATIONS * (ours.std or 0.0))
+        return {"several": MEANS_MARGIN, "linear": LINEAR_MARGIN}.get(self.kind)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a published accuracy is reproduced.
+    """The result of comparing a published accuracy with ours.
 
     Attributes:
         provisional: whether there are fewer seeds than the rule needs.

@@ -147,7 +147,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self.reason.say(why)
         self.reason.display = bool(why)
         seeds = words.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
-        command = [snapshot.asked.command] if snapshot.asked is not None else []
+        command = [snapshot.requested.command] if snapshot.requested is not None else []
         parts = [seeds, [*study.notes, *snapshot.log, *words.worker_lines(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
         shape = table_shape(study)
@@ -251,7 +251,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
             case "resume":
                 return self.snapshot.study.resumable
             case "copy":
-                return self.snapshot.asked is not None and bool(self.snapshot.asked.command)
+                return self.snapshot.requested is not None and bool(self.snapshot.requested.command)
             case _:
                 return True
 
@@ -376,8 +376,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
     def action_copy(self) -> None:
         from mnist_tui.tui.terminal.desktop import copy
 
-        if self.snapshot.asked is not None:
-            copy(self.app, self.snapshot.asked.command, self.feed.folder.path / "copied-command.txt")
+        if self.snapshot.requested is not None:
+            copy(self.app, self.snapshot.requested.command, self.feed.folder.path / "copied-command.txt")
 
     def action_stop(self) -> None:
         study_commands.stop_study(self, self.snapshot)

@@ -109,7 +109,8 @@ def end_sentence(title: str, snapshot: StudySnapshot) -> str:
 
 def study_title(snapshot: StudySnapshot) -> str:
     """Return the study's title and the kind of its search."""
-    asked = snapshot.asked
-    if asked is None:
+    requested = snapshot.requested
+    if requested is None:
         return snapshot.study.title or snapshot.folder.id
-    return f"{asked.title} · {asked.search.kind} search" if asked.search.kind != "grid" and asked.axes else asked.title
+    sampled = requested.search.kind != "grid" and requested.axes
+    return f"{requested.title} · {requested.search.kind} search" if sampled else requested.title
