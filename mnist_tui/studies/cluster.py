@@ -118,7 +118,7 @@ class Cluster:
                 plan = plan_for_this_machine(device, workers, threads)
                 self.threads = plan.threads
                 self._local = start_local_cluster(plan, scratch, data_dir, MOST_ATTEMPTS)
-            self._client = DaskClient(scheduler or self._local.scheduler_address, self._study, self._on_message)
+            self._client = DaskClient(scheduler or self._local.scheduler_address, self._study, self._queue_message)
             self._pool = WorkerPool(self._client, log, cpu=device == "cpu")
             self._pool.wait_for_first()
         except OSError as error:
@@ -205,9 +205,7 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _on_message(self, event: tuple[float, dict[str, Any]]) -> None:
-        """A worker has sent a message; called in a thread of Dask's."""
-        _, message = event
+    def _queue_message(self, message: dict[str, Any]) -> None:
         self._mail.put((message["run"], lambda trial: self._read_message(trial, message)))
 
     def _finish_when_done(self, trial: PendingTrial) -> None:
@@ -267,8 +265,11 @@ class Cluster:
                 trial.to_send.clear()
             case "events":
                 events = mirror.append_events(attempt_id, message["offset"], message["lines"].encode())
-            case "needs dataset" if trial.dataset is not None:
-                self._send_dataset(trial.dataset, worker)
+            case "needs dataset" if trial.dataset is not None and self._client is not None:
+                key, files = trial.dataset.key, trial.dataset.read()
+                size = counted(sum(len(content) for _, content in files), "byte")
+                self._log(f"{key.folder} is sent to {worker}: {size}")
+                self._client.send_dataset(worker, key, files)
             case _:
                 pass
         for event in events:
@@ -352,13 +353,6 @@ class Cluster:
 
         run = trial.run
         self._client.send_command(worker, run, command, on_failure=lambda: self._mail.put((run, send_again)))
-
-    def _send_dataset(self, dataset: DatasetBundle, worker: str) -> None:
-        files = dataset.read()
-        size = sum(len(content) for _, content in files)
-        self._log(f"{dataset.key.folder} is sent to {worker}: {counted(size, 'byte')}")
-        assert self._client is not None
-        self._client.send_dataset(worker, dataset.key, files)
 
     def _dataset_of(self, folder: RunFolder) -> DatasetBundle | None:
         name = folder.preset().experiment.dataset.name

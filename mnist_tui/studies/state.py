@@ -298,7 +298,10 @@ class Reducer:
             case events.StudyStopping():
                 self._state = replace(self._state, state="stopping")
             case events.StudyEnded():
-                self._end(event)
+                self._state = replace(self._state, state=event.state, reason=event.reason, ended=event.time, workers=())
+                for number in list(self._rows):
+                    if (row := self.row(number)).state == "running":
+                        self._rows[number] = replace(row, state="stopped", reason=event.reason)
             case _:
                 pass
 
@@ -310,12 +313,6 @@ class Reducer:
             if not row.settled:
                 self._rows[number] = _as_planned(row)
         self._epochs.clear()
-
-    def _end(self, event: events.StudyEnded) -> None:
-        self._state = replace(self._state, state=event.state, reason=event.reason, ended=event.time, workers=())
-        for number in list(self._rows):
-            if (row := self.row(number)).state == "running":
-                self._rows[number] = replace(row, state="stopped", reason=event.reason)
 
     def _is_open(self, number: int) -> bool:
         """Whether there is a row that may still change."""

@@ -14,7 +14,7 @@ from mnist_tui.runs.watch import BROKEN, CHUNK, CHUNKS, FolderWatch
 from mnist_tui.studies.events import StudyTail
 from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.spec import Study
-from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState, TrialRow
+from mnist_tui.studies.state import ENDED, LIVE, Reducer, StudyState
 
 DIED = "the study's process died while it was trained"
 GONE = "its run was deleted"
@@ -115,7 +115,9 @@ class StudyWatch(FolderWatch[StudySnapshot]):
             self._logged,
             id=self.folder.id,
             rows=tuple(
-                _deleted(row) if row.run and row.run not in runs and row.state in ENDED else row
+                replace(row, deleted=True, reason="; ".join(filter(None, (row.reason, GONE))))
+                if row.run and row.run not in runs and row.state in ENDED
+                else row
                 for row in self._logged.rows
             ),
         )
@@ -137,7 +139,10 @@ class StudyWatch(FolderWatch[StudySnapshot]):
     def _snapshot(self) -> StudySnapshot:
         try:
             if self._requested is None:
-                self._read_requested()
+                try:
+                    self._requested, self._unreadable = self.folder.study(), ""
+                except RequestError as error:
+                    self._unreadable = str(error)
             for _ in range(CHUNKS):
                 if not self.read(CHUNK):
                     break
@@ -151,12 +156,6 @@ class StudyWatch(FolderWatch[StudySnapshot]):
             reason = f"{reason or f'the process {self.folder.known_end() or UNKNOWN_END}'}; what has ended is kept"
         return StudySnapshot(self.folder, study, self._requested, self._unreadable or reason, log, self._summed())
 
-    def _read_requested(self) -> None:
-        try:
-            self._requested, self._unreadable = self.folder.study(), ""
-        except RequestError as error:
-            self._unreadable = str(error)
-
     def _summed(self) -> Mapping[str, SeedStatistics]:
         """Return the statistics over the seeds; computed here, in the reading thread, because SciPy is imported."""
         study = self.study
@@ -169,7 +168,3 @@ class StudyWatch(FolderWatch[StudySnapshot]):
                     found[name] = statistics
             self._summaries = (len(rows), found)
         return self._summaries[1]
-
-
-def _deleted(row: TrialRow) -> TrialRow:
-    return replace(row, deleted=True, reason="; ".join(filter(None, (row.reason, GONE))))

@@ -228,13 +228,13 @@ class DaskClient:
 
     Args:
         study: tells this study's trials from those of others on the same workers.
-        on_message: called in a thread of Dask's with each message of a worker, as a pair of a time and the message.
+        on_message: called in a thread of Dask's with each message of a worker.
 
     Raises:
         RunError: no scheduler answers at the address.
     """
 
-    def __init__(self, address: str, study: str, on_message: Callable[[tuple[float, dict[str, Any]]], None]) -> None:
+    def __init__(self, address: str, study: str, on_message: Callable[[dict[str, Any]], None]) -> None:
         from distributed import Client
 
         self.address, self._study = address, study
@@ -246,7 +246,7 @@ class DaskClient:
                 f"no Dask scheduler answers at {address} ({first_line(error)}); "
                 "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
             ) from None
-        self.client.subscribe_topic(trial_worker.topic(study), on_message)
+        self.client.subscribe_topic(trial_worker.topic(study), lambda event: on_message(event[1]))
 
     @property
     def connected(self) -> bool:

@@ -294,7 +294,7 @@ class FakeClient:
         self.told.append((worker, command.name, command.epochs))
 
     def says(self, kind, run, attempt_id, worker, **more):
-        self.hear((0.0, {"kind": kind, "run": run.id, "attempt_id": attempt_id, "worker": worker, **more}))
+        self.hear({"kind": kind, "run": run.id, "attempt_id": attempt_id, "worker": worker, **more})
 
     def close(self, timeout):
         del timeout
