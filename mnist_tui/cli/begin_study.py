@@ -91,7 +91,7 @@ def begin(
 
 
 def check_supply(request: StudyRequest, presets: Iterable[Preset]) -> None:
-    """Check that the scheduler, the GPU and the data of all trials are there, before anything is made.
+    """Check that the scheduler, the GPU and the data of all trials exist, before anything is made.
 
     Raises:
         RequestError: the scheduler does not answer, or this machine lacks the GPU that is asked for.

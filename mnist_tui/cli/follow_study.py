@@ -71,7 +71,7 @@ class StudyLines:
         if study.rows and not known:
             known = {row.number: row for row in study.rows}
             if settled := sum(row.settled for row in study.rows):
-                self.say(f"{settled:,} of {counted(study.total, 'trial')} are there already")
+                self.say(f"{settled:,} of {counted(study.total, 'trial')} are done already")
         if study.workers and len(study.workers) != len(before.workers):
             self.say(workers_text(study).partition(" · ")[0])
         for row in sorted(study.rows, key=lambda row: row.number):
@@ -153,7 +153,7 @@ def follow(folder: StudyFolder, display: StudyLines, signals: StopSignals) -> St
 
 
 def check_outcome(folder: StudyFolder, study: StudyState) -> None:
-    """Check that a study that has ended came to something.
+    """Check that a study ended with results.
 
     Raises:
         WorkFailedError: it failed, its process died, or every trial failed.

@@ -156,17 +156,17 @@ def _check_together(
     if not named and not from_runs and not dry_run:
         raise RequestError(
             "name what to reproduce: a source (efc2, labo04 …), an experiment's id, or all; "
-            "--dry-run says how long it takes, --from-runs shows what is there"
+            "--dry-run says how long it takes, --from-runs shows the results so far"
         )
     if output is None:
         return
     if dry_run or detach:
         raise RequestError(
-            f"-o does not go with {'--dry-run' if dry_run else '--detach'}: nothing has come out of it by then; "
+            f"-o does not go with {'--dry-run' if dry_run else '--detach'}: it has no results by then; "
             "--from-runs -o FILE.md writes the table at any time"
         )
     if output.suffix.lower() != ".md":
-        raise RequestError(f"-o {output} is no Markdown file; one ending in .md is written")
+        raise RequestError(f"-o {output} is not a Markdown file: its name must end in .md")
     if not output.absolute().parent.is_dir():
         raise RequestError(f"-o {output}: there is no folder {output.absolute().parent}")
 

@@ -44,12 +44,12 @@ STYLES = {
 
 
 def print_detached(folder: StudyFolder, *, as_json: bool) -> None:
-    """Print the id of a study whose process goes on by itself."""
+    """Print the id of a study whose process goes on in the background."""
     if as_json:
         print_json({"study": folder.id, "folder": str(folder.path)})
     else:
         print_line(folder.id)
-    print_note(f"it goes on by itself; `{PROGRAM} studies show {folder.id}` shows how far it is")
+    print_note(f"it goes on in the background; `{PROGRAM} studies show {folder.id}` shows how far it is")
 
 
 def document(folder: StudyFolder, state: StudyState) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Cluster:
             self._pool.wait_for_first()
         except OSError as error:
             self.close()
-            raise RunError(f"the Dask scheduler at {scheduler} has gone: {error}") from None
+            raise RunError(f"the Dask scheduler at {scheduler} is gone: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -217,7 +217,7 @@ class Cluster:
         if self._lost_reason or self._client is None:
             return news
         if not self._client.connected:
-            self._lost_reason = f"the Dask scheduler at {self._client.address} has gone"
+            self._lost_reason = f"the Dask scheduler at {self._client.address} is gone"
             self._pool.workers.clear()
             return [self._lose(trial, self._lost_reason) for trial in list(self._trials.values())]
         for run, trial in list(self._trials.items()):

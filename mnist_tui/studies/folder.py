@@ -51,7 +51,7 @@ class StudyFolder(ProcessFolder):
     def run(self, run: str) -> RunFolder:
         """Return the folder of one of its runs. Raises StudyError where `run` is not a name but a path."""
         if not is_name(run):
-            raise StudyError(f"study {self.id} names a run {run!r}, which is no name of a folder beside it")
+            raise StudyError(f"study {self.id} names a run {run!r}, which is not the name of a folder beside it")
         return RunFolder(self.runs_dir / run)
 
     def study(self) -> Study:

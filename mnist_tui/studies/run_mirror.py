@@ -26,7 +26,7 @@ from mnist_tui.studies.transport import TrialFiles, unpack
 
 EVENTS_FILE = "events.jsonl"
 MOVED_LAST = ("results.json", POINTER)
-"""Files whose presence says that the others are there."""
+"""Files that are moved last: where they exist, all others do."""
 
 
 class RunMirror:

@@ -1,6 +1,6 @@
 """Check within seconds whether a Dask scheduler answers at an address, before a study is made.
 
-Dask's own client waits for minutes for something that accepts its connection and is no scheduler.
+Dask's own client waits for minutes for something that accepts its connection and is not a scheduler.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LARGEST_GREETING = 1 << 20
 """Bytes. A Dask server's greeting begins with its length; another protocol's beginning, read as that, is larger."""
 SCHEMES = ("tcp", "tls")
 FORM = "a Dask scheduler's address is tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
-STARTS = "`dask scheduler` starts one, and its first lines tell its address (tcp://HOST:8786)"
+STARTS = "`dask scheduler` starts one, and its first lines show its address (tcp://HOST:8786)"
 
 
 def check(address: str) -> None:
@@ -42,7 +42,7 @@ def check(address: str) -> None:
         raise RequestError(f"no scheduler answers at {address} ({why}); {STARTS}")
     kind = _kind(address)
     if kind != "Scheduler":
-        raise RequestError(f"what answers at {address} is no Dask scheduler but {kind}; {STARTS}")
+        raise RequestError(f"what answers at {address} is not a Dask scheduler but {kind}; {STARTS}")
 
 
 def _parsed(address: str) -> tuple[str, int]:
@@ -50,9 +50,9 @@ def _parsed(address: str) -> tuple[str, int]:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise RequestError(f"--scheduler {address} is no address; {FORM}") from None
+        raise RequestError(f"--scheduler {address} is not a valid address; {FORM}") from None
     if parts.scheme not in SCHEMES or not host or not port or parts.path.strip("/") or parts.query:
-        raise RequestError(f"--scheduler {address} is no address; {FORM}")
+        raise RequestError(f"--scheduler {address} is not a valid address; {FORM}")
     return host, port
 
 
@@ -66,11 +66,11 @@ def _reach(host: str, port: int, *, greets: bool) -> str:
         with socket.create_connection((host, port), timeout=REACH_SECONDS) as connection:
             greeting = connection.recv(8, socket.MSG_WAITALL) if greets else bytes(8)
     except TimeoutError:
-        return f"nothing was said within {REACH_SECONDS:g} s"
+        return f"no answer within {REACH_SECONDS:g} s"
     except (OSError, UnicodeError) as error:
         return getattr(error, "strerror", None) or str(error)
     is_dask = len(greeting) == 8 and int.from_bytes(greeting, "little") <= LARGEST_GREETING
-    return "" if is_dask else "what listens there is something else"
+    return "" if is_dask else "another program listens there"
 
 
 def _kind(address: str) -> str:
@@ -78,7 +78,7 @@ def _kind(address: str) -> str:
     try:
         identity = asyncio.run(asyncio.wait_for(_identity(address), REACH_SECONDS))
     except TimeoutError:
-        return f"something that says nothing within {REACH_SECONDS:g} s"
+        return f"something that does not answer within {REACH_SECONDS:g} s"
     except Exception as error:  # whatever Dask raises at an answer that is none of its protocol's
         return f"something else ({first_line(error)})"
     kind = identity.get("type") if isinstance(identity, dict) else None

@@ -70,9 +70,11 @@ class SweepAxis(ExperimentPart):
             raise ValueError(f"{self.name} has {twice[0]} twice")
         limits = self.range
         if limits is not None and not limits.low < limits.high:
-            raise ValueError(f"{self.name}={self.values[0]} is no range: its second end must be the larger one")
+            raise ValueError(
+                f"{self.name}={self.values[0]} is not a range: its second end must be larger"
+            )
         if limits is not None and limits.log and limits.low <= 0:
-            raise ValueError(f"{self.name}={self.values[0]}: a logarithmic range begins above 0")
+            raise ValueError(f"{self.name}={self.values[0]}: a logarithmic range must begin above 0")
         return self
 
 
@@ -153,7 +155,7 @@ class Study(ExperimentPart):
         names = [axis.name for axis in axes]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ValueError(f"{twice[0]} is given twice; all its values belong into one list")
+            raise ValueError(f"{twice[0]} is given twice; put all its values into one list")
         return axes
 
     @model_validator(mode="after")
@@ -161,7 +163,7 @@ class Study(ExperimentPart):
         ranges = [axis for axis in self.axes if axis.range is not None]
         if ranges and self.search.kind == "grid":
             raise ValueError(
-                f"{ranges[0].text} is a range, which a grid cannot have every value of; list values, or let "
+                f"{ranges[0].text} is a range, of which a grid cannot train every value; list values, or let "
                 "--search random or tpe sample them"
             )
         if self.search.kind != "grid" and not self.axes:
@@ -172,7 +174,7 @@ class Study(ExperimentPart):
             raise ValueError(f"a study of kind {self.kind} has no axes")
         stems = [base.preset for base in self.bases]
         if len(set(stems)) < len(stems):
-            raise ValueError("each base has a file of its own")
+            raise ValueError("each base needs a file of its own")
         return self
 
     @property

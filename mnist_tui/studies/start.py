@@ -29,7 +29,7 @@ RUNNER = "mnist_tui.studies.runner"
 PATIENCE_SECONDS = 5.0
 LOOK_SECONDS = 0.05
 EXTRA = {"distributed": "dask.distributed", "optuna": "optuna"}
-"""What the extra `study` installs: modules and their names."""
+"""Modules that the extra `study` installs, and their names."""
 
 
 @dataclass(frozen=True)

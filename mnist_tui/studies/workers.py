@@ -53,7 +53,7 @@ class WorkerPool:
         self.workers: dict[str, Worker] = {}
 
     def wait_for_first(self) -> None:
-        """Wait for the answers of the workers that are there, for FIRST_ANSWER_SECONDS at most.
+        """Wait for the answers of the existing workers, for FIRST_ANSWER_SECONDS at most.
 
         Raises:
             RunError: one of them cannot train; the sentence says which and what it lacks.

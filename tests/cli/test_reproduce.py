@@ -36,7 +36,7 @@ def some(runs_dir: Path) -> Path:
         (["efc2", "--seeds", "0"], "--seeds 0 is out of bounds"),
         (["efc2", "--from-runs", "--dry-run"], "--from-runs does not go with --dry-run"),
         (["efc2", "--dry-run", "-o", "x.md"], "-o does not go with --dry-run"),
-        (["efc2", "--from-runs", "-o", "x.html"], "-o x.html is no Markdown file"),
+        (["efc2", "--from-runs", "-o", "x.html"], "-o x.html is not a Markdown file"),
         (["efc2", "--from-runs", "-o", "nowhere/x.md"], "-o nowhere/x.md: there is no folder"),
         (["efc2", "--workers", "2", "--scheduler", "tcp://a:1"], "--workers does not go with --scheduler"),
         (["efc-linear", "--device", "tpu"], "--device tpu is not known"),

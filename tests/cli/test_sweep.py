@@ -56,7 +56,10 @@ DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
         (["--over", "hidden=5,6", "--seeds", "600"], "these are 1,200 trials; --yes trains more than 1,000"),
         (["--over", "hidden=5,6", "--seeds", "none"], "--seeds none is not a whole number"),
         (["--over", "hidden=5,6", "--workers", "0"], "--workers 0 is out of bounds"),
-        (["--over", "hidden=5,6", "--scheduler", "node5"], "--scheduler node5 is no address; a Dask scheduler's"),
+        (
+            ["--over", "hidden=5,6", "--scheduler", "node5"],
+            "--scheduler node5 is not a valid address; a Dask",
+        ),
         (["--over", "hidden=5,6", "--workers", "2", "--scheduler", "tcp://a:1"], "--workers does not go with"),
     ],
 )
@@ -80,7 +83,7 @@ def test_something_else_at_a_schedulers_address_is_said_and_nothing_is_left_behi
         threading.Thread(target=answer, daemon=True).start()
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         said = sentence(cli(*DIGITS, "--over", "hidden=5,6", "--scheduler", address))
-    assert f"no scheduler answers at {address} (what listens there is something else)" in said
+    assert f"no scheduler answers at {address} (another program listens there)" in said
     assert not runs_dir.exists()
 
 

@@ -269,7 +269,7 @@ def test_what_a_worker_lacks_is_said_in_a_sentence():
 
 
 @pytest.mark.parametrize(
-    ("address", "said"), [("tcp://127.0.0.1:9", "no scheduler answers at"), ("nonsense://x", "is no address")]
+    ("address", "said"), [("tcp://127.0.0.1:9", "no scheduler answers at"), ("nonsense://x", "is not a valid address")]
 )
 def test_a_scheduler_that_is_not_there_is_named(tmp_path, address, said):
     with pytest.raises(RequestError, match=said):

@@ -74,8 +74,8 @@ def test_other_texts_with_dots_are_values(text: str) -> None:
         ("hiden=1,2", "did you mean hidden"),
         ("zzzz=1,2", "there are dataset, validation"),
         ("hidden=150,150", "hidden has 150 twice"),
-        ("hidden=400..50", "its second end must be the larger one"),
-        ("lr=0..0.1:log", "a logarithmic range begins above 0"),
+        ("hidden=400..50", "its second end must be larger"),
+        ("lr=0..0.1:log", "a logarithmic range must begin above 0"),
         ("seed=1,2,3", "--seeds N trains each trial with N"),
     ],
 )
@@ -87,7 +87,7 @@ def test_an_axis_without_sense_is_refused_in_a_sentence(text: str, says: str) ->
 @pytest.mark.parametrize(
     ("overs", "more", "says"),
     [
-        (("hidden=50..400",), {}, "is a range, which a grid cannot have every value of"),
+        (("hidden=50..400",), {}, "is a range, of which a grid cannot train every value"),
         (("hidden=50,100",), {"search": {"trials": 5}}, "a grid trains every combination"),
         ((), {"search": {"kind": "tpe"}}, "needs at least one axis"),
         (("hidden=50", "hidden=100"), {}, "hidden is given twice"),

@@ -111,7 +111,7 @@ def study_of(request: SweepRequest, created: float = 0.0) -> Study:
     scheduler = request.text("scheduler") or None
     if scheduler is not None and not re.fullmatch(r"(tcp|tls)://[^\s:/]+:\d+", scheduler):
         raise SweepRequestError(
-            "scheduler", f"--scheduler {scheduler} is no address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
+            "scheduler", f"--scheduler {scheduler} is not a valid address; tcp://HOST:PORT, such as tcp://10.0.0.5:8786"
         )
     if scheduler is not None and workers is not None:
         raise SweepRequestError(
