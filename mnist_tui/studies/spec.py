@@ -70,9 +70,7 @@ class SweepAxis(ExperimentPart):
             raise ValueError(f"{self.name} has {twice[0]} twice")
         limits = self.range
         if limits is not None and not limits.low < limits.high:
-            raise ValueError(
-                f"{self.name}={self.values[0]} is not a range: its second end must be larger"
-            )
+            raise ValueError(f"{self.name}={self.values[0]} is not a range: its second end must be larger")
         if limits is not None and limits.log and limits.low <= 0:
             raise ValueError(f"{self.name}={self.values[0]}: a logarithmic range must begin above 0")
         return self

@@ -56,10 +56,7 @@ DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
         (["--over", "hidden=5,6", "--seeds", "600"], "these are 1,200 trials; --yes trains more than 1,000"),
         (["--over", "hidden=5,6", "--seeds", "none"], "--seeds none is not a whole number"),
         (["--over", "hidden=5,6", "--workers", "0"], "--workers 0 is out of bounds"),
-        (
-            ["--over", "hidden=5,6", "--scheduler", "node5"],
-            "--scheduler node5 is not a valid address; a Dask",
-        ),
+        (["--over", "hidden=5,6", "--scheduler", "node5"], "--scheduler node5 is not a valid address; a Dask"),
         (["--over", "hidden=5,6", "--workers", "2", "--scheduler", "tcp://a:1"], "--workers does not go with"),
     ],
 )
