@@ -7,7 +7,6 @@ from pathlib import Path
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.worker import Worker
@@ -19,6 +18,7 @@ from mnist_tui.studies.trial_table import metric_text, values_text
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
 from mnist_tui.tui.widgets.text import Line
@@ -65,11 +65,11 @@ class StudiesScreen(BenchScreen[None]):
     preset, Ctrl+G in the editor, makes one. `x` stops, `r` trains what is missing, Delete asks whether the runs go too.
     """
     BINDINGS = [
-        Binding("enter", "open", "Open", tooltip="Its trials", id="studies.open"),
-        Binding("x", "stop", "Stop", tooltip="Stop it; what is missing can be resumed", id="studies.stop"),
-        Binding("r", "resume", "Resume", tooltip="Train what is missing", id="studies.resume"),
-        Binding("delete", "delete", "Delete", tooltip="Delete it; asks about its runs", id="studies.delete"),
-        Binding("escape", "presets", "Presets", tooltip="Back to the presets", id="studies.presets"),
+        bind("studies.open", "enter", "open", "Open", "Its trials"),
+        bind("studies.stop", "x", "stop", "Stop", "Stop it; what is missing can be resumed"),
+        bind("studies.resume", "r", "resume", "Resume", "Train what is missing"),
+        bind("studies.delete", "delete", "delete", "Delete", "Delete it; asks about its runs"),
+        bind("studies.presets", "escape", "presets", "Presets", "Back to the presets"),
     ]
 
     class StudiesRead(Message):

@@ -8,7 +8,6 @@ from typing import Any
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container, Vertical
 
 from mnist_tui.clocks import RemoteClock
@@ -21,6 +20,7 @@ from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
 from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
 from mnist_tui.tui.study_feed import StudyFeed
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
 from mnist_tui.tui.widgets.row_table import RowTable
@@ -54,30 +54,24 @@ class StudyScreen(FeedScreen[StudyFeed]):
     it again. `p` changes the plot, `g` takes trials that differ in their seed alone together.
     """
     BINDINGS = [
-        Binding("enter", "open", "Open", tooltip="The trial's run: live, or its results", id="study.open"),
-        Binding("v", "view", "View", tooltip="Table, plot or notes, where the window is small", id="study.view"),
-        Binding("p", "plot", "Plot", tooltip="Parallel coordinates or curves one by one", id="study.plot"),
-        Binding("x", "stop", "Stop", tooltip="Stop the study; what is missing can be resumed", id="study.stop"),
-        Binding("r", "resume", "Resume", tooltip="Train what is missing, failed trials again", id="study.resume"),
-        Binding("e", "edit", "Edit", tooltip="The chosen trial's experiment in the editor", id="study.edit"),
-        Binding(
-            "o",
-            "compare",
-            "Compare",
-            tooltip="Overlay and compare the marked trials, or the seeds of this one",
-            id="study.compare",
-        ),
-        Binding("space", "mark", "Mark", tooltip="Mark the trial for comparing", id="study.mark"),
-        Binding("g", "together", "Seeds", tooltip="Seeds of one point as one row, and back", id="study.seeds"),
-        Binding("s", "sort", "Sort", tooltip="Sort by the next column", id="study.sort", show=False),
-        Binding("S", "reverse", "Reverse", tooltip="Sort the other way round", id="study.reverse", show=False),
-        Binding("b", "best", "Best", tooltip="Best first again, and to the best", id="study.best", show=False),
-        Binding("a", "mark_all", "Mark all", tooltip="Mark all trials, or none", id="study.all", show=False),
-        Binding("E", "export", "Export", tooltip="Report over the marked trials", id="study.export", show=False),
-        Binding("y", "copy", "Copy", tooltip="Its command line to the clipboard", id="study.copy", show=False),
-        Binding("escape", "back", "Back", tooltip="Back to where you were; this one goes on", id="study.back"),
-        Binding("escape", "studies", "Studies", tooltip="All studies; this one goes on", id="study.studies"),
-        Binding("d", "presets", "Detach", tooltip="To the presets; the study goes on", id="study.presets", show=False),
+        bind("study.open", "enter", "open", "Open", "The trial's run: live, or its results"),
+        bind("study.view", "v", "view", "View", "Table, plot or notes, where the window is small"),
+        bind("study.plot", "p", "plot", "Plot", "Parallel coordinates or curves one by one"),
+        bind("study.stop", "x", "stop", "Stop", "Stop the study; what is missing can be resumed"),
+        bind("study.resume", "r", "resume", "Resume", "Train what is missing, failed trials again"),
+        bind("study.edit", "e", "edit", "Edit", "The chosen trial's experiment in the editor"),
+        bind("study.compare", "o", "compare", "Compare", "Compare the marked trials, or the seeds of this one"),
+        bind("study.mark", "space", "mark", "Mark", "Mark the trial for comparing"),
+        bind("study.seeds", "g", "together", "Seeds", "Seeds of one point as one row, and back"),
+        bind("study.sort", "s", "sort", "Sort", "Sort by the next column", hidden=True),
+        bind("study.reverse", "S", "reverse", "Reverse", "Sort the other way round", hidden=True),
+        bind("study.best", "b", "best", "Best", "Best first again, and to the best", hidden=True),
+        bind("study.all", "a", "mark_all", "Mark all", "Mark all trials, or none", hidden=True),
+        bind("study.export", "E", "export", "Export", "Report over the marked trials", hidden=True),
+        bind("study.copy", "y", "copy", "Copy", "Its command line to the clipboard", hidden=True),
+        bind("study.back", "escape", "back", "Back", "Back to where you were; this one goes on"),
+        bind("study.studies", "escape", "studies", "Studies", "All studies; this one goes on"),
+        bind("study.presets", "d", "presets", "Detach", "To the presets; the study goes on", hidden=True),
     ]
 
     status = getters.query_one(StatusLine)
