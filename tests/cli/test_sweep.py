@@ -49,7 +49,7 @@ DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
         (["--over", "hidden=5,6", "--over", "activation=tanh,foo"], "--activation foo is not known"),
         (["--over", "hidden=5,6", "--over", "hidden=7"], "hidden is given twice"),
         (["--over", "seed=1,2"], "--seeds N trains each trial with N"),
-        (["--over", "hidden=5..9"], "hidden=5..9 is a range, which a grid cannot have"),
+        (["--over", "hidden=5..9"], "hidden=5..9 is a range, of which a grid cannot train"),
         (["--over", "hidden=5,6", "--trials", "3"], "--trials 3 does not go with a grid"),
         (["--over", "hidden=5,6", "--search", "best"], "--search best is not known; grid, random and tpe are"),
         (["--over", "hidden=5,6", "--metric", "f1"], "--metric f1 is not known; val_accuracy and val_loss are"),
