@@ -137,7 +137,7 @@ def _propose(study: Study, points: Sequence[SampledPoint], attempt: int) -> Valu
             )
         )
         before = optuna.create_study(
-            direction="maximize" if study.search.higher_is_better else "minimize", sampler=sampler
+            direction="maximize" if study.search.metric == "val_accuracy" else "minimize", sampler=sampler
         )
         before.add_trials([_frozen(point, kinds, study) for point in points])
         params = before.ask(kinds).params

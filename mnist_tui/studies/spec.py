@@ -105,10 +105,6 @@ class SearchSettings(ExperimentPart):
         """Points that a random or tpe search samples."""
         return self.trials or SEARCH_TRIALS
 
-    @property
-    def higher_is_better(self) -> bool:
-        return self.metric == "val_accuracy"
-
 
 class StudyBase(ExperimentPart):
     """An experiment that trials start from, named by its file in the study's folder of presets, and their seeds."""
@@ -116,10 +112,6 @@ class StudyBase(ExperimentPart):
     preset: str = Field(pattern=r"^[^/\\.][^/\\]{0,99}$")
     first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     seeds: Count = 1
-
-    @property
-    def all_seeds(self) -> range:
-        return range(self.first_seed, self.first_seed + self.seeds)
 
 
 class Study(ExperimentPart):

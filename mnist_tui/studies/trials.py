@@ -141,7 +141,7 @@ def with_seeds(base: StudyBase, preset: Preset, values: Values, number: int) -> 
     """Return the trials of one preset: one for each of the base's seeds, numbered from `number`."""
     return tuple(
         Trial(number + index, base.preset, dict(values), seed, with_seed(preset, seed))
-        for index, seed in enumerate(base.all_seeds)
+        for index, seed in enumerate(range(base.first_seed, base.first_seed + base.seeds))
     )
 
 
