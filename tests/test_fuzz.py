@@ -241,11 +241,11 @@ async def through_the_app(bench: Bench, seeds: range, monkeypatch: pytest.Monkey
             await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.is_mounted)
             screen = app.screen
             assert isinstance(screen, RunsScreen)
-            await until(pilot, lambda: bool(screen._looks and not screen._looking))  # pyright: ignore[reportPrivateUsage]
+            await until(pilot, lambda: screen.has_read_all)
             return screen
 
         screen = await listed()
-        runs = dict(screen._runs)  # pyright: ignore[reportPrivateUsage]
+        runs = dict(screen.runs)
         assert bench.other.id in runs
         assert len(runs) > 0.8 * len(names)
         await pilot.press("s", "v", "v", "S", *["down"] * len(runs), "a", "o")

@@ -313,7 +313,7 @@ async def test_a_group_of_seeds_counts_as_its_runs_and_a_run_that_lives_is_left_
         screen = await browse(pilot, until, 4)
         await pilot.press("v")
         await until(pilot, lambda: len(screen.table.keys) < 4)
-        group = next(run.group for run in screen._runs.values() if run.preset == "raw")  # pyright: ignore[reportPrivateUsage]
+        group = next(run.group for run in screen.runs.values() if run.preset == "raw")
         screen.table.choose(group)
         await pilot.press("E")
         await shows(pilot, "Export of 3 runs")

@@ -1,10 +1,10 @@
-"""Runs, and groups of seeds, as rows of the browser: columns, cells, order. Text only, nothing of Textual's screens."""
+"""The rows of the list of runs: columns, sorting, and cells of runs and of groups of seeds. Text only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_tui.report.result_words import score_difference
@@ -27,43 +27,41 @@ COLUMNS = (
     RowColumn("note", "note", need=1, least=8),
 )
 FIRST_DESCENDING = {"epochs", "accuracy", "f1", "parameters", "time", "started"}
-"""Columns whose largest value comes first when one begins to sort by them."""
-SEED = re.compile(r"(?:^|, )seed \d+")
+"""Columns that show their largest value first when they are first sorted by."""
 
 
 @dataclass(frozen=True)
 class RunOrder:
-    """How the rows are sorted."""
+    """The column by which the rows are sorted, and whether its largest value comes first."""
 
     column: str = "started"
     descending: bool = True
 
     def by(self, column: str) -> RunOrder:
-        """Sorted by that column; the other way round where it is already."""
+        """Return the order by a column, reversed if it is the present one."""
         if column == self.column:
             return RunOrder(column, not self.descending)
         return RunOrder(column, column in FIRST_DESCENDING)
 
     def next(self) -> RunOrder:
-        """Sorted by the column after this."""
+        """Return the order by the next column."""
         keys = [column.key for column in COLUMNS]
-        column = keys[(keys.index(self.column) + 1) % len(keys)]
-        return RunOrder(column, column in FIRST_DESCENDING)
+        return self.by(keys[(keys.index(self.column) + 1) % len(keys)])
+
+
+TONES = {
+    **dict.fromkeys(LIVE, "row-table--live"),
+    **dict.fromkeys(("failed", "crashed", DAMAGED), "row-table--bad"),
+    "finished": "row-table--good",
+}
 
 
 def tone(state: str) -> str:
-    """The component class of a state's cell."""
-    if state in LIVE:
-        return "row-table--live"
-    return {
-        "finished": "row-table--good",
-        "failed": "row-table--bad",
-        "crashed": "row-table--bad",
-        DAMAGED: "row-table--bad",
-    }.get(state, "row-table--odd")
+    """Return the component class of a cell with a run's state."""
+    return TONES.get(state, "row-table--odd")
 
 
-KEYS: dict[str, Callable[[RunSummary], Any]] = {
+SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "state": lambda run: STATES.index(run.state) if run.state in STATES else len(STATES),
     "name": lambda run: run.shown_name.casefold(),
     "changes": lambda run: run.differs or None,
@@ -77,17 +75,17 @@ KEYS: dict[str, Callable[[RunSummary], Any]] = {
 }
 
 
-def in_order(runs: Iterable[RunSummary], order: RunOrder) -> list[RunSummary]:
-    """The runs sorted; those without a value come last either way, equal ones newest first."""
+def sorted_runs(runs: Iterable[RunSummary], order: RunOrder) -> list[RunSummary]:
+    """Return the sorted runs; runs without a value come last, equal ones newest first."""
     newest = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
-    key = KEYS[order.column]
-    having = [run for run in newest if key(run) is not None]
-    having.sort(key=key, reverse=order.descending)
-    return having + [run for run in newest if key(run) is None]
+    key = SORT_KEYS[order.column]
+    with_value = [run for run in newest if key(run) is not None]
+    with_value.sort(key=key, reverse=order.descending)
+    return with_value + [run for run in newest if key(run) is None]
 
 
-def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
-    """A row a run."""
+def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
+    """Return a row for each run."""
     return [
         TableRow(
             run.run,
@@ -110,92 +108,89 @@ def rows_of(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow
     ]
 
 
-def group_rows(groups: Sequence[SeedGroup], marked: Container[str]) -> list[TableRow]:
-    """A row a group of seeds, figures as mean ± deviation; a run alone has the row of a run."""
+def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[TableRow]:
+    """Return a row for each group of seeds, with mean ± deviation; a single run has its own row."""
     rows: list[TableRow] = []
     for group in groups:
         newest = group.runs[0]
         if len(group.runs) == 1:
-            rows += [TableRow(group.group, row.cells, row.marked, row.tone) for row in rows_of(group.runs, marked)]
+            rows += [replace(row, key=group.group) for row in rows_of_runs(group.runs, marked)]
             continue
         accuracy, f1, took = (group.spread(field) for field in ("test_accuracy", "macro_f1", "seconds"))
-        seeds = len({run.seed for run in group.runs})
         cells = (
-            f"{len(group.scored)}/{counted(seeds, 'seed')}",
+            f"{len(group.scored)}/{counted({run.seed for run in group.runs}, 'seed')}",
             newest.preset,
-            SEED.sub("", newest.differs).lstrip(", "),
+            _changes(newest),
             f"{newest.epochs:,}",
-            plus_minus(accuracy),
-            plus_minus(f1),
+            _plus_minus(accuracy),
+            _plus_minus(f1),
             count(newest.parameters),
             seconds(took.mean if took else None),
             moment(newest.started),
             "",
         )
-        whole = all(run.run in marked for run in group.runs)
-        rows.append(TableRow(group.group, cells, whole, "row-table--good" if group.scored else "row-table--odd"))
+        is_marked = all(run.run in marked for run in group.runs)
+        rows.append(TableRow(group.group, cells, is_marked, "row-table--good" if group.scored else "row-table--odd"))
     return rows
 
 
 def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
-    """The runs by experiment, in their order, the newest of each first."""
-    return [SeedGroup(group.group, tuple(in_order(group.runs, RunOrder())), group.scored) for group in grouped(runs)]
+    """Return the runs by experiment, in their order, the newest run of each first."""
+    return [SeedGroup(group.group, tuple(sorted_runs(group.runs, RunOrder())), group.scored) for group in grouped(runs)]
 
 
-def plus_minus(found: SeedStatistics | None) -> str:
-    """``97.62 ± 0.11 %``."""
-    if found is None:
-        return DASH
-    return percent_plus_minus(found.mean, found.std)
+def _changes(run: RunSummary) -> str:
+    """Return what differs from the preset, without the seed."""
+    return re.sub(r"(?:^|, )seed \d+", "", run.differs).lstrip(", ")
+
+
+def _plus_minus(spread: SeedStatistics | None) -> str:
+    return percent_plus_minus(spread.mean, spread.std) if spread else DASH
 
 
 def run_lines(run: RunSummary) -> list[str]:
-    """All that the list knows of a run, in two lines."""
-    sample = " (bundled sample, not MNIST)" if run.sample else ""
-    against = _published(run, "loss", run.test_loss)
+    """Return two lines with all that the list knows of a run."""
+    test_loss = f"test loss {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
     scores = [
         f"test accuracy {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
         f"macro F1 {percent(run.macro_f1)}",
         f"validation accuracy {percent(run.val_accuracy)}",
-        *([f"test loss {loss(run.test_loss)}{against}"] if run.test_loss is not None else []),
+        *([test_loss] if run.test_loss is not None else []),
         counted(run.parameters, "parameter"),
         f"trained {seconds(run.seconds)}",
     ]
     first = [
         run.run,
         f"{run.preset}{f', {run.differs}' if run.differs else ', unchanged'}",
-        f"{run.dataset}{sample}",
+        f"{run.dataset}{' (bundled sample, not MNIST)' if run.sample else ''}",
         *([run.note] if run.note else []),
     ]
     if run.damaged:
-        return [f"{run.run} · damaged: {run.damaged}", " · ".join(scores)]
+        first = [run.run, f"damaged: {run.damaged}"]
     return [" · ".join(first), " · ".join(scores)]
 
 
 def _published(run: RunSummary, score: str, ours: float | None) -> str:
-    """`` (published 97.62 %, ours −0.02 points)``; empty where nothing was published of the run's experiment.
+    """Return `` (published 97.62 %, ours −0.02 points)``; empty if nothing was published of the run's experiment.
 
     Args:
         score: accuracy or loss, on the test set.
-        ours: the run's, or its group's mean.
+        ours: the run's score, or its group's mean.
     """
-    accurate = score == "accuracy"
-    theirs = run.published_accuracy if accurate else run.published_loss
+    theirs, write = (run.published_accuracy, percent) if score == "accuracy" else (run.published_loss, loss)
     if theirs is None:
         return ""
-    apart = "" if ours is None else f", ours {score_difference(score, ours, theirs)}"
-    return f" (published {percent(theirs) if accurate else loss(theirs)}{apart})"
+    difference = "" if ours is None else f", ours {score_difference(score, ours, theirs)}"
+    return f" (published {write(theirs)}{difference})"
 
 
 def group_lines(group: SeedGroup) -> list[str]:
-    """What the list knows of a group of seeds, in two lines."""
-    newest = group.runs[0]
-    n, mean = len(group.scored), group.spread("test_accuracy")
-    changes = SEED.sub("", newest.differs).lstrip(", ") or "unchanged"
+    """Return two lines with all that the list knows of a group of seeds."""
+    newest, mean = group.runs[0], group.spread("test_accuracy")
     return [
-        f"{newest.preset}, {changes} · {counted(group.runs, 'run')} that differ in their seed alone, seeds "
-        + ", ".join(str(seed) for seed in sorted({run.seed for run in group.runs})),
-        f"test accuracy {plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
-        f"macro F1 {plus_minus(group.spread('macro_f1'))} · "
-        f"mean ± standard deviation over n = {counted(n, 'finished seed')}",
+        f"{newest.preset}, {_changes(newest) or 'unchanged'} · {counted(group.runs, 'run')} that differ in their seed "
+        f"alone, seeds {', '.join(map(str, sorted({run.seed for run in group.runs})))}",
+        f"test accuracy {_plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
+        f"macro F1 {_plus_minus(group.spread('macro_f1'))} · "
+        f"mean ± standard deviation over n = {counted(group.scored, 'finished seed')}",
     ]

@@ -1,8 +1,9 @@
-"""All runs: found, sorted, marked, compared, labelled, deleted, opened. A thread looks at the folders."""
+"""The list of all runs: sort, filter, mark, compare, name, export, delete and open them. A thread reads the folders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import getters, on, work
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from mnist_tui.runs.collection.filters import parse
 from mnist_tui.runs.collection.listing import Change, RunListing
 from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.runs.deletion import delete_run
-from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, Label, read_label, write_label
+from mnist_tui.runs.folder import LONGEST_NAME, LONGEST_NOTE, read_label, write_label
 from mnist_tui.runs.naming import SkippedEntry
 from mnist_tui.runs.state import DAMAGED, LIVE, RESUMABLE
 from mnist_tui.tui.bench import BenchScreen, Route
@@ -29,9 +30,16 @@ from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import counted
 
+LISTED = 6
+"""How many runs are named before they are deleted."""
+LOOK_SECONDS = 1.0
+WHOLE_LOOK = 10
+"""How many times only the files of live runs are read, until the files of all runs are."""
+FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
+
 
 class RunFilter(Input):
-    """Filters the list as one types; the list's own keys go to the list."""
+    """Filters the list while the user types; the list's own keys go to the list."""
 
     HELP = """
     **Filter.** Terms joined by blanks must all hold. A term compares a parameter by its name on the command line
@@ -40,52 +48,21 @@ class RunFilter(Input):
     `preset=seed*`, `note=…`). Of several layers the largest counts. Any other word must stand in the row.
     """
     BINDINGS = [
-        Binding(
-            "down",
-            "screen.table('move', 1)",
-            "Down",
-            show=False,
-            tooltip="In the list: the row below",
-            id="runs.filter-down",
-        ),
-        Binding(
-            "up",
-            "screen.table('move', -1)",
-            "Up",
-            show=False,
-            tooltip="In the list: the row above",
-            id="runs.filter-up",
-        ),
-        Binding(
-            "pagedown",
-            "screen.table('page', 1)",
-            "Page down",
-            show=False,
-            tooltip="In the list: a page down",
-            id="runs.filter-pagedown",
-        ),
-        Binding(
-            "pageup",
-            "screen.table('page', -1)",
-            "Page up",
-            show=False,
-            tooltip="In the list: a page up",
-            id="runs.filter-pageup",
+        *(
+            Binding(key, action, name, show=False, tooltip=f"In the list: {about}", id=f"runs.filter-{key}")
+            for key, action, name, about in (
+                ("down", "screen.table('move', 1)", "Down", "the row below"),
+                ("up", "screen.table('move', -1)", "Up", "the row above"),
+                ("pagedown", "screen.table('page', 1)", "Page down", "a page down"),
+                ("pageup", "screen.table('page', -1)", "Page up", "a page up"),
+            )
         ),
         Binding("escape", "screen.clear", "Clear", tooltip="Clear the filter and go to the list", id="runs.unfilter"),
     ]
 
 
-LISTED = 6
-"""Runs that are named before they are deleted."""
-LOOK_SECONDS = 1.0
-WHOLE_LOOK = 10
-"""Every so many looks the files of all runs are looked at, not only those of live ones."""
-FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
-
-
 class DeleteRunsQuestion(Question):
-    """Whether to delete runs; keeping them is the default."""
+    """Asks whether to delete runs; keeping them is the default."""
 
     HELP = "**Deleting runs.** Their folders go with all files: log, weights, results, exports. It cannot be undone."
     ANSWERS = (
@@ -106,18 +83,21 @@ class DeleteRunsQuestion(Question):
 
 
 class RunsScreen(BenchScreen[None]):
-    """The browser of all runs."""
+    """Lists all runs.
+
+    Attributes:
+        runs: the runs that have been read so far, by id.
+    """
 
     CSS_PATH = "runs.tcss"
     TITLE = "Runs"
     AUTO_FOCUS = "RowTable"
     LEADS_TO_RUNS = True
     HELP = """
-    **Runs.** Enter opens a run: one that trains on its training screen, one that has ended on its results. Space marks;
-    `o` lays the marked runs' curves over each other and compares their parameters and scores, without marks those of
-    the run's seeds. `v` shows runs that differ only in their seed as one row, mean ± standard deviation. `E`
-    exports one report over the marked runs, with weights and tables of each; `O` opens it. Name and note are yours;
-    the run's folder keeps its name.
+    **Runs.** Enter opens a run: its training screen while it trains, else its results. Space marks a run; `o` compares
+    the curves, parameters and scores of the marked runs, or, without marks, of the run and its other seeds. `v` shows
+    runs that differ only in their seed as one row, mean ± standard deviation. `E` exports one report about the marked
+    runs, with weights and tables of each; `O` opens it. Name and note are yours; the run's folder keeps its name.
     """
     BINDINGS = [
         Binding("enter", "open", "Open", tooltip="Watch it while it trains, else its results", id="runs.open"),
@@ -129,13 +109,7 @@ class RunsScreen(BenchScreen[None]):
         Binding("O", "open_report", "Open report", tooltip="The exported report", id="runs.open-report", show=False),
         Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
         Binding("space", "mark", "Mark", tooltip="Mark the run, or its group, for comparing", id="runs.mark"),
-        Binding(
-            "o",
-            "compare",
-            "Compare",
-            tooltip="Overlay and compare the marked runs, or the seeds of this one",
-            id="runs.compare",
-        ),
+        Binding("o", "compare", "Compare", tooltip="Compare the marked runs, or this one's seeds", id="runs.compare"),
         Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the list", id="runs.filter"),
         Binding("s", "sort", "Sort", tooltip="Sort by the next column", id="runs.sort"),
         Binding("S", "reverse", "Reverse", tooltip="Sort the other way round", id="runs.reverse", show=False),
@@ -148,8 +122,8 @@ class RunsScreen(BenchScreen[None]):
         Binding("escape", "clear", "Presets", tooltip="Clear the filter; then back to the presets", id="runs.back"),
     ]
 
-    class Looked(Message):
-        """Some of the folders that a thread has read; None when it has read all of them."""
+    class FoldersRead(Message):
+        """A thread has read some of the folders; without a change, it has read all of them."""
 
         def __init__(self, change: Change | None) -> None:
             super().__init__()
@@ -160,20 +134,20 @@ class RunsScreen(BenchScreen[None]):
     found = getters.query_one("#found", Line)
     wrong = getters.query_one("#wrong", Line)
     nothing = getters.query_one("#nothing", Line)
-    details = getters.query_one("#told", Line)
+    details = getters.query_one("#details", Line)
 
     def __init__(self) -> None:
         super().__init__()
-        self._runs: dict[str, RunSummary] = {}
+        self.runs: dict[str, RunSummary] = {}
         self._listed: list[RunSummary] = []
         self._marked: dict[str, None] = {}
         self._order = RunOrder()
-        self._test = parse("")
+        self._matches = parse("")
         self._grouped = False
         self._looks = 0
-        self._looking = False
+        self._is_reading = False
         self._kind = (0, "")
-        self._passed_over: tuple[SkippedEntry, ...] = ()
+        self._skipped: tuple[SkippedEntry, ...] = ()
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="top"):
@@ -183,7 +157,7 @@ class RunsScreen(BenchScreen[None]):
         yield Line(id="wrong")
         yield Line(id="nothing")
         yield RowTable()
-        yield Line(id="told")
+        yield Line(id="details")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -192,74 +166,74 @@ class RunsScreen(BenchScreen[None]):
         self.set_interval(LOOK_SECONDS, self.look_again)
 
     def look_again(self) -> None:
-        """Has the folders looked at, unless that is being done, or nobody sees this."""
-        if self.is_current and not self._looking:
-            self._looking = True
-            self._look(self._looks % WHOLE_LOOK == 0)
+        """Have the folders read, unless this is being done or the screen is not seen."""
+        if self.is_current and not self._is_reading:
+            self._is_reading = True
+            self._read_folders(self._looks % WHOLE_LOOK == 0)
             self._looks += 1
 
+    @property
+    def has_read_all(self) -> bool:
+        """Whether all folders have been read once."""
+        return self._looks > 1 or (self._looks == 1 and not self._is_reading)
+
     @work(thread=True, group="look", exit_on_error=False)
-    def _look(self, whole: bool) -> None:
+    def _read_folders(self, whole: bool) -> None:
         try:
             for change in self._listing.look(whole=whole):
-                self.post_message(self.Looked(change))
+                self.post_message(self.FoldersRead(change))
             if whole:
                 self._listing.save()
         finally:
-            self.post_message(self.Looked(None))
+            self.post_message(self.FoldersRead(None))
 
-    @on(Looked)
-    def _take(self, message: Looked) -> None:
+    @on(FoldersRead)
+    def _show_read(self, message: FoldersRead) -> None:
         message.stop()
         if not (self.is_attached and self.app.is_running):
             return
         change = message.change
         if change is None:
-            self._looking = False
-            self._tell_passed_over(self._listing.skipped)
+            self._is_reading = False
+            self._warn_of_skipped(self._listing.skipped)
         else:
-            self._runs |= {run.run: run for run in change.runs}
+            self.runs |= {run.run: run for run in change.runs}
             for run in change.gone:
-                self._runs.pop(run, None)
+                self.runs.pop(run, None)
                 self._marked.pop(run, None)
         if change is not None or self._looks == 1:
             self._list()
 
     def _list(self) -> None:
-        """Lists what the filter lets through, in order."""
-        self._listed = run_rows.in_order(filter(self._test, self._runs.values()), self._order)
-        order = (self._order.column, self._order.descending)
+        """Show the runs that match the filter."""
+        self._listed = run_rows.sorted_runs(filter(self._matches, self.runs.values()), self._order)
         if self._grouped:
-            rows = run_rows.group_rows(self._groups(), self._marked)
+            rows = run_rows.rows_of_groups(self._groups(), self._marked)
         else:
-            rows = run_rows.rows_of(self._listed, self._marked)
-        self.table.show(run_rows.COLUMNS, rows, order, more=self._reads_first)
-        listed, all_runs = f"{len(self._listed):,}", f"{len(self._runs):,}"
-        shown = f"{listed} of {all_runs}" if self.terms.value.strip() else counted(self._runs, "run")
+            rows = run_rows.rows_of_runs(self._listed, self._marked)
+        reads_first = not self.has_read_all
+        self.table.show(run_rows.COLUMNS, rows, (self._order.column, self._order.descending), more=reads_first)
+        is_filtered = bool(self.terms.value.strip())
+        shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else counted(self.runs, "run")
         marked = f", {len(self._marked):,} marked" if self._marked else ""
-        left_out = f", {counted(self._passed_over, 'entry')} passed over" if self._passed_over else ""
-        self.found.say(("reading … " if self._reads_first else "") + shown + marked + left_out)
+        skipped = f", {counted(self._skipped, 'entry')} passed over" if self._skipped else ""
+        self.found.say(("reading … " if reads_first else "") + shown + marked + skipped)
         self.set_class(not rows, "-empty")
         self.nothing.say(self._why_nothing() if not rows else "")
-        self._tell()
+        self._show_details()
 
-    def _tell_passed_over(self, entries: Sequence[SkippedEntry]) -> None:
-        """Says once which entries of the runs folder could not be looked at, and why."""
-        if entries and set(entries) != set(self._passed_over):
+    def _warn_of_skipped(self, entries: Sequence[SkippedEntry]) -> None:
+        """Warn once of entries of the runs folder that could not be read."""
+        if entries and set(entries) != set(self._skipped):
             some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
             count = "An entry" if len(entries) == 1 else counted(entries, "entry")
             self.notify(some, title=f"{count} of the runs folder passed over", severity="warning")
-        self._passed_over = tuple(entries)
-
-    @property
-    def _reads_first(self) -> bool:
-        """Whether the first look has not come to its end."""
-        return self._looks == 1 and self._looking
+        self._skipped = tuple(entries)
 
     def _why_nothing(self) -> str:
-        if self._runs:
+        if self.runs:
             return "no run fits the filter; Esc clears it"
-        if self._looking:
+        if self._is_reading:
             return ""
         return f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
 
@@ -268,27 +242,26 @@ class RunsScreen(BenchScreen[None]):
 
     @property
     def chosen(self) -> Sequence[RunSummary]:
-        """The run under the cursor, or the runs of its group; none where the list is empty."""
+        """The run under the cursor, or the runs of its group; none if the list is empty."""
         key = self.table.chosen
         if self._grouped:
             return next((group.runs for group in self._groups() if group.group == key), ())
-        return (self._runs[key],) if key in self._runs else ()
+        return (self.runs[key],) if key in self.runs else ()
 
     @property
     def targets(self) -> list[RunSummary]:
         """The marked runs, else the chosen one."""
-        return [self._runs[run] for run in sorted(self._marked) if run in self._runs] or list(self.chosen)
+        return [self.runs[run] for run in sorted(self._marked) if run in self.runs] or list(self.chosen)
 
     @on(RowTable.CursorMoved)
-    def _tell(self) -> None:
+    def _show_details(self) -> None:
         chosen = self.chosen
-        if not chosen:
-            self.details.say("")
-        elif len(chosen) == 1:
-            self.details.say("\n".join(run_rows.run_lines(chosen[0])))
-        else:
-            group = next(group for group in self._groups() if group.group == self.table.chosen)
-            self.details.say("\n".join(run_rows.group_lines(group)))
+        lines: list[str] = []
+        if len(chosen) > 1:
+            lines = run_rows.group_lines(next(group for group in self._groups() if group.group == self.table.chosen))
+        elif chosen:
+            lines = run_rows.run_lines(chosen[0])
+        self.details.say("\n".join(lines))
         kind = (len(chosen), chosen[0].state if chosen else "")
         if kind != self._kind:
             self._kind = kind
@@ -296,15 +269,14 @@ class RunsScreen(BenchScreen[None]):
 
     @on(Input.Changed, "#filter")
     def _filtered(self, event: Input.Changed) -> None:
-        """A filter that means nothing leaves the list as it is."""
         try:
-            self._test = parse(event.value)
+            self._matches, problem = parse(event.value), ""
         except RequestError as error:
-            self.wrong.say(f"{error}; the list is as before")
-            self.wrong.add_class("-said")
-            return
-        self.wrong.remove_class("-said")
-        self._list()
+            problem = f"{error}; the list is as before"
+        self.wrong.say(problem)
+        self.wrong.set_class(bool(problem), "-shown")
+        if not problem:
+            self._list()
 
     @on(Input.Submitted, "#filter")
     def _to_list(self) -> None:
@@ -317,7 +289,7 @@ class RunsScreen(BenchScreen[None]):
 
     @on(RowTable.Marked)
     def action_mark(self) -> None:
-        """Marks what is chosen, or takes its mark away; then on to the next row."""
+        """Mark what is chosen, or remove its mark, and go to the next row."""
         self._mark(self.chosen)
         self.table.action_move(1)
 
@@ -325,7 +297,7 @@ class RunsScreen(BenchScreen[None]):
         self._mark(self._listed)
 
     def _mark(self, runs: Sequence[RunSummary]) -> None:
-        """Marks the runs, after those that are marked already; takes their marks away where all have one."""
+        """Mark the runs, in the order of marking; if all are marked already, remove their marks."""
         marks = {run.run: None for run in runs}
         if marks.keys() <= self._marked.keys():
             self._marked = {run: None for run in self._marked if run not in marks}
@@ -342,7 +314,7 @@ class RunsScreen(BenchScreen[None]):
         self._list()
 
     def action_groups(self) -> None:
-        """Groups of seeds as one row each, and back; the cursor stays with its run."""
+        """Show groups of seeds as one row each, or all runs; the cursor stays on its run."""
         chosen = self.chosen
         self._grouped = not self._grouped
         self._list()
@@ -353,7 +325,7 @@ class RunsScreen(BenchScreen[None]):
         self.terms.focus()
 
     def action_clear(self) -> None:
-        """All runs again; where they are all there already, back to the presets."""
+        """Clear the filter; if there is none, go back to the presets."""
         if self.terms.value or self.terms.has_focus:
             self.terms.value = ""
             self.table.focus()
@@ -361,22 +333,25 @@ class RunsScreen(BenchScreen[None]):
             self.app.show(Route("presets"))
 
     def action_table(self, action: str, by: int) -> None:
-        """Moves the cursor of the list while the filter has the focus."""
+        """Move the cursor of the list while the filter has the focus."""
         getattr(self.table, f"action_{action}")(by)
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
-        """The run's screen; a group is compared."""
-        if len(self.chosen) > 1:
-            self._compare(_by_age(self.chosen))
-        else:
-            self.open_run()
+        """Open the chosen run; compare the runs of a group."""
+        chosen = self.chosen
+        if len(chosen) > 1:
+            self._compare(_by_age(chosen))
+        elif chosen and chosen[0].state == DAMAGED:
+            self._refuse("cannot be opened", chosen[0].damaged)
+        elif chosen:
+            open_run(self.app, chosen[0])
 
     def action_compare(self) -> None:
-        """The marked runs in their order; else the runs that differ from the chosen one in their seed alone."""
-        marked = [self._runs[run] for run in self._marked if run in self._runs]
+        """Compare the marked runs in their order; else the runs that differ from the chosen one in their seed alone."""
+        marked = [self.runs[run] for run in self._marked if run in self.runs]
         group = self.chosen[0].group
-        runs = marked or _by_age([run for run in self._runs.values() if run.group == group])
+        runs = marked or _by_age([run for run in self.runs.values() if run.group == group])
         if len(runs) < 2:
             self.notify("Mark two runs or more with Space, then o compares them.", title="Nothing to compare with")
             return
@@ -386,7 +361,6 @@ class RunsScreen(BenchScreen[None]):
         self.app.show(Route("compare", summaries=runs))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something for what is chosen."""
         if not self.is_mounted:
             return True
         chosen = self.chosen
@@ -405,13 +379,6 @@ class RunsScreen(BenchScreen[None]):
             case _:
                 return True
 
-    def open_run(self) -> None:
-        """The chosen run's screen: training while it lives, else its results."""
-        if self.chosen and self.chosen[0].state == DAMAGED:
-            self._refuse("cannot be opened", self.chosen[0].damaged)
-        elif self.chosen:
-            open_run(self.app, self.chosen[0])
-
     def action_watch(self) -> None:
         self.app.show(Route("training", run=folder_of(self.chosen[0])))
 
@@ -419,14 +386,17 @@ class RunsScreen(BenchScreen[None]):
         self.app.show(Route("results", run=folder_of(self.chosen[0])))
 
     def action_export(self) -> None:
-        """Exports the marked runs, else the chosen, with one report over all; none that lives."""
-        ended = [run for run in self._ended("is not exported", "it can be once it has ended") if self._whole(run)]
-        if ended:
-            by_age = sorted(ended, key=lambda run: (run.started, run.run))
-            self.app.show(Route("export", runs=[folder_of(run) for run in by_age]))
+        """Export the marked runs, else the chosen ones, with one report about all; not live or damaged runs."""
+        ended = self._ended("is not exported", "it can be once it has ended")
+        for run in ended:
+            if run.state == DAMAGED:
+                self._refuse("is not exported", f"{run.run}: {run.damaged}")
+        intact = [run for run in ended if run.state != DAMAGED]
+        if intact:
+            self.app.show(Route("export", runs=[folder_of(run) for run in _by_age(intact)]))
 
     def action_open_report(self) -> None:
-        """The report over several marked runs, where those are exported; else the one among the run's own exports."""
+        """Open the exported report about the marked runs, else the report among the run's own exports."""
         from mnist_tui.tui.export.request import default_folder, report_in
         from mnist_tui.tui.terminal.desktop import show
         from mnist_tui.tui.terminal.keymap import key_of
@@ -449,7 +419,7 @@ class RunsScreen(BenchScreen[None]):
         self.app.show(Route("studies"))
 
     def action_study(self) -> None:
-        """The study that the chosen run is a trial of, with that trial chosen; says where it is none's."""
+        """Show the study that the chosen run belongs to, with the cursor on the run's trial."""
         from mnist_tui.studies.folder import find_study
 
         folder = folder_of(self.chosen[0])
@@ -475,24 +445,20 @@ class RunsScreen(BenchScreen[None]):
         run = self.chosen[0]
         label = read_label(folder_of(run))
 
-        def keep(text: str | None) -> None:
-            if text is not None:
-                changed = Label(text, label.note) if field == "name" else Label(label.name, text)
-                self._label(run, changed)
+        def save(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                write_label(folder_of(run), replace(label, **{field: text}))
+            except RunError as error:
+                self._refuse("is not labelled", str(error))
+            self.look_again()
 
-        self.app.push_screen(
-            TextScreen(f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest)), keep
-        )
-
-    def _label(self, run: RunSummary, label: Label) -> None:
-        try:
-            write_label(folder_of(run), label)
-        except RunError as error:
-            self._refuse("is not labelled", str(error))
-        self.look_again()
+        screen = TextScreen(f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest))
+        self.app.push_screen(screen, save)
 
     def action_delete(self) -> None:
-        """Deletes the marked runs, else the chosen; none that lives. Several are always asked about."""
+        """Delete the marked runs, else the chosen ones; not live runs. For several runs it always asks."""
         ended = self._ended("is not deleted", "stop it first, on its training screen (w, then s)")
         if not ended:
             return
@@ -507,18 +473,12 @@ class RunsScreen(BenchScreen[None]):
         self.app.push_screen(DeleteRunsQuestion(ended), answered)
 
     def _ended(self, refused: str, why: str) -> list[RunSummary]:
-        """The targets that have ended; says of the others that and why they are left out."""
+        """Return the targets that have ended; warn of live ones."""
         live = [run for run in self.targets if run.state in LIVE]
         if live:
             some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
             self._refuse(refused, f"{some}: {why}")
         return [run for run in self.targets if run.state not in LIVE]
-
-    def _whole(self, run: RunSummary) -> bool:
-        """Whether the run can be exported; says of a damaged one that it is left out."""
-        if run.state == DAMAGED:
-            self._refuse("is not exported", f"{run.run}: {run.damaged}")
-        return run.state != DAMAGED
 
     @work(thread=True, group="delete", exit_on_error=False)
     def _delete(self, runs: Sequence[RunSummary]) -> None:
@@ -534,4 +494,4 @@ class RunsScreen(BenchScreen[None]):
 
 
 def _by_age(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    return sorted(runs, key=lambda run: run.started)
+    return sorted(runs, key=lambda run: (run.started, run.run))
