@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mnist_tui.data.catalogue import KNOWN
-from mnist_tui.tui.results.screen import aligned, score_lines
+from mnist_tui.tui.results.screen import score_lines
 from tests.tui.sizes import at_sizes
 
 DIGITS = tuple("0123456789")
@@ -88,10 +88,6 @@ async def test_a_run_without_results_says_so_and_still_shows_its_complexity(
         await shows(pilot, "r Results")
         await pilot.press("r")
         await shows(pilot, "there are no scores", "complexity", "diverged: the loss was not finite in epoch 1")
-
-
-def test_columns_are_aligned_the_first_to_the_left() -> None:
-    assert aligned([["a", "1"], ["long", "200"]]) == ["a       1", "long  200"]
 
 
 def test_scores_without_a_reference_have_no_column_for_it() -> None:

@@ -1,4 +1,4 @@
-"""What a run's figures say, in plain words: each finding with its evidence and what to try, worst first."""
+"""The diagnosis of a run: findings with their evidence and advice, worst first."""
 
 from __future__ import annotations
 
@@ -20,49 +20,40 @@ from mnist_tui.tui.widgets.run_status import StatusLine
 
 
 class FindingView(Static, can_focus=True):
-    """One finding.
-
-    Args:
-        finding: what it says.
-    """
+    """Shows a finding."""
 
     HELP = """
-    **Finding.** A diagnosis, the figures that it stands on, and what to try. Where it holds from some epoch on, Enter
-    or a click moves the epoch cursor there, for the curves and the matrix, too.
+    **Finding.** A diagnosis, the figures behind it, and what to try. If it holds from a certain epoch on, Enter or a
+    click moves the epoch cursor there, also for the curves and the matrix.
     """
     BINDINGS = [
         Binding(
-            "enter",
-            "look",
-            "To that epoch",
-            tooltip="Move the epoch cursor to where the finding begins",
-            id="diagnosis.look",
+            "enter", "look", "To that epoch", tooltip="Move the epoch cursor to its first epoch", id="diagnosis.look"
         )
     ]
 
     class Chosen(Message):
-        """The epoch from which a finding holds is to be looked at."""
+        """The epoch cursor is to move to a finding's first epoch."""
 
         def __init__(self, epoch: int) -> None:
             super().__init__()
             self.epoch = epoch
 
     def __init__(self, finding: Finding) -> None:
-        super().__init__(classes=f"-{finding.severity}")
-        self.finding = finding
-
-    def on_mount(self) -> None:
-        self.show(self.finding)
+        super().__init__()
+        self.show(finding)
 
     def show(self, finding: Finding) -> None:
-        """Says another finding."""
         self.finding = finding
         for severity in SEVERITIES:
             self.set_class(severity == finding.severity, f"-{severity}")
         self.border_title = Content.assemble(
             (finding.severity.upper(), "bold"), " ", (finding.headline, "bold $foreground")
         )
-        self.update(Content("\n").join(_lines(finding)))
+        lines = [Content(finding.evidence)]
+        if finding.advice:
+            lines.append(Content.assemble(("Advice: ", "bold"), finding.advice))
+        self.update(Content("\n").join(lines))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "look" or self.finding.since is not None
@@ -75,25 +66,14 @@ class FindingView(Static, can_focus=True):
         self.action_look()
 
 
-def _lines(finding: Finding) -> list[Content]:
-    lines = [Content(finding.evidence)]
-    if finding.advice:
-        lines.append(Content.assemble(("Advice: ", "bold"), finding.advice))
-    return lines
-
-
 class DiagnosisScreen(RunScreen):
-    """The findings of one run, renewed with each epoch.
-
-    Args:
-        feed: the run's.
-    """
+    """Shows the findings about a run, updated with each epoch."""
 
     CSS_PATH = "diagnosis.tcss"
     HELP = """
-    **Diagnosis.** Rules look at the run's own figures: losses, accuracies, the confusion matrix, the weights. A
-    *problem* spoils the run, a *warning* costs accuracy, a *note* explains. Each says what it stands on, so that it can
-    be quoted; none looks at anything that is not in the run's folder.
+    **Diagnosis.** Rules examine the run's own figures: losses, accuracies, the confusion matrix, the weights. A
+    *problem* spoils the run, a *warning* costs accuracy, a *note* explains. Each finding names its evidence, so that it
+    can be quoted. Only the run's folder is read.
     """
     BINDINGS = [
         Binding("up,k", "step(-1)", "Up", tooltip="The finding before", show=False, id="diagnosis.up"),
@@ -122,7 +102,8 @@ class DiagnosisScreen(RunScreen):
 
     def draw(self) -> None:
         run = self.snapshot.run
-        self.status.show(self.snapshot.state, f"diagnosis after epoch {self.feed.newest}{self._looking()}")
+        cursor = "" if self.feed.cursor is None else f"; cursor at {self.feed.cursor}"
+        self.status.show(self.snapshot.state, f"diagnosis after epoch {self.feed.newest}{cursor}")
         self.query_one("#nothing").display = self._experiment is None
         if self._experiment is None or run is self._judged:
             return
@@ -132,12 +113,8 @@ class DiagnosisScreen(RunScreen):
             self._findings = findings
             self._show(findings)
 
-    def _looking(self) -> str:
-        cursor = self.feed.cursor
-        return "" if cursor is None else f"; cursor at {cursor}"
-
     def _show(self, findings: tuple[Finding, ...]) -> None:
-        """Says the findings in the views that are there; the focus stays at its place."""
+        """Show the findings in the present views, so that the focus stays in its place."""
         views = list(self.query(FindingView))
         for view, finding in zip(views, findings, strict=False):
             view.show(finding)
@@ -153,7 +130,7 @@ class DiagnosisScreen(RunScreen):
         self.look_at(message.epoch)
 
     def action_step(self, by: int) -> None:
-        """Moves the focus by that many findings; it stops at the ends."""
+        """Move the focus by so many findings; it stops at the ends."""
         views = list(self.query(FindingView))
         if views:
             at = views.index(self.focused) + by if isinstance(self.focused, FindingView) else 0

@@ -1,4 +1,4 @@
-"""What a run that has ended achieved: scores, classes, confusions, complexity, timings; and the way to its exports."""
+"""The results of a run that has ended: scores, classes, confusions, complexity and timings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_tui.errors import RequestError
-from mnist_tui.experiment.complexity import of
+from mnist_tui.experiment import complexity
 from mnist_tui.report.complexity.breakdown import as_table
 from mnist_tui.report.result_words import (
     MEASURED,
@@ -23,18 +23,34 @@ from mnist_tui.report.result_words import (
     ridge_accuracies,
     solution_in_words,
 )
+from mnist_tui.report.tabular import aligned
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.tui.bench import BenchScreen, Route
+from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.widgets.confusion import ConfusionView
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
 from mnist_tui.wording import count, loss, percent, seconds
 
+Document = Mapping[str, Any]
+UNREADABLE = "the run's folder cannot be read: {}"
+TIMINGS = {
+    "data": "reading the data",
+    "features": "features",
+    "build": "building and compiling",
+    "train": "training",
+    "evaluate": "evaluation",
+    "total": "altogether",
+}
+PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
+PAIRS = 8
+"""How many pairs of confused classes are shown."""
+
 
 class ResultsSection(Static):
-    """A block of lines under a title; it takes no room while it is empty."""
+    """A block of lines under a title; it is hidden while it is empty."""
 
     def __init__(self, title: str, *, id: str) -> None:
         super().__init__("", id=id, markup=False)
@@ -55,10 +71,10 @@ class ResultsScreen(BenchScreen[None]):
     CSS_PATH = "results.tcss"
     AUTO_FOCUS = "#page"
     HELP = """
-    **Results.** The final evaluation on the test images, with dropout off; the weights are those of the last epoch,
-    or of the best one where early stopping brings them back. What a source published stands beside ours as long as
-    the experiment is the source's; a training figure only beside one that was measured alike. `e` exports a report,
-    weights and tables; `y` copies the summary.
+    **Results.** The final evaluation on the test images, with dropout off. The weights are those of the last epoch, or
+    of the best epoch if early stopping restored them. Published scores are shown for experiments that a source
+    published, training scores only if both were measured in the same way. `e` exports a report, weights and tables; `y`
+    copies the summary.
     """
     BINDINGS = [
         Binding("e", "export", "Export", tooltip="Report, weights, tables as files", id="results.export"),
@@ -107,46 +123,43 @@ class ResultsScreen(BenchScreen[None]):
 
     @work(thread=True, exit_on_error=False)
     def _load(self) -> None:
-        """Reads the folder; a long run's events take a moment."""
+        """Read the folder; a long run's events take a moment."""
         try:
             doc = run_document(self.folder)
             preset = self.folder.preset()
-            table = as_table(of(preset.experiment)).rstrip().splitlines()
+            sections = {
+                "scores": score_lines(doc),
+                "solution": solution_lines(doc),
+                "confused": confused_lines(doc),
+                "classes": class_lines(doc),
+                "timings": timing_lines(doc),
+                "complexity": as_table(complexity.of(preset.experiment)).rstrip().splitlines(),
+                "run": run_lines(doc),
+            }
         except (RequestError, OSError, TypeError, KeyError) as error:
-            self.app.call_from_thread(self._fail, f"the run's folder cannot be read: {error}")
+            self.app.call_from_thread(self._show_sections, {"scores": [UNREADABLE.format(error)]})
             return
-        self.app.call_from_thread(self._show, doc, table, preset.title or preset.name)
+        self.app.call_from_thread(self._show, doc, sections, preset.title or preset.name)
 
-    def _fail(self, why: str) -> None:
-        self._section("scores").say([why])
-
-    def _show(self, doc: dict[str, Any], complexity: list[str], title: str) -> None:
+    def _show(self, doc: Document, sections: dict[str, list[str]], title: str) -> None:
         self.status.show(doc["state"], title)
-        data = doc["dataset"] or {}
-        self.sample.say(sample_line(bool(data.get("sample"))))
-        self._section("scores").say(score_lines(doc))
-        self._section("solution").say(solution_lines(doc))
-        self._section("confused").say(confused_lines(doc))
-        self._section("classes").say(class_lines(doc))
-        self._section("timings").say(timing_lines(doc))
-        self._section("complexity").say(complexity)
-        self._section("run").say(run_lines(doc))
+        self.sample.say(sample_line(bool((doc["dataset"] or {}).get("sample"))))
+        self._show_sections(sections)
         matrix = doc["confusion_matrix"]
         self.matrix.set_class(not matrix, "-empty")
         if matrix:
             counts = tuple(tuple(row) for row in matrix)
             self.matrix.show(counts, class_names(doc), "of the test set, evaluated after training")
 
-    def _section(self, name: str) -> ResultsSection:
-        return self.query_one(f"#{name}", ResultsSection)
+    def _show_sections(self, sections: dict[str, list[str]]) -> None:
+        for name, lines in sections.items():
+            self.query_one(f"#{name}", ResultsSection).say(lines)
 
     def action_show(self, what: str) -> None:
-        """Another screen of this run, over this one."""
         self.app.show(Route(what, run=self.folder))
 
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
-        """The images of a cell of the matrix."""
         self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
 
     def action_export(self) -> None:
@@ -154,19 +167,17 @@ class ResultsScreen(BenchScreen[None]):
 
     @work(thread=True, exit_on_error=False)
     def action_copy(self) -> None:
-        """The summary for a lab report, by the clipboard and by a file beside the run's exports."""
+        """Copy the summary, for a lab report."""
         from mnist_tui.report.export import item_text
-        from mnist_tui.tui.terminal.desktop import copy
 
         try:
             text = item_text(self.folder, "summary.md")
         except (RequestError, OSError, TypeError, KeyError) as error:
-            self.app.call_from_thread(self.notify, f"the run's folder cannot be read: {error}", severity="error")
+            self.app.call_from_thread(self.notify, UNREADABLE.format(error), severity="error")
             return
         self.app.call_from_thread(copy, self.app, text, self.folder.exports / "copied-summary.md")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The way back, and to a study, only where the run was opened from there."""
         if action == "back":
             return self.app.can_go_back
         return action != "study" or self.app.origin is not None
@@ -184,32 +195,13 @@ class ResultsScreen(BenchScreen[None]):
         self.app.show(Route("presets"))
 
 
-Document = Mapping[str, Any]
-TIMINGS = {
-    "data": "reading the data",
-    "features": "features",
-    "build": "building and compiling",
-    "train": "training",
-    "evaluate": "evaluation",
-    "total": "altogether",
-}
-PLATFORM = ("device", "cpu", "python", "tensorflow", "keras")
-PAIRS = 8
-
-
-def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
-    """Columns as wide as their widest cell; the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        gap.join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows as lines; all columns but the first are aligned to the right."""
+    return aligned([rows], range(1, len(rows[0])))
 
 
 def score_lines(doc: Document) -> list[str]:
-    """Ours, and what was published where the experiment is the source's, with the difference."""
+    """Return our scores and, if a source published some for this experiment, those and the differences."""
     test, train = doc["test"], doc["train"] or {}
     if not test:
         return ["The run ended before it was evaluated: there are no scores."]
@@ -222,77 +214,78 @@ def score_lines(doc: Document) -> list[str]:
     }
     published = published_scores(doc)
     if not published:
-        lines = aligned(list(rows.items()))
+        lines = _aligned(list(rows.items()))
         return [*lines, f"nothing was published of it in {citation(doc['reference'])}"] if doc["reference"] else lines
-    alike = {_row(one): one for one in published if one.ours is not None}
-    rows |= {name: one.written(one.ours) for name, one in alike.items() if name not in rows}
-    written = [
-        [name, ours, *((one.written(one.published), one.difference) if (one := alike.get(name)) else ("", ""))]
-        for name, ours in rows.items()
+    comparable = {_row_name(score): score for score in published if score.ours is not None}
+    for name, score in comparable.items():
+        rows.setdefault(name, score.written(score.ours))
+    table = [["", "ours", "published", "difference"]]
+    for name, ours in rows.items():
+        score = comparable.get(name)
+        table.append([name, ours, score.written(score.published) if score else "", score.difference if score else ""])
+    others = [
+        f"published {score.name} {score.written(score.published)} ({score.how})"
+        for score in published
+        if score.ours is None
     ]
-    lines = aligned([["", "ours", "published", "difference"], *written])
-    lines += [f"published {one.name} {one.written(one.published)} ({one.how})" for one in published if one.ours is None]
-    return [*lines, f"published in {citation(doc['reference'])}"]
+    return [*_aligned(table), *others, f"published in {citation(doc['reference'])}"]
 
 
-def _row(one: PublishedScore) -> str:
-    """The row that a published score stands in: a training score of the last epoch has one of its own."""
-    if one.of == "test":
-        return one.name
-    return f"{one.name}, no dropout" if one.how == MEASURED["evaluated"] else f"{one.name}, last epoch"
+def _row_name(score: PublishedScore) -> str:
+    """Return the row that a published score stands in: a training score of the last epoch has its own row."""
+    if score.of == "test":
+        return score.name
+    return f"{score.name}, no dropout" if score.how == MEASURED["evaluated"] else f"{score.name}, last epoch"
 
 
 def solution_lines(doc: Document) -> list[str]:
-    """What a closed form found; nothing for what was trained in steps."""
-    found = doc.get("closed_form")
-    if not found:
+    """Return the solution of a closed form; nothing for a network that was trained in steps."""
+    solution = doc.get("closed_form")
+    if not solution:
         return []
-    ridge, images, temperature = solution_in_words(found)
+    ridge, images, temperature = solution_in_words(solution)
     lines = [
         f"ridge        {ridge}",
         f"solved over  {images}",
         f"temperature  {temperature}",
         "losses are those of softmax(scores / temperature)",
     ]
-    rows = ridge_accuracies(found)
-    return [*lines, "", *aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
+    rows = ridge_accuracies(solution)
+    return [*lines, "", *_aligned([("ridge", "validation accuracy"), *rows])] if len(rows) > 1 else lines
 
 
 def class_lines(doc: Document) -> list[str]:
-    """Precision, recall, F1 and images of each class."""
+    """Return precision, recall, F1 and number of images of each class."""
     if not doc["test"]:
         return []
-    rows = [["class", "precision", "recall", "F1", "images"]]
-    rows += [
+    rows = [
         [row["class"], percent(row["precision"]), percent(row["recall"]), f"{row['f1']:.4f}", count(row["support"])]
         for row in doc["test"]["per_class"]
     ]
-    return aligned(rows)
+    return _aligned([["class", "precision", "recall", "F1", "images"], *rows])
 
 
 def class_names(doc: Document) -> list[str]:
-    """The classes by number."""
     return [row["class"] for row in doc["test"]["per_class"]] if doc["test"] else [str(digit) for digit in range(10)]
 
 
 def confused_lines(doc: Document) -> list[str]:
-    """The most confused pairs in words."""
-    matrix = doc["confusion_matrix"]
-    if not matrix:
+    """Return the most confused pairs of classes in words."""
+    if not doc["confusion_matrix"]:
         return []
-    found = [in_words(pair) for pair in worst_confusions(matrix, class_names(doc), PAIRS)]
-    return found or ["no image was confused"]
+    pairs = worst_confusions(doc["confusion_matrix"], class_names(doc), PAIRS)
+    return [in_words(pair) for pair in pairs] or ["no image was confused"]
 
 
 def timing_lines(doc: Document) -> list[str]:
-    """How long each part took."""
+    """Return how long each part took."""
     timings = doc["timings"] or {}
     rows = [[name, seconds(timings[key])] for key, name in TIMINGS.items() if timings.get(key) is not None]
-    return aligned(rows) if rows else []
+    return _aligned(rows) if rows else []
 
 
 def run_lines(doc: Document) -> list[str]:
-    """Data, epochs, platform, command: what a reader needs to know of the run."""
+    """Return the run's data, epochs, platform, folder and command."""
     data, platform = doc["dataset"] or {}, doc["platform"] or {}
     reason = f": {doc['reason']}" if doc["reason"] else ""
     lines = [f"run      {doc['run']}", f"state    {doc['state']}{reason}"]
