@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,13 +33,13 @@ if TYPE_CHECKING:
 
 
 class BusyQuestion(Question):
-    """Whether a new run is to wait in line (the default), to start now, or not at all, while the device is busy."""
+    """Asks whether a new run waits in line (the default), starts now, or not at all, while the device is busy."""
 
     TITLE = "The device is busy"
     HELP = """
     **A busy device.** Two trainings on one device slow each other down, and on a GPU the second may find too little
-    memory. A run that waits begins by itself once all runs that were made before it, on this device, have ended; it can
-    be stopped meanwhile, and it needs no window. There is no line behind processes that are not ours.
+    memory. A run that waits starts by itself once all runs made before it on this device have ended; it can be stopped
+    meanwhile, and it needs no window. A run cannot wait for processes of other programs.
     """
     ANSWERS = (
         Choice("wait", "w", "Wait in line", "Begin once the runs before this one have ended", "primary"),
@@ -50,123 +49,20 @@ class BusyQuestion(Question):
     BINDINGS = answer_keys("busy", ANSWERS)
 
 
-def train(bench: Bench, preset: Preset) -> None:
-    """Start a training and show it; ask first if the device is busy."""
-    bench.selected = preset.name
-    bench.run_worker(_train(bench, preset), group=TAKES_KEYBOARD, exclusive=True)
-
-
-async def _train(bench: Bench, preset: Preset) -> None:
-    wait = await ask_to_wait(bench)
-    if wait is not None and (folder := start(bench, preset, wait=wait)) is not None:
-        bench.show(Route("training", run=folder))
-
-
-def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | None:
-    """Start a run; return None, after a notice, if it cannot start."""
-    try:
-        return bench.starter.start(preset, wait=wait)
-    except (RequestError, DataError, OSError) as error:
-        bench.call_later(bench.report_error, "The training cannot start", str(error))
-        return None
-
-
-async def ask_to_wait(bench: Bench) -> bool | None:
-    """Return whether a new run is to wait in line; ask if the device is busy. None if no run is to start.
-
-    Call it in a worker of the app.
-    """
-    busy = await asyncio.to_thread(bench.starter.busy)
-    if busy is None:
-        return False
-    line = "If it waits, the new run starts by itself when the runs before it have ended."
-    question = BusyQuestion(busy.text, line) if busy.line else BusyQuestion(busy.text, without=("wait",))
-    choice = await bench.push_screen_wait(question)
-    return None if choice == "cancel" else choice == "wait"
-
-
-def resume(bench: Bench, folder: RunFolder) -> None:
-    """Have a worker continue a run; a notice says why if it cannot."""
-    try:
-        run_start.resume(folder)
-        bench.following.follow(folder, resumed=True)
-    except (RequestError, OSError) as error:
-        bench.report_error("The training cannot go on", str(error))
-
-
-def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
-    """Have a run train more epochs, with a new worker if it has ended; a notice says what came of it.
-
-    It works in a thread: a live worker is given a moment to take the command.
-    """
-    work = partial(_extend, bench, folder, epochs)
-    bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
-
-
-def _extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
-    try:
-        new_worker = run_start.extend(folder, epochs)
-    except Exception as error:  # a thread's last line of defence
-        bench.call_from_thread(bench.report_error, "The run cannot be extended", _sentence(error))
-        return
-    if new_worker:
-        bench.call_from_thread(bench.following.follow, folder, resumed=True)
-    bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
-
-
-def discard(bench: Bench, folder: RunFolder) -> None:
-    """Close a run's screens, end the run and delete it, in a thread; a notice says what came of it."""
-    bench.following.forget(folder)
-    bench.leave_run()
-    work = partial(_discard, bench, folder)
-    bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
-
-
-def _discard(bench: Bench, folder: RunFolder) -> None:
-    try:
-        discard_run(folder)
-    except Exception as error:  # a thread's last line of defence
-        bench.call_from_thread(bench.report_error, "The run is not discarded", _sentence(error))
-        return
-    bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title="Discarded")
-
-
-def _sentence(error: Exception) -> str:
-    """Return what went wrong; an error that nobody expected is logged with its traceback."""
-    if isinstance(error, OSError):
-        return why_unwritten(error)
-    return str(error) if isinstance(error, RequestError) else logged(error)
-
-
-def open_run(bench: Bench, run: RunSummary) -> None:
-    """A run's screen: training while it lives, else its results."""
-    if run.state in LIVE:
-        bench.show(Route("training", run=folder_of(run)))
-    else:
-        bench.show(Route("results", run=folder_of(run)))
-
-
-def folder_of(run: RunSummary) -> RunFolder:
-    return RunFolder(Path(run.folder))
-
-
-USUAL = 5
-
-
 class ExtendScreen(FormDialog[int]):
-    """Asks for a number of epochs; gives None to leave the plan as it is.
+    """Asks how many more epochs a run is to train; gives None to leave the plan as it is.
 
     Args:
         snapshot: the run as it is now.
-        experiment: the run's; None where it cannot be read.
+        experiment: the run's experiment; None if it cannot be read.
     """
 
     TITLE = "Extend the run"
     ACCEPT = "Extend (enter)"
     HELP = """
-    **More epochs.** A run that trains only changes its plan; one that has ended goes on from its checkpoint, exactly as
-    if it had been planned so. Where early stopping had ended it, its patience begins anew. A cosine schedule spans all
-    epochs and is stretched.
+    **More epochs.** A live run changes its plan; a run that has ended goes on from its checkpoint, exactly as if it had
+    been planned so. If early stopping had ended it, its patience begins again. A cosine schedule is stretched over all
+    epochs.
     """
     BINDINGS = [
         Binding("escape", "cancel", "Cancel", tooltip="Leave the plan as it is", id="extend.cancel"),
@@ -197,13 +93,13 @@ class ExtendScreen(FormDialog[int]):
         return self._snapshot.run.epochs or planned
 
     def _epochs(self) -> int | None:
-        """What was typed; None where it cannot be added."""
+        """Return the typed number; None if so many epochs cannot be added."""
         text = self.number.value.strip()
         epochs = int(text) if text.isdecimal() else 0
         return epochs if 1 <= epochs <= MAX_EPOCHS - self._base() else None
 
     def _base(self) -> int:
-        """The number of epochs that more are added to: see `runs.start.extend`."""
+        """Return the number of epochs that the new ones are added to: see `runs.start.extend`."""
         return len(self._snapshot.run.history) if self._snapshot.state == "finished" else self._planned()
 
     @on(Input.Changed)
@@ -239,7 +135,7 @@ class ExtendScreen(FormDialog[int]):
 
 
 class DiscardQuestion(Question):
-    """Whether to discard a run; keeping it is the default."""
+    """Asks whether to discard a run; keeping it is the default."""
 
     TITLE = "Discard this run?"
     HELP = """
@@ -260,3 +156,124 @@ class DiscardQuestion(Question):
             f"Run {snapshot.folder.id}\n{snapshot.state}, {epochs}",
             f"{ends}Weights, history and checkpoint are deleted with\n{snapshot.folder.path}",
         )
+
+
+def train(bench: Bench, preset: Preset) -> None:
+    """Start a training and show it; ask first if the device is busy."""
+    bench.selected = preset.name
+
+    async def ask_and_start() -> None:
+        wait = await ask_to_wait(bench)
+        if wait is not None and (folder := start(bench, preset, wait=wait)) is not None:
+            bench.show(Route("training", run=folder))
+
+    bench.run_worker(ask_and_start, group=TAKES_KEYBOARD, exclusive=True)
+
+
+def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | None:
+    """Start a run; if it cannot start, a notice says why and None is returned."""
+    try:
+        return bench.starter.start(preset, wait=wait)
+    except (RequestError, DataError, OSError) as error:
+        bench.call_later(bench.report_error, "The training cannot start", str(error))
+        return None
+
+
+async def ask_to_wait(bench: Bench) -> bool | None:
+    """Return whether a new run is to wait in line; ask if the device is busy. None if no run is to start.
+
+    Call it in a worker of the app.
+    """
+    busy = await asyncio.to_thread(bench.starter.busy)
+    if busy is None:
+        return False
+    line = "If it waits, the new run starts by itself when the runs before it have ended."
+    question = BusyQuestion(busy.text, line) if busy.line else BusyQuestion(busy.text, without=("wait",))
+    choice = await bench.push_screen_wait(question)
+    return None if choice == "cancel" else choice == "wait"
+
+
+def resume(bench: Bench, folder: RunFolder) -> None:
+    """Have a worker continue a run; a notice says why if it cannot."""
+    try:
+        run_start.resume(folder)
+        bench.following.follow(folder, resumed=True)
+    except (RequestError, OSError) as error:
+        bench.report_error("The training cannot go on", str(error))
+
+
+def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
+    """Ask how many more epochs a run is to train, and extend it."""
+
+    def answered(epochs: int | None) -> None:
+        if epochs is not None:
+            extend(bench, snapshot.folder, epochs)
+
+    bench.push_screen(ExtendScreen(snapshot, experiment), answered)
+
+
+def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
+    """Have a run train more epochs, with a new worker if it has ended, and show the outcome in a notice.
+
+    It works in a thread: a live worker is given a moment to take the command.
+    """
+
+    def work() -> None:
+        try:
+            new_worker = run_start.extend(folder, epochs)
+        except Exception as error:  # nothing else would report an error of this thread
+            bench.call_from_thread(bench.report_error, "The run cannot be extended", _sentence(error))
+            return
+        if new_worker:
+            bench.call_from_thread(bench.following.follow, folder, resumed=True)
+        bench.call_from_thread(bench.notify, f"{counted(epochs, 'epoch')} more asked for", timeout=3)
+
+    bench.run_worker(work, thread=True, group="extend", exit_on_error=False)
+
+
+def ask_to_discard(bench: Bench, snapshot: RunSnapshot) -> None:
+    """Discard a run; ask first, unless the settings say otherwise."""
+
+    def answered(answer: str | None) -> None:
+        if answer == "discard":
+            discard(bench, snapshot.folder)
+
+    if bench.settings.confirm:
+        bench.push_screen(DiscardQuestion(snapshot), answered)
+    else:
+        answered("discard")
+
+
+def discard(bench: Bench, folder: RunFolder) -> None:
+    """Close a run's screens, then end and delete the run in a thread, and show the outcome in a notice."""
+    bench.following.forget(folder)
+    bench.leave_run()
+
+    def work() -> None:
+        try:
+            discard_run(folder)
+        except Exception as error:  # nothing else would report an error of this thread
+            bench.call_from_thread(bench.report_error, "The run is not discarded", _sentence(error))
+            return
+        bench.call_from_thread(bench.notify, f"run {folder.id} and its files are gone", title="Discarded")
+
+    bench.run_worker(work, thread=True, group="discard", exit_on_error=False)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what went wrong; an unexpected error is logged with its traceback."""
+    if isinstance(error, OSError):
+        return why_unwritten(error)
+    return str(error) if isinstance(error, RequestError) else logged(error)
+
+
+def open_run(bench: Bench, run: RunSummary) -> None:
+    """Show a run: its training screen while it lives, else its results."""
+    bench.show(Route("training" if run.state in LIVE else "results", run=folder_of(run)))
+
+
+def folder_of(run: RunSummary) -> RunFolder:
+    return RunFolder(Path(run.folder))
+
+
+USUAL = 5

@@ -41,10 +41,10 @@ class FeedScreen(BenchScreen[None], Generic[FeedT]):
         self._dirty = True
 
     def draw(self) -> None:
-        """Show the snapshot of the feed; called when something has changed. Each screen has its own."""
+        """Show the feed's snapshot; called after changes."""
 
     def tick(self) -> None:
-        """Called at each redraw of a live run or study, changed or not: clocks."""
+        """Update clocks; called at each redraw of a live run or study, also without changes."""
 
     def on_unmount(self) -> None:
         self.feed.leave(self)
@@ -80,21 +80,19 @@ class RunScreen(FeedScreen[RunFeed]):
 
     @property
     def snapshot(self) -> RunSnapshot:
-        """The run as it was last seen."""
         return self.feed.snapshot
 
     def on_mount(self) -> None:
         if self.feed.read and self.app.is_running:
             self.tick()
             self.draw()
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self._join_feed)
         self.set_timer(self.app.refresh_seconds, self.redraw_again)
 
-    def _begin(self) -> None:
-        """Shows what other screens of the run have seen already, now in the size that there is."""
+    def _join_feed(self) -> None:
         self.feed.join(self)
-        if self.feed.read:
-            self.took()
+        if self.feed.read:  # by another screen of the run
+            self.snapshot_changed()
             self.redraw()
 
     @on(RunFeed.RunChanged)
@@ -102,10 +100,10 @@ class RunScreen(FeedScreen[RunFeed]):
         message.stop()
         if self.feed.read:
             self._dirty = True
-            self.took()
+            self.snapshot_changed()
 
-    def took(self) -> None:
-        """Called with every change, before it is drawn: what cannot wait for the next redraw."""
+    def snapshot_changed(self) -> None:
+        """Do what cannot wait for the next redraw; called at every change."""
 
     def action_epoch(self, by: int) -> None:
         self.look_at(self.feed.epoch + by)
@@ -117,7 +115,7 @@ class RunScreen(FeedScreen[RunFeed]):
         self.look_at(None)
 
     def look_at(self, epoch: int | None) -> None:
-        """Moves the epoch cursor, for all screens of the run, and draws at once; None follows the newest."""
+        """Move the epoch cursor, for all screens of the run; None follows the newest epoch."""
         self.feed.move(epoch)
         self._dirty = True
         self.redraw()

@@ -110,7 +110,7 @@ class GalleryScreen(RunScreen):
     def names(self) -> tuple[str, ...]:
         return class_names(self.snapshot.run)
 
-    def took(self) -> None:
+    def snapshot_changed(self) -> None:
         if (self.snapshot.run.ended is not None) != self._ended:
             self._ended = not self._ended
             self.refresh_bindings()

@@ -116,7 +116,7 @@ class MatrixScreen(RunScreen):
         ended = self.feed.ended(epoch)
         return NamedMatrix(ended.confusion, f"epoch {epoch}") if ended else None
 
-    def took(self) -> None:
+    def snapshot_changed(self) -> None:
         if self.snapshot.live:
             self.final, self._final, self._final_requested = False, None, False
         elif not self._final_requested and self.snapshot.run.ended is not None:

@@ -27,9 +27,7 @@ class FindingView(Static, can_focus=True):
     click moves the epoch cursor there, also for the curves and the matrix.
     """
     BINDINGS = [
-        Binding(
-            "enter", "look", "To that epoch", tooltip="Move the epoch cursor to its first epoch", id="diagnosis.look"
-        )
+        Binding("enter", "look", "To that epoch", tooltip="Move the cursor to its first epoch", id="diagnosis.look")
     ]
 
     class Chosen(Message):

@@ -1,4 +1,4 @@
-"""A run as it happens: curves, confusion matrix, progress, device. Commands go through the run's folder."""
+"""The training screen: a run's curves, confusion matrix, progress and device. Commands go through the run's folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from mnist_tui.runs.watch import BROKEN
 from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.run_commands import DiscardQuestion, ExtendScreen
 from mnist_tui.tui.run_screen import RunScreen
 from mnist_tui.tui.training.training_text import outcome_lines, side_lines
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
@@ -35,15 +34,18 @@ from mnist_tui.tui.widgets.text import LiveText
 
 VIEWS = ("-curves", "-matrix", "-device")
 ROOMY_LINES = 8
-"""Lines of the device panel from which on each reading has its own."""
-
+"""The number of lines from which on the device panel has a line for each reading."""
 DIAGNOSIS_SHARE = 0.005
-"""Of the time, at most, that a live run's diagnosis takes."""
+"""The largest share of the time that a live run's diagnosis may take."""
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """The findings of a run at one moment, and until when they need not be made anew (seconds, monotonic)."""
+    """The findings about a run at one moment.
+
+    Attributes:
+        good_until: until when they are not made again, in seconds of the monotonic clock.
+    """
 
     history: tuple[EpochRow, ...]
     state: str
@@ -52,37 +54,27 @@ class Diagnosed:
 
 
 class TrainingScreen(RunScreen):
-    """Watches one run, live or ended.
+    """Shows a run, live or ended.
 
     Args:
-        feed: the run's.
+        feed: the run's feed.
         clock: seconds since the Unix epoch; None for the clock of the run's worker.
     """
 
     CSS_PATH = "training.tcss"
     HELP = """
     **Training.** The network trains in a process of its own; pause, stop and checkpoint happen between two chunks of
-    its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. Where it was stopped, failed or
-    crashed it can be resumed. Arrow keys or the mouse look at an earlier epoch; `f` follows the newest again.
+    its steps. Detach leaves it training; `mnist-tui attach latest` shows it again. A run that was stopped, failed or
+    crashed can be resumed. Arrow keys or the mouse look at an earlier epoch; `f` follows the newest again.
     """
     MORE_HELP = CURVE_HELP
     BINDINGS = [
         Binding("p,space", "send('pause')", "Pause", tooltip="Pause the training", id="training.pause"),
         Binding("p,space", "send('continue')", "Resume", tooltip="Go on with the training", id="training.continue"),
-        Binding(
-            "p,space", "resume", "Resume", tooltip="Go on with the training, from its checkpoint", id="training.resume"
-        ),
+        Binding("p,space", "resume", "Resume", tooltip="Go on from the last checkpoint", id="training.resume"),
         Binding("r", "results", "Results", tooltip="Scores, confusions, complexity, export", id="training.results"),
-        Binding(
-            "v", "view", "View", tooltip="Curves, matrix or device, where the window is narrow", id="training.view"
-        ),
-        Binding(
-            "s",
-            "send('stop')",
-            "Stop, save",
-            tooltip="End the training now and save what it has learnt",
-            id="training.stop",
-        ),
+        Binding("v", "view", "View", tooltip="Curves, matrix or device, in a narrow window", id="training.view"),
+        Binding("s", "send('stop')", "Stop, save", tooltip="End the training now and save it", id="training.stop"),
         Binding("escape,d", "back", "Back", tooltip="Back to where you were; it goes on", id="training.back"),
         Binding("escape,d", "study", "Study", tooltip="Back to the study; the training goes on", id="training.study"),
         Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on", id="training.detach"),
@@ -90,9 +82,7 @@ class TrainingScreen(RunScreen):
         Binding("m", "show('matrix')", "Matrix", tooltip="The confusion matrix in full", id="training.matrix"),
         Binding("g", "show('gallery')", "Images", tooltip="The images behind the matrix", id="training.gallery"),
         Binding("w", "show('weights')", "Weights", tooltip="Weights and biases layer by layer", id="training.weights"),
-        Binding(
-            "i", "show('diagnosis')", "Diagnosis", tooltip="What the figures say, in words", id="training.diagnosis"
-        ),
+        Binding("i", "show('diagnosis')", "Diagnosis", tooltip="The figures in words", id="training.diagnosis"),
         Binding("e", "extend", "Extend", tooltip="Plan more epochs, also after the end", id="training.extend"),
         Binding("c", "send('checkpoint')", "Checkpoint", tooltip="Save a checkpoint now", id="training.checkpoint"),
         Binding("n", "send('step')", "One epoch", tooltip="Train one epoch, then pause", id="training.step"),
@@ -112,8 +102,8 @@ class TrainingScreen(RunScreen):
     def __init__(self, feed: RunFeed, clock: Callable[[], float] | None = None) -> None:
         super().__init__(feed)
         self.folder = feed.folder
-        self._heard, self._clock = RemoteClock(), clock
-        self._word = ""
+        self._worker_clock, self._clock = RemoteClock(), clock
+        self._state = ""
         self._warned: int | None = None
         self._diagnosed: Diagnosed | None = None
         try:
@@ -126,7 +116,7 @@ class TrainingScreen(RunScreen):
         return self.folder
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self._what(), self.folder.id)
+        yield StatusLine(self._title(), self.folder.id)
         yield Banner(id="sample")
         yield RunProgress()
         yield LiveText(id="outcome")
@@ -138,38 +128,35 @@ class TrainingScreen(RunScreen):
                     yield LiveText(id="device")
         yield KeyFooter()
 
-    def _what(self, data: str | None = None) -> str:
-        """The preset and the data: those that the run has, once it is known whether it got what it wanted."""
+    def _title(self) -> str:
+        """Return the preset and the dataset: the requested one, until the run says which one it has."""
         if self._preset is None:
             return "experiment.toml cannot be read"
-        return f"{self._preset.name} on {data or self._preset.experiment.dataset.name}"
+        data = self.snapshot.run.data
+        return f"{self._preset.name} on {data.name if data else self._preset.experiment.dataset.name}"
 
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
 
-    def took(self) -> None:
+    def snapshot_changed(self) -> None:
         if self.snapshot.run.updated is not None:
-            self._warn(self.snapshot.run.warnings)
-        if self._word != self.snapshot.state:
-            self._word = self.snapshot.state
+            warnings = self.snapshot.run.warnings
+            for text in warnings[len(warnings) if self._warned is None else self._warned :]:  # only new ones
+                self.notify(text, severity="warning", timeout=10)
+            self._warned = len(warnings)
+        if self._state != self.snapshot.state:
+            self._state = self.snapshot.state
             self.redraw()
             self.refresh_bindings()
 
-    def _warn(self, warnings: tuple[str, ...]) -> None:
-        """Warnings that come while one watches also pop up; earlier ones stand in the panel."""
-        if self._warned is not None:
-            for text in warnings[self._warned :]:
-                self.notify(text, severity="warning", timeout=10)
-        self._warned = len(warnings)
-
     def tick(self) -> None:
         planned = self._preset.experiment.training.epochs if self._preset else 0
-        now = self._clock() if self._clock else self._heard(self.snapshot.run.updated)
+        now = self._clock() if self._clock else self._worker_clock(self.snapshot.run.updated)
         self.progress.show(self.snapshot.run, self.snapshot.state, now, planned)
 
     def draw(self) -> None:
         snapshot, run = self.snapshot, self.snapshot.run
-        self.status.show(snapshot.state, self._what(run.data.name if run.data else None))
+        self.status.show(snapshot.state, self._title())
         self.sample.say(sample_line(run.data is not None and run.data.sample))
         self.outcome.say("\n".join(outcome_lines(snapshot)))
         self.outcome.display = not snapshot.live
@@ -185,7 +172,7 @@ class TrainingScreen(RunScreen):
         self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))
 
     def _findings(self) -> tuple[Finding, ...]:
-        """The diagnosis, made anew when an epoch has ended; less often where it takes long."""
+        """Return the diagnosis; it is made again when an epoch has ended, less often if it takes long."""
         run = self.snapshot.run
         if self._preset is None or not run.history:
             return ()
@@ -198,37 +185,32 @@ class TrainingScreen(RunScreen):
         return findings
 
     def _draw_matrix(self) -> None:
-        """The matrix of the epoch that is looked at."""
+        """Show the matrix of the epoch at the cursor, or the newest matrix if that epoch has none."""
         run, epoch = self.snapshot.run, self.feed.epoch
-        matrix = run.confusion
-        if epoch != run.confusion_epoch and (ended := self.feed.ended(epoch)) is not None:
-            matrix = ended.confusion
-        else:
-            epoch = run.confusion_epoch
+        ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
+        matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
         self.matrix.show(matrix, class_names(run), f"evaluated after epoch {epoch}")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Which keys mean something now."""
-        word, live = self.snapshot.state, self.snapshot.live
+        state, live = self.snapshot.state, self.snapshot.live
         match action, parameters:
             case "send", ("pause",):
-                return word == "running"
+                return state == "running"
             case "send", ("continue",):
-                return word == "paused"
+                return state == "paused"
             case "send", ("step",):
-                return word in {"running", "paused"} and not self._trained
-            case "send", _:
+                return state in {"running", "paused"} and not self._is_trained
+            case "send" | "detach", _:
                 return live
             case "back", _:
                 return self.app.can_go_back
             case "study", _:
                 return self.app.origin is not None
-            case "detach", _:
-                return live
             case "resume", _:
-                return word in RESUMABLE
+                return state in RESUMABLE
             case "extend", _:
-                return word in EXTENDABLE and not (live and self._trained) and self._trains_in_epochs
+                in_epochs = self._preset is None or self._preset.experiment.trains_in_epochs
+                return state in EXTENDABLE and not (live and self._is_trained) and in_epochs
             case "presets" | "results", _:
                 return not live
             case "view", _:
@@ -237,7 +219,7 @@ class TrainingScreen(RunScreen):
                 return True
 
     def action_send(self, command: control.CommandName) -> None:
-        """Leaves a command for the worker."""
+        """Send a command to the worker."""
         try:
             control.send(self.folder, command)
         except (RunError, OSError) as error:
@@ -247,34 +229,16 @@ class TrainingScreen(RunScreen):
             self.notify("asked to stop and save" if command == "stop" else "checkpoint asked for", timeout=3)
 
     @property
-    def _trained(self) -> bool:
-        """Whether training is over and the rest is being done."""
+    def _is_trained(self) -> bool:
+        """Whether training is over, and the network is being evaluated or saved."""
         phase = self.snapshot.run.phase
         return phase is not None and phase.name in {"evaluating", "saving"}
 
-    @property
-    def _trains_in_epochs(self) -> bool:
-        return self._preset is None or self._preset.experiment.trains_in_epochs
-
     def action_extend(self) -> None:
-        """Asks for how many epochs."""
-        experiment = self._preset.experiment if self._preset else None
-        self.app.push_screen(ExtendScreen(self.snapshot, experiment), self._extend)
-
-    def _extend(self, epochs: int | None) -> None:
-        if epochs is not None:
-            run_commands.extend(self.app, self.folder, epochs)
+        run_commands.ask_to_extend(self.app, self.snapshot, self._preset.experiment if self._preset else None)
 
     def action_discard(self) -> None:
-        """Asks first, unless the settings say otherwise."""
-        if self.app.settings.confirm:
-            self.app.push_screen(DiscardQuestion(self.snapshot), self._discard)
-        else:
-            self._discard("discard")
-
-    def _discard(self, answer: str | None) -> None:
-        if answer == "discard":
-            run_commands.discard(self.app, self.folder)
+        run_commands.ask_to_discard(self.app, self.snapshot)
 
     def action_resume(self) -> None:
         run_commands.resume(self.app, self.folder)
@@ -293,7 +257,6 @@ class TrainingScreen(RunScreen):
         self.app.show(Route("presets"))
 
     def action_show(self, what: str) -> None:
-        """Another screen of this run, over this one."""
         self.app.show(Route(what, run=self.folder))
 
     def action_plot(self, what: str) -> None:
@@ -305,14 +268,14 @@ class TrainingScreen(RunScreen):
         self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
 
     @on(Plot.EpochPointed)
-    def _looked(self, message: Plot.EpochPointed) -> None:
+    def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
         self.look_at(message.epoch)
 
     def action_results(self) -> None:
         self.app.show(Route("results", run=self.folder))
 
     def action_view(self) -> None:
-        """The next of curves, matrix and device, where there is no room for all."""
+        """Show the next of curves, matrix and device, if there is no room for all."""
         now = next(view for view in VIEWS if self.has_class(view))
         self.remove_class(now)
         self.add_class(VIEWS[(VIEWS.index(now) + 1) % len(VIEWS)])
