@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.options import Json, RunsDir, complete_run_or_study, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_line, print_table
+from mnist_tui.cli.output import TextTable, print_json, print_line, print_table
 from mnist_tui.cli.run_or_study import runs_of
 from mnist_tui.cli.runs import figure_columns
 from mnist_tui.errors import RequestError
@@ -48,7 +48,7 @@ def compare(
         print_json(document(summaries))
         return
     names, figures = differing(summaries), figure_columns(summaries)
-    table = plain_table("run", "name", "state", *names, *figures, right=tuple(figures))
+    table = TextTable("run", "name", "state", *names, *figures, right=tuple(figures))
     for at, run in enumerate(summaries):
         own = (texts[at] or DASH for texts in names.values())
         table.add_row(run.run, run.shown_name, run.state, *own, *(text_of(run) for text_of in figures.values()))
@@ -81,7 +81,7 @@ def document(runs: list[RunSummary]) -> dict[str, Any]:
 
 def _print_groups(groups: list[SeedGroup]) -> None:
     names = result_words.distinct_names(groups)
-    table = plain_table("over seeds", "figure", *FIGURES, right=FIGURES)
+    table = TextTable("over seeds", "figure", *FIGURES, right=FIGURES)
     for group in groups:
         for heading, field, scale, digits in OVER_SEEDS:
             if (summary := group.summary(field)) is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mnist_tui.cli.options import BenchGroup, DataDir, Json, among, data_folder
-from mnist_tui.cli.output import LiveLine, plain_table, print_json, print_line, print_note, print_table
+from mnist_tui.cli.output import LiveLine, TextTable, print_json, print_line, print_note, print_table
 from mnist_tui.data.catalogue import KNOWN, DataProgress
 from mnist_tui.paths import typed_path
 from mnist_tui.wording import counted, size
@@ -57,7 +57,7 @@ def status(ctx: typer.Context, as_json: Json = False, data_dir: DataDir = None) 
         }
         print_json([*docs, kept])
         return
-    table = plain_table("name", "dataset", "state", "size", "where", right=("size",))
+    table = TextTable("name", "dataset", "state", "size", "where", right=("size",))
     for one in statuses:
         where = one.location.source if one.location else f"`mnist-tui data get {one.name}` downloads it"
         table.add_row(one.name, one.title, one.state, size(one.size) if one.size else "", one.problem or where)

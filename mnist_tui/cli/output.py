@@ -137,13 +137,19 @@ class LiveView:
 
 
 class TextTable:
-    """A table without frames whose headings and cells are plain text, never markup or terminal commands."""
+    """A table without frames whose headings and cells are plain text, never markup or terminal commands.
 
-    def __init__(self) -> None:
+    Args:
+        columns: titles of columns; those in `right` are aligned to the right.
+    """
+
+    def __init__(self, *columns: str, right: tuple[str, ...] = ()) -> None:
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
         self.table: Table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in columns:
+            self.add_column(column, right=column in right)
 
     def add_column(self, title: str, *, right: bool = False, cut: bool = False) -> None:
         """Add a column.
@@ -177,14 +183,6 @@ def rendered(table: TextTable, width: int | None = None) -> str:
     with console.capture() as capture:
         console.print(table.table)
     return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
-
-
-def plain_table(*columns: str, right: tuple[str, ...] = ()) -> TextTable:
-    """Return a table with these columns; those named in `right` are aligned to the right."""
-    table = TextTable()
-    for column in columns:
-        table.add_column(column, right=column in right)
-    return table
 
 
 class LenientStream(io.RawIOBase):

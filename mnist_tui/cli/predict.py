@@ -10,7 +10,7 @@ import typer
 
 from mnist_tui.cli.errors import WorkFailedError
 from mnist_tui.cli.options import Json, Run, RunsDir, chosen_run
-from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
+from mnist_tui.cli.output import TextTable, print_json, print_note, print_table
 from mnist_tui.paths import typed_path
 from mnist_tui.runs.worker_jobs import PredictionError, Predictor, class_names
 from mnist_tui.wording import percent
@@ -99,7 +99,7 @@ def predict(
         return
     placed = "centred as MNIST's digits are" if centre else "as they are, fitted into 28×28 pixels"
     print_note(f"asked {loaded.words}; the images are {placed}")
-    table = plain_table("file", "class", "probability", *names, right=("probability", *names))
+    table = TextTable("file", "class", "probability", *names, right=("probability", *names))
     for one in predictions:
         label = "not a number" if one.label is None else names[one.label]
         table.add_row(str(one.file), label, percent(one.probability), *map(percent, one.probabilities))

@@ -9,7 +9,7 @@ import typer
 
 from mnist_tui import PROGRAM
 from mnist_tui.cli.options import BenchGroup, Json, Request, complete_preset, with_experiment
-from mnist_tui.cli.output import plain_table, print_data, print_json, print_line, print_note, print_table
+from mnist_tui.cli.output import TextTable, print_data, print_json, print_line, print_note, print_table
 from mnist_tui.errors import RequestError
 from mnist_tui.experiment import presets as library
 from mnist_tui.experiment.complexity import of, to_document
@@ -42,7 +42,7 @@ def list_all(as_json: Json = False) -> None:
         return
     for at, (title, presets) in enumerate((title, presets) for title, presets in usable if presets):
         print_line(f"{chr(10) if at else ''}{title}\n")
-        table = plain_table("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
+        table = TextTable("name", "title", "dataset", "parameters", "published", right=("parameters", "published"))
         for preset in presets:
             published = percent(preset.reference.accuracy) if preset.reference else ""
             total = count(of(preset.experiment).total)

@@ -23,7 +23,7 @@ from mnist_tui.cli.options import (
     may_delete,
     runs_folder,
 )
-from mnist_tui.cli.output import plain_table, print_json, print_note, print_table, print_text, rendered
+from mnist_tui.cli.output import TextTable, print_json, print_note, print_table, print_text, rendered
 from mnist_tui.cli.run_or_study import run_or_study
 from mnist_tui.cli.train import score_lines
 from mnist_tui.errors import RequestError, RunError
@@ -63,7 +63,7 @@ def runs(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None) ->
 def _print_runs(summaries: list[RunSummary]) -> None:
     figures = figure_columns(summaries, without=("test loss", "time"))
     optional = [title for title in ("name", "note", "study") if any(getattr(run, title) for run in summaries)]
-    table = plain_table("run", "state", "preset", "changed", "started", *figures, *optional, right=tuple(figures))
+    table = TextTable("run", "state", "preset", "changed", "started", *figures, *optional, right=tuple(figures))
     for run in summaries:
         texts_of_figures = (text_of(run) for text_of in figures.values())
         # A study's id without its time is an ending of the id, which the command line accepts.
@@ -195,7 +195,7 @@ def _data(doc: dict[str, Any]) -> str:
 
 def _per_class(rows: list[dict[str, Any]]) -> str:
     right = ("precision", "recall", "F1", "images")
-    table = plain_table("class", *right, right=right)
+    table = TextTable("class", *right, right=right)
     for row in rows:
         scores = (percent(row[key]) for key in ("precision", "recall", "f1"))
         table.add_row(str(row["class"]), *scores, count(row["support"]))
@@ -215,7 +215,7 @@ def _history(epochs: list[dict[str, Any]]) -> str:
         "learning rate": ("learning_rate", rate),
         "time": ("seconds", seconds),
     }
-    table = plain_table(*columns, right=tuple(columns))
+    table = TextTable(*columns, right=tuple(columns))
     for row in epochs[-HISTORY:]:
         table.add_row(*(text_of(row[key]) for key, text_of in columns.values()))
     left_out = len(epochs) - HISTORY
@@ -254,7 +254,7 @@ def prune(
             ]
         )
     elif waste:
-        table = plain_table("what", "why", "size", right=("size",))
+        table = TextTable("what", "why", "size", right=("size",))
         for entry in waste:
             table.add_row(entry.run.id if entry.run else str(entry.path), entry.why, size(entry.size))
         print_table(table)

@@ -10,7 +10,7 @@ import typer
 from mnist_tui import PROGRAM
 from mnist_tui.cli.follow import wait_until_known
 from mnist_tui.cli.options import BenchGroup, Json, RunsDir, Yes, complete_study, may_delete, runs_folder
-from mnist_tui.cli.output import plain_table, print_json, print_note, print_table
+from mnist_tui.cli.output import TextTable, print_json, print_note, print_table
 from mnist_tui.cli.study_results import print_results
 from mnist_tui.errors import RequestError
 from mnist_tui.studies import start
@@ -54,7 +54,7 @@ def studies(ctx: typer.Context, as_json: Json = False, runs_dir: RunsDir = None)
     if not found:
         print_note(f"there are no studies in {place}; `{PROGRAM} sweep` and `{PROGRAM} train --seeds` make one")
         return
-    table = plain_table("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
+    table = TextTable("study", "kind", "state", "trials", "best", "started", right=("trials", "best"))
     for folder, state in found:
         best = metric_text(state.best_row, state.metric) if state.best_row is not None else ""
         trials = f"{state.done:,}/{state.total:,}"

@@ -94,7 +94,7 @@ def test_errors_name_what_was_typed_as_it_is(cli: Command, name: str) -> None:
 
 
 def test_a_tables_cells_and_headings_are_text() -> None:
-    table = output.plain_table(*NAMES)
+    table = output.TextTable(*NAMES)
     table.add_row(*NAMES)
     assert not obeyed(text := output.rendered(table))
     for name in NAMES:
