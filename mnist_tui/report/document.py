@@ -50,9 +50,9 @@ def write_report(
         outputs: files whose suffixes tell the formats: .md, .tex, .html, .pdf, .docx.
         title: made from the names of the data if empty.
         author: plain text; may be empty.
-        timestamp: when it is made, now if absent; the same runs with the same timestamp make the same bytes.
+        timestamp: the time in the report, now if absent; the same runs with the same timestamp make the same bytes.
         figures: a folder for every figure on its own as svg, pdf and png, with its data as csv.
-        overwrite: whether files that are there may be replaced.
+        overwrite: whether existing files may be replaced.
         progress: called with what is being done, how many are done and how many there are. If it raises, the work
             ends and nothing is written.
         warn: called with each sentence about characters that are shown as boxes.
@@ -61,7 +61,7 @@ def write_report(
         The outputs, then the folder of the figures.
 
     Raises:
-        ExistsError: files are there, and `overwrite` is not set; nothing was written.
+        ExistsError: files exist, and `overwrite` is not set; nothing was written.
         ExportError: a suffix is unknown, nothing was asked for, a place cannot be written, or the work failed.
         RunError: a run cannot be read.
     """
@@ -78,9 +78,9 @@ def write_report(
             folder: [f"{drawing.name}.{kind}" for drawing in report.drawings for kind in sorted(kinds[folder])]
             for folder in kinds
         }
-        there = [folder for folder, names in files.items() if any((folder / name).exists() for name in names)]
-        if there and not overwrite:
-            raise ExistsError(there)
+        existing = [folder for folder, names in files.items() if any((folder / name).exists() for name in names)]
+        if existing and not overwrite:
+            raise ExistsError(existing)
         drawn = staging.folder(places[0]) / "figures"
         wanted = {report_format(output).figures for output in outputs}
         _draw(report, drawn, wanted.union(*kinds.values()), progress)

@@ -63,7 +63,7 @@ class Evidence:
         summary: the run as a row of a list; its `group` is the same for runs that differ only in their seed.
         changes: how the experiment differs from its preset, in words, without the seed; empty for no difference.
         document: as `runs.results.run_document` makes it, from what could be read.
-        state: the replayed events, with the state that the folder tells (`UNKNOWN` where it tells none).
+        state: the replayed events, with the state in the folder (`UNKNOWN` where it has none).
         results: `results.json` where it belongs to the run's end; else empty.
         class_names: ten.
         matrix: confusion counts, rows true, columns predicted.
@@ -199,8 +199,8 @@ def _results(folder: RunFolder, state: RunState, missing: list[str]) -> dict[str
             missing.append("results.json is not there: scores, times and the final confusion matrix are not known.")
         return None
     if state.start is None:
-        known = state.state
-        return results if known == UNKNOWN or results.get("state", known) == known else None
+        expected = state.state
+        return results if expected == UNKNOWN or results.get("state", expected) == expected else None
     return results if state.ended is not None and results.get("state", state.ended.state) == state.ended.state else None
 
 

@@ -58,7 +58,7 @@ class ExportError(RequestError):
 
 
 class ExistsError(ExportError):
-    """Files that are there would be replaced.
+    """Existing files would be replaced.
 
     Attributes:
         paths: those files.
@@ -104,7 +104,7 @@ def export(
         The files, in the order of the items, then the card.
 
     Raises:
-        ExistsError: files are there, and `overwrite` is not set; nothing was written.
+        ExistsError: files exist, and `overwrite` is not set; nothing was written.
         ExportError: an item is unknown or lacks a package, the run has no model, the folder cannot be written, or
             the job failed.
         RunError, PresetError: the run's folder cannot be read.

@@ -74,8 +74,8 @@ def link(text: object, anchor: str) -> MarkdownText:
 
 def image(caption: str, name: str, alt: str) -> str:
     """Return a figure, alone on its line."""
-    said = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
-    return f'![{escaped(caption)}](figures/{name}){{alt="{said}"}}'
+    text = re.sub(r'[\\"&{}<>]', r"\\\g<0>", visible(" ".join(alt.split())))
+    return f'![{escaped(caption)}](figures/{name}){{alt="{text}"}}'
 
 
 def table(headings: Sequence[object], rows: Iterable[Sequence[object]], right: Collection[int] = ()) -> str:

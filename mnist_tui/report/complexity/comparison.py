@@ -22,7 +22,7 @@ from mnist_tui.runs.collection.summaries import RunSummary
 from mnist_tui.wording import DASH, count, counted, listed, percent, size
 
 FINISHED = "finished"
-"""The state of a run whose accuracy is told without a remark."""
+"""The state of a run whose accuracy is shown without a remark."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
     """Return the models to compare, in the order they were named; a run named twice counts once.
 
     Runs that differ only in their seed are one model, with the mean accuracy of the finished ones (the newest run of
-    each seed). If none has finished, each run is a model of its own, and its name tells its state.
+    each seed). If none has finished, each run is a model of its own, and its name has its state.
     """
     runs = {Path(model.run.folder).resolve(): model.run for model in named if model.run is not None}
     groups = {group.group: group for group in grouped(runs.values())}
@@ -352,27 +352,27 @@ def _computation(models: Sequence[ComparedModel]) -> list[str]:
 
 
 def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
-    known = [model for model in models if model.accuracy is not None]
-    if not known:
+    scored = [model for model in models if model.accuracy is not None]
+    if not scored:
         return []
     meaning = (
         f"Points per 1,000 parameters are percentage points of test accuracy above guessing ({100 / CLASSES:.0f} %), "
         f"divided by the thousands of parameters."
     )
-    datasets = sorted({model.data for model in known})
+    datasets = sorted({model.data for model in scored})
     if len(datasets) > 1:
         return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
-    if len(known) < 2:
+    if len(scored) < 2:
         return [meaning]
-    best, _ = _most_and_least(known, "accuracy")
-    thrifty, _ = _most_and_least(known, "points")
+    best, _ = _most_and_least(scored, "accuracy")
+    frugal, _ = _most_and_least(scored, "points")
     mean = ""
     if best.interval is not None:
         interval = " to ".join(map(percent, best.interval))
         mean = f" (the mean of {counted(best.runs, 'seed')}, 95 % interval {interval})"
-    gets = f"gets the most from a parameter, {thrifty.points:.3g} points per 1,000 parameters"
+    gets = f"gets the most from a parameter, {frugal.points:.3g} points per 1,000 parameters"
     accurate = f"{best.name} is the most accurate of those tested, {percent(best.accuracy)}{mean}"
-    return [f"{accurate}, and {gets}." if best is thrifty else f"{accurate}; {thrifty.name} {gets}.", meaning]
+    return [f"{accurate}, and {gets}." if best is frugal else f"{accurate}; {frugal.name} {gets}.", meaning]
 
 
 def _most_and_least(models: Sequence[ComparedModel], path: str) -> tuple[ComparedModel, ComparedModel]:

@@ -153,11 +153,13 @@ def _published_difference(score: str, ours: SeedStatistics | None, theirs: float
 
 
 STATISTIC_ROWS: dict[str, Callable[[SeedStatistics, int, int], str]] = {
-    "mean": lambda found, scale, digits: f"{scale * found.mean:.{digits}f}",
-    "deviation (n − 1)": lambda found, scale, digits: DASH if found.std is None else f"{scale * found.std:.{digits}f}",
+    "mean": lambda scores, scale, digits: f"{scale * scores.mean:.{digits}f}",
+    "deviation (n − 1)": lambda scores, scale, digits: (
+        DASH if scores.std is None else f"{scale * scores.std:.{digits}f}"
+    ),
     "95 % interval": interval_in_words,
-    "lowest": lambda found, scale, digits: f"{scale * found.minimum:.{digits}f}",
-    "highest": lambda found, scale, digits: f"{scale * found.maximum:.{digits}f}",
+    "lowest": lambda scores, scale, digits: f"{scale * scores.minimum:.{digits}f}",
+    "highest": lambda scores, scale, digits: f"{scale * scores.maximum:.{digits}f}",
 }
 """The rows below the seeds."""
 

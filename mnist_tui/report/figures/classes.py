@@ -245,7 +245,7 @@ def mistake_figure(  # noqa: PLR0917
         images: uint8 ``(n, 28, 28)``, the misclassified images, light on black.
         labels, predicted: int ``(n,)``, their true and their predicted classes.
         probabilities: float ``(n,)`` of the predicted class, or ``(n, classes)``.
-        totals: the number of images of each class; where given, shares are told.
+        totals: the number of images of each class; where given, shares are shown.
     """
     import numpy as np
 
@@ -287,7 +287,7 @@ def mistake_figure(  # noqa: PLR0917
 
 
 def _picture_strip(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Put pictures in a row, a space right of each, in the grey levels that print tells apart."""
+    """Put pictures in a row, a space right of each, in grey levels that can be told apart in print."""
     import numpy as np
 
     spaced = np.pad(images, ((0, 0), (0, 0), (0, PICTURE_SPACE)))

@@ -220,8 +220,8 @@ def _extremes(stretch: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def _value(row: EpochRow, field: str) -> float:
     value = getattr(row, field)
-    known = drawable(value) if finite(value) else None
-    return math.nan if known is None else known
+    bounded = drawable(value) if finite(value) else None
+    return math.nan if bounded is None else bounded
 
 
 def _markers(values: Sequence[float]) -> list[int]:

@@ -86,15 +86,15 @@ def _share_width(size: int, columns: Sequence[Sequence[str]], least: Sequence[in
 
 def _costs_by_width(column: Sequence[str], least: int, most: int) -> dict[int, int]:
     """Return a column's cost by the characters it gets beyond its least, without those that change nothing."""
-    found: dict[int, int] = {}
+    costs: dict[int, int] = {}
     lowest = None
     for more in range(most + 1):
         cost = sum(count * lines_of(text, least + more) ** 2 for text, count in Counter(column).items())
         if lowest is None or cost < lowest:
-            found[more] = lowest = cost
+            costs[more] = lowest = cost
         if cost == len(column):
             break
-    return found
+    return costs
 
 
 def lines_of(text: str, width: int) -> int:

@@ -106,10 +106,10 @@ def with_ids(blocks: Nodes) -> Nodes:
 
     def heading(one: Node) -> Node:
         level, (_, classes, pairs), title = one["c"]
-        found = _ID.fullmatch(title[-1]["c"]) if len(title) > 1 and title[-1]["t"] == "Str" else None
-        if found:
+        own_id = _ID.fullmatch(title[-1]["c"]) if len(title) > 1 and title[-1]["t"] == "Str" else None
+        if own_id:
             title = title[:-2] if title[-2]["t"] == "Space" else title[:-1]
-        name = _unused(found[1] if found else slug(text_of(title)) or "section", taken)
+        name = _unused(own_id[1] if own_id else slug(text_of(title)) or "section", taken)
         return node("Header", [level, [name, classes, pairs], title])
 
     return transformed(blocks, {"Header": heading})
