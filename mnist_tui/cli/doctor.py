@@ -192,7 +192,8 @@ def settings() -> Iterator[Check]:
 
 def datasets(data_dir: Path | None) -> Iterator[Check]:
     """Check which datasets are on this machine."""
-    from mnist_tui.data.datasets import DataError, status
+    from mnist_tui.data.catalogue import DataError
+    from mnist_tui.data.datasets import status
 
     try:
         statuses = status(data_dir)

@@ -129,7 +129,8 @@ def check_data(name: str, data_dir: Path | None, *, allow_sample: bool) -> None:
     if check_named_data(name, data_dir) or sample_will_do or name not in KNOWN:
         return
 
-    from mnist_tui.data.datasets import MissingDataError, missing_message
+    from mnist_tui.data.catalogue import MissingDataError
+    from mnist_tui.data.datasets import missing_message
     from mnist_tui.data.download import reachable
 
     if not reachable(KNOWN[name].mirrors):

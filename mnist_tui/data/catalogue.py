@@ -9,25 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from mnist_tui.experiment.shapes import CLASSES
+
 
 class DataError(ValueError):
     """A file or folder of data cannot be used; the message says which, why, and what would be right."""
 
 
 class MissingDataError(DataError):
-    """A dataset is in none of the places searched and could not be downloaded; nothing found was wrong."""
+    """A dataset is in none of the places searched and could not be downloaded; no file that was found is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataProgress:
-    """A moment of fetching or reading a dataset.
-
-    Attributes:
-        phase: What is being done.
-        done: Bytes finished.
-        total: Bytes altogether; 0 where that is unknown.
-        text: The same for a person, naming the dataset or file.
-    """
+    """How far fetching or reading a dataset is: bytes done, and altogether (0 if unknown); the phase in words."""
 
     phase: Literal["downloading", "reading", "verifying"]
     done: int
@@ -40,10 +35,6 @@ OnProgress = Callable[[DataProgress], None]
 
 Part = Literal["train_images", "train_labels", "test_images", "test_labels"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-
-#: Side of an image in pixels, number of classes: what makes a dataset MNIST-shaped.
-SIDE: Final = 28
-CLASSES: Final = 10
 
 FILE_NAMES: Final[Mapping[Part, str]] = {
     "train_images": "train-images-idx3-ubyte",
@@ -61,11 +52,9 @@ PART_TITLES: Final[Mapping[Part, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class KnownDataset:
-    """A dataset that has a name.
+    """A dataset that `--dataset` takes by its name; `title` is its name on screens and in reports.
 
     Attributes:
-        name: What `--dataset` takes.
-        title: What screens and reports call it.
         class_names: The ten classes, by label.
         sha256: SHA-256 of each part's uncompressed IDX bytes, whatever its packing on disk.
         packed_bytes: Size of each part's gzip file as published, for a download's progress.

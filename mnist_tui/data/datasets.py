@@ -1,4 +1,4 @@
-"""Find, verify, download, read and import datasets by name; other packages use this file.
+"""Load, verify, download and import datasets by name, and split off validation images.
 
 The search order is: the data folder that a person named, the Keras cache, the program's own cache, a download. Damaged
 files are an error in a folder that a person named, and are skipped in a cache.
@@ -19,36 +19,11 @@ from numpy.typing import NDArray
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, MissingDataError, OnProgress
 from mnist_tui.data.download import TEMPORARY, DownloadError
 from mnist_tui.data.download import download as fetch
-from mnist_tui.data.places import (
-    Location,
-    download_cache,
-    file_list,
-    find,
-    in_folder,
-    named_data_folder,
-    search,
-    validate_name,
-)
+from mnist_tui.data.places import Location, download_cache, file_list, in_folder, named_data_folder, search
 from mnist_tui.data.reading import Dataset, read, recognised
 from mnist_tui.files import temporary_prefix
 from mnist_tui.paths import NoHomeError
 from mnist_tui.wording import counted
-
-__all__ = [
-    "DataError",
-    "Dataset",
-    "DatasetStatus",
-    "Location",
-    "MissingDataError",
-    "OnProgress",
-    "clear_cache",
-    "find",
-    "import_folder",
-    "load",
-    "missing_message",
-    "status",
-    "validate_name",
-]
 
 
 def load(
@@ -60,7 +35,7 @@ def load(
         name: `mnist`, `fashion-mnist`, `digits`, or the path of a folder of MNIST-shaped IDX files.
         data_dir: The data folder; without it, `MNIST_TUI_DATA`.
         download: Whether to download what is on no disk.
-        on_progress: Told of every megabyte or so.
+        on_progress: Receives the progress every megabyte or so.
 
     Raises:
         MissingDataError: The dataset is nowhere and could not be downloaded.
@@ -103,8 +78,6 @@ class DatasetStatus:
     """Where a known dataset is and whether it is right, for `mnist-tui data status`.
 
     Attributes:
-        name: The dataset's name.
-        title: Its title.
         state: `found` is not yet read; `verified` has the published checksums.
         location: Where it is, or where the damage is; None if missing.
         size: Bytes on disk.
@@ -128,23 +101,21 @@ def _status(name: str, data_dir: Path | None, verify: bool) -> DatasetStatus:
     title = KNOWN[name].title
     damaged: DatasetStatus | None = None
     for location in search(name, data_dir):
-        if location.kind == "bundled":
-            return DatasetStatus(name, title, "bundled", location, 0)
-        if not verify and not location.missing:
-            return DatasetStatus(name, title, "found", location, location.size)
+        if location.kind == "bundled" or (not verify and not location.missing):
+            state = "bundled" if location.kind == "bundled" else "found"
+            return DatasetStatus(name, title, state, location, location.size)
         try:
             read(location)
+            return DatasetStatus(name, title, "verified", location, location.size)
         except DataError as error:
             damaged = damaged or DatasetStatus(name, title, "damaged", location, location.size, str(error))
             if location.binding:
                 break
-        else:
-            return DatasetStatus(name, title, "verified", location, location.size)
     return damaged or DatasetStatus(name, title, "missing", None, 0)
 
 
 def import_folder(path: Path) -> tuple[Location, ...]:
-    """Copy the known datasets that lie in a folder, or in its sub-folders of their names, into the own cache.
+    """Copy the known datasets in a folder, or in its sub-folders of their names, into this program's cache.
 
     Returns:
         Where each copy is.
@@ -159,9 +130,9 @@ def import_folder(path: Path) -> tuple[Location, ...]:
         dataset = read(location)
         known = recognised(dataset.sha256)
         if known is None:
+            published = " nor ".join(known.title for known in KNOWN.values() if not known.sample)
             raise DataError(
-                f"{location.source} holds neither {' nor '.join(_published())}; use it where it is with "
-                f"--dataset {location.folder}"
+                f"{location.source} holds neither {published}; use it where it is with --dataset {location.folder}"
             )
         folder = download_cache() / known.name
         try:
@@ -211,17 +182,11 @@ def _copy(location: Location, folder: Path, name: str) -> None:
             old.unlink()
 
 
-def _published() -> tuple[str, ...]:
-    return tuple(known.title for known in KNOWN.values() if not known.sample)
-
-
-def validation_split(
-    labels_or_count: NDArray[np.integer] | int, share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def validation_split(count: int, share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Set a share of the training images aside, drawn by the seed alone.
 
     Args:
-        labels_or_count: The training labels, or how many images there are.
+        count: How many training images there are.
         share: Of the images that go to the validation set, 0 < share < 1.
         seed: Not negative; the same seed and count give the same split everywhere.
 
@@ -232,7 +197,6 @@ def validation_split(
     Raises:
         ValueError: The share is out of bounds, or leaves one of the two sets empty.
     """
-    count = labels_or_count if isinstance(labels_or_count, int) else len(labels_or_count)
     if not 0 < share < 1:
         raise ValueError(f"a validation share of {share} is not between 0 and 1")
     validation = round(count * share)

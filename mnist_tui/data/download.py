@@ -7,7 +7,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, cast
@@ -94,12 +95,11 @@ def reachable(mirrors: Sequence[str]) -> tuple[str, ...]:
 
 
 def _probe(mirror: str, answers: SimpleQueue[tuple[str, bool]]) -> None:
-    try:
+    accepts = False
+    with suppress(OSError, ValueError):
         socket.create_connection(_address(mirror), timeout=PROBE_TIMEOUT).close()
-    except (OSError, ValueError):
-        answers.put((mirror, False))
-    else:
-        answers.put((mirror, True))
+        accepts = True
+    answers.put((mirror, accepts))
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -143,7 +143,7 @@ def _fetch_all(
     temporary: Path,
     on_progress: OnProgress | None,
 ) -> None:
-    sizes: Mapping[Part, int] = known.packed_bytes
+    sizes = known.packed_bytes
     total, before = sum(sizes[part] for part in wanted), 0
     for part in wanted:
         name = packed_name(part)

@@ -68,24 +68,18 @@ class FeatureCacheStatus:
 def load(key: FeatureKey) -> NDArray[np.float32] | None:
     """Return the features kept for `key`, float32 (count, length); None if there are none or the file is damaged."""
     try:
-        file = key.file
-        features = _read(file, key)
+        features = _read(key.file, key)
         if features is None:
-            file.unlink(missing_ok=True)
-        else:
-            _mark_used(file)
+            key.file.unlink(missing_ok=True)
     except OSError:
         return None
+    with suppress(OSError):
+        os.utime(key.file)  # the time of its last use
     return features
 
 
 def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT_BYTES) -> bool:
-    """Keep features, and remove those longest unused until the cache has at most `limit` bytes.
-
-    Args:
-        key: What they are of.
-        features: float32 (key.count, length).
-        limit: Bytes of all files together.
+    """Keep features, float32 (key.count, length), and remove those longest unused beyond `limit` bytes.
 
     Returns:
         Whether they are kept: not if they are larger than the limit, or if they cannot be written.
@@ -179,8 +173,3 @@ def _entries(pattern: str = f"[!.]*{_SUFFIX}") -> Iterator[tuple[Path, float, in
         with suppress(OSError):
             stat = file.stat()
             yield file, stat.st_mtime, stat.st_size
-
-
-def _mark_used(file: Path) -> None:
-    with suppress(OSError):
-        os.utime(file)

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.arrays import read_arrays
-from mnist_tui.data.catalogue import CLASSES, SIDE, DataError, Part
+from mnist_tui.data.catalogue import DataError, Part
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.files import UnreadableFileError, open_regular
 from mnist_tui.wording import counted
 
@@ -116,8 +117,8 @@ def _read(stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tic
     if len(sizes) < 4 * dimensions:
         raise DataError(f"{path} is cut off within its header; copy or download it again")
     shape = struct.unpack(f">{dimensions}I", sizes)
-    if kind == "images" and shape[1:] != (SIDE, SIDE):
-        raise DataError(f"{path} holds images of {shape[1]}×{shape[2]} pixels; {SIDE}×{SIDE} are needed")
+    if kind == "images" and shape[1:] != (IMAGE_EDGE, IMAGE_EDGE):
+        raise DataError(f"{path} holds images of {shape[1]}×{shape[2]} pixels; {IMAGE_EDGE}×{IMAGE_EDGE} are needed")
     if not 0 < shape[0] <= _MOST_ITEMS:
         raise DataError(f"{path} says it holds {shape[0]:,} {kind}; 1 to {_MOST_ITEMS:,} can be read")
 
@@ -200,8 +201,8 @@ def _content(part: Part, array: NDArray[np.generic], path: Path) -> IdxContent:
     images = part.endswith("images")
     if array.dtype != np.uint8:
         raise DataError(f"{where} holds {array.dtype} values; uint8 are needed")
-    if array.ndim != (3 if images else 1) or (images and array.shape[1:] != (SIDE, SIDE)) or not len(array):
-        wanted = f"(n, {SIDE}, {SIDE})" if images else "(n,)"
+    if array.ndim != (3 if images else 1) or (images and array.shape[1:] != (IMAGE_EDGE, IMAGE_EDGE)) or not len(array):
+        wanted = f"(n, {IMAGE_EDGE}, {IMAGE_EDGE})" if images else "(n,)"
         raise DataError(f"{where} has the shape {array.shape}; {wanted} is needed")
     values: NDArray[np.uint8] = np.ascontiguousarray(array, dtype=np.uint8)
     if not images:

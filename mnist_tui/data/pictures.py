@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.data.catalogue import SIDE, DataError
+from mnist_tui.data.catalogue import DataError
+from mnist_tui.experiment.shapes import IMAGE_EDGE
 from mnist_tui.files import UnreadableFileError, open_regular
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _ink(grey: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
         ink = -ink
     strongest = float(ink.max())
     if background in (0, _WHITE):
-        faintest = 0 if grey.shape == (SIDE, SIDE) else FAINTEST
+        faintest = 0 if grey.shape == (IMAGE_EDGE, IMAGE_EDGE) else FAINTEST
         return np.where(ink < faintest, 0, ink).astype(np.uint8)
     uneven = float(np.percentile(np.abs(border - background), 95))
     floor = max(2 * uneven, 0.2 * strongest)
@@ -188,7 +189,7 @@ def centred(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         uint8 ``(28, 28)``; all 0 where there is no ink. What MNIST's files hold comes back unchanged.
     """
-    frame = np.zeros((SIDE, SIDE), np.uint8)
+    frame = np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
     rows, columns = (np.flatnonzero(picture.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return frame
@@ -207,10 +208,10 @@ def fitted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Args:
         picture: uint8 ``(height, width)`` of any size, light on black.
     """
-    scale = SIDE / max(picture.shape)
+    scale = IMAGE_EDGE / max(picture.shape)
     height, width = (max(1, round(side * scale)) for side in picture.shape)
-    frame = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    frame = np.zeros((IMAGE_EDGE, IMAGE_EDGE), np.uint8)
+    top, left = (IMAGE_EDGE - height) // 2, (IMAGE_EDGE - width) // 2
     frame[top : top + height, left : left + width] = resized(picture, height, width)
     return frame
 
@@ -225,7 +226,7 @@ def _start(masses: NDArray[np.float64]) -> int:
     """Return where the box starts along an axis, its centre of mass on the middle pixel, inside the frame."""
     total = masses.sum()
     centre = float(np.arange(len(masses)) @ masses / total) if total else (len(masses) - 1) / 2
-    return min(max(math.floor(MIDDLE - centre + 0.5), 0), SIDE - len(masses))
+    return min(max(math.floor(MIDDLE - centre + 0.5), 0), IMAGE_EDGE - len(masses))
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError
-from mnist_tui.experiment.spec import Experiment
+from mnist_tui.experiment.spec import Experiment, with_part
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
@@ -27,10 +27,10 @@ class Location:
     """Where a dataset's files are.
 
     Attributes:
-        name: The dataset's name, as `--dataset` takes it; a path for a folder of one's own.
+        name: The dataset's name, as `--dataset` takes it; a path for a person's own folder.
         kind: Four IDX files, one npz archive, or bundled with scikit-learn.
         place: Which step of the search order this is.
-        folder: Holds the files; None for bundled data.
+        folder: The folder of the files; None for bundled data.
         files: The four IDX files in the order of `PARTS`, or the archive.
         missing: File names that should be in the folder beside those found.
     """
@@ -77,7 +77,7 @@ def validate_name(name: str) -> str:
 def whole_name(name: str) -> str:
     """Do the same as `validate_name`, but return a name that is neither a dataset nor a folder as it is.
 
-    A run and its worker outlive the current folder: what they record is no path from there.
+    A run and its worker outlive the current folder, so they record no path relative to it.
     """
     folder = None if name in KNOWN else _folder(name)
     return name if folder is None else str(folder.absolute())
@@ -85,10 +85,7 @@ def whole_name(name: str) -> str:
 
 def with_whole_name(experiment: Experiment) -> Experiment:
     """Return the experiment with the `whole_name` of its dataset."""
-    name = whole_name(experiment.dataset.name)
-    if name == experiment.dataset.name:
-        return experiment
-    return experiment.model_copy(update={"dataset": experiment.dataset.model_copy(update={"name": name})})
+    return with_part(experiment, "dataset", name=whole_name(experiment.dataset.name))
 
 
 def _folder(text: str) -> Path | None:

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.data.catalogue import (
-    CLASSES,
     FILE_NAMES,
     KNOWN,
     PART_TITLES,
     PARTS,
-    SIDE,
     DataError,
     DataProgress,
     KnownDataset,
@@ -26,6 +24,7 @@ from mnist_tui.data.catalogue import (
 )
 from mnist_tui.data.idx import IdxContent, idx_sha256, read_idx, read_npz
 from mnist_tui.data.places import Location
+from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.files import UnreadableFileError, read_text
 from mnist_tui.wording import counted, listed
 
@@ -34,19 +33,15 @@ CLASSES_FILE: Final = "classes.txt"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Images and labels, and where they are from.
+    """Images, uint8 (n, 28, 28), and labels, uint8 (n,) from 0 to 9, all read-only, and where they are from.
 
     Attributes:
         name: `mnist`, `fashion-mnist`, `digits`, or a folder's name.
-        title: What screens and reports call it.
+        title: Its name on screens and in reports.
         class_names: The ten classes, by label.
-        train_images: uint8 (n, 28, 28), read-only.
-        train_labels: uint8 (n,), 0 to 9, read-only.
-        test_images: uint8 (m, 28, 28), read-only.
-        test_labels: uint8 (m,), 0 to 9, read-only.
         sha256: Checksum of each part's uncompressed IDX bytes, the same whatever the packing.
         source: Where it was read from, for a person.
-        sample: Whether this is the bundled stand-in.
+        sample: Whether this is the bundled sample.
         verified: Whether all checksums are the published ones of one known dataset.
     """
 
@@ -81,52 +76,18 @@ def read(location: Location, on_progress: OnProgress | None = None) -> Dataset:
     title = KNOWN[location.name].title if location.name in KNOWN else location.source
     if on_progress is not None:
         on_progress(DataProgress("verifying", location.size, location.size, f"verifying {title}"))
-    if location.name in KNOWN:
-        known = KNOWN[location.name]
-        if not known.sample:
-            _check_sums(location, known, sha256)
-        return _dataset(
-            location,
-            contents,
-            name=known.name,
-            title=known.title,
-            class_names=known.class_names,
-            verified=not known.sample,
+    known = KNOWN.get(location.name)
+    if known is None:
+        folder = location.folder or Path()
+        known, name = recognised(sha256), folder.resolve().name
+        title, class_names = (
+            (known.title, known.class_names) if known else (_own_title(name), tuple(map(str, range(CLASSES))))
         )
-    return _own_dataset(location, contents, sha256)
-
-
-def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
-    """Return the known dataset with these four published checksums; None if there is none."""
-    return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
-
-
-def _own_dataset(location: Location, contents: Mapping[Part, IdxContent], sha256: Mapping[Part, str]) -> Dataset:
-    folder = location.folder or Path()
-    name = folder.resolve().name
-    known = recognised(sha256)
-    if known is not None:
-        title, class_names = known.title, known.class_names
+        class_names, verified = _class_names(folder) or class_names, known is not None
     else:
-        title, class_names = _own_title(name), tuple(str(label) for label in range(CLASSES))
-    class_names = _class_names(folder) or class_names
-    return _dataset(location, contents, name=name, title=title, class_names=class_names, verified=known is not None)
-
-
-def _own_title(name: str) -> str:
-    taken = {taken.lower() for known in KNOWN.values() for taken in (known.name, known.title)}
-    return f"{name} (own images)" if name.lower() in taken else name
-
-
-def _dataset(
-    location: Location,
-    contents: Mapping[Part, IdxContent],
-    *,
-    name: str,
-    title: str,
-    class_names: tuple[str, ...],
-    verified: bool,
-) -> Dataset:
+        name, title, class_names, verified = known.name, known.title, known.class_names, not known.sample
+        if verified:
+            _check_sums(location, known, sha256)
     return Dataset(
         name=name,
         title=title,
@@ -135,11 +96,21 @@ def _dataset(
         train_labels=contents["train_labels"].values,
         test_images=contents["test_images"].values,
         test_labels=contents["test_labels"].values,
-        sha256={part: contents[part].sha256 for part in PARTS},
+        sha256=sha256,
         source=location.source,
         sample=location.kind == "bundled",
         verified=verified,
     )
+
+
+def recognised(sha256: Mapping[Part, str]) -> KnownDataset | None:
+    """Return the known dataset with these four published checksums; None if there is none."""
+    return next((known for known in KNOWN.values() if known.sha256 == sha256), None)
+
+
+def _own_title(name: str) -> str:
+    taken = {taken.lower() for known in KNOWN.values() for taken in (known.name, known.title)}
+    return f"{name} (own images)" if name.lower() in taken else name
 
 
 def _class_names(folder: Path) -> tuple[str, ...] | None:
@@ -257,8 +228,8 @@ def _enlarge(images: NDArray[np.int64]) -> NDArray[np.uint8]:
     weights = _bilinear_tenths()
     hundredths = np.einsum("ij,njk,lk->nil", weights, images, weights)
     levels = (hundredths * 255 + 50 * _DARKEST) // (100 * _DARKEST)
-    margin = (SIDE - _DIGIT_SIDE) // 2
-    framed = np.zeros((len(images), SIDE, SIDE), np.uint8)
+    margin = (IMAGE_EDGE - _DIGIT_SIDE) // 2
+    framed = np.zeros((len(images), IMAGE_EDGE, IMAGE_EDGE), np.uint8)
     framed[:, margin:-margin, margin:-margin] = levels
     return framed
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import datasets, places
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress
-from mnist_tui.data.datasets import DataError, MissingDataError, find, load
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError, DataProgress, MissingDataError
+from mnist_tui.data.datasets import load
+from mnist_tui.data.places import find
+from mnist_tui.data.reading import Dataset
 
 from .conftest import Arrays, WriteIdx
 
@@ -23,7 +25,7 @@ TRAIN_IMAGES = f"{FILE_NAMES['train_images']}.gz"
 pytestmark = pytest.mark.usefixtures("bare_machine")
 
 
-def assert_holds(dataset: datasets.Dataset, arrays: Arrays) -> None:
+def assert_holds(dataset: Dataset, arrays: Arrays) -> None:
     for part in PARTS:
         np.testing.assert_array_equal(getattr(dataset, part), arrays[part])
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from mnist_tui.data import download, places
-from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress
-from mnist_tui.data.datasets import MissingDataError, load
+from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataProgress, MissingDataError
+from mnist_tui.data.datasets import load
 from mnist_tui.data.idx import idx_header
 
 from .conftest import Arrays, WriteIdx

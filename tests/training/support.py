@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnist_tui.data.datasets import Dataset, load
+from mnist_tui.data.datasets import load
+from mnist_tui.data.reading import Dataset
 from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.spec import Experiment, from_mapping
 from mnist_tui.runs.event_log import EventTail
