@@ -51,10 +51,9 @@ class Position:
 
 @dataclass(frozen=True)
 class BestSoFar:
-    """The best epoch so far, which early stopping remembers.
+    """The best epoch so far (from 1), the monitored value there, and the epochs waited since, for early stopping.
 
     Attributes:
-        epoch: the best, from 1. value: the monitored value there. waited: epochs since without improvement.
         weights: in the model's order; empty where they are not to be restored.
     """
 
@@ -74,16 +73,16 @@ class Spent:
 
 @dataclass(frozen=True)
 class TrainingSnapshot:
-    """Everything that must be kept of a training to continue it as if it had never stopped.
+    """Everything that is needed to continue a training as if it had never stopped.
 
     The order of the images and the learning rates of the epochs to come follow from the experiment alone.
 
     Attributes:
-        model: every variable, seeds' states included, in the model's order. optimizer: likewise.
+        model, optimizer: every variable, seeds' states included, in Keras' order.
         learning_rate: of the epoch begun; of the one before where none is.
         best: None without early stopping or before the first epoch's end.
         best_epoch, best_loss: the lowest validation loss so far; 0 and None before there is one.
-        spent: what it took to get here.
+        spent: the seconds that led to this snapshot.
     """
 
     position: Position
@@ -110,11 +109,8 @@ def save(folder: Path, snapshot: TrainingSnapshot) -> None:
     folder.mkdir(exist_ok=True)
     position, best = snapshot.position, snapshot.best
     name = f"epoch-{position.epoch:06d}-step-{position.step:08d}-{secrets.token_hex(4)}.npz"
-    arrays = {
-        **_numbered("model", snapshot.model),
-        **_numbered("optimizer", snapshot.optimizer),
-        **_numbered("best", best.weights if best else ()),
-    }
+    kinds = {"model": snapshot.model, "optimizer": snapshot.optimizer, "best": best.weights if best else ()}
+    arrays = {f"{kind}-{number:05d}": array for kind, each in kinds.items() for number, array in enumerate(each)}
     with replacing(folder / name) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
         sync(temporary)
@@ -165,18 +161,13 @@ def load(folder: Path) -> TrainingSnapshot:
         raise RunError(f"the checkpoint in {folder} cannot be read: {error}") from None
 
 
-ATTEMPTS = 5
-"""A live run replaces its checkpoint: one that was whole a moment ago may be gone."""
-WAIT_SECONDS = 0.1
-
-
 def load_of_live_run(folder: Path) -> TrainingSnapshot:
-    """Do the same as `load`, but try again while the worker may be replacing the checkpoint."""
-    for _ in range(ATTEMPTS - 1):
+    """Do the same as `load`, but try again for half a second: a worker may be replacing the checkpoint."""
+    for _ in range(4):
         try:
             return load(folder)
         except RunError:
-            time.sleep(WAIT_SECONDS)
+            time.sleep(0.1)
     return load(folder)
 
 
@@ -215,28 +206,21 @@ def _snapshot(document: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Trai
     )
 
 
-def _numbered(kind: str, arrays: tuple[NDArray[Any], ...]) -> dict[str, NDArray[Any]]:
-    return {f"{kind}-{number:05d}": array for number, array in enumerate(arrays)}
-
-
-def _in_order(kind: str, arrays: dict[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+def _in_order(kind: str, arrays: dict[str, NDArray[Any]]) -> Arrays:
     return tuple(arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}-"))
 
 
-LEAST_SECONDS = 5.0
-"""Between two checkpoints that nobody asked for."""
-MOST_SHARE = 0.03
-"""Of the training's time that such checkpoints may take."""
+LEAST_SECONDS, MOST_SHARE = 5.0, 0.03
+"""Least time between two checkpoints that nobody requested, and the share of the training's time they may take."""
 
 
 class CheckpointWriter:
     """Write one run's checkpoints in a thread; errors become warnings, for a full disk must not end a training.
 
     Args:
-        folder: the run's, whose lock the caller holds.
-        reporter: told of each checkpoint once it is complete, and of errors.
+        folder: the run's; the caller holds its lock.
+        reporter: reports each checkpoint once it is complete, and errors.
         take: takes a snapshot, None for nothing to save; called in the caller's thread.
-        clock: seconds.
     """
 
     def __init__(
@@ -267,18 +251,14 @@ class CheckpointWriter:
             self._offer()
 
     def save(self) -> str:
-        """Write a checkpoint now and wait until it is written.
-
-        Returns:
-            Why it could not be written, in words, which is told as well; empty where it was.
-        """
+        """Write a checkpoint now and wait until it is written; return (and report) why it could not be, or ""."""
         self._asked = True
         self._offer()
         with self._changed:
             self._changed.wait_for(lambda: not self._busy)
             problem, self._asked = self._problem, False
         if problem:
-            self._tell(f"the checkpoint that was asked for could not be written ({problem})")
+            self._warn(f"the checkpoint that was asked for could not be written ({problem})")
         return problem
 
     def close(self) -> None:
@@ -313,7 +293,7 @@ class CheckpointWriter:
             problem = self._write(snapshot)
             if problem and problem != self._problem and not self._asked:
                 kept = "the one before is still there" if exists(self._folder.checkpoint) else "there is none"
-                self._tell(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
+                self._warn(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
             with self._changed:
                 self._problem, self._writing = problem, False
                 self._changed.notify_all()
@@ -336,7 +316,7 @@ class CheckpointWriter:
         finally:
             self._written = time.thread_time() - began
 
-    def _tell(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         try:
             self._reporter.emit(Warned(text=text))
         except OSError as error:

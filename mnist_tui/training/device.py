@@ -26,7 +26,7 @@ from mnist_tui.runs.devices import usable_cores
 from mnist_tui.training.backend import tf
 from mnist_tui.training.machine import cpu_name
 
-# What turns it off again, and tells, is not in TensorFlow's public module.
+# TensorFlow's public module can neither turn determinism off again nor tell whether it is on.
 _determinism: Any = import_module("tensorflow.python.framework.config")
 
 
@@ -36,12 +36,7 @@ class DeviceError(RequestError):
 
 @dataclass(frozen=True)
 class Device:
-    """The device that a run is computed on.
-
-    Attributes:
-        name: ``CPU:0``, or ``GPU:`` and its index on this machine.
-        hardware: its own name.
-    """
+    """The device that a run is computed on: ``CPU:0`` or ``GPU:N``, and the hardware's name."""
 
     name: str
     hardware: str
@@ -51,33 +46,36 @@ class Device:
         return self.name.startswith("GPU")
 
 
-def choose(asked: str, threads_asked: int | None = None) -> Device:
+def choose(requested: str, requested_threads: int | None = None) -> Device:
     """Make TensorFlow use this device, no other GPU, and this many threads.
 
     Args:
-        asked: auto (the first GPU, else the CPU), cpu, gpu or gpu:N.
-        threads_asked: over which one operation on the CPU is spread, and operations that run at a time; None for as
-            many as there would be.
+        requested: auto (the first GPU, else the CPU), cpu, gpu or gpu:N.
+        requested_threads: threads of one operation on the CPU, and operations that run at a time; None for
+            TensorFlow's choice.
 
     Raises:
         DeviceError: there is no such device, or this process has started with another, or with other threads.
     """
-    if threads_asked is not None and threads_asked != threads():
-        with _before_its_start(f"--threads {threads_asked}", f"over {threads()}"):
-            tf.config.threading.set_intra_op_parallelism_threads(threads_asked)
-            tf.config.threading.set_inter_op_parallelism_threads(threads_asked)
+    if requested_threads is not None and requested_threads != threads():
+        with _before_its_start(f"--threads {requested_threads}", f"over {threads()}"):
+            tf.config.threading.set_intra_op_parallelism_threads(requested_threads)
+            tf.config.threading.set_inter_op_parallelism_threads(requested_threads)
     gpus = tf.config.list_physical_devices("GPU")
-    wanted = re.fullmatch(r"auto|cpu|gpu(?::(\d+))?", asked)
+    wanted = re.fullmatch(r"auto|cpu|gpu(?::(\d+))?", requested)
     if wanted is None:
-        raise DeviceError(f"there is no device {asked!r}; auto, cpu, gpu and gpu:N are known")
-    if asked == "cpu" or (asked == "auto" and not gpus):
+        raise DeviceError(f"there is no device {requested!r}; auto, cpu, gpu and gpu:N are known")
+    if requested == "cpu" or (requested == "auto" and not gpus):
         if gpus:
             with _before_its_start("--device cpu", "on a GPU"):
                 tf.config.set_visible_devices([], "GPU")
         return Device("CPU:0", cpu_name())
     index = int(wanted[1] or 0)
     if index >= len(gpus):
-        raise DeviceError(f"there is no {asked} here: {_seen(len(gpus))}; --device cpu trains without")
+        found = 'TensorFlow finds no GPU (its CUDA libraries come with `pip install "mnist-tui[gpu]"`)'
+        if gpus:
+            found = f"TensorFlow finds {len(gpus)}, gpu:0{f' to gpu:{len(gpus) - 1}' if len(gpus) > 1 else ''}"
+        raise DeviceError(f"there is no {requested} here: {found}; --device cpu trains without")
     with _before_its_start(f"--device gpu:{index}", "on another device"):
         tf.config.set_visible_devices([gpus[index]], "GPU")
         tf.config.experimental.set_memory_growth(gpus[index], True)
@@ -86,11 +84,11 @@ def choose(asked: str, threads_asked: int | None = None) -> Device:
 
 
 @contextmanager
-def _before_its_start(asked: str, instead: str) -> Generator[None]:
+def _before_its_start(option: str, instead: str) -> Generator[None]:
     try:
         yield
     except RuntimeError:
-        raise DeviceError(f"{asked} is not possible: this worker computes {instead} since its first run") from None
+        raise DeviceError(f"{option} is not possible: this worker computes {instead} since its first run") from None
 
 
 def set_determinism(device: Device, wanted: bool) -> None:
@@ -119,12 +117,6 @@ def threads() -> int:
 def has_gpus() -> bool:
     """Return whether TensorFlow sees a GPU; none is started."""
     return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _seen(count: int) -> str:
-    if count == 0:
-        return 'TensorFlow finds no GPU (its CUDA libraries come with `pip install "mnist-tui[gpu]"`)'
-    return f"TensorFlow finds {count}, gpu:0{f' to gpu:{count - 1}' if count > 1 else ''}"
 
 
 class Resident:

@@ -23,7 +23,7 @@ from mnist_tui.training.evaluation import Evaluation, Scorer, evaluate, finite, 
 from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
-from mnist_tui.training.measures import LOOKED_AT, Measures, plain_count, spread
+from mnist_tui.training.measures import DEAD_UNIT_IMAGES, Measures, plain_count, spread
 from mnist_tui.training.networks import Network, network_of
 from mnist_tui.training.program import kind_for
 from mnist_tui.training.session import Session
@@ -92,8 +92,8 @@ class TrainingJob:
         self._reporter.phase("compiling")
         self._scorer = Scorer(self._model, self._test_set, max(math.prod(shape) for shape in experiment.shapes()))
         self._training = self._trainer(network, validation)
-        looked_at = self._part_of(held_out or inputs.test, LOOKED_AT)
-        self._measures = Measures(self._folder, self._reporter, self._model, looked_at, self._scorer.block)
+        images = self._part_of(held_out or inputs.test, DEAD_UNIT_IMAGES)
+        self._measures = Measures(self._folder, self._reporter, self._model, images, self._scorer.block)
         versions = self._session.platform["versions"]
         self._built = ModelBuilt(
             device=self._device.name,

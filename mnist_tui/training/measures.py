@@ -24,12 +24,12 @@ from mnist_tui.training.reporter import Reporter
 BINS = 32
 
 
-def is_told(epoch: int) -> bool:
+def is_reported(epoch: int) -> bool:
     """Return whether the weights after an epoch are reported: all up to 20, later ones at growing intervals."""
-    told = 0
-    while told < epoch:
-        told += max(1, told // 10)
-    return told == epoch
+    reported = 0
+    while reported < epoch:
+        reported += max(1, reported // 10)
+    return reported == epoch
 
 
 def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
@@ -44,17 +44,14 @@ def layers_of(model: Any, dead: dict[str, float]) -> tuple[LayerWeights, ...]:
     for layer in model.layers:
         if not layer.weights:
             continue
-        weights, biases = (distribution(each.numpy()) for each in _parameters(layer))
+        normalises = isinstance(layer, keras.layers.BatchNormalization)
+        parameters = (layer.gamma, layer.beta) if normalises else (layer.kernel, layer.bias)
+        weights, biases = (distribution(each.numpy()) for each in parameters)
         # TensorFlow's fused kernels make 0 of a relu's NaN, so from there on silence means nothing.
         sound = sound and weights is not None and biases is not None
         share = dead.get(layer.name) if sound else None
         layers.append(LayerWeights(name=layer.name, weights=weights, biases=biases, dead=share))
     return tuple(layers)
-
-
-def _parameters(layer: Any) -> tuple[Any, Any]:
-    normalises = isinstance(layer, keras.layers.BatchNormalization)
-    return (layer.gamma, layer.beta) if normalises else (layer.kernel, layer.bias)
 
 
 def distribution(values: NDArray[Any]) -> Distribution | None:
@@ -73,32 +70,32 @@ def distribution(values: NDArray[Any]) -> Distribution | None:
 
 
 class DeadUnits:
-    """Find the units of a model's relu layers that are 0 for all of some images.
+    """Find the units of a model's relu layers that are 0 everywhere in all of some images.
 
     Args:
         model: Keras' own.
-        images: those that a unit must be silent for, wherever in them, to count as dead.
-        block: how many of them are looked at together.
+        block: images that are computed together.
     """
 
     def __init__(self, model: Any, images: Resident, block: int) -> None:
         self._layers, self._images, self._block = model.layers, images, block
-        self._relu = [layer.name for layer in model.layers if _is_relu(layer)]
+        activations = {layer.name: getattr(layer, "activation", None) for layer in model.layers}
+        self._relu = [name for name, function in activations.items() if getattr(function, "__name__", "") == "relu"]
         if self._relu:
-            self._answers = tf.function(self._answering, autograph=False).get_concrete_function(images.row_spec)
+            self._outputs = tf.function(self._active_units, autograph=False).get_concrete_function(images.row_spec)
 
     def shares(self) -> dict[str, float]:
         """Return the share of dead units, neurons or filters, by layer."""
         if not self._relu:
             return {}
         rows, block = self._images.rows, self._block
-        answers = [self._answers(rows[first : first + block]) for first in range(0, self._images.count, block)]
+        blocks = [self._outputs(rows[first : first + block]) for first in range(0, self._images.count, block)]
         return {
-            name: float(1 - np.any([each.numpy() for each in blocks], axis=0).mean())
-            for name, *blocks in zip(self._relu, *answers, strict=True)
+            name: float(1 - np.any([each.numpy() for each in active], axis=0).mean())
+            for name, *active in zip(self._relu, *blocks, strict=True)
         }
 
-    def _answering(self, rows: Any) -> list[Any]:
+    def _active_units(self, rows: Any) -> list[Any]:
         """Return for each relu layer which of its units are not 0 for any of the images."""
         values, found = self._images.inputs(rows), list[Any]()
         for layer in self._layers:
@@ -108,15 +105,9 @@ class DeadUnits:
         return found
 
 
-def _is_relu(layer: Any) -> bool:
-    return getattr(getattr(layer, "activation", None), "__name__", "") == "relu"
-
-
-MOST_SHARE = 0.02
-"""Of the training's time."""
-FREE_SECONDS = 1.0
-"""That may be spent in any case, so that a training of moments is seen too."""
-LOOKED_AT = 1000
+MOST_SHARE, FREE_SECONDS = 0.02, 1.0
+"""How much of the training's time the measurements may take, beside some seconds in any case."""
+DEAD_UNIT_IMAGES = 1000
 """Validation images that decide which units are dead."""
 PLAIN_IMAGES = 5000
 PLAIN_PART = 38
@@ -146,17 +137,16 @@ class Measures:
     """Measure one run, and write and report the measurements.
 
     Args:
-        folder: the run's, whose lock the caller holds.
-        reporter: told of the weights, and of a file that cannot be written.
+        folder: the run's; the caller holds its lock.
         model: Keras' own.
-        images: some validation images, for dead units. block: how many of them are looked at together.
+        images: some validation images, to find dead units; `block` of them are computed together.
     """
 
     def __init__(self, folder: RunFolder, reporter: Reporter, model: Any, images: Resident, block: int) -> None:
         self._file, self._reporter = folder.predicted_file, reporter
         self._model, self._dead = model, DeadUnits(model, images, block)
         self._trained = self._spent = 0.0
-        self._told = -1
+        self._reported = -1
         self._waiting: tuple[int, NDArray[Any]] | None = None
         self._writable = True
 
@@ -164,7 +154,7 @@ class Measures:
         """Start to measure at `position`; what an earlier session measured beyond it is dropped."""
         self._write(lambda: epoch_predictions.go_on_after(self._file, position.epoch))
         if (position.epoch, position.step) == (0, 0):
-            self._tell(0)
+            self._report(0)
 
     def predicted(self, ended: EpochEnded, blocks: Sequence[Any]) -> None:
         """Write an epoch's predictions if they are to be kept; call it before the epoch's event is written.
@@ -180,15 +170,15 @@ class Measures:
 
     def weights(self, epoch: int) -> None:
         """Report the weights after an epoch if they are to be reported; call it after the epoch's event is written."""
-        if is_told(epoch) and self._affordable:
-            self._tell(epoch)
+        if is_reported(epoch) and self._affordable:
+            self._report(epoch)
 
     def catch_up(self, position: Position) -> None:
         """Write and report the newest epoch in any case: training pauses or ends at `position`."""
         with self._timed():
             self._keep()
-        if position.step == 0 and position.epoch != self._told:
-            self._tell(position.epoch)
+        if position.step == 0 and position.epoch != self._reported:
+            self._report(position.epoch)
 
     @property
     def _affordable(self) -> bool:
@@ -200,11 +190,11 @@ class Measures:
             self._write(lambda: epoch_predictions.append(self._file, epoch, probabilities))
             self._waiting = None
 
-    def _tell(self, epoch: int) -> None:
+    def _report(self, epoch: int) -> None:
         with self._timed():
             layers = layers_of(self._model, self._dead.shares())
             self._reporter.emit(WeightsSeen(epoch=epoch, layers=layers))
-            self._told = epoch
+            self._reported = epoch
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write, or warn once: predictions that cannot be written must not end a training."""

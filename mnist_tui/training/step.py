@@ -165,8 +165,6 @@ def _handle(variable: Any) -> Any:
 
 RISING = frozenset({"linear", "relu", "sigmoid", "tanh", "softplus", "elu", "selu", "leaky_relu"})
 """Activations that never fall, by Keras' names."""
-
-
 MASKS: dict[Any, Callable[[tuple[int, ...]], tuple[int, ...]]] = {keras.layers.Dropout: lambda shape: shape}
 """For each Keras layer that drops values while it trains: from the shape of its input, the batch first, to that of its
 mask."""
@@ -190,7 +188,7 @@ class TrainingStep:
 
     def __init__(self, model: Any, optimizer: Any, update: Update | None = None) -> None:
         self._model, self._optimizer = model, optimizer
-        self._update = update or self._apply
+        self._update = update or (lambda gradients: optimizer.apply(gradients, model.trainable_variables))
 
     def __call__(self, feed: Feed, places: Any, epoch: Any, step: Any) -> tuple[Any, Any]:
         """Take the step.
@@ -226,12 +224,11 @@ class TrainingStep:
             elif convolved is not None:
                 values, convolved = convolved.activation(layer(values) + _cast(convolved.bias, convolved)), None
             else:
-                _check_reproducible(layer)
+                if hasattr(layer, "seed_generator"):
+                    kind = type(layer).__name__
+                    raise TypeError(f"{kind} draws random numbers while it trains: step.MASKS must say which")
                 values = layer(values, training=True)
         return tf.matmul(tf.cast(values, tf.float32), output.kernel) + output.bias
-
-    def _apply(self, gradients: Any) -> None:
-        self._optimizer.apply(gradients, self._model.trainable_variables)
 
 
 def dropout_keys(model: Any, seed: int) -> Any:
@@ -247,11 +244,6 @@ def _dropped(layer: Any, values: Any, keys: Keys, epoch: Any, step: Any) -> Any:
     moment = tf.cast(epoch, tf.uint32), tf.cast(step, tf.uint32)
     kept = dropout_mask(keys, *moment, MASKS[type(layer)](tuple(values.shape)), rate)
     return tf.where(kept, values / (1 - rate), tf.zeros((), values.dtype))
-
-
-def _check_reproducible(layer: Any) -> None:
-    if hasattr(layer, "seed_generator"):
-        raise TypeError(f"{type(layer).__name__} draws random numbers while it trains: step.MASKS must say which")
 
 
 def _pooled_first(layer: Any, following: Any) -> bool:

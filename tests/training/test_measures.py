@@ -146,16 +146,16 @@ def test_weights_are_told_of_before_training_and_after_each_early_epoch_as_they_
 
 
 def test_weights_are_told_of_about_a_hundred_times_however_long_the_run():
-    from mnist_tui.training.measures import is_told
+    from mnist_tui.training.measures import is_reported
 
-    early = [epoch for epoch in range(2001) if is_told(epoch)]
+    early = [epoch for epoch in range(2001) if is_reported(epoch)]
     assert early[:21] == list(range(21))
     gaps = [after - before for before, after in pairwise(early)]
     assert gaps == sorted(gaps)
     assert 60 < len(early) < 80
     told = 0
     while told <= MAX_EPOCHS:
-        assert is_told(told)
+        assert is_reported(told)
         early, told = [*early, told], told + max(1, told // 10)
     assert len(set(early)) < 140
 
