@@ -58,7 +58,7 @@ def hog_batch(
     Raises:
         ValueError: The images are not a uint8 stack, a parameter is below 1, or no block fits.
     """
-    check(images, orientations, pixels_per_cell, cells_per_block)
+    _check(images, orientations, pixels_per_cell, cells_per_block)
     count, height, width = images.shape
     down, across = height // pixels_per_cell, width // pixels_per_cell
     blocks = (down - cells_per_block + 1) * (across - cells_per_block + 1)
@@ -80,11 +80,6 @@ def hog_batch(
 
 def cell_histograms(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int) -> NDArray[np.float64]:
     """Return the mean gradient magnitude of each cell by orientation, before any block normalisation.
-
-    Args:
-        images: uint8 array of shape (n, height, width).
-        orientations: Bins over 180°.
-        pixels_per_cell: Side of a cell in pixels.
 
     Returns:
         Array of shape (n, cells down, cells across, orientations), grey levels per pixel step.
@@ -121,7 +116,7 @@ def _cell_means(images: NDArray[np.uint8], orientations: int, side: int) -> NDAr
 
 @lru_cache(maxsize=4)
 def _gradient_tables(orientations: int) -> tuple[NDArray[np.float64], NDArray[np.unsignedinteger]]:
-    """Magnitudes by `_gradients`' steps, orientation bins by its signs · 65,536 + steps.
+    """Return magnitudes by `_gradients`' steps, and orientation bins by its signs · 65,536 + steps.
 
     scikit-image compares a double angle with bin edges in float32. Angles beyond the last edge, should it round to
     below 180°, belong to no bin: theirs is one bin more than there are.
@@ -155,7 +150,7 @@ def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
 
 
 def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Each pixel's central differences, 0 on the border along its axis, as (height, width, n).
+    """Return each pixel's central differences, 0 on the border along its axis, as (height, width, n).
 
     Returns:
         The absolute differences along rows · 256 + those along columns; 2 where the first is negative + 1 where
@@ -207,7 +202,7 @@ def _lengths(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Their sum in the order, and so with the roundings, in which `np.sum` adds up a row: pairwise, by eights.
+    """Return the sum of the terms in the order, and so with the roundings, of `np.sum` over a row: pairwise, by eights.
 
     The terms may be overwritten. N. J. Higham, "The Accuracy of Floating Point Summation", 1993
     (doi:10.1137/0914050), on pairwise summation.
@@ -231,17 +226,14 @@ def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return terms[0]
 
 
-def check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, cells_per_block: int) -> None:
+def _check(images: NDArray[np.uint8], orientations: int, pixels_per_cell: int, cells_per_block: int) -> None:
     """Raise ValueError, with what would be right, if `hog_batch` cannot take these."""
     if images.dtype != np.uint8:
         raise ValueError(f"HOG takes uint8 images, not {images.dtype}")
     if images.ndim != 3:
         raise ValueError(f"HOG takes images of shape (n, height, width), not {images.shape}")
-    for name, value in (
-        ("orientations", orientations),
-        ("pixels per cell", pixels_per_cell),
-        ("cells per block", cells_per_block),
-    ):
+    sizes = {"orientations": orientations, "pixels per cell": pixels_per_cell, "cells per block": cells_per_block}
+    for name, value in sizes.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
     height, width = images.shape[1:]
@@ -277,7 +269,7 @@ def hog_picture(
         raise ValueError(f"a HOG picture is drawn of one image (height, width), not of shape {image.shape}")
     if scale < 1:
         raise ValueError(f"scale is {scale}; it must be at least 1")
-    check(image[np.newaxis], orientations, pixels_per_cell, 1)
+    _check(image[np.newaxis], orientations, pixels_per_cell, 1)
     histograms = cell_histograms(image[np.newaxis], orientations, pixels_per_cell)[0]
     height, width = image.shape
     glow = np.zeros((height * scale, width * scale))

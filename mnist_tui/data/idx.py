@@ -24,7 +24,7 @@ from mnist_tui.arrays import read_arrays
 from mnist_tui.data.catalogue import DataError, Part
 from mnist_tui.experiment.shapes import CLASSES, IMAGE_EDGE
 from mnist_tui.files import UnreadableFileError, open_regular
-from mnist_tui.wording import counted
+from mnist_tui.wording import counted, listed
 
 Kind = Literal["images", "labels"]
 
@@ -85,7 +85,8 @@ def read_idx(path: Path, kind: Kind, on_position: Callable[[int], None] | None =
     except EOFError:
         raise DataError(f"{path} is cut off: its gzip stream ends early; copy or download it again") from None
     except (gzip.BadGzipFile, zlib.error) as damage:
-        raise DataError(f"{path} is damaged: {_lower(damage)}; copy or download it again") from None
+        what = str(damage)[:1].lower() + str(damage)[1:]
+        raise DataError(f"{path} is damaged: {what}; copy or download it again") from None
     except OSError as failure:
         raise DataError(f"{path} cannot be read: {failure.strerror or failure}") from None
 
@@ -145,7 +146,7 @@ def _read(stream: gzip.GzipFile | io.BufferedReader, path: Path, kind: Kind, tic
 
 
 def _check_magic(magic: bytes, path: Path, kind: Kind) -> None:
-    wanted = f"an IDX file of {kind} begins with {_magic(kind):08x}"
+    wanted = f"an IDX file of {kind} begins with {_UBYTE << 8 | _DIMENSIONS[kind]:08x}"
     if not magic:
         raise DataError(f"{path} is empty; {wanted}")
     for beginning, what in _FOREIGN.items():
@@ -159,15 +160,6 @@ def _check_magic(magic: bytes, path: Path, kind: Kind) -> None:
         other = {dimensions: f"holds {name}" for name, dimensions in _DIMENSIONS.items()}
         holds = other.get(magic[3], f"has {magic[3]} dimensions")
         raise DataError(f"{path} {holds} (it begins with {magic.hex()}), where {kind} are needed: {wanted}")
-
-
-def _magic(kind: Kind) -> int:
-    return _UBYTE << 8 | _DIMENSIONS[kind]
-
-
-def _lower(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]
 
 
 _KEYS: Final[dict[Part, str]] = {
@@ -187,12 +179,14 @@ def read_npz(path: Path) -> dict[Part, IdxContent]:
     try:
         archive = read_arrays(path, _KEYS.values(), follow_links=True)
     except UnreadableFileError as failure:
-        raise DataError(f"{path} cannot be read: it {failure.strerror}; an archive of {_names()} is needed") from None
+        raise DataError(
+            f"{path} cannot be read: it {failure.strerror}; an archive of {listed([*_KEYS.values()])} is needed"
+        ) from None
     except OSError as failure:
         raise DataError(f"{path} cannot be read: {failure.strerror or failure}") from None
     missing = [key for key in _KEYS.values() if key not in archive]
     if missing:
-        raise DataError(f"{path} has no {' and no '.join(missing)}; it must hold {_names()}")
+        raise DataError(f"{path} has no {' and no '.join(missing)}; it must hold {listed([*_KEYS.values()])}")
     return {part: _content(part, archive[key], path) for part, key in _KEYS.items()}
 
 
@@ -209,8 +203,3 @@ def _content(part: Part, array: NDArray[np.generic], path: Path) -> IdxContent:
         check_labels(values, where)
     values.setflags(write=False)
     return IdxContent(values, idx_sha256(values))
-
-
-def _names() -> str:
-    *most, last = _KEYS.values()
-    return f"{', '.join(most)} and {last}"

@@ -39,10 +39,9 @@ _WHITE: Final = 255
 
 @dataclass(frozen=True, eq=False)
 class GreyPicture:
-    """An image file's picture.
+    """An image file's picture: uint8 ``(height, width)``, light strokes (above 0) on black.
 
     Attributes:
-        pixels: uint8 ``(height, width)``, light on black; ink is above 0.
         size: width and height of the file in pixels.
         dark_on_light: whether the file showed dark strokes on a light background.
     """
@@ -103,12 +102,14 @@ def _too_large(path: Path, most: int, size: tuple[int, int] | None = None) -> st
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
-    """uint8 levels, upright; transparent places take the colour that the opaque ones stand out from."""
+    """Return uint8 levels, upright; transparent places take the colour that the opaque ones stand out from."""
     from PIL import ImageOps
 
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
-        return _eight_bits(_reduced(np.asarray(upright)).astype(np.float64))
+        levels = np.asarray(upright)
+        step = -(-max(levels.shape) // LARGEST_SIDE)
+        return _eight_bits(levels[::step, ::step].astype(np.float64))
     upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     if not upright.has_transparency_data:
         return np.asarray(upright.convert("L"))
@@ -120,16 +121,11 @@ def _grey(image: Image) -> NDArray[np.uint8]:
 
 
 def _eight_bits(levels: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """16-bit, 32-bit or floating levels as 0 to 255."""
+    """Return 16-bit, 32-bit or floating levels as 0 to 255."""
     levels = np.nan_to_num(levels)
     highest = float(levels.max(initial=0))
     whole = 1.0 if highest <= 1 else float(_WHITE) if highest <= _WHITE else max(65_535.0, highest)
     return np.rint(np.clip(levels / whole, 0, 1) * _WHITE).astype(np.uint8)
-
-
-def _reduced(levels: NDArray[Any]) -> NDArray[Any]:
-    step = -(-max(levels.shape) // LARGEST_SIDE)
-    return levels[::step, ::step]
 
 
 def _border(levels: NDArray[Any]) -> NDArray[Any]:

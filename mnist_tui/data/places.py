@@ -15,6 +15,7 @@ from typing import Final, Literal
 from mnist_tui.data.catalogue import FILE_NAMES, KNOWN, PARTS, DataError
 from mnist_tui.experiment.spec import Experiment, with_part
 from mnist_tui.paths import NoHomeError, PathError, cache_folder, home, path_in_variable, typed_path
+from mnist_tui.wording import listed
 
 Place = Literal["data folder", "Keras cache", "download cache", "bundled", "own folder"]
 Kind = Literal["idx", "npz", "bundled"]
@@ -191,13 +192,11 @@ def _idx_file(folder: Path, file_name: str) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    try:
+    with suppress(PermissionError):
         return path.is_file()
-    except PermissionError:
-        return False
+    return False
 
 
 def file_list() -> str:
     """Return the four file names in words."""
-    *most, last = FILE_NAMES.values()
-    return f"{', '.join(most)} and {last} (each as it is or as .gz)"
+    return f"{listed([*FILE_NAMES.values()])} (each as it is or as .gz)"

@@ -29,6 +29,8 @@ Activation = Literal[
     "linear", "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "softplus", "softsign", "leaky_relu", "softmax"
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Size = Annotated[int, Field(ge=1, le=65536)]
 Edge = Annotated[int, Field(ge=1, le=28)]
 
@@ -57,9 +59,7 @@ class RandomNormal(ExperimentPart):
 
     name: Literal["random_normal", "truncated_normal"]
     mean: Finite = Field(default=0.0, description="mean of the normal distribution")
-    stddev: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=0.05, description="standard deviation of the normal distribution"
-    )
+    stddev: Positive = Field(default=0.05, description="standard deviation of the normal distribution")
 
 
 class RandomUniform(ExperimentPart):
@@ -105,19 +105,8 @@ BiasInitializer = Annotated[
 ]
 """An initialiser of a vector: no orthogonal matrix."""
 INITIALIZERS = (
-    "glorot_uniform",
-    "glorot_normal",
-    "he_uniform",
-    "he_normal",
-    "lecun_uniform",
-    "lecun_normal",
-    "random_normal",
-    "truncated_normal",
-    "random_uniform",
-    "orthogonal",
-    "zeros",
-    "ones",
-    "constant",
+    *("glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal"),
+    *("random_normal", "truncated_normal", "random_uniform", "orthogonal", "zeros", "ones", "constant"),
 )
 GLOROT_UNIFORM = PlainInitializer(name="glorot_uniform")
 ZEROS = PlainInitializer(name="zeros")
@@ -252,9 +241,7 @@ class Dropout(LayerPart):
     EFFECT = ("dropout", "Srivastava et al., 2014")
     INFERENCE_FIELDS = ("rate",)
     kind: Literal["dropout"] = "dropout"
-    rate: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
-        default=0.5, description="share of the inputs set to zero"
-    )
+    rate: Share = Field(default=0.5, description="share of the inputs set to zero")
 
     @property
     def configuration(self) -> str:
@@ -271,12 +258,8 @@ class BatchNormalization(LayerPart):
     EFFECT = ("batch normalisation", "Ioffe and Szegedy, 2015")
     INFERENCE_FIELDS = ("epsilon",)
     kind: Literal["batch_normalization"] = "batch_normalization"
-    momentum: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
-        default=0.99, description="momentum of the moving mean and variance"
-    )
-    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=0.001, description="added to the variance"
-    )
+    momentum: Share = Field(default=0.99, description="momentum of the moving mean and variance")
+    epsilon: Positive = Field(default=0.001, description="added to the variance")
 
     @property
     def configuration(self) -> str:

@@ -12,10 +12,8 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from mnist_tui.experiment.layers import ExperimentPart
+from mnist_tui.experiment.layers import ExperimentPart, Positive, Share
 
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 MOST_RIDGES = 100
 
@@ -45,7 +43,7 @@ class OptimizerPart(ExperimentPart):
 class GradientOptimizerPart(OptimizerPart):
     """The base of optimizers that take steps along gradients; Keras has a class of the same name for each."""
 
-    learning_rate: Rate = Field(default=0.001, description="step size of the updates")
+    learning_rate: Positive = Field(default=0.001, description="step size of the updates")
 
 
 class RMSprop(GradientOptimizerPart):
@@ -55,7 +53,7 @@ class RMSprop(GradientOptimizerPart):
     name: Literal["rmsprop"] = "rmsprop"
     rho: Share = Field(default=0.9, description="decay of the mean square of the gradients")
     momentum: Share = Field(default=0.0, description="momentum")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
     centered: bool = Field(default=False, description="normalise by the variance rather than the mean square")
 
 
@@ -66,7 +64,7 @@ class Adam(GradientOptimizerPart):
     name: Literal["adam"] = "adam"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
 
@@ -80,7 +78,7 @@ class AdamW(GradientOptimizerPart):
     )
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
     amsgrad: bool = Field(default=False, description="keep the largest second moment (Reddi et al., 2018)")
 
     @property
@@ -95,7 +93,7 @@ class Nadam(GradientOptimizerPart):
     name: Literal["nadam"] = "nadam"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the second moment")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
 
 
 class Adamax(GradientOptimizerPart):
@@ -105,7 +103,7 @@ class Adamax(GradientOptimizerPart):
     name: Literal["adamax"] = "adamax"
     beta_1: Share = Field(default=0.9, description="decay of the first moment")
     beta_2: Share = Field(default=0.999, description="decay of the infinity norm")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
 
 
 class Adagrad(GradientOptimizerPart):
@@ -114,7 +112,7 @@ class Adagrad(GradientOptimizerPart):
     SLOTS = 1
     name: Literal["adagrad"] = "adagrad"
     initial_accumulator_value: Decay = Field(default=0.1, description="start of the sum of squared gradients")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
 
 
 class Adadelta(GradientOptimizerPart):
@@ -123,14 +121,14 @@ class Adadelta(GradientOptimizerPart):
     SLOTS = 2
     name: Literal["adadelta"] = "adadelta"
     rho: Share = Field(default=0.95, description="decay of the running means")
-    epsilon: Rate = Field(default=1e-7, description="added for numerical stability")
+    epsilon: Positive = Field(default=1e-7, description="added for numerical stability")
 
 
 class SGD(GradientOptimizerPart):
     """Stochastic gradient descent, with momentum if asked (Sutskever et al., 2013)."""
 
     name: Literal["sgd"] = "sgd"
-    learning_rate: Rate = Field(default=0.01, description="step size of the updates")
+    learning_rate: Positive = Field(default=0.01, description="step size of the updates")
     momentum: Share = Field(default=0.0, description="momentum")
     nesterov: bool = Field(default=False, description="look ahead before the gradient (Nesterov)")
 
@@ -155,7 +153,7 @@ class Ridge(OptimizerPart):
 
     TRAINS_IN_EPOCHS = False
     name: Literal["ridge"] = "ridge"
-    ridges: tuple[Rate, ...] = Field(
+    ridges: tuple[Positive, ...] = Field(
         default=(0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0),
         description="penalties on the squared weights; of several, the best on the validation share is taken",
     )
@@ -232,7 +230,7 @@ class ExponentialSchedule(SchedulePart):
     EXAMPLE = "exp:15:0.05"
     kind: Literal["exp"] = "exp"
     start: Annotated[int, Field(ge=0)] = Field(description="first epoch, counted from 0, of the decay")
-    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="exponent per epoch")
+    rate: Positive = Field(description="exponent per epoch")
 
     def rate_of(self, first: float, epoch: int, epochs: int) -> float:
         return first if epoch < self.start else first * math.exp(self.rate * (self.start - epoch))
