@@ -1,4 +1,4 @@
-"""What screens see of a folder that another process writes: the newest snapshot, read by one thread for all of them."""
+"""Feeds: the newest snapshot of a folder that another process writes, read by one thread for all screens."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class FolderFeed(ABC, Generic[SnapshotT]):
     """Follows a run's or a study's folder for as long as a screen shows it.
 
     Args:
-        snapshot: what is known before the folder was looked at.
+        snapshot: the snapshot until the folder has been read.
 
     Attributes:
-        snapshot: the folder as it was last seen.
-        read: whether `snapshot` is the folder's: it has been looked at.
+        snapshot: the newest snapshot.
+        read: whether the folder has been read.
     """
 
     def __init__(self, snapshot: SnapshotT) -> None:
@@ -65,7 +65,6 @@ class FolderFeed(ABC, Generic[SnapshotT]):
             self._stop = None
 
     def tell(self) -> None:
-        """Post the message to every viewer."""
         for viewer in tuple(self._viewers):
             viewer.post_message(self._changed())
 
@@ -97,14 +96,14 @@ def _raise(error: Exception) -> None:
 
 
 class RunFeed(FolderFeed[RunSnapshot]):
-    """One run as all its screens see it: the newest snapshot, and the epoch looked at.
+    """Follows a run for all its screens, which share the epoch cursor.
 
     Attributes:
-        cursor: the epoch that is looked at; None follows the newest.
+        cursor: the epoch that the screens show; None for the newest.
     """
 
     class RunChanged(Message):
-        """The run, or the epoch that is looked at, is no longer as it was."""
+        """The run or the epoch at the cursor has changed."""
 
         def __init__(self, feed: RunFeed) -> None:
             super().__init__()
@@ -139,18 +138,18 @@ class RunFeed(FolderFeed[RunSnapshot]):
 
     @property
     def epoch(self) -> int:
-        """The epoch that is looked at: the cursor's, else the newest; 0 before the first."""
+        """The epoch that the screens show; 0 before the first has ended."""
         return self.newest if self.cursor is None else min(self.cursor, self.newest)
 
     def move(self, to: int | None) -> None:
-        """Look at that epoch, or the nearest there is; None follows the newest again."""
+        """Move the cursor to an epoch, or to the nearest one that has ended; None follows the newest."""
         cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
         if cursor != self.cursor:
             self.cursor = cursor
             self.tell()
 
     def ended(self, epoch: int) -> EpochEnded | None:
-        """Return an epoch's event with its matrix, from the log; None where it has not ended."""
+        """Return an epoch's event with its matrix, from the log; None if it has not ended."""
         if epoch not in self._cached:
             found = self.epochs.epoch(epoch)
             if found is None:

@@ -1,4 +1,4 @@
-"""The way out of the app: what is asked first, so that no edits, exports or trainings are lost by accident."""
+"""Leave the app; ask first, so that no edits, exports or trainings are lost by accident."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITING = "An export is being written. Leave again: the file it is at is finishe
 
 
 class LeaveQuestion(Question):
-    """What becomes of trainings that go on: detach from them (the default), stop and save them, or stay."""
+    """Asks whether to detach from live trainings (the default), to stop and save them, or to stay."""
 
     TITLE = "Training goes on"
     HELP = """
@@ -44,7 +44,7 @@ class LeaveQuestion(Question):
 
 
 class UnsavedQuestion(Question):
-    """What becomes of edits that no preset holds: save them as a preset, discard them, or stay (the default)."""
+    """Asks whether to save unsaved edits as a preset, to discard them, or to stay (the default)."""
 
     TITLE = "Leave the editor?"
     HELP = "**Unsaved edits.** A preset keeps them under a name of your own; discarding them cannot be undone."
@@ -60,7 +60,7 @@ class UnsavedQuestion(Question):
 
 
 async def leave(bench: Bench) -> None:
-    """Leave at once if nothing would be lost; else ask. Asked a second time about a training, detach from it."""
+    """Leave at once if nothing would be lost, else ask. While the question about trainings is open, detach."""
     editor = bench.editor
     if isinstance(bench.screen, LeaveQuestion):
         bench.screen.dismiss("detach")
@@ -76,7 +76,7 @@ async def leave(bench: Bench) -> None:
 
 
 async def leave_without_edits(bench: Bench) -> None:
-    """Do as `leave` does once it is decided what becomes of edits."""
+    """Leave once the edits are saved or discarded."""
     writing = running_exports(bench)
     if writing - bench.announced_exports:
         bench.announced_exports |= writing
@@ -92,7 +92,7 @@ async def leave_without_edits(bench: Bench) -> None:
 
 
 def keep_edits(bench: Bench) -> None:
-    """Keep what the editor holds for the next time that its preset is edited, and say so."""
+    """Keep the editor's unsaved edits for the next time that the preset is edited, and notify the user."""
     draft = bench.editor.edited if bench.editor is not None else None
     if draft is not None and draft.is_edited:
         name = draft.preset.name

@@ -1,6 +1,6 @@
-"""Every screen by its name: its class, how it is made for a route, and where it goes among the screens that are open.
+"""All screens by name: the class of each, how it is made for a route, and where it is put among the open screens.
 
-A screen is added here and nowhere else. Each class is imported when its screen is first shown.
+Each class is imported when its screen is first shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from textual.screen import Screen
 
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import Bench, BenchScreen, Route, leads_to_runs
-from mnist_tui.tui.feed import RunFeed
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,8 @@ class ScreenEntry:
 
     Attributes:
         path: its module and class.
-        make: makes the screen, from its class.
-        put: shows it among the screens that are open.
+        make: makes the screen; gets its class.
+        put: shows the screen among the open ones.
     """
 
     path: str
@@ -70,22 +69,22 @@ def _subclasses(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
 
 
 def _over(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Over the present screen."""
+    """Show it over the present screen."""
     bench.push_screen(entry.made(bench, route))
 
 
 def _alone(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """In place of all screens."""
+    """Show it in place of all screens."""
     bench.show_alone(entry.made(bench, route))
 
 
 def _over_list(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Over a list from which runs are opened; in place of anything else."""
+    """Show it over a list from which runs are opened, or in place of all other screens."""
     (_over if leads_to_runs(bench.screen) else _alone)(bench, route, entry)
 
 
 def _study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """As it was left, if it is open; else as any other screen over a list."""
+    """Return to the screen of the study if it is open; else show it over a list."""
     if any(isinstance(screen, entry.screen_class) for screen in bench.screen_stack):
         while not isinstance(bench.screen, entry.screen_class):
             bench.pop_screen()
@@ -94,9 +93,9 @@ def _study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
 
 
 def _run(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Over the list, the comparison or the study from which the run was opened, so that Escape leads back there.
+    """Show it over the list, the comparison or the study from which the run was opened: Escape leads back there.
 
-    A screen of the run that is open already is shown again.
+    If the screen is open already, return to it.
     """
     folder, stack = _folder(route), bench.screen_stack
     if route.study is not None:
@@ -125,12 +124,16 @@ def _folder(route: Route) -> RunFolder:
     return route.run
 
 
-def _feed(bench: Bench, route: Route) -> RunFeed:
-    return bench.following.feed(_folder(route))
+def _plain(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
+    return screen_class()
+
+
+def _of_feed(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
+    return screen_class(bench.following.feed(_folder(route)))
 
 
 def _editor(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    """The editor on a preset, with the edits of it that were kept."""
+    """Make the editor of a preset, with the edits of it that were kept."""
     assert route.preset is not None, route
     bench.selected = route.preset.name
     kept = bench.kept_edits.pop(route.preset.name, None)
@@ -140,7 +143,7 @@ def _editor(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
 
 
 def _study_screen(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    """The screen of a study; of a run's study, with the run's trial chosen."""
+    """Make the screen of a study; if the route has a run, its trial is chosen."""
     assert route.study is not None, route
     feed = bench.studies.follow(route.study)
     if route.run is not None:
@@ -161,21 +164,15 @@ SCREENS = {
     "results": ScreenEntry(
         "mnist_tui.tui.results.screen:ResultsScreen", lambda kind, bench, route: kind(_folder(route)), _run
     ),
-    "matrix": ScreenEntry(
-        "mnist_tui.tui.matrix.screen:MatrixScreen", lambda kind, bench, route: kind(_feed(bench, route)), _over
-    ),
+    "matrix": ScreenEntry("mnist_tui.tui.matrix.screen:MatrixScreen", _of_feed, _over),
     "gallery": ScreenEntry(
         "mnist_tui.tui.gallery.screen:GalleryScreen",
-        lambda kind, bench, route: kind(_feed(bench, route), route.cell, final=route.final),
+        lambda kind, bench, route: kind(bench.following.feed(_folder(route)), route.cell, final=route.final),
         _over,
     ),
-    "weights": ScreenEntry(
-        "mnist_tui.tui.weights.screen:WeightsScreen", lambda kind, bench, route: kind(_feed(bench, route)), _over
-    ),
-    "diagnosis": ScreenEntry(
-        "mnist_tui.tui.results.diagnosis:DiagnosisScreen", lambda kind, bench, route: kind(_feed(bench, route)), _over
-    ),
-    "runs": ScreenEntry("mnist_tui.tui.runs.screen:RunsScreen", lambda kind, bench, route: kind(), _alone),
+    "weights": ScreenEntry("mnist_tui.tui.weights.screen:WeightsScreen", _of_feed, _over),
+    "diagnosis": ScreenEntry("mnist_tui.tui.results.diagnosis:DiagnosisScreen", _of_feed, _over),
+    "runs": ScreenEntry("mnist_tui.tui.runs.screen:RunsScreen", _plain, _alone),
     "compare": ScreenEntry(
         "mnist_tui.tui.compare.screen:CompareScreen", lambda kind, bench, route: kind(route.summaries), _over
     ),
@@ -183,14 +180,12 @@ SCREENS = {
         "mnist_tui.tui.export.screen:ExportScreen", lambda kind, bench, route: kind(route.runs), _over
     ),
     "draw": ScreenEntry("mnist_tui.tui.draw.screen:DrawScreen", lambda kind, bench, route: kind(route.run), _over),
-    "studies": ScreenEntry(
-        "mnist_tui.tui.studies.list_screen:StudiesScreen", lambda kind, bench, route: kind(), _alone
-    ),
+    "studies": ScreenEntry("mnist_tui.tui.studies.list_screen:StudiesScreen", _plain, _alone),
     "study": ScreenEntry("mnist_tui.tui.studies.screen:StudyScreen", _study_screen, _study),
     "sweep": ScreenEntry(
         "mnist_tui.tui.sweep.screen:SweepScreen", lambda kind, bench, route: kind(route.preset), _over
     ),
-    "settings": ScreenEntry("mnist_tui.tui.settings.screen:SettingsScreen", lambda kind, bench, route: kind(), _over),
+    "settings": ScreenEntry("mnist_tui.tui.settings.screen:SettingsScreen", _plain, _over),
     "help": ScreenEntry("mnist_tui.tui.help.screens:HelpScreen", lambda kind, bench, route: kind(bench.screen), _over),
-    "tour": ScreenEntry("mnist_tui.tui.help.screens:TourScreen", lambda kind, bench, route: kind(), _over),
+    "tour": ScreenEntry("mnist_tui.tui.help.screens:TourScreen", _plain, _over),
 }

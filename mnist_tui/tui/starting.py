@@ -1,4 +1,4 @@
-"""How the app starts runs with its options, and the worker on standby that makes the start quick.
+"""Start runs with the app's options, and keep a worker on standby, so that a run starts quickly.
 
 Imported after the first frame, or with a run that is wanted at once. Nothing of Textual.
 """
@@ -39,18 +39,18 @@ class Starter:
         self._dismissed = False
 
     def busy(self) -> Busy | None:
-        """Return why the device is busy now; None where it is free. Reads many files: for a thread."""
+        """Return why the device is busy now; None if it is free. Reads many files: for a thread."""
         return busy(self._options.runs_dir, self._options.device)
 
     def start(self, preset: Preset, *, wait: bool = False) -> RunFolder:
-        """Make a run's folder and start a worker on it: the one on standby, where there is one.
+        """Make a run's folder and start a worker on it: the one on standby if there is one.
 
         Args:
-            wait: whether the run stands in line behind those on the same device; a worker that has not imported
-                TensorFlow yet does that.
+            wait: whether the run waits until earlier runs on the device have ended; then a new worker is started,
+                which has not imported TensorFlow yet.
 
         Raises:
-            DataError: the dataset's name means nothing.
+            DataError: there is no dataset of that name.
             RunError: the runs folder cannot be written, or no process can be started.
         """
         validate_name(preset.experiment.dataset.name)
@@ -75,7 +75,7 @@ class Starter:
         """Start a worker that imports TensorFlow in advance, unless one waits already. For a thread.
 
         Returns:
-            False where a training of this machine needs the cores, so that there is none yet.
+            False if a training of this machine needs the cores, so that no worker was started.
         """
         if any_running_here(self._options.runs_dir):
             return False
@@ -93,7 +93,7 @@ class Starter:
                 self._standby = None
 
     def _command(self, preset: Preset, folder: RunFolder) -> str:
-        """Return the command line that runs this again: with the preset's name while unchanged, else with its file."""
+        """Return the command line that trains this again, with the preset's name or, if it was edited, its file."""
         try:
             unchanged = find_preset(preset.name).experiment == preset.experiment
         except PresetError:

@@ -1,4 +1,4 @@
-"""The settings screen: how the app looks and asks, where runs are kept, and every key. A change works at once."""
+"""The settings screen: appearance, questions, the runs folder, and all keys. A change takes effect at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REFRESH = {
 CONFIRM = "ask before something is lost"
 BELL = "ring the terminal's bell when a run ends"
 OWN = "*"
-"""Marks a key of the user's own."""
+"""The mark of a key that the user has set."""
 
 
 class SettingsRow(Horizontal):
@@ -60,11 +60,7 @@ class KeyTable(DataTable[Text]):
     BINDINGS = [
         Binding("enter", "select_cursor", "New key", tooltip="Press a new key for the action", id="settings.new-key"),
         Binding(
-            "backspace,delete",
-            "screen.default_key",
-            "Default",
-            tooltip="The action's default keys again",
-            id="settings.default-key",
+            "backspace,delete", "screen.default_key", "Default", tooltip="The default keys", id="settings.default-key"
         ),
     ]
 
@@ -76,8 +72,8 @@ class SettingsScreen(BenchScreen[None]):
     GUIDE = "settings"
     AUTO_FOCUS = "#theme"
     HELP = """
-    **Settings.** What you change counts at once and is remembered in the settings file. A flag or an environment
-    variable beats the file. The second page has every key; Enter there asks for a new one.
+    **Settings.** A change takes effect at once and is saved in the settings file. A flag or an environment variable
+    takes precedence over the file. The second page lists every key; Enter there asks for a new one.
     """
     BINDINGS = [
         Binding("f8", "view", "Settings/Keys", tooltip="Between the settings and the keys", id="settings.view"),
@@ -226,7 +222,6 @@ def _values(texts: dict[Any, str], value: str, name: str) -> ValueSelect:
 
 
 def _default_runs_dir() -> str:
-    """Return the default folder of runs; empty if there is none."""
     try:
         return str(default_runs_dir())
     except PathError:

@@ -1,4 +1,4 @@
-"""What the training screen says in words: how a run ended, and the lines of its side panel. Text only."""
+"""The texts of the training screen: how a run ended, and the lines of its side panel."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mnist_tui.settings import Glyphs
 from mnist_tui.wording import counted, loss, percent, size, size_of
 
 GRAVE = ("problem", "warning")
-"""Findings that come before everything else."""
+"""The severities of findings that are shown first."""
 
 
 def outcome_lines(snapshot: RunSnapshot) -> list[str]:
-    """How the run ended, in a few lines, with what was published of it; empty while it lives."""
+    """Return a few lines about how the run ended, with published scores; empty while it lives."""
     if snapshot.live:
         return []
     ended = snapshot.run.ended
@@ -54,10 +54,10 @@ def _published(snapshot: RunSnapshot) -> list[str]:
 def side_lines(
     snapshot: RunSnapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
 ) -> list[str]:
-    """Warnings and the log's end where there are such, then data, model, device and checkpoint; what is well, last.
+    """Return warnings and the end of a failed run's log, then data, model, device, checkpoint and mild findings.
 
     Args:
-        width: characters of a line; the load's histories take what is left of one.
+        width: characters of a line; histories of the load take the rest of a line.
         findings: the run's diagnosis.
     """
     run = snapshot.run
@@ -88,7 +88,7 @@ HOTTEST = 100.0
 
 
 def spark(values: Sequence[float | None], top: float, width: int, glyphs: Glyphs = "braille") -> str:
-    """The last `width` values as bars from 0 to `top`; what is not known is a gap."""
+    """Return the last `width` values as bars from 0 to `top`; an unknown value is a gap."""
     bars = BARS[glyphs]
     steps = len(bars) - 1
     shares = [None if value is None or top <= 0 else min(1.0, max(0.0, value / top)) for value in values[-width:]]
@@ -96,10 +96,10 @@ def spark(values: Sequence[float | None], top: float, width: int, glyphs: Glyphs
 
 
 def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> list[str]:
-    """How loaded the machine is and what of that is the worker, one fact a line; GPUs first.
+    """Return the load of the machine and of the worker; GPUs first.
 
     Args:
-        width: characters a line; where it leaves room, each fact has a line of its own and ends with its history.
+        width: characters of a line; if there is room, each reading has its own line, which ends with its history.
     """
     if run.load is None:
         return ["device load: not measured yet"]
@@ -111,7 +111,7 @@ def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> l
 
 
 def gpu_line(gpu: Gpu) -> str:
-    """One GPU; what NVML does not tell is left out."""
+    """Return a line about a GPU, without the readings that NVML does not have."""
     parts: list[str] = []
     if gpu.utilization is not None:
         parts.append(f"{gpu.utilization:.0f} % busy")
@@ -125,7 +125,7 @@ def gpu_line(gpu: Gpu) -> str:
 
 
 def machine_lines(load: DeviceLoad) -> list[str]:
-    """CPU and memory of the machine, and of the worker."""
+    """Return lines about CPU and memory of the machine and of the worker."""
     return [
         f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}, memory {size_of(load.memory_used, load.memory_total)}",
         f"worker {load.worker_cpu:.0f} % of one core, memory {size(load.worker_memory)}",
