@@ -27,7 +27,6 @@ from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.runs.state import LIVE
 from mnist_tui.wording import DASH, count, counted, in_utc, listed, loss, noun, percent, seconds, size
 
-CONFUSIONS_IN_WORDS = 10
 SHORT_NAME = 6
 """The most letters of a class name above a column of the matrix."""
 RERUN_COMMAND = shlex.join(["mnist-tui", "train", "--preset", "experiment.toml"])
@@ -69,7 +68,7 @@ def run_contents(evidence: Evidence) -> dict[str, Any]:
         ),
         "matrix": _confusion_table(matrix, names) if matrix else None,
         "matrix_of": evidence.matrix_of,
-        "confusions": [in_words(one) for one in worst_confusions(matrix or (), names, CONFUSIONS_IN_WORDS)],
+        "confusions": [in_words(one) for one in worst_confusions(matrix or (), names, 10)],
         "findings": evidence.findings,
         "platform": platform_facts(evidence),
         "command": evidence.document["command"],

@@ -302,11 +302,10 @@ def compare_networks(sections: Sequence[ReportSection], models: Sequence[Trained
         if len(alike) > 1:
             prefix = f"On {title}: " if len(by_dataset) > 1 else ""
             words.append(f"{prefix}{' '.join(compare_models(alike).words)}")
-            points[title] = capacity_points(alike)
+            points |= {title: some} if len(some := capacity_points(alike)) > 1 else {}
     comparison = compare_models(compared)
     grids = [MarkdownTable(names, rows, range(1, len(names))) for names, *rows in transposed(comparison)]
-    drawn = {title: some for title, some in points.items() if len(some) > 1}
-    return NetworkComparison(grids, words or [" ".join(comparison.words)], drawn)
+    return NetworkComparison(grids, words or [" ".join(comparison.words)], points)
 
 
 def _compared_models(sections: Sequence[ReportSection], titles: Mapping[str, str]) -> list[ComparedModel]:
