@@ -69,11 +69,6 @@ class Reference(BaseModel):
         """Whether there is a score to compare with."""
         return any(score is not None for score in (self.accuracy, self.loss, self.train_accuracy, self.train_loss))
 
-    @property
-    def cited(self) -> str:
-        """The source with the experiment's name in it."""
-        return f"{self.source} ({self.id})" if self.id else self.source
-
 
 STARTERS = ("raw", "hog", "cnn", "fashion")
 PRESET_BYTES = 1_000_000

@@ -233,7 +233,7 @@ class CheckpointWriter:
         self._folder, self._reporter, self._take, self._clock = folder, reporter, take, clock
         self._changed = threading.Condition()
         self._next: TrainingSnapshot | None = None
-        self._writing = self._asked = self._closed = False
+        self._writing = self._requested = self._closed = False
         self._problem = ""
         self._taking = self._written = 0.0
         self._last = clock()
@@ -242,7 +242,7 @@ class CheckpointWriter:
 
     @property
     def seconds(self) -> float:
-        """Least seconds between two checkpoints that nobody asked for; they follow from the last one's cost."""
+        """Least seconds between two checkpoints that nobody requested; they follow from the last one's cost."""
         return max(LEAST_SECONDS, (self._taking + self._written) / MOST_SHARE)
 
     def save_if_due(self) -> None:
@@ -252,11 +252,11 @@ class CheckpointWriter:
 
     def save(self) -> str:
         """Write a checkpoint now and wait until it is written; return (and report) why it could not be, or ""."""
-        self._asked = True
+        self._requested = True
         self._offer()
         with self._changed:
             self._changed.wait_for(lambda: not self._busy)
-            problem, self._asked = self._problem, False
+            problem, self._requested = self._problem, False
         if problem:
             self._warn(f"the checkpoint that was asked for could not be written ({problem})")
         return problem
@@ -291,7 +291,7 @@ class CheckpointWriter:
                     return
                 snapshot, self._next, self._writing = self._next, None, True
             problem = self._write(snapshot)
-            if problem and problem != self._problem and not self._asked:
+            if problem and problem != self._problem and not self._requested:
                 kept = "the one before is still there" if exists(self._folder.checkpoint) else "there is none"
                 self._warn(f"a checkpoint could not be written ({problem}); {kept}, and training goes on")
             with self._changed:

@@ -31,7 +31,7 @@ _determinism: Any = import_module("tensorflow.python.framework.config")
 
 
 class DeviceError(RequestError):
-    """The device that was asked for cannot be used."""
+    """A requested device that cannot be used."""
 
 
 @dataclass(frozen=True)

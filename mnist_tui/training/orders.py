@@ -31,7 +31,7 @@ class Orders:
 
     Attributes:
         stop_reason: the reason for a stop while there is nothing to save.
-        paused, stopping: what is asked for now.
+        paused, stopping: what is requested now.
         left: set once `leave` has ended the run.
     """
 
@@ -126,7 +126,7 @@ class Orders:
             self._worth_saving = True
 
     def checkpoints(self) -> list[Command]:
-        """Return the checkpoints that were asked for since the last call."""
+        """Return the checkpoints that were requested since the last call."""
         with self._lock:
             requests, self._checkpoints = self._checkpoints, []
             return requests
@@ -151,7 +151,7 @@ class Orders:
             settle(self._folder, commands)
 
     def epoch_ended(self) -> None:
-        """Pause if only one epoch was asked for; called when an epoch has ended and another follows."""
+        """Pause if only one epoch was requested; called when an epoch has ended and another follows."""
         with self._lock:
             if self._stepping:
                 self.paused, self._stepping = True, False

@@ -8,7 +8,7 @@ CPU are several times slower than those of oneDNN.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,30 +31,10 @@ class Sums:
     images: int = 0
 
 
-class TrainingProgram(Protocol):
-    """The interface of a program that runs training steps on the device."""
-
-    name: str
-
-    def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:
-        """Set the epoch (from 0), the order of the images and the learning rate for the next steps."""
-        ...
-
-    def run(self, first: int, last: int, before: Sums) -> Sums:
-        """Run the epoch's steps from `first` (counted from 0) up to but not including `last`.
-
-        Returns:
-            `before` with what these steps add, one step after the other: the same to the bit however an epoch's steps
-            are divided among calls.
-        """
-        ...
-
-
 def kind_for(experiment: Experiment, on_gpu: bool) -> str:
     """Return the kind of program for a network and a device: ``xla`` or ``graph``."""
-    asked = experiment.training.program
-    if asked != "auto":
-        return asked
+    if experiment.training.program != "auto":
+        return experiment.training.program
     convolves = any(isinstance(layer, Conv2D) for layer in experiment.layers)
     return GRAPH if convolves and not on_gpu else XLA
 
@@ -95,11 +75,18 @@ class LoopProgram:
         self._feed = None
 
     def begin_epoch(self, epoch: int, order: NDArray[np.integer], learning_rate: float) -> None:
+        """Set the epoch (from 0), the order of the images and the learning rate for the next steps."""
         self._epoch = tf.constant(epoch, tf.int32)
         self._order = tf.constant(order, tf.int32)
         self._optimizer.learning_rate = learning_rate
 
     def run(self, first: int, last: int, before: Sums) -> Sums:
+        """Run the epoch's steps from `first` (counted from 0) up to but not including `last`.
+
+        Returns:
+            `before` with what these steps add, one step after the other: the same to the bit however an epoch's steps
+            are divided among calls.
+        """
         totals = tf.constant((before.loss, before.correct), tf.float64)
         if first < self._full:
             totals = self._call(self._batch, first, min(last, self._full), totals)
