@@ -1,4 +1,4 @@
-"""The user's guide: a Markdown page a topic, read in the app (F1), by `mnist-tui guide` and on the web.
+"""The user's guide: a Markdown page for each topic, shown in the app (F1), by `mnist-tui guide` and on the web.
 
 Pages link to each other by file name. No Textual, Rich or typer here.
 """
@@ -32,7 +32,7 @@ TOPICS = (
 
 
 def page(topic: str) -> str:
-    """The Markdown text of a page.
+    """Return the Markdown text of a page.
 
     Raises:
         RequestError: there is no such page; the nearest names are offered.
@@ -45,5 +45,5 @@ def page(topic: str) -> str:
 
 
 def title(topic: str) -> str:
-    """The heading of a page."""
+    """Return the heading of a page."""
     return page(topic).partition("\n")[0].removeprefix("# ")

@@ -1,4 +1,4 @@
-"""Put experiments and their complexity into words and tables of text, for the presets screen and the editor."""
+"""Describe experiments and their complexity in words and tables, for the presets screen and the editor."""
 
 from __future__ import annotations
 
@@ -98,10 +98,9 @@ def facts(preset: Preset) -> dict[str, str]:
     return dict(zip(FACTS, values, strict=True))
 
 
-def searched(preset: Preset | BrokenPreset) -> str:
-    """Return the text in which the search looks for a preset, in lower case."""
+def _searched_text(preset: Preset | BrokenPreset) -> str:
     if isinstance(preset, BrokenPreset):
-        return f"{preset.name} broken".lower()
+        return f"{preset.name} broken"
     experiment = preset.experiment
     kinds = " ".join(layer.kind for layer in experiment.layers)
     parts = (
@@ -115,12 +114,12 @@ def searched(preset: Preset | BrokenPreset) -> str:
         experiment.optimizer.name,
         preset.reference.source if preset.reference else "",
     )
-    return " ".join(parts).lower()
+    return " ".join(parts)
 
 
 def matches(preset: Preset | BrokenPreset, query: str) -> bool:
     """Return whether every word of the query is found in the preset."""
-    text = searched(preset)
+    text = _searched_text(preset).lower()
     return all(word in text for word in query.lower().split())
 
 

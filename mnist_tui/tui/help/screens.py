@@ -41,32 +41,22 @@ def help_of(screen: Screen[Any]) -> str:
     return "\n\n".join(texts) or cleandoc(ABOUT)
 
 
-def more_of(screen: Screen[Any]) -> str:
-    """Return further help of a screen, shown after its keys; empty for most screens."""
-    return cleandoc(getattr(screen, "MORE_HELP", ""))
-
-
-def topic_of(screen: Screen[Any]) -> str:
-    """Return the page of the guide about a screen."""
-    return getattr(screen, "GUIDE", "screens")
-
-
 def keys_of(screen: Screen[Any]) -> list[tuple[str, str]]:
     """Return every key that works now and what it does, one row for each action; the keys of all screens come last."""
     return [(", ".join(command.keys), command.about or command.name) for command in commands_of(screen)]
 
 
 class HelpScreen(BenchModal[None]):
-    """Shows the help until a key closes it.
+    """Shows the help about a screen.
 
     Args:
-        screen: where the help was asked for.
+        screen: the screen on which help was requested.
     """
 
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "#help"
     HELP = """
-    **Help.** Esc closes it; the keys of every other screen are one key away.
+    **Help.** Esc closes it; `a` shows the keys of all screens.
     """
     BINDINGS = [
         Binding("escape,f1,q,enter", "dismiss", "Close", tooltip="Back to where you were", id="help.close"),
@@ -78,7 +68,8 @@ class HelpScreen(BenchModal[None]):
 
     def __init__(self, screen: Screen[Any]) -> None:
         super().__init__()
-        self._text, self._more, self._topic = help_of(screen), more_of(screen), topic_of(screen)
+        self._text, self._more = help_of(screen), cleandoc(getattr(screen, "MORE_HELP", ""))
+        self._topic: str = getattr(screen, "GUIDE", "screens")
         self._keys = keys_of(screen)
         self._whole = False
 
@@ -108,8 +99,6 @@ class HelpScreen(BenchModal[None]):
     @work(thread=True)
     def _read(self) -> None:
         """List all keys in a thread, as this imports every screen."""
-        from mnist_tui.tui.terminal.keymap import shown
-
         own = self.app.settings.keys
         sections = [
             (section, [(shown(entry.current_keys(own)), entry.about or entry.name) for entry in found])
@@ -196,11 +185,11 @@ TOUR_KEYS = (
     ("app.help", "f1", "help, and every key of where you are"),
     ("app.quit", "q", "leave; a training goes on if you want it to"),
 )
-"""An action's name, its key unless the user has another, what it does; the table of all keys would take longer."""
+"""Actions, their default keys and what they do: making the table of all keys would take longer."""
 
 
 class TourScreen(BenchModal[None]):
-    """Shown over the presets at the first start; any key or click closes it for ever."""
+    """Is shown over the presets at the first start; any key or click closes it for ever."""
 
     CSS_PATH = "help.tcss"
     HELP = """
@@ -208,11 +197,7 @@ class TourScreen(BenchModal[None]):
     """
 
     def compose(self) -> ComposeResult:
-        keys = Table.grid(padding=(0, 2))
-        keys.add_column(justify="right", style="bold", no_wrap=True)
-        keys.add_column()
-        for name, key, what in TOUR_KEYS:
-            keys.add_row(Text(shown(self.app.settings.keys.get(name, key))), what)
+        keys = _table([("", [(shown(self.app.settings.keys.get(name, key)), what) for name, key, what in TOUR_KEYS])])
         settings = key_of("app.settings", type(self.app), self.app.settings.keys)
         with Vertical(id="tour") as box:
             box.border_title = "Welcome to mnist-tui"
