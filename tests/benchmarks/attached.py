@@ -84,6 +84,7 @@ def answers(folder: RunFolder) -> list[float]:
     with Terminal(["attach", folder.id], columns=COLUMNS, rows=ROWS) as terminal:
         terminal.wait_for(lambda text: EVALUATED.search(text) is not None)
         terminal.press(",")
+        terminal.wait_for(lambda text: "│ epoch" in text)  # the cursor of the curves; a busy machine draws it late
         terminal.settle()
         shown = EVALUATED.search(terminal.text)
         assert shown is not None
