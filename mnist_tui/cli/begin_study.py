@@ -79,7 +79,7 @@ def seeds_of(
 def begin(
     runs_dir: Path, request: StudyRequest, *, new: bool = False, earlier: StudyFolder | None = None, hint: str = ""
 ) -> StudyFolder:
-    """Begin a study, or resume the unfinished one that asks for the same, with a note; see `studies.start.begin_study`.
+    """Begin a study, or resume the unfinished one with the same settings, with a note; see `studies.start.begin_study`.
 
     Args:
         hint: what to do where that is not wanted; follows the note.

@@ -99,10 +99,10 @@ def follow(folder: RunFolder, printer: EventPrinter, signals: StopSignals, watch
     """Wait for the run's end, and print what happens.
 
     Args:
-        watch: a watch on the run that has read earlier events already; nothing is printed of them.
+        watch: a watch that may have read earlier events already; those are not printed again.
 
     Returns:
-        The run's last state, whose `state` is crashed where its worker died without a word.
+        The run's last state; its `state` is ``crashed`` if the worker died without recording an end.
     """
     watch = watch or RunWatch(folder)
     watch.on_events = printer.show

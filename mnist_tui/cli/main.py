@@ -132,7 +132,8 @@ def _refuse_options_before(command: str, flags: list[str]) -> None:
 
 def guide(
     topic: Annotated[
-        str | None, typer.Argument(metavar="[TOPIC]", help="A page; without it, a list.", autocompletion=among(TOPICS))
+        str | None,
+        typer.Argument(metavar="[TOPIC]", help="The page; without it, list all.", autocompletion=among(TOPICS)),
     ] = None,
 ) -> None:
     """Read a page of the user's guide, or list its pages."""

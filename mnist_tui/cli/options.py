@@ -1,4 +1,4 @@
-"""Declare the options that commands share, lay out the help, and explain mistakes in the form of a command line.
+"""Declare the options that commands share, lay out the help, and explain syntax errors on the command line.
 
 A command that takes an experiment is decorated with `with_experiment` and gets it as its argument `request`.
 """
@@ -103,7 +103,7 @@ REFRESH_HELP = "How often live screens are redrawn; auto: by the terminal."
 RefreshOption = Annotated[Refresh | None, typer.Option("--refresh", metavar="normal|slow|auto", help=REFRESH_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed without a terminal to ask on.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation; needed if there is no terminal.")]
 AllowSample = Annotated[
     bool, typer.Option("--allow-sample", help="Take the bundled digits where the dataset cannot be had.")
 ]
@@ -179,7 +179,7 @@ class Request:
         ]
 
     def one_seed(self, what: str) -> None:
-        """Refuse ``--seeds`` for a command that takes one experiment; `what` says why it does."""
+        """Refuse ``--seeds`` for a command that needs a single run; `what` is the reason, for the message."""
         if self.seeds is not None:
             raise RequestError(f"--seeds {self.seeds} does not go with this command: {what}; train and sweep take it")
 

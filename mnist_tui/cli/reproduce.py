@@ -70,7 +70,7 @@ def reproduce(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option("--seeds", metavar="N", help="Train seeds 0 to N − 1; by default as many as the verdict needs."),
+        typer.Option("--seeds", metavar="N", help="Train with seeds 0 to N − 1 (default: enough to compare)."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and train nothing.")] = False,
     from_runs: Annotated[

@@ -74,7 +74,7 @@ def _print_runs(summaries: list[RunSummary]) -> None:
 
 
 def figure_columns(summaries: list[RunSummary], without: Container[str] = ()) -> dict[str, Callable[[RunSummary], str]]:
-    """Return the columns of a table of runs that hold figures: what makes a cell's text, by the column's title."""
+    """Return the columns of numbers of a table of runs: by their titles, the functions that write a cell."""
     columns: dict[str, Callable[[RunSummary], str]] = {
         "epochs": lambda run: f"{run.epochs_done:,}/{run.epochs:,}",
         "test accuracy": lambda run: percent(run.test_accuracy),

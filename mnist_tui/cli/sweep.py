@@ -52,8 +52,8 @@ def complete_over(incomplete: str) -> list[str]:
 
 
 OVER_HELP = (
-    "An option's name (without hyphens) or a TOML path, and the values to try: hidden=150,250,200x100. For random and "
-    "tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
+    "An option's name without hyphens, or a key such as optimizer.epsilon, and the values to try: "
+    "hidden=150,250,200x100. For random and tpe also a range: lr=0.0001..0.01:log, hidden=50..400. May be repeated."
 )
 Over = Annotated[list[str] | None, option_in(PANEL, "--over", "NAME=V1,V2…", OVER_HELP, complete_over)]
 SEARCH_HELP = "Every combination, random ones, or those that Optuna's TPE proposes."
@@ -116,7 +116,7 @@ def sweep(
 def _axes(over: list[str] | None) -> tuple[SweepAxis, ...]:
     if not over:
         raise RequestError(
-            "a sweep needs something to vary: --over hidden=150,250 (an option's name or a TOML path, and its values); "
+            "a sweep needs something to vary: --over hidden=150,250 (an option or a key, and its values); "
             "for seeds alone there is `mnist-tui train --seeds N`"
         )
     return tuple(parse_over(text) for text in over)
@@ -124,9 +124,9 @@ def _axes(over: list[str] | None) -> tuple[SweepAxis, ...]:
 
 def _search(kind: str, trials: str | None, metric: str, *, seed: int, prune: bool) -> dict[str, object]:
     if kind not in KINDS:
-        raise RequestError(f"--search {kind} is not known; {listed(KINDS)} are")
+        raise RequestError(f"--search {kind} is not known; choose {listed(KINDS, 'or')}")
     if metric not in METRICS:
-        raise RequestError(f"--metric {metric} is not known; {listed(METRICS)} are")
+        raise RequestError(f"--metric {metric} is not known; choose {listed(METRICS, 'or')}")
     number = checked_whole("--trials", trials, 100_000)
     if kind == "grid" and number is not None:
         raise RequestError(

@@ -51,7 +51,7 @@ def train(
         bool, typer.Option("--wait", help="Stand in line behind the runs that train on the same device.")
     ] = False,
     new: Annotated[
-        bool, typer.Option("--new", help="With --seeds: begin anew although an unfinished group asks for the same.")
+        bool, typer.Option("--new", help="With --seeds: begin anew although an unfinished group has the same settings.")
     ] = False,
     threads: Annotated[
         str | None,

@@ -274,12 +274,12 @@ class MalformedMessageError(Exception):
 
 @dataclass
 class Delivery:
-    """A file that an app delivers to its page.
+    """A file that the app sends, in parts, to the browser page that shows it.
 
     Attributes:
         key: the app's key for it.
-        name: sent back to the app with each request for a part.
-        encoding: of a text, whose parts come as text.
+        name: the page repeats it in each request for a part.
+        encoding: the encoding of a text file, whose parts are sent as text; empty for bytes.
         headers: of the response that holds the file.
         fetched: whether the page has fetched it.
     """

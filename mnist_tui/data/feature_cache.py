@@ -79,7 +79,7 @@ def load(key: FeatureKey) -> NDArray[np.float32] | None:
 
 
 def store(key: FeatureKey, features: NDArray[np.floating], *, limit: int = LIMIT_BYTES) -> bool:
-    """Keep features, float32 (key.count, length), and remove those longest unused beyond `limit` bytes.
+    """Save features, float32 (key.count, length); delete the least recently used ones beyond `limit` bytes.
 
     Returns:
         Whether they are kept: not if they are larger than the limit, or if they cannot be written.

@@ -198,5 +198,5 @@ def _is_file(path: Path) -> bool:
 
 
 def file_list() -> str:
-    """Return the four file names in words."""
+    """Return the names of the four files as one phrase of a message."""
     return f"{listed([*FILE_NAMES.values()])} (each as it is or as .gz)"

@@ -198,9 +198,9 @@ _DARKEST: Final = 16
 
 
 def read_digits() -> Mapping[Part, NDArray[np.uint8]]:
-    """Return the sample as 1,437 training and 360 test images, always the same, the classes alike in both.
+    """Return the sample as 1,437 training and 360 test images. The split is fixed and stratified by class.
 
-    As in MNIST a digit takes 20×20 pixels of 28×28, strokes bright on black.
+    As in MNIST, a digit fills 20×20 of the 28×28 pixels, with bright strokes on black.
     """
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 

@@ -186,7 +186,7 @@ def sizes(text: str, each: FieldFacts) -> tuple[int, ...]:
 def chosen(text: str, choices: Sequence[str]) -> str:
     """Return the text; raise ValueError if it is not one of the choices."""
     if text not in choices:
-        raise ValueError(f"is not known; {', '.join(choices)} are")
+        raise ValueError(f"is not known; choose from {', '.join(choices)}")
     return text
 
 

@@ -176,10 +176,10 @@ OPTIMIZERS: dict[str, type[GradientOptimizer | Ridge]] = {**GRADIENT_OPTIMIZERS,
 
 
 class SchedulePart(ExperimentPart):
-    """The base of all schedules: the optimizer's learning rate throughout.
+    """The base of all schedules; by itself it keeps the optimizer's learning rate constant.
 
     Attributes:
-        EXAMPLE: a text that ``--schedule`` takes.
+        EXAMPLE: an example of what ``--schedule`` takes.
         SPANS_EPOCHS: whether the rates depend on how many epochs are planned.
     """
 
@@ -202,7 +202,7 @@ class SchedulePart(ExperimentPart):
 
 
 class ConstantSchedule(SchedulePart):
-    """The optimizer's learning rate throughout."""
+    """The optimizer's learning rate in every epoch."""
 
     EXAMPLE = "constant"
     kind: Literal["constant"] = "constant"

@@ -88,7 +88,7 @@ def _sentence(entry: Any) -> str:
         case "missing":
             return "is missing"
         case "union_tag_invalid":
-            return f"{context['tag']!r} is not known; {tags} are"
+            return f"{context['tag']!r} is not known; choose from {tags}"
         case "union_tag_not_found":
             return f"needs a {context['discriminator']}"
         case "literal_error" | "enum":

@@ -1,4 +1,4 @@
-"""The image, the classes, and the shapes of HOG features and windows, by arithmetic."""
+"""Constants (image size, number of classes), and functions that compute the shapes of HOG features and windows."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class TrainingSpec(ExperimentPart):
         default=True, description="on a GPU the same bits each time, at a cost in speed; a CPU always gives them"
     )
     plain_loss: bool = Field(
-        default=False, description="training loss with dropout off, too, after each epoch on a fixed part of the images"
+        default=False, description="also measure the training loss without dropout, on a fixed part of the images"
     )
 
 
@@ -226,7 +226,7 @@ def _closed_form_problems(experiment: Experiment) -> list[Problem]:
             training.early_stopping is not None,
             "ridge has nothing to stop early; leave it out (--patience none)",
         ),
-        ("plain_loss", training.plain_loss, "ridge measures without dropout as it is; off works"),
+        ("plain_loss", training.plain_loss, "ridge always measures without dropout; choose off"),
     )
     found += [Problem(("training", field), message) for field, wrong, message in checks if wrong]
     if experiment.dataset.validation == "test" and len(optimizer.ridges) > 1:

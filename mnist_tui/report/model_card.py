@@ -43,7 +43,7 @@ def card(folder: RunFolder, formats: Sequence[str], out: Path) -> str:
 
 
 def is_card_of(folder: RunFolder, path: Path) -> bool:
-    """Tell whether a file is a card of this run, so that a newer card may replace it."""
+    """Return whether a file is a model card of this run; then a newer model card may replace it."""
     try:
         return f"{markdown.escaped(folder.id)} |" in read_text(path, follow_links=True)
     except (OSError, ValueError):
@@ -84,10 +84,10 @@ def _notices(evidence: Evidence) -> list[str]:
         notices.append("These weights were not evaluated on the test images.")
     precision = evidence.experiment.training.precision
     if precision != "float32":
-        difference = "thousandths" if precision == "mixed_float16" else "hundredths"
+        difference = "0.001" if precision == "mixed_float16" else "0.01"
         notices.append(
-            f"Trained in {precision}, in which model.keras computes, too. All else here computes in float32, so that "
-            f"probabilities differ by some {difference} from the run's own."
+            f"Trained in {precision}; model.keras computes in it, too. The other files compute in float32, so their "
+            f"probabilities differ from the run's own by about {difference}."
         )
     return notices
 
@@ -266,7 +266,7 @@ def _activated(value: str, activation: str) -> str:
 
 
 def _places(edge: int, stride: int, padding: str, inputs: Sequence[int], fill: str) -> str:
-    """Return a call of `places` with TensorFlow's padding, which puts an odd pixel after instead of before."""
+    """Return source code that calls `places` with TensorFlow's padding: an odd pixel goes to the right and bottom."""
     before = after = 0
     if padding == "same":
         both = max((windows(inputs[0], edge, stride, padding) - 1) * stride + edge - inputs[0], 0)

@@ -259,7 +259,7 @@ def unconverged(run: RunState, experiment: Experiment) -> Finding | None:
     if run.live:
         return Finding("improving", "good", "Still improving", evidence)
     if over:
-        advice = "The learning rate had come to its end; more epochs from the beginning make its schedule longer."
+        advice = "The learning rate's schedule has ended; a new run with more epochs has a longer one."
         return Finding("improving", "good", "Still improving when its schedule ended", evidence, advice)
     if run.state == "stopped" and len(rows) < run.epochs:
         headline, rest = "Stopped while still improving", counted(run.epochs - len(rows), "epoch")
@@ -480,7 +480,7 @@ def _solved(run: RunState) -> Finding:
         "The output layer is the least-squares solution: there is no course of training to judge. "
         f"{percent(row.accuracy)} of the training and {percent(row.val_accuracy)} of the validation images are right."
     )
-    advice = "What it can learn is set by what enters it: try more hidden neurons, or other features."
+    advice = "Its size and its input limit what it can learn: try more hidden neurons, or other features."
     return Finding("closed-form", "note", "Solved in closed form", evidence, advice)
 
 

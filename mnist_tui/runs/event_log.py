@@ -70,7 +70,7 @@ def as_object(line: str | bytes) -> dict[str, Any]:
 
 
 def finite(kind: type[Event], doc: dict[str, Any]) -> dict[str, Any]:
-    """Return the object with 0 for numbers that were not finite and that the event requires, such as a speed."""
+    """Return the object with 0 for numbers that the event requires and that are not finite, such as a speed."""
     names = doc.get("nonfinite")
     if not isinstance(names, list):
         return doc

@@ -196,7 +196,7 @@ class LayerWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsSeen(Event):
-    """The parameters after an epoch, 0 for the initial ones; a long run does not record them after every epoch."""
+    """The weights and biases after an epoch (epoch 0: the initial ones); a long run records only some epochs."""
 
     type: ClassVar[str] = "weights"
     epoch: int

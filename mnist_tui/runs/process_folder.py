@@ -132,7 +132,7 @@ class ProcessFolder:
         write_json(self.status_file, document(status))
 
     def state(self) -> str:
-        """Return the status's state; ``crashed`` where by that the process lives, and it does not."""
+        """Return the status's state; ``crashed`` if the status says that the process lives, and it does not."""
         status = self.status()
         if status.state not in self.live or is_alive(self.path, status):
             return status.state

@@ -148,7 +148,7 @@ def run_job(
     """Run a job that needs TensorFlow but trains nothing (an export) in a worker, and wait for its end.
 
     Args:
-        job: the worker's name of it.
+        job: its name, such as ``export``.
         arguments: its arguments, after the run's folder; paths among them are absolute.
 
     Returns:
@@ -169,7 +169,7 @@ def start_job(job: str, folder: RunFolder, errors: IO[bytes]) -> subprocess.Pope
     """Start a job in a worker that answers on stdout what it is asked on stdin, until stdin ends.
 
     Args:
-        job: the worker's name of it.
+        job: its name, such as ``export``.
         errors: gets its stderr.
     """
     arguments = ("--job", job, "--run", str(folder.path.absolute()))

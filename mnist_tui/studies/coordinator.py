@@ -36,7 +36,7 @@ LOG_LINES = 3
 POLL_SECONDS = 0.2
 NO_WORKER_SECONDS = 10.0
 """How long a study waits without any worker before it says so."""
-AT_ONCE = "the study was ended at once"
+AT_ONCE = "the study was stopped without waiting for its trials"
 
 NewsKind = Literal["began", "event", "ended", "lost"]
 

@@ -65,7 +65,7 @@ def begin_study(
     earlier: StudyFolder | None = None,
     command_of: Callable[[StudyFolder], str] | None = None,
 ) -> tuple[StudyFolder, str]:
-    """Start the process of a study; an unfinished study that asks for the same is resumed instead.
+    """Start the process of a study; an unfinished study with the same settings is resumed instead.
 
     Args:
         new: start a new study in any case.
@@ -84,10 +84,10 @@ def begin_study(
     if earlier is None and not new:
         earlier = find_same_study(runs_dir, request)
     if earlier is not None and earlier.state() in LIVE:
-        return earlier, f"study {earlier.id} asks for the same and is already running: this shows it"
+        return earlier, f"study {earlier.id} has the same settings and is already running: it is shown here"
     if earlier is not None:
         resume(earlier, study)
-        return earlier, f"study {earlier.id} asks for the same and is not finished: it is resumed"
+        return earlier, f"study {earlier.id} has the same settings and is not finished: it is resumed"
     check_resources(study)
     folder = create_study(runs_dir, request)
     if command_of is not None:
@@ -123,7 +123,7 @@ def check_resources(study: Study) -> None:
 
 
 def find_same_study(runs_dir: Path, request: StudyRequest) -> StudyFolder | None:
-    """Return the newest unfinished study that asks for the same; where its trials are trained does not matter.
+    """Return the newest unfinished study with the same settings; where its trials are trained does not matter.
 
     Studies that cannot be read are passed over.
     """

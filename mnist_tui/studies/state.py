@@ -247,7 +247,7 @@ class Reducer:
         )
 
     def row(self, number: int) -> TrialRow:
-        """Return the row of that number, with the epochs added since the last call. Raises KeyError without one."""
+        """Return that trial's row, brought up to date. Raises KeyError if there is no such trial."""
         row = self._rows[number]
         if newer := self._epochs.pop(number, None):
             last = newer[-1]

@@ -163,12 +163,12 @@ def command_of(trial: Trial, base: Preset, study: Study, threads: int | None, ex
 
 
 def preset_options(preset: Preset, base: str, values: Mapping[str, str] | None = None) -> list[str]:
-    """Return the name of a preset and the options that make an experiment from it; empty if no options do.
+    """Return a preset's name and the options that turn it into an experiment; empty if no options can.
 
     Args:
         preset: holds the experiment.
         base: the name of the preset that the options change.
-        values: by parameter or TOML path, which the options name in any case.
+        values: by parameter or TOML key; these become options even where the preset has the same value.
     """
     try:
         known = find_preset(base).experiment

@@ -64,7 +64,7 @@ def choose(requested: str, requested_threads: int | None = None) -> Device:
     gpus = tf.config.list_physical_devices("GPU")
     wanted = re.fullmatch(r"auto|cpu|gpu(?::(\d+))?", requested)
     if wanted is None:
-        raise DeviceError(f"there is no device {requested!r}; auto, cpu, gpu and gpu:N are known")
+        raise DeviceError(f"there is no device {requested!r}; choose auto, cpu, gpu or gpu:N")
     if requested == "cpu" or (requested == "auto" and not gpus):
         if gpus:
             with _before_its_start("--device cpu", "on a GPU"):

@@ -263,7 +263,7 @@ def export(folder: RunFolder, formats: Sequence[str], out: Path) -> None:
     """
     unknown = [name for name in formats if name not in WEIGHT_FORMATS]
     if unknown:
-        raise RunError(f"there is no weights format {unknown[0]!r}; {', '.join(WEIGHT_FORMATS)} are")
+        raise RunError(f"there is no weights format {unknown[0]!r}; choose from {', '.join(WEIGHT_FORMATS)}")
     if not folder.model_file.exists():
         state = folder.state()
         if state in LIVE:

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
 
 def extend(folder: RunFolder, training: Trainer, reporter: Reporter, commands: Sequence[Command]) -> None:
-    """Plan as many more epochs as `commands` ask for, after those planned; after the last epoch done if training
-    had come to its end.
+    """Add the epochs that `commands` ask for: to the planned ones, or to those done if training had ended.
 
-    The run's `experiment.toml` becomes the experiment with the new total, so that the folder runs again by itself. The
-    event that names the commands is on the disk before it: `recover` mends what a kill between the two leaves.
+    `experiment.toml` gets the new total. The event that names the commands is written before it: if the process is
+    killed between the two, `recover` writes `experiment.toml`.
 
     Raises:
         RequestError: the experiment does not train in epochs.

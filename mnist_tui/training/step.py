@@ -54,7 +54,7 @@ def dropout_mask(keys: Keys, epoch: Any, step: Any, shape: tuple[int, ...], rate
 
 @lru_cache(64)
 def _kept(shape: tuple[int, ...], rate: float) -> Any:
-    """Return the function that draws a mask, compiled: one pass over the units even if the program around it is not."""
+    """Return the function that samples a dropout mask, compiled even if the code around it is not."""
 
     def draw(first: Any, second: Any) -> Any:
         positions = tf.range(int(np.prod(shape)), dtype=tf.int32)

@@ -147,7 +147,7 @@ def _mark_failed(folder: RunFolder, reason: str) -> None:
 class StandbyWorker:
     """Import TensorFlow while waiting for a run on stdin; end if stdin ends before one comes.
 
-    A run that comes while TensorFlow is still being imported is started at once.
+    A run may come while TensorFlow is still being imported: its folder says at once that it starts.
     """
 
     def __init__(self, signals: Signals) -> None:

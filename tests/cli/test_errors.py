@@ -23,7 +23,7 @@ from tests.cli.conftest import Command, sentence
         (["--dropout", "1"], "--dropout 1 is out of bounds"),
         (["--lr", "nan"], "--lr nan is not a finite number"),
         (["--hidden", "0"], "--hidden 0 is out of bounds"),
-        (["--optimizer", "adma"], "--optimizer adma is not known; rmsprop, adam"),
+        (["--optimizer", "adma"], "--optimizer adma is not known; choose from rmsprop, adam"),
         (["--filters", "9"], "--filters 9 finds no convolution"),
         (["--ppc", "7", "--cells-per-block", "5"], "cells_per_block from 1 to 4 works"),
         (["--set", "optimizer.rho"], "is not of the form PATH=VALUE"),

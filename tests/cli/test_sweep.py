@@ -51,8 +51,8 @@ DIGITS = (*SWEEP, "--dataset", "digits", "--validation", "0.2", "--epochs", "2")
         (["--over", "seed=1,2"], "--seeds N trains each trial with N"),
         (["--over", "hidden=5..9"], "hidden=5..9 is a range, of which a grid cannot train"),
         (["--over", "hidden=5,6", "--trials", "3"], "--trials 3 does not go with a grid"),
-        (["--over", "hidden=5,6", "--search", "best"], "--search best is not known; grid, random and tpe are"),
-        (["--over", "hidden=5,6", "--metric", "f1"], "--metric f1 is not known; val_accuracy and val_loss are"),
+        (["--over", "hidden=5,6", "--search", "best"], "--search best is not known; choose grid, random or tpe"),
+        (["--over", "hidden=5,6", "--metric", "f1"], "--metric f1 is not known; choose val_accuracy or val_loss"),
         (["--over", "hidden=5,6", "--seeds", "600"], "these are 1,200 trials; --yes trains more than 1,000"),
         (["--over", "hidden=5,6", "--seeds", "none"], "--seeds none is not a whole number"),
         (["--over", "hidden=5,6", "--workers", "0"], "--workers 0 is out of bounds"),
@@ -209,7 +209,7 @@ def test_a_sweep_that_was_stopped_goes_on_with_what_is_missing(tmp_path: Path) -
 
     again = subprocess.run(line, env=environment(tmp_path), capture_output=True, text=True, check=True)
     assert (
-        f"study {stopped['study']} asks for the same and is not finished: it is resumed; --new starts another"
+        f"study {stopped['study']} has the same settings and is not finished: it is resumed; --new starts another"
         in again.stderr
     )
     doc = json.loads(again.stdout)

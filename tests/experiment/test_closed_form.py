@@ -70,7 +70,7 @@ def test_a_hidden_layer_that_would_have_to_be_trained_is_refused(layer, cure):
         ({"training": {"epochs": 4}}, r"training\.epochs: 4 are too many: .* 1 works"),
         ({"training": {"schedule": {"kind": "cosine"}}}, r"training\.schedule: ridge has no learning rate"),
         ({"training": {"early_stopping": {}}}, r"training\.early_stopping: ridge has nothing to stop early"),
-        ({"training": {"plain_loss": True}}, r"training\.plain_loss: ridge measures without dropout"),
+        ({"training": {"plain_loss": True}}, r"training\.plain_loss: ridge always measures without dropout"),
         ({"dataset": {"validation": "test"}}, r"dataset\.validation: the test set may not choose among 8 ridges"),
         ({"optimizer": {"ridges": []}}, r"optimizer\.ridges: 0 ridges are given; 1 to 100 work"),
         ({"optimizer": {"ridges": [1, 0]}}, r"optimizer\.ridges\.1: 0 is too small; it must be greater than 0"),

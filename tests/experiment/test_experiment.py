@@ -67,7 +67,7 @@ def test_the_starters_come_first_and_are_the_seeds_models():
             '[optimizer]\nname = "adam"\nlearning_rate = nan\n',
             "line 3: optimizer.learning_rate: nan is not a finite number",
         ),
-        ('[optimizer]\nname = "adm"\n', "'adm' is not known; rmsprop, adam"),
+        ('[optimizer]\nname = "adm"\n', "'adm' is not known; choose from rmsprop, adam"),
         ("[training]\nepochs = \n", "is not valid TOML: invalid value (at line 2"),
         ('[features]\nkind = "hog"\npixels_per_cell = 14\ncells_per_block = 3\n', "cells_per_block from 1 to 2 works"),
         ('[[layers]]\nkind = "dense"\nunits = 3\n', "put a flatten layer before it"),

@@ -32,7 +32,7 @@ def test_what_a_parameter_reads_it_also_takes(parameter):
         ("raw", {"lr": "0"}, "--lr 0 is not above 0"),
         ("raw", {"hidden": "0"}, "--hidden 0 is out of bounds"),
         ("raw", {"hidden": "a"}, "--hidden a is not a number of each layer; 250 or 200x100 is the form"),
-        ("raw", {"activation": "rlu"}, "--activation rlu is not known; linear, relu"),
+        ("raw", {"activation": "rlu"}, "--activation rlu is not known; choose from linear, relu"),
         ("raw", {"filters": "3"}, "finds no convolution"),
         ("cnn", {"filters": "3x4"}, "gives 2 numbers for 3 convolutions"),
         ("cnn", {"ppc": "7"}, "does not go with convolutions"),
@@ -41,7 +41,7 @@ def test_what_a_parameter_reads_it_also_takes(parameter):
         ("raw", {"schedule": "exp:0.5:1"}, "such as exp:15:0.05"),
         ("raw", {"validation": "1"}, "test, or a share between 0 and 1, works"),
         ("raw", {"patience": "0"}, "none turns early stopping off"),
-        ("raw", {"plain-loss": "maybe"}, "--plain-loss maybe is not known; off, on are"),
+        ("raw", {"plain-loss": "maybe"}, "--plain-loss maybe is not known; choose from off, on"),
         ("raw", {"batch-size": "0"}, "--batch-size 0 is out of bounds; a whole number of at least"),
     ],
 )

@@ -152,7 +152,11 @@ def test_told_twice_to_stop_it_ends_at_once_though_a_trial_obeys_nothing(
 
     state, reason = coordinated(made, FakeExecutor(deaf=frozenset({"5"}), after=tell), stops)
     assert (state, reason) == ("stopped", "0 of 3 trials finished, 2 stopped")
-    assert [row.reason for row in seen(made).rows] == ["the study was ended at once", "asked to", ""]
+    assert [row.reason for row in seen(made).rows] == [
+        "the study was stopped without waiting for its trials",
+        "asked to",
+        "",
+    ]
     coordinated(made, FakeExecutor())
     assert row_states(made) == ["finished"] * 3 and len(run_folders(tmp_path)) == 3
 

@@ -65,7 +65,7 @@ def test_cpu_hides_every_gpu(gpus):
         ((), "gpu", "there is no gpu here: TensorFlow finds no GPU"),
         (("A",), "gpu:1", "there is no gpu:1 here: TensorFlow finds 1, gpu:0; --device cpu trains without"),
         (("A", "B"), "gpu:2", "TensorFlow finds 2, gpu:0 to gpu:1"),
-        (("A",), "tpu", "there is no device 'tpu'; auto, cpu, gpu and gpu:N are known"),
+        (("A",), "tpu", "there is no device 'tpu'; choose auto, cpu, gpu or gpu:N"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(gpus, names, asked, said):

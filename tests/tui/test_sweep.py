@@ -222,7 +222,7 @@ def test_the_same_sweep_again_goes_on_with_the_unfinished_study(tmp_path: Path, 
     assert not told
     again, told = start_sweep(tmp_path, wish(HIDDEN))
     assert again.id == first.id
-    assert "asks for the same" in told
+    assert "has the same settings" in told
     assert len(study_folders(tmp_path)) == len(started) == 1
     first.write_status(replace(first.status(), state="stopped"))
     start_sweep(tmp_path, wish(HIDDEN))

@@ -255,7 +255,7 @@ def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: b
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
-    """Return the number of weights between each pair of layers as a product, and their sum."""
+    """Return the numbers of weights between consecutive layers as products, and their total, as text."""
     hidden = len(dense) - 1
     items: list[str] = []
     sums: list[str] = []

@@ -165,7 +165,7 @@ STATISTIC_ROWS: dict[str, Callable[[SeedStatistics, int, int], str]] = {
 
 
 def seed_table(section: ReportSection) -> MarkdownTable | None:
-    """Return a group's scores, one row a run; below them mean, deviation, interval and range of those that count."""
+    """Return a group's scores, one row a run; below them mean, standard deviation, 95 % interval and range."""
     counted = {run.number for run in section.counted}
     theirs = published_by_seed(section)
     of_seed, their_summary = dict(enumerate(theirs)), summary(theirs, within=SHARE)

@@ -1,1 +1,1 @@
-"""The figures of a report. Plain values become a drawing, its data beside it; matplotlib is imported to paint only."""
+"""The figures of a report: functions that turn plain values into a `Drawing`, which matplotlib paints later."""

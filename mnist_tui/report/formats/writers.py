@@ -214,7 +214,7 @@ LATEX_OF = {tree.BREAK: r"\hskip0pt\relax", "✓": r"\ensuremath{\checkmark}", "
 
 
 def write_latex(prepared: PreparedReport, beside: str) -> bytes:
-    """Return the report as LaTeX that compiles with pdfLaTeX and the packages of every distribution."""
+    """Return the report as LaTeX for pdfLaTeX; it uses only packages that every TeX distribution includes."""
     blocks = without_empty_heads(prepared.with_pictures(lambda name: f"{beside}/{name}.pdf", tree.captioned_figure))
     blocks = tree.with_breaks(tree.with_links(blocks), LATEX_LONGEST_WORD)
     blocks = tree.with_raw_text(blocks, "`", "latex", r"\textasciigrave{}")

@@ -167,7 +167,7 @@ def _on_parameter(parameter: Parameter, sign: str, value: str) -> Test:
 
 def _chosen(name: str, value: str, choices: tuple[str, ...]) -> None:
     if "*" not in value and value.casefold() not in choices:
-        raise FilterError(f"there is no {name} {value!r}; {', '.join(choices)} are")
+        raise FilterError(f"there is no {name} {value!r}; choose from {', '.join(choices)}")
 
 
 def _number(name: str, value: str) -> float:

@@ -299,7 +299,7 @@ def grouped(runs: Iterable[RunSummary]) -> list[SeedGroup]:
 
 
 def seed_groups(runs: Iterable[RunSummary]) -> list[SeedGroup]:
-    """Return the groups with more than one seed."""
+    """Group runs that differ in their seed alone; return the groups with two seeds or more."""
     return [group for group in grouped(runs) if len({run.seed for run in group.runs}) > 1]
 
 
@@ -323,7 +323,7 @@ def _scored(runs: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
 
 
 def differing(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that differ between runs, with each run's text, in the order of the options."""
+    """Return the settings that differ between runs, with their text for each run, in the order of the options."""
     rows = {parameter.name: tuple(run.values.get(parameter.name, "") for run in runs) for parameter in PARAMETERS}
     return {name: texts for name, texts in rows.items() if len(set(texts)) > 1}
 

@@ -208,13 +208,13 @@ def rule_in_words() -> tuple[str, ...]:
     """Return the rule in sentences, one for each case."""
     points = f"{100 * LEAST_MARGIN:g}"
     return (
-        f"One published training agrees where its accuracy lies within our five-seed mean ± the larger of {points} "
-        f"points and {DEVIATIONS} sample standard deviations of ours; a training that the source lists more than once "
-        "is compared as one, by the mean of its figures.",
-        f"A published mean over ten seeds agrees where our ten-seed mean lies within ± {100 * MEANS_MARGIN:g} points "
+        f"A result published from one run agrees if it differs from our five-seed mean by at most {points} "
+        f"points or {DEVIATIONS} of our sample standard deviations, whichever is more. If a source lists the same run "
+        "several times, the mean of its figures is compared.",
+        f"A published mean over ten seeds agrees if our ten-seed mean lies within ± {100 * MEANS_MARGIN:g} points "
         "of it.",
         f"The linear classifier agrees within ± {100 * LINEAR_MARGIN:g} points, in one run: its solution is exact.",
-        "The extreme learning machine agrees where our five-seed mean is at or above the published accuracy: the "
+        "The extreme learning machine agrees if our five-seed mean is at or above the published accuracy: the "
         "source does not give the size of its hidden layer.",
-        "A verdict from fewer seeds is provisional. Where no accuracy was published there is none: not comparable.",
+        "A verdict from fewer seeds is provisional. If no accuracy was published, the verdict is: not comparable.",
     )

@@ -1,4 +1,4 @@
-"""The predictions of a run's network for single images, and the images themselves. Reads files: for a thread."""
+"""The predictions of a run's network for single images, and the images themselves."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def final_of(folder: RunFolder, run: RunState) -> NamedMatrix | None:
 
 
 def base_of_run(folder: RunFolder) -> NamedMatrix | None:
-    """Return a run's final matrix, else its newest; None if no epoch of it has ended. Reads files: for a thread."""
+    """Return a run's final matrix, else its newest; None if no epoch of it has ended. It reads files."""
     run = replayed(folder.events_file)
     final = final_of(folder, run)
     if final is not None:

@@ -255,7 +255,7 @@ def _notes(study: Study, trials: int, request: SweepRequest) -> Iterable[str]:
 
 
 def start_sweep(runs_dir: Path, request: SweepRequest) -> tuple[StudyFolder, str]:
-    """Start the study's process; an unfinished study that asks for the same is resumed instead.
+    """Start the study's process; an unfinished study with the same settings is resumed instead.
 
     Returns:
         The study's folder, and a sentence if the study existed already.

@@ -45,7 +45,7 @@ class PageDriver(WebDriver):
             asyncio.run_coroutine_threadsafe(leaving, self._loop)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
-        """Handle a packet that is not input; a page's size is bounded."""
+        """Handle a packet other than input. The terminal size that a browser page sends is limited."""
         if packet_type == "resize":
             columns, rows = payload.get("width"), payload.get("height")
             if not isinstance(columns, int) or not isinstance(rows, int):

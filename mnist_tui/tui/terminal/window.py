@@ -129,7 +129,7 @@ class Pace:
             self._last_sign = self._clock()
 
     def start_question(self) -> bool:
-        """Return whether to ask the terminal now: not while an answer is awaited."""
+        """Return whether a query may be sent to the terminal now, and note it: no second one before the answer."""
         if self._asked is not None:
             return False
         self._asked = self._clock()

@@ -178,7 +178,7 @@ class WeightsScreen(RunScreen):
         self.redraw()
 
     def _first_weights(self) -> tuple[FirstWeights | None, str]:
-        """Return the weights of the first layer, or why there are none. Reads files: for a thread."""
+        """Return the weights of the first layer, or why there are none. It reads files: call it from a thread."""
         from mnist_tui.runs.first_weights import first_weights
 
         if self._experiment is None:

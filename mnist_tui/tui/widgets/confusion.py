@@ -292,7 +292,7 @@ class ConfusionView(Widget):
             self.border_title = Content.assemble(("confusion", "bold"), title)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the height: heads, ten rows and the caption; with enough room also precision, and two lines a row."""
+        """Return the height: headings, ten rows and a caption; if there is room, precision and rows of two lines."""
         margins = self._sizes(width, 0).margins
         return (HEIGHT_DOUBLED if viewport.height >= ROOMY_SCREEN else HEIGHT) + margins
 
@@ -432,7 +432,7 @@ def differs_until(before: Line, after: Line) -> int:
 
 
 class CellMatrix(ConfusionView, can_focus=True):
-    """Show a matrix with a cell cursor. Posts `CellSelected`; Enter posts `CellChosen` as a click does."""
+    """Show a matrix with a cell cursor. Moving the cursor posts `CellSelected`; Enter and a click post `CellChosen`."""
 
     HELP = f"""{ConfusionView.HELP}
     The arrow keys select a cell, shown in brackets; Enter or a click opens its images. Comma and full stop show the

@@ -88,7 +88,7 @@ class Legend:
         return tuple(parts)
 
     def _series(self, names: Sequence[str]) -> list[tuple[str, str, str, str]]:
-        """Return tone, name, mark and field of each series with values. A single one needs no name."""
+        """Return colour, label, marker and field of each series that has values; a single one has no label."""
         fields = self.measure.fields
         if len(fields) == 1:
             return [("training", "", self.marks.line, fields[0])]
