@@ -19,7 +19,7 @@ from mnist_tui.training.checkpoint import BestSoFar, Position, TrainingSnapshot
 from mnist_tui.training.device import Resident
 from mnist_tui.training.evaluation import Scores
 from mnist_tui.training.inputs import order
-from mnist_tui.training.program import LoopProgram, Sums
+from mnist_tui.training.networks import LoopProgram, Sums
 from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted
 

@@ -24,8 +24,7 @@ from mnist_tui.training.extension import extend
 from mnist_tui.training.inputs import Examples, Inputs
 from mnist_tui.training.machine import cpu_features
 from mnist_tui.training.measures import DEAD_UNIT_IMAGES, Measures, plain_count, spread
-from mnist_tui.training.networks import Network, network_of
-from mnist_tui.training.program import kind_for
+from mnist_tui.training.networks import Network, kind_for, network_of
 from mnist_tui.training.session import Session
 from mnist_tui.training.trainer import Trainer, TrainingOutcome
 from mnist_tui.wording import counted

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
     from mnist_tui.tui.starting import Starter
-    from mnist_tui.tui.study_feed import StudyFeed
+    from mnist_tui.tui.studies.trial_rows import StudyFeed
     from mnist_tui.tui.terminal.keymap import Entry
 
 NOTICE_SECONDS = 15
@@ -156,7 +156,7 @@ class Bench(App[None]):
     @cached_property
     def studies(self) -> Followed[StudyFeed]:
         """The studies that are followed: their end is announced on any screen."""
-        from mnist_tui.tui.study_feed import StudyFeed
+        from mnist_tui.tui.studies.trial_rows import StudyFeed
 
         return Followed(self, StudyFeed, {})
 

@@ -14,7 +14,7 @@ from mnist_tui.tui.feed import RunFeed
 from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.study_feed import StudyFeed
+    from mnist_tui.tui.studies.trial_rows import StudyFeed
 
 FeedT = TypeVar("FeedT", RunFeed, "StudyFeed")
 

@@ -171,7 +171,7 @@ def determinism() -> dict[str, Ratio]:
     from mnist_tui.experiment.presets import find_preset
     from mnist_tui.training import device, models
     from mnist_tui.training.device import Resident
-    from mnist_tui.training.program import LoopProgram, Sums, kind_for
+    from mnist_tui.training.networks import LoopProgram, Sums, kind_for
 
     images = np.random.default_rng(0).integers(0, 256, (12_800, 28, 28), np.uint8)
     examples = Resident(images, np.arange(len(images)) % 10)

@@ -48,7 +48,7 @@ def training(of: Experiment) -> Any:
     from mnist_tui.training.device import Resident
     from mnist_tui.training.engine import Training
     from mnist_tui.training.evaluation import Scorer
-    from mnist_tui.training.program import LoopProgram, kind_for
+    from mnist_tui.training.networks import LoopProgram, kind_for
 
     data = digits()
     limit = of.dataset.limit

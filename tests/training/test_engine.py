@@ -69,7 +69,7 @@ def test_two_epochs_equal_a_bare_keras_loop(of):
 def test_the_last_partial_batch_is_trained_and_counted():
     partial = training(experiment(dataset={"limit": 5}, training={"batch_size": 4, "epochs": 1}))
     assert partial.steps == 2
-    from mnist_tui.training.program import Sums
+    from mnist_tui.training.networks import Sums
 
     assert partial.program.run(0, 2, Sums()).images == 5
     assert partial.program.run(1, 2, Sums()).images == 1

@@ -18,8 +18,7 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_screen import FeedScreen
 from mnist_tui.tui.studies import study_commands, trial_rows, words
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
-from mnist_tui.tui.studies.trial_rows import RowCache, TrialListing, TrialOrder, listing
-from mnist_tui.tui.study_feed import StudyFeed
+from mnist_tui.tui.studies.trial_rows import RowCache, StudyFeed, TrialListing, TrialOrder, listing
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot

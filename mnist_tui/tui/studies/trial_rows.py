@@ -1,16 +1,19 @@
-"""The table of a study's screen: columns, cells and order of its trials.
+"""A study on screen: its feed with the person's view of it; the columns, cells and order of its table of trials.
 
-Trials that differ in their seed alone can be shown together, as one point. Text only.
+Trials that differ in their seed alone can be shown together, as one point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from textual.message import Message
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
+from mnist_tui.studies.folder import StudyFolder
 from mnist_tui.studies.state import ROW_STATES, StudyState, TrialRow
 from mnist_tui.studies.trial_table import (
     TableShape,
@@ -21,7 +24,8 @@ from mnist_tui.studies.trial_table import (
     score_text,
     spread_text,
 )
-from mnist_tui.studies.watch import StudySnapshot
+from mnist_tui.studies.watch import StudySnapshot, StudyWatch
+from mnist_tui.tui.feed import FolderFeed
 from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
 from mnist_tui.wording import DASH, count, counted, loss, seconds
 
@@ -342,3 +346,29 @@ def shown_order(study: StudyState, requested: TrialOrder) -> TrialOrder:
     if study.compares or requested != TrialOrder():
         return requested
     return TrialOrder("seed" if study.kind == "seeds" else "number")
+
+
+class StudyFeed(FolderFeed[StudySnapshot]):
+    """Follows a study as long as it has viewers, and keeps how the person looks at it."""
+
+    class StudyChanged(Message):
+        """The study has changed."""
+
+        def __init__(self, feed: StudyFeed) -> None:
+            super().__init__()
+            self.feed = feed
+
+    def __init__(self, folder: StudyFolder) -> None:
+        super().__init__(StudySnapshot(folder))
+        self.folder = folder
+        self.view = StudyView()
+
+    def _watch(self) -> StudyWatch:
+        return StudyWatch(self.folder)
+
+    def _changed(self) -> Message:
+        return self.StudyChanged(self)
+
+    def choose(self, run: str) -> None:
+        """Choose the trial of a run, once the trial is there."""
+        self.view = replace(self.view, wanted=run)
