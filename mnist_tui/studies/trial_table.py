@@ -115,9 +115,12 @@ def workers_text(study: StudyState) -> str:
     where = listed(hosts) if len(hosts) <= 3 else f"{len(hosts)} machines"
     threads = {worker.threads for worker in workers}
     each = f", {counted(next(iter(threads)), 'thread')} each" if len(threads) == 1 else ""
+    gpus = sum(worker.gpu is not None for worker in workers)
+    on_gpus = f", {gpus:,} with a GPU" if gpus else ""
     numbers = [f"#{row.number}" for row in study.rows if row.state == "running"]
     trials = f" with {', '.join(numbers)}" if 0 < len(numbers) <= 8 else ""
-    return f"{counted(workers, 'worker')} on {where}{each} · {sum(bool(one.run) for one in workers)} busy{trials}"
+    busy = sum(bool(worker.run) for worker in workers)
+    return f"{counted(workers, 'worker')} on {where}{each}{on_gpus} · {busy} busy{trials}"
 
 
 def mean_rows(rows: Iterable[TrialRow]) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:

@@ -28,6 +28,7 @@ from mnist_tui.studies.events import (
     is_logged,
 )
 from mnist_tui.studies.state import ROW_STATES, SETTLED, STATES, StudyState, TrialRow, best_of, reduced, replayed
+from mnist_tui.studies.trial_table import workers_text
 
 WORKERS = (Worker(address="tcp://a:1", host="a", name="0", gpu=0), Worker(address="tcp://b:1", host="b", name="1"))
 STARTED = StudyStarted(
@@ -258,3 +259,12 @@ def test_a_thousand_trials_of_a_hundred_epochs_keep_a_log_that_is_soon_read(tmp_
     log.close()
     assert replayed(file).done == 1000
     assert file.stat().st_size < 4_000_000
+
+
+def test_the_workers_are_told_in_one_line_with_their_machines_threads_gpus_and_trials() -> None:
+    state = reduced(StudyState(), [STARTED, WorkersSeen(workers=WORKERS), *rows_planned(2)])
+    assert workers_text(state) == "2 workers on a and b, 1 thread each, 1 with a GPU · 0 busy"
+    assert workers_text(reduced(state, course(1)[:2])) == (
+        "2 workers on a and b, 1 thread each, 1 with a GPU · 1 busy with #1"
+    )
+    assert workers_text(StudyState()) == ""
