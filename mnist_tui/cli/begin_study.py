@@ -79,10 +79,10 @@ def seeds_of(
 def begin(
     runs_dir: Path, request: StudyRequest, *, new: bool = False, earlier: StudyFolder | None = None, hint: str = ""
 ) -> StudyFolder:
-    """Begin a study, or resume the unfinished one with the same settings, with a note; see `studies.start.begin_study`.
+    """Begin a study, or resume an unfinished one with the same settings and print a note that says so.
 
     Args:
-        hint: what to do where that is not wanted; follows the note.
+        hint: the end of that note: how to begin a new study instead.
     """
     folder, note = begin_study(runs_dir, request, new=new, earlier=earlier)
     if note:

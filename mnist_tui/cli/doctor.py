@@ -300,7 +300,7 @@ class Driver:
 
 @dataclass(frozen=True)
 class TensorFlowAnswer:
-    """What TensorFlow answered in a process of its own.
+    """The devices that TensorFlow reports, asked in a process of its own.
 
     Attributes:
         devices: ``CPU:0``, ``GPU:0``, ….
@@ -319,7 +319,7 @@ class TensorFlowAnswer:
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """Everything that the verdict depends on.
+    """All facts on which the verdict about the GPU depends.
 
     Attributes:
         hardware: whether the machine has an NVIDIA GPU, known to the driver or not.

@@ -6,6 +6,7 @@ No typer here: the app starts without it.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -71,6 +72,8 @@ def open_app(
             refresh=refresh,
         )
     )
+    # Also under nohup the app ends with its terminal: without one it would read the end of its input for ever.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     bench.run()
     return bench.return_code or 0
 

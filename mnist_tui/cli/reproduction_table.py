@@ -193,10 +193,10 @@ SECONDS = (
     "by side and other work make them longer."
 )
 HONESTY = (
-    "Only finished runs count whose experiment is the preset's but for the seed, on the whole of the published data "
-    "by its checksums: one for each seed, the newest, seeds from 0 on. All of them are in the means. Their seeds draw "
-    "other random numbers than the sources' did, so that groups are comparable and single runs are not. Few seeds "
-    "leave much to chance: ± is the sample deviation of single runs, not the error of the mean."
+    "A run counts if it has finished, if its experiment differs from the preset in the seed alone, and if it was "
+    "trained on all of the published data, by their checksums. For each seed from 0 on, the newest such run is in the "
+    "mean. Our seeds draw other random numbers than the sources' did: compare means, not single runs. Few seeds leave "
+    "much to chance: ± is the sample standard deviation of single runs, not the error of the mean."
 )
 
 
@@ -272,7 +272,7 @@ def as_text(table: ReproductionTable, width: int | None = None) -> str:
 
 
 def _columns(rows: Sequence[ReproductionRow], machines: Sequence[Machine]) -> list[TextColumn]:
-    """Return fewer words than in the Markdown table: 80 cells hold the published accuracy, ours and the verdict."""
+    """Return the table's columns, with shorter headings than in Markdown so that they fit into 80 characters."""
     return [
         TextColumn("experiment", tuple(map(ids, rows))),
         TextColumn("published", tuple(percent(row.published.accuracy) for row in rows), right=True),

@@ -1,4 +1,4 @@
-"""What came out of a study: a JSON document, or tables, the best trial and its command line."""
+"""Print the results of a study: a JSON document, or tables, the best trial and its command line."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class MissingDataError(DataError):
 
 @dataclass(frozen=True, slots=True)
 class DataProgress:
-    """How far fetching or reading a dataset is: bytes done, and altogether (0 if unknown); the phase in words."""
+    """The progress of fetching or reading a dataset: bytes done, and altogether (0 if unknown); the phase in words."""
 
     phase: Literal["downloading", "reading", "verifying"]
     done: int

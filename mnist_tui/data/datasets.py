@@ -75,7 +75,7 @@ def missing_message(name: str, data_dir: Path | None = None, *, reason: str = ""
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """Where a known dataset is and whether it is right, for `mnist-tui data status`.
+    """The place of a known dataset, and whether its files are right, for `mnist-tui data status`.
 
     Attributes:
         state: `found` is not yet read; `verified` has the published checksums.

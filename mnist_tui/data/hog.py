@@ -150,11 +150,11 @@ def orientation_table(orientations: int) -> NDArray[np.unsignedinteger]:
 
 
 def _gradients(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
-    """Return each pixel's central differences, 0 on the border along its axis, as (height, width, n).
+    """Return the size and the signs of each pixel's two central differences, each as (height, width, n).
 
     Returns:
-        The absolute differences along rows · 256 + those along columns; 2 where the first is negative + 1 where
-        the second is.
+        The absolute differences in one number: 256 times the one along rows, plus the one along columns (0 on the
+        border); and the signs in one number: 2 if the first difference is negative, plus 1 if the second is.
     """
     count, height, width = images.shape
     levels = np.ascontiguousarray(images.reshape(count, -1).T).reshape(height, width, count)
@@ -202,7 +202,7 @@ def _lengths(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _sum(terms: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the sum of the terms in the order, and so with the roundings, of `np.sum` over a row: pairwise, by eights.
+    """Return the sum of the terms, added pairwise in the order of `np.sum` over a row, so that it rounds alike.
 
     The terms may be overwritten. N. J. Higham, "The Accuracy of Floating Point Summation", 1993
     (doi:10.1137/0914050), on pairwise summation.

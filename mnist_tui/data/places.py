@@ -25,7 +25,7 @@ DATA_VARIABLE: Final = "MNIST_TUI_DATA"
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a dataset's files are.
+    """The place of a dataset's files.
 
     Attributes:
         name: The dataset's name, as `--dataset` takes it; a path for a person's own folder.
@@ -55,7 +55,7 @@ class Location:
 
     @property
     def source(self) -> str:
-        """Where the data come from, for a person."""
+        """The source of the data in words."""
         if self.kind == "bundled":
             return "bundled with scikit-learn"
         return str(self.files[0] if self.kind == "npz" else self.folder)

@@ -31,7 +31,7 @@ LARGEST_TOLD = 100_000
 
 @dataclass(frozen=True)
 class FieldFacts:
-    """What one field declares: its description, the kind of value, and the allowed values.
+    """The declaration of one field: its description, the kind of value, and the allowed values.
 
     Attributes:
         limits: bounds by pydantic's names (ge, gt, le, lt).

@@ -36,7 +36,7 @@ class OptimizerPart(ExperimentPart):
 
     @property
     def regularisation(self) -> str:
-        """How the optimizer works against overfitting, for reports, with its paper; empty if it does not."""
+        """The optimizer's regularisation against overfitting, for reports, with its paper; empty if it does not."""
         return ""
 
 

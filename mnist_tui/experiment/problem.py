@@ -1,4 +1,4 @@
-"""What is wrong with an experiment, as sentences that name the field by its TOML path.
+"""Say what is wrong with an experiment, in sentences that name the field by its TOML key.
 
 The flag or the line of a preset that a wrong value came from is added by the code that knows it.
 """

@@ -103,7 +103,7 @@ class EarlyStopping(ExperimentPart):
 
 
 class TrainingSpec(ExperimentPart):
-    """How long, in what steps and with what precision a network is trained."""
+    """The epochs, batches, measurements and precision of a training."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000_000)] = Field(default=128, description="images a step")
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = Field(
@@ -129,7 +129,7 @@ class TrainingSpec(ExperimentPart):
 
 
 class Experiment(ExperimentPart):
-    """Everything that is needed to run a training again."""
+    """All settings of a training: it can be run again from them."""
 
     dataset: DatasetSpec = DatasetSpec()
     features: Features = RawFeatures()

@@ -55,7 +55,7 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Everything known of one run.
+    """All recorded facts of one run, read from its folder.
 
     Attributes:
         preset: the run's experiment, the preset's name, what was published for it.
@@ -108,7 +108,7 @@ class Evidence:
 
     @property
     def reference(self) -> dict[str, Any]:
-        """What was published for the experiment; empty where nothing was."""
+        """The published figures of the experiment; empty if there are none."""
         return self.document["reference"] or {}
 
 

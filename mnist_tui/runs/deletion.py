@@ -107,7 +107,7 @@ def _silent(folder: RunFolder) -> str:
         why = f", for it is suspended (`kill -CONT {status.pid}` lets it go on)"
     return (
         f"run {folder.id} does not answer: its process {status.pid} on {status.host} has not ended{why}; "
-        "nothing was deleted, and it is no longer asked to end"
+        "nothing was deleted, and the request to end was withdrawn"
     )
 
 

@@ -240,7 +240,7 @@ def extend(folder: RunFolder, epochs: int, *, device: str | None = None, data_di
 
 
 def go_on_if_asked(folder: RunFolder, lock: Lock) -> bool:
-    """Start another worker for the epochs that were asked for as the present worker ended.
+    """Start another worker if more epochs were requested while the present worker ended.
 
     Args:
         lock: the run's, which the present worker holds and the next one gets.
@@ -249,7 +249,7 @@ def go_on_if_asked(folder: RunFolder, lock: Lock) -> bool:
         Whether there are such epochs.
 
     Raises:
-        RunError: no worker can be started; the command stays.
+        RunError: no worker can be started; the command waits for the next one.
     """
     if not waiting_commands(folder, "extend"):
         return False

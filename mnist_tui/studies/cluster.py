@@ -131,7 +131,7 @@ class Cluster:
 
     @property
     def capacity(self) -> int:
-        """How many runs to submit at a time: one for each worker; on an existing cluster one more, so that it grows."""
+        """The number of runs to submit at a time: one for each worker, and on an existing cluster one more."""
         return len(self._pool.workers) + self._remote
 
     def workers(self) -> tuple[Worker, ...]:

@@ -43,7 +43,7 @@ NewsKind = Literal["began", "event", "ended", "lost"]
 
 @dataclass(frozen=True)
 class TrialNews:
-    """Something that happened to a run. The run's folder on this machine has it already.
+    """An event of a trial's run, which the run's folder on this machine has already.
 
     Attributes:
         kind: began (a worker took the run); event; ended (all its files are here); lost (it was given up).
@@ -70,7 +70,7 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many runs should be submitted at a time."""
+        """The number of runs to submit at a time."""
         ...
 
     def workers(self) -> Sequence[Worker]:

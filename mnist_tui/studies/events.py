@@ -152,7 +152,7 @@ class WorkersSeen(StudyEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyNoted(StudyEvent):
-    """Something that the user should know, in a sentence."""
+    """A note for the user, in a sentence."""
 
     type: ClassVar[str] = "note"
     text: str

@@ -34,7 +34,7 @@ class ValueRange:
 
     @property
     def size(self) -> int | None:
-        """How many numbers there are; None for too many to count."""
+        """The number of values; None if they are too many to count."""
         return int(self.high) - int(self.low) + 1 if self.whole else None
 
 
@@ -102,7 +102,7 @@ class SearchSettings(ExperimentPart):
 
     @property
     def points(self) -> int:
-        """Points that a random or tpe search samples."""
+        """The number of points that a random or tpe search samples."""
         return self.trials or SEARCH_TRIALS
 
 

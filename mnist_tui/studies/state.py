@@ -128,23 +128,23 @@ class StudyState(StudyFacts):
 
     @property
     def total(self) -> int:
-        """How many trials there will be."""
+        """The number of trials at the end."""
         return max(self.trials, len(self.rows))
 
     @property
     def done(self) -> int:
-        """How many rows have ended; a stopped one has not: it is trained when the study is resumed."""
+        """The number of rows that have ended; a stopped one has not: it is trained when the study is resumed."""
         return sum(row.state in ENDED and row.state != "stopped" for row in self.rows)
 
     @property
     def progress(self) -> float:
-        """How many trials have ended; a running one counts by the share of its epochs."""
+        """The number of trials that have ended; a running one counts by the share of its epochs."""
         running = (row for row in self.rows if row.state == "running" and row.epochs)
         return self.done + sum(min(1.0, row.epoch / row.epochs) for row in running)
 
     @property
     def to_come(self) -> int:
-        """How many trials, planned or not, have not begun."""
+        """The number of trials, planned or not, that have not begun."""
         return self.total - self.done - self.count("running") - self.count("stopped")
 
     @property

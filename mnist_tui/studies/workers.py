@@ -250,7 +250,7 @@ class DaskClient:
 
     @property
     def connected(self) -> bool:
-        """Whether the scheduler answers; one that was restarted has forgotten the study's trials."""
+        """Whether the scheduler answers; after a restart it counts as lost, because it no longer knows the trials."""
         return self.client.status == "running"
 
     def worker_names(self) -> dict[str, str]:

@@ -34,7 +34,7 @@ Arrays = tuple[NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Position:
-    """How far a training is: whole epochs, steps of the next one, and the sums over these steps.
+    """The position of a training: whole epochs, steps of the next one, and the sums over these steps.
 
     Attributes:
         loss: summed over the epoch's images so far. correct, images: their numbers.
@@ -73,7 +73,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class TrainingSnapshot:
-    """Everything that is needed to continue a training as if it had never stopped.
+    """All values that are needed to continue a training as if it had never stopped.
 
     The order of the images and the learning rates of the epochs to come follow from the experiment alone.
 

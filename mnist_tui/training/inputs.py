@@ -150,7 +150,7 @@ def prepare(
 
 
 class _Source:
-    """Where `prepare` gets a run's dataset and features from: memory, disk, or the network."""
+    """The source of a run's dataset and features for `prepare`: memory, disk, or the network."""
 
     def __init__(self, experiment: Experiment, launch: Launch, reporter: Reporter, cache: DatasetCache) -> None:
         self._name = experiment.dataset.name

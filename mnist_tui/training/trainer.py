@@ -17,7 +17,7 @@ from mnist_tui.training.evaluation import Scorer
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """How a training ended: its state (finished, diverged, stopped) and the reason in words."""
+    """The end of a training: its state (finished, diverged, stopped) and the reason in words."""
 
     state: str
     reason: str
@@ -64,7 +64,7 @@ class Trainer(ABC):
     @property
     @abstractmethod
     def program_name(self) -> str:
-        """How it is computed, for `ModelBuilt`."""
+        """The kind of program that computes it, for `ModelBuilt`."""
 
     @abstractmethod
     def run(self) -> Iterator[Progress | EpochEnded | None]:

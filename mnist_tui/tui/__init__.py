@@ -1,1 +1,1 @@
-"""What is seen: the Textual app. Starts workers as processes and never imports TensorFlow."""
+"""The Textual app. It starts workers as processes and never imports TensorFlow."""

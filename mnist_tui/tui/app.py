@@ -117,7 +117,7 @@ class BenchApp(Bench):
             self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
 
     def _standby(self) -> None:
-        """In a thread: if a training uses the cores now, try again later."""
+        """Start a standby worker, in a thread; if a training uses the cores now, try again later."""
         if not self.starter.prepare():
             self.call_from_thread(self._retry_later)
 

@@ -69,7 +69,7 @@ class FolderFeed(ABC, Generic[SnapshotT]):
             viewer.post_message(self._changed())
 
     def _follow(self, stop: threading.Event) -> None:
-        """In the reading thread. An unexpected error ends the app: a screen that stands still would mislead."""
+        """Read, in a thread. An unexpected error ends the app: a screen that stands still would mislead."""
         try:
             follow(self._watch(), self._see, stop)
         except Exception as error:
@@ -77,7 +77,7 @@ class FolderFeed(ABC, Generic[SnapshotT]):
                 viewer.call_later(_raise, error)
 
     def _see(self, snapshot: SnapshotT) -> None:
-        """In the reading thread."""
+        """Take a snapshot, in the reading thread."""
         self.snapshot, self.read = snapshot, True
         self.tell()
 

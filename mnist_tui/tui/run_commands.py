@@ -1,4 +1,4 @@
-"""What is done to runs at a key press: start, resume, extend, discard; with the dialogs that ask first."""
+"""Start, resume, extend and discard runs from any screen, with the dialogs that ask first."""
 
 from __future__ import annotations
 

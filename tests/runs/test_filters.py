@@ -100,7 +100,7 @@ def test_terms_must_all_hold(text, found):
         ("loss<nan", "loss is compared with a finite number"),
         ("optimizer>adam", "optimizer has no order; optimizer=adam and optimizer!=adam work"),
         ("optimizer=adem", "there is no optimizer 'adem'"),
-        ("state=done", "there is no state 'done'; starting, running"),
+        ("state=done", "there is no state 'done'; choose from starting, running"),
         ("state>finished", "state has no order"),
         ("dataset>a", "dataset has no order"),
         ('note="the', "a quote is not closed"),

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -303,6 +304,15 @@ def test_over_a_slow_line_the_app_draws_less_often_and_says_so_unless_told_other
         terminal.pump(5 * SLOW_ANSWER_SECONDS)
         assert "The terminal is slow" not in terminal.text
         assert terminal.heard.count(QUESTION) == 1, "Textual's own"
+
+
+def test_the_app_ends_with_its_terminal_also_where_it_was_started_with_nohup(record: Any) -> None:
+    run = record().begin().epoch(1)
+    command = ["sh", "-c", "trap '' HUP; exec \"$@\"", "-", *COMMAND]
+    with Terminal(["attach", str(run.folder.path)], command=command) as terminal:
+        terminal.wait_for("running")
+        terminal.hang_up()
+        assert terminal.process.returncode == -signal.SIGHUP
 
 
 @pytest.mark.slow

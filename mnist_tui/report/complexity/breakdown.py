@@ -220,8 +220,8 @@ def _image_sentences(complexity: Complexity, experiment: Experiment) -> list[str
     layers = [steps[at][1] for at in convolutions]
     biases = [layer.biases for layer in layers]
     if len(layers) > 1:
-        weights = _sum_in_words([layer.weights for layer in layers])
-        together = f"The convolutions together have {weights} weights."
+        weights = [layer.weights for layer in layers]
+        together = f"The convolutions together have {_sum_in_words(weights)} weights."
         return [*sentences, together, f"Each filter has one bias: {_sum_in_words(biases)} biases."]
     alone = "The filter has one bias." if biases == [1] else f"Each filter has one bias: {counted(biases[0], 'bias')}."
     return [*sentences, alone]
@@ -246,11 +246,11 @@ def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: b
         inputs = f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')}"
         what = f"fully connected part has {inputs} after {after}"
     neuron = "neuron" if len(dense) > 1 else "output neuron"
-    biases = _sum_in_words([layer.biases for layer in dense])
+    biases = [layer.biases for layer in dense]
     return [
         f"The {what}, {hidden} and {complexity.outputs} outputs, one for each class (softmax).",
         _weights_between(dense),
-        f"Each {neuron} has one bias: {biases} biases.",
+        f"Each {neuron} has one bias: {_sum_in_words(biases)} biases.",
     ]
 
 

@@ -60,13 +60,13 @@ class ReportSection:
 
     @property
     def name(self) -> str:
-        """For a heading: the person's name for the runs, where all have the same; else the preset's title."""
+        """The name for a heading: the one that the user gave to all of the runs, else the preset's title."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
         return self._own_name or (self.called if changes else preset.title or preset.name)
 
     @property
     def called(self) -> str:
-        """For a sentence: the person's name, else the preset's with its changes: ``hog (ppc 7)``."""
+        """The name for a sentence: the user's, else the preset's with its changes: ``hog (ppc 7)``."""
         preset, changes = self.shown.evidence.preset, self.shown.evidence.changes
         return self._own_name or (f"{preset.name} ({changes})" if changes else preset.name)
 

@@ -335,7 +335,7 @@ def _rectangle(axes: Axes, left: float, top: float, wide: float, tall: float, *,
 
 @dataclass(frozen=True)
 class Glyph:
-    """How a kind of box is drawn.
+    """The drawing of one kind of box.
 
     Attributes:
         width: of the picture, in millimetres; or a function of the shape of the layer's output.

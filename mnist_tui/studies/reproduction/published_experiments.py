@@ -58,7 +58,7 @@ class PublishedExperiment:
 
     @property
     def readings(self) -> tuple[str, ...]:
-        """What the source leaves open and the presets assume, each once."""
+        """The details that the source leaves open and the presets assume, each once."""
         return tuple(dict.fromkeys(text for reference in self.references for text in reference.readings))
 
     @cached_property

@@ -141,7 +141,7 @@ def build_table(
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long one run will take.
+    """The estimated time of one run.
 
     Attributes:
         seconds: elapsed time, on the machine of the runs that the estimate is taken from.

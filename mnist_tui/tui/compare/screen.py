@@ -380,7 +380,7 @@ class CompareScreen(BenchScreen[None]):
 
     @property
     def _views(self) -> tuple[str, ...]:
-        """What is shown one at a time: everything in a small window, else the two plots below the table."""
+        """The views that are shown one at a time: everything in a small window, else the two plots below the table."""
         seeds = self.has_class("-seeds")
         if self.has_class("-narrow") or self.has_class("-normal"):
             return VIEWS if seeds else (CURVES, TABLE, POINTS)

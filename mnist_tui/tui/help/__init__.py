@@ -1,1 +1,1 @@
-"""What explains the app: help, the guide, the first-run tour."""
+"""The screens that explain the app: help, the guide, the first-run tour."""

@@ -65,7 +65,7 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
 
 @dataclass(frozen=True)
 class TrialOrder:
-    """How the rows are sorted. The column `rank`, which is never shown, puts the best trials first."""
+    """The order of the rows. The column `rank`, which is never shown, puts the best trials first."""
 
     column: str = "rank"
     descending: bool = False
@@ -280,7 +280,7 @@ def point_rows(
 
 @dataclass(frozen=True)
 class StudyView:
-    """What the person chose on a study's screen; kept while one of the study's runs is shown.
+    """The person's choices on a study's screen; kept while one of the study's runs is shown.
 
     Attributes:
         chosen: the key of the chosen row; empty for the first.

@@ -1,4 +1,4 @@
-"""What the form of a sweep asks for: typed texts are made into a study and its trials are counted. No Textual."""
+"""Turn the texts typed into the form of a sweep into a study, and count its trials. No Textual."""
 
 from __future__ import annotations
 

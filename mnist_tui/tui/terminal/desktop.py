@@ -45,7 +45,7 @@ def copy(app: App[Any], text: str, path: Path) -> None:
 
 
 def _save(app: App[Any], text: str, path: Path) -> None:
-    """In a thread: tmux, which is asked about the clipboard, is another process."""
+    """Save in a thread: tmux, which is asked about the clipboard, is another process."""
     saved, severity = f"saved to {path}", "information"
     try:
         check_place_in_run(path)
@@ -113,7 +113,7 @@ def show(app: App[Any], path: Path, what: str) -> None:
 
 
 def _open(app: App[Any], path: Path, notify: partial[None]) -> None:
-    """In a thread: wait for the opener's refusal."""
+    """Open in a thread, and wait for the opener's refusal."""
     command, opened = opener(), False
     if command is not None:
         null = subprocess.DEVNULL

@@ -215,7 +215,7 @@ NOTHING = "no epoch has ended yet"
 
 @dataclass(frozen=True)
 class Shown:
-    """Everything that a matrix widget shows; see `ConfusionView.show`."""
+    """The whole content of a matrix widget; see `ConfusionView.show`."""
 
     matrix: Matrix | None = None
     names: tuple[str, ...] = DIGITS

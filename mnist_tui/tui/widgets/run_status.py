@@ -1,4 +1,4 @@
-"""What every screen of a run shows: its state, name and id, warnings, and its progress."""
+"""The parts of every screen of a run: its state, name and id, warnings, and its progress."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class PlotPicture:
-    """Everything that is seen of a plot; two equal pictures look the same.
+    """The visible content of a plot; two equal pictures look the same.
 
     Attributes:
         columns, rows: characters inside the axes.
