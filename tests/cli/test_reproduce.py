@@ -152,7 +152,7 @@ def test_the_kept_table_says_its_rule_its_machines_and_its_honesty_and_is_the_sa
     assert r"- Machine A: Test \| CPU_1 \*fast\*, 4 cores, 16 GB memory, Testix 1, Python 3.11.9" in text
     assert "| 97.87 % | 97.92 % ± 0.02 | 0 to 4 | +0.05 points | agrees (± 0.50) |" in text
     assert "| 91.09 % (mean of 2 trainings) | not run |" in text
-    for said in ("at most 0.5 points or 2", "clock on the wall", "by its checksums", "not the error of the mean"):
+    for said in ("at most 0.5 points or 2", "clock on the wall", "by their checksums", "not the error of the mean"):
         assert said in text
     for secret in (str(tmp_path), str(ROOT), "bench", *(folder.name for folder in some.iterdir())):
         assert secret not in text
