@@ -97,6 +97,22 @@ async def test_a_question_is_not_answered_by_a_key_that_came_before_it_was_drawn
         await until(pilot, lambda: app.screen is screen and len(screen.table.keys) == 3)
 
 
+async def test_a_question_that_was_covered_is_not_answered_by_a_key_that_came_before_it_was_seen_again(
+    app: BenchApp, until: Any
+) -> None:
+    async with app.run_test() as pilot:
+        screen = await browse(pilot, until, 4)
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, DeleteRunsQuestion) and app.keyboard.settled)
+        app.show(Route("settings"))
+        await until(pilot, lambda: not isinstance(app.screen, DeleteRunsQuestion) and app.keyboard.settled)
+        send(app, ["escape", "y", "d"])
+        await until(pilot, lambda: isinstance(app.screen, DeleteRunsQuestion) and app.keyboard.settled)
+        assert len(list(app.options.runs_dir.glob("*-raw-*"))) == 4
+        await pilot.press("y")
+        await until(pilot, lambda: app.screen is screen and len(screen.table.keys) == 3)
+
+
 async def test_keys_of_one_packet_keep_their_order(app: BenchApp, until: Any) -> None:
     text = "abcdefghij" * 20
     async with app.run_test() as pilot:

@@ -85,7 +85,9 @@ class Keyboard:
             self._settling = asyncio.create_task(self._settle(), name="keyboard")
 
     def watch(self, screen: Screen[Any]) -> None:
-        """Remember when a new screen is first drawn."""
+        """Note when the screen that is shown now is drawn. A question that another screen covers must be seen anew."""
+        for covered in [known for known in self._drawn if known is not screen and _must_be_seen(known)]:
+            del self._drawn[covered]
         if screen not in self._drawn:
             screen.call_after_refresh(self._remember_drawn, screen)
 
@@ -102,7 +104,7 @@ class Keyboard:
     def _too_early(self, event: events.Event) -> bool:
         """Return whether an event came before the question that it would answer was drawn."""
         screen = self._app.screen
-        return getattr(screen, "MUST_BE_SEEN", False) and event.time <= self._drawn.get(screen, float("inf"))
+        return _must_be_seen(screen) and event.time <= self._drawn.get(screen, float("inf"))
 
     def _release(self) -> None:
         """Send the next event to the app again; if there is none, redraws are no longer held back."""
@@ -190,6 +192,10 @@ class Keyboard:
         shown = self._app.screen_stack
         leaving = any(isinstance(node, Screen) and node not in shown for node in self._app._nodes)  # pyright: ignore[reportPrivateUsage]
         return self.acting > 0 or busy > self.asking or leaving or self._app.screen not in self._drawn
+
+
+def _must_be_seen(screen: Screen[Any]) -> bool:
+    return getattr(screen, "MUST_BE_SEEN", False)
 
 
 async def _through(pump: MessagePump, patience: int) -> int:
