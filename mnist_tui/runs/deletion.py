@@ -49,10 +49,10 @@ def delete_run(folder: RunFolder) -> None:
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder with all that is in it, renamed to a temporary name first.
+    """Rename a folder to a temporary name, then delete it with all that is in it.
 
     Raises:
-        OSError: it cannot be removed. What could not be removed of a folder out of sight is for `prune`.
+        OSError: it cannot be removed. If the folder was renamed, `prune` removes the rest later.
     """
     aside = temporary_name(path)
     path.rename(aside)

@@ -133,6 +133,15 @@ def _way_out(run: RunState, experiment: Experiment) -> str:
     return f"Try a lower learning rate (--lr {rate / 10:.3g}), then a higher one ({rate * 10:.3g}).{deep}"
 
 
+def _rises_in_words(rows: Sequence[EpochRow], losses: Sequence[float], rises: Sequence[int], share: float) -> str:
+    """Return ``rose by more than 10 % 3 times …``; `rises` are the indices of the epochs that a loss rose in."""
+    last = rises[-1]
+    return (
+        f"rose by more than {100 * share:.0f} % {len(rises)} times in the last {counted(rows, 'epoch')}, "
+        f"last from {loss(losses[last - 1])} to {loss(losses[last])} in epoch {rows[last].epoch}."
+    )
+
+
 def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
     """A training loss that jumps up, or lies above that of guessing though the network predicts classes well."""
     rows, losses, _ = _finite(run, RECENT)
@@ -149,12 +158,7 @@ def rate_too_high(run: RunState, experiment: Experiment) -> Finding | None:
         below = [row.epoch for row in run.history if row.loss is not None and row.loss <= GUESSING]
         since = below[-1] + 1 if below else 1
     elif len(rises) >= FEWEST_JUMPS:
-        at = rises[-1]
-        evidence = (
-            f"The training loss rose by more than {100 * JUMP:.0f} % {len(rises)} times in the last "
-            f"{counted(rows, 'epoch')}, last from {loss(losses[at - 1])} to {loss(losses[at])} in epoch "
-            f"{rows[at].epoch}."
-        )
+        evidence = f"The training loss {_rises_in_words(rows, losses, rises, JUMP)}"
         since = rows[rises[0]].epoch
     else:
         return None
@@ -188,12 +192,7 @@ def jumping_validation_loss(run: RunState, experiment: Experiment) -> Finding | 
     rises = jumps(values, VAL_JUMP, LEAST_JUMP)
     scatter = noise(values)
     if len(rises) >= FEWEST_JUMPS:
-        at = rises[-1]
-        evidence = (
-            f"It rose by more than {100 * VAL_JUMP:.0f} % {len(rises)} times in the last "
-            f"{counted(rows, 'epoch')}, last from {loss(values[at - 1])} to {loss(values[at])} in epoch "
-            f"{rows[at].epoch}."
-        )
+        evidence = f"It {_rises_in_words(rows, values, rises, VAL_JUMP)}"
     elif len(rows) == RECENT and scatter > max(SCATTER * fmean(values), LEAST_JUMP / 2):
         evidence = (
             f"Over the last {RECENT} epochs it scatters by {loss(scatter)} (standard deviation) about its own trend, "

@@ -286,7 +286,7 @@ def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
 
 
 def _total_sentences(complexity: Complexity) -> list[str]:
-    """Sum up all parameters, with those of batch normalisation explained."""
+    """Return sentences about the total of parameters; they explain those of batch normalisation."""
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
     if normalised:

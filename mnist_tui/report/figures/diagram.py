@@ -358,4 +358,4 @@ GLYPHS: dict[str, Glyph] = {
     "hog": Glyph(LARGEST, lambda axes, box, x, y: _strokes(axes, x, y, box.cells)),
     "more": Glyph(COLUMN, lambda axes, _, x, y: axes.text(x, y, "…", ha="center", va="center", color=BLACK)),
 }
-"""The picture of each layer kind, of the output, and of what is no layer."""
+"""The glyph of each layer kind, and of boxes that are not layers: input, features, output, layers left out."""

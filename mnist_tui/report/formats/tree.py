@@ -230,7 +230,7 @@ def _nested_list(chosen: Sequence[tuple[int, str, Nodes]]) -> Node:
 
 
 def with_raw_text(blocks: Nodes, pattern: str, form: str, code: str) -> Nodes:
-    """Write what matches a pattern in a format's own code, where pandoc would write it wrong."""
+    """Replace text that matches a pattern by code of the output format, where pandoc would write it wrong."""
     parts = re.compile(f"({pattern})")
 
     def string(one: Node) -> Nodes:

@@ -238,7 +238,7 @@ def _is_foreign(char: str) -> bool:
 
 
 def _wrapped(form: str, opening: str, block: Node, closing: str) -> Nodes:
-    """Return a block between two pieces of a format's own code."""
+    """Return a block of pandoc's tree with code of the output format (LaTeX or Typst) before and after it."""
     return [node("RawBlock", [form, opening]), block, node("RawBlock", [form, closing])]
 
 

@@ -37,7 +37,8 @@ UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
 class Keyboard:
     """Gives an app its keys, clicks and pastes one at a time.
 
-    A screen with `MUST_BE_SEEN = True` never gets one that arrived before the screen was drawn for the first time.
+    A screen with `MUST_BE_SEEN = True` never gets one that arrived before the screen was drawn; this holds again after
+    another screen has covered it.
 
     Attributes:
         acting: how many actions are under way.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Checkbox, Footer, Input, Select, Switch
 from textual.widgets._footer import FooterKey
@@ -20,15 +20,20 @@ def _move_key(keys: str, action: str, description: str) -> Binding:
     return Binding(keys, action, description, show=False, priority=True)
 
 
-class TextControl(Input):
-    """A text; Up, Down and Enter move to another field."""
-
-    BINDINGS = [
+def _move_keys(following: str) -> list[BindingType]:
+    """Return the keys by which a field leads to its neighbours; `following` are those that lead to the next one."""
+    return [
         _move_key("up", "app.focus_within(-1)", "Previous field"),
         _move_key("down", "app.focus_within(1)", "Next field"),
         _move_key("shift+tab", "app.focus_previous", "Previous field"),
-        _move_key("tab,enter", "app.focus_next", "Next field"),
+        _move_key(following, "app.focus_next", "Next field"),
     ]
+
+
+class TextControl(Input):
+    """A text; Up, Down and Enter move to another field."""
+
+    BINDINGS = _move_keys("tab,enter")
 
 
 class ValueSelect(Select[str]):
@@ -58,12 +63,7 @@ class ValueSelect(Select[str]):
 class Toggle(Switch):
     """On or off; Up and Down move to another field."""
 
-    BINDINGS = [
-        _move_key("up", "app.focus_within(-1)", "Previous field"),
-        _move_key("down", "app.focus_within(1)", "Next field"),
-        _move_key("shift+tab", "app.focus_previous", "Previous field"),
-        _move_key("tab", "app.focus_next", "Next field"),
-    ]
+    BINDINGS = _move_keys("tab")
 
 
 ALWAYS = ("quit", "help")
