@@ -28,8 +28,7 @@ from textual.worker import Worker, WorkerFailed
 from mnist_tui import PROGRAM
 from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
 from mnist_tui.shown_text import visible, visible_line
-from mnist_tui.tui.feed import RunFeed
-from mnist_tui.tui.following import Followed, end_of
+from mnist_tui.tui.feed import Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of
@@ -225,7 +224,7 @@ class Bench(App[None]):
         """Announce the end of a followed study."""
         message.stop()
         if self.studies.has_ended(message.feed):
-            from mnist_tui.tui.studies.words import end_sentence
+            from mnist_tui.tui.studies.trial_rows import end_sentence
 
             snapshot = message.feed.snapshot
             name = snapshot.study.title or message.feed.folder.id

@@ -9,7 +9,7 @@ import pytest
 
 from mnist_tui.studies import trial_table
 from mnist_tui.studies.watch import StudyWatch
-from mnist_tui.tui.studies import plots, trial_rows, words
+from mnist_tui.tui.studies import plots, trial_rows
 from mnist_tui.tui.studies.plots import plot_of
 from mnist_tui.tui.studies.trial_rows import TrialOrder, shown_order, sorted_trials
 from mnist_tui.tui.widgets.plots.trials import grid_of
@@ -19,14 +19,14 @@ from tests.tui.recorded_studies import AXES, RecordedStudy
 def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped").finish("stopped", "as asked")
     seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert words.share_done(seen.study)[1] == "4 of 6 ended"
-    assert words.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
+    assert trial_rows.share_done(seen.study)[1] == "4 of 6 ended"
+    assert trial_rows.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
 
 
 def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped")
     seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert words.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
+    assert trial_rows.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
 
 
 def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
