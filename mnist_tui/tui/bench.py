@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.editor.draft import Draft
     from mnist_tui.tui.starting import Starter
-    from mnist_tui.tui.studies.trial_rows import StudyFeed
+    from mnist_tui.tui.studies.study_view import StudyFeed
     from mnist_tui.tui.terminal.keymap import Entry
 
 NOTICE_SECONDS = 15
@@ -155,7 +155,7 @@ class Bench(App[None]):
     @cached_property
     def studies(self) -> Followed[StudyFeed]:
         """The studies that are followed: their end is announced on any screen."""
-        from mnist_tui.tui.studies.trial_rows import StudyFeed
+        from mnist_tui.tui.studies.study_view import StudyFeed
 
         return Followed(self, StudyFeed, {})
 
@@ -224,7 +224,7 @@ class Bench(App[None]):
         """Announce the end of a followed study."""
         message.stop()
         if self.studies.has_ended(message.feed):
-            from mnist_tui.tui.studies.trial_rows import end_sentence
+            from mnist_tui.tui.studies.study_view import end_sentence
 
             snapshot = message.feed.snapshot
             name = snapshot.study.title or message.feed.folder.id

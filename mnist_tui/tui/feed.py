@@ -21,7 +21,7 @@ from mnist_tui.runs.watch import FolderWatch, RunSnapshot, RunWatch
 from mnist_tui.wording import counted, percent
 
 if TYPE_CHECKING:
-    from mnist_tui.tui.studies.trial_rows import StudyFeed
+    from mnist_tui.tui.studies.study_view import StudyFeed
 
 
 LOOK_SECONDS = 0.2

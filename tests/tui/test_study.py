@@ -23,11 +23,11 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.leaving import LeaveQuestion
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.studies import trial_rows
+from mnist_tui.tui.studies import study_view
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
-from mnist_tui.tui.studies.trial_rows import TrialOrder, sorted_trials
+from mnist_tui.tui.studies.study_view import TrialOrder, sorted_trials
 from mnist_tui.tui.terminal.keymap import commands_of
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
@@ -90,7 +90,7 @@ async def test_the_screen_follows_the_study_and_tells_its_end(under_way: Recorde
 async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way: RecordedStudy) -> None:
     study = (StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")).study
     shape = trial_table.table_shape(study)
-    for column in trial_rows.table_columns(shape):
+    for column in study_view.table_columns(shape):
         for descending in (False, True):
             found = sorted_trials(study.rows, TrialOrder(column.key, descending), shape)
             assert sorted(row.number for row in found) == [1, 2, 3, 4, 5, 6]

@@ -9,9 +9,9 @@ import pytest
 
 from mnist_tui.studies import trial_table
 from mnist_tui.studies.watch import StudyWatch
-from mnist_tui.tui.studies import plots, trial_rows
+from mnist_tui.tui.studies import plots, study_view
 from mnist_tui.tui.studies.plots import plot_of
-from mnist_tui.tui.studies.trial_rows import TrialOrder, shown_order, sorted_trials
+from mnist_tui.tui.studies.study_view import TrialOrder, shown_order, sorted_trials
 from mnist_tui.tui.widgets.plots.trials import grid_of
 from tests.tui.recorded_studies import AXES, RecordedStudy
 
@@ -19,14 +19,14 @@ from tests.tui.recorded_studies import AXES, RecordedStudy
 def test_a_stopped_trial_has_not_ended_and_is_missing(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped").finish("stopped", "as asked")
     seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert trial_rows.share_done(seen.study)[1] == "4 of 6 ended"
-    assert trial_rows.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
+    assert study_view.share_done(seen.study)[1] == "4 of 6 ended"
+    assert study_view.progress_text(seen, 0.0).startswith("2 missing (1 stopped) · 1 pruned · best #")
 
 
 def test_a_stopped_trial_does_not_wait_while_the_study_goes_on(under_way: RecordedStudy) -> None:
     under_way.end(5, "stopped")
     seen = StudyWatch(under_way.folder).look() or pytest.fail("nothing to see")
-    assert trial_rows.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
+    assert study_view.progress_text(seen, 0.0).startswith("0 running · 1 waiting · 1 pruned · 1 stopped")
 
 
 def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
         study.run(number, 12).end(number)
     study.run(6, 2).end(6, "failed", "no memory").finish()
     state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
-    points = trial_rows.points(state.rows, TrialOrder(), trial_table.table_shape(state))
+    points = study_view.points(state.rows, TrialOrder(), trial_table.table_shape(state))
     assert {one.state for one, _ in points} == {"finished"}
     assert [len(trials) for _, trials in points] == [2, 2, 2]
 
@@ -71,8 +71,8 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
         study.run(number, 2).end(number)
     state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
     shape = trial_table.table_shape(state)
-    rows = trial_rows.RowCache()
-    for column in trial_rows.table_columns(shape):
+    rows = study_view.RowCache()
+    for column in study_view.table_columns(shape):
         found = sorted_trials(state.rows, TrialOrder(column.key), shape)
         assert len(rows.of(found, shape, (), None, "braille")) == 1000
 

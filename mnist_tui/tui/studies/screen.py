@@ -16,9 +16,9 @@ from mnist_tui.studies.trial_table import TableShape, table_shape, workers_text
 from mnist_tui.studies.watch import StudySnapshot
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_screen import FeedScreen
-from mnist_tui.tui.studies import study_commands, trial_rows
+from mnist_tui.tui.studies import study_commands, study_view
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
-from mnist_tui.tui.studies.trial_rows import RowCache, StudyFeed, TrialListing, TrialOrder, listing
+from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, TrialOrder, listing
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
@@ -93,7 +93,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._possible: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(trial_rows.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
+        yield StatusLine(study_view.study_title(self.snapshot), f"study {self.feed.folder.id.rpartition('-')[2]}")
         with Vertical(id="study-head"):
             yield Meter("Trials")
             yield LiveText(id="study-pace", cut=True)
@@ -127,21 +127,21 @@ class StudyScreen(FeedScreen[StudyFeed]):
     # ── drawing ──
 
     def tick(self) -> None:
-        self.meter.show("Trials", *trial_rows.share_done(self.snapshot.study))
+        self.meter.show("Trials", *study_view.share_done(self.snapshot.study))
         now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
-        self.pace.say(trial_rows.progress_text(self.snapshot, now))
+        self.pace.say(study_view.progress_text(self.snapshot, now))
 
     def draw(self) -> None:
         snapshot, study = self.snapshot, self.snapshot.study
-        self.status.show(snapshot.state, trial_rows.study_title(snapshot))
+        self.status.show(snapshot.state, study_view.study_title(snapshot))
         self.workers_line.say(workers_text(study))
         self.workers_line.display = bool(study.workers)
         why = snapshot.reason if snapshot.state != "finished" else ""
         self.reason.say(why)
         self.reason.display = bool(why)
-        seeds = trial_rows.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
+        seeds = study_view.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
         command = [snapshot.requested.command] if snapshot.requested is not None else []
-        parts = [seeds, [*study.notes, *snapshot.log, *trial_rows.worker_lines(study)], command]
+        parts = [seeds, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
         self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
         shape = table_shape(study)
         self._list(shape)
@@ -152,7 +152,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         view = self.feed.view
         self._listed = listed = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
         first = not self.table.keys
-        self.table.show(trial_rows.table_columns(shape), listed.rows, listed.order.shown(shape))
+        self.table.show(study_view.table_columns(shape), listed.rows, listed.order.shown(shape))
         if first and view.chosen:
             self.table.choose(view.chosen)
         wanted = next((row for row in self.snapshot.study.rows if view.wanted and row.run == view.wanted), None)
@@ -171,9 +171,9 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def _show_trial(self) -> None:
         chosen = self.chosen
-        lines = trial_rows.trial_lines(chosen, self.snapshot.study) if chosen else []
+        lines = study_view.trial_lines(chosen, self.snapshot.study) if chosen else []
         if chosen is None and self.snapshot.summaries:
-            lines = trial_rows.seed_lines(self.snapshot.summaries, self.snapshot.study)
+            lines = study_view.seed_lines(self.snapshot.summaries, self.snapshot.study)
         if not self.table.keys:
             lines = [self.snapshot.reason or "no trial is planned yet: the study's process is starting"]
         self.trial_text.say("\n".join(lines))

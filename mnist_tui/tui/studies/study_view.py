@@ -1,7 +1,4 @@
-"""A study on screen: its feed with the person's view of it; the columns, cells and order of its table of trials.
-
-Trials that differ in their seed alone can be shown together, as one point.
-"""
+"""A study on screen: its feed, the user's view of it, its table of trials, and the texts around the table."""
 
 from __future__ import annotations
 
