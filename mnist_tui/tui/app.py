@@ -1,7 +1,4 @@
-"""The app: the bench with its screens, its own keys, and a worker on standby.
-
-Nothing heavy may be imported here, nor before the first screen is shown.
-"""
+"""The app with its screens, its own keys, and a worker on standby. Nothing heavy may be imported here."""
 
 from __future__ import annotations
 
@@ -19,10 +16,10 @@ from textual.timer import Timer
 
 from mnist_tui.tui import leaving, routes, run_commands
 from mnist_tui.tui.bench import AppOptions, Bench, BenchScreen, Route
-from mnist_tui.tui.terminal.keymap import commands_of
+from mnist_tui.tui.terminal.keymap import Entry, commands_of, entries
 
 STANDBY_AFTER_SECONDS = 0.3
-"""The time after the first frame, which must not wait for TensorFlow's import."""
+"""The time between the first frame, which must not wait for TensorFlow's import, and the start of the worker."""
 STANDBY_RETRY_SECONDS = 3.0
 """The time between two checks whether the training that uses the cores has ended."""
 
@@ -49,7 +46,7 @@ class BenchApp(Bench):
     ]
 
     def __init__(self, options: AppOptions) -> None:
-        super().__init__(options, routes)
+        super().__init__(options)
         self._retry: Timer | None = None
 
     def on_mount(self) -> None:
@@ -63,7 +60,6 @@ class BenchApp(Bench):
             self.call_after_refresh(self.show, Route("tour"))
 
     def _show_first(self) -> None:
-        """Show the screen that the options name, or else the presets."""
         options = self.options
         first = Route("presets")
         if options.action == "watch" and options.run is not None:
@@ -77,14 +73,15 @@ class BenchApp(Bench):
                 self.call_after_refresh(run_commands.train, self, options.preset)
             elif (folder := run_commands.start(self, options.preset)) is not None:
                 first = Route("training", run=folder)
-        super().show(first)
+        routes.show(self, first)
 
     def show(self, route: Route) -> None:
-        super().show(route)
+        routes.show(self, route)
         if route.name == "presets":
             self._prepare_standby()
 
-    # ── keys and commands of the app ──
+    def key_entries(self) -> tuple[Entry, ...]:
+        return entries(routes.classes_with_keys())
 
     def action_go(self, where: str) -> None:
         """Show one of the app's main screens; edits that are not saved are kept."""
@@ -109,15 +106,13 @@ class BenchApp(Bench):
                 yield SystemCommand(command.name, about, partial(self.run_action, command.action, command.node))
         yield from (command for command in super().get_system_commands(screen) if command.title not in names)
 
-    # ── the worker on standby ──
-
     def _prepare_standby(self) -> None:
-        """Start a worker that waits for a run; not for a web page, which may have many visitors."""
+        """Start a worker that waits for a run, but not for a web page, which may have many visitors."""
         if not self.is_web:
             self.run_worker(self._standby, thread=True, group="standby", exclusive=True, exit_on_error=False)
 
     def _standby(self) -> None:
-        """Start a standby worker, in a thread; if a training uses the cores now, try again later."""
+        """Start the worker, in a thread; try again later if a training uses the cores now."""
         if not self.starter.prepare():
             self.call_from_thread(self._retry_later)
 

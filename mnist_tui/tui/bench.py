@@ -1,6 +1,6 @@
-"""The app as its screens know it: options, settings, keys, what is followed, and `show`, which shows another screen.
+"""The app without its screens: options, settings, keys, and the runs and studies that are followed.
 
-Only `routes` knows the screens. Nothing heavy may be imported here: the first frame waits for it.
+Nothing heavy may be imported here: the first frame waits for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary
 
 from textual import events, getters, work
@@ -28,7 +28,7 @@ from textual.worker import Worker, WorkerFailed
 from mnist_tui import PROGRAM
 from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_settings, settings_file_text
 from mnist_tui.shown_text import visible, visible_line
-from mnist_tui.tui.feed import Followed, RunFeed, end_of
+from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
 from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of
@@ -57,11 +57,11 @@ class AppOptions:
     """The options that the app is started with.
 
     Attributes:
-        preset: what to select, edit or train, as `action` says.
+        preset: the preset to select, edit or train, as `action` says.
         run: the run to watch.
         study: the study to show.
         device: auto, cpu or gpu[:N].
-        refresh: how often live screens are redrawn; None for what the settings say.
+        refresh: how often live screens are redrawn; None for the interval of the settings.
     """
 
     preset: Preset | None = None
@@ -76,7 +76,7 @@ class AppOptions:
 
 @dataclass(frozen=True)
 class Route:
-    """A screen to show, and what it shows.
+    """A screen to show, and the data that it shows.
 
     Attributes:
         name: a key of `routes.SCREENS`.
@@ -97,34 +97,22 @@ class Route:
     final: bool = False
 
 
-class Routes(Protocol):
-    """The module `routes`, which knows the screens."""
-
-    def show(self, bench: Bench, route: Route, /) -> None: ...
-
-    def classes_with_keys(self) -> tuple[type[DOMNode], ...]: ...
-
-
 class Bench(App[None]):
-    """The app, apart from its screens.
-
-    Args:
-        options: what it is started with.
-        routes: the module that knows the screens.
+    """The app as its screens see it; `BenchApp` adds the screens.
 
     Attributes:
         settings: changed by `change_settings` only.
-        keyboard: gives out keys, clicks and pastes one by one.
+        keyboard: passes on keys, clicks and pastes one by one.
         following: the runs that are followed: their end is announced on any screen.
         origin: the study from which the run that is shown was opened; None if it was opened elsewhere.
         selected: the name of the preset that was used last.
         kept_edits: edits that were neither saved nor discarded, by the name of their preset.
-        announced_exports: unfinished exports of which the user was told when leaving.
+        announced_exports: unfinished exports about which the user has been warned when leaving.
     """
 
-    def __init__(self, options: AppOptions, routes: Routes) -> None:
+    def __init__(self, options: AppOptions) -> None:
         super().__init__()
-        self.options, self._routes = options, routes
+        self.options = options
         self.keyboard = Keyboard(self)
         self.settings, self._problems = load_settings()
         if options.refresh is not None:
@@ -143,8 +131,6 @@ class Bench(App[None]):
         self._safe_text, self._ascii_text = SafeText(), AsciiText()
         self.following = Followed(self, RunFeed, WeakValueDictionary())
 
-    # ── parts whose imports the first frame does not wait for ──
-
     @cached_property
     def starter(self) -> Starter:
         """Starts runs with the app's options."""
@@ -159,18 +145,15 @@ class Bench(App[None]):
 
         return Followed(self, StudyFeed, {})
 
-    # ── from screen to screen ──
-
     def show(self, route: Route) -> None:
-        """Show a screen; `routes` decides whether it lies over the present ones or takes their place."""
-        self._routes.show(self, route)
+        """Show a screen over the present ones or in their place, as `routes` says."""
+        raise NotImplementedError
 
     def show_alone(self, screen: Screen[Any], origin: StudyFolder | None = None) -> None:
         """Close all screens and show this one.
 
         Args:
-            screen: the screen to show.
-            origin: the study to go back to, if the screen shows a run that was opened from one.
+            origin: the study from which the run of the screen was opened; the user can go back to it.
         """
         self.origin = origin
         while len(self.screen_stack) > 2:  # the lowest is Textual's empty first screen
@@ -200,7 +183,7 @@ class Bench(App[None]):
             self.show(Route("presets"))
 
     def back_to_study(self) -> None:
-        """Go back from a run to the study from which it was opened."""
+        """Go back to the study from which the present run was opened."""
         if self.origin is not None:
             self.show(Route("study", study=self.origin))
 
@@ -210,24 +193,20 @@ class Bench(App[None]):
         benches = (screen for screen in self.screen_stack if isinstance(screen, BenchScreen))
         return next((screen for screen in benches if screen.edited is not None), None)
 
-    # ── what runs and studies do ──
-
-    def on_run_feed_run_changed(self, message: RunFeed.RunChanged) -> None:
-        """Put a followed run into the window's title, and announce its end."""
+    def on_folder_feed_changed(self, message: FolderFeed.Changed) -> None:
+        """Announce the end of a followed run or study, and show a run's progress in the window's title."""
         message.stop()
-        snapshot, name = message.feed.snapshot, message.feed.name
-        self.window.set_title(title_of(name, snapshot))
-        if self.following.has_ended(message.feed):
-            self._announce_end("Training ended", end_of(name, snapshot), snapshot.state)
+        feed, snapshot = message.feed, message.feed.snapshot
+        if isinstance(feed, RunFeed):
+            self.window.set_title(title_of(feed.name, snapshot))
+            if self.following.has_ended(feed):
+                self._announce_end("Training ended", end_of(feed.name, snapshot), snapshot.state)
+            return
+        from mnist_tui.tui.studies.study_view import StudyFeed, end_sentence
 
-    def on_study_feed_study_changed(self, message: StudyFeed.StudyChanged) -> None:
-        """Announce the end of a followed study."""
-        message.stop()
-        if self.studies.has_ended(message.feed):
-            from mnist_tui.tui.studies.study_view import end_sentence
-
-            snapshot = message.feed.snapshot
-            name = snapshot.study.title or message.feed.folder.id
+        assert isinstance(feed, StudyFeed)
+        if self.studies.has_ended(feed):
+            name = snapshot.study.title or snapshot.folder.id
             self._announce_end("Study ended", end_sentence(name, snapshot), snapshot.state)
 
     def _announce_end(self, title: str, text: str, state: str) -> None:
@@ -235,8 +214,6 @@ class Bench(App[None]):
         self.notify(text, title=title, severity="information" if good else "error", timeout=NOTICE_SECONDS)
         if self.settings.bell:
             self.bell()
-
-    # ── notices ──
 
     def notify(
         self,
@@ -251,18 +228,15 @@ class Bench(App[None]):
         super().notify(visible(message), title=visible_line(title), severity=severity, timeout=timeout, markup=False)
 
     def warn(self, text: str, title: str = "") -> None:
-        """Show a warning."""
         self.notify(text, title=title, severity="warning", timeout=NOTICE_SECONDS)
 
     def report_error(self, title: str, text: str) -> None:
-        """Show what could not be done, and why."""
+        """Show an error: its title says what failed, its text why."""
         self.notify(text, title=title, severity="error", timeout=NOTICE_SECONDS)
-
-    # ── settings and keys ──
 
     @property
     def refresh_seconds(self) -> float:
-        """The seconds between two redraws of a live screen: they depend on the settings and the terminal's pace."""
+        """The seconds between two redraws of a live screen, from the settings and the terminal's speed."""
         return REFRESH_SECONDS["slow"] if self._slow else self.settings.refresh_seconds
 
     def change_settings(self, **changes: Any) -> None:
@@ -282,21 +256,17 @@ class Bench(App[None]):
 
     def key_entries(self) -> tuple[Entry, ...]:
         """Return every action that has a key. Imports every screen: call it in a thread the first time."""
-        from mnist_tui.tui.terminal.keymap import entries
-
-        return entries(self._routes.classes_with_keys())
+        raise NotImplementedError
 
     @work(thread=True, group="keys", exclusive=True, exit_on_error=False)
     def _complete_keymap(self) -> None:
-        """Set the keys that go with the user's own keys, and warn of keys that are taken or unknown."""
+        """Set all keys of classes in which the user has changed some, and warn of conflicts and unknown actions."""
         from mnist_tui.tui.terminal.keymap import keymap, problems
 
         own, table = self.settings.keys, self.key_entries()
         self.call_from_thread(self.set_keymap, keymap(own, table))
         for problem in problems(own, table, settings_file_text()):
             self.call_from_thread(self.warn, problem)
-
-    # ── the terminal ──
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, self.keyboard.watch, immediate=True)
@@ -318,7 +288,7 @@ class Bench(App[None]):
         self.studies.leave_all()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return our filters, then Textual's: no text can send commands to the terminal."""
+        """Return our filters, then Textual's. The same objects each time: Textual caches lines by their filters."""
         ascii_only = (self._ascii_text,) if self.settings.glyphs == "ascii" else ()
         return (self._safe_text, *ascii_only, *super().get_line_filters())
 
@@ -334,7 +304,7 @@ class Bench(App[None]):
         self.window.add_answer()
 
     def _watch_pace(self) -> None:
-        """Redraw less often while the terminal is slow, if the settings leave that to the app."""
+        """Redraw less often while the terminal is slow, if the setting for redraws is automatic."""
         is_automatic = self.settings.refresh == "auto"
         if is_automatic:
             self.window.measure_pace()
@@ -352,8 +322,6 @@ class Bench(App[None]):
     def _remember_theme(self, theme: Theme) -> None:
         if theme.name != self.settings.theme:
             self.change_settings(theme=theme.name)
-
-    # ── events, actions and errors ──
 
     async def on_event(self, event: events.Event) -> None:
         """Handle keys, clicks and pastes one after another, and all other events at once."""
@@ -395,7 +363,7 @@ class Bench(App[None]):
         focus_within(self.screen, by)
 
     def _check_action_state(self, action: str, default_namespace: DOMNode) -> bool | None:
-        """Return whether an action may run; not if its check needs widgets that its screen does not have yet."""
+        """Return whether an action may run: False while its screen lacks widgets that the check needs."""
         try:
             return super()._check_action_state(action, default_namespace)
         except NoMatches:

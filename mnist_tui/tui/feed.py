@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, MutableMapping
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -20,40 +20,36 @@ from mnist_tui.runs.process_folder import ProcessFolder
 from mnist_tui.runs.watch import FolderWatch, RunSnapshot, RunWatch
 from mnist_tui.wording import counted, percent
 
-if TYPE_CHECKING:
-    from mnist_tui.tui.studies.study_view import StudyFeed
-
-
-LOOK_SECONDS = 0.2
+READ_SECONDS = 0.2
 CACHED_EPOCHS = 8
 
 SnapshotT = TypeVar("SnapshotT")
 
 
-class FolderFeed(ABC, Generic[SnapshotT]):
+class FolderFeed(Generic[SnapshotT]):
     """Follows a run's or a study's folder for as long as a screen shows it.
 
     Args:
         snapshot: the snapshot until the folder has been read.
+        watch: makes a watch on the folder.
 
     Attributes:
         snapshot: the newest snapshot.
         read: whether the folder has been read.
     """
 
-    def __init__(self, snapshot: SnapshotT) -> None:
+    @dataclass
+    class Changed(Message):
+        """The run or the study has changed, or the epoch at a run's cursor."""
+
+        feed: FolderFeed[Any]
+
+    def __init__(self, snapshot: SnapshotT, watch: Callable[[], FolderWatch[SnapshotT]]) -> None:
         self.snapshot = snapshot
         self.read = False
+        self._watch = watch
         self._viewers: list[MessagePump] = []
         self._stop: threading.Event | None = None
-
-    @abstractmethod
-    def _watch(self) -> FolderWatch[SnapshotT]:
-        """Return a new watch on the folder."""
-
-    @abstractmethod
-    def _changed(self) -> Message:
-        """Return the message that viewers get."""
 
     def join(self, viewer: MessagePump) -> None:
         """Post a message to the viewer now and at every change; the first viewer starts the reading."""
@@ -61,7 +57,7 @@ class FolderFeed(ABC, Generic[SnapshotT]):
         if self._stop is None:
             self._stop = stop = threading.Event()
             threading.Thread(target=self._follow, args=(stop,), name="feed", daemon=True).start()
-        viewer.post_message(self._changed())
+        viewer.post_message(self.Changed(self))
 
     def leave(self, viewer: MessagePump) -> None:
         """Post no more messages to the viewer; reading stops when no viewer is left."""
@@ -71,31 +67,30 @@ class FolderFeed(ABC, Generic[SnapshotT]):
             self._stop.set()
             self._stop = None
 
-    def tell(self) -> None:
+    def _post_changed(self) -> None:
         for viewer in tuple(self._viewers):
-            viewer.post_message(self._changed())
+            viewer.post_message(self.Changed(self))
 
     def _follow(self, stop: threading.Event) -> None:
         """Read, in a thread. An unexpected error ends the app: a screen that stands still would mislead."""
         try:
-            follow(self._watch(), self._see, stop)
+            follow(self._watch(), self._update, stop)
         except Exception as error:
             for viewer in self._viewers[:1]:
                 viewer.call_later(_raise, error)
 
-    def _see(self, snapshot: SnapshotT) -> None:
-        """Take a snapshot, in the reading thread."""
+    def _update(self, snapshot: SnapshotT) -> None:
         self.snapshot, self.read = snapshot, True
-        self.tell()
+        self._post_changed()
 
 
 def follow(watch: FolderWatch[SnapshotT], show: Callable[[SnapshotT], object], stop: threading.Event) -> None:
-    """Call `show` with every change until `stop` is set. Blocks: for a thread."""
+    """Call `show` with every new snapshot until `stop` is set. Blocks: for a thread."""
     while not stop.is_set():
         snapshot = watch.look()
         if snapshot is not None:
             show(snapshot)
-        stop.wait(LOOK_SECONDS)
+        stop.wait(READ_SECONDS)
 
 
 def _raise(error: Exception) -> None:
@@ -109,15 +104,8 @@ class RunFeed(FolderFeed[RunSnapshot]):
         cursor: the epoch that the screens show; None for the newest.
     """
 
-    class RunChanged(Message):
-        """The run or the epoch at the cursor has changed."""
-
-        def __init__(self, feed: RunFeed) -> None:
-            super().__init__()
-            self.feed = feed
-
     def __init__(self, folder: RunFolder) -> None:
-        super().__init__(RunSnapshot(folder))
+        super().__init__(RunSnapshot(folder), partial(RunWatch, folder))
         self.folder = folder
         self.cursor: int | None = None
         self.epochs = EpochReader(folder.events_file)
@@ -125,17 +113,11 @@ class RunFeed(FolderFeed[RunSnapshot]):
 
     @cached_property
     def name(self) -> str:
-        """The name of the run's preset; the run's id where that cannot be read."""
+        """The name of the run's preset; the run's id if the preset cannot be read."""
         try:
             return self.folder.preset().name
         except PresetError:
             return self.folder.id
-
-    def _watch(self) -> RunWatch:
-        return RunWatch(self.folder)
-
-    def _changed(self) -> Message:
-        return self.RunChanged(self)
 
     @property
     def newest(self) -> int:
@@ -153,35 +135,35 @@ class RunFeed(FolderFeed[RunSnapshot]):
         cursor = None if to is None or not self.newest else max(1, min(to, self.newest))
         if cursor != self.cursor:
             self.cursor = cursor
-            self.tell()
+            self._post_changed()
 
     def ended(self, epoch: int) -> EpochEnded | None:
-        """Return an epoch's event with its matrix, from the log; None if it has not ended."""
+        """Return an epoch's event with its matrix, from the log; None if the epoch has not ended."""
         if epoch not in self._cached:
-            found = self.epochs.epoch(epoch)
-            if found is None:
+            ended = self.epochs.epoch(epoch)
+            if ended is None:
                 return None
             while len(self._cached) >= CACHED_EPOCHS:
                 del self._cached[next(iter(self._cached))]
-            self._cached[epoch] = found
+            self._cached[epoch] = ended
         return self._cached[epoch]
 
-    def _see(self, snapshot: RunSnapshot) -> None:
+    def _update(self, snapshot: RunSnapshot) -> None:
         if len(snapshot.run.history) < len(self.snapshot.run.history):
             self._cached = {}
-        super()._see(snapshot)
+        super()._update(snapshot)
 
 
-FeedT = TypeVar("FeedT", RunFeed, "StudyFeed")
+FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 
 
 class Followed(Generic[FeedT]):
-    """Follows runs or studies until each has ended.
+    """Follows runs or studies until each has ended, so that the app announces the end on any screen.
 
     Args:
         viewer: gets the messages of every feed that is followed.
         make_feed: makes the feed of a folder.
-        feeds: keeps the feeds, by the folder's path: for good, or, with weak references, while a screen shows them.
+        feeds: stores the feeds by the folder's path: for good, or, with weak references, while a screen shows them.
     """
 
     def __init__(
@@ -193,17 +175,17 @@ class Followed(Generic[FeedT]):
         self._resumed: set[Path] = set()
 
     def feed(self, folder: ProcessFolder) -> FeedT:
-        """Return the folder's feed: the same one for every screen that shows it at a time."""
+        """Return the folder's feed: the same one for every screen that shows the folder at a time."""
         feed = self._feeds.get(folder.path)
         if feed is None:
             self._feeds[folder.path] = feed = self._make_feed(folder)
         return feed
 
     def follow(self, folder: ProcessFolder, *, resumed: bool = False) -> FeedT:
-        """Return the folder's feed, and tell the viewer of it from now on, until it has ended.
+        """Return the folder's feed, and post its messages to the viewer from now on, until the run or study has ended.
 
         Args:
-            resumed: whether it goes on although it was last seen ended.
+            resumed: whether a new worker continues a run or study whose end was seen already.
         """
         feed = self.feed(folder)
         if resumed:
@@ -214,14 +196,14 @@ class Followed(Generic[FeedT]):
         return feed
 
     def forget(self, folder: ProcessFolder) -> None:
-        """Tell the viewer no more of a folder that is to be deleted, nor of its end."""
+        """Follow a folder that is to be deleted no more; its end is not announced."""
         self._lived.discard(folder.path)
         self._leave(folder.path)
         self._feeds.pop(folder.path, None)
 
     def has_ended(self, feed: FeedT) -> bool:
-        """Return whether it lived when it was last seen and has ended since; then it is no longer followed."""
-        path = feed.folder.path
+        """Return whether a run or study was live when it was last read and has ended now; then stop following it."""
+        path = feed.snapshot.folder.path
         if not feed.read:
             return False
         if feed.snapshot.live:
@@ -241,7 +223,6 @@ class Followed(Generic[FeedT]):
         return list(self._followed.values())
 
     def leave_all(self) -> None:
-        """Follow nothing any more."""
         for path in tuple(self._followed):
             self._leave(path)
 
@@ -252,9 +233,8 @@ class Followed(Generic[FeedT]):
 
 def end_of(name: str, snapshot: RunSnapshot) -> str:
     """Return a sentence that says how a run ended."""
-    ended = snapshot.run.ended
-    scores = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
+    ended, epochs = snapshot.run.ended, len(snapshot.run.history)
+    accuracy = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason else ""
-    epochs = len(snapshot.run.history)
     after = f" after {counted(epochs, 'epoch')}" if epochs else ""
-    return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{scores}{reason}"
+    return f"{name} ({snapshot.folder.id}) {snapshot.state}{after}{accuracy}{reason}"

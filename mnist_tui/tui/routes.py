@@ -18,26 +18,31 @@ from mnist_tui.runs.folder import RunFolder
 from mnist_tui.tui.bench import Bench, BenchScreen, Route, leads_to_runs
 
 
+def _over(bench: Bench, route: Route, entry: ScreenEntry) -> None:
+    """Show the screen over the present one."""
+    bench.push_screen(entry.new_screen(bench, route))
+
+
 @dataclass(frozen=True)
 class ScreenEntry:
     """A screen that can be shown.
 
     Attributes:
-        path: its module and class.
-        make: makes the screen; gets its class.
-        put: shows the screen among the open ones.
+        path: the module and the name of the screen's class.
+        arguments: returns the arguments with which the class is called.
+        put: shows a new screen among the open ones, or returns to an open one.
     """
 
     path: str
-    make: Callable[[Any, Bench, Route], Screen[Any]]
-    put: Callable[[Bench, Route, ScreenEntry], None]
+    arguments: Callable[[Bench, Route], list[Any]] = lambda bench, route: []
+    put: Callable[[Bench, Route, ScreenEntry], None] = _over
 
     @property
-    def screen_class(self) -> type[Screen[Any]]:
+    def screen_class(self) -> Any:
         return resolve_name(self.path)
 
-    def made(self, bench: Bench, route: Route) -> Screen[Any]:
-        return self.make(self.screen_class, bench, route)
+    def new_screen(self, bench: Bench, route: Route) -> Screen[Any]:
+        return self.screen_class(*self.arguments(bench, route))
 
 
 def show(bench: Bench, route: Route) -> None:
@@ -60,30 +65,22 @@ def classes_with_keys() -> tuple[type[DOMNode], ...]:
 
 
 def _subclasses(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:
-    for one in kind.__subclasses__():
-        yield one
-        yield from _subclasses(one)
-
-
-# ── where a screen goes ──
-
-
-def _over(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show it over the present screen."""
-    bench.push_screen(entry.made(bench, route))
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
 
 def _alone(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show it in place of all screens."""
-    bench.show_alone(entry.made(bench, route))
+    """Show the screen in place of all others."""
+    bench.show_alone(entry.new_screen(bench, route))
 
 
 def _over_list(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show it over a list from which runs are opened, or in place of all other screens."""
+    """Show the screen over a list from which runs are opened, or in place of all other screens."""
     (_over if leads_to_runs(bench.screen) else _alone)(bench, route, entry)
 
 
-def _study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
+def _return_to_study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
     """Return to the screen of the study if it is open; else show it over a list."""
     if any(isinstance(screen, entry.screen_class) for screen in bench.screen_stack):
         while not isinstance(bench.screen, entry.screen_class):
@@ -92,23 +89,24 @@ def _study(bench: Bench, route: Route, entry: ScreenEntry) -> None:
         _over_list(bench, route, entry)
 
 
-def _run(bench: Bench, route: Route, entry: ScreenEntry) -> None:
-    """Show it over the list, the comparison or the study from which the run was opened: Escape leads back there.
+def _over_origin(bench: Bench, route: Route, entry: ScreenEntry) -> None:
+    """Show a run's screen over the list, comparison or study from which the run was opened, or return to it if open.
 
-    If the screen is open already, return to it.
+    Escape leads back to the screen below.
     """
     folder, stack = _folder(route), bench.screen_stack
     if route.study is not None:
         bench.origin = route.study
-    open_already = next((one for one in stack if isinstance(one, entry.screen_class) and _shows(one, folder)), None)
-    below = open_already or next((one for one in reversed(stack) if _shows(one, folder) or leads_to_runs(one)), None)
+    same = next((screen for screen in stack if isinstance(screen, entry.screen_class) and _shows(screen, folder)), None)
+    lower = (screen for screen in reversed(stack) if _shows(screen, folder) or leads_to_runs(screen))
+    below = same or next(lower, None)
     if below is None:
-        bench.show_alone(entry.made(bench, route), bench.origin)
+        bench.show_alone(entry.new_screen(bench, route), bench.origin)
         return
     while bench.screen is not below:
         bench.pop_screen()
-    if open_already is None:
-        bench.push_screen(entry.made(bench, route))
+    if same is None:
+        bench.push_screen(entry.new_screen(bench, route))
 
 
 def _shows(screen: Screen[Any], folder: RunFolder) -> bool:
@@ -116,76 +114,59 @@ def _shows(screen: Screen[Any], folder: RunFolder) -> bool:
     return shown is not None and shown.path == folder.path
 
 
-# ── how a screen is made ──
-
-
 def _folder(route: Route) -> RunFolder:
     assert route.run is not None, route
     return route.run
 
 
-def _plain(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    return screen_class()
+def _feed(bench: Bench, route: Route) -> list[Any]:
+    return [bench.following.feed(_folder(route))]
 
 
-def _of_feed(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    return screen_class(bench.following.feed(_folder(route)))
-
-
-def _editor(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    """Make the editor of a preset, with the edits of it that were kept."""
+def _preset_and_edits(bench: Bench, route: Route) -> list[Any]:
+    """Return the preset to edit, and the edits of the same experiment that were kept."""
     assert route.preset is not None, route
     bench.selected = route.preset.name
     kept = bench.kept_edits.pop(route.preset.name, None)
-    if kept is not None and kept.preset.experiment != route.preset.experiment:
-        kept = None
-    return screen_class(route.preset, kept)
+    is_same = kept is not None and kept.preset.experiment == route.preset.experiment
+    return [route.preset, kept if is_same else None]
 
 
-def _study_screen(screen_class: Any, bench: Bench, route: Route) -> Screen[Any]:
-    """Make the screen of a study; if the route has a run, its trial is chosen."""
+def _study_feed(bench: Bench, route: Route) -> list[Any]:
+    """Return the feed of the study, which is followed from now on; if the route has a run, its trial is chosen."""
     assert route.study is not None, route
     feed = bench.studies.follow(route.study)
     if route.run is not None:
         feed.choose(route.run.id)
-    return screen_class(feed)
+    return [feed]
 
 
 SCREENS = {
-    "presets": ScreenEntry(
-        "mnist_tui.tui.presets.screen:PresetsScreen", lambda kind, bench, route: kind(bench.selected), _alone
-    ),
-    "editor": ScreenEntry("mnist_tui.tui.editor.screen:EditorScreen", _editor, _over_list),
+    "presets": ScreenEntry("mnist_tui.tui.presets.screen:PresetsScreen", lambda bench, route: [bench.selected], _alone),
+    "editor": ScreenEntry("mnist_tui.tui.editor.screen:EditorScreen", _preset_and_edits, _over_list),
     "training": ScreenEntry(
         "mnist_tui.tui.training.screen:TrainingScreen",
-        lambda kind, bench, route: kind(bench.following.follow(_folder(route))),
-        _run,
+        lambda bench, route: [bench.following.follow(_folder(route))],
+        _over_origin,
     ),
     "results": ScreenEntry(
-        "mnist_tui.tui.results.screen:ResultsScreen", lambda kind, bench, route: kind(_folder(route)), _run
+        "mnist_tui.tui.results.screen:ResultsScreen", lambda bench, route: [_folder(route)], _over_origin
     ),
-    "matrix": ScreenEntry("mnist_tui.tui.matrix.screen:MatrixScreen", _of_feed, _over),
+    "matrix": ScreenEntry("mnist_tui.tui.matrix.screen:MatrixScreen", _feed),
     "gallery": ScreenEntry(
         "mnist_tui.tui.gallery.screen:GalleryScreen",
-        lambda kind, bench, route: kind(bench.following.feed(_folder(route)), route.cell, final=route.final),
-        _over,
+        lambda bench, route: [*_feed(bench, route), route.cell, route.final],
     ),
-    "weights": ScreenEntry("mnist_tui.tui.weights.screen:WeightsScreen", _of_feed, _over),
-    "diagnosis": ScreenEntry("mnist_tui.tui.results.diagnosis:DiagnosisScreen", _of_feed, _over),
-    "runs": ScreenEntry("mnist_tui.tui.runs.screen:RunsScreen", _plain, _alone),
-    "compare": ScreenEntry(
-        "mnist_tui.tui.compare.screen:CompareScreen", lambda kind, bench, route: kind(route.summaries), _over
-    ),
-    "export": ScreenEntry(
-        "mnist_tui.tui.export.screen:ExportScreen", lambda kind, bench, route: kind(route.runs), _over
-    ),
-    "draw": ScreenEntry("mnist_tui.tui.draw.screen:DrawScreen", lambda kind, bench, route: kind(route.run), _over),
-    "studies": ScreenEntry("mnist_tui.tui.studies.list_screen:StudiesScreen", _plain, _alone),
-    "study": ScreenEntry("mnist_tui.tui.studies.screen:StudyScreen", _study_screen, _study),
-    "sweep": ScreenEntry(
-        "mnist_tui.tui.sweep.screen:SweepScreen", lambda kind, bench, route: kind(route.preset), _over
-    ),
-    "settings": ScreenEntry("mnist_tui.tui.settings.screen:SettingsScreen", _plain, _over),
-    "help": ScreenEntry("mnist_tui.tui.help.screens:HelpScreen", lambda kind, bench, route: kind(bench.screen), _over),
-    "tour": ScreenEntry("mnist_tui.tui.help.screens:TourScreen", _plain, _over),
+    "weights": ScreenEntry("mnist_tui.tui.weights.screen:WeightsScreen", _feed),
+    "diagnosis": ScreenEntry("mnist_tui.tui.results.diagnosis:DiagnosisScreen", _feed),
+    "runs": ScreenEntry("mnist_tui.tui.runs.screen:RunsScreen", put=_alone),
+    "compare": ScreenEntry("mnist_tui.tui.compare.screen:CompareScreen", lambda bench, route: [route.summaries]),
+    "export": ScreenEntry("mnist_tui.tui.export.screen:ExportScreen", lambda bench, route: [route.runs]),
+    "draw": ScreenEntry("mnist_tui.tui.draw.screen:DrawScreen", lambda bench, route: [route.run]),
+    "studies": ScreenEntry("mnist_tui.tui.studies.list_screen:StudiesScreen", put=_alone),
+    "study": ScreenEntry("mnist_tui.tui.studies.screen:StudyScreen", _study_feed, _return_to_study),
+    "sweep": ScreenEntry("mnist_tui.tui.sweep.screen:SweepScreen", lambda bench, route: [route.preset]),
+    "settings": ScreenEntry("mnist_tui.tui.settings.screen:SettingsScreen"),
+    "help": ScreenEntry("mnist_tui.tui.help.screens:HelpScreen", lambda bench, route: [bench.screen]),
+    "tour": ScreenEntry("mnist_tui.tui.help.screens:TourScreen"),
 }

@@ -1,4 +1,4 @@
-"""Bases of the screens that follow a run or a study: redrawing where something has changed; the epoch cursor's keys."""
+"""Bases of the screens that follow a run or a study: redrawing what has changed; the epoch cursor's keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 
 
 def epoch_keys(section: str, verb: str) -> list[Binding]:
-    """Keys for a screen's `action_epoch`; their ids begin with `section`, their tooltips with `verb`."""
+    """Return keys for a screen's `action_epoch`; their ids begin with `section`, their tooltips with `verb`."""
     return [
         Binding(key, f"epoch({by})", name, tooltip=f"{verb} the epoch {where}", id=f"{section}.{id}", show=False)
         for key, by, name, where, id in (
@@ -29,7 +29,7 @@ def epoch_keys(section: str, verb: str) -> list[Binding]:
 
 
 class FeedScreen(BenchScreen[None], Generic[FeedT]):
-    """Shows a run or a study, live or ended; a subclass composes it and draws.
+    """A screen of a run or a study, live or ended; a subclass composes it and draws.
 
     Args:
         feed: shared by all screens that show the same run or study.
@@ -46,6 +46,16 @@ class FeedScreen(BenchScreen[None], Generic[FeedT]):
     def tick(self) -> None:
         """Update clocks; called at each redraw of a live run or study, also without changes."""
 
+    def snapshot_changed(self) -> None:
+        """Do what cannot wait for the next redraw; called at every change."""
+
+    @on(FolderFeed.Changed)
+    def _feed_changed(self, message: FolderFeed.Changed) -> None:
+        message.stop()
+        if self.feed.read:
+            self._dirty = True
+            self.snapshot_changed()
+
     def on_unmount(self) -> None:
         self.feed.leave(self)
 
@@ -54,7 +64,7 @@ class FeedScreen(BenchScreen[None], Generic[FeedT]):
         self.call_after_refresh(self.redraw)
 
     def redraw_again(self) -> None:
-        """Redraw now, and again after the interval of the settings and the terminal's pace."""
+        """Redraw now, and again after the interval that follows from the settings and the terminal's speed."""
         self.redraw()
         self.set_timer(self.app.refresh_seconds, self.redraw_again)
 
@@ -70,12 +80,14 @@ class FeedScreen(BenchScreen[None], Generic[FeedT]):
 
 
 class RunScreen(FeedScreen[RunFeed]):
-    """Shows a run, live or ended, with the keys of the epoch cursor."""
+    """A screen of a run, live or ended, with the keys of the epoch cursor."""
 
     BINDINGS = [
         *epoch_keys("run", "Look at"),
-        Binding("home", "epoch_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
-        Binding("end,f", "follow", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False),
+        Binding("home", "look_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
+        Binding(
+            "end,f", "look_at(None)", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False
+        ),
     ]
 
     @property
@@ -95,24 +107,11 @@ class RunScreen(FeedScreen[RunFeed]):
             self.snapshot_changed()
             self.redraw()
 
-    @on(RunFeed.RunChanged)
-    def _changed(self, message: RunFeed.RunChanged) -> None:
-        message.stop()
-        if self.feed.read:
-            self._dirty = True
-            self.snapshot_changed()
-
-    def snapshot_changed(self) -> None:
-        """Do what cannot wait for the next redraw; called at every change."""
-
     def action_epoch(self, by: int) -> None:
         self.look_at(self.feed.epoch + by)
 
-    def action_epoch_at(self, epoch: int) -> None:
+    def action_look_at(self, epoch: int | None) -> None:
         self.look_at(epoch)
-
-    def action_follow(self) -> None:
-        self.look_at(None)
 
     def look_at(self, epoch: int | None) -> None:
         """Move the epoch cursor, for all screens of the run; None follows the newest epoch."""

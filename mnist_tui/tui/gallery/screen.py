@@ -80,7 +80,7 @@ class GalleryScreen(RunScreen):
     detail = getters.query_one("#detail", Line)
     bars = getters.query_one("#bars", Line)
 
-    def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, *, final: bool = False) -> None:
+    def __init__(self, feed: RunFeed, cell: tuple[int, int] | None = None, final: bool = False) -> None:
         super().__init__(feed)
         self.chosen = ImageFilter(*cell) if cell else ImageFilter(errors=True)
         self.order: ImageOrder = "worst"

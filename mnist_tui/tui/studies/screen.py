@@ -124,8 +124,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
         if first or (self.feed.read and not self._listed.rows):
             self.redraw()
 
-    # ── drawing ──
-
     def tick(self) -> None:
         self.meter.show("Trials", *study_view.share_done(self.snapshot.study))
         now = self._clock() if self._clock else self._heard(self.snapshot.study.updated)
@@ -192,8 +190,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
     @property
     def _shape(self) -> TableShape:
         return table_shape(self.snapshot.study)
-
-    # ── the cursor and marks ──
 
     @property
     def _key(self) -> str:
@@ -319,8 +315,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._look(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
         self._focus_part()
 
-    # ── the parts ──
-
     @property
     def _roomy(self) -> bool:
         """Whether all parts are visible at once."""
@@ -344,8 +338,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
             self.plots.focus_plot(self._plot)
         else:
             self.panel.focus()
-
-    # ── commands ──
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
