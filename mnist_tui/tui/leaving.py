@@ -7,6 +7,9 @@ from collections.abc import Container, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mnist_tui.errors import RequestError, RunError
+from mnist_tui.runs import control
+from mnist_tui.runs.state import LIVE
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.dialogs import Choice, Question, answer_keys
 from mnist_tui.tui.export import running_exports
@@ -101,16 +104,31 @@ def keep_edits(bench: Bench) -> None:
 
 
 def _live_runs(bench: Bench, studies: Container[str]) -> list[RunFolder]:
-    """Return the followed runs that live, except the trials of these studies: they go where their study goes."""
-    from mnist_tui.tui.starting import live
+    """Return the live runs that are followed, without the trials of these studies: their study stops them."""
+    runs = [feed.folder for feed in bench.following.followed]
+    return [run for run in runs if _is_live(run) and run.launch().study not in studies]
 
-    runs = live(feed.folder for feed in bench.following.followed)
-    return [run for run in runs if run.launch().study not in studies]
+
+def _is_live(run: RunFolder) -> bool:
+    try:
+        return run.state() in LIVE
+    except RunError:
+        return False
 
 
 def _leave_trainings(bench: Bench, live: list[RunFolder], studies: list[StudyFolder], choice: str | None) -> None:
-    from mnist_tui.tui.starting import left
-
     if choice in {"detach", "stop"}:
-        stop = choice == "stop"
-        bench.exit(message="\n".join(left([*live, *studies], stop=stop)))
+        bench.exit(message="\n".join(_detach_or_stop(folder, choice == "stop") for folder in (*live, *studies)))
+
+
+def _detach_or_stop(folder: RunFolder | StudyFolder, stop: bool) -> str:
+    """Stop a run or a study, or leave it running; return a sentence about it."""
+    try:
+        if stop and folder.state() != "stopping":  # a second command would end it at once
+            control.send(folder, "stop")
+    except (RequestError, OSError) as error:
+        return str(error)
+    outcome, command = "stops and saves" if stop else "goes on", f"`mnist-tui attach {folder.id}` shows it"
+    if stop and folder.kind == "study":
+        outcome, command = "stops", f"`mnist-tui resume {folder.id}` trains what is missing"
+    return f"{folder.kind.capitalize()} {folder.id} {outcome}; {command}."

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mnist_tui.data.places import validate_name, with_whole_name
-from mnist_tui.errors import RequestError, RunError
 from mnist_tui.experiment.presets import Preset, PresetError, find_preset
-from mnist_tui.runs import control, start
+from mnist_tui.runs import start
 from mnist_tui.runs.devices import Busy, busy
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import any_running_here
-from mnist_tui.runs.state import LIVE
 
 if TYPE_CHECKING:
-    from mnist_tui.studies.folder import StudyFolder
     from mnist_tui.tui.bench import AppOptions
 
 
@@ -104,32 +100,3 @@ class Starter:
         if self._options.data_dir is not None:
             words += ["--data-dir", str(self._options.data_dir)]
         return shlex.join(words)
-
-
-def live(folders: Iterable[RunFolder]) -> list[RunFolder]:
-    """Return the runs whose worker lives."""
-    return [folder for folder in folders if _is_live(folder)]
-
-
-def _is_live(folder: RunFolder) -> bool:
-    try:
-        return folder.state() in LIVE
-    except RunError:
-        return False
-
-
-def left(folders: Iterable[RunFolder | StudyFolder], *, stop: bool) -> list[str]:
-    """Stop runs and studies, or leave them running; return a sentence for each."""
-    notes: list[str] = []
-    for folder in folders:
-        try:
-            if stop and folder.state() != "stopping":  # twice would mean at once
-                control.send(folder, "stop")
-        except (RequestError, OSError) as error:
-            notes.append(str(error))
-            continue
-        does, command = ("stops and saves" if stop else "goes on"), f"`mnist-tui attach {folder.id}` shows it"
-        if stop and folder.kind == "study":
-            does, command = "stops", f"`mnist-tui resume {folder.id}` trains what is missing"
-        notes.append(f"{folder.kind.capitalize()} {folder.id} {does}; {command}.")
-    return notes
