@@ -1,7 +1,7 @@
 """Dialogs over a screen: a question with a button for each answer, a list to choose from, and a line of text.
 
-A dialog gives its answer to whoever opened it (`push_screen` or `push_screen_wait`) and does nothing itself. A question
-stands with what it is about: a subclass of `Question` that declares its title, its help and its answers.
+A dialog returns its answer to the code that opened it (`push_screen` or `push_screen_wait`) and does nothing else. Each
+question is a subclass of `Question`, in the module of the commands that need it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ class Dialog(BenchModal[ScreenResultType]):
     """A box with a title over the present screen.
 
     Args:
-        title: instead of the usual one.
-        subtitle: below the box.
+        title: replaces the class's TITLE.
+        subtitle: in the lower edge of the box.
 
     Attributes:
-        TITLE: the usual title.
         MUST_BE_SEEN: whether keys that came before the dialog was drawn are dropped: they cannot be an answer to it.
     """
 
@@ -46,7 +45,7 @@ class Dialog(BenchModal[ScreenResultType]):
         self._box_title, self._box_subtitle = title or self.TITLE or "", subtitle
 
     def body(self) -> Iterable[Widget]:
-        """Yield what stands in the box."""
+        """Yield the widgets in the box."""
         return ()
 
     def compose(self) -> ComposeResult:
@@ -60,10 +59,9 @@ class Choice:
     """An answer to a question.
 
     Attributes:
-        name: what the dialog gives; also the button's id and the last part of its keys' id.
+        name: the dialog's result; also the button's id and the last part of its keys' id.
         keys: joined by commas.
-        label: of the button.
-        about: what happens then, for the list of keys.
+        about: the effect of the answer, for the list of keys.
         looks: the button's variant; the primary one has the focus at first.
     """
 
@@ -75,7 +73,7 @@ class Choice:
 
 
 def underlined(answer: Choice) -> Content:
-    """Return an answer's label with the letter underlined that is its key."""
+    """Return an answer's label, with the first letter underlined that is a key of the answer."""
     letters = (key for key in answer.keys.split(",") if len(key) == 1 and key in answer.label.lower())
     letter = next(letters, None)
     if letter is None:
@@ -93,12 +91,12 @@ def answer_keys(section: str, answers: Sequence[Choice]) -> list[Binding]:
 
 
 class Question(Dialog[str]):
-    """Asks something; gives the name of the answer.
+    """A question; its result is the name of the answer.
 
     Args:
-        texts: what there is to know, a paragraph each.
+        texts: the paragraphs above the buttons.
         without: names of answers that are not offered this time.
-        title: instead of the usual one.
+        title: replaces the class's TITLE.
 
     Attributes:
         ANSWERS: in the order of their buttons; a subclass gets their keys by `answer_keys`.
@@ -139,12 +137,11 @@ class Question(Dialog[str]):
 
 
 class ChooseScreen(Dialog[int | None]):
-    """A list to choose from; gives the place of the chosen line, counted from 0, or None for nothing.
+    """A list to choose from; its result is the index of the chosen line, or None if it was cancelled.
 
     Args:
-        title: above the list.
-        lines: what can be chosen.
-        chosen: where the cursor begins.
+        lines: the texts of the list.
+        chosen: the index of the line that has the cursor at first.
         digits: whether the keys 0 to 9 choose the lines that begin with them.
     """
 
@@ -174,13 +171,13 @@ class ChooseScreen(Dialog[int | None]):
         return action != "digit" or self._digits
 
     def action_digit(self, digit: int) -> None:
-        found = [index for index, line in enumerate(self._lines) if line.plain.startswith(str(digit))]
-        if found:
-            self.dismiss(found[0])
+        matches = [index for index, line in enumerate(self._lines) if line.plain.startswith(str(digit))]
+        if matches:
+            self.dismiss(matches[0])
 
 
 class FormDialog(Dialog[ScreenResultType | None]):
-    """A dialog with fields, a line that says what is wrong with them, and two buttons; gives None if it is cancelled.
+    """A dialog with fields, a line for a problem with them, and two buttons; its result is None if it was cancelled.
 
     Attributes:
         ACCEPT: the label of the button that accepts the form, as Enter in a field does.
@@ -192,7 +189,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
     accept_button = getters.query_one("#accept", Button)
 
     def fields(self) -> Iterable[Widget]:
-        """Yield what stands above the buttons."""
+        """Yield the widgets above the buttons."""
         return ()
 
     def accept(self) -> None:
@@ -206,7 +203,7 @@ class FormDialog(Dialog[ScreenResultType | None]):
             yield Button("Cancel (esc)", id="cancel")
 
     def show_problem(self, problem: str) -> None:
-        """Show what is wrong; an empty text if nothing is."""
+        """Show the problem with the fields; an empty text hides the line."""
         self.problem.update(problem)
         self.problem.set_class(bool(problem), "-shown")
 
@@ -221,13 +218,12 @@ class FormDialog(Dialog[ScreenResultType | None]):
 
 
 class TextScreen(FormDialog[str]):
-    """Asks for a line of text; gives it, or None if nothing is to change.
+    """A dialog that asks for a line of text; its result is the text, or None if it was cancelled.
 
     Args:
-        title: what is asked for.
-        about: what it is for, in a sentence.
-        value: what it is now.
-        problem: says what is wrong with a text; an empty string if nothing is.
+        about: a sentence that explains the text's use.
+        value: the present text.
+        problem: returns the problem with a text; an empty string if there is none.
         restrict: a regular expression that everything typed has to match.
         placeholder: shown while nothing is typed.
         keep: the label of the button that accepts the text.
@@ -267,7 +263,7 @@ class TextScreen(FormDialog[str]):
 
 
 def too_long(longest: int) -> Callable[[str], str]:
-    """Return a check for `TextScreen` that says how many characters of a text have to go."""
+    """Return a check for `TextScreen` that says by how many characters a text is too long."""
 
     def problem(text: str) -> str:
         excess = len(text) - longest
