@@ -19,11 +19,11 @@ from mnist_tui.tui.compare.screen import CompareScreen
 from mnist_tui.tui.editor.screen import EditorScreen
 from mnist_tui.tui.presets.screen import PresetsScreen
 from mnist_tui.tui.results.screen import ResultsScreen
-from mnist_tui.tui.runs.run_rows import COLUMNS, RunOrder, sorted_runs
+from mnist_tui.tui.runs.run_rows import COLUMNS, sorted_runs
 from mnist_tui.tui.runs.screen import DeleteRunsQuestion, RunsScreen
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.compared import OverlaidCurves, Scatter
-from mnist_tui.tui.widgets.row_table import RowTable
+from mnist_tui.tui.widgets.row_table import RowOrder, RowTable
 from tests.runs.synthetic import BEGIN, epoch_ended, finished_run, many_runs, write_events
 from tests.tui.conftest import browse
 from tests.tui.sizes import at_sizes
@@ -101,7 +101,7 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(runs_dir: 
     found[1] = dataclasses.replace(found[1], test_accuracy=None, macro_f1=None, parameters=None, seconds=None)
     for column in COLUMNS:
         for descending in (False, True):
-            order = sorted_runs(found, RunOrder(column.key, descending))
+            order = sorted_runs(found, RowOrder(column.key, descending))
             assert sorted(run.run for run in order) == sorted(run.run for run in found)
             if column.key in {"accuracy", "f1", "parameters", "time"}:
                 assert order[-1] == found[1]

@@ -27,11 +27,11 @@ from mnist_tui.tui.studies import study_view
 from mnist_tui.tui.studies.list_screen import StudiesScreen
 from mnist_tui.tui.studies.screen import StudyScreen
 from mnist_tui.tui.studies.study_commands import DeleteStudyQuestion, StopStudyQuestion
-from mnist_tui.tui.studies.study_view import TrialOrder, sorted_trials
+from mnist_tui.tui.studies.study_view import sorted_trials
 from mnist_tui.tui.terminal.keymap import commands_of
 from mnist_tui.tui.training.screen import TrainingScreen
 from mnist_tui.tui.widgets.plots.trials import MultiplesPlot, ParallelPlot
-from mnist_tui.tui.widgets.row_table import RowTable
+from mnist_tui.tui.widgets.row_table import RowOrder, RowTable
 from tests.runs.synthetic import finished_run
 from tests.tui.conftest import exists, screen_text
 from tests.tui.recorded_studies import AXES, RecordedStudy
@@ -92,14 +92,13 @@ async def test_every_column_sorts_both_ways_with_what_is_missing_last(under_way:
     shape = trial_table.table_shape(study)
     for column in study_view.table_columns(shape):
         for descending in (False, True):
-            found = sorted_trials(study.rows, TrialOrder(column.key, descending), shape)
+            found = sorted_trials(study.rows, RowOrder(column.key, descending), shape)
             assert sorted(row.number for row in found) == [1, 2, 3, 4, 5, 6]
             if column.key in {"test_accuracy", "seconds", "macro_f1"}:
                 assert found[-1].number == 6
-    hidden = sorted_trials(study.rows, TrialOrder("axis:hidden", True), shape)
+    hidden = sorted_trials(study.rows, RowOrder("axis:hidden", True), shape)
     assert [dict(row.values)["hidden"] for row in hidden] == ["250", "250", "150", "150", "50", "50"]
-    loss = trial_table.TableShape("val_loss", shape.axes, bases=False, seeds=False)
-    assert TrialOrder().shown(loss) == ("val_loss", False)
+    assert study_view.best_first("val_loss") == RowOrder("val_loss")
 
 
 async def test_a_click_on_a_head_and_the_keys_sort(under_way: RecordedStudy, shows: Any, until: Any) -> None:

@@ -11,8 +11,9 @@ from mnist_tui.studies import trial_table
 from mnist_tui.studies.watch import StudyWatch
 from mnist_tui.tui.studies import plots, study_view
 from mnist_tui.tui.studies.plots import plot_of
-from mnist_tui.tui.studies.study_view import TrialOrder, shown_order, sorted_trials
+from mnist_tui.tui.studies.study_view import default_order, sorted_trials
 from mnist_tui.tui.widgets.plots.trials import grid_of
+from mnist_tui.tui.widgets.row_table import RowOrder
 from tests.tui.recorded_studies import AXES, RecordedStudy
 
 
@@ -35,17 +36,16 @@ def test_a_point_with_a_failed_seed_is_no_longer_running(place: Path) -> None:
         study.run(number, 12).end(number)
     study.run(6, 2).end(6, "failed", "no memory").finish()
     state = (StudyWatch(study.folder).look() or pytest.fail("nothing to see")).study
-    points = study_view.points(state.rows, TrialOrder(), trial_table.table_shape(state))
+    points = study_view.points(state.rows, default_order(state), trial_table.table_shape(state))
     assert {one.state for one, _ in points} == {"finished"}
     assert [len(trials) for _, trials in points] == [2, 2, 2]
 
 
 def test_trials_that_are_no_contest_come_as_they_are_trained(place: Path) -> None:
     contest = (StudyWatch(RecordedStudy(place).under_way().folder).look() or pytest.fail("nothing to see")).study
-    assert shown_order(contest, TrialOrder()) == TrialOrder()
-    assert shown_order(replace(contest, compares=False, kind="reproduction"), TrialOrder()) == TrialOrder("number")
-    assert shown_order(replace(contest, compares=False, kind="seeds"), TrialOrder()) == TrialOrder("seed")
-    assert shown_order(replace(contest, compares=False, kind="seeds"), TrialOrder("state")) == TrialOrder("state")
+    assert default_order(contest) == RowOrder("val_accuracy", True)
+    assert default_order(replace(contest, compares=False, kind="reproduction")) == RowOrder("number")
+    assert default_order(replace(contest, compares=False, kind="seeds")) == RowOrder("seed")
     assert plot_of(replace(contest, kind="reproduction"), "curves") == "multiples"
 
 
@@ -73,7 +73,7 @@ def test_a_thousand_trials_are_listed_in_the_order_of_every_column(place: Path) 
     shape = trial_table.table_shape(state)
     rows = study_view.RowCache()
     for column in study_view.table_columns(shape):
-        found = sorted_trials(state.rows, TrialOrder(column.key), shape)
+        found = sorted_trials(state.rows, RowOrder(column.key), shape)
         assert len(rows.of(found, shape, (), None, "braille")) == 1000
 
 

@@ -22,7 +22,6 @@ from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
-from mnist_tui.tui.runs.run_rows import tone
 from mnist_tui.tui.terminal.desktop import copy
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.compared import (
@@ -36,7 +35,7 @@ from mnist_tui.tui.widgets.plots.compared import (
 )
 from mnist_tui.tui.widgets.plots.plot import Plot, view_keys
 from mnist_tui.tui.widgets.plots.raster import Marks
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, grouped
 from mnist_tui.runs.collection.summaries import RunSummary
-from mnist_tui.runs.state import DAMAGED, LIVE, STATES
-from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
+from mnist_tui.runs.state import STATES
+from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorted_rows, tone
 from mnist_tui.wording import DASH, count, counted, loss, moment, percent, percent_plus_minus, seconds
 
 COLUMNS = (
@@ -26,41 +26,7 @@ COLUMNS = (
     RowColumn("started", "started", need=2),
     RowColumn("note", "note", need=1, least=8),
 )
-FIRST_DESCENDING = {"epochs", "accuracy", "f1", "parameters", "time", "started"}
-"""Columns that show their largest value first when they are first sorted by."""
-
-
-@dataclass(frozen=True)
-class RunOrder:
-    """The column by which the rows are sorted, and whether its largest value comes first."""
-
-    column: str = "started"
-    descending: bool = True
-
-    def by(self, column: str) -> RunOrder:
-        """Return the order by a column, reversed if it is the present one."""
-        if column == self.column:
-            return RunOrder(column, not self.descending)
-        return RunOrder(column, column in FIRST_DESCENDING)
-
-    def next(self) -> RunOrder:
-        """Return the order by the next column."""
-        keys = [column.key for column in COLUMNS]
-        return self.by(keys[(keys.index(self.column) + 1) % len(keys)])
-
-
-TONES = {
-    **dict.fromkeys(LIVE, "row-table--live"),
-    **dict.fromkeys(("failed", "crashed", DAMAGED), "row-table--bad"),
-    "finished": "row-table--good",
-}
-
-
-def tone(state: str) -> str:
-    """Return the component class of a cell with a run's state."""
-    return TONES.get(state, "row-table--odd")
-
-
+NEWEST_FIRST = RowOrder("started", True)
 SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
     "state": lambda run: STATES.index(run.state) if run.state in STATES else len(STATES),
     "name": lambda run: run.shown_name.casefold(),
@@ -75,17 +41,13 @@ SORT_KEYS: dict[str, Callable[[RunSummary], Any]] = {
 }
 
 
-def sorted_runs(runs: Iterable[RunSummary], order: RunOrder) -> list[RunSummary]:
+def sorted_runs(runs: Iterable[RunSummary], order: RowOrder) -> list[RunSummary]:
     """Return the sorted runs; runs without a value come last, equal ones newest first."""
-    newest = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
-    key = SORT_KEYS[order.column]
-    with_value = [run for run in newest if key(run) is not None]
-    with_value.sort(key=key, reverse=order.descending)
-    return with_value + [run for run in newest if key(run) is None]
+    newest_first = sorted(runs, key=lambda run: (run.started, run.run), reverse=True)
+    return sorted_rows(newest_first, SORT_KEYS[order.column], order.descending)
 
 
 def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[TableRow]:
-    """Return a row for each run."""
     return [
         TableRow(
             run.run,
@@ -109,7 +71,7 @@ def rows_of_runs(runs: Sequence[RunSummary], marked: Container[str]) -> list[Tab
 
 
 def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[TableRow]:
-    """Return a row for each group of seeds, with mean ± deviation; a single run has its own row."""
+    """Return a row for each group of seeds, with mean ± standard deviation; a group of one run has that run's row."""
     rows: list[TableRow] = []
     for group in groups:
         newest = group.runs[0]
@@ -120,7 +82,7 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
         cells = (
             f"{len(group.scored)}/{counted({run.seed for run in group.runs}, 'seed')}",
             newest.preset,
-            _changes(newest),
+            _changes_without_seed(newest),
             f"{newest.epochs:,}",
             _plus_minus(accuracy),
             _plus_minus(f1),
@@ -135,12 +97,11 @@ def rows_of_groups(groups: Sequence[SeedGroup], marked: Container[str]) -> list[
 
 
 def groups_of(runs: Sequence[RunSummary]) -> list[SeedGroup]:
-    """Return the runs by experiment, in their order, the newest run of each first."""
-    return [SeedGroup(group.group, tuple(sorted_runs(group.runs, RunOrder())), group.scored) for group in grouped(runs)]
+    """Group the runs by experiment, in their order; each group has its newest run first."""
+    return [SeedGroup(each.group, tuple(sorted_runs(each.runs, NEWEST_FIRST)), each.scored) for each in grouped(runs)]
 
 
-def _changes(run: RunSummary) -> str:
-    """Return what differs from the preset, without the seed."""
+def _changes_without_seed(run: RunSummary) -> str:
     return re.sub(r"(?:^|, )seed \d+", "", run.differs).lstrip(", ")
 
 
@@ -149,7 +110,7 @@ def _plus_minus(spread: SeedStatistics | None) -> str:
 
 
 def run_lines(run: RunSummary) -> list[str]:
-    """Return two lines with all that the list knows of a run."""
+    """Return two lines of details about a run: its experiment, data and note; its scores, size and training time."""
     test_loss = f"test loss {loss(run.test_loss)}{_published(run, 'loss', run.test_loss)}"
     scores = [
         f"test accuracy {percent(run.test_accuracy)}{_published(run, 'accuracy', run.test_accuracy)}",
@@ -171,7 +132,7 @@ def run_lines(run: RunSummary) -> list[str]:
 
 
 def _published(run: RunSummary, score: str, ours: float | None) -> str:
-    """Return `` (published 97.62 %, ours −0.02 points)``; empty if nothing was published of the run's experiment.
+    """Compare a score with the published one: `` (published 97.62 %, ours −0.02 points)``; empty if none is published.
 
     Args:
         score: accuracy or loss, on the test set.
@@ -185,10 +146,10 @@ def _published(run: RunSummary, score: str, ours: float | None) -> str:
 
 
 def group_lines(group: SeedGroup) -> list[str]:
-    """Return two lines with all that the list knows of a group of seeds."""
+    """Return two lines of details about a group of seeds: its experiment and seeds; its scores."""
     newest, mean = group.runs[0], group.spread("test_accuracy")
     return [
-        f"{newest.preset}, {_changes(newest) or 'unchanged'} · {counted(group.runs, 'run')} that differ in their seed "
+        f"{newest.preset}, {_changes_without_seed(newest) or 'unchanged'} · {counted(group.runs, 'run')} that differ in their seed "
         f"alone, seeds {', '.join(map(str, sorted({run.seed for run in group.runs})))}",
         f"test accuracy {_plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
         f"macro F1 {_plus_minus(group.spread('macro_f1'))} · "

@@ -24,7 +24,6 @@ from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.run_commands import folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
-from mnist_tui.tui.runs.run_rows import RunOrder
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
@@ -141,7 +140,7 @@ class RunsScreen(BenchScreen[None]):
         self.runs: dict[str, RunSummary] = {}
         self._listed: list[RunSummary] = []
         self._marked: dict[str, None] = {}
-        self._order = RunOrder()
+        self._order = run_rows.NEWEST_FIRST
         self._matches = parse("")
         self._grouped = False
         self._looks = 0
@@ -212,7 +211,7 @@ class RunsScreen(BenchScreen[None]):
         else:
             rows = run_rows.rows_of_runs(self._listed, self._marked)
         reads_first = not self.has_read_all
-        self.table.show(run_rows.COLUMNS, rows, (self._order.column, self._order.descending), more=reads_first)
+        self.table.show(run_rows.COLUMNS, rows, self._order, more=reads_first)
         is_filtered = bool(self.terms.value.strip())
         shown = f"{len(self._listed):,} of {len(self.runs):,}" if is_filtered else counted(self.runs, "run")
         marked = f", {len(self._marked):,} marked" if self._marked else ""
@@ -306,11 +305,11 @@ class RunsScreen(BenchScreen[None]):
         self._list()
 
     def action_sort(self) -> None:
-        self._order = self._order.next()
+        self._order = self._order.next(run_rows.COLUMNS)
         self._list()
 
     def action_reverse(self) -> None:
-        self._order = RunOrder(self._order.column, not self._order.descending)
+        self._order = self._order.by(self._order.column)
         self._list()
 
     def action_groups(self) -> None:

@@ -20,7 +20,7 @@ from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.studies import study_commands
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
-from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
@@ -34,7 +34,6 @@ COLUMNS = (
     RowColumn("started", "started", need=2),
     RowColumn("id", "id", need=1),
 )
-TONES = {"finished": "row-table--good", "failed": "row-table--bad", "crashed": "row-table--bad"}
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ class StudiesScreen(BenchScreen[None]):
 def _row(listed: ListedStudy) -> TableRow:
     study, name = listed.study, listed.folder.id
     if study is None:
-        return TableRow(name, ("broken", name, "", "", "", "", name), tone="row-table--bad")
+        return TableRow(name, ("broken", name, "", "", "", "", name), tone=tone("broken"))
     failed = study.count("failed")
     cells = (
         study.state,
@@ -237,4 +236,4 @@ def _row(listed: ListedStudy) -> TableRow:
         moment(listed.created),
         name,
     )
-    return TableRow(name, cells, tone="row-table--live" if study.live else TONES.get(study.state, "row-table--odd"))
+    return TableRow(name, cells, tone=tone(study.state))

@@ -18,7 +18,7 @@ from mnist_tui.tui.bench import Route
 from mnist_tui.tui.run_screen import FeedScreen
 from mnist_tui.tui.studies import study_commands, study_view
 from mnist_tui.tui.studies.plots import PlotPane, plot_of
-from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, TrialOrder, listing
+from mnist_tui.tui.studies.study_view import RowCache, StudyFeed, TrialListing, listing
 from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.trials import TrialPlot
@@ -150,7 +150,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         view = self.feed.view
         self._listed = listed = listing(self.snapshot, view, self._rows, shape, self.app.settings.glyphs)
         first = not self.table.keys
-        self.table.show(study_view.table_columns(shape), listed.rows, listed.order.shown(shape))
+        self.table.show(study_view.table_columns(shape), listed.rows, listed.order)
         if first and view.chosen:
             self.table.choose(view.chosen)
         wanted = next((row for row in self.snapshot.study.rows if view.wanted and row.run == view.wanted), None)
@@ -277,16 +277,16 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self.feed.view.order.by(message.column, self._shape))
+        self._look(order=self._listed.order.by(message.column))
 
     def action_sort(self) -> None:
-        self._look(order=self.feed.view.order.next(self._shape))
+        self._look(order=self._listed.order.next(study_view.table_columns(self._shape)))
 
     def action_reverse(self) -> None:
-        self._look(order=self.feed.view.order.reversed(self._shape))
+        self._look(order=self._listed.order.by(self._listed.order.column))
 
     def action_best(self) -> None:
-        self._look(order=TrialOrder())
+        self._look(order=None)
         self.table.choose(self._listed.key_of(self.snapshot.study.best))
 
     @on(RowTable.Marked)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
-
-from textual.message import Message
 
 from mnist_tui.runs.collection.seed_groups import SeedStatistics
 from mnist_tui.settings import BAR_FULL, BAR_REST, Glyphs
@@ -27,7 +26,7 @@ from mnist_tui.studies.trial_table import (
 )
 from mnist_tui.studies.watch import StudySnapshot, StudyWatch
 from mnist_tui.tui.feed import FolderFeed
-from mnist_tui.tui.widgets.row_table import RowColumn, TableRow
+from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorted_rows, tone
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, ticking
 
 AXIS = "axis:"
@@ -35,8 +34,8 @@ AXIS = "axis:"
 BAR = 6
 """Width of a running trial's bar in characters."""
 SCORES = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
-FIRST_DESCENDING = {"val_accuracy", "test_accuracy", "macro_f1", "epochs", "parameters"}
-"""Columns that are sorted from the largest value down at first."""
+ENDED_EARLY = ("failed", "diverged", "pruned")
+ENDS = (*ENDED_EARLY, "stopped")
 
 
 def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
@@ -64,40 +63,6 @@ def table_columns(shape: TableShape) -> tuple[RowColumn, ...]:
     )
 
 
-@dataclass(frozen=True)
-class TrialOrder:
-    """The order of the rows. The column `rank`, which is never shown, puts the best trials first."""
-
-    column: str = "rank"
-    descending: bool = False
-
-    def by(self, column: str, shape: TableShape) -> TrialOrder:
-        """Return the order by a column, reversed if it is the present one. By the metric the best trials come first."""
-        if column == shape.metric:
-            return TrialOrder(column, _best_is_low(shape)) if self.column == "rank" else TrialOrder()
-        if column == self.column:
-            return TrialOrder(column, not self.descending)
-        return TrialOrder(column, column in FIRST_DESCENDING)
-
-    def next(self, shape: TableShape) -> TrialOrder:
-        """Return the order by the next column."""
-        keys = [column.key for column in table_columns(shape)]
-        column = keys[(keys.index(self.shown(shape)[0]) + 1) % len(keys)]
-        return TrialOrder() if column == shape.metric else TrialOrder(column, column in FIRST_DESCENDING)
-
-    def reversed(self, shape: TableShape) -> TrialOrder:
-        """Return the reversed order."""
-        return self.by(self.shown(shape)[0], shape)
-
-    def shown(self, shape: TableShape) -> tuple[str, bool]:
-        """Return the column whose title carries the arrow, and whether its largest value comes first."""
-        return (shape.metric, not _best_is_low(shape)) if self.column == "rank" else (self.column, self.descending)
-
-
-def _best_is_low(shape: TableShape) -> bool:
-    return shape.metric == "val_loss"
-
-
 SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
     "number": lambda row: row.number,
     "state": lambda row: ROW_STATES.index(row.state) if row.state in ROW_STATES else len(ROW_STATES),
@@ -110,22 +75,22 @@ SORT_KEYS: Mapping[str, Callable[[TrialRow], Any]] = {
 }
 
 
-def sorted_trials(rows: Iterable[TrialRow], order: TrialOrder, shape: TableShape) -> list[TrialRow]:
+def best_first(metric: str) -> RowOrder:
+    """Return the order by the metric, val_accuracy or val_loss, with the best trials first."""
+    return RowOrder(metric, metric == "val_accuracy")
+
+
+def sorted_trials(rows: Iterable[TrialRow], order: RowOrder, shape: TableShape) -> list[TrialRow]:
     """Return the sorted trials; trials without a value come last, equal ones are sorted by number."""
-    by_number = sorted(rows, key=lambda row: row.number)
-    column = order.column
-    if column == "rank":
-        return in_rank_order(by_number, shape.metric)
-    keys: list[Any]
-    if column.startswith(AXIS):
-        keys = [_axis_key(dict(row.values).get(column.removeprefix(AXIS))) for row in by_number]
-    elif column in SORT_KEYS:
-        keys = list(map(SORT_KEYS[column], by_number))
-    else:
-        keys = [score_of(row, column, shape.metric) for row in by_number]
-    pairs = list(zip(keys, by_number, strict=True))
-    having = sorted((pair for pair in pairs if pair[0] is not None), key=lambda pair: pair[0], reverse=order.descending)
-    return [row for _, row in having] + [row for key, row in pairs if key is None]
+    if order == best_first(shape.metric):
+        return in_rank_order(rows, shape.metric)
+
+    def value(row: TrialRow) -> Any:
+        if order.column.startswith(AXIS):
+            return _axis_key(dict(row.values).get(order.column.removeprefix(AXIS)))
+        return SORT_KEYS[order.column](row) if order.column in SORT_KEYS else score_of(row, order.column, shape.metric)
+
+    return sorted_rows(sorted(rows, key=lambda row: row.number), value, order.descending)
 
 
 def _axis_key(text: str | None) -> Any:
@@ -138,15 +103,8 @@ def _axis_key(text: str | None) -> Any:
         return (1, (), text)
 
 
-def tone(state: str) -> str:
-    """Return the component class (colour) of a state's cell."""
-    return {"running": "row-table--live", "finished": "row-table--good", "failed": "row-table--bad", "waiting": ""}.get(
-        state, "row-table--odd"
-    )
-
-
 class RowCache:
-    """Makes the table's rows, and keeps the row of each trial that has not changed."""
+    """The rows of the table of trials; a row is made again only if its trial has changed."""
 
     def __init__(self) -> None:
         self._rows: dict[int, tuple[TrialRow, tuple[object, ...], TableRow]] = {}
@@ -158,12 +116,12 @@ class RowCache:
         rows: list[TableRow] = []
         for trial in trials:
             is_marked, is_best = trial.number in marked, trial.number == best
-            look = (shape, is_marked, is_best, glyphs)
+            appearance = (shape, is_marked, is_best, glyphs)
             cached = self._rows.get(trial.number)
-            if cached is None or cached[0] is not trial or cached[1] != look:
+            if cached is None or cached[0] is not trial or cached[1] != appearance:
                 cells = cells_of(trial, shape, is_best, glyphs)
                 row = TableRow(str(trial.number), cells, is_marked, tone(trial.state))
-                self._rows[trial.number] = cached = (trial, look, row)
+                self._rows[trial.number] = cached = (trial, appearance, row)
             rows.append(cached[2])
         return rows
 
@@ -205,21 +163,21 @@ def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> lis
     if not summaries:
         return []
     columns = table_columns(shape)
-    n = max(found.n for found in summaries.values())
+    n = max(statistics.n for statistics in summaries.values())
 
     def row(key: str, name: str, cell: Callable[[str, SeedStatistics], str]) -> TableRow:
         cells = [cell(column.key, summaries[column.key]) if column.key in summaries else "" for column in columns]
         cells[1] = name
         return TableRow(key, tuple(cells), tone="row-table--marked")
 
-    mean = row("mean", f"mean, n={n}", lambda key, found: _mean_text(key, found.mean))
+    mean = row("mean", f"mean, n={n}", lambda key, score: _mean_text(key, score.mean))
     if n == 1:
         return [mean]
     return [
         mean,
-        row("std", "± std", lambda key, found: deviation_text(key, found.std)),
-        row("interval", "95 %", lambda key, found: "" if key == "seconds" else _span_text(key, found.low, found.high)),
-        row("range", "min–max", lambda key, found: _span_text(key, found.minimum, found.maximum)),
+        row("std", "± std", lambda key, score: deviation_text(key, score.std)),
+        row("interval", "95 %", lambda key, score: "" if key == "seconds" else _span_text(key, score.low, score.high)),
+        row("range", "min–max", lambda key, score: _span_text(key, score.minimum, score.maximum)),
     ]
 
 
@@ -242,13 +200,12 @@ def _span_text(key: str, low: float | None, high: float | None) -> str:
     return f"{loss(low)}–{loss(high)}" if key.endswith("loss") else f"{100 * low:.2f}–{100 * high:.2f} %"
 
 
-def points(
-    rows: Sequence[TrialRow], order: TrialOrder, shape: TableShape
-) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
-    """Join the trials that differ in their seed alone; scores are means over the finished ones.
+def points(rows: Sequence[TrialRow], order: RowOrder, shape: TableShape) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
+    """Group the trials by point: the trials of a point differ in their seed alone.
 
     Returns:
-        For each point, sorted: a row with the number of its first trial, and its trials.
+        For each point, sorted: a row with the number of its first trial and the mean scores of its finished trials, and
+        its trials.
     """
     pairs = {mean.number: (mean, members) for mean, members in mean_rows(rows)}
     return [pairs[row.number] for row in sorted_trials((mean for mean, _ in pairs.values()), order, shape)]
@@ -281,9 +238,10 @@ def point_rows(
 
 @dataclass(frozen=True)
 class StudyView:
-    """The person's choices on a study's screen; kept while one of the study's runs is shown.
+    """The user's choices on a study's screen; kept while one of the study's runs is shown.
 
     Attributes:
+        order: the order of the rows; None for the default.
         chosen: the key of the chosen row; empty for the first.
         wanted: the run whose trial will be chosen once it is there; empty for none.
         marked: numbers of the marked trials, in the order in which they were marked.
@@ -292,7 +250,7 @@ class StudyView:
         shown: the part (table, plot or notes) that is shown if there is no room for all.
     """
 
-    order: TrialOrder = TrialOrder()
+    order: RowOrder | None = None
     chosen: str = ""
     wanted: str = ""
     marked: tuple[int, ...] = ()
@@ -314,7 +272,7 @@ class TrialListing:
     trials: Sequence[TrialRow] = ()
     members: Mapping[str, Sequence[TrialRow]] = field(default_factory=dict[str, Sequence[TrialRow]])
     rows: Sequence[TableRow] = ()
-    order: TrialOrder = TrialOrder()
+    order: RowOrder = field(default=RowOrder("number"))
 
     def trials_of(self, key: str) -> Sequence[TrialRow]:
         """Return the trials of a row; none for a row of means."""
@@ -322,8 +280,8 @@ class TrialListing:
 
     def key_of(self, number: int | None) -> str:
         """Return the key of a trial's row; empty for None."""
-        found = (key for key, rows in self.members.items() if any(row.number == number for row in rows))
-        return next(found, "" if number is None else str(number))
+        keys = (key for key, rows in self.members.items() if any(row.number == number for row in rows))
+        return next(keys, "" if number is None else str(number))
 
 
 def listing(
@@ -331,7 +289,7 @@ def listing(
 ) -> TrialListing:
     """Return the contents of the table; unchanged rows are taken from the cache."""
     study, marked = snapshot.study, set(view.marked)
-    order = shown_order(study, view.order)
+    order = view.order or default_order(study)
     if view.together:
         pairs = points(study.rows, order, shape)
         members = {str(mean.number): trials for mean, trials in pairs}
@@ -342,59 +300,42 @@ def listing(
     return TrialListing(trials, {}, [*rows, *seed_rows(snapshot.summaries, shape)], order)
 
 
-def shown_order(study: StudyState, requested: TrialOrder) -> TrialOrder:
-    """Return the order of the rows: the requested one; by default the best first, or by seed or number."""
-    if study.compares or requested != TrialOrder():
-        return requested
-    return TrialOrder("seed" if study.kind == "seeds" else "number")
+def default_order(study: StudyState) -> RowOrder:
+    """Return the order of the rows until the user chooses one: the best first if trials are compared."""
+    if study.compares:
+        return best_first(study.metric)
+    return RowOrder("seed" if study.kind == "seeds" else "number")
 
 
 class StudyFeed(FolderFeed[StudySnapshot]):
-    """Follows a study as long as it has viewers, and keeps how the person looks at it."""
-
-    class StudyChanged(Message):
-        """The study has changed."""
-
-        def __init__(self, feed: StudyFeed) -> None:
-            super().__init__()
-            self.feed = feed
+    """Follows a study for all its screens, and stores the user's view of the study."""
 
     def __init__(self, folder: StudyFolder) -> None:
-        super().__init__(StudySnapshot(folder))
+        super().__init__(StudySnapshot(folder), partial(StudyWatch, folder))
         self.folder = folder
         self.view = StudyView()
 
-    def _watch(self) -> StudyWatch:
-        return StudyWatch(self.folder)
-
-    def _changed(self) -> Message:
-        return self.StudyChanged(self)
-
     def choose(self, run: str) -> None:
-        """Choose the trial of a run, once the trial is there."""
+        """Move the cursor to the trial of a run, as soon as the trial is in the table."""
         self.view = replace(self.view, wanted=run)
 
 
-ENDED_EARLY = ("failed", "diverged", "pruned")
-ENDS = (*ENDED_EARLY, "stopped")
-
-
 def share_done(study: StudyState) -> tuple[float, str]:
-    """Return the share of trials that have ended, and the same in words. A running trial counts by its epochs."""
+    """Return the share of the study that is done, with the epochs of running trials, and the ended trials in words."""
     if not study.total:
         return 0.0, "starting"
     return study.progress / study.total, f"{study.done:,} of {study.total:,} ended"
 
 
 def progress_text(snapshot: StudySnapshot, now: float) -> str:
-    """Return how many trials run, wait or went wrong, the best, time left and time taken; zeros are left out."""
+    """Return a line about progress: the trials by state, the best trial, the time left and taken. No zeros."""
     study = snapshot.study
     stopped, running = study.count("stopped"), study.count("running")
     if snapshot.live:
         parts = [f"{running:,} running", *([f"{study.to_come:,} waiting"] if study.to_come else [])]
     else:
-        missing, of_them = study.to_come + stopped + running, f" ({stopped:,} stopped)" if stopped else ""
-        parts = [f"{missing:,} missing{of_them}"] if missing else []
+        missing, some = study.to_come + stopped + running, f" ({stopped:,} stopped)" if stopped else ""
+        parts = [f"{missing:,} missing{some}"] if missing else []
     parts += counts(study, ENDS if snapshot.live else ENDED_EARLY)
     if (best := study.best_row) is not None:
         parts.append(f"best #{best.number} {metric_text(best, study.metric)}")
@@ -408,7 +349,7 @@ def progress_text(snapshot: StudySnapshot, now: float) -> str:
 
 
 def worker_lines(study: StudyState) -> list[str]:
-    """Return a line for each worker that says what it does."""
+    """Return a line for each worker: its machine, its GPU, and its trial or its state."""
     lines: list[str] = []
     running = {row.run: row for row in study.rows if row.run and row.state == "running"}
     for worker in study.workers:
@@ -420,7 +361,7 @@ def worker_lines(study: StudyState) -> list[str]:
 
 
 def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
-    """Return everything that is known about a trial, in lines."""
+    """Return lines with a trial's values, state, scores, run and worker."""
     marked = "the best · " if row.number == study.best else ""
     values = values_text(row, base=len({each.base for each in study.rows}) > 1)
     epochs = f", epoch {row.epoch:,} of {row.epochs:,}" if row.epochs and row.state != "waiting" else ""
@@ -444,19 +385,19 @@ def trial_lines(row: TrialRow, study: StudyState) -> list[str]:
 
 
 def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> list[str]:
-    """Return mean, standard deviation and interval over the seeds, in lines; or why there are none yet."""
-    found = summaries.get("test_accuracy") or summaries.get("score")
-    if found is None:
+    """Return lines with mean, standard deviation and interval over the seeds, or the reason why there are none yet."""
+    score = summaries.get("test_accuracy") or summaries.get("score")
+    if score is None:
         return ["mean and deviation come with the first seed that has finished"]
     tested = "test_accuracy" in summaries
     key, name = ("test_accuracy", "test accuracy") if tested else (study.metric, METRIC_NAMES[study.metric])
-    mean, minimum, maximum = (score_text(key, value) for value in (found.mean, found.minimum, found.maximum))
-    line = f"{name} {mean} over {counted(found.n, 'seed')}"
-    if found.std is None:
+    mean, minimum, maximum = (score_text(key, value) for value in (score.mean, score.minimum, score.maximum))
+    line = f"{name} {mean} over {counted(score.n, 'seed')}"
+    if score.std is None:
         return [line, "one seed has no deviation"]
     return [
-        f"{line}, standard deviation {deviation_text(key, found.std)}",
-        f"95 % interval of the mean {score_text(key, found.low)} to {score_text(key, found.high)}",
+        f"{line}, standard deviation {deviation_text(key, score.std)}",
+        f"95 % interval of the mean {score_text(key, score.low)} to {score_text(key, score.high)}",
         f"lowest {minimum}, highest {maximum}",
     ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -22,6 +24,18 @@ GAP = 2
 MARKS = 2
 """Columns at the left: `>` at the cursor, `*` at marked rows."""
 WIDEST = 60
+LARGEST_FIRST = {
+    *("epochs", "accuracy", "f1", "parameters", "time", "started"),
+    *("val_accuracy", "test_accuracy", "macro_f1"),
+}
+"""Keys of columns whose largest value comes first when a table is first sorted by them."""
+TONES = {
+    **dict.fromkeys(("starting", "running", "paused", "stopping"), "row-table--live"),
+    **dict.fromkeys(("failed", "crashed", "damaged", "broken"), "row-table--bad"),
+    "finished": "row-table--good",
+    "waiting": "",
+}
+RowT = TypeVar("RowT")
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,35 @@ class RowColumn:
     need: int = 0
     least: int = 0
     toned: bool = False
+
+
+@dataclass(frozen=True)
+class RowOrder:
+    """The column by which the rows of a table are sorted, and whether its largest value comes first."""
+
+    column: str
+    descending: bool = False
+
+    def by(self, column: str) -> RowOrder:
+        """Return the order by a column, reversed if it is the present one."""
+        return RowOrder(column, not self.descending if column == self.column else column in LARGEST_FIRST)
+
+    def next(self, columns: Sequence[RowColumn]) -> RowOrder:
+        """Return the order by the column after the present one."""
+        keys = [column.key for column in columns]
+        return self.by(keys[(keys.index(self.column) + 1) % len(keys)])
+
+
+def sorted_rows(rows: Iterable[RowT], key: Callable[[RowT], Any], descending: bool) -> list[RowT]:
+    """Return rows sorted by a key. Rows without a value (None) come last; equal rows keep their order."""
+    keyed = [(key(row), row) for row in rows]
+    with_value = sorted((pair for pair in keyed if pair[0] is not None), key=itemgetter(0), reverse=descending)
+    return [row for _, row in with_value] + [row for value, row in keyed if value is None]
+
+
+def tone(state: str) -> str:
+    """Return the component class of a cell with the state of a run, a trial or a study."""
+    return TONES.get(state, "row-table--odd")
 
 
 @dataclass(frozen=True)
@@ -115,7 +158,7 @@ class RowTable(ScrollView, can_focus=True):
     _columns: Sequence[RowColumn] = ()
     _rows: Sequence[TableRow] = ()
     _wanted: Sequence[int] = ()
-    _sorted: tuple[str, bool] = ("", False)
+    _order = RowOrder("")
     _cursor = 0
     _moved = False
 
@@ -133,20 +176,20 @@ class RowTable(ScrollView, can_focus=True):
         self,
         columns: Sequence[RowColumn],
         rows: Sequence[TableRow],
-        sorted_by: tuple[str, bool] = ("", False),
+        order: RowOrder = RowOrder(""),
         *,
         more: bool = False,
     ) -> None:
         """Show these rows; the cursor stays on its row if that is still there.
 
         Args:
-            sorted_by: a column's key, and whether its largest value comes first.
+            order: shown by an arrow in the head of its column.
             more: whether rows are still on their way; a cursor that nobody has moved waits for them at the top.
         """
-        if (columns, rows, sorted_by) == (self._columns, self._rows, self._sorted):
+        if (columns, rows, order) == (self._columns, self._rows, self._order):
             return
         chosen, place = self.chosen, self._cursor
-        self._columns, self._rows, self._sorted = columns, rows, sorted_by
+        self._columns, self._rows, self._order = columns, rows, order
         self._wanted = [self._width_of(at, column) for at, column in enumerate(columns)]
         keys = self.keys
         waits = more and not self._moved
@@ -233,8 +276,8 @@ class RowTable(ScrollView, can_focus=True):
         return self._line(self._rows[at], at == self._cursor, width)
 
     def _title(self, column: RowColumn) -> str:
-        key, descending = self._sorted
-        return f"{column.title} {'▼' if descending else '▲'}" if column.key == key else column.title
+        arrow = " ▼" if self._order.descending else " ▲"
+        return f"{column.title}{arrow if column.key == self._order.column else ''}"
 
     def _line(self, row: TableRow, cursor: bool, width: int) -> Strip:
         plain = self.rich_style
