@@ -148,9 +148,10 @@ def _published(run: RunSummary, score: str, ours: float | None) -> str:
 def group_lines(group: SeedGroup) -> list[str]:
     """Return two lines of details about a group of seeds: its experiment and seeds; its scores."""
     newest, mean = group.runs[0], group.spread("test_accuracy")
+    changes, seeds = _changes_without_seed(newest) or "unchanged", sorted({run.seed for run in group.runs})
     return [
-        f"{newest.preset}, {_changes_without_seed(newest) or 'unchanged'} · {counted(group.runs, 'run')} that differ in their seed "
-        f"alone, seeds {', '.join(map(str, sorted({run.seed for run in group.runs})))}",
+        f"{newest.preset}, {changes} · {counted(group.runs, 'run')} that differ in their seed alone, "
+        f"seeds {', '.join(map(str, seeds))}",
         f"test accuracy {_plus_minus(mean)}{_published(newest, 'accuracy', mean.mean if mean else None)} · "
         f"macro F1 {_plus_minus(group.spread('macro_f1'))} · "
         f"mean ± standard deviation over n = {counted(group.scored, 'finished seed')}",

@@ -1,8 +1,9 @@
-"""The texts of the training screen: how a run ended, and the lines of its side panel."""
+"""The texts of the training screen: a run's end, and the lines of the side panel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mnist_tui.report.result_words import score_difference
 from mnist_tui.runs.diagnosis import Finding, headlines
@@ -17,12 +18,11 @@ GRAVE = ("problem", "warning")
 
 
 def outcome_lines(snapshot: RunSnapshot) -> list[str]:
-    """Return a few lines about how the run ended, with published scores; empty while it lives."""
+    """Return lines about the end of a run and its scores, compared with the published ones; none while it is live."""
     if snapshot.live:
         return []
-    ended = snapshot.run.ended
-    word = snapshot.state.capitalize()
-    lines = [f"{word}: {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else f"{word}."]
+    ended, state = snapshot.run.ended, snapshot.state.capitalize()
+    lines = [f"{state}: {snapshot.reason}" if snapshot.reason and snapshot.state != "finished" else f"{state}."]
     if ended is not None and ended.test_accuracy is not None:
         scores = f"test accuracy {percent(ended.test_accuracy)}, test loss {loss(ended.test_loss)}"
         if ended.macro_f1 is not None:
@@ -36,7 +36,7 @@ def outcome_lines(snapshot: RunSnapshot) -> list[str]:
 
 
 def _published(snapshot: RunSnapshot) -> list[str]:
-    """``Published: test accuracy 97.62 % (ours −0.02 points), …``; none where nothing was, or there is none of ours."""
+    """Return ``Published: test accuracy 97.62 % (ours −0.02 points), …``; nothing unless both have scores."""
     reference, ended = snapshot.reference, snapshot.run.ended
     if reference is None or ended is None or ended.test_accuracy is None:
         return []
@@ -46,8 +46,8 @@ def _published(snapshot: RunSnapshot) -> list[str]:
         ("loss", reference.loss, ended.test_loss),
     ):
         if theirs is not None:
-            told = percent(theirs) if score == "accuracy" else loss(theirs)
-            parts.append(f"{score} {told} ({'' if parts else 'ours '}{score_difference(score, ours, theirs)})")
+            published = percent(theirs) if score == "accuracy" else loss(theirs)
+            parts.append(f"{score} {published} ({'' if parts else 'ours '}{score_difference(score, ours, theirs)})")
     return [f"Published: test {', '.join(parts)}"] if parts else []
 
 
@@ -57,10 +57,10 @@ def side_lines(
     """Return warnings and the end of a failed run's log, then data, model, device, checkpoint and mild findings.
 
     Args:
-        width: characters of a line; histories of the load take the rest of a line.
+        width: characters of a line; the rest of a line shows the history of the device's load.
         findings: the run's diagnosis.
     """
-    run = snapshot.run
+    run, data, model = snapshot.run, snapshot.run.data, snapshot.run.model
     lines = [f"warning: {text}" for text in run.warnings]
     grave = tuple(finding for finding in findings if finding.severity in GRAVE)
     lines += headlines(grave)
@@ -69,9 +69,18 @@ def side_lines(
         lines += [f"at {where}"] if where else []
         lines += ["last lines of the log:", *(snapshot.log or ("(it has none that tell of this)",))]
         lines.append(f"whole log: {snapshot.folder.log_file}")
-    lines += [line for line in (data_line(run), model_line(run)) if line]
+    if data is not None:
+        lines.append(f"{data.title}: {data.train:,} training, {data.test:,} test images")
+    if (total := model.total if model else run.start.total if run.start else None) is not None:
+        inputs = f"{counted(data.inputs, 'input')}, " if data else ""
+        lines.append(f"{inputs}{counted(total, 'parameter')}")
     lines += device_lines(run, width, glyphs)
-    lines += [line for line in (validation_line(run), place_line(run)) if line]
+    if data is not None:
+        held_out = f"{counted(data.validation, 'image')} held out"
+        lines.append(f"validation: {held_out if data.validation else 'the test images'}")
+    if model is not None:
+        name = f" ({model.device_name})" if model.device_name else ""
+        lines.append(f"on {model.device}{name}, {computation(model)}")
     if run.checkpoint is not None:
         steps = f", step {run.checkpoint.step} of the next" if run.checkpoint.step else ""
         lines.append(f"checkpoint: after epoch {run.checkpoint.epoch}{steps}")
@@ -103,109 +112,64 @@ def device_lines(run: RunState, width: int = 0, glyphs: Glyphs = "braille") -> l
     """
     if run.load is None:
         return ["device load: not measured yet"]
+    cpu, memory, worker_cpu, worker_memory = machine = _machine_readings(run.load, run.loads)
     if width < ROOMY:
-        return [*([gpu_line(gpu) for gpu in run.load.gpus] or ["no GPU seen"]), *machine_lines(run.load)]
-    gpus = [line for gpu in run.load.gpus for line in _gpu_rows(gpu, run.loads)]
-    none = [] if gpus else [("no GPU seen (`mnist-tui doctor` says why)", [], 0.0)]
-    return _with_histories([*gpus, *_machine_rows(run.load, run.loads), *none], width, glyphs)
+        gpus = [gpu_line(gpu) for gpu in run.load.gpus] or ["no GPU seen"]
+        return [*gpus, f"{cpu.text}, {memory.text}", f"{worker_cpu.text}, {worker_memory.text.removeprefix('worker ')}"]
+    rows: list[DeviceReading] = []
+    for gpu in run.load.gpus:
+        readings = _gpu_readings(gpu, run.loads)
+        rows.append(DeviceReading(f"GPU {gpu.index} {gpu.name}{'' if readings else ': NVML tells nothing'}"))
+        rows += [replace(each, text=f"GPU {gpu.index} {each.text}") for each in readings]
+    no_gpu = [] if rows else ["no GPU seen (`mnist-tui doctor` says why)"]
+    rows += machine
+    column = max(len(row.text) for row in rows if row.history) + 2
+    room = max(0, min(LONGEST_HISTORY, width - column))
+    histories = [spark(row.history, row.top, room, glyphs) for row in rows]
+    return [row.text.ljust(column if row.history else 0) + bars for row, bars in zip(rows, histories, strict=True)] + no_gpu
 
 
 def gpu_line(gpu: Gpu) -> str:
     """Return a line about a GPU, without the readings that NVML does not have."""
-    parts: list[str] = []
+    texts = [reading.text.removeprefix("memory ") for reading in _gpu_readings(gpu, ())]
+    return f"GPU {gpu.index} {gpu.name}: {', '.join(texts) or 'NVML tells nothing'}"
+
+
+@dataclass(frozen=True)
+class DeviceReading:
+    """A reading of the device's load in words, and its history as bars from 0 to `top`."""
+
+    text: str
+    history: Sequence[float | None] = ()
+    top: float = 0.0
+
+
+def _gpu_readings(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[DeviceReading]:
+    found = [next((each for each in load.gpus if each.index == gpu.index), None) for load in loads]
+
+    def history(field: str) -> list[float | None]:
+        return [each and getattr(each, field) for each in found]
+
+    readings: list[DeviceReading] = []
     if gpu.utilization is not None:
-        parts.append(f"{gpu.utilization:.0f} % busy")
+        readings.append(DeviceReading(f"{gpu.utilization:.0f} % busy", history("utilization"), 100.0))
     if gpu.memory_used is not None:
-        parts.append(size_of(gpu.memory_used, gpu.memory_total))
+        memory = f"memory {size_of(gpu.memory_used, gpu.memory_total)}"
+        readings.append(DeviceReading(memory, history("memory_used"), float(gpu.memory_total or 0)))
     if gpu.temperature is not None:
-        parts.append(f"{gpu.temperature:.0f} °C")
+        readings.append(DeviceReading(f"{gpu.temperature:.0f} °C", history("temperature"), HOTTEST))
     if gpu.power is not None:
-        parts.append(f"{gpu.power:.0f} W")
-    return f"GPU {gpu.index} {gpu.name}: {', '.join(parts) or 'NVML tells nothing'}"
+        watts = history("power")
+        readings.append(DeviceReading(f"{gpu.power:.0f} W", watts, max(filter(None, watts), default=0.0)))
+    return readings
 
 
-def machine_lines(load: DeviceLoad) -> list[str]:
-    """Return lines about CPU and memory of the machine and of the worker."""
+def _machine_readings(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[DeviceReading]:
+    memory, worker_memory = ([getattr(each, name) for each in loads] for name in ("memory_used", "worker_memory"))
+    worker_cpu = f"worker {load.worker_cpu:.0f} % of one core"
     return [
-        f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}, memory {size_of(load.memory_used, load.memory_total)}",
-        f"worker {load.worker_cpu:.0f} % of one core, memory {size(load.worker_memory)}",
+        DeviceReading(f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
+        DeviceReading(f"memory {size_of(load.memory_used, load.memory_total)}", memory, float(load.memory_total)),
+        DeviceReading(worker_cpu, [each.worker_cpu for each in loads], 100.0 * load.cores),
+        DeviceReading(f"worker memory {size(load.worker_memory)}", worker_memory, float(max(worker_memory))),
     ]
-
-
-DeviceFact = tuple[str, Sequence[float | None], float]
-"""A fact in words, its history, and the value at the top of that."""
-
-
-def _gpu_rows(gpu: Gpu, loads: Sequence[DeviceLoad]) -> list[DeviceFact]:
-    """One GPU's facts and their histories."""
-
-    def history(of: Callable[[Gpu], float | None]) -> list[float | None]:
-        found = ([each for each in load.gpus if each.index == gpu.index] for load in loads)
-        return [of(each[0]) if each else None for each in found]
-
-    rows: list[DeviceFact] = []
-    name = f"GPU {gpu.index}"
-    if gpu.utilization is not None:
-        rows.append((f"{name} {gpu.utilization:.0f} % busy", history(lambda each: each.utilization), 100.0))
-    if gpu.memory_used is not None:
-        memory = f"{name} memory {size_of(gpu.memory_used, gpu.memory_total)}"
-        rows.append((memory, history(lambda each: each.memory_used), float(gpu.memory_total or 0)))
-    if gpu.temperature is not None:
-        rows.append((f"{name} {gpu.temperature:.0f} °C", history(lambda each: each.temperature), HOTTEST))
-    if gpu.power is not None:
-        watts = history(lambda each: each.power)
-        rows.append((f"{name} {gpu.power:.0f} W", watts, max((each for each in watts if each), default=0.0)))
-    return [(f"{name} {gpu.name}{'' if rows else ': NVML tells nothing'}", [], 0.0), *rows]
-
-
-def _machine_rows(load: DeviceLoad, loads: Sequence[DeviceLoad]) -> list[DeviceFact]:
-    worker_memory = [each.worker_memory for each in loads]
-    return [
-        (f"CPU {load.cpu:.0f} % of {counted(load.cores, 'core')}", [each.cpu for each in loads], 100.0),
-        (
-            f"memory {size_of(load.memory_used, load.memory_total)}",
-            [each.memory_used for each in loads],
-            float(load.memory_total),
-        ),
-        (f"worker {load.worker_cpu:.0f} % of one core", [each.worker_cpu for each in loads], 100.0 * load.cores),
-        (f"worker memory {size(load.worker_memory)}", worker_memory, float(max(worker_memory))),
-    ]
-
-
-def _with_histories(rows: Sequence[DeviceFact], width: int, glyphs: Glyphs) -> list[str]:
-    column = max(len(text) for text, history, _ in rows if history) + 2
-    room = max(0, min(LONGEST_HISTORY, width - column))
-    return [text.ljust(column) + spark(history, top, room, glyphs) if history else text for text, history, top in rows]
-
-
-def data_line(run: RunState) -> str:
-    """``MNIST: 60,000 training, 10,000 test images``."""
-    data = run.data
-    return f"{data.title}: {data.train:,} training, {data.test:,} test images" if data else ""
-
-
-def validation_line(run: RunState) -> str:
-    """Return where the validation data come from: images held out of the training set, or the test images."""
-    data = run.data
-    if data is None:
-        return ""
-    return (
-        f"validation: {counted(data.validation, 'image')} held out"
-        if data.validation
-        else "validation: the test images"
-    )
-
-
-def model_line(run: RunState) -> str:
-    """``784 inputs, 198,760 parameters``."""
-    total = run.model.total if run.model else (run.start.total if run.start else None)
-    inputs = f"{counted(run.data.inputs, 'input')}, " if run.data else ""
-    return f"{inputs}{counted(total, 'parameter')}" if total is not None else ""
-
-
-def place_line(run: RunState) -> str:
-    """``on CPU:0 (Intel Xeon), xla program in float32, 8 threads``."""
-    model = run.model
-    if model is None:
-        return ""
-    return f"on {model.device}{f' ({model.device_name})' if model.device_name else ''}, {computation(model)}"
