@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.events import Phase
 from mnist_tui.runs.state import RunState, reduce
-from mnist_tui.tui.training import training_text
+from mnist_tui.tui.training.screen import device_lines, gpu_line
 from mnist_tui.tui.widgets import run_status
 from mnist_tui.tui.widgets.confusion import heads, padded, sizes_for
 
@@ -81,13 +81,13 @@ def test_phases_are_told_in_words_and_with_units(phase: Phase, text: str, number
 
 def test_a_gpu_is_told_with_what_nvml_knows_of_it(record: Any) -> None:
     run = record().begin(gpu=True)
-    line = training_text.device_lines(_state(run))[0]
+    line = device_lines(_state(run))[0]
     assert line == "GPU 0 NVIDIA H200: 43 % busy, 12.9 of 149.3 GB, 54 °C, 312 W"
 
 
 def test_a_gpu_that_tells_nothing_is_said_to(record: Any) -> None:
     gpu = replace(record().load(gpu=True).gpus[0], utilization=None, memory_used=None, temperature=None, power=None)
-    assert training_text.gpu_line(gpu) == "GPU 0 NVIDIA H200: NVML tells nothing"
+    assert gpu_line(gpu) == "GPU 0 NVIDIA H200: NVML tells nothing"
 
 
 def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
@@ -95,7 +95,7 @@ def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
     for busy in (0, 25, 50, 75, 100):
         reading = run.load(gpu=True)
         run.write(replace(reading, gpus=(replace(reading.gpus[0], utilization=busy),)))
-    lines = training_text.device_lines(_state(run), 60)
+    lines = device_lines(_state(run), 60)
     assert lines[0] == "GPU 0 NVIDIA H200"
     assert lines[1].split("  ")[0] == "GPU 0 100 % busy"
     assert lines[1].endswith("▄▁▃▅▆█"), "43 %, then the five"
@@ -105,12 +105,12 @@ def test_where_there_is_room_every_reading_has_its_history(record: Any) -> None:
         "GPU 0 312 W",
     ]
     assert all(len(line) <= 60 for line in lines)
-    assert training_text.device_lines(_state(run), 60, "ascii")[1].isascii()
+    assert device_lines(_state(run), 60, "ascii")[1].isascii()
 
 
 def test_a_machine_without_a_gpu_says_so_and_where_to_ask(record: Any) -> None:
-    assert "no GPU seen (`mnist-tui doctor` says why)" in training_text.device_lines(_state(record().begin()), 60)
-    assert training_text.device_lines(_state(record().begin()), 30)[0] == "no GPU seen"
+    assert "no GPU seen (`mnist-tui doctor` says why)" in device_lines(_state(record().begin()), 60)
+    assert device_lines(_state(record().begin()), 30)[0] == "no GPU seen"
 
 
 def _state(run: Any) -> RunState:
