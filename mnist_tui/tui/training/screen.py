@@ -47,7 +47,7 @@ class Diagnosed:
     """The findings about a run at one moment.
 
     Attributes:
-        good_until: until when they are not made again, in seconds of the monotonic clock.
+        good_until: the earliest time of the next diagnosis, in seconds of the monotonic clock.
     """
 
     history: tuple[EpochRow, ...]
@@ -57,11 +57,11 @@ class Diagnosed:
 
 
 class TrainingScreen(RunScreen):
-    """Shows a run, live or ended.
+    """The screen of a run, live or ended.
 
     Args:
         feed: the run's feed.
-        clock: seconds since the Unix epoch; None for the clock of the run's worker.
+        clock: returns seconds since the Unix epoch; None for the clock of the run's worker.
     """
 
     CSS_PATH = "training.tcss"
@@ -132,7 +132,7 @@ class TrainingScreen(RunScreen):
         yield KeyFooter()
 
     def _title(self) -> str:
-        """Return the preset and the dataset: the requested one, until the run says which one it has."""
+        """Return the preset and the dataset: the requested dataset until the run has loaded one."""
         if self._preset is None:
             return "experiment.toml cannot be read"
         data = self.snapshot.run.data
@@ -175,7 +175,7 @@ class TrainingScreen(RunScreen):
         self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))
 
     def _findings(self) -> tuple[Finding, ...]:
-        """Return the diagnosis; it is made again when an epoch has ended, less often if it takes long."""
+        """Return the diagnosis. It is repeated when an epoch has ended, less often if it takes long."""
         run = self.snapshot.run
         if self._preset is None or not run.history:
             return ()
@@ -188,7 +188,7 @@ class TrainingScreen(RunScreen):
         return findings
 
     def _draw_matrix(self) -> None:
-        """Show the matrix of the epoch at the cursor, or the newest matrix if that epoch has none."""
+        """Show the matrix of the epoch at the cursor; the newest matrix if there is none of that epoch."""
         run, epoch = self.snapshot.run, self.feed.epoch
         ended = self.feed.ended(epoch) if epoch != run.confusion_epoch else None
         matrix, epoch = (ended.confusion, epoch) if ended else (run.confusion, run.confusion_epoch)
@@ -196,33 +196,25 @@ class TrainingScreen(RunScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         state, live = self.snapshot.state, self.snapshot.live
-        match action, parameters:
-            case "send", ("pause",):
-                return state == "running"
-            case "send", ("continue",):
-                return state == "paused"
-            case "send", ("step",):
-                return state in {"running", "paused"} and not self._is_trained
-            case "send" | "detach", _:
-                return live
-            case "back", _:
-                return self.app.can_go_back
-            case "study", _:
-                return self.app.origin is not None
-            case "resume", _:
-                return state in RESUMABLE
-            case "extend", _:
-                in_epochs = self._preset is None or self._preset.experiment.trains_in_epochs
-                return state in EXTENDABLE and not (live and self._is_trained) and in_epochs
-            case "presets" | "results", _:
-                return not live
-            case "view", _:
-                return self.has_class("-narrow")
-            case _:
-                return True
+        in_epochs = self._preset is None or self._preset.experiment.trains_in_epochs
+        allowed = {
+            "pause": state == "running",
+            "continue": state == "paused",
+            "step": state in {"running", "paused"} and not self._is_trained,
+            "send": live,
+            "detach": live,
+            "back": self.app.can_go_back,
+            "study": self.app.origin is not None,
+            "resume": state in RESUMABLE,
+            "extend": state in EXTENDABLE and not (live and self._is_trained) and in_epochs,
+            "presets": not live,
+            "results": not live,
+            "view": self.has_class("-narrow"),
+        }
+        command = str(parameters[0]) if action == "send" else action
+        return allowed.get(command, allowed.get(action, True))
 
     def action_send(self, command: control.CommandName) -> None:
-        """Send a command to the worker."""
         try:
             control.send(self.folder, command)
         except (RunError, OSError) as error:
@@ -325,7 +317,7 @@ def _published(snapshot: RunSnapshot) -> list[str]:
 def side_lines(
     snapshot: RunSnapshot, width: int = 0, glyphs: Glyphs = "braille", findings: tuple[Finding, ...] = ()
 ) -> list[str]:
-    """Return warnings and the end of a failed run's log, then data, model, device, checkpoint and mild findings.
+    """Return the lines of the side panel: warnings, the end of a failed run's log, data, model, device, mild findings.
 
     Args:
         width: characters of a line; the rest of a line shows the history of the device's load.
@@ -338,7 +330,7 @@ def side_lines(
     if snapshot.state in BROKEN:
         where = run.ended.where if run.ended else ""
         lines += [f"at {where}"] if where else []
-        lines += ["last lines of the log:", *(snapshot.log or ("(it has none that tell of this)",))]
+        lines += ["last lines of the log:", *(snapshot.log or ("(the log has no line about the failure)",))]
         lines.append(f"whole log: {snapshot.folder.log_file}")
     if data is not None:
         lines.append(f"{data.title}: {data.train:,} training, {data.test:,} test images")
