@@ -14,7 +14,7 @@ from textual.message import Message
 
 from mnist_tui.errors import RunError
 from mnist_tui.report.result_words import interval_in_words, percentage_points, seed_sentences
-from mnist_tui.runs.collection.seed_groups import SeedGroup, SeedStatistics, band, differing, grouped, seed_groups
+from mnist_tui.runs.collection.seed_groups import SeedGroup, band, differing, grouped, seed_groups
 from mnist_tui.runs.collection.summaries import RunSummary, summary_of
 from mnist_tui.runs.event_log import FiguresReader
 from mnist_tui.runs.state import LIVE, EpochRow
@@ -40,7 +40,7 @@ from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, shortened
 
 CURVES, TABLE, SEEDS, POINTS = VIEWS = ("-view-curves", "-view-table", "-view-seeds", "-view-points")
-LOOK_SECONDS = 2.0
+READ_SECONDS = 2.0
 LONGEST = 42
 """Characters of a label in the legend; longer ones are cut in their middle."""
 
@@ -51,48 +51,47 @@ class ComparedSeries:
 
     Attributes:
         label: short, different from all others.
-        runs: one run, or those of one experiment by seed.
+        group: the run alone, or the runs of one experiment, sorted by seed.
     """
 
     label: str
-    runs: tuple[RunSummary, ...]
+    group: SeedGroup
+
+    @property
+    def runs(self) -> tuple[RunSummary, ...]:
+        return self.group.runs
 
     @property
     def is_group(self) -> bool:
         return len(self.runs) > 1
 
-    @property
-    def group(self) -> SeedGroup:
-        """The runs as a group of seeds; all are of one experiment."""
-        (group,) = grouped(self.runs)
-        return group
-
 
 def series_of(runs: Sequence[RunSummary], *, together: bool) -> list[ComparedSeries]:
-    """Return a series for each run or, if they are taken together, for each group of seeds."""
-    groups = grouped(runs) if together else [SeedGroup(run.run, (run,), ()) for run in runs]
-    members = [tuple(sorted(group.runs, key=lambda run: (run.seed, run.started))) for group in groups]
-    return [ComparedSeries(label, runs) for label, runs in zip(_labels(members), members, strict=True)]
+    """Return a series for each run or, with `together`, for each group of seeds."""
+    groups = grouped(runs) if together else [group for run in runs for group in grouped([run])]
+    by_seed = [replace(each, runs=tuple(sorted(each.runs, key=lambda run: (run.seed, run.started)))) for each in groups]
+    return list(map(ComparedSeries, _labels(by_seed), by_seed))
 
 
-def _labels(members: Sequence[Sequence[RunSummary]]) -> list[str]:
-    """Return the user's names, or presets with what differs from the others; equal labels get the end of a run's id."""
-    firsts = [runs[0] for runs in members]
-    changes = [run.differs.split(", ") for run in firsts]
+def _labels(groups: Sequence[SeedGroup]) -> list[str]:
+    """Return a label for each group: the user's name, or the preset and the settings that not all groups share.
+
+    The end of a run's id is added to equal labels.
+    """
+    changes = [group.runs[0].differs.split(", ") for group in groups]
     shared = set(changes[0]).intersection(*changes[1:])
     labels: list[str] = []
-    for run, runs, words in zip(firsts, members, changes, strict=True):
-        own = [word for word in words if word not in shared and not (len(runs) > 1 and word.startswith("seed "))]
-        label = run.name or " ".join([run.preset, ", ".join(own)]).strip()
-        labels.append(shortened(label, LONGEST))
+    for (first, *others), settings in zip((group.runs for group in groups), changes, strict=True):
+        own = [text for text in settings if text not in shared and not (others and text.startswith("seed "))]
+        labels.append(shortened(first.name or f"{first.preset} {', '.join(own)}".strip(), LONGEST))
     return [
-        label if labels.count(label) == 1 else f"{shortened(label, LONGEST - 5)} {run.run[-4:]}"
-        for label, run in zip(labels, firsts, strict=True)
+        label if labels.count(label) == 1 else f"{shortened(label, LONGEST - 5)} {group.runs[0].run[-4:]}"
+        for label, group in zip(labels, groups, strict=True)
     ]
 
 
 def differing_parameters(runs: Sequence[RunSummary]) -> dict[str, tuple[str, ...]]:
-    """Return the parameters that differ, as one text for each run; not those that merely do not apply to some runs."""
+    """Return the parameters that have several values among the runs, by name: a text for each run, empty for none."""
     return {name: texts for name, texts in differing(runs).items() if len(set(texts) - {""}) > 1}
 
 
@@ -121,7 +120,7 @@ def points_by_size(series: Sequence[ComparedSeries]) -> list[ScatterPoint]:
         accuracy, deviation = each.runs[0].test_accuracy, None
         if each.is_group:
             spread = each.group.spread("test_accuracy")
-            accuracy, deviation = (spread.mean, spread.std) if spread else (None, None)
+            accuracy, deviation = spread and spread.mean, spread and spread.std
         if size is not None and accuracy is not None:
             points.append(ScatterPoint(at, size, accuracy, deviation))
     return points
@@ -133,20 +132,21 @@ def scores_by_seed(series: Sequence[ComparedSeries]) -> list[SeedScores]:
     for at, each in enumerate(series[:MOST_SERIES]):
         spread = each.group.spread("test_accuracy") if each.is_group else None
         if spread is not None:
-            by_seed = tuple(sorted(each.group.by_seed("test_accuracy").items()))
-            scores.append(SeedScores(at, each.label, by_seed, spread.mean, spread.std))
+            by_seed = each.group.by_seed("test_accuracy")
+            scores.append(SeedScores(at, each.label, tuple(by_seed.items()), spread.mean, spread.std))
     return scores
 
 
 def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColumn], list[TableRow]]:
     """Return the table's columns and rows.
 
-    The columns are the parameters that differ, then the scores. There is a row for each run; a group of seeds is
-    followed by its statistics, and an experiment with published scores by those.
+    The columns are the parameters that differ, then the scores. There is a row for each run; rows with statistics
+    follow a group of seeds, and a row with the published scores follows an experiment that has some.
     """
     runs = [run for each in series for run in each.runs]
     parameters = differing_parameters(runs)
-    sizes, states = {run.parameters for run in runs}, {run.state for run in runs}
+    fields = ("parameters", "epochs_done", "state")
+    varied = {field for field in fields if len({getattr(run, field) for run in runs}) > 1}
     columns = [
         RowColumn("mark", ""),
         RowColumn("name", "run", least=13),
@@ -154,10 +154,10 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
         RowColumn("accuracy", "test acc.", right=True),
         RowColumn("f1", "macro F1", right=True, need=5),
         RowColumn("loss", "test loss", right=True, need=4),
-        RowColumn("parameters", "parameters", right=True, need=7 if len(sizes) > 1 else 1),
-        RowColumn("epochs", "epochs", right=True, need=6 if len({run.epochs_done for run in runs}) > 1 else 3),
+        RowColumn("parameters", "parameters", right=True, need=7 if "parameters" in varied else 1),
+        RowColumn("epochs", "epochs", right=True, need=6 if "epochs_done" in varied else 3),
         RowColumn("time", "time", right=True, need=3),
-        RowColumn("state", "state", need=8 if len(states) > 1 else 2, toned=True),
+        RowColumn("state", "state", need=8 if "state" in varied else 2, toned=True),
     ]
     rows: list[TableRow] = []
     values = zip(*parameters.values(), strict=True) if parameters else repeat(())
@@ -191,30 +191,26 @@ def table(series: Sequence[ComparedSeries], marks: Marks) -> tuple[list[RowColum
 
 
 def _statistics(group: SeedGroup) -> list[tuple[str, Sequence[str], str]]:
-    """Return a group's statistics, as their name, test accuracy, macro F1, test loss, and time; one seed has a mean."""
-    accuracy, f1, cost, took = (group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds"))
-
-    def row(
-        name: str, value: Callable[[SeedStatistics], float | None], share: Callable[[float | None], str] = percent
-    ) -> tuple[str, Sequence[str], str]:
-        scores = (share(accuracy and value(accuracy)), share(f1 and value(f1)), _loss(cost and value(cost)))
-        return name, scores, seconds(took and value(took))
-
-    mean = row(f"mean, n = {len(group.scored)}", lambda found: found.mean)
-    if accuracy is None or accuracy.n < 2:
-        return [mean]
-    intervals = [interval_in_words(found, dash="–") for found in (accuracy, f1)]
-    return [
-        mean,
-        row("deviation", lambda found: found.std, _points),
-        ("95 % interval", (*intervals, interval_in_words(cost, 1, 4, dash="–")), ""),
-        row("lowest", lambda found: found.minimum),
-        row("highest", lambda found: found.maximum),
+    """Return rows of statistics: name; test accuracy, macro F1 and test loss; time. One seed has a mean alone."""
+    accuracy, f1, cost, _ = statistics = [
+        group.summary(field) for field in ("test_accuracy", "macro_f1", "test_loss", "seconds")
     ]
 
+    def row(name: str, field: str, share: Callable[[float | None], str] = percent) -> tuple[str, Sequence[str], str]:
+        values = [each and getattr(each, field) for each in statistics]
+        return name, (share(values[0]), share(values[1]), _loss(values[2])), seconds(values[3])
 
-def _points(value: float | None) -> str:
-    return DASH if value is None else f"{percentage_points(value)} points"
+    mean = row(f"mean, n = {len(group.scored)}", "mean")
+    if accuracy is None or accuracy.n < 2:
+        return [mean]
+    intervals = [interval_in_words(score, dash="–") for score in (accuracy, f1)]
+    return [
+        mean,
+        row("deviation", "std", lambda std: DASH if std is None else f"{percentage_points(std)} points"),
+        ("95 % interval", (*intervals, interval_in_words(cost, 1, 4, dash="–")), ""),
+        row("lowest", "minimum"),
+        row("highest", "maximum"),
+    ]
 
 
 def _loss(value: float | None) -> str:
@@ -222,7 +218,7 @@ def _loss(value: float | None) -> str:
 
 
 class CompareScreen(BenchScreen[None]):
-    """Compares runs; those that differ in their seed alone are taken together.
+    """The screen that compares runs; runs that differ in their seed alone are shown together.
 
     Args:
         runs: at least two, in the order of their marks.
@@ -250,14 +246,13 @@ class CompareScreen(BenchScreen[None]):
         *view_keys("compare", "plot", shown=("in", "log")),
     ]
 
+    @dataclass
     class LogsRead(Message):
         """The runs' logs have been read, and sentences about the groups of seeds have been made."""
 
-        def __init__(
-            self, histories: dict[str, tuple[EpochRow, ...]], runs: list[RunSummary], sentences: tuple[str, ...]
-        ) -> None:
-            super().__init__()
-            self.histories, self.runs, self.sentences = histories, runs, sentences
+        histories: dict[str, tuple[EpochRow, ...]]
+        runs: list[RunSummary]
+        sentences: tuple[str, ...]
 
     accuracy = getters.query_one("#accuracy", OverlaidCurves)
     loss = getters.query_one("#loss", OverlaidCurves)
@@ -297,19 +292,19 @@ class CompareScreen(BenchScreen[None]):
     def on_mount(self) -> None:
         self.add_class(VIEWS[0])
         self._read()
-        self.set_interval(LOOK_SECONDS, self._read_live)
-
-    def _read_live(self) -> None:
-        if self.is_current and not self._reading and any(run.state in LIVE for run in self._runs):
-            self._read()
+        self.set_interval(READ_SECONDS, self._read_live)
 
     def _read(self) -> None:
         self._reading = True
         self._read_logs(list(self._runs))
 
+    def _read_live(self) -> None:
+        if self.is_current and not self._reading and any(run.state in LIVE for run in self._runs):
+            self._read()
+
     @work(thread=True, exit_on_error=False)
     def _read_logs(self, runs: list[RunSummary]) -> None:
-        """Read histories and the summaries of live runs, and make the sentences, which need SciPy."""
+        """Read histories and the summaries of live runs, and make the sentences. SciPy's import takes long."""
         histories = {run.run: self._readers[run.run].look().history for run in runs}
         runs = [_updated(run) for run in runs]
         self.post_message(self.LogsRead(histories, runs, seed_sentences(seed_groups(runs))))
@@ -353,25 +348,20 @@ class CompareScreen(BenchScreen[None]):
         return next((run for run in self._runs if run.run == self.table.chosen), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        match action:
-            case "view":
-                return len(self._views) > 1
-            case "seeds" | "copy":
-                return bool(self._sentences)
-            case _:
-                return True
+        if action == "view":
+            return len(self._views) > 1
+        return action not in {"seeds", "copy"} or bool(self._sentences)
 
     def action_back(self) -> None:
         self.dismiss()
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
-        """Open the chosen run's own screen."""
         if self._chosen is not None:
             open_run(self.app, self._chosen)
 
     def action_view(self) -> None:
-        """Show the next of the views for which there is no room side by side."""
+        """Show the next view, among the views for which there is no room side by side."""
         now = next(view for view in VIEWS if self.has_class(view))
         self.remove_class(now)
         views = self._views
@@ -379,7 +369,7 @@ class CompareScreen(BenchScreen[None]):
 
     @property
     def _views(self) -> tuple[str, ...]:
-        """The views that are shown one at a time: everything in a small window, else the two plots below the table."""
+        """The views that are shown one at a time: all of them in a small window, else the plots below the table."""
         seeds = self.has_class("-seeds")
         if self.has_class("-narrow") or self.has_class("-normal"):
             return VIEWS if seeds else (CURVES, TABLE, POINTS)
@@ -395,18 +385,17 @@ class CompareScreen(BenchScreen[None]):
         self._draw()
 
     def action_epoch(self, by: int) -> None:
-        """Move the epoch at which the curves are read."""
-        self._look_at((self._newest if self._cursor is None else self._cursor) + by)
+        self._read_at((self._newest if self._cursor is None else self._cursor) + by)
 
     def action_last(self) -> None:
-        self._look_at(None)
+        self._read_at(None)
 
     @on(Plot.EpochPointed)
     def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
         message.stop()
-        self._look_at(message.epoch)
+        self._read_at(message.epoch)
 
-    def _look_at(self, epoch: int | None) -> None:
+    def _read_at(self, epoch: int | None) -> None:
         self._cursor = max(1, min(epoch, self._newest)) if epoch is not None and self._newest else None
         self._draw()
 
@@ -415,13 +404,12 @@ class CompareScreen(BenchScreen[None]):
         return max((rows[-1].epoch for rows in self._histories.values() if rows), default=0)
 
     def action_plot(self, what: str) -> None:
-        """Zoom, pan or scale both curves."""
         for plot in (self.accuracy, self.loss):
             plot.action_view(what)
 
 
 def _updated(run: RunSummary) -> RunSummary:
-    """Return a live run's summary of now; if its folder has gone, the one that there was, as crashed."""
+    """Read a live run's summary again; if the folder has been deleted, return the old summary as crashed."""
     if run.state not in LIVE:
         return run
     try:
