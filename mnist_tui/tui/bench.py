@@ -403,6 +403,16 @@ class BenchScreen(Screen[ScreenResultType]):
         """The draft that is being edited; None on all screens but the editor."""
         return None
 
+    def action_show(self, name: str) -> None:
+        """Show another screen, about the same run."""
+        self.app.show(Route(name, run=self.shown_run))
+
+    def action_back(self) -> None:
+        self.app.back()
+
+    def action_study(self) -> None:
+        self.app.back_to_study()
+
 
 class BenchModal(ModalScreen[ScreenResultType]):
     """A screen of the bench that lies over another one."""

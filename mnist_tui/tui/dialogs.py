@@ -22,6 +22,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_tui.tui.bench import BenchModal
+from mnist_tui.tui.terminal.keymap import bind
 
 
 class Dialog(BenchModal[ScreenResultType]):
@@ -85,8 +86,8 @@ def underlined(answer: Choice) -> Content:
 def answer_keys(section: str, answers: Sequence[Choice]) -> list[Binding]:
     """Return the keys of a question's answers; their ids begin with `section`."""
     return [
-        Binding(one.keys, f"answer('{one.name}')", one.label, tooltip=one.about, id=f"{section}.{one.name}")
-        for one in answers
+        bind(f"{section}.{answer.name}", answer.keys, f"answer('{answer.name}')", answer.label, answer.about)
+        for answer in answers
     ]
 
 
@@ -105,8 +106,8 @@ class Question(Dialog[str]):
     ANSWERS: tuple[Choice, ...] = ()
     MUST_BE_SEEN = True
     BINDINGS = [
-        Binding("left", "app.focus_previous", "Previous button", show=False, id="dialog.previous"),
-        Binding("right", "app.focus_next", "Next button", show=False, id="dialog.next"),
+        bind("dialog.previous", "left", "app.focus_previous", "Previous button", hidden=True),
+        bind("dialog.next", "right", "app.focus_next", "Next button", hidden=True),
     ]
 
     def __init__(self, *texts: str, without: Container[str] = (), title: str = "") -> None:
@@ -147,8 +148,8 @@ class ChooseScreen(Dialog[int | None]):
 
     HELP = "**A list.** The arrow keys move, Enter or a click chooses, Esc leaves everything as it was."
     BINDINGS = [
-        Binding("escape", "dismiss(None)", "Cancel", tooltip="Leave everything as it was", id="choose.cancel"),
-        *(Binding(f"{n}", f"digit({n})", f"Class {n}", id=f"choose.digit-{n}", show=False) for n in range(10)),
+        bind("choose.cancel", "escape", "dismiss(None)", "Cancel", "Leave everything as it was"),
+        *(bind(f"choose.digit-{n}", f"{n}", f"digit({n})", f"Class {n}", hidden=True) for n in range(10)),
     ]
 
     def __init__(self, title: str, lines: Sequence[str | Content], chosen: int = 0, *, digits: bool = False) -> None:
@@ -230,7 +231,7 @@ class TextScreen(FormDialog[str]):
     """
 
     HELP = "**A line of text.** Enter accepts it, Esc leaves everything as it was."
-    BINDINGS = [Binding("escape", "cancel", "Cancel", tooltip="Leave everything as it was", id="ask.cancel")]
+    BINDINGS = [bind("ask.cancel", "escape", "cancel", "Cancel", "Leave everything as it was")]
 
     def __init__(
         self,

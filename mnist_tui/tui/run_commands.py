@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import getters, on
-from textual.binding import Binding
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
@@ -24,6 +23,7 @@ from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import Bench, Route
 from mnist_tui.tui.dialogs import Choice, FormDialog, Question, answer_keys
 from mnist_tui.tui.terminal.keyboard import TAKES_KEYBOARD
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.unexpected import logged
 from mnist_tui.wording import count, counted, seconds
 
@@ -65,9 +65,9 @@ class ExtendScreen(FormDialog[int]):
     epochs.
     """
     BINDINGS = [
-        Binding("escape", "cancel", "Cancel", tooltip="Leave the plan as it is", id="extend.cancel"),
-        Binding("up", "more(1)", "One more", tooltip="One epoch more", id="extend.more", show=False),
-        Binding("down", "more(-1)", "One less", tooltip="One epoch less", id="extend.less", show=False),
+        bind("extend.cancel", "escape", "cancel", "Cancel", "Leave the plan as it is"),
+        bind("extend.more", "up", "more(1)", "One more", "One epoch more", hidden=True),
+        bind("extend.less", "down", "more(-1)", "One less", "One epoch less", hidden=True),
     ]
 
     number = getters.query_one(Input)

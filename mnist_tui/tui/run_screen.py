@@ -10,6 +10,7 @@ from textual.binding import Binding
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.tui.bench import BenchScreen
 from mnist_tui.tui.feed import FolderFeed, RunFeed
+from mnist_tui.tui.terminal.keymap import bind
 
 JUMP = 10
 FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
@@ -18,12 +19,12 @@ FeedT = TypeVar("FeedT", bound=FolderFeed[Any])
 def epoch_keys(section: str, verb: str) -> list[Binding]:
     """Return keys for a screen's `action_epoch`; their ids begin with `section`, their tooltips with `verb`."""
     return [
-        Binding(key, f"epoch({by})", name, tooltip=f"{verb} the epoch {where}", id=f"{section}.{id}", show=False)
-        for key, by, name, where, id in (
-            ("left,comma", -1, "Earlier", "before", "earlier"),
-            ("right,full_stop", 1, "Later", "after", "later"),
-            ("shift+left,less_than_sign", -JUMP, f"{JUMP} earlier", f"{JUMP} before", "much-earlier"),
-            ("shift+right,greater_than_sign", JUMP, f"{JUMP} later", f"{JUMP} after", "much-later"),
+        bind(f"{section}.{name}", keys, f"epoch({by})", label, f"{verb} the epoch {where}", hidden=True)
+        for name, keys, by, label, where in (
+            ("earlier", "left,comma", -1, "Earlier", "before"),
+            ("later", "right,full_stop", 1, "Later", "after"),
+            ("much-earlier", "shift+left,less_than_sign", -JUMP, f"{JUMP} earlier", f"{JUMP} before"),
+            ("much-later", "shift+right,greater_than_sign", JUMP, f"{JUMP} later", f"{JUMP} after"),
         )
     ]
 
@@ -84,10 +85,8 @@ class RunScreen(FeedScreen[RunFeed]):
 
     BINDINGS = [
         *epoch_keys("run", "Look at"),
-        Binding("home", "look_at(1)", "First epoch", tooltip="Look at the first epoch", id="run.first", show=False),
-        Binding(
-            "end,f", "look_at(None)", "Follow", tooltip="Follow the newest epoch again", id="run.follow", show=False
-        ),
+        bind("run.first", "home", "look_at(1)", "First epoch", "Look at the first epoch", hidden=True),
+        bind("run.follow", "end,f", "look_at(None)", "Follow", "Follow the newest epoch again", hidden=True),
     ]
 
     @property

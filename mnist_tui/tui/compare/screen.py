@@ -8,7 +8,6 @@ from itertools import repeat
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
@@ -23,6 +22,7 @@ from mnist_tui.tui.export.request import default_folder
 from mnist_tui.tui.run_commands import folder_of, open_run
 from mnist_tui.tui.run_screen import epoch_keys
 from mnist_tui.tui.terminal.desktop import copy
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.plots.compared import (
     MOST_SERIES,
@@ -236,13 +236,13 @@ class CompareScreen(BenchScreen[None]):
     keys left and right read all curves at an epoch; `+` `-` zoom.
     """
     BINDINGS = [
-        Binding("escape", "back", "Back", tooltip="Back to the list", id="compare.back"),
-        Binding("enter", "open", "Open", tooltip="The run's own screen", id="compare.open"),
-        Binding("v", "view", "View", tooltip="Curves, table, seeds or points, as there is room", id="compare.view"),
-        Binding("g", "seeds", "Seeds", tooltip="Seeds as mean ± deviation, or each alone", id="compare.seeds"),
-        Binding("y", "copy", "Copy", tooltip="The sentences to the clipboard, and into a file", id="compare.copy"),
+        bind("compare.back", "escape", "back", "Back", "Back to the list"),
+        bind("compare.open", "enter", "open", "Open", "The run's own screen"),
+        bind("compare.view", "v", "view", "View", "Curves, table, seeds or points, as there is room"),
+        bind("compare.seeds", "g", "seeds", "Seeds", "Seeds as mean ± deviation, or each alone"),
+        bind("compare.copy", "y", "copy", "Copy", "The sentences to the clipboard, and into a file"),
         *epoch_keys("compare", "Read"),
-        Binding("f", "last", "Last values", tooltip="Read the last epoch of each again", id="compare.last", show=False),
+        bind("compare.last", "f", "last", "Last values", "Read the last epoch of each again", hidden=True),
         *view_keys("compare", "plot", shown=("in", "log")),
     ]
 

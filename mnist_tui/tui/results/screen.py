@@ -7,7 +7,6 @@ from typing import Any
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -29,6 +28,7 @@ from mnist_tui.runs.results import run_document
 from mnist_tui.runs.scores import in_words, worst_confusions
 from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.terminal.desktop import copy
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import ConfusionView
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.run_status import Banner, StatusLine, sample_line
@@ -77,16 +77,16 @@ class ResultsScreen(BenchScreen[None]):
     copies the summary.
     """
     BINDINGS = [
-        Binding("e", "export", "Export", tooltip="Report, weights, tables as files", id="results.export"),
-        Binding("y", "copy", "Copy", tooltip="The summary to the clipboard, and into a file", id="results.copy"),
-        Binding("m", "show('matrix')", "Matrix", tooltip="The confusion matrix in full", id="results.matrix"),
-        Binding("g,enter", "show('gallery')", "Images", tooltip="The images behind the matrix", id="results.gallery"),
-        Binding("w", "show('weights')", "Weights", tooltip="Weights and biases layer by layer", id="results.weights"),
-        Binding("i", "show('diagnosis')", "Diagnosis", tooltip="What the figures say", id="results.diagnosis"),
-        Binding("escape", "back", "Back", tooltip="Back to where you were", id="results.back"),
-        Binding("escape,d", "study", "Study", tooltip="Back to the study", id="results.study"),
-        Binding("escape,c", "curves", "Curves", tooltip="Back to the run's curves", id="results.curves"),
-        Binding("d", "presets", "Presets", tooltip="Back to the presets", id="results.presets"),
+        bind("results.export", "e", "export", "Export", "Report, weights, tables as files"),
+        bind("results.copy", "y", "copy", "Copy", "The summary to the clipboard, and into a file"),
+        bind("results.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
+        bind("results.gallery", "g,enter", "show('gallery')", "Images", "The images behind the matrix"),
+        bind("results.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
+        bind("results.diagnosis", "i", "show('diagnosis')", "Diagnosis", "What the figures say"),
+        bind("results.back", "escape", "back", "Back", "Back to where you were"),
+        bind("results.study", "escape,d", "study", "Study", "Back to the study"),
+        bind("results.curves", "escape,c", "show('training')", "Curves", "Back to the run's curves"),
+        bind("results.presets", "d", "show('presets')", "Presets", "Back to the presets"),
     ]
 
     status = getters.query_one(StatusLine)
@@ -155,9 +155,6 @@ class ResultsScreen(BenchScreen[None]):
         for name, lines in sections.items():
             self.query_one(f"#{name}", ResultsSection).say(lines)
 
-    def action_show(self, what: str) -> None:
-        self.app.show(Route(what, run=self.folder))
-
     @on(ConfusionView.CellChosen)
     def _cell_chosen(self, message: ConfusionView.CellChosen) -> None:
         self.app.show(Route("gallery", run=self.folder, cell=(message.true, message.predicted)))
@@ -181,18 +178,6 @@ class ResultsScreen(BenchScreen[None]):
         if action == "back":
             return self.app.can_go_back
         return action != "study" or self.app.origin is not None
-
-    def action_back(self) -> None:
-        self.app.back()
-
-    def action_study(self) -> None:
-        self.app.back_to_study()
-
-    def action_curves(self) -> None:
-        self.app.show(Route("training", run=self.folder))
-
-    def action_presets(self) -> None:
-        self.app.show(Route("presets"))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,13 +1,12 @@
-"""The list of all runs: sort, filter, mark, compare, name, export, delete and open them. A thread reads the folders."""
+"""The list of all runs, with sorting, filter and marks, and the commands on runs. A thread reads the folders."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input
@@ -24,6 +23,7 @@ from mnist_tui.tui.bench import BenchScreen, Route
 from mnist_tui.tui.dialogs import Choice, Question, TextScreen, answer_keys, too_long
 from mnist_tui.tui.run_commands import folder_of, open_run, resume
 from mnist_tui.tui.runs import run_rows
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.controls import KeyFooter
 from mnist_tui.tui.widgets.row_table import RowTable
 from mnist_tui.tui.widgets.text import Line
@@ -31,14 +31,14 @@ from mnist_tui.wording import counted
 
 LISTED = 6
 """How many runs are named before they are deleted."""
-LOOK_SECONDS = 1.0
-WHOLE_LOOK = 10
-"""How many times only the files of live runs are read, until the files of all runs are."""
+READ_SECONDS = 1.0
+WHOLE_EVERY = 10
+"""The files of all runs are read every so many times; the other times only the files of live runs."""
 FILTER_HELP = "filter: words, hidden>200, lr<=0.001, accuracy>97, state=finished, dataset=fashion-mnist"
 
 
 class RunFilter(Input):
-    """Filters the list while the user types; the list's own keys go to the list."""
+    """The field for the filter; keys that move the cursor go to the list."""
 
     HELP = """
     **Filter.** Terms joined by blanks must all hold. A term compares a parameter by its name on the command line
@@ -48,20 +48,20 @@ class RunFilter(Input):
     """
     BINDINGS = [
         *(
-            Binding(key, action, name, show=False, tooltip=f"In the list: {about}", id=f"runs.filter-{key}")
+            bind(f"runs.filter-{key}", key, f"screen.table({action})", name, f"In the list: {about}", hidden=True)
             for key, action, name, about in (
-                ("down", "screen.table('move', 1)", "Down", "the row below"),
-                ("up", "screen.table('move', -1)", "Up", "the row above"),
-                ("pagedown", "screen.table('page', 1)", "Page down", "a page down"),
-                ("pageup", "screen.table('page', -1)", "Page up", "a page up"),
+                ("down", "'move', 1", "Down", "the row below"),
+                ("up", "'move', -1", "Up", "the row above"),
+                ("pagedown", "'page', 1", "Page down", "a page down"),
+                ("pageup", "'page', -1", "Page up", "a page up"),
             )
         ),
-        Binding("escape", "screen.clear", "Clear", tooltip="Clear the filter and go to the list", id="runs.unfilter"),
+        bind("runs.unfilter", "escape", "screen.clear", "Clear", "Clear the filter and go to the list"),
     ]
 
 
 class DeleteRunsQuestion(Question):
-    """Asks whether to delete runs; keeping them is the default."""
+    """The question whether to delete runs; keeping them is the default."""
 
     HELP = "**Deleting runs.** Their folders go with all files: log, weights, results, exports. It cannot be undone."
     ANSWERS = (
@@ -82,7 +82,7 @@ class DeleteRunsQuestion(Question):
 
 
 class RunsScreen(BenchScreen[None]):
-    """Lists all runs.
+    """The list of all runs.
 
     Attributes:
         runs: the runs that have been read so far, by id.
@@ -99,34 +99,33 @@ class RunsScreen(BenchScreen[None]):
     runs, with weights and tables of each; `O` opens it. Name and note are yours; the run's folder keeps its name.
     """
     BINDINGS = [
-        Binding("enter", "open", "Open", tooltip="Watch it while it trains, else its results", id="runs.open"),
-        Binding("w", "watch", "Curves", tooltip="Its curves on the training screen", id="runs.watch", show=False),
-        Binding("r", "report", "Results", tooltip="Scores, confusions, export", id="runs.report", show=False),
-        Binding("R", "rename", "Rename", tooltip="A name of your own for it", id="runs.rename", show=False),
-        Binding("e", "edit", "Edit", tooltip="Its experiment in the editor, as a new one", id="runs.edit", show=False),
-        Binding("E", "export", "Export", tooltip="Report over the marked runs, weights, tables", id="runs.export"),
-        Binding("O", "open_report", "Open report", tooltip="The exported report", id="runs.open-report", show=False),
-        Binding("p", "resume", "Resume", tooltip="Go on with it from its checkpoint", id="runs.resume", show=False),
-        Binding("space", "mark", "Mark", tooltip="Mark the run, or its group, for comparing", id="runs.mark"),
-        Binding("o", "compare", "Compare", tooltip="Compare the marked runs, or this one's seeds", id="runs.compare"),
-        Binding("slash", "filter", "Filter", key_display="/", tooltip="Filter the list", id="runs.filter"),
-        Binding("s", "sort", "Sort", tooltip="Sort by the next column", id="runs.sort"),
-        Binding("S", "reverse", "Reverse", tooltip="Sort the other way round", id="runs.reverse", show=False),
-        Binding("v", "groups", "Seeds", tooltip="Groups of seeds as one row, and back", id="runs.groups"),
-        Binding("n", "note", "Note", tooltip="A note of your own", id="runs.note"),
-        Binding("a", "mark_all", "Mark all", tooltip="Mark all that are listed, or none", id="runs.all", show=False),
-        Binding("t", "studies", "Studies", tooltip="Seeds and sweeps", id="runs.studies", show=False),
-        Binding("T", "study", "Its study", tooltip="The study that the run belongs to", id="runs.study", show=False),
-        Binding("delete,x", "delete", "Delete", tooltip="Delete it, or the marked ones", id="runs.delete"),
-        Binding("escape", "clear", "Presets", tooltip="Clear the filter; then back to the presets", id="runs.back"),
+        bind("runs.open", "enter", "open", "Open", "Watch it while it trains, else its results"),
+        bind("runs.watch", "w", "show('training')", "Curves", "Its curves on the training screen", hidden=True),
+        bind("runs.report", "r", "show('results')", "Results", "Scores, confusions, export", hidden=True),
+        bind("runs.rename", "R", "rename", "Rename", "A name of your own for it", hidden=True),
+        bind("runs.edit", "e", "edit", "Edit", "Its experiment in the editor, as a new one", hidden=True),
+        bind("runs.export", "E", "export", "Export", "Report over the marked runs, weights, tables"),
+        bind("runs.open-report", "O", "open_report", "Open report", "The exported report", hidden=True),
+        bind("runs.resume", "p", "resume", "Resume", "Go on with it from its checkpoint", hidden=True),
+        bind("runs.mark", "space", "mark", "Mark", "Mark the run, or its group, for comparing"),
+        bind("runs.compare", "o", "compare", "Compare", "Compare the marked runs, or this one's seeds"),
+        bind("runs.filter", "slash", "filter", "Filter", "Filter the list", display="/"),
+        bind("runs.sort", "s", "sort", "Sort", "Sort by the next column"),
+        bind("runs.reverse", "S", "reverse", "Reverse", "Sort the other way round", hidden=True),
+        bind("runs.groups", "v", "groups", "Seeds", "Groups of seeds as one row, and back"),
+        bind("runs.note", "n", "note", "Note", "A note of your own"),
+        bind("runs.all", "a", "mark_all", "Mark all", "Mark all that are listed, or none", hidden=True),
+        bind("runs.studies", "t", "show('studies')", "Studies", "Seeds and sweeps", hidden=True),
+        bind("runs.study", "T", "study", "Its study", "The study that the run belongs to", hidden=True),
+        bind("runs.delete", "delete,x", "delete", "Delete", "Delete it, or the marked ones"),
+        bind("runs.back", "escape", "clear", "Presets", "Clear the filter; then back to the presets"),
     ]
 
+    @dataclass
     class FoldersRead(Message):
         """A thread has read some of the folders; without a change, it has read all of them."""
 
-        def __init__(self, change: Change | None) -> None:
-            super().__init__()
-            self.change = change
+        change: Change | None
 
     table = getters.query_one(RowTable)
     terms = getters.query_one(RunFilter)
@@ -143,9 +142,9 @@ class RunsScreen(BenchScreen[None]):
         self._order = run_rows.NEWEST_FIRST
         self._matches = parse("")
         self._grouped = False
-        self._looks = 0
+        self._reads = 0
         self._is_reading = False
-        self._kind = (0, "")
+        self._possible = (0, "")
         self._skipped: tuple[SkippedEntry, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -161,20 +160,20 @@ class RunsScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._listing = RunListing(self.app.options.runs_dir)
-        self.look_again()
-        self.set_interval(LOOK_SECONDS, self.look_again)
+        self.read_again()
+        self.set_interval(READ_SECONDS, self.read_again)
 
-    def look_again(self) -> None:
-        """Have the folders read, unless this is being done or the screen is not seen."""
+    def read_again(self) -> None:
+        """Start to read the folders, unless a thread reads them already or the screen is not visible."""
         if self.is_current and not self._is_reading:
             self._is_reading = True
-            self._read_folders(self._looks % WHOLE_LOOK == 0)
-            self._looks += 1
+            self._read_folders(self._reads % WHOLE_EVERY == 0)
+            self._reads += 1
 
     @property
     def has_read_all(self) -> bool:
         """Whether all folders have been read once."""
-        return self._looks > 1 or (self._looks == 1 and not self._is_reading)
+        return self._reads > 1 or (self._reads == 1 and not self._is_reading)
 
     @work(thread=True, group="look", exit_on_error=False)
     def _read_folders(self, whole: bool) -> None:
@@ -191,8 +190,7 @@ class RunsScreen(BenchScreen[None]):
         message.stop()
         if not (self.is_attached and self.app.is_running):
             return
-        change = message.change
-        if change is None:
+        if (change := message.change) is None:
             self._is_reading = False
             self._warn_of_skipped(self._listing.skipped)
         else:
@@ -200,16 +198,16 @@ class RunsScreen(BenchScreen[None]):
             for run in change.gone:
                 self.runs.pop(run, None)
                 self._marked.pop(run, None)
-        if change is not None or self._looks == 1:
+        if change is not None or self._reads == 1:
             self._list()
 
     def _list(self) -> None:
-        """Show the runs that match the filter."""
         self._listed = run_rows.sorted_runs(filter(self._matches, self.runs.values()), self._order)
-        if self._grouped:
-            rows = run_rows.rows_of_groups(self._groups(), self._marked)
-        else:
-            rows = run_rows.rows_of_runs(self._listed, self._marked)
+        rows = (
+            run_rows.rows_of_groups(self._groups, self._marked)
+            if self._grouped
+            else run_rows.rows_of_runs(self._listed, self._marked)
+        )
         reads_first = not self.has_read_all
         self.table.show(run_rows.COLUMNS, rows, self._order, more=reads_first)
         is_filtered = bool(self.terms.value.strip())
@@ -222,11 +220,11 @@ class RunsScreen(BenchScreen[None]):
         self._show_details()
 
     def _warn_of_skipped(self, entries: Sequence[SkippedEntry]) -> None:
-        """Warn once of entries of the runs folder that could not be read."""
+        """Warn once about entries of the runs folder that could not be read."""
         if entries and set(entries) != set(self._skipped):
-            some = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
+            first = ", ".join(map(str, entries[:3])) + (" …" if len(entries) > 3 else "")
             count = "An entry" if len(entries) == 1 else counted(entries, "entry")
-            self.notify(some, title=f"{count} of the runs folder passed over", severity="warning")
+            self.notify(first, title=f"{count} of the runs folder passed over", severity="warning")
         self._skipped = tuple(entries)
 
     def _why_nothing(self) -> str:
@@ -236,6 +234,7 @@ class RunsScreen(BenchScreen[None]):
             return ""
         return f"there are no runs in {self.app.options.runs_dir}; Esc, then t on a preset makes one"
 
+    @property
     def _groups(self) -> list[run_rows.SeedGroup]:
         return run_rows.groups_of(self._listed)
 
@@ -244,7 +243,7 @@ class RunsScreen(BenchScreen[None]):
         """The run under the cursor, or the runs of its group; none if the list is empty."""
         key = self.table.chosen
         if self._grouped:
-            return next((group.runs for group in self._groups() if group.group == key), ())
+            return next((group.runs for group in self._groups if group.group == key), ())
         return (self.runs[key],) if key in self.runs else ()
 
     @property
@@ -257,13 +256,13 @@ class RunsScreen(BenchScreen[None]):
         chosen = self.chosen
         lines: list[str] = []
         if len(chosen) > 1:
-            lines = run_rows.group_lines(next(group for group in self._groups() if group.group == self.table.chosen))
+            lines = run_rows.group_lines(next(group for group in self._groups if group.group == self.table.chosen))
         elif chosen:
             lines = run_rows.run_lines(chosen[0])
         self.details.say("\n".join(lines))
-        kind = (len(chosen), chosen[0].state if chosen else "")
-        if kind != self._kind:
-            self._kind = kind
+        possible = (len(chosen), chosen[0].state if chosen else "")
+        if possible != self._possible:
+            self._possible = possible
             self.refresh_bindings()
 
     @on(Input.Changed, "#filter")
@@ -278,7 +277,7 @@ class RunsScreen(BenchScreen[None]):
             self._list()
 
     @on(Input.Submitted, "#filter")
-    def _to_list(self) -> None:
+    def _focus_list(self) -> None:
         self.table.focus()
 
     @on(RowTable.HeadClicked)
@@ -288,7 +287,7 @@ class RunsScreen(BenchScreen[None]):
 
     @on(RowTable.Marked)
     def action_mark(self) -> None:
-        """Mark what is chosen, or remove its mark, and go to the next row."""
+        """Mark or unmark the chosen run or group, and move to the next row."""
         self._mark(self.chosen)
         self.table.action_move(1)
 
@@ -297,11 +296,11 @@ class RunsScreen(BenchScreen[None]):
 
     def _mark(self, runs: Sequence[RunSummary]) -> None:
         """Mark the runs, in the order of marking; if all are marked already, remove their marks."""
-        marks = {run.run: None for run in runs}
+        marks = dict.fromkeys(run.run for run in runs)
         if marks.keys() <= self._marked.keys():
             self._marked = {run: None for run in self._marked if run not in marks}
         else:
-            self._marked = self._marked | marks
+            self._marked |= marks
         self._list()
 
     def action_sort(self) -> None:
@@ -353,8 +352,8 @@ class RunsScreen(BenchScreen[None]):
         runs = marked or _by_age([run for run in self.runs.values() if run.group == group])
         if len(runs) < 2:
             self.notify("Mark two runs or more with Space, then o compares them.", title="Nothing to compare with")
-            return
-        self._compare(runs)
+        else:
+            self._compare(runs)
 
     def _compare(self, runs: Sequence[RunSummary]) -> None:
         self.app.show(Route("compare", summaries=runs))
@@ -364,28 +363,24 @@ class RunsScreen(BenchScreen[None]):
             return True
         chosen = self.chosen
         one = chosen[0] if len(chosen) == 1 else None
-        match action:
-            case "open" | "mark" | "mark_all" | "compare" | "delete" | "edit" | "export":
-                return bool(chosen)
-            case "open_report":
-                return bool(self.targets)
-            case "note" | "rename" | "watch" | "study":
-                return one is not None
-            case "report":
-                return one is not None and one.state not in (*LIVE, DAMAGED)
-            case "resume":
-                return one is not None and one.state in RESUMABLE
-            case _:
-                return True
+        if action == "show":
+            action = str(parameters[0])
+        if action in {"open", "mark", "mark_all", "compare", "delete", "edit", "export"}:
+            return bool(chosen)
+        if action in {"note", "rename", "training", "study"}:
+            return one is not None
+        if action == "results":
+            return one is not None and one.state not in (*LIVE, DAMAGED)
+        if action == "resume":
+            return one is not None and one.state in RESUMABLE
+        return action != "open_report" or bool(self.targets)
 
-    def action_watch(self) -> None:
-        self.app.show(Route("training", run=folder_of(self.chosen[0])))
-
-    def action_report(self) -> None:
-        self.app.show(Route("results", run=folder_of(self.chosen[0])))
+    def action_show(self, name: str) -> None:
+        """Show a screen about the chosen run, or the list of studies."""
+        self.app.show(Route(name, run=folder_of(self.chosen[0]) if self.chosen else None))
 
     def action_export(self) -> None:
-        """Export the marked runs, else the chosen ones, with one report about all; not live or damaged runs."""
+        """Export the marked runs, else the chosen ones, in one report; live and damaged runs are refused."""
         ended = self._ended("is not exported", "it can be once it has ended")
         for run in ended:
             if run.state == DAMAGED:
@@ -401,12 +396,12 @@ class RunsScreen(BenchScreen[None]):
         from mnist_tui.tui.terminal.keymap import key_of
 
         places = [default_folder([folder_of(run) for run in runs]) for runs in (self.targets, self.chosen) if runs]
-        found = next(filter(None, map(report_in, places)), None)
-        if found is None:
+        report = next(filter(None, map(report_in, places)), None)
+        if report is None:
             export = key_of("runs.export", RunsScreen, self.app.settings.keys)
             self._refuse("has no report yet", f"There is none in {places[0]}; {export} exports one.")
         else:
-            show(self.app, found, "Report")
+            show(self.app, report, "Report")
 
     def action_edit(self) -> None:
         try:
@@ -414,11 +409,8 @@ class RunsScreen(BenchScreen[None]):
         except RequestError as error:
             self._refuse("cannot be edited", str(error))
 
-    def action_studies(self) -> None:
-        self.app.show(Route("studies"))
-
     def action_study(self) -> None:
-        """Show the study that the chosen run belongs to, with the cursor on the run's trial."""
+        """Show the study of the chosen run, with the cursor on the run's trial."""
         from mnist_tui.studies.folder import find_study
 
         folder = folder_of(self.chosen[0])
@@ -432,7 +424,7 @@ class RunsScreen(BenchScreen[None]):
 
     def action_resume(self) -> None:
         resume(self.app, folder_of(self.chosen[0]))
-        self.look_again()
+        self.read_again()
 
     def action_note(self) -> None:
         self._ask("note", "Note", "What you want to remember of this run; `note=` in a filter finds it.", LONGEST_NOTE)
@@ -451,13 +443,13 @@ class RunsScreen(BenchScreen[None]):
                 write_label(folder_of(run), replace(label, **{field: text}))
             except RunError as error:
                 self._refuse("is not labelled", str(error))
-            self.look_again()
+            self.read_again()
 
         screen = TextScreen(f"{title} of {run.run}", about, getattr(label, field), problem=too_long(longest))
         self.app.push_screen(screen, save)
 
     def action_delete(self) -> None:
-        """Delete the marked runs, else the chosen ones; not live runs. For several runs it always asks."""
+        """Delete the marked runs, else the chosen ones; live runs are refused. For several runs it always asks."""
         ended = self._ended("is not deleted", "stop it first, on its training screen (w, then s)")
         if not ended:
             return
@@ -472,11 +464,10 @@ class RunsScreen(BenchScreen[None]):
         self.app.push_screen(DeleteRunsQuestion(ended), answered)
 
     def _ended(self, refused: str, why: str) -> list[RunSummary]:
-        """Return the targets that have ended; warn of live ones."""
-        live = [run for run in self.targets if run.state in LIVE]
+        """Return the targets that have ended; warn about live ones."""
+        live = [f"{run.run} ({run.state})" for run in self.targets if run.state in LIVE]
         if live:
-            some = ", ".join(f"{run.run} ({run.state})" for run in live[:3])
-            self._refuse(refused, f"{some}: {why}")
+            self._refuse(refused, f"{', '.join(live[:3])}: {why}")
         return [run for run in self.targets if run.state not in LIVE]
 
     @work(thread=True, group="delete", exit_on_error=False)
@@ -486,7 +477,7 @@ class RunsScreen(BenchScreen[None]):
                 delete_run(folder_of(run))
             except RunError as error:
                 self.app.call_from_thread(self._refuse, "is not deleted", str(error))
-        self.app.call_from_thread(self.look_again)
+        self.app.call_from_thread(self.read_again)
 
     def _refuse(self, what: str, why: str) -> None:
         self.notify(why, title=f"The run {what}", severity="warning", timeout=10)

@@ -68,7 +68,7 @@ class StudiesScreen(BenchScreen[None]):
         bind("studies.stop", "x", "stop", "Stop", "Stop it; what is missing can be resumed"),
         bind("studies.resume", "r", "resume", "Resume", "Train what is missing"),
         bind("studies.delete", "delete", "delete", "Delete", "Delete it; asks about its runs"),
-        bind("studies.presets", "escape", "presets", "Presets", "Back to the presets"),
+        bind("studies.presets", "escape", "show('presets')", "Presets", "Back to the presets"),
     ]
 
     class StudiesRead(Message):
@@ -186,9 +186,6 @@ class StudiesScreen(BenchScreen[None]):
     def action_open(self) -> None:
         if self._chosen is not None and self._chosen.study is not None:
             self.app.show(Route("study", study=self._chosen.folder))
-
-    def action_presets(self) -> None:
-        self.app.show(Route("presets"))
 
     def action_stop(self) -> None:
         if self._chosen is not None and self._chosen.study is not None:

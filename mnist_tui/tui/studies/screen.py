@@ -69,7 +69,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         bind("study.export", "E", "export", "Export", "Report over the marked trials", hidden=True),
         bind("study.copy", "y", "copy", "Copy", "Its command line to the clipboard", hidden=True),
         bind("study.back", "escape", "back", "Back", "Back to where you were; this one goes on"),
-        bind("study.studies", "escape", "studies", "Studies", "All studies; this one goes on"),
+        bind("study.studies", "escape", "show('studies')", "Studies", "All studies; this one goes on"),
         bind("study.presets", "d", "presets", "Detach", "To the presets; the study goes on", hidden=True),
     ]
 
@@ -369,12 +369,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     def action_resume(self) -> None:
         study_commands.resume_study(self, self.feed.folder)
-
-    def action_back(self) -> None:
-        self.app.back()
-
-    def action_studies(self) -> None:
-        self.app.show(Route("studies"))
 
     def action_presets(self) -> None:
         if self.snapshot.live:

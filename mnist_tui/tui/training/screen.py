@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
@@ -27,6 +26,7 @@ from mnist_tui.tui import run_commands
 from mnist_tui.tui.bench import Route
 from mnist_tui.tui.feed import RunFeed
 from mnist_tui.tui.run_screen import RunScreen
+from mnist_tui.tui.terminal.keymap import bind
 from mnist_tui.tui.widgets.confusion import ConfusionView, class_names
 from mnist_tui.tui.widgets.controls import KeyFooter, SidePanel
 from mnist_tui.tui.widgets.plots.curves import CURVE_HELP, CURVE_KEYS, CurvePlots
@@ -72,24 +72,24 @@ class TrainingScreen(RunScreen):
     """
     MORE_HELP = CURVE_HELP
     BINDINGS = [
-        Binding("p,space", "send('pause')", "Pause", tooltip="Pause the training", id="training.pause"),
-        Binding("p,space", "send('continue')", "Resume", tooltip="Go on with the training", id="training.continue"),
-        Binding("p,space", "resume", "Resume", tooltip="Go on from the last checkpoint", id="training.resume"),
-        Binding("r", "results", "Results", tooltip="Scores, confusions, complexity, export", id="training.results"),
-        Binding("v", "view", "View", tooltip="Curves, matrix or device, in a narrow window", id="training.view"),
-        Binding("s", "send('stop')", "Stop, save", tooltip="End the training now and save it", id="training.stop"),
-        Binding("escape,d", "back", "Back", tooltip="Back to where you were; it goes on", id="training.back"),
-        Binding("escape,d", "study", "Study", tooltip="Back to the study; the training goes on", id="training.study"),
-        Binding("d", "detach", "Detach", tooltip="Back to the presets; the training goes on", id="training.detach"),
-        Binding("d,escape", "presets", "Presets", tooltip="Back to the presets", id="training.presets"),
-        Binding("m", "show('matrix')", "Matrix", tooltip="The confusion matrix in full", id="training.matrix"),
-        Binding("g", "show('gallery')", "Images", tooltip="The images behind the matrix", id="training.gallery"),
-        Binding("w", "show('weights')", "Weights", tooltip="Weights and biases layer by layer", id="training.weights"),
-        Binding("i", "show('diagnosis')", "Diagnosis", tooltip="The figures in words", id="training.diagnosis"),
-        Binding("e", "extend", "Extend", tooltip="Plan more epochs, also after the end", id="training.extend"),
-        Binding("c", "send('checkpoint')", "Checkpoint", tooltip="Save a checkpoint now", id="training.checkpoint"),
-        Binding("n", "send('step')", "One epoch", tooltip="Train one epoch, then pause", id="training.step"),
-        Binding("x", "discard", "Discard", tooltip="End it, save nothing, delete its files", id="training.discard"),
+        bind("training.pause", "p,space", "send('pause')", "Pause", "Pause the training"),
+        bind("training.continue", "p,space", "send('continue')", "Resume", "Go on with the training"),
+        bind("training.resume", "p,space", "resume", "Resume", "Go on from the last checkpoint"),
+        bind("training.results", "r", "show('results')", "Results", "Scores, confusions, complexity, export"),
+        bind("training.view", "v", "view", "View", "Curves, matrix or device, in a narrow window"),
+        bind("training.stop", "s", "send('stop')", "Stop, save", "End the training now and save it"),
+        bind("training.back", "escape,d", "back", "Back", "Back to where you were; it goes on"),
+        bind("training.study", "escape,d", "study", "Study", "Back to the study; the training goes on"),
+        bind("training.detach", "d", "detach", "Detach", "Back to the presets; the training goes on"),
+        bind("training.presets", "d,escape", "show('presets')", "Presets", "Back to the presets"),
+        bind("training.matrix", "m", "show('matrix')", "Matrix", "The confusion matrix in full"),
+        bind("training.gallery", "g", "show('gallery')", "Images", "The images behind the matrix"),
+        bind("training.weights", "w", "show('weights')", "Weights", "Weights and biases layer by layer"),
+        bind("training.diagnosis", "i", "show('diagnosis')", "Diagnosis", "The figures in words"),
+        bind("training.extend", "e", "extend", "Extend", "Plan more epochs, also after the end"),
+        bind("training.checkpoint", "c", "send('checkpoint')", "Checkpoint", "Save a checkpoint now"),
+        bind("training.step", "n", "send('step')", "One epoch", "Train one epoch, then pause"),
+        bind("training.discard", "x", "discard", "Discard", "End it, save nothing, delete its files"),
         *CURVE_KEYS,
     ]
 
@@ -211,7 +211,7 @@ class TrainingScreen(RunScreen):
             "results": not live,
             "view": self.has_class("-narrow"),
         }
-        command = str(parameters[0]) if action == "send" else action
+        command = str(parameters[0]) if action in {"send", "show"} else action
         return allowed.get(command, allowed.get(action, True))
 
     def action_send(self, command: control.CommandName) -> None:
@@ -238,21 +238,9 @@ class TrainingScreen(RunScreen):
     def action_resume(self) -> None:
         run_commands.resume(self.app, self.folder)
 
-    def action_back(self) -> None:
-        self.app.back()
-
-    def action_study(self) -> None:
-        self.app.back_to_study()
-
     def action_detach(self) -> None:
         self.notify(f"{self.folder.id} goes on; mnist-tui attach latest shows it", title="Detached")
         self.app.show(Route("presets"))
-
-    def action_presets(self) -> None:
-        self.app.show(Route("presets"))
-
-    def action_show(self, what: str) -> None:
-        self.app.show(Route(what, run=self.folder))
 
     def action_plot(self, what: str) -> None:
         """Zoom, pan, scale or choose the curves."""
@@ -265,9 +253,6 @@ class TrainingScreen(RunScreen):
     @on(Plot.EpochPointed)
     def _epoch_pointed(self, message: Plot.EpochPointed) -> None:
         self.look_at(message.epoch)
-
-    def action_results(self) -> None:
-        self.app.show(Route("results", run=self.folder))
 
     def action_view(self) -> None:
         """Show the next of curves, matrix and device, if there is no room for all."""
