@@ -24,7 +24,7 @@ from mnist_tui.tui.widgets.row_table import RowColumn, RowTable, TableRow, tone
 from mnist_tui.tui.widgets.text import Line
 from mnist_tui.wording import count, counted, moment
 
-LOOK_SECONDS = 1.5
+READ_SECONDS = 1.5
 COLUMNS = (
     RowColumn("state", "state", toned=True),
     RowColumn("title", "study", least=16),
@@ -41,7 +41,7 @@ class ListedStudy:
     """A study of the list.
 
     Attributes:
-        study: None if it cannot be read; then `problem` says why.
+        study: None if the study cannot be read; then `problem` says why.
         created: seconds since the Unix epoch; None if the study cannot be read.
     """
 
@@ -71,12 +71,11 @@ class StudiesScreen(BenchScreen[None]):
         bind("studies.presets", "escape", "show('presets')", "Presets", "Back to the presets"),
     ]
 
+    @dataclass
     class StudiesRead(Message):
         """The studies' folders have been read."""
 
-        def __init__(self, listed: list[ListedStudy]) -> None:
-            super().__init__()
-            self.listed = listed
+        listed: list[ListedStudy]
 
     table = getters.query_one(RowTable)
     found = getters.query_one("#found", Line)
@@ -102,7 +101,7 @@ class StudiesScreen(BenchScreen[None]):
 
     def on_mount(self) -> None:
         self._read_again()
-        self.set_interval(LOOK_SECONDS, self._read_again)
+        self.set_interval(READ_SECONDS, self._read_again)
 
     def _read_again(self) -> None:
         if self.is_current and not self._reading:
@@ -119,7 +118,7 @@ class StudiesScreen(BenchScreen[None]):
             self.post_message(self.StudiesRead(listed))
 
     def _read(self, folder: StudyFolder) -> ListedStudy:
-        """Read what has been added to a study since the last time. Runs in a thread."""
+        """Read a study's new events, in a thread."""
         watch = self._watches.setdefault(folder.path, StudyWatch(folder))
         try:
             if folder.path not in self._created:
@@ -166,21 +165,16 @@ class StudiesScreen(BenchScreen[None]):
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the keys that can be used on the chosen study."""
         if not self.is_mounted:
             return True
         study = self._chosen_study
-        match action:
-            case "open":
-                return study is not None
-            case "delete":
-                return self._chosen is not None
-            case "stop":
-                return study is not None and study.state in {"starting", "running"}
-            case "resume":
-                return study is not None and study.resumable
-            case _:
-                return True
+        allowed = {
+            "open": study is not None,
+            "delete": self._chosen is not None,
+            "stop": study is not None and study.state in {"starting", "running"},
+            "resume": study is not None and study.resumable,
+        }
+        return allowed.get(action, True)
 
     @on(RowTable.Opened)
     def action_open(self) -> None:
@@ -196,7 +190,7 @@ class StudiesScreen(BenchScreen[None]):
             study_commands.resume_study(self, self._chosen.folder)
 
     def action_delete(self) -> None:
-        """Ask what to delete; a running study has to be stopped first."""
+        """Delete the study, and its runs if the user wants that. A running study has to be stopped first."""
         chosen = self._chosen
         if chosen is None:
             return

@@ -33,10 +33,9 @@ PLOT_SECONDS = 0.08
 
 
 class StudyScreen(FeedScreen[StudyFeed]):
-    """Shows one study. The study's own process trains.
+    """The screen of one study, live or ended.
 
     Args:
-        feed: follows the study.
         clock: returns seconds since the Unix epoch; None for the clock of the study's process.
     """
 
@@ -117,11 +116,8 @@ class StudyScreen(FeedScreen[StudyFeed]):
         self._dirty = True
         self.call_after_refresh(self.redraw)
 
-    @on(StudyFeed.StudyChanged)
-    def _changed(self, message: StudyFeed.StudyChanged) -> None:
-        message.stop()
-        first, self._dirty = not self.status.what.text, True
-        if first or (self.feed.read and not self._listed.rows):
+    def snapshot_changed(self) -> None:
+        if not self._listed.rows:
             self.redraw()
 
     def tick(self) -> None:
@@ -140,7 +136,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
         seeds = study_view.seed_lines(snapshot.summaries, study) if study.kind == "seeds" else []
         command = [snapshot.requested.command] if snapshot.requested is not None else []
         parts = [seeds, [*study.notes, *snapshot.log, *study_view.worker_lines(study)], command]
-        self.side.say("\n\n".join(text for part in parts if (text := "\n".join(part))))
+        self.side.say("\n\n".join(filter(None, map("\n".join, parts))))
         shape = table_shape(study)
         self._list(shape)
         self._draw_plot(shape)
@@ -184,7 +180,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @property
     def snapshot(self) -> StudySnapshot:
-        """The study as it was last read."""
         return self.feed.snapshot
 
     @property
@@ -202,50 +197,39 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @property
     def chosen(self) -> TrialRow | None:
-        """The trial under the cursor; of a point its best, else its first."""
+        """The trial under the cursor; under a point, its best trial or else its first."""
         rows = self._chosen_rows
         return next((row for row in rows if row.number == self.snapshot.study.best), rows[0] if rows else None)
 
     @property
     def targets(self) -> Sequence[TrialRow]:
-        """The marked trials in the order of their marks; without marks those of the chosen row, or all seeds."""
+        """The marked trials in the order of their marks; else all trials of a study of seeds, or the chosen trials."""
         study, marked = self.snapshot.study, self.feed.view.marked
-        found = [row for number in marked if (row := study.row(number)) is not None]
-        return found or (study.rows if study.kind == "seeds" else self._chosen_rows)
+        rows = [row for number in marked if (row := study.row(number)) is not None]
+        return rows or (study.rows if study.kind == "seeds" else self._chosen_rows)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Enable the keys that can be used now."""
         if not self.is_mounted:
             return True
-        match action:
-            case "back":
-                return self.app.can_go_back
-            case "view":
-                return not self._roomy
-            case "mark" | "mark_all" | "sort" | "reverse":
-                return bool(self._listed.trials)
-            case "best":
-                return self.snapshot.study.best is not None
-            case "together":
-                study = self.snapshot.study
-                return study.kind != "seeds" and len({row.seed for row in study.rows}) > 1
-            case "open" | "edit":
-                return self.chosen is not None
-            case "compare":
-                return len(self.snapshot.study.rows) > 1
-            case "export":
-                return bool(self.targets)
-            case "stop":
-                return self.snapshot.live
-            case "resume":
-                return self.snapshot.study.resumable
-            case "copy":
-                return self.snapshot.requested is not None and bool(self.snapshot.requested.command)
-            case _:
-                return True
+        if action in {"mark", "mark_all", "sort", "reverse"}:
+            return bool(self._listed.trials)
+        if action in {"open", "edit"}:
+            return self.chosen is not None
+        study, requested = self.snapshot.study, self.snapshot.requested
+        conditions = {
+            "back": lambda: self.app.can_go_back,
+            "view": lambda: not self._roomy,
+            "best": lambda: study.best is not None,
+            "together": lambda: study.kind != "seeds" and len({row.seed for row in study.rows}) > 1,
+            "compare": lambda: len(study.rows) > 1,
+            "export": lambda: bool(self.targets),
+            "stop": lambda: self.snapshot.live,
+            "resume": lambda: study.resumable,
+            "copy": lambda: requested is not None and bool(requested.command),
+        }
+        return conditions[action]() if action in conditions else True
 
-    def _look(self, **changes: Any) -> None:
-        """Change the view and redraw."""
+    def _change_view(self, **changes: Any) -> None:
         self.feed.view = replace(self.feed.view, **changes)
         self._dirty = True
         self.redraw()
@@ -260,7 +244,6 @@ class StudyScreen(FeedScreen[StudyFeed]):
                 self.set_timer(PLOT_SECONDS, self._plot_again)
 
     def _plot_again(self) -> None:
-        """Draw the plot for the row under the cursor."""
         self._plot_due = False
         if self.is_current:
             self._draw_plot(self._shape)
@@ -277,16 +260,16 @@ class StudyScreen(FeedScreen[StudyFeed]):
 
     @on(RowTable.HeadClicked)
     def _sort_by(self, message: RowTable.HeadClicked) -> None:
-        self._look(order=self._listed.order.by(message.column))
+        self._change_view(order=self._listed.order.by(message.column))
 
     def action_sort(self) -> None:
-        self._look(order=self._listed.order.next(study_view.table_columns(self._shape)))
+        self._change_view(order=self._listed.order.next(study_view.table_columns(self._shape)))
 
     def action_reverse(self) -> None:
-        self._look(order=self._listed.order.by(self._listed.order.column))
+        self._change_view(order=self._listed.order.by(self._listed.order.column))
 
     def action_best(self) -> None:
-        self._look(order=None)
+        self._change_view(order=None)
         self.table.choose(self._listed.key_of(self.snapshot.study.best))
 
     @on(RowTable.Marked)
@@ -302,17 +285,17 @@ class StudyScreen(FeedScreen[StudyFeed]):
         marked = self.feed.view.marked
         new = [number for number in numbers if number not in marked]
         kept = (*marked, *new) if new else tuple(number for number in marked if number not in numbers)
-        self._look(marked=kept)
+        self._change_view(marked=kept)
 
     def action_together(self) -> None:
-        self._look(together=not self.feed.view.together)
+        self._change_view(together=not self.feed.view.together)
 
     def action_plot(self) -> None:
-        """Show the next plot; if only one part is visible, show the plot first."""
+        """Show the next plot; if only one part is visible and it is another one, show the plot."""
         if not self._roomy and self.feed.view.shown != "plot":
             self._show_part("plot")
             return
-        self._look(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
+        self._change_view(plot=plot_of(self.snapshot.study, self.feed.view.plot, after=True))
         self._focus_part()
 
     @property
@@ -321,13 +304,13 @@ class StudyScreen(FeedScreen[StudyFeed]):
         return self.has_class("-wide") or self.has_class("-huge")
 
     def action_view(self) -> None:
-        """Show the next of table, plot and notes."""
+        """Show the next part: table, plot or notes."""
         self._show_part(PARTS[(PARTS.index(self.feed.view.shown) + 1) % len(PARTS)])
 
     def _show_part(self, shown: str) -> None:
         for part in PARTS:
             self.set_class(part == shown, f"-part-{part}")
-        self._look(shown=shown)
+        self._change_view(shown=shown)
         self._focus_part()
 
     def _focus_part(self) -> None:
@@ -349,7 +332,7 @@ class StudyScreen(FeedScreen[StudyFeed]):
             study_commands.edit_trial(self.app, self.feed.folder, self.chosen)
 
     def action_compare(self) -> None:
-        """Compare the targets if there are several; else all seeds of the chosen trial."""
+        """Compare the marked or chosen trials if there are several, else all seeds of the chosen trial."""
         rows = list(self.targets)
         if len(rows) < 2 and (chosen := self.chosen) is not None:
             rows = [row for row in self.snapshot.study.rows if row.point == chosen.point]

@@ -1,4 +1,4 @@
-"""Commands to a study and its trials, for the list of studies and a study's screen, and the questions before them."""
+"""Commands on a study and its trials, for the list of studies and a study's screen, with their questions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mnist_tui.wording import counted
 
 
 class StopStudyQuestion(Question):
-    """Asks whether to stop a study; keeping it going is the default."""
+    """The question whether to stop a study; the default is that it goes on."""
 
     TITLE = "Stop this study?"
     HELP = """
@@ -42,7 +42,7 @@ class StopStudyQuestion(Question):
 
 
 class DeleteStudyQuestion(Question):
-    """Asks what to delete: nothing (the default), the study alone, or the study and its runs."""
+    """The question what to delete: nothing (the default), the study alone, or the study and its runs."""
 
     TITLE = "Delete this study?"
     HELP = """
@@ -63,7 +63,7 @@ class DeleteStudyQuestion(Question):
 
 
 def run_of(study: StudyFolder, trial: TrialRow) -> RunFolder | None:
-    """Return the folder of a trial's run; None if it has none, or if it was deleted."""
+    """Return the folder of a trial's run; None if the trial has no run yet or the run was deleted."""
     folder = study.run(trial.run) if trial.run else None
     return folder if folder is not None and folder.experiment_file.is_file() else None
 
@@ -74,7 +74,7 @@ def runs_of(study: StudyFolder, trials: Sequence[TrialRow]) -> list[RunFolder]:
 
 
 def open_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
-    """Show a trial's run: its training while it trains, else its results. The way back leads to the study."""
+    """Show a trial's run: its training screen while it trains, else its results. Escape leads back to the study."""
     folder = run_of(study, trial)
     if folder is not None:
         bench.show(Route("training" if trial.state == "running" else "results", run=folder, study=study))
@@ -88,7 +88,7 @@ def open_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
 
 
 def edit_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
-    """Edit the experiment of a trial's run; before it has a run, the experiment as it is planned."""
+    """Edit the experiment of a trial's run; of a trial without a run, edit the planned experiment."""
     try:
         folder = run_of(study, trial)
         if folder is not None:
@@ -104,29 +104,29 @@ def edit_trial(bench: Bench, study: StudyFolder, trial: TrialRow) -> None:
 
 
 def compare_runs(screen: BenchScreen[Any], folders: Sequence[RunFolder]) -> None:
-    """Compare two runs or more, read in a thread of the screen's."""
+    """Compare two runs or more. A thread of the screen reads them."""
     if len(folders) < 2:
         screen.notify("Mark two trials or more with Space, then o compares them.", title="Nothing to compare with")
         return
-    work = partial(_compare_runs, screen, screen.app, folders)
-    screen.run_worker(work, thread=True, group=TAKES_KEYBOARD, exclusive=True, exit_on_error=False)
+    bench = screen.app
 
+    def read_and_show() -> None:
+        from mnist_tui.runs.collection.summaries import summary_of
 
-def _compare_runs(screen: BenchScreen[Any], bench: Bench, folders: Sequence[RunFolder]) -> None:
-    from mnist_tui.runs.collection.summaries import summary_of
+        summaries: list[RunSummary] = []
+        for folder in folders:
+            try:
+                summaries.append(summary_of(folder))
+            except (RequestError, OSError, TypeError) as error:
+                bench.call_from_thread(bench.warn, str(error), f"{folder.id} is left out")
+        if len(summaries) > 1 and screen.is_current:
+            bench.call_from_thread(bench.show, Route("compare", summaries=summaries))
 
-    found: list[RunSummary] = []
-    for folder in folders:
-        try:
-            found.append(summary_of(folder))
-        except (RequestError, OSError, TypeError) as error:
-            bench.call_from_thread(bench.warn, str(error), f"{folder.id} is left out")
-    if len(found) > 1 and screen.is_current:
-        bench.call_from_thread(bench.show, Route("compare", summaries=found))
+    screen.run_worker(read_and_show, thread=True, group=TAKES_KEYBOARD, exclusive=True, exit_on_error=False)
 
 
 def export_trials(bench: Bench, study: StudyFolder, trials: Sequence[TrialRow]) -> None:
-    """Export the runs of the trials that have ended: one report over all, weights and tables of each."""
+    """Export the runs of the trials that have ended: one report about all runs, weights and tables of each."""
     folders = runs_of(study, [trial for trial in trials if trial.state not in {"running", "waiting"}])
     if folders:
         bench.show(Route("export", runs=folders))
@@ -169,13 +169,13 @@ def resume_study(screen: BenchScreen[Any], folder: StudyFolder) -> None:
 
 
 def delete_study_and_runs(screen: BenchScreen[Any], folder: StudyFolder, *, runs: bool) -> None:
-    """Delete a study and, if asked for, its runs."""
+    """Delete a study and, with `runs`, its runs too."""
     screen.app.studies.forget(folder)
     _in_thread(screen, partial(delete_study, folder, runs=runs), "The study is not deleted")
 
 
 def _in_thread(screen: BenchScreen[Any], command: Callable[[], str | None], failure: str) -> None:
-    """Carry out a command in a thread; a notice has its result, or why it failed."""
+    """Run a command in a thread; a notice shows its result or the reason why it failed."""
     bench = screen.app
 
     def work() -> None:
