@@ -28,7 +28,7 @@ LOG_FROM = 20.0
 def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[ParallelAxis], list[TrialLine]]:
     """Return the axes of a parallel plot (the parameters, then the metric), and a line for each trial.
 
-    If only the seed differs, it is an axis, too.
+    If the trials differ in nothing but the seed, the seed is an axis.
     """
     planned = sorted(rows, key=lambda row: row.number)
     texts = {"preset": [row.base for row in planned]} if shape.bases else {}
@@ -41,25 +41,22 @@ def parallel(rows: Sequence[TrialRow], shape: TableShape) -> tuple[list[Parallel
 
 
 def _axis(name: str, texts: Sequence[str]) -> tuple[ParallelAxis, list[float | None]]:
-    """Return a parameter's axis, and the height of each value on it. Numbers are sorted, many of them by size."""
+    """Return a parameter's axis and the height of each text on the axis. Numbers are sorted."""
     distinct = list(dict.fromkeys(text for text in texts if text))
     numbers = {text: value for text in distinct if (value := _number(text)) is not None}
     if len(numbers) == len(distinct):
         distinct.sort(key=lambda text: numbers[text])
-        if len(distinct) > LISTED:
-            return _sized(name, texts, numbers)
-    heights = {text: at / (len(distinct) - 1) if len(distinct) > 1 else 0.5 for at, text in enumerate(distinct)}
-    return ParallelAxis(name, tuple((height, text) for text, height in heights.items())), list(map(heights.get, texts))
-
-
-def _sized(name: str, texts: Sequence[str], numbers: dict[str, float]) -> tuple[ParallelAxis, list[float | None]]:
-    low, high = min(numbers.values()), max(numbers.values())
-    log = low > 0 and high >= LOG_FROM * low
-    scale, back = (math.log, math.exp) if log else (float, float)
-    first, span = scale(low), (scale(high) - scale(low)) or 1.0
-    heights = {text: (scale(value) - first) / span for text, value in numbers.items()}
-    marks = ((0.0, low), (0.5, back((scale(low) + scale(high)) / 2)), (1.0, high))
-    return ParallelAxis(name, tuple((at, f"{value:.3g}") for at, value in marks)), list(map(heights.get, texts))
+    if len(numbers) == len(distinct) > LISTED:
+        low, high = min(numbers.values()), max(numbers.values())
+        scale, back = (math.log, math.exp) if low > 0 and high >= LOG_FROM * low else (float, float)
+        first, span = scale(low), (scale(high) - scale(low)) or 1.0
+        heights = {text: (scale(value) - first) / span for text, value in numbers.items()}
+        marks = ((0.0, low), (0.5, back((scale(low) + scale(high)) / 2)), (1.0, high))
+        shown = [(at, f"{value:.3g}") for at, value in marks]
+    else:
+        heights = {text: at / (len(distinct) - 1) if len(distinct) > 1 else 0.5 for at, text in enumerate(distinct)}
+        shown = [(height, text) for text, height in heights.items()]
+    return ParallelAxis(name, tuple(shown)), list(map(heights.get, texts))
 
 
 def _number(text: str) -> float | None:
@@ -94,16 +91,17 @@ def _scores(rows: Sequence[TrialRow], metric: str) -> tuple[ParallelAxis, list[f
 
 
 def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) -> tuple[list[Panel], Frame]:
-    """Return a panel for each trial that has ended an epoch, in the given order, and the axes that all share."""
+    """Return a panel for each trial that has ended an epoch, in the order of the rows, and the axes of all panels."""
     share = shape.metric == "val_accuracy"
     factor, unit = (100.0, " %") if share else (1.0, "")
     having = [row for row in rows if row.curve]
-    family = _family([row.base for row in study.rows])
+    words = zip(*(name.split("-")[:-1] for name in {row.base for row in study.rows}), strict=False)
+    shared = "".join(f"{word[0]}-" for word in itertools.takewhile(lambda word: len(set(word)) == 1, words))
     panels = [
         Panel(
             str(row.number),
             f"#{row.number} {metric_text(row, shape.metric)}",
-            _short(row, shape, family),
+            _differences(row, shape, shared),
             tuple((float(epoch), factor * value) for epoch, value in _drawable(row).items()),
         )
         for row in having
@@ -116,20 +114,18 @@ def multiples(rows: Sequence[TrialRow], study: StudyState, shape: TableShape) ->
     return panels, Frame(title, low, high, max(row.epochs or row.epoch for row in having), unit)
 
 
-def _family(names: Sequence[str]) -> str:
-    """Return the words that all names of presets begin with (``labo04-raw-``)."""
-    words = zip(*(name.split("-")[:-1] for name in set(names)), strict=False)
-    return "".join(f"{word[0]}-" for word in itertools.takewhile(lambda word: len(set(word)) == 1, words))
+def _differences(row: TrialRow, shape: TableShape, shared: str) -> str:
+    """Return the values that distinguish a trial from the others: ``250, tanh``; ``seed 3``.
 
-
-def _short(row: TrialRow, shape: TableShape, family: str) -> str:
-    """Return what distinguishes a trial from the others (``250, tanh``; ``seed 3``)."""
-    parts = [*([row.base.removeprefix(family)] if shape.bases else []), *(value for _, value in row.values)]
+    Args:
+        shared: the words with which all names of presets begin, such as ``labo04-raw-``.
+    """
+    parts = [*([row.base.removeprefix(shared)] if shape.bases else []), *(value for _, value in row.values)]
     return ", ".join([*parts, *([f"seed {row.seed}"] if shape.seeds else [])])
 
 
 def _limits(values: Sequence[float], share: bool) -> tuple[float, float]:
-    """Return the limits of the axis without the worst 5 % of values, as one bad start would flatten all curves."""
+    """Return the limits of the axis without the worst 5 % of values: one bad start would flatten all curves."""
     cut = len(values) // 20
     low, high = (values[cut], values[-1]) if share else (values[0], values[-1 - cut])
     margin = 0.02 * (high - low) or 0.5
@@ -141,9 +137,9 @@ def _drawable(row: TrialRow) -> dict[int, float]:
 
 
 def seeds(rows: Sequence[TrialRow], chosen: str) -> list[OverlaidSeries]:
-    """Return the mean curve over the seeds with its band, then the chosen seed's curve and the others'.
+    """Return the mean curve with its band, then the chosen seed's curve, then the curves of the other seeds.
 
-    The mean is that of the finished seeds; of all seeds while fewer than two have finished.
+    The mean is over the finished seeds, or over all seeds while fewer than two have finished.
     """
     with_curve = [row for row in rows if row.curve]
     finished = [row for row in with_curve if row.state == "finished"]
@@ -173,7 +169,7 @@ def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
 
 
 class PlotPane(Container):
-    """Shows one of a study's plots; it follows the cursor of the table."""
+    """A pane with one of a study's plots, in which the trial under the table's cursor stands out."""
 
     DEFAULT_CSS = """
     PlotPane {
