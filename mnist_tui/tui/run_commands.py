@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class BusyQuestion(Question):
-    """Asks whether a new run waits in line (the default), starts now, or not at all, while the device is busy."""
+    """The question whether a new run waits (the default), starts now, or not at all, while the device is busy."""
 
     TITLE = "The device is busy"
     HELP = """
@@ -50,10 +50,9 @@ class BusyQuestion(Question):
 
 
 class ExtendScreen(FormDialog[int]):
-    """Asks how many more epochs a run is to train; gives None to leave the plan as it is.
+    """The question how many more epochs a run is to train.
 
     Args:
-        snapshot: the run as it is now.
         experiment: the run's experiment; None if it cannot be read.
     """
 
@@ -75,67 +74,60 @@ class ExtendScreen(FormDialog[int]):
 
     def __init__(self, snapshot: RunSnapshot, experiment: Experiment | None) -> None:
         super().__init__()
-        self._snapshot, self._experiment = snapshot, experiment
+        self._snapshot, self._training = snapshot, experiment.training if experiment is not None else None
+        self._planned = snapshot.run.epochs or (self._training.epochs if self._training is not None else 0)
+        # `runs.start.extend` adds the new epochs to this number, too
+        self._base = len(snapshot.run.history) if snapshot.state == "finished" else self._planned
 
     def fields(self) -> Iterable[Widget]:
-        run = self._snapshot.run
-        epochs = f"{count(len(run.history))} of {counted(self._planned(), 'epoch')} done"
+        epochs = f"{count(len(self._snapshot.run.history))} of {counted(self._planned, 'epoch')} done"
         yield Static(f"Run {self._snapshot.folder.id}\n{self._snapshot.state}, {epochs}", markup=False)
         yield Label("Epochs more:")
-        yield Input(str(USUAL), type="integer", max_length=7, select_on_focus=True)
+        yield Input("5", type="integer", max_length=7, select_on_focus=True)
         yield Static("", id="plan", markup=False)
 
     def on_mount(self) -> None:
         self._show_plan()
 
-    def _planned(self) -> int:
-        planned = self._experiment.training.epochs if self._experiment is not None else 0
-        return self._snapshot.run.epochs or planned
-
+    @property
     def _epochs(self) -> int | None:
-        """Return the typed number; None if so many epochs cannot be added."""
+        """The typed number; None if so many epochs cannot be added."""
         text = self.number.value.strip()
         epochs = int(text) if text.isdecimal() else 0
-        return epochs if 1 <= epochs <= MAX_EPOCHS - self._base() else None
-
-    def _base(self) -> int:
-        """Return the number of epochs that the new ones are added to: see `runs.start.extend`."""
-        return len(self._snapshot.run.history) if self._snapshot.state == "finished" else self._planned()
+        return epochs if 1 <= epochs <= MAX_EPOCHS - self._base else None
 
     @on(Input.Changed)
     def _show_plan(self) -> None:
-        epochs = self._epochs()
+        epochs = self._epochs
         if epochs is not None:
             self.plan.update("\n".join(self._lines(epochs)))
-        self.show_problem("" if epochs else f"A whole number from 1 to {MAX_EPOCHS - self._base():,} is needed.")
+        self.show_problem("" if epochs else f"A whole number from 1 to {MAX_EPOCHS - self._base:,} is needed.")
         self.plan.display = epochs is not None
         self.accept_button.disabled = epochs is None
 
     def _lines(self, epochs: int) -> Iterable[str]:
-        run, total = self._snapshot.run, self._base() + epochs
+        run, total = self._snapshot.run, self._base + epochs
         left = total - len(run.history)
         yield f"{counted(total, 'epoch')} will be planned, {count(left)} still to train."
         if (each := run.seconds_an_epoch) is not None:
             yield f"{count(left)} at {seconds(each)} each: {seconds(left * each)}."
-        training = self._experiment.training if self._experiment is not None else None
-        if training is not None and training.schedule.SPANS_EPOCHS:
+        if self._training is not None and self._training.schedule.SPANS_EPOCHS:
             yield "The cosine schedule is stretched over the new total: its learning rate rises again."
-        if training is not None and training.early_stopping is not None:
+        if self._training is not None and self._training.early_stopping is not None:
             yield "Early stopping may still end it sooner."
 
     def accept(self) -> None:
-        epochs = self._epochs()
-        if epochs is None:
+        if self._epochs is None:
             self.number.focus()
         else:
-            self.dismiss(epochs)
+            self.dismiss(self._epochs)
 
     def action_more(self, by: int) -> None:
-        self.number.value = str(max(1, (self._epochs() or 1) + by))
+        self.number.value = str(max(1, (self._epochs or 1) + by))
 
 
 class DiscardQuestion(Question):
-    """Asks whether to discard a run; keeping it is the default."""
+    """The question whether to discard a run; keeping it is the default."""
 
     TITLE = "Discard this run?"
     HELP = """
@@ -171,7 +163,7 @@ def train(bench: Bench, preset: Preset) -> None:
 
 
 def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | None:
-    """Start a run; if it cannot start, a notice says why and None is returned."""
+    """Start a run; if it cannot start, show the reason in a notice and return None."""
     try:
         return bench.starter.start(preset, wait=wait)
     except (RequestError, DataError, OSError) as error:
@@ -180,9 +172,9 @@ def start(bench: Bench, preset: Preset, *, wait: bool = False) -> RunFolder | No
 
 
 async def ask_to_wait(bench: Bench) -> bool | None:
-    """Return whether a new run is to wait in line; ask if the device is busy. None if no run is to start.
+    """Return whether a new run is to wait, after a question if the device is busy; None if no run is to start.
 
-    Call it in a worker of the app.
+    Call this function in a worker of the app.
     """
     busy = await asyncio.to_thread(bench.starter.busy)
     if busy is None:
@@ -194,7 +186,7 @@ async def ask_to_wait(bench: Bench) -> bool | None:
 
 
 def resume(bench: Bench, folder: RunFolder) -> None:
-    """Have a worker continue a run; a notice says why if it cannot."""
+    """Continue a run in a new worker; if this fails, show the reason in a notice."""
     try:
         run_start.resume(folder)
         bench.following.follow(folder, resumed=True)
@@ -213,9 +205,9 @@ def ask_to_extend(bench: Bench, snapshot: RunSnapshot, experiment: Experiment | 
 
 
 def extend(bench: Bench, folder: RunFolder, epochs: int) -> None:
-    """Have a run train more epochs, with a new worker if it has ended, and show the outcome in a notice.
+    """Extend a run by some epochs, with a new worker if it has ended, and show the outcome in a notice.
 
-    It works in a thread: a live worker is given a moment to take the command.
+    This happens in a thread, as a live worker needs a moment to accept the command.
     """
 
     def work() -> None:
@@ -261,7 +253,7 @@ def discard(bench: Bench, folder: RunFolder) -> None:
 
 
 def _sentence(error: Exception) -> str:
-    """Return what went wrong; an unexpected error is logged with its traceback."""
+    """Return the message for an error; an unexpected error is logged with its traceback."""
     if isinstance(error, OSError):
         return why_unwritten(error)
     return str(error) if isinstance(error, RequestError) else logged(error)
@@ -274,6 +266,3 @@ def open_run(bench: Bench, run: RunSummary) -> None:
 
 def folder_of(run: RunSummary) -> RunFolder:
     return RunFolder(Path(run.folder))
-
-
-USUAL = 5
