@@ -30,8 +30,9 @@ from mnist_tui.settings import REFRESH_SECONDS, Refresh, load_settings, save_set
 from mnist_tui.shown_text import visible, visible_line
 from mnist_tui.tui.feed import FolderFeed, Followed, RunFeed, end_of
 from mnist_tui.tui.terminal.keyboard import Keyboard, focus_within
+from mnist_tui.tui.terminal.keymap import Entry, key_of, keymap, problems
 from mnist_tui.tui.terminal.text_filters import AsciiText, SafeText
-from mnist_tui.tui.terminal.window import LOOK_SECONDS, Pace, Window, title_of
+from mnist_tui.tui.terminal.window import CHECK_SECONDS, Pace, Window, title_of
 
 if TYPE_CHECKING:
     from textual.actions import ActionParseResult
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from mnist_tui.tui.editor.draft import Draft
     from mnist_tui.tui.starting import Starter
     from mnist_tui.tui.studies.study_view import StudyFeed
-    from mnist_tui.tui.terminal.keymap import Entry
 
 NOTICE_SECONDS = 15
 FREEZE_SECONDS = 2.0
@@ -261,8 +261,6 @@ class Bench(App[None]):
     @work(thread=True, group="keys", exclusive=True, exit_on_error=False)
     def _complete_keymap(self) -> None:
         """Set all keys of classes in which the user has changed some, and warn of conflicts and unknown actions."""
-        from mnist_tui.tui.terminal.keymap import keymap, problems
-
         own, table = self.settings.keys, self.key_entries()
         self.call_from_thread(self.set_keymap, keymap(own, table))
         for problem in problems(own, table, settings_file_text()):
@@ -274,7 +272,7 @@ class Bench(App[None]):
             self.keyboard.watch(screen)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.window.set_title(PROGRAM)
-        self.set_interval(LOOK_SECONDS, self._watch_pace)
+        self.set_interval(CHECK_SECONDS, self._watch_pace)
         self.set_timer(FREEZE_SECONDS, gc.enable if self.is_headless else _freeze_garbage_collection)
         for problem in self._problems:
             self.warn(problem)
@@ -310,8 +308,6 @@ class Bench(App[None]):
             self.window.measure_pace()
         slow = is_automatic and self.window.pace.slow
         if slow and not self._slow:
-            from mnist_tui.tui.terminal.keymap import key_of
-
             seconds = f"{REFRESH_SECONDS['slow']:g}"
             self.notify(
                 f"The terminal is slow: live screens are redrawn every {seconds} s. "

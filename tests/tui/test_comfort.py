@@ -25,7 +25,7 @@ from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_o
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.terminal.desktop import MOST, copy, sequence, through_tmux
 from mnist_tui.tui.terminal.keymap import entries, shown
-from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_LOOKS, Pace, title_of
+from mnist_tui.tui.terminal.window import KEPT_SECONDS, SLOW_ANSWER_SECONDS, WAITING_CHECKS, Pace, title_of
 from mnist_tui.tui.widgets.controls import KeyFooter
 from tests.terminal import COMMAND, CTRL_Q, Terminal
 from tests.tui.sizes import at_sizes
@@ -229,7 +229,7 @@ def test_a_terminal_is_slow_where_output_waits_look_after_look_and_for_a_while_a
     for waiting in (5, 0, 5, 5, 0):
         pace.add_waiting(waiting)
     assert not pace.slow, "a frame just being written is met now and then"
-    for _ in range(WAITING_LOOKS):
+    for _ in range(WAITING_CHECKS):
         pace.add_waiting(2)
     assert pace.slow
     clock.now += KEPT_SECONDS - 1

@@ -1,6 +1,6 @@
 """Copy text to the clipboard of the user's terminal (OSC 52), and open files with the user's desktop.
 
-A terminal never says whether it took a text, so a copied text is also saved in a file, which a notice names.
+A terminal does not report whether it accepted a text, so a copied text is also saved in a file, which a notice names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mnist_tui.files import read_text, write_text
 from mnist_tui.runs.folder import check_place_in_run
 
 MOST = 74_994
-"""Bytes of base64 that xterm takes, and other terminals after it."""
+"""The most bytes of base64 that xterm accepts; other terminals followed it."""
 TMUX_SECONDS = 2.0
 REFUSAL_SECONDS = 3.0
 """An opener that cannot open a file ends sooner than this; one that still runs has opened it."""
@@ -34,18 +34,18 @@ def sequence(text: str) -> str:
 
 
 def through_tmux(inner: str) -> str:
-    """Wrap a sequence so that tmux passes it to the terminal that it runs in, if its allow-passthrough is on."""
+    """Wrap a sequence so that tmux, if its allow-passthrough is on, passes it to the outer terminal."""
     return f"\x1bPtmux;{inner.replace(chr(27), chr(27) * 2)}\x1b\\"
 
 
 def copy(app: App[Any], text: str, path: Path) -> None:
-    """Copy a text, save it in a file, and tell the user both in a notice."""
+    """Copy a text and save it in a file; a notice reports both."""
     app.copy_to_clipboard(text)
     app.run_worker(partial(_save, app, text, path), thread=True, group="clipboard", exit_on_error=False)
 
 
 def _save(app: App[Any], text: str, path: Path) -> None:
-    """Save in a thread: tmux, which is asked about the clipboard, is another process."""
+    """Save the text, in a thread: the check of the clipboard starts a tmux process."""
     saved, severity = f"saved to {path}", "information"
     try:
         check_place_in_run(path)
@@ -68,7 +68,7 @@ def _save(app: App[Any], text: str, path: Path) -> None:
 
 
 def clipboard_problem(app: App[Any], text: str) -> str:
-    """Return what may keep a copied text from the clipboard; empty for nothing. For a thread: it asks tmux."""
+    """Return why a copied text may not reach the clipboard; empty if nothing is in the way. Blocks: it asks tmux."""
     if len(base64.b64encode(text.encode())) > MOST:
         return "Too long for many terminals' clipboards"
     inside_tmux = os.environ.get("TMUX") and not app.is_web
@@ -89,7 +89,7 @@ def _tmux_option(flags: str, name: str) -> str:
 
 
 def opener() -> str | None:
-    """Return the system's command that opens a file; None if the user could not see it (after a remote login)."""
+    """Return the system's command that opens a file; None without a display for the user, as after a remote login."""
     if sys.platform == "darwin":
         return None if os.environ.get("SSH_CONNECTION") else shutil.which("open")
     has_display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -97,10 +97,10 @@ def opener() -> str | None:
 
 
 def show(app: App[Any], path: Path, what: str) -> None:
-    """Open a file, or tell where it is; a visitor of the web page gets it into the browser.
+    """Open a file, or show its path in a notice if it cannot be opened; a web page opens the file in the browser.
 
     Args:
-        what: what the file is; the title of the notices.
+        what: the title of the notices, such as ``Report``.
     """
     notify = partial(app.notify, title=what, timeout=NOTICE_SECONDS)
     if not app.is_web:
@@ -113,7 +113,6 @@ def show(app: App[Any], path: Path, what: str) -> None:
 
 
 def _open(app: App[Any], path: Path, notify: partial[None]) -> None:
-    """Open in a thread, and wait for the opener's refusal."""
     command, opened = opener(), False
     if command is not None:
         null = subprocess.DEVNULL

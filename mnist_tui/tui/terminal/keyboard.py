@@ -1,4 +1,4 @@
-"""Handle keys one after another: each waits until everything is done that the key before it started.
+"""Handle keys one after another: each key waits until all work that the previous key started has ended.
 
 Textual decides which widget gets a key when the key arrives. Keys of one packet (a slow line, a macro, a pasted
 command) would all go to the widget that had the focus before the first of them was handled.
@@ -23,26 +23,26 @@ TAKES_KEYBOARD = "takes-keyboard"
 """The group of workers that show another screen or ask a question: keys wait for them."""
 STEP_SECONDS = 0.005
 PATIENCE = 400
-"""The most steps that a key waits for the one before it, so that a handler that hangs does not block all keys."""
+"""The most steps that a key waits for the previous key, so that a handler that hangs does not block all keys."""
 TURNS = 50
-"""How often a wait checks what is under way before it begins to sleep between checks."""
+"""The number of checks in a wait before it begins to sleep between two checks."""
 HOPS = 12
 """Turns of the event loop between two checks: about as many as a key passes widgets on its way up."""
 FRAME_SECONDS = 0.1
 """The time between two frames while keys wait."""
 UNHURRIED = (events.MouseMove, events.MouseScrollUp, events.MouseScrollDown)
-"""Events that do not move the focus or open a screen; the next one need not wait for them."""
+"""Events that neither move the focus nor open a screen; the next event need not wait for them."""
 
 
 class Keyboard:
-    """Gives an app its keys, clicks and pastes one at a time.
+    """Passes keys, clicks and pastes on to an app, one at a time.
 
-    A screen with `MUST_BE_SEEN = True` never gets one that arrived before the screen was drawn; this holds again after
-    another screen has covered it.
+    A screen with `MUST_BE_SEEN = True` never gets an event that arrived before the screen was drawn. After another
+    screen has covered it, it must be drawn anew.
 
     Attributes:
-        acting: how many actions are under way.
-        asking: how many workers wait for the user's answer.
+        acting: the number of actions under way.
+        asking: the number of workers that wait for the user's answer.
     """
 
     def __init__(self, app: App[Any]) -> None:
@@ -63,7 +63,7 @@ class Keyboard:
         return idle and bool(self._app.screen_stack) and self._app.screen in self._drawn
 
     def admits(self, event: events.Event) -> bool:
-        """Return whether the app is to handle an event now; if not, the event is sent again later or dropped."""
+        """Return whether the app must handle an event now; otherwise the event is sent again later or dropped."""
         if event is self._released:
             self._released = None
         elif self._settling is not None or self._released is not None or self._waiting:
@@ -79,14 +79,14 @@ class Keyboard:
         return True
 
     def handled(self, event: events.Event) -> None:
-        """The app has dispatched an event; the next ones wait until everything is done that it started."""
+        """Note that the app has dispatched an event; later events wait until all work that it started has ended."""
         if isinstance(event, UNHURRIED):
             self._release()
         else:
             self._settling = asyncio.create_task(self._settle(), name="keyboard")
 
     def watch(self, screen: Screen[Any]) -> None:
-        """Note when the screen that is shown now is drawn. A question that another screen covers must be seen anew."""
+        """Note the time at which the present screen is drawn; forget the times of questions that it covers."""
         for covered in [known for known in self._drawn if known is not screen and _must_be_seen(known)]:
             del self._drawn[covered]
         if screen not in self._drawn:
@@ -97,18 +97,18 @@ class Keyboard:
             self._drawn.setdefault(screen, time.monotonic())
 
     def _keep(self, event: events.Event) -> None:
-        """Keep an event for later; of mouse movements in a row only the last one."""
+        """Store an event for later; of consecutive mouse movements, store the last one only."""
         if isinstance(event, events.MouseMove) and self._waiting and isinstance(self._waiting[-1], events.MouseMove):
             self._waiting.pop()
         self._waiting.append(event)
 
     def _too_early(self, event: events.Event) -> bool:
-        """Return whether an event came before the question that it would answer was drawn."""
+        """Return whether an event came before the present question was drawn."""
         screen = self._app.screen
         return _must_be_seen(screen) and event.time <= self._drawn.get(screen, float("inf"))
 
     def _release(self) -> None:
-        """Send the next event to the app again; if there is none, redraws are no longer held back."""
+        """Send the next waiting event to the app again; if none waits, stop holding redraws back."""
         self._pace()
         if self._waiting:
             self._released = self._waiting.popleft()
@@ -117,7 +117,7 @@ class Keyboard:
                 self._waiting.clear()
 
     async def _settle(self) -> None:
-        """Wait until nothing is under way, then send the next event.
+        """Wait until no work is under way, then send the next event.
 
         A message passes from a widget to its parent in one turn of the event loop. After some turns with empty queues,
         only handlers that wait for something are left; a message sent to their widget waits for them, too.
@@ -145,7 +145,7 @@ class Keyboard:
             self._release()
 
     def _pace(self) -> None:
-        """Hold redraws back while keys wait, except for a frame now and then: a frame takes longer than most keys."""
+        """Hold redraws back while keys wait, but draw a frame now and then: a frame takes longer than most keys."""
         new = time.monotonic() - self._frame < FRAME_SECONDS
         if self._waiting and new and self._app.screen in self._drawn:
             if self._held is None:
@@ -158,15 +158,15 @@ class Keyboard:
             self._app.screen.call_after_refresh(self._framed)
 
     def _show_frame(self) -> None:
-        """End the holding back of redraws."""
+        """Stop holding redraws back."""
         if self._held is not None:
             self._held.close()
             self._held = None
             if self._app.screen_stack:
-                self._app.screen.check_idle()  # it was not asked to draw meanwhile
+                self._app.screen.check_idle()  # it has not been asked to draw meanwhile
 
     async def _laid_out(self, patience: int) -> int:
-        """Wait until the widget with the focus has a size: an option list that has none fails on Page Up."""
+        """Wait until the widget with the focus has a size: an option list without a size fails on Page Up."""
         focused = self._app.focused
         if focused is None or focused.size or not self._app.screen_stack:
             return patience
@@ -182,12 +182,12 @@ class Keyboard:
         self._frame, self._frame_due = time.monotonic(), False
 
     def _quiet(self) -> bool:
-        """Return whether no message waits between the focused widget and the app, where a key passes."""
+        """Return whether no message waits in the queues from the focused widget up to the app, where a key passes."""
         lowest = (self._app.focused or self._app.screen) if self._app.screen_stack else self._app
         return all(node.message_queue_size == 0 for node in lowest.ancestors_with_self)
 
     def _unfinished(self) -> bool:
-        """Return whether something is under way that may still move the focus or show a screen."""
+        """Return whether work is under way that may still move the focus or show a screen."""
         workers = [worker for worker in self._app.workers if worker.group == TAKES_KEYBOARD]
         busy = sum(worker.state in {WorkerState.PENDING, WorkerState.RUNNING} for worker in workers)
         shown = self._app.screen_stack
@@ -200,7 +200,7 @@ def _must_be_seen(screen: Screen[Any]) -> bool:
 
 
 async def _through(pump: MessagePump, patience: int) -> int:
-    """Wait until a widget has handled all messages that it has now; return the patience that is left."""
+    """Wait until a widget has handled all messages now in its queue; return the rest of the patience."""
     passed = asyncio.Event()
     if not pump.is_running or not pump.call_later(passed.set):
         return patience
@@ -214,7 +214,7 @@ async def _through(pump: MessagePump, patience: int) -> int:
 
 
 def focus_within(screen: Screen[Any], by: int) -> None:
-    """Move the focus to the next field (1) or the previous one (-1); it stops at the form's ends."""
+    """Move the focus to the next field (1) or the previous one (-1), but not beyond the ends of the form."""
     chain = screen.focus_chain
     if screen.focused not in chain:
         screen.focus_next()

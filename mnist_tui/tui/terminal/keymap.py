@@ -1,4 +1,4 @@
-"""All keys of the app as one table, with the user's own keys; and the commands that work on a screen right now."""
+"""All keys of the app as one table, with the user's own keys; and the commands available on a screen."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from textual.screen import ModalScreen, Screen
 
 @dataclass(frozen=True)
 class Entry:
-    """An action of a class, or several that share their keys and of which one works at a time (pause, continue).
+    """An action of a class; or several actions that share their keys and exclude each other, as pause and continue do.
 
     Attributes:
         ids: the ids of the bindings.
-        owner: the class that binds them.
+        owner: the class that binds the keys.
         keys: the default keys.
     """
 
@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def section(self) -> str:
-        """The heading in the list of keys: where the keys work."""
+        """The heading in the list of keys: the screen or widget in which the keys work."""
         return self.ids[0].partition(".")[0].replace("-", " ").replace("_", " ").capitalize()
 
     def current_keys(self, own: Mapping[str, str]) -> tuple[str, ...]:
@@ -42,13 +42,13 @@ class Entry:
 
 
 def split(keys: str) -> tuple[str, ...]:
-    """Split keys that are joined by commas; each gets the name that Textual has for it."""
+    """Split keys that are joined by commas, and replace each by Textual's name for it."""
     parts = ",".join(part for part in keys.split(",") if part.strip())
     return tuple(binding.key for binding in Binding.make_bindings([Binding(parts, "")])) if parts else ()
 
 
 def shown(keys: str | tuple[str, ...]) -> str:
-    """Return keys as the footer writes them, joined by commas."""
+    """Format keys as the footer does, joined by commas."""
     parts = (key.rpartition("+") for key in (split(keys) if isinstance(keys, str) else keys))
     return ", ".join(f"{mods}{plus}".replace("ctrl+", "^") + format_key(bare) for mods, plus, bare in parts)
 
@@ -61,19 +61,19 @@ def bind(
     Args:
         name: the binding's id, such as ``draw.undo``: a section of the list of keys, and the action.
         keys: joined by commas.
-        about: what the action does, for the list of keys.
-        hidden: whether the footer leaves it out.
-        display: what the footer shows instead of the keys.
+        about: the effect of the action, for the list of keys.
+        hidden: whether the footer omits the binding.
+        display: the text in the footer instead of the keys.
     """
     return Binding(keys, action, label, show=not hidden, key_display=display, tooltip=about, id=name)
 
 
 def key_of(name: str, owner: type[DOMNode], own: Mapping[str, str]) -> str:
-    """Return an action's first key as the footer writes it: the user's own key, else the default one.
+    """Return an action's first key in the footer's format: the user's own key, else the default one.
 
     Args:
         name: the id of one of `owner`'s bindings.
-        own: the user's keys by such ids.
+        own: the user's keys by the ids of bindings.
     """
     named = (binding for binding in owner.BINDINGS if isinstance(binding, Binding) and binding.id == name)
     return shown(split(own.get(name) or next(named).key)[:1])
@@ -86,7 +86,7 @@ def labelled(label: str, key: str) -> Content:
 
 @cache
 def entries(classes: tuple[type[DOMNode], ...]) -> tuple[Entry, ...]:
-    """Return every action of these classes that has a key and an id; the app's own first, then by section."""
+    """Return every action of the classes that has a key and an id: the app's own actions first, then by section."""
     table = [entry for owner in classes for entry in _entries_of(owner)]
     return tuple(sorted(table, key=lambda entry: (not issubclass(entry.owner, App), entry.section)))
 
@@ -106,7 +106,7 @@ def _entries_of(owner: type[DOMNode]) -> Iterator[Entry]:
 def keymap(own: Mapping[str, str], table: tuple[Entry, ...]) -> dict[str, str]:
     """Return the keymap for Textual: the user's keys, and all other keys of the classes in which keys have changed.
 
-    Textual takes a changed action's old keys from every action that shares them, and moves the actions of a keymap to
+    Textual removes a changed action's old keys from every action that shares them, and moves the actions of a keymap to
     the end of the footer. With all keys of a class in the keymap, other actions keep their keys and their order.
     """
     changed = {entry.owner for entry in table if any(name in own for name in entry.ids)}
@@ -118,29 +118,21 @@ def keymap(own: Mapping[str, str], table: tuple[Entry, ...]) -> dict[str, str]:
 
 
 def _work_together(first: type[DOMNode], second: type[DOMNode]) -> bool:
-    """Return whether keys of both classes can work at the same moment, as far as the classes show it."""
+    """Return whether keys of both classes may work at the same moment."""
     if issubclass(first, App) or issubclass(second, App):
         return not issubclass(first, ModalScreen) and not issubclass(second, ModalScreen)
     return issubclass(first, second) or issubclass(second, first)
 
 
 def taken(entry: Entry, key: str, own: Mapping[str, str], table: tuple[Entry, ...]) -> Entry | None:
-    """Return the action that has the key already where `entry` works; those that share keys by default do not count."""
-    return next(
-        (
-            other
-            for other in table
-            if other is not entry
-            and not set(entry.keys) & set(other.keys)
-            and _work_together(entry.owner, other.owner)
-            and key in other.current_keys(own)
-        ),
-        None,
-    )
+    """Return another action that has a key already; actions that share a default key with `entry` do not count."""
+    others = (each for each in table if each is not entry and not set(entry.keys) & set(each.keys))
+    rivals = (each for each in others if _work_together(entry.owner, each.owner) and key in each.current_keys(own))
+    return next(rivals, None)
 
 
 def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> list[str]:
-    """Return a sentence for each of the user's keys whose action is unknown or whose key is taken.
+    """Return a sentence for each of the user's keys that belongs to an unknown action or is taken by another action.
 
     Args:
         path: the settings file.
@@ -158,14 +150,14 @@ def problems(own: Mapping[str, str], table: tuple[Entry, ...], path: str) -> lis
 
 @dataclass(frozen=True)
 class ScreenCommand:
-    """An action that a key of the present screen starts.
+    """An action that has a key on the present screen.
 
     Attributes:
         keys: every key of the action, as the footer writes them.
-        name: its name in the footer.
+        name: the label in the footer.
         about: a longer description; may be empty.
-        own: whether it is this program's, not the scrolling and focusing that every Textual screen has.
-        shown: whether the footer shows it.
+        own: whether this program defines the action; Textual defines scrolling and focusing.
+        shown: whether the footer shows the key.
     """
 
     node: DOMNode
@@ -178,15 +170,13 @@ class ScreenCommand:
 
 
 def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
-    """Return what works now: the program's own commands first, and of those the footer's first."""
+    """Return the enabled commands: the program's own ones before Textual's, those in the footer before the others."""
     merged: dict[tuple[str, str], ScreenCommand] = {}
     for active in screen.active_bindings.values():
         node, binding = active.node, active.binding
         if active.enabled and binding.description:
             key, own = screen.app.get_key_display(binding), _is_own(node, binding.action)
-            command = ScreenCommand(
-                node, binding.action, (), binding.description, binding.tooltip, own, shown=binding.show
-            )
+            command = ScreenCommand(node, binding.action, (), binding.description, binding.tooltip, own, binding.show)
             command = merged.get((command.action, command.name), command)
             if key not in command.keys:
                 merged[command.action, command.name] = replace(command, keys=(*command.keys, key))
@@ -194,7 +184,6 @@ def commands_of(screen: Screen[Any]) -> list[ScreenCommand]:
 
 
 def _is_own(node: DOMNode, action: str) -> bool:
-    """Return whether the class that binds the action is not Textual's."""
     for kind in type(node).__mro__:
         for entry in kind.__dict__.get("BINDINGS", ()):
             if (entry.action if isinstance(entry, Binding) else entry[1]) == action:

@@ -1,4 +1,4 @@
-"""Filters for every drawn line: control characters are made visible, and all text ASCII if the settings say so."""
+"""Filters for every drawn line: one makes control characters visible, one replaces characters that are not ASCII."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ UNKNOWN = "?"
 
 
 class AsciiText(LineFilter):
-    """Replaces each character that is not ASCII by one that looks like it; the width of a line stays the same."""
+    """Replaces each character that is not ASCII by a similar one; the width of a line stays the same."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         if all(segment.text.isascii() for segment in segments):
@@ -57,7 +57,7 @@ class AsciiText(LineFilter):
 
 @lru_cache(1024)
 def ascii_of(char: str) -> str:
-    """Return ASCII characters that stand for a character, as many as it is wide."""
+    """Return the ASCII replacement of a character: as many characters as the original has cells."""
     if char.isascii():
         return char
     if BRAILLE_BLANK <= ord(char) <= BRAILLE_LAST:
@@ -73,8 +73,8 @@ FILLING = " ─━═▔▁"
 class SafeText(LineFilter):
     """Makes control characters visible and isolates right-to-left words; the width of a line stays the same.
 
-    A control character has no width but what stands for it has. The room comes from the blanks or the border's line
-    after the text, else from the text's last letters.
+    A control character has no width, but its visible replacement has. The text becomes longer, and replaces blanks or
+    a part of a border's line after it; where there are none, the last letters are cut.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
@@ -101,7 +101,7 @@ class SafeText(LineFilter):
 
 
 def _filling(text: str) -> int:
-    """Return how many blanks the text begins with, or how many characters of a border's line but one."""
+    """Return the number of characters at the text's start that may be dropped: all blanks, or a border but its last."""
     first = text[:1]
     run = len(text) - len(text.lstrip(first)) if first and first in FILLING else 0
     return run if first == " " else max(0, run - 1)

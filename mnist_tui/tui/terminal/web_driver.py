@@ -1,7 +1,6 @@
-"""The driver of an app that is shown on a web page: Textual's packets on stdin and stdout.
+"""The driver of an app that is shown on a web page: Textual's packets on stdin and stdout, which the server holds.
 
-The page's server holds the other end of both. The app ends with its connection: stdin ends when the visitor leaves and
-when the server dies, of SIGKILL too.
+The app ends with its connection: stdin ends when the visitor leaves and when the server dies, also of SIGKILL.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from textual.drivers.web_driver import WebDriver
 from mnist_tui.tui.terminal.window import bounded
 
 LEAVING_SECONDS = 10.0
-"""How long the app may take to leave once its connection has ended; then its process is ended."""
+"""The time that the app has to leave after its connection has ended; then its process is ended."""
 CUT_OFF = 1
 """The exit code of a process that did not leave in time."""
 
 
 class PageDriver(WebDriver):
-    """Textual's web driver, for an app that ends with its connection and whose size is bounded."""
+    """Textual's web driver, but the app ends with its connection, and its size is bounded."""
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -37,7 +36,7 @@ class PageDriver(WebDriver):
         self._write = self._write_if_connected
 
     def run_input_thread(self) -> None:
-        """Handle input until the connection ends, then have the app leave."""
+        """Handle input until the connection ends, then make the app leave."""
         super().run_input_thread()
         threading.Thread(target=_end_process, name="cut-off", daemon=True).start()
         if not self.exit_event.is_set() and not self._loop.is_closed():
@@ -45,7 +44,7 @@ class PageDriver(WebDriver):
             asyncio.run_coroutine_threadsafe(leaving, self._loop)
 
     def on_meta(self, packet_type: str, payload: dict[str, object]) -> None:
-        """Handle a packet other than input. The terminal size that a browser page sends is limited."""
+        """Handle a packet other than input, with the size that a page sends cut to the bounds."""
         if packet_type == "resize":
             columns, rows = payload.get("width"), payload.get("height")
             if not isinstance(columns, int) or not isinstance(rows, int):
@@ -55,7 +54,7 @@ class PageDriver(WebDriver):
         super().on_meta(packet_type, payload)
 
     def _write_if_connected(self, data: bytes, /) -> int:
-        """Write to the server; if it has gone, the end of stdin ends the app."""
+        """Write to the server; ignore errors, since the end of stdin ends the app if the server is gone."""
         try:
             return os.write(self.fileno, data)
         except OSError:

@@ -1,6 +1,6 @@
-"""The terminal's window: its title, its size on a web page, and how quickly it draws.
+"""The terminal's window: its title, its size on a web page, and the speed at which it draws.
 
-Nothing of Textual is imported: the server of the web page imports this module.
+Textual is not imported: the server of the web page imports this module.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 SAVE_TITLE, RESTORE_TITLE = "\x1b[22;0t", "\x1b[23;0t"
 """The terminal's stack of titles (XTWINOPS)."""
 WITHOUT_TITLE = ("linux",)
-"""Terminals that have no window, and may print what is meant for its title."""
+"""Terminals that have no window, and may print a title as text."""
 QUESTION = "\x1b[?2026$p"
-"""Ask whether synchronized output is known (DECRQM). Textual asks at the start, too, and reports every answer."""
-LOOK_SECONDS = 1.0
+"""The query whether the terminal knows synchronized output (DECRQM). Textual reports every answer to it."""
+CHECK_SECONDS = 1.0
 SLOW_ANSWER_SECONDS = 0.8
-"""Longer than any line takes: what was drawn before the question has delayed the answer."""
-WAITING_LOOKS = 3
-"""How many times in a row output must be waiting; a single time may be a frame that is being written."""
+"""A later answer shows a slow terminal: no line takes that long, so earlier output has delayed the answer."""
+WAITING_CHECKS = 3
+"""Output must be waiting at so many checks in a row; at a single one it may be a frame that is being written."""
 KEPT_SECONDS = 60.0
-"""How long a terminal counts as slow after the last sign of it: less is sent then, so that the signs end."""
+"""The time for which a terminal counts as slow after the last sign: less is sent then, so that the signs end."""
 MOST_COLUMNS, MOST_ROWS = 1_000, 400
-"""More than a 4K screen shows in the smallest type. An app draws every cell: a page that claims more is cut to this."""
+"""More than a 4K screen shows in the smallest type. The app draws every cell, so larger sizes are cut."""
 
 
 def bounded(columns: int, rows: int) -> tuple[int, int]:
-    """Return the size that the app is drawn in for a web page that asks for this one."""
+    """Return the size in which the app is drawn for a web page that requests a size in cells."""
     return max(1, min(columns, MOST_COLUMNS)), max(1, min(rows, MOST_ROWS))
 
 
 def title_of(name: str, snapshot: RunSnapshot) -> str:
-    """Return a run's title: `mnist-tui · raw · epoch 7 of 20 · 97.6 %`, with the last validation accuracy."""
+    """Return the title for a run, ``mnist-tui · raw · epoch 7 of 20 · 97.6 %``, with the last validation accuracy."""
     run = snapshot.run
     epochs = len(run.history)
     parts = [PROGRAM, name]
@@ -57,11 +57,10 @@ def title_of(name: str, snapshot: RunSnapshot) -> str:
 
 
 class Window:
-    """The window of the app's terminal. Nothing is sent if it is not a terminal of its own (in tests, on a web page).
+    """The window of the app's terminal. In tests and on a web page, nothing is sent to it.
 
     Args:
-        app: the app.
-        pace: is updated with what is seen of the terminal.
+        pace: gets the observations of the terminal's speed.
     """
 
     def __init__(self, app: App[Any], pace: Pace) -> None:
@@ -80,27 +79,28 @@ class Window:
             self._driver.write(sequence)
 
     def set_title(self, title: str) -> None:
-        """Set the window's title; the previous one is kept for `restore_title`."""
+        """Set the window's title; the terminal stores the previous one for `restore_title`."""
         if os.environ.get("TERM") in WITHOUT_TITLE or title == self._title:
             return
         self.write(f"{SAVE_TITLE if self._title is None else ''}\x1b]2;{visible_line(title)}\x1b\\")
         self._title = title
 
     def restore_title(self) -> None:
-        """Bring back the title from before `set_title`."""
+        """Restore the title that the window had before `set_title`."""
         if self._title is not None:
             self.write(RESTORE_TITLE)
             self._title = None
 
     def measure_pace(self) -> None:
-        """See how quickly the terminal takes what is drawn; send it a question if it is known to answer."""
+        """Note how much output the terminal has not read yet; send a query if the terminal is known to answer."""
         if self._driver is not None:
-            self.pace.add_waiting(waiting_output(self._app))
+            queue: Any = getattr(getattr(self._driver, "_writer_thread", None), "_queue", None)
+            self.pace.add_waiting(queue.qsize() if queue is not None else 0)
             if self._answers and self.pace.start_question():
                 self.write(QUESTION)
 
     def add_answer(self) -> None:
-        """The terminal has answered a question; the first one is Textual's own."""
+        """Note that the terminal has answered a query; the first one is Textual's own."""
         self._answers = True
         self.pace.add_answer()
 
@@ -109,7 +109,7 @@ class Pace:
     """Decides whether the terminal is slow.
 
     Args:
-        clock: seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -123,30 +123,23 @@ class Pace:
         return self._last_sign is not None and self._clock() - self._last_sign < KEPT_SECONDS
 
     def add_waiting(self, pieces: int) -> None:
-        """Take note of how many pieces of output wait to be written now."""
+        """Note the number of pieces of output that wait to be written."""
         self._waiting = self._waiting + 1 if pieces else 0
-        if self._is_answer_late() or self._waiting >= WAITING_LOOKS:
+        if self._is_answer_late() or self._waiting >= WAITING_CHECKS:
             self._last_sign = self._clock()
 
     def start_question(self) -> bool:
-        """Return whether a query may be sent to the terminal now, and note it: no second one before the answer."""
+        """Return whether a query may be sent now, and note the time; there is no second query before the answer."""
         if self._asked is not None:
             return False
         self._asked = self._clock()
         return True
 
     def add_answer(self) -> None:
-        """Take note of the terminal's answer."""
+        """Note that the terminal has answered."""
         if self._is_answer_late():
             self._last_sign = self._clock()
         self._asked = None
 
     def _is_answer_late(self) -> bool:
         return self._asked is not None and self._clock() - self._asked > SLOW_ANSWER_SECONDS
-
-
-def waiting_output(app: App[Any]) -> int:
-    """Return how many pieces of output the driver's writing thread has still to write; 0 without such a thread."""
-    writer: Any = getattr(app._driver, "_writer_thread", None)  # pyright: ignore[reportPrivateUsage]
-    queue: Any = getattr(writer, "_queue", None)
-    return queue.qsize() if queue is not None else 0
