@@ -54,7 +54,7 @@ FREEZE_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class AppOptions:
-    """The options that the app is started with.
+    """The options with which the app is started.
 
     Attributes:
         preset: the preset to select, edit or train, as `action` says.
@@ -79,7 +79,7 @@ class Route:
     """A screen to show, and the data that it shows.
 
     Attributes:
-        name: a key of `routes.SCREENS`.
+        name: a key of `app.SCREENS`.
         study: the study that the screen shows, or to which the run's screen leads back.
         runs: the runs to export.
         summaries: the runs to compare.
@@ -103,11 +103,11 @@ class Bench(App[None]):
     Attributes:
         settings: changed by `change_settings` only.
         keyboard: passes on keys, clicks and pastes one by one.
-        following: the runs that are followed: their end is announced on any screen.
-        origin: the study from which the run that is shown was opened; None if it was opened elsewhere.
+        following: the runs whose end the app announces on any screen.
+        origin: the study from which the present run was opened; None if it was opened from another screen.
         selected: the name of the preset that was used last.
         kept_edits: edits that were neither saved nor discarded, by the name of their preset.
-        announced_exports: unfinished exports about which the user has been warned when leaving.
+        announced_exports: unfinished exports of which the user has been warned when leaving.
     """
 
     def __init__(self, options: AppOptions) -> None:
@@ -133,20 +133,19 @@ class Bench(App[None]):
 
     @cached_property
     def starter(self) -> Starter:
-        """Starts runs with the app's options."""
         from mnist_tui.tui.starting import Starter
 
         return Starter(self.options)
 
     @cached_property
     def studies(self) -> Followed[StudyFeed]:
-        """The studies that are followed: their end is announced on any screen."""
+        """The studies whose end the app announces on any screen."""
         from mnist_tui.tui.studies.study_view import StudyFeed
 
         return Followed(self, StudyFeed, {})
 
     def show(self, route: Route) -> None:
-        """Show a screen over the present ones or in their place, as `routes` says."""
+        """Show a screen over the present ones or in their place, as its entry in `app.SCREENS` says."""
         raise NotImplementedError
 
     def show_alone(self, screen: Screen[Any], origin: StudyFolder | None = None) -> None:
@@ -176,7 +175,7 @@ class Bench(App[None]):
             self.show(Route("presets"))
 
     def leave_run(self) -> None:
-        """Close all screens of a run, down to the list from which it was opened."""
+        """Close all screens of the present run, down to the list from which it was opened."""
         while self.can_go_back and not leads_to_runs(self.screen):
             self.pop_screen()
         if not leads_to_runs(self.screen):
@@ -189,7 +188,7 @@ class Bench(App[None]):
 
     @property
     def editor(self) -> BenchScreen[Any] | None:
-        """The editor, if it is open, also below other screens."""
+        """The editor, also if it lies below other screens; None if it is not open."""
         benches = (screen for screen in self.screen_stack if isinstance(screen, BenchScreen))
         return next((screen for screen in benches if screen.edited is not None), None)
 
@@ -231,7 +230,12 @@ class Bench(App[None]):
         self.notify(text, title=title, severity="warning", timeout=NOTICE_SECONDS)
 
     def report_error(self, title: str, text: str) -> None:
-        """Show an error: its title says what failed, its text why."""
+        """Show an error.
+
+        Args:
+            title: the failure, such as ``The training cannot start``.
+            text: the reason.
+        """
         self.notify(text, title=title, severity="error", timeout=NOTICE_SECONDS)
 
     @property
@@ -260,7 +264,7 @@ class Bench(App[None]):
 
     @work(thread=True, group="keys", exclusive=True, exit_on_error=False)
     def _complete_keymap(self) -> None:
-        """Set all keys of classes in which the user has changed some, and warn of conflicts and unknown actions."""
+        """Apply the user's keys, and warn of conflicts and unknown actions."""
         own, table = self.settings.keys, self.key_entries()
         self.call_from_thread(self.set_keymap, keymap(own, table))
         for problem in problems(own, table, settings_file_text()):
@@ -286,12 +290,12 @@ class Bench(App[None]):
         self.studies.leave_all()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Return our filters, then Textual's. The same objects each time: Textual caches lines by their filters."""
+        """Return our filters, then Textual's: always the same objects, as Textual caches lines by their filters."""
         ascii_only = (self._ascii_text,) if self.settings.glyphs == "ascii" else ()
         return (self._safe_text, *ascii_only, *super().get_line_filters())
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy text; inside tmux a second time, wrapped for the terminal in which tmux runs."""
+        """Copy text; inside tmux, also send a sequence that tmux passes to the outer terminal."""
         super().copy_to_clipboard(text)
         if os.environ.get("TMUX"):
             from mnist_tui.tui.terminal.desktop import sequence, through_tmux
@@ -351,7 +355,7 @@ class Bench(App[None]):
             self.keyboard.asking -= 1
 
     def action_command_palette(self) -> None:
-        """Open the palette, unless it is open already, also below another screen."""
+        """Open the palette, unless it is already open or below another screen."""
         if not any(isinstance(node, CommandPalette) for node in self._nodes):
             super().action_command_palette()
 
@@ -368,7 +372,7 @@ class Bench(App[None]):
     def _handle_exception(self, error: Exception) -> None:
         """End the app with a traceback, unless widgets of a closed screen are missing.
 
-        Threads and workers, also Textual's own, go on for a moment after their screen has been closed.
+        Threads and workers, also Textual's own, continue for a moment after their screen has been closed.
         """
         cause = error.error if isinstance(error, WorkerFailed) else error
         if isinstance(cause, NoMatches):
@@ -383,7 +387,7 @@ class BenchScreen(Screen[ScreenResultType]):
     """A screen of the bench.
 
     Attributes:
-        LEADS_TO_RUNS: whether the screen stays open below the runs that are opened from it.
+        LEADS_TO_RUNS: whether the screen stays open below the screens of runs that are opened from it.
     """
 
     LEADS_TO_RUNS = False
@@ -411,13 +415,12 @@ class BenchScreen(Screen[ScreenResultType]):
 
 
 class BenchModal(ModalScreen[ScreenResultType]):
-    """A screen of the bench that lies over another one."""
+    """A screen of the bench over another screen, which stays visible around it."""
 
     app = getters.app(Bench)
 
 
 def leads_to_runs(screen: Screen[Any]) -> bool:
-    """Return whether a screen stays open below the runs that are opened from it."""
     return isinstance(screen, BenchScreen) and screen.LEADS_TO_RUNS
 
 

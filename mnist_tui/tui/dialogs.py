@@ -33,7 +33,7 @@ class Dialog(BenchModal[ScreenResultType]):
         subtitle: in the lower edge of the box.
 
     Attributes:
-        MUST_BE_SEEN: whether keys that came before the dialog was drawn are dropped: they cannot be an answer to it.
+        MUST_BE_SEEN: whether keys from before the dialog was drawn are dropped, since they cannot be an answer to it.
     """
 
     CSS_PATH = Path(__file__).with_name("dialogs.tcss")

@@ -22,7 +22,7 @@ WRITING = "An export is being written. Leave again: the file it is at is finishe
 
 
 class LeaveQuestion(Question):
-    """Asks whether to detach from live trainings (the default), to stop and save them, or to stay."""
+    """The question whether to detach from live trainings (the default), to stop and save them, or to stay."""
 
     TITLE = "Training goes on"
     HELP = """
@@ -47,7 +47,7 @@ class LeaveQuestion(Question):
 
 
 class UnsavedQuestion(Question):
-    """Asks whether to save unsaved edits as a preset, to discard them, or to stay (the default)."""
+    """The question whether to save unsaved edits as a preset, to discard them, or to stay (the default)."""
 
     TITLE = "Leave the editor?"
     HELP = "**Unsaved edits.** A preset keeps them under a name of your own; discarding them cannot be undone."
@@ -63,7 +63,7 @@ class UnsavedQuestion(Question):
 
 
 async def leave(bench: Bench) -> None:
-    """Leave at once if nothing would be lost, else ask. While the question about trainings is open, detach."""
+    """Leave at once if nothing would be lost, else ask. If the question about trainings is open, detach."""
     editor = bench.editor
     if isinstance(bench.screen, LeaveQuestion):
         bench.screen.dismiss("detach")
@@ -79,7 +79,7 @@ async def leave(bench: Bench) -> None:
 
 
 async def leave_without_edits(bench: Bench) -> None:
-    """Leave once the edits are saved or discarded."""
+    """Leave the app, after a question about live trainings; the edits have been saved or discarded."""
     writing = running_exports(bench)
     if writing - bench.announced_exports:
         bench.announced_exports |= writing

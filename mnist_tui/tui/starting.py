@@ -1,6 +1,6 @@
 """Start runs with the app's options, and keep a worker on standby, so that a run starts quickly.
 
-Imported after the first frame, or with a run that is wanted at once. Nothing of Textual.
+This module does not need Textual. It is imported after the first frame, or when a run must start at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Starter:
     """Starts runs with the app's options.
 
     Args:
-        options: where runs and data lie, and the device.
+        options: the folders of runs and data, and the device.
     """
 
     def __init__(self, options: AppOptions) -> None:
@@ -35,15 +35,15 @@ class Starter:
         self._dismissed = False
 
     def busy(self) -> Busy | None:
-        """Return why the device is busy now; None if it is free. Reads many files: for a thread."""
+        """Return the reason why the device is busy; None if it is free. Reads many files: call it in a thread."""
         return busy(self._options.runs_dir, self._options.device)
 
     def start(self, preset: Preset, *, wait: bool = False) -> RunFolder:
-        """Make a run's folder and start a worker on it: the one on standby if there is one.
+        """Make a run's folder and start a worker in it: the worker on standby if there is one.
 
         Args:
-            wait: whether the run waits until earlier runs on the device have ended; then a new worker is started,
-                which has not imported TensorFlow yet.
+            wait: whether the run waits until earlier runs on the device have ended; then the worker on standby is not
+                used.
 
         Raises:
             DataError: there is no dataset of that name.
@@ -68,7 +68,7 @@ class Starter:
         )
 
     def prepare(self) -> bool:
-        """Start a worker that imports TensorFlow in advance, unless one waits already. For a thread.
+        """Start a worker that imports TensorFlow in advance, unless one waits already. Call this in a thread.
 
         Returns:
             False if a training of this machine needs the cores, so that no worker was started.
@@ -89,7 +89,7 @@ class Starter:
                 self._standby = None
 
     def _command(self, preset: Preset, folder: RunFolder) -> str:
-        """Return the command line that trains this again, with the preset's name or, if it was edited, its file."""
+        """Return the command line that repeats the training, with the preset's name or, if edited, the run's file."""
         try:
             unchanged = find_preset(preset.name).experiment == preset.experiment
         except PresetError:

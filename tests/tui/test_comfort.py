@@ -19,8 +19,7 @@ from mnist_tui.data.catalogue import KNOWN
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.watch import RunSnapshot
 from mnist_tui.settings import save_settings, settings_file
-from mnist_tui.tui import routes
-from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.app import AppOptions, BenchApp, classes_with_keys
 from mnist_tui.tui.help.screens import TOUR_KEYS, HelpScreen, TourScreen, keys_of
 from mnist_tui.tui.results.screen import ResultsScreen
 from mnist_tui.tui.terminal.desktop import MOST, copy, sequence, through_tmux
@@ -111,7 +110,7 @@ async def test_no_tour_for_one_who_comes_to_watch(record: Any, app_on: Any, show
 
 
 def test_the_keys_of_the_tour_are_those_of_the_app() -> None:
-    keys = {name: entry.keys for entry in entries(routes.classes_with_keys()) for name in entry.ids}
+    keys = {name: entry.keys for entry in entries(classes_with_keys()) for name in entry.ids}
     for name, key, _what in TOUR_KEYS:
         assert key in keys[name]
 

@@ -17,8 +17,7 @@ from mnist_tui.cli import doctor
 from mnist_tui.cli.open_app import usual_runs_dir
 from mnist_tui.runs.events import Paused
 from mnist_tui.settings import Settings, load_settings, save_settings, settings_file
-from mnist_tui.tui import routes
-from mnist_tui.tui.app import AppOptions, BenchApp
+from mnist_tui.tui.app import AppOptions, BenchApp, classes_with_keys
 from mnist_tui.tui.settings.screen import PressKeyScreen, SettingsScreen
 from mnist_tui.tui.terminal.keymap import entries, keymap, problems, split, taken
 from mnist_tui.tui.training.screen import TrainingScreen
@@ -250,7 +249,7 @@ async def keys_page(app: BenchApp, pilot: Any, until: Any, name: str) -> DataTab
     await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
     await pilot.press("f8")
     table = app.screen.query_one(DataTable)
-    await until(pilot, lambda: table.row_count == len(entries(routes.classes_with_keys())) and table.has_focus)
+    await until(pilot, lambda: table.row_count == len(entries(classes_with_keys())) and table.has_focus)
     table.move_cursor(row=table.get_row_index(name))
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, PressKeyScreen))
@@ -315,7 +314,7 @@ async def test_a_key_of_one_s_own_leaves_those_alone_that_shared_the_old_one(
 
 
 def entry(name: str) -> Any:
-    return next(found for found in entries(routes.classes_with_keys()) if name in found.ids)
+    return next(found for found in entries(classes_with_keys()) if name in found.ids)
 
 
 def test_actions_that_share_their_keys_are_one_line() -> None:
@@ -324,7 +323,7 @@ def test_actions_that_share_their_keys_are_one_line() -> None:
 
 
 def test_a_key_is_taken_where_both_work_at_once_only() -> None:
-    table = entries(routes.classes_with_keys())
+    table = entries(classes_with_keys())
     assert taken(entry("training.matrix"), "g", {}, table) is entry("training.gallery")
     assert taken(entry("training.matrix"), "f3", {}, table) is entry("app.runs")
     assert taken(entry("training.matrix"), "left", {}, table) is entry("run.earlier"), "the base class' keys work too"
@@ -335,12 +334,12 @@ def test_a_key_is_taken_where_both_work_at_once_only() -> None:
 
 
 def test_keys_are_told_to_textual_with_those_that_shared_them() -> None:
-    told = keymap({"training.detach": "z", "no.such": "y"}, entries(routes.classes_with_keys()))
+    told = keymap({"training.detach": "z", "no.such": "y"}, entries(classes_with_keys()))
     assert told["training.detach"] == "z"
     assert told["training.presets"] == "d,escape"
     assert "presets.train" not in told, "another screen's keys are as they are"
     assert "no.such" not in told
-    assert keymap({}, entries(routes.classes_with_keys())) == {}
+    assert keymap({}, entries(classes_with_keys())) == {}
 
 
 def test_single_characters_are_keys_by_their_textual_names() -> None:
@@ -349,11 +348,11 @@ def test_single_characters_are_keys_by_their_textual_names() -> None:
 
 def test_a_problem_of_two_keys_is_told_once() -> None:
     own: Mapping[str, str] = {"training.matrix": "z", "training.gallery": "z"}
-    assert len(problems(own, entries(routes.classes_with_keys()), "settings.toml")) == 1
+    assert len(problems(own, entries(classes_with_keys()), "settings.toml")) == 1
 
 
 def test_every_action_s_name_is_its_own() -> None:
-    named = [name for found in entries(routes.classes_with_keys()) for name in found.ids]
+    named = [name for found in entries(classes_with_keys()) for name in found.ids]
     assert len(named) == len(set(named))
 
 
