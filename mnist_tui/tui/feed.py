@@ -232,7 +232,7 @@ class Followed(Generic[FeedT]):
 
 
 def end_of(name: str, snapshot: RunSnapshot) -> str:
-    """Return a sentence that says how a run ended."""
+    """Return a sentence about the end of a run: its state, its epochs, its test accuracy and the reason."""
     ended, epochs = snapshot.run.ended, len(snapshot.run.history)
     accuracy = f", test accuracy {percent(ended.test_accuracy)}" if ended and ended.test_accuracy is not None else ""
     reason = f": {snapshot.reason}" if snapshot.reason else ""

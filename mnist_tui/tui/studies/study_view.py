@@ -30,9 +30,9 @@ from mnist_tui.tui.widgets.row_table import RowColumn, RowOrder, TableRow, sorte
 from mnist_tui.wording import DASH, count, counted, loss, percent, seconds, ticking
 
 AXIS = "axis:"
-"""The key of an axis' column is this and the axis' name."""
+"""The prefix of the key of an axis' column; the name of the axis follows."""
 BAR = 6
-"""Width of a running trial's bar in characters."""
+"""The width of a running trial's bar in characters."""
 SCORES = ("val_accuracy", "val_loss", "test_accuracy", "test_loss", "macro_f1")
 ENDED_EARLY = ("failed", "diverged", "pruned")
 ENDS = (*ENDED_EARLY, "stopped")
@@ -94,7 +94,7 @@ def sorted_trials(rows: Iterable[TrialRow], order: RowOrder, shape: TableShape) 
 
 
 def _axis_key(text: str | None) -> Any:
-    """Return a key that sorts numbers by size, then texts; ``200x100`` by its parts."""
+    """Return a key that sorts numbers by size, then texts; ``200x100`` is sorted by its parts."""
     if text is None:
         return None
     try:
@@ -128,13 +128,16 @@ class RowCache:
 
 def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tuple[str, ...]:
     """Return a trial's cells, one for each column."""
-    values = dict(row.values)
+    values, epochs = dict(row.values), epochs_text(row)
+    if row.state == "running" and row.epochs:
+        full = round(BAR * min(1.0, row.epoch / row.epochs))
+        epochs = f"{BAR_FULL[glyphs] * full}{BAR_REST[glyphs] * (BAR - full)} {epochs}"
     texts = {
         "number": f"{'best ' if best else ''}{row.number}",
         "state": row.state,
         "base": row.base,
         "seed": str(row.seed),
-        "epochs": epochs_with_bar(row, glyphs),
+        "epochs": epochs,
         "parameters": count(row.parameters or None),
         "seconds": seconds(row.seconds or None),
         "worker": host_of(row.worker),
@@ -144,22 +147,13 @@ def cells_of(row: TrialRow, shape: TableShape, best: bool, glyphs: Glyphs) -> tu
     return tuple(texts[column.key] for column in table_columns(shape))
 
 
-def epochs_with_bar(row: TrialRow, glyphs: Glyphs) -> str:
-    """Return ``5/20``, with a bar while the trial runs."""
-    text = epochs_text(row)
-    if row.state != "running" or not row.epochs:
-        return text
-    full = round(BAR * min(1.0, row.epoch / row.epochs))
-    return f"{BAR_FULL[glyphs] * full}{BAR_REST[glyphs] * (BAR - full)} {text}"
-
-
 def host_of(address: str) -> str:
-    """Return ``10.0.0.7:41233`` for ``tcp://10.0.0.7:41233``."""
+    """Return an address without its protocol: ``10.0.0.7:41233`` for ``tcp://10.0.0.7:41233``."""
     return address.rpartition("://")[2]
 
 
 def seed_rows(summaries: Mapping[str, SeedStatistics], shape: TableShape) -> list[TableRow]:
-    """Return the rows below the seeds: mean, standard deviation, interval of the mean, lowest to highest."""
+    """Return the rows below the seeds: mean, standard deviation, interval of the mean, and range of the values."""
     if not summaries:
         return []
     columns = table_columns(shape)
@@ -186,7 +180,7 @@ def _mean_text(key: str, value: float) -> str:
 
 
 def deviation_text(key: str, value: float | None) -> str:
-    """Return a deviation as text: seconds, a loss, or percentage points; empty for None."""
+    """Return a standard deviation as text: seconds, a loss, or percentage points; empty for None."""
     if value is None:
         return ""
     return _mean_text(key, value) if key == "seconds" or key.endswith("loss") else f"{100 * value:.2f} points"
@@ -197,7 +191,7 @@ def _span_text(key: str, low: float | None, high: float | None) -> str:
         return ""
     if key == "seconds":
         return f"{low:.1f}–{high:.1f} s"
-    return f"{loss(low)}–{loss(high)}" if key.endswith("loss") else f"{100 * low:.2f}–{100 * high:.2f} %"
+    return f"{score_text(key, low).removesuffix(' %')}–{score_text(key, high)}"
 
 
 def points(rows: Sequence[TrialRow], order: RowOrder, shape: TableShape) -> list[tuple[TrialRow, tuple[TrialRow, ...]]]:
@@ -218,7 +212,7 @@ def point_rows(
     best: int | None,
     glyphs: Glyphs,
 ) -> list[TableRow]:
-    """Return a row for each point, with scores as mean ± standard deviation over its seeds."""
+    """Return a row for each point, with mean ± standard deviation of its finished trials' scores."""
     keys = [column.key for column in table_columns(shape)]
     rows: list[TableRow] = []
     for mean, members in pairs:
@@ -243,7 +237,7 @@ class StudyView:
     Attributes:
         order: the order of the rows; None for the default.
         chosen: the key of the chosen row; empty for the first.
-        wanted: the run whose trial will be chosen once it is there; empty for none.
+        wanted: the id of the run whose trial is chosen as soon as it is in the table; empty for none.
         marked: numbers of the marked trials, in the order in which they were marked.
         together: whether trials that differ in their seed alone are one row.
         plot: the plot that is shown; empty for the default.
@@ -261,12 +255,12 @@ class StudyView:
 
 @dataclass(frozen=True)
 class TrialListing:
-    """The table's contents.
+    """The contents of the table of trials.
 
     Attributes:
-        trials: the trial of each row; for a point, a trial with its means.
+        trials: the trial of each row; for a point, a trial with its mean scores.
         members: the trials of each point by the row's key.
-        rows: all rows, also those with means and deviations below the seeds.
+        rows: all rows, also the rows with statistics below the seeds.
     """
 
     trials: Sequence[TrialRow] = ()
@@ -275,11 +269,11 @@ class TrialListing:
     order: RowOrder = field(default=RowOrder("number"))
 
     def trials_of(self, key: str) -> Sequence[TrialRow]:
-        """Return the trials of a row; none for a row of means."""
+        """Return the trials of a row; none for a row of statistics."""
         return self.members.get(key) or [row for row in self.trials if str(row.number) == key]
 
     def key_of(self, number: int | None) -> str:
-        """Return the key of a trial's row; empty for None."""
+        """Return the key of the row that shows a trial; empty for None."""
         keys = (key for key, rows in self.members.items() if any(row.number == number for row in rows))
         return next(keys, "" if number is None else str(number))
 
@@ -287,7 +281,7 @@ class TrialListing:
 def listing(
     snapshot: StudySnapshot, view: StudyView, cache: RowCache, shape: TableShape, glyphs: Glyphs
 ) -> TrialListing:
-    """Return the contents of the table; unchanged rows are taken from the cache."""
+    """Return the contents of the table of trials; unchanged rows come from the cache."""
     study, marked = snapshot.study, set(view.marked)
     order = view.order or default_order(study)
     if view.together:
@@ -321,7 +315,7 @@ class StudyFeed(FolderFeed[StudySnapshot]):
 
 
 def share_done(study: StudyState) -> tuple[float, str]:
-    """Return the share of the study that is done, with the epochs of running trials, and the ended trials in words."""
+    """Return the progress of a study: the share that is done, with epochs of running trials, and the same in words."""
     if not study.total:
         return 0.0, "starting"
     return study.progress / study.total, f"{study.done:,} of {study.total:,} ended"
@@ -403,7 +397,7 @@ def seed_lines(summaries: Mapping[str, SeedStatistics], study: StudyState) -> li
 
 
 def end_sentence(title: str, snapshot: StudySnapshot) -> str:
-    """Return a sentence that says how a study ended."""
+    """Return a sentence about the end of a study: its state, its trials by state, the best trial and the reason."""
     study = snapshot.study
     ends = ", ".join([f"{study.count('finished'):,} finished", *counts(study, ENDS)])
     best = study.best_row
@@ -413,7 +407,7 @@ def end_sentence(title: str, snapshot: StudySnapshot) -> str:
 
 
 def study_title(snapshot: StudySnapshot) -> str:
-    """Return the study's title and the kind of its search."""
+    """Return the study's title; with the kind of its search, unless that is a grid."""
     requested = snapshot.requested
     if requested is None:
         return snapshot.study.title or snapshot.folder.id
