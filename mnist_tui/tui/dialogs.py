@@ -265,11 +265,5 @@ class TextScreen(FormDialog[str]):
 
 def too_long(longest: int) -> Callable[[str], str]:
     """Return a check for `TextScreen` that says by how many characters a text is too long."""
-
-    def problem(text: str) -> str:
-        excess = len(text) - longest
-        if excess <= 0:
-            return ""
-        return f"{len(text):,} characters; {longest:,} are kept at most: {excess:,} have to go."
-
-    return problem
+    message = "{:,} characters; {:,} are kept at most: {:,} have to go."
+    return lambda text: message.format(len(text), longest, len(text) - longest) if len(text) > longest else ""

@@ -171,14 +171,6 @@ def plot_of(study: StudyState, wanted: str, *, after: bool = False) -> str:
 class PlotPane(Container):
     """A pane with one of a study's plots, in which the trial under the table's cursor stands out."""
 
-    DEFAULT_CSS = """
-    PlotPane {
-        height: 1fr;
-
-        & > .-other { display: none; }
-    }
-    """
-
     parallel = getters.query_one(ParallelPlot)
     multiples = getters.query_one(MultiplesPlot)
     curves = getters.query_one(OverlaidCurves)
@@ -190,7 +182,7 @@ class PlotPane(Container):
 
     def on_mount(self) -> None:
         for widget in self._plots.values():
-            widget.add_class("-other")
+            widget.display = False
 
     @property
     def _plots(self) -> dict[str, ParallelPlot | MultiplesPlot | OverlaidCurves]:
@@ -207,7 +199,7 @@ class PlotPane(Container):
             chosen, best: keys of rows; empty for none.
         """
         for name, widget in self._plots.items():
-            widget.set_class(name != plot, "-other")
+            widget.display = name == plot
         if plot == "parallel":
             self.parallel.show(*parallel(rows, shape), chosen, best)
         elif plot == "multiples":

@@ -42,20 +42,6 @@ DIAGNOSIS_SHARE = 0.005
 """The largest share of the time that a live run's diagnosis may take."""
 
 
-@dataclass(frozen=True)
-class Diagnosed:
-    """The findings about a run at one moment.
-
-    Attributes:
-        good_until: the earliest time of the next diagnosis, in seconds of the monotonic clock.
-    """
-
-    history: tuple[EpochRow, ...]
-    state: str
-    findings: tuple[Finding, ...]
-    good_until: float
-
-
 class TrainingScreen(RunScreen):
     """The screen of a run, live or ended.
 
@@ -108,7 +94,9 @@ class TrainingScreen(RunScreen):
         self._worker_clock, self._clock = RemoteClock(), clock
         self._state = ""
         self._warned: int | None = None
-        self._diagnosed: Diagnosed | None = None
+        self._findings: tuple[Finding, ...] = ()
+        self._diagnosed: tuple[str, tuple[EpochRow, ...]] = ("", ())
+        self._next_diagnosis = 0.0
         try:
             self._preset = feed.folder.preset()
         except PresetError:
@@ -172,20 +160,19 @@ class TrainingScreen(RunScreen):
             self.panel.border_title = Content.styled("log and device" if broken else "device", "bold")
         room = self.panel.scrollable_content_region
         width = room.width if room.height >= ROOMY_LINES else 0
-        self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._findings())))
+        self.side.say("\n".join(side_lines(snapshot, width, self.app.settings.glyphs, self._diagnose())))
 
-    def _findings(self) -> tuple[Finding, ...]:
+    def _diagnose(self) -> tuple[Finding, ...]:
         """Return the diagnosis. It is repeated when an epoch has ended, less often if it takes long."""
-        run = self.snapshot.run
+        run, now = self.snapshot.run, time.monotonic()
         if self._preset is None or not run.history:
             return ()
-        last, now = self._diagnosed, time.monotonic()
-        if last is not None and last.state == run.state and (last.history is run.history or now < last.good_until):
-            return last.findings
-        findings = diagnose(run, self._preset.experiment)
-        took = time.monotonic() - now
-        self._diagnosed = Diagnosed(run.history, run.state, findings, now + took / DIAGNOSIS_SHARE)
-        return findings
+        state, history = self._diagnosed
+        if state != run.state or (history is not run.history and now >= self._next_diagnosis):
+            self._findings = diagnose(run, self._preset.experiment)
+            self._diagnosed = (run.state, run.history)
+            self._next_diagnosis = now + (time.monotonic() - now) / DIAGNOSIS_SHARE
+        return self._findings
 
     def _draw_matrix(self) -> None:
         """Show the matrix of the epoch at the cursor; the newest matrix if there is none of that epoch."""
