@@ -160,7 +160,7 @@ def report(
 ) -> None:
     """Write a report about runs, ready to hand in; print the files' paths."""
     from mnist_tui.report.document import write_report
-    from mnist_tui.report.formats.pandoc import parse_time
+    from mnist_tui.report.formats.writers import parse_time
 
     if not outputs and figures is None:
         raise RequestError(

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from mnist_tui.files import temporary_prefix
 from mnist_tui.report.export import NO_ROOM, ExistsError, ExportError, Progress
 from mnist_tui.report.formats import writers
-from mnist_tui.report.formats.pandoc import PreparedReport, pandoc_path, prepare_report
+from mnist_tui.report.formats.writers import PreparedReport, pandoc_path, prepare_report
 from mnist_tui.report.markdown import Report
 from mnist_tui.runs.collection.summaries import Presets
 from mnist_tui.runs.folder import RunFolder, check_place_in_run

@@ -19,7 +19,7 @@ from mnist_tui.report.contents.documents import build_report
 from mnist_tui.report.document import REPORT_FORMATS, write_report
 from mnist_tui.report.evidence import read_evidence
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.pandoc import pandoc_path, prepare_report
+from mnist_tui.report.formats.writers import pandoc_path, prepare_report
 from mnist_tui.runs.folder import RunFolder
 from mnist_tui.runs.library import run_folders
 from tests.benchmarks import results

@@ -15,7 +15,7 @@ import pytest
 
 from mnist_tui.report.document import write_report
 from mnist_tui.report.export import ExistsError, ExportError
-from mnist_tui.report.formats import pandoc
+from mnist_tui.report.formats import writers
 from mnist_tui.runs.folder import Label, RunFolder, write_label
 from tests.report.furnished import changed, furnished_run, seed_runs
 from tests.report.reading import READ, dense, pdf_text
@@ -232,7 +232,7 @@ def test_who_is_told_of_the_progress_may_end_the_work(run: RunFolder, tmp_path: 
 def test_without_pandoc_the_command_that_adds_it_is_named(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pandoc, "find_spec", lambda _: None)
+    monkeypatch.setattr(writers, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(ExportError, match="pip install pypandoc-binary") as caught:
         write_report([run], [tmp_path / "report.html"])

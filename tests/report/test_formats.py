@@ -23,10 +23,8 @@ from hypothesis import strategies as st
 from mnist_tui.report.document import REPORT_FORMATS, figure_folder, report_format
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.figures.drawing import save
-from mnist_tui.report.formats.pandoc import PreparedReport, clean_report, prepare_report
-from mnist_tui.report.formats.tables import PAGE, lines_of
-from mnist_tui.report.formats.tree import breakable, slugs
-from mnist_tui.report.formats.writers import latex_of
+from mnist_tui.report.formats.tree import PAGE, breakable, lines_of, slugs
+from mnist_tui.report.formats.writers import PreparedReport, clean_report, latex_of, prepare_report
 from mnist_tui.report.markdown import Report, escaped
 from tests.report.reading import READ, READER, dense, pdf_text
 from tests.report.sample_report import CLASSES, HARD, SHA, TITLE, TOML, sample

@@ -11,7 +11,7 @@ import pytest
 from mnist_tui.report.document import REPORT_FORMATS, write_report
 from mnist_tui.report.export import ExportError
 from mnist_tui.report.formats import writers
-from mnist_tui.report.formats.pandoc import PreparedReport, prepare_report
+from mnist_tui.report.formats.writers import PreparedReport, prepare_report
 from mnist_tui.report.markdown import escaped
 from tests.hostile import NAMES
 from tests.report.reading import READ, dense
@@ -93,6 +93,6 @@ def test_a_killed_pandoc_is_told_by_its_signal(code: int, monkeypatch: pytest.Mo
     script = tmp_path / "pandoc"
     script.write_text("#!/bin/sh\nkill -9 $$\n")
     script.chmod(0o755)
-    monkeypatch.setattr("mnist_tui.report.formats.pandoc.pandoc_path", lambda: str(script))
+    monkeypatch.setattr("mnist_tui.report.formats.writers.pandoc_path", lambda: str(script))
     with pytest.raises(ExportError, match=r"pandoc was killed \(SIGKILL\)"):
         made("Ada", tmp_path)

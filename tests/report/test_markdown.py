@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mnist_tui.report.formats.pandoc import read_markdown
 from mnist_tui.report.formats.tree import text_of
+from mnist_tui.report.formats.writers import read_markdown
 from mnist_tui.report.markdown import MarkdownText, code_block, escaped, image, link, table
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

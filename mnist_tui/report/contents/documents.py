@@ -12,8 +12,8 @@ from typing import Any
 
 from mnist_tui.experiment.presets import dump_preset
 from mnist_tui.report.complexity.breakdown import complexity_in_words
-from mnist_tui.report.contents import one_run, overview, sections
-from mnist_tui.report.contents.sections import ReportSection, TrainedNetwork
+from mnist_tui.report.contents import one_run, several_runs
+from mnist_tui.report.contents.several_runs import ReportSection, TrainedNetwork
 from mnist_tui.report.evidence import Evidence, Predictions, read_evidence
 from mnist_tui.report.figures.accuracies import capacity_figure, seed_figure
 from mnist_tui.report.figures.classes import class_score_figure, confusion_figure, mistake_figure
@@ -34,8 +34,8 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         timestamp: when the report is made; the only time in it that is not of a run.
     """
     evidences = list({evidence.folder.path.resolve(): evidence for evidence in evidences}.values())
-    divided, networks = sections.report_sections(evidences), sections.networks(evidences)
-    texts, histories = sections.experiment_texts(divided), sections.short_histories(divided)
+    divided, networks = several_runs.report_sections(evidences), several_runs.networks(evidences)
+    texts, histories = several_runs.experiment_texts(divided), several_runs.short_histories(divided)
     model_of = {number: model for model in networks for number in model.runs}
     drawings: list[Drawing] = []
     section_contents: list[dict[str, Any]] = []
@@ -46,7 +46,7 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         section_contents.append({**contents, "figures": figures, "epochs": histories.get(section.anchor)})
     models = [_network_contents(model, divided) for model in networks]
     drawings += [model["diagram"] for model in models]
-    compared = overview.compare_networks(divided, networks) if len(networks) > 1 else None
+    compared = several_runs.compare_networks(divided, networks) if len(networks) > 1 else None
     capacity: list[Drawing] = []
     for number, (data, points) in enumerate(compared.points.items() if compared else (), 1):
         capacity.append(_with_prefix(f"{data}. ", capacity_figure(f"capacity-{number}", points)))
@@ -55,10 +55,10 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
         "report.md.j2",
         {
             "notices": one_run.merged_notices(notices),
-            "runs": overview.runs_table(divided, networks),
-            "groups": overview.groups_table(divided),
-            "pairs": overview.pair_table(divided),
-            "published": overview.published_table(divided),
+            "runs": several_runs.runs_table(divided, networks),
+            "groups": several_runs.groups_table(divided),
+            "pairs": several_runs.pair_table(divided),
+            "published": several_runs.published_table(divided),
             "sections": section_contents,
             "models": models,
             "compared": compared,
@@ -70,7 +70,9 @@ def build_report(evidences: Sequence[Evidence], *, title: str, author: str, time
     return Report(title, author, timestamp.isoformat(timespec="seconds"), markdown, (*drawings, *capacity))
 
 
-def _section_contents(section: ReportSection, model: TrainedNetwork, text: sections.ExperimentText) -> dict[str, Any]:
+def _section_contents(
+    section: ReportSection, model: TrainedNetwork, text: several_runs.ExperimentText
+) -> dict[str, Any]:
     shown = section.shown
     commands = (run.evidence.document["command"] for run in section.runs)
     notices = {run.number: one_run.notices_and_warnings(run.evidence) for run in section.runs}
@@ -82,14 +84,14 @@ def _section_contents(section: ReportSection, model: TrainedNetwork, text: secti
         "in_the_middle": shown in section.counted,
         "facts": _section_facts(section, model, text),
         "notices": one_run.merged_notices(notices),
-        "seeds": overview.seed_table(section) if section.group is not None else None,
-        "seeds_in_words": overview.group_in_words(section),
+        "seeds": several_runs.seed_table(section) if section.group is not None else None,
+        "seeds_in_words": several_runs.group_in_words(section),
         "commands": list(dict.fromkeys(filter(None, commands))),
         "experiment": text,
     }
 
 
-def _section_facts(section: ReportSection, model: TrainedNetwork, text: sections.ExperimentText) -> Facts:
+def _section_facts(section: ReportSection, model: TrainedNetwork, text: several_runs.ExperimentText) -> Facts:
     evidence = section.shown.evidence
     state, reason = evidence.state.state, evidence.document["reason"]
     parameters = counted(evidence.complexity.total, "parameter")
@@ -112,7 +114,7 @@ def _network_contents(model: TrainedNetwork, divided: Sequence[ReportSection]) -
         "title": model.title,
         "used": [link(f"{section.numbers} ({section.name})", section.anchor) for section in used],
         "diagram": _with_prefix(f"Model {model.number}. ", diagram_figure(model.anchor, experiment, complexity)),
-        "layers": sections.layer_table(complexity, experiment),
+        "layers": several_runs.layer_table(complexity, experiment),
         "words": complexity_in_words(complexity, experiment),
     }
 
@@ -143,8 +145,8 @@ def _section_figures(section: ReportSection) -> dict[str, Drawing]:
     figures = {kind: _with_prefix(f"Run {section.shown.number}. ", drawing) for kind, drawing in figures.items()}
     if section.group is None:
         return figures
-    scores, published = overview.seed_scores(section), overview.published_by_seed(section)
-    seeds = seed_figure(f"{section.anchor}-seeds", scores, overview.SEED_SCORE_HEADINGS, published=published)
+    scores, published = several_runs.seed_scores(section), several_runs.published_by_seed(section)
+    seeds = seed_figure(f"{section.anchor}-seeds", scores, several_runs.SEED_SCORE_HEADINGS, published=published)
     return {"seeds": _with_prefix(f"{section.numbers.capitalize()}. ", seeds), **figures}
 
 
@@ -168,7 +170,7 @@ def run_summary(folder: RunFolder) -> str:
             "run": one_run.run_contents(evidence),
             "line": one_run.one_line_table(evidence),
             "history": one_run.history_table(evidence),
-            "layers": sections.layer_table(complexity, evidence.experiment),
+            "layers": several_runs.layer_table(complexity, evidence.experiment),
             "complexity": complexity,
             "toml": dump_preset(preset),
         },
