@@ -17,32 +17,38 @@ from mnist_tui.experiment.complexity import of
 from mnist_tui.experiment.parameters import with_text
 from mnist_tui.experiment.presets import STARTERS, find_preset
 from mnist_tui.report.complexity import breakdown, comparison
-from mnist_tui.report.complexity.comparison import ComparedModel, capacity_points, compare_models
+from mnist_tui.report.complexity.comparison import (
+    ComparedModel,
+    capacity_points,
+    comparison_sentences,
+    comparison_table,
+)
 from mnist_tui.report.tabular import SYMBOLS, tex_escaped
+from mnist_tui.runs.collection.seed_groups import summary
 
 
 def model(preset: str, accuracy: float | None = None, *, hidden: str = "", name: str = "") -> ComparedModel:
     experiment = find_preset(preset).experiment
     experiment = with_text(experiment, "hidden", hidden) if hidden else experiment
-    return ComparedModel(name or preset, of(experiment), experiment, accuracy)
+    return ComparedModel(name or preset, of(experiment), experiment, summary([accuracy]))
 
 
 STARTING = [model(name) for name in STARTERS]
 
 
 def test_each_row_has_its_models_numbers() -> None:
-    found = compare_models([model("raw"), model("cnn")])
-    raw, cnn = (dict(zip(found.headings, row, strict=True)) for row in found.rows)
+    headings, *rows = comparison_table([model("raw"), model("cnn")])
+    raw, cnn = (dict(zip(headings, row, strict=True)) for row in rows)
     assert (raw["parameters"], raw["weights"], raw["biases"], raw["inputs"]) == ("198,760", "198,500", "260", "784")
     assert (cnn["convolutions (filters)"], cnn["dense hidden layers (neurons)"]) == ("9-9-16", "25")
     assert (cnn["fully connected, weights"], raw["convolutions (filters)"]) == ("3,850", "none")
     assert (cnn["MACs an image"], cnn["memory (float32)"]) == ("640,654", "29.9 kB")
-    assert "test accuracy" not in found.headings
-    assert "dataset" not in found.headings
+    assert "test accuracy" not in headings
+    assert "dataset" not in headings
 
 
 def test_depth_is_set_against_parameters() -> None:
-    words = " ".join(compare_models([model("raw"), model("cnn"), model("raw", hidden="300x300", name="two")]).words)
+    words = " ".join(comparison_sentences([model("raw"), model("cnn"), model("raw", hidden="300x300", name="two")]))
     assert "two has the most parameters, 328,810, 44 times as many as cnn, which has the fewest, 7,465." in words
     assert "cnn has the most hidden layers, 4 (3 convolutions, 1 dense), and 7,465 parameters" in words
     assert "fewer than raw (1 hidden layer, 198,760) and two (2 hidden layers, 328,810)" in words
@@ -50,14 +56,14 @@ def test_depth_is_set_against_parameters() -> None:
 
 def test_the_same_parameters_in_one_layer_are_nearly_as_many() -> None:
     deep = model("raw", hidden="200x200x200", name="deep")
-    words = " ".join(compare_models([deep, model("raw")]).words)
+    words = " ".join(comparison_sentences([deep, model("raw")]))
     (neurons,) = (neurons for neurons in range(1, 1000) if f"would have about {neurons} neurons." in words)
     as_many = [of(with_text(deep.experiment, "hidden", str(neurons + more))).total for more in (-1, 0, 1)]
     assert min(as_many, key=lambda total: abs(total - deep.complexity.total)) == as_many[1]
 
 
 def test_equal_depths_are_called_so() -> None:
-    words = " ".join(compare_models([model("raw"), model("hog")]).words)
+    words = " ".join(comparison_sentences([model("raw"), model("hog")]))
     assert "All have 1 hidden layer" in words
     assert "Deep against shallow" not in words
 
@@ -65,17 +71,17 @@ def test_equal_depths_are_called_so() -> None:
 def test_accuracy_for_a_parameter_is_points_above_guessing_a_thousand() -> None:
     models = [model("raw", 0.9762), model("hog", 0.9841), model("cnn", 0.98)]
     assert [one.points for one in models] == pytest.approx([87.62 / 198.76, 88.41 / 80.61, 88 / 7.465])
-    words = " ".join(compare_models(models).words)
+    words = " ".join(comparison_sentences(models))
     assert "hog is the most accurate of those tested, 98.41 %; cnn gets the most from a parameter, 11.8 points" in words
     assert "above guessing (10 %)" in words
 
 
 def test_accuracies_of_different_data_are_not_ranked() -> None:
-    found = compare_models([model("raw", 0.97), model("fashion", 0.9)])
-    words = " ".join(found.words)
+    models = [model("raw", 0.97), model("fashion", 0.9)]
+    words = " ".join(comparison_sentences(models))
     assert "different datasets (fashion-mnist and mnist) and cannot be compared" in words
     assert "most accurate" not in words
-    assert found.headings[1] == "dataset"
+    assert comparison_table(models)[0][1] == "dataset"
 
 
 def test_the_figures_points_are_the_models_whose_accuracy_is_known() -> None:
@@ -144,7 +150,7 @@ def test_the_tables_compile_in_plain_latex_and_fit_the_page(tmp_path: Path) -> N
     tables = [breakdown.complexity_in_format(one.experiment, "tex", title=title) for one in STARTING]
     tables.append(
         comparison.comparison_in_format(
-            [*STARTING, replace(model("raw", 0.97, name="50% & _x_"), deviation=0.01, runs=10)], "tex"
+            [*STARTING, replace(model("raw", name="50% & _x_"), scores=summary([0.96, 0.98] * 5))], "tex"
         )
     )
     tables.append(comparison.comparison_in_format([*STARTING, *STARTING], "tex"))

@@ -1,4 +1,4 @@
-"""Describe one model's complexity (inputs, outputs, weights, biases): as a table with sums, as JSON, or in words."""
+"""Describe one model's complexity (inputs, outputs, weights, biases) as a table with sums, as JSON, or in words."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ Row = dict[str, Any]
 
 
 def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") -> str:
-    """Return the complexity of an experiment's model, ending with a newline.
+    """Return the complexity of an experiment's model as text, which ends with a newline.
 
     Args:
         form: one of FORMATS or FORMAT_ALIASES.
-        title: a heading, where the format has room for one.
+        title: a heading; JSON and CSV have none.
     """
     complexity = of(experiment)
     form = FORMAT_ALIASES.get(form, form)
@@ -51,8 +51,9 @@ def complexity_in_format(experiment: Experiment, form: str, *, title: str = "") 
 
 
 def as_table(complexity: Complexity, title: str = "") -> str:
-    """Return aligned columns for a terminal 80 characters wide, with the sums and notes below."""
-    columns = ["name", "output_shape", "weights", "biases", *_other_column(complexity), "macs", "formula"]
+    """Return a table in aligned columns for a terminal of 80 characters, with sums and notes below."""
+    other = ["other"] if complexity.other else []
+    columns = ["name", "output_shape", "weights", "biases", *other, "macs", "formula"]
     blocks = _blocks(complexity, columns, lambda layer: layer.formula.partition(" (")[0])
     right = [place for place, column in enumerate(columns) if column in NUMBERS]
     lines = [title, ""] if title else []
@@ -60,7 +61,7 @@ def as_table(complexity: Complexity, title: str = "") -> str:
 
 
 def as_markdown(complexity: Complexity, title: str = "") -> str:
-    """Return a table in GitHub's Markdown, the sums in bold, with the notes as a list below."""
+    """Return a table in GitHub's Markdown, with sums in bold and notes as a list below."""
     rows = [_cells(row, HEADINGS) for row in _layer_rows(complexity)]
     for row in _sum_rows(complexity):
         cells = (markdown.escaped(cell) for cell in _cells({**row, "kind": ""}, HEADINGS))
@@ -72,17 +73,15 @@ def as_markdown(complexity: Complexity, title: str = "") -> str:
 
 
 def as_csv(complexity: Complexity) -> str:
-    """Return one line a layer, then the sums, whose kind is ``sum``; numbers have no separators."""
+    """Return CSV with one line for each layer, then the sums, whose kind is ``sum``; numbers have no separators."""
     rows = [*_layer_rows(complexity), *_sum_rows(complexity)]
     return csv_text([CSV_FIELDS, *([row[key] for key in CSV_FIELDS] for row in rows)])
 
 
 def as_tex(complexity: Complexity, title: str = "") -> str:
     """Return a LaTeX table that needs no package and fits the width of a page."""
-    columns = [
-        *("name", "configuration", "output_shape", "formula", "weights", "biases"),
-        *(*_other_column(complexity), "macs"),
-    ]
+    columns = ["name", "configuration", "output_shape", "formula", "weights", "biases"]
+    columns += ["other", "macs"] if complexity.other else ["macs"]
     letters = {"name": r"p{2.1cm}", "configuration": r"p{1.9cm}"} | dict.fromkeys(NUMBERS, "r")
     form = "".join(letters.get(column, "l") for column in columns)
     blocks = _blocks(complexity, columns, lambda layer: layer.formula.partition(" = ")[0] if layer.total else "")
@@ -102,14 +101,10 @@ FORMAT_ALIASES = {"txt": TEXT}
 """Other names of formats: the endings of their files."""
 
 
-def _other_column(complexity: Complexity) -> list[str]:
-    return ["other"] if complexity.other else []
-
-
 def _blocks(
     complexity: Complexity, columns: Sequence[str], formula: Callable[[LayerComplexity], str]
 ) -> list[list[list[str]]]:
-    """Return headings, layers and sums in some of the columns, with a shorter formula."""
+    """Return headings, layers and sums, each as rows of cells; `formula` returns what is shown of a layer's formula."""
     layers = [{**row, "formula": formula(row["layer"])} for row in _layer_rows(complexity)]
     sums = [{**row, "formula": ""} for row in _sum_rows(complexity)]
     return [[_cells(row, columns) for row in rows] for rows in ([HEADINGS], layers, sums)]
@@ -127,9 +122,7 @@ def _layer_rows(complexity: Complexity) -> list[Row]:
 
 
 def _sum_rows(complexity: Complexity) -> list[Row]:
-    """Return the sums over the dense layers and over all; their formula is a note."""
     c = complexity
-    dense = [layer for layer in c.layers if layer.kind == "dense"]
     trained = f"{counted(c.total, 'parameter')}, {c.trainable:,} trainable, {c.non_trainable:,} not"
     return [
         {
@@ -145,7 +138,7 @@ def _sum_rows(complexity: Complexity) -> list[Row]:
             "formula": note,
         }
         for name, layers, inputs, note in (
-            ("fully connected", dense, c.dense_inputs, counted(c.dense_weights + c.dense_biases, "parameter")),
+            ("fully connected", c.dense, c.dense_inputs, counted(c.dense_weights + c.dense_biases, "parameter")),
             ("total", c.layers, c.inputs, trained),
         )
     ]
@@ -156,8 +149,8 @@ def _notes(complexity: Complexity) -> list[str]:
     dense = f"{counted(c.dense_weights, 'weight')} and {counted(c.dense_biases, 'bias')}"
     halves = "of batch normalisation (scale and offset trained, mean and variance not)"
     other = f" + {c.other:,} {halves}" if c.other else ""
-    kept = sum(layer.non_trainable for layer in c.layers if layer.kind == "dense")
-    frozen = f"; {kept:,} of them frozen as initialised" if kept else ""
+    fixed = sum(layer.non_trainable for layer in c.dense)
+    frozen = f"; {fixed:,} of them frozen as initialised" if fixed else ""
     return [
         f"inputs: {c.inputs_formula}; outputs: {c.outputs}",
         f"fully connected part: {dense} behind {counted(c.dense_inputs, 'input')}",
@@ -172,11 +165,13 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
-    """Return a description for a lab report: plain text, an empty line between paragraphs."""
-    image_part = _image_sentences(complexity, experiment)
+    """Return a description for a lab report: plain text, with an empty line between paragraphs."""
+    pairs = zip(experiment.layers, complexity.layers, strict=False)
+    steps = [(part, layer) for part, layer in pairs if isinstance(part, Conv2D | MaxPooling2D)]
+    inputs = _inputs(complexity, experiment)
     parts = [
-        image_part,
-        _dense_sentences(complexity, experiment, whole=not image_part),
+        _image_sentences(complexity, inputs, steps) if steps else [],
+        _dense_sentences(complexity, experiment, inputs, steps[-1][1] if steps else None),
         _total_sentences(complexity),
         _cost_sentences(complexity, experiment),
     ]
@@ -184,7 +179,7 @@ def complexity_in_words(complexity: Complexity, experiment: Experiment) -> str:
 
 
 def _layer_in_words(complexity: Complexity, name: str) -> str:
-    """Return the name of a layer with weights for a sentence: ``the second convolution``."""
+    """Return how a sentence calls a layer with weights: ``the second convolution``."""
     if name == "output":
         return "the output layer"
     kind = next(layer.kind for layer in complexity.layers if layer.name == name)
@@ -192,13 +187,11 @@ def _layer_in_words(complexity: Complexity, name: str) -> str:
     return f"the {_ordinal(alike.index(name), len(alike))}{'hidden layer' if kind == 'dense' else 'convolution'}"
 
 
-def _image_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
-    """Describe convolutions and pooling; empty where the model has none."""
-    steps = _image_layers(complexity, experiment)
-    if not steps:
-        return []
-    inputs, outputs = _inputs(complexity, experiment), f"{complexity.outputs} outputs, one for each class"
-    sentences = [f"The model takes {inputs}, and has {outputs}."]
+def _image_sentences(
+    complexity: Complexity, inputs: str, steps: Sequence[tuple[Conv2D | MaxPooling2D, LayerComplexity]]
+) -> list[str]:
+    """Return sentences about the convolutions and poolings, one or more; `inputs` are the model's inputs in words."""
+    sentences = [f"The model takes {inputs}, and has {complexity.outputs} outputs, one for each class."]
     convolutions = [at for at, (part, _) in enumerate(steps) if isinstance(part, Conv2D)]
     if not convolutions:
         return [*sentences, f"Max pooling turns the image into {_values(steps[-1][1].output_shape)}."]
@@ -227,24 +220,16 @@ def _image_sentences(complexity: Complexity, experiment: Experiment) -> list[str
     return [*sentences, alone]
 
 
-def _image_layers(
-    complexity: Complexity, experiment: Experiment
-) -> list[tuple[Conv2D | MaxPooling2D, LayerComplexity]]:
-    pairs = zip(experiment.layers, complexity.layers, strict=False)
-    return [(part, layer) for part, layer in pairs if isinstance(part, Conv2D | MaxPooling2D)]
-
-
-def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: bool) -> list[str]:
-    """Describe the dense layers, which may be the whole model."""
-    dense = [layer for layer in complexity.layers if layer.kind == "dense"]
+def _dense_sentences(
+    complexity: Complexity, experiment: Experiment, inputs: str, before: LayerComplexity | None
+) -> list[str]:
+    """Return sentences about the dense layers; `before` is the last convolution or pooling, if the model has one."""
+    dense, what = complexity.dense, f"model has {inputs}"
     hidden = _hidden_layers([part for part in experiment.layers if isinstance(part, Dense)])
-    if whole:
-        what = f"model has {_inputs(complexity, experiment)}"
-    else:
-        before = _image_layers(complexity, experiment)[-1][1]
+    if before is not None:
         after = "pooling" if before.kind == "max_pooling2d" else "the convolution"
-        inputs = f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')}"
-        what = f"fully connected part has {inputs} after {after}"
+        product = f"{_product(before.output_shape)} = {counted(complexity.dense_inputs, 'input')}"
+        what = f"fully connected part has {product} after {after}"
     neuron = "neuron" if len(dense) > 1 else "output neuron"
     biases = [layer.biases for layer in dense]
     return [
@@ -255,7 +240,7 @@ def _dense_sentences(complexity: Complexity, experiment: Experiment, *, whole: b
 
 
 def _weights_between(dense: Sequence[LayerComplexity]) -> str:
-    """Return the numbers of weights between consecutive layers as products, and their total, as text."""
+    """Return a sentence with the weights between consecutive layers, each number as a product, and their total."""
     hidden = len(dense) - 1
     items: list[str] = []
     sums: list[str] = []
@@ -278,7 +263,7 @@ def _weights_between(dense: Sequence[LayerComplexity]) -> str:
 
 
 def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
-    """Return ``the first and the second hidden layer``; layers are counted from 0, and -1 stands for the inputs."""
+    """Return ``the first and the second hidden layer``; layers are counted from 0, and the inputs are number -1."""
     if start >= 0 and end < hidden:
         return f"the {_ordinal(start, hidden)}{joint} the {_ordinal(end, hidden)}hidden layer"
     first = "the inputs" if start < 0 else f"the {_ordinal(start, hidden)}hidden layer"
@@ -286,7 +271,6 @@ def _between_layers(start: int, end: int, hidden: int, joint: str) -> str:
 
 
 def _total_sentences(complexity: Complexity) -> list[str]:
-    """Return sentences about the total of parameters; they explain those of batch normalisation."""
     c, sentences = complexity, list[str]()
     normalised = [layer for layer in c.layers if layer.kind == "batch_normalization"]
     if normalised:
@@ -308,7 +292,7 @@ def _total_sentences(complexity: Complexity) -> list[str]:
     other = f" + {c.other:,} of batch normalisation" if c.other else ""
     summed = f"{counted(c.weights, 'weight')} + {counted(c.biases, 'bias')}{other}"
     sentences.append(f"{whole} {summed} = {counted(c.total, 'parameter')}, {trained}.")
-    frozen = [layer.name for layer in c.layers if layer.kind == "dense" and layer.non_trainable]
+    frozen = [layer.name for layer in c.dense if layer.non_trainable]
     if frozen:
         names = _capitalised(listed([_layer_in_words(c, name) for name in frozen]))
         sentences.append(f"{names} {noun(frozen, 'is', 'are')} frozen as initialised.")
@@ -324,7 +308,6 @@ def _capitalised(text: str) -> str:
 
 
 def _cost_sentences(complexity: Complexity, experiment: Experiment) -> list[str]:
-    """Tell the multiply-accumulates and the memory."""
     c = complexity
     costliest = max(c.layers, key=lambda layer: layer.macs)
     share = "all of them" if costliest.macs == c.macs else f"{costliest.macs:,} of them ({costliest.macs / c.macs:.1%})"
@@ -373,7 +356,7 @@ def _hidden_layers(dense: Sequence[Dense]) -> str:
 
 
 def _ordinal(at: int, of: int) -> str:
-    """Return ``second`` and a space, or nothing for the only one."""
+    """Return ``second`` and a space for the place 1, counted from 0; empty if there is only one place."""
     if of == 1:
         return ""
     if at < len(ORDINALS):
@@ -384,12 +367,15 @@ def _ordinal(at: int, of: int) -> str:
 
 
 def _sum_in_words(values: Sequence[int]) -> str:
-    """Return ``250 + 10 = 260``; more than two equal neighbours become a product, one value stays as it is."""
-    if len(values) == 1:
-        return f"{values[0]:,}"
-    runs = [(value, len(list(run))) for value, run in groupby(values)]
-    terms = [f"{n} × {value:,}" if n > 2 else " + ".join([f"{value:,}"] * n) for value, n in runs]
-    return f"{' + '.join(terms)} = {sum(values):,}"
+    """Return ``250 + 10 = 260``; a single value has no sum."""
+    terms = with_repetitions([f"{value:,}" for value in values], " + ")
+    return terms if len(values) == 1 else f"{terms} = {sum(values):,}"
+
+
+def with_repetitions(terms: Sequence[str], joint: str) -> str:
+    """Join terms; more than two equal neighbours are written once, with their number: ``3 × 512-10``."""
+    repeated = [(term, len(list(same))) for term, same in groupby(terms)]
+    return joint.join(f"{n} × {term}" if n > 2 else joint.join([term] * n) for term, n in repeated)
 
 
 def _product(shape: Shape) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from mnist_tui.experiment.presets import Preset
 from mnist_tui.experiment.shapes import CLASSES
 from mnist_tui.experiment.spec import Experiment
 from mnist_tui.report import markdown
+from mnist_tui.report.complexity.breakdown import with_repetitions
 from mnist_tui.report.figures.accuracies import CapacityPoint
 from mnist_tui.report.tabular import aligned, csv_text, latex
 from mnist_tui.runs.collection.seed_groups import SeedStatistics, grouped, summary
@@ -30,32 +30,16 @@ class ComparedModel:
     """One of several models that are compared.
 
     Attributes:
-        name: as a person calls it.
-        accuracy: on the test set, 0 to 1; the mean where there are several runs; None where it is not known.
-        deviation: standard deviation of the accuracy over the runs; None for fewer than two.
-        runs: the number of runs that the accuracy was taken from.
-        dataset: the dataset of the accuracy; empty for that of the experiment.
-        interval: the 95 % interval of the mean accuracy; None for fewer than two runs.
+        name: the model's name in tables and sentences.
+        scores: statistics of the test accuracies (0 to 1) of the model's runs; None for a model without runs.
+        dataset: the name of the runs' dataset; empty for the name in the experiment.
     """
 
     name: str
     complexity: Complexity
     experiment: Experiment
-    accuracy: float | None = None
-    deviation: float | None = None
-    runs: int = 0
+    scores: SeedStatistics | None = None
     dataset: str = ""
-    interval: tuple[float, float] | None = None
-
-    @classmethod
-    def with_accuracy(
-        cls, name: str, complexity: Complexity, experiment: Experiment, accuracy: SeedStatistics | None, dataset: str
-    ) -> ComparedModel:
-        """Return a model with the accuracy of one or more runs."""
-        if accuracy is None:
-            return cls(name, complexity, experiment, dataset=dataset)
-        numbers = (accuracy.mean, accuracy.std, accuracy.n)
-        return cls(name, complexity, experiment, *numbers, dataset, accuracy.interval)
 
     @property
     def data(self) -> str:
@@ -70,7 +54,7 @@ class ComparedModel:
     @property
     def units(self) -> tuple[int, ...]:
         """The number of neurons of each dense hidden layer."""
-        return tuple(layer.output_shape[0] for layer in self.complexity.layers[:-1] if layer.kind == "dense")
+        return tuple(layer.output_shape[0] for layer in self.complexity.dense[:-1])
 
     @property
     def depth(self) -> int:
@@ -80,13 +64,13 @@ class ComparedModel:
     @property
     def points(self) -> float | None:
         """Percentage points of accuracy above guessing for each 1,000 parameters; negative if worse than guessing."""
-        if self.accuracy is None:
+        if self.scores is None:
             return None
-        return 100 * (self.accuracy - 1 / CLASSES) / (self.complexity.total / 1000)
+        return 100 * (self.scores.mean - 1 / CLASSES) / (self.complexity.total / 1000)
 
 
 def name_with_marks(name: str, *marks: str, state: str = FINISHED) -> str:
-    """Return a model's name with remarks that tell it from others: ``raw (run 2, stopped)``."""
+    """Return a model's name with remarks that distinguish it from other models: ``raw (run 2, stopped)``."""
     remarks = [*filter(None, marks), *([state] if state != FINISHED else [])]
     return f"{name} ({', '.join(remarks)})" if remarks else name
 
@@ -96,8 +80,8 @@ class NamedModel:
     """A model that the command line names.
 
     Attributes:
-        preset: its experiment, with the changes that were asked for.
-        run: the run whose accuracy it has; None for a preset, and for a run whose experiment was changed.
+        preset: the model's experiment, with the changes from the command line.
+        run: the run that trained this experiment; None for a preset, and for a run whose experiment was changed.
     """
 
     preset: Preset
@@ -108,7 +92,7 @@ def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
     """Return the models to compare, in the order they were named; a run named twice counts once.
 
     Runs that differ only in their seed are one model, with the mean accuracy of the finished ones (the newest run of
-    each seed). If none has finished, each run is a model of its own, and its name has its state.
+    each seed). If none has finished, each run is a model of its own, and the model's name has the run's state.
     """
     runs = {Path(model.run.folder).resolve(): model.run for model in named if model.run is not None}
     groups = {group.group: group for group in grouped(runs.values())}
@@ -125,29 +109,14 @@ def compared_models(named: Sequence[NamedModel]) -> list[ComparedModel]:
 
 
 def _model_of_runs(runs: Sequence[RunSummary], named: RunSummary, experiment: Experiment) -> ComparedModel:
-    """Return the model of runs of one experiment, called after the named run if its accuracy counts."""
+    """Return the model of runs of one experiment, called after the named run if that run's accuracy counts."""
     first = named if named in runs else runs[0]
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     name = name_with_marks(f"{first.name or first.short}{more}", state=first.state)
-    accuracy = summary(run.test_accuracy for run in runs)
-    return ComparedModel.with_accuracy(name, of(experiment), experiment, accuracy, first.dataset)
+    return ComparedModel(name, of(experiment), experiment, summary(run.test_accuracy for run in runs), first.dataset)
 
 
-@dataclass(frozen=True)
-class ModelComparison:
-    """Several models side by side.
-
-    Attributes:
-        headings: one a column, the model's name first.
-        rows: one a model, as text.
-        numbers: the columns that hold numbers, from 0.
-        words: sentences that compare the models.
-    """
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: frozenset[int]
-    words: tuple[str, ...]
+Models = Sequence[ComparedModel]
 
 
 @dataclass(frozen=True)
@@ -155,153 +124,135 @@ class ModelProperty:
     """A property of models that is compared.
 
     Attributes:
-        key: its name in JSON and CSV.
-        value: returns the value for JSON and CSV; None where it is not known.
+        heading: the property's name in a table.
+        key: the property's name in JSON and CSV.
+        value: returns a model's value for JSON and CSV; None for an unknown value.
         text: returns the value as text for a table.
-        shown_if: whether the models need it in a table.
-        number: whether it is aligned to the right.
+        shown_if: returns whether a table of these models shows the property.
     """
 
     heading: str
     key: str
     value: Callable[[ComparedModel], Any]
     text: Callable[[Any], str] = str
-    shown_if: Callable[[Sequence[ComparedModel]], bool] = lambda _: True
-    number: bool = True
+    shown_if: Callable[[Models], bool] = lambda _: True
 
 
-def _sizes(values: Sequence[int]) -> str:
-    """Return ``9-9-16``; more than two equal neighbours as ``4 × 512``; ``none`` for no sizes."""
-    runs = [(value, len(list(run))) for value, run in groupby(values)]
-    return "-".join(f"{n} × {value}" if n > 2 else "-".join([str(value)] * n) for value, n in runs) or "none"
+def _any(path: str) -> Callable[[Models], bool]:
+    return lambda models: any(map(attrgetter(path), models))
+
+
+def _several_runs(models: Models) -> bool:
+    return any(model.scores and model.scores.n > 1 for model in models)
+
+
+def _different_data(models: Models) -> bool:
+    return len({model.data for model in models}) > 1
+
+
+def _count(heading: str, key: str, shown_if: Callable[[Models], bool] = lambda _: True) -> ModelProperty:
+    return ModelProperty(heading, key, attrgetter(f"complexity.{key}"), count, shown_if)
+
+
+def _sizes(sizes: Sequence[int]) -> str:
+    return with_repetitions(list(map(str, sizes)), "-") or "none"
 
 
 def _interval(ends: tuple[float, float] | None) -> str:
     return " to ".join(map(percent, ends)) if ends else DASH
 
 
-def _count(heading: str, key: str) -> ModelProperty:
-    return ModelProperty(heading, key, attrgetter(f"complexity.{key}"), count)
-
-
-def _any(path: str) -> Callable[[Sequence[ComparedModel]], bool]:
-    """Return a test whether at least one model has a value that is neither 0 nor empty."""
-    return lambda models: any(attrgetter(path)(model) for model in models)
-
-
-def _known(path: str) -> Callable[[Sequence[ComparedModel]], bool]:
-    return lambda models: any(attrgetter(path)(model) is not None for model in models)
-
-
 MODELS_PER_TABLE = 5
 """The number of models that fit side by side on a page."""
-POINTS_HEADING = "points per 1,000 parameters"
+WORDS = ("name", "dataset", "filters", "units")
+"""The properties that are not numbers; the values of the others are aligned to the right."""
 PROPERTIES = (
-    ModelProperty("model", "name", attrgetter("name"), number=False),
-    ModelProperty(
-        "dataset",
-        "dataset",
-        attrgetter("data"),
-        shown_if=lambda models: len({model.data for model in models}) > 1,
-        number=False,
-    ),
-    ModelProperty(
-        "convolutions (filters)", "filters", lambda model: list(model.filters), _sizes, _any("filters"), number=False
-    ),
-    ModelProperty("dense hidden layers (neurons)", "units", lambda model: list(model.units), _sizes, number=False),
+    ModelProperty("model", "name", attrgetter("name")),
+    ModelProperty("dataset", "dataset", attrgetter("data"), shown_if=_different_data),
+    ModelProperty("convolutions (filters)", "filters", attrgetter("filters"), _sizes, _any("filters")),
+    ModelProperty("dense hidden layers (neurons)", "units", attrgetter("units"), _sizes),
     _count("inputs", "inputs"),
     _count("weights", "weights"),
     _count("biases", "biases"),
-    replace(_count("batch normalisation", "other"), shown_if=_any("complexity.other")),
+    _count("batch normalisation", "other", _any("complexity.other")),
     _count("parameters", "total"),
-    replace(_count("trainable", "trainable"), shown_if=_any("complexity.non_trainable")),
+    _count("trainable", "trainable", _any("complexity.non_trainable")),
     _count("fully connected, weights", "dense_weights"),
     _count("fully connected, biases", "dense_biases"),
     _count("MACs an image", "macs"),
     ModelProperty("memory (float32)", "bytes", attrgetter("complexity.bytes"), size),
-    ModelProperty("test accuracy", "accuracy", attrgetter("accuracy"), percent, _known("accuracy")),
-    ModelProperty("its standard deviation", "deviation", attrgetter("deviation"), percent, _known("deviation")),
+    ModelProperty("test accuracy", "accuracy", lambda m: m.scores and m.scores.mean, percent, _any("scores")),
+    ModelProperty("its standard deviation", "deviation", lambda m: m.scores and m.scores.std, percent, _several_runs),
     ModelProperty(
-        "95 % interval of the mean",
-        "interval",
-        lambda model: model.interval and list(model.interval),
-        _interval,
-        _known("interval"),
+        "95 % interval of the mean", "interval", lambda m: m.scores and m.scores.interval, _interval, _several_runs
     ),
+    ModelProperty("runs", "runs", lambda m: m.scores.n if m.scores else 0, lambda n: count(n or None), _several_runs),
     ModelProperty(
-        "runs",
-        "runs",
-        attrgetter("runs"),
-        lambda runs: count(runs or None),
-        lambda models: any(model.runs > 1 for model in models),
-    ),
-    ModelProperty(
-        POINTS_HEADING,
+        "points per 1,000 parameters",
         "points_per_1000_parameters",
         lambda model: None if model.points is None else round(model.points, 6),
         lambda points: DASH if points is None else f"{points:.3g}",
-        _known("accuracy"),
+        _any("scores"),
     ),
 )
 
 
-def compare_models(models: Sequence[ComparedModel]) -> ModelComparison:
-    """Compare models, in their order."""
-    columns = [column for column in PROPERTIES if column.shown_if(models)]
-    return ModelComparison(
-        tuple(column.heading for column in columns),
-        tuple(tuple(column.text(column.value(model)) for column in columns) for model in models),
-        frozenset(place for place, column in enumerate(columns) if column.number),
-        comparison_sentences(models),
-    )
+def comparison_table(models: Models) -> list[tuple[str, ...]]:
+    """Return the rows of a table: the headings, then a row for each model, with the properties that the models need."""
+    columns = _shown_properties(models)
+    rows = (tuple(column.text(column.value(model)) for column in columns) for model in models)
+    return [tuple(column.heading for column in columns), *rows]
 
 
-def transposed(comparison: ModelComparison, abreast: int = MODELS_PER_TABLE) -> list[tuple[tuple[str, ...], ...]]:
-    """Return the comparison with a row a property; the first row holds the models' names.
+def _shown_properties(models: Models) -> list[ModelProperty]:
+    return [column for column in PROPERTIES if column.shown_if(models)]
+
+
+def side_by_side(models: Models, most: int = MODELS_PER_TABLE) -> list[list[tuple[str, ...]]]:
+    """Return the rows of tables with a column for each model and a row for each property; the first row is the names.
 
     Args:
-        abreast: the most models in one table; more models make several tables.
+        most: the most models in one table; more models make several tables.
     """
-    return [
-        tuple(zip(comparison.headings, *comparison.rows[start : start + abreast], strict=True))
-        for start in range(0, len(comparison.rows), abreast)
-    ]
+    headings, *rows = comparison_table(models)
+    return [list(zip(headings, *rows[start : start + most], strict=True)) for start in range(0, len(rows), most)]
 
 
-def capacity_points(models: Sequence[ComparedModel]) -> list[CapacityPoint]:
+def capacity_points(models: Models) -> list[CapacityPoint]:
     """Return the models whose accuracy is known, for the figure of accuracy against parameters."""
     return [
-        CapacityPoint(model.name, model.complexity.total, model.accuracy, model.deviation, bool(model.filters))
+        CapacityPoint(model.name, model.complexity.total, model.scores.mean, model.scores.std, bool(model.filters))
         for model in models
-        if model.accuracy is not None
+        if model.scores is not None
     ]
 
 
-def comparison_sentences(models: Sequence[ComparedModel]) -> tuple[str, ...]:
+def comparison_sentences(models: Models) -> tuple[str, ...]:
     """Return one to six sentences that compare the models; none for fewer than two."""
     if len(models) < 2:
         return ()
-    return (*_size(models), *_depth(models), *_as_shallow(models), *_computation(models), *_accuracy(models))
+    sentences = (_size(models), _depth(models), _as_shallow(models), _computation(models), *_accuracy(models))
+    return tuple(filter(None, sentences))
 
 
-def _size(models: Sequence[ComparedModel]) -> list[str]:
+def _size(models: Models) -> str:
     most, fewest = _most_and_least(models, "complexity.total")
     total, least = most.complexity.total, fewest.complexity.total
     if total == least:
-        return [f"All have {counted(total, 'parameter')}."]
+        return f"All have {counted(total, 'parameter')}."
     times = f"{total / least:,.0f}" if total >= 100 * least else f"{total / least:.3g}"
-    return [
+    return (
         f"{most.name} has the most parameters, {total:,}, {times} times as many as {fewest.name}, which has the "
         f"fewest, {least:,}."
-    ]
+    )
 
 
-def _depth(models: Sequence[ComparedModel]) -> list[str]:
-    """Compare the deepest model with each shallower one: whether more depth means more parameters here."""
+def _depth(models: Models) -> str:
+    """Say whether the deepest model has more parameters than each shallower one."""
     deepest, shallowest = _most_and_least(models, "depth")
     if deepest.depth == shallowest.depth:
         layers = _hidden_layers(deepest)
-        return [f"All have {layers}: they differ in the inputs and in the layers' kinds and sizes, not in depth."]
+        return f"All have {layers}: they differ in the inputs and in the layers' kinds and sizes, not in depth."
     own, filters = deepest.complexity.total, deepest.filters
     against: dict[str, list[str]] = {"fewer than": [], "more than": [], "as many as": []}
     for model in models:
@@ -315,44 +266,44 @@ def _depth(models: Sequence[ComparedModel]) -> list[str]:
     layers = f"{deepest.depth}{kinds if deepest.depth > 1 else ''}"
     others = listed([f"{word} {listed(names)}" for word, names in against.items() if names])
     conclusion = " Depth alone does not make capacity." if against["fewer than"] else ""
-    return [
+    return (
         f"Deep against shallow: {deepest.name} has the most hidden layers, {layers}, and {counted(own, 'parameter')}, "
         f"{others}.{conclusion}"
-    ]
+    )
 
 
 def _hidden_layers(model: ComparedModel) -> str:
     return counted(model.depth, "hidden layer") if model.depth else "no hidden layer"
 
 
-def _as_shallow(models: Sequence[ComparedModel]) -> list[str]:
+def _as_shallow(models: Models) -> str:
     """Say how many neurons one dense hidden layer would have with the deepest model's parameters."""
     deepest, _ = _most_and_least(models, "depth")
     c = deepest.complexity
     neurons = round((c.total - CLASSES) / (c.inputs + 1 + CLASSES))
     if deepest.depth < 2 or not neurons:
-        return []
-    return [
+        return ""
+    return (
         f"With the {counted(c.total, 'parameter')} of {deepest.name}, one dense hidden layer on the same "
         f"{counted(c.inputs, 'input')} would have about {counted(neurons, 'neuron')}."
-    ]
+    )
 
 
-def _computation(models: Sequence[ComparedModel]) -> list[str]:
+def _computation(models: Models) -> str:
     most, fewest = _most_and_least(models, "complexity.macs")
     c, least = most.complexity, fewest.complexity.macs
     if c.macs == least:
-        return []
+        return ""
     each = f"{c.macs / c.total:,.3g}" if c.macs < 1000 * c.total else f"{c.macs / c.total:,.0f}"
     why = f", {each} for each parameter, as a filter is used at every position of the image" if most.filters else ""
-    return [
+    return (
         f"{most.name} computes the most, {c.macs:,} multiply-accumulates an image{why}; {fewest.name} the least, "
         f"{least:,}."
-    ]
+    )
 
 
-def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
-    scored = [model for model in models if model.accuracy is not None]
+def _accuracy(models: Models) -> list[str]:
+    scored = [model for model in models if model.scores is not None]
     if not scored:
         return []
     meaning = (
@@ -364,74 +315,68 @@ def _accuracy(models: Sequence[ComparedModel]) -> list[str]:
         return [meaning, f"The accuracies are of different datasets ({listed(datasets)}) and cannot be compared."]
     if len(scored) < 2:
         return [meaning]
-    best, _ = _most_and_least(scored, "accuracy")
+    best, _ = _most_and_least(scored, "scores.mean")
     frugal, _ = _most_and_least(scored, "points")
-    mean = ""
-    if best.interval is not None:
-        interval = " to ".join(map(percent, best.interval))
-        mean = f" (the mean of {counted(best.runs, 'seed')}, 95 % interval {interval})"
+    mean, scores = "", best.scores
+    assert scores is not None
+    if scores.interval is not None:
+        interval = " to ".join(map(percent, scores.interval))
+        mean = f" (the mean of {counted(scores.n, 'seed')}, 95 % interval {interval})"
     gets = f"gets the most from a parameter, {frugal.points:.3g} points per 1,000 parameters"
-    accurate = f"{best.name} is the most accurate of those tested, {percent(best.accuracy)}{mean}"
+    accurate = f"{best.name} is the most accurate of those tested, {percent(scores.mean)}{mean}"
     return [f"{accurate}, and {gets}." if best is frugal else f"{accurate}; {frugal.name} {gets}.", meaning]
 
 
-def _most_and_least(models: Sequence[ComparedModel], path: str) -> tuple[ComparedModel, ComparedModel]:
-    """Return the first model with the largest value and the first with the smallest."""
+def _most_and_least(models: Models, path: str) -> tuple[ComparedModel, ComparedModel]:
     return max(models, key=attrgetter(path)), min(models, key=attrgetter(path))
 
 
-def comparison_in_format(models: Sequence[ComparedModel], form: str) -> str:
+def comparison_in_format(models: Models, form: str) -> str:
     """Return the comparison in one of COMPARISON_FORMATS, ending with a newline."""
     return COMPARISON_FORMATS[form](models)
 
 
-def _as_table(models: Sequence[ComparedModel]) -> str:
-    """Return a column a model, with the sentences below."""
-    comparison = compare_models(models)
-    ((names, *rows),) = transposed(comparison, len(models))
-    lines = aligned([[names], rows], range(1, len(models) + 1))
-    return "\n".join([*lines, *(["", *comparison.words] if comparison.words else [])]) + "\n"
+def _as_table(models: Models) -> str:
+    words, ((names, *rows),) = comparison_sentences(models), side_by_side(models, len(models))
+    lines = aligned([[names], rows], range(1, len(names)))
+    return "\n".join([*lines, *(["", *words] if words else [])]) + "\n"
 
 
-def _as_markdown(models: Sequence[ComparedModel]) -> str:
-    """Return a table in GitHub's Markdown, with the sentences as a list."""
-    comparison = compare_models(models)
-    words = [f"- {markdown.escaped(sentence)}" for sentence in comparison.words]
-    table = markdown.table(comparison.headings, comparison.rows, comparison.numbers)
-    return "\n".join([table, *(["", *words] if words else [])]) + "\n"
+def _as_markdown(models: Models) -> str:
+    headings, *rows = comparison_table(models)
+    numbers = [at for at, column in enumerate(_shown_properties(models)) if column.key not in WORDS]
+    words = [f"- {markdown.escaped(sentence)}" for sentence in comparison_sentences(models)]
+    return "\n".join([markdown.table(headings, rows, numbers), *(["", *words] if words else [])]) + "\n"
 
 
-def _as_csv(models: Sequence[ComparedModel]) -> str:
-    """Return one line a model; a number that is not known is left empty."""
+def _as_csv(models: Models) -> str:
     rows = [
-        ["-".join(map(str, value)) if isinstance(value, list) else value for value in _document(model).values()]
+        ["-".join(map(str, value)) if isinstance(value, tuple) else value for value in _document(model).values()]
         for model in models
     ]
     return csv_text([[column.key for column in PROPERTIES], *rows])
 
 
-def _as_tex(models: Sequence[ComparedModel]) -> str:
-    """Return LaTeX tables that need no package: a column a model, as many as fit a page, the sentences last."""
-    comparison = compare_models(models)
-    tables = transposed(comparison)
-    notes = [""] * (len(tables) - 1) + [" ".join(comparison.words)]
+def _as_tex(models: Models) -> str:
+    """Return LaTeX tables that need no package, with the sentences below the last one."""
+    tables = side_by_side(models)
+    notes = [""] * (len(tables) - 1) + [" ".join(comparison_sentences(models))]
     return "\n".join(
         latex([[names], rows], "l" + "r" * (len(names) - 1), note=note)
         for (names, *rows), note in zip(tables, notes, strict=True)
     )
 
 
-def _as_json(models: Sequence[ComparedModel]) -> str:
+def _as_json(models: Models) -> str:
     document = {"models": [_document(model) for model in models], "words": list(comparison_sentences(models))}
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _document(model: ComparedModel) -> dict[str, Any]:
-    """Return one model's values by name; None for what is not known."""
     return {column.key: column.value(model) for column in PROPERTIES}
 
 
-COMPARISON_FORMATS: dict[str, Callable[[Sequence[ComparedModel]], str]] = {
+COMPARISON_FORMATS: dict[str, Callable[[Models], str]] = {
     "table": _as_table,
     "json": _as_json,
     "csv": _as_csv,

@@ -16,9 +16,9 @@ from mnist_tui.report.complexity.comparison import (
     FINISHED,
     ComparedModel,
     capacity_points,
-    compare_models,
+    comparison_sentences,
     name_with_marks,
-    transposed,
+    side_by_side,
 )
 from mnist_tui.report.contents.one_run import batch_size_text, dataset_title, epochs_text, history_table
 from mnist_tui.report.evidence import Evidence
@@ -527,11 +527,10 @@ def compare_networks(sections: Sequence[ReportSection], models: Sequence[Trained
     for title, alike in by_dataset.items():
         if len(alike) > 1:
             prefix = f"On {title}: " if len(by_dataset) > 1 else ""
-            words.append(f"{prefix}{' '.join(compare_models(alike).words)}")
+            words.append(f"{prefix}{' '.join(comparison_sentences(alike))}")
             points |= {title: some} if len(some := capacity_points(alike)) > 1 else {}
-    comparison = compare_models(compared)
-    grids = [MarkdownTable(names, rows, range(1, len(names))) for names, *rows in transposed(comparison)]
-    return NetworkComparison(grids, words or [" ".join(comparison.words)], points)
+    grids = [MarkdownTable(names, rows, range(1, len(names))) for names, *rows in side_by_side(compared)]
+    return NetworkComparison(grids, words or [" ".join(comparison_sentences(compared))], points)
 
 
 def _compared_models(sections: Sequence[ReportSection], titles: Mapping[str, str]) -> list[ComparedModel]:
@@ -543,7 +542,7 @@ def _compared_models(sections: Sequence[ReportSection], titles: Mapping[str, str
         state = evidence.state.state if section.group is None else FINISHED  # of a group only finished runs count
         marked = name_with_marks(name, section.numbers if names[name] > 1 else "", state=state)
         accuracy, data = score_spreads(section)[0][0], titles[section.anchor]
-        models.append(ComparedModel.with_accuracy(marked, evidence.complexity, evidence.experiment, accuracy, data))
+        models.append(ComparedModel(marked, evidence.complexity, evidence.experiment, accuracy, data))
     return models
 
 
